@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+# What every target of ours is compiled with.
+set(CMAKE_CXX_EXTENSIONS OFF) # gnu++ defines `linux` as 1
+
+find_program(NETLOG_CCACHE ccache)
+if(NETLOG_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${NETLOG_CCACHE}")
+endif()
+
+add_library(netlog_options INTERFACE)
+target_compile_features(netlog_options INTERFACE cxx_std_20)
+if(MSVC)
+  target_compile_options(netlog_options INTERFACE /W4 /permissive- /utf-8)
+else()
+  # Not -Wnon-virtual-dtor: Boost's error_category trips it.
+  target_compile_options(
+    netlog_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
+                             -Wold-style-cast)
+endif()
+if(NETLOG_WERROR)
+  target_compile_options(netlog_options INTERFACE $<IF:$<CXX_COMPILER_ID:MSVC>,/WX,-Werror>)
+endif()
+if(NETLOG_SANITIZE)
+  target_compile_options(netlog_options INTERFACE -fsanitize=${NETLOG_SANITIZE}
+                                                  -fno-omit-frame-pointer)
+  target_link_options(netlog_options INTERFACE -fsanitize=${NETLOG_SANITIZE})
+endif()
+
+# One static library a folder of src/, linking only what its row of the layering allows.
+function(netlog_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS")
+  add_library(netlog_${name} STATIC ${arg_SOURCES})
+  target_include_directories(netlog_${name} PUBLIC "${PROJECT_SOURCE_DIR}/src")
+  target_link_libraries(netlog_${name} PUBLIC netlog_options ${arg_LINKS})
+endfunction()

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+#include "base/byte_reader.hpp"
+#include "decode/tables.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace netlog::decode {
+namespace {
+
+// linux/netlink.h
+constexpr std::size_t kHeaderSize = 16;
+constexpr std::uint16_t kNoop = 1;
+constexpr std::uint16_t kError = 2;
+constexpr std::uint16_t kDone = 3;
+constexpr std::uint16_t kDumpInterrupted = 0x10;
+// linux/inet_diag.h
+constexpr std::uint16_t kInfo = 2;
+constexpr std::uint16_t kProtocol = 10;
+constexpr std::uint16_t kUlpInfo = 19;
+constexpr std::uint16_t kCgroupId = 21;
+constexpr std::uint16_t kUlpTls = 2;
+// linux/tls.h
+constexpr std::uint16_t kTlsTxConf = 3;
+constexpr std::uint16_t kTlsRxConf = 4;
+constexpr std::uint16_t kTlsHardware = 3;
+
+constexpr std::uint16_t kTypeMask = 0x3FFF;  // without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+
+constexpr std::size_t align4(std::size_t size) {
+  return (size + 3) & ~std::size_t{3};
+}
+
+// include/net/tcp_states.h; 12 (NEW_SYN_RECV) and 13 (BOUND_INACTIVE) are reported as 3 and 7.
+constexpr std::array<TcpState, 12> kStates{TcpState::closed,
+                                           TcpState::established,
+                                           TcpState::syn_sent,
+                                           TcpState::syn_received,
+                                           TcpState::fin_wait_1,
+                                           TcpState::fin_wait_2,
+                                           TcpState::time_wait,
+                                           TcpState::closed,
+                                           TcpState::close_wait,
+                                           TcpState::last_ack,
+                                           TcpState::listen,
+                                           TcpState::closing};
+
+/// Calls `use(type, value)` for each attribute; false when one does not fit.
+template <typename Use>
+bool for_each_attribute(std::span<const std::byte> bytes, Use&& use) {
+  while (bytes.size() >= 4) {
+    ByteReader in{bytes};
+    const std::size_t length = in.u16();
+    const auto type = static_cast<std::uint16_t>(in.u16() & kTypeMask);
+    if (length < 4 || length > bytes.size()) {
+      return false;
+    }
+    use(type, bytes.subspan(4, length - 4));
+    bytes = bytes.subspan(std::min(align4(length), bytes.size()));
+  }
+  return true;
+}
+
+bool fin_received(std::optional<TcpState> state) {
+  return state == TcpState::close_wait || state == TcpState::last_ack || state == TcpState::closing;
+}
+
+// struct tcp_info has grown over the years: members beyond its end stay absent.
+Metrics decode_tcp_info(std::span<const std::byte> info, std::optional<TcpState> state) {
+  const auto read32 = [&](std::size_t offset) -> std::optional<std::uint32_t> {
+    ByteReader in{info.subspan(std::min(offset, info.size()))};
+    const auto value = in.u32();
+    return in.ok() ? std::optional{value} : std::nullopt;
+  };
+  const auto read64 = [&](std::size_t offset) -> std::optional<std::uint64_t> {
+    ByteReader in{info.subspan(std::min(offset, info.size()))};
+    const auto value = in.u64();
+    return in.ok() ? std::optional{value} : std::nullopt;
+  };
+  Metrics metrics;
+  metrics.rtt_us = read32(68);
+  if (metrics.rtt_us == 0U) {
+    metrics.rtt_us.reset();  // no sample yet
+  }
+  metrics.retransmits = read32(100);
+  metrics.bytes_received = read64(128);
+  if (fin_received(state) && metrics.bytes_received.value_or(0) > 0) {
+    --*metrics.bytes_received;  // the kernel counts the peer's FIN as a byte
+  }
+  metrics.segments_out = read32(136);
+  metrics.segments_in = read32(140);
+  const auto sent = read64(200);
+  const auto sent_again = read64(208);
+  if (sent) {
+    metrics.bytes_sent = *sent - std::min(*sent, sent_again.value_or(0));
+  }
+  return metrics;
+}
+
+Offload decode_ulp(std::span<const std::byte> ulp) {
+  bool hardware = false;
+  for_each_attribute(ulp, [&](std::uint16_t type, std::span<const std::byte> value) {
+    if (type != kUlpTls) {
+      return;
+    }
+    for_each_attribute(value, [&](std::uint16_t tls_type, std::span<const std::byte> conf) {
+      ByteReader in{conf};
+      const auto mode = in.u16();
+      hardware = hardware || ((tls_type == kTlsTxConf || tls_type == kTlsRxConf) && in.ok() &&
+                              mode >= kTlsHardware);
+    });
+  });
+  return hardware ? Offload::offloaded : Offload::in_host;
+}
+
+bool is_link_local(const IpAddress& address) {
+  return address.family == Family::ipv6 && address.bytes[0] == 0xFE &&
+         (address.bytes[1] & 0xC0U) == 0x80U;
+}
+
+IpAddress read_address(ByteReader& in, Family family) {
+  IpAddress address;
+  address.family = family;
+  const auto bytes = in.take(16);
+  if (!bytes.empty()) {
+    std::memcpy(address.bytes.data(), bytes.data(), address.size());
+  }
+  return address;
+}
+
+struct Header {
+  std::size_t length = 0;
+  std::uint16_t type = 0;
+  std::uint16_t flags = 0;
+};
+
+std::optional<Header> read_header(std::span<const std::byte> bytes) {
+  ByteReader in{bytes};
+  const Header header{in.u32(), in.u16(), in.u16()};
+  const bool fits = in.ok() && header.length >= kHeaderSize && header.length <= bytes.size();
+  return fits ? std::optional{header} : std::nullopt;
+}
+
+Result<void> kernel_verdict(std::span<const std::byte> payload, std::string_view what) {
+  ByteReader in{payload};
+  const auto error = static_cast<std::int32_t>(in.u32());
+  if (!in.ok()) {
+    return fail(errc::truncated, fmt::format("{} of {} bytes", what, payload.size()));
+  }
+  if (error != 0) {
+    return fail(errc::refused, fmt::format("{} with error {}", what, error));
+  }
+  return {};
+}
+
+std::optional<Protocol> protocol_of(std::span<const std::byte> message) {
+  std::optional<Protocol> protocol;
+  for_each_attribute(message.subspan(std::min<std::size_t>(72, message.size())),
+                     [&](std::uint16_t type, std::span<const std::byte> value) {
+                       if (type == kProtocol && !value.empty()) {
+                         const auto number = std::to_integer<int>(value[0]);
+                         protocol = number == 6    ? std::optional{Protocol::tcp}
+                                    : number == 17 ? std::optional{Protocol::udp}
+                                                   : std::nullopt;
+                       }
+                     });
+  return protocol;
+}
+
+}  // namespace
+
+Result<SocketRow> decode_inet_diag(std::span<const std::byte> message, Protocol protocol) {
+  ByteReader in{message};
+  const auto family_code = in.u8();
+  const auto state_code = in.u8();
+  in.skip(2);  // idiag_timer, idiag_retrans
+  SocketRow row;
+  row.tuple.protocol = protocol;
+  row.tuple.local.port = in.u16_be();
+  row.tuple.remote.port = in.u16_be();
+  const auto family = family_code == 10 ? Family::ipv6 : Family::ipv4;
+  row.tuple.local.address = read_address(in, family);
+  row.tuple.remote.address = read_address(in, family);
+  const auto interface = in.u32();
+  row.incarnation = in.u64();
+  in.skip(12);  // idiag_expires, idiag_rqueue, idiag_wqueue
+  row.uid = in.u32();
+  row.inode = in.u32();
+  if (!in.ok()) {
+    return fail(errc::truncated, fmt::format("inet_diag_msg of {} bytes", message.size()));
+  }
+  if (family_code != 2 && family_code != 10) {
+    return fail(errc::unknown_family, fmt::format("inet_diag_msg of family {}", family_code));
+  }
+  if (protocol == Protocol::tcp) {
+    if (state_code == 0 || state_code >= kStates.size()) {
+      return fail(errc::unknown_state, fmt::format("inet_diag_msg in state {}", state_code));
+    }
+    row.state = kStates.at(state_code);
+  }
+  for (auto* endpoint : {&row.tuple.local, &row.tuple.remote}) {
+    if (is_link_local(endpoint->address)) {
+      endpoint->address.scope = interface;
+    }
+  }
+  const bool whole = for_each_attribute(message.subspan(72),
+                                        [&](std::uint16_t type, std::span<const std::byte> value) {
+                                          if (type == kInfo && protocol == Protocol::tcp) {
+                                            row.metrics = decode_tcp_info(value, row.state);
+                                            row.offload = row.offload.value_or(Offload::in_host);
+                                          } else if (type == kUlpInfo) {
+                                            row.offload = decode_ulp(value);
+                                          } else if (type == kCgroupId && value.size() >= 8) {
+                                            row.cgroup_id = ByteReader{value}.u64();
+                                          }
+                                        });
+  if (!whole) {
+    return fail(errc::truncated,
+                fmt::format("attributes of an inet_diag_msg of {} bytes", message.size()));
+  }
+  return row;
+}
+
+Result<std::vector<SocketRow>> decode_sock_diag_dump(std::span<const std::byte> bytes,
+                                                     Protocol protocol) {
+  constexpr std::size_t kSmallestRow = 88;
+  std::vector<SocketRow> rows;
+  rows.reserve(bytes.size() / kSmallestRow);
+  bool done = false;
+  while (!bytes.empty()) {
+    const auto header = read_header(bytes);
+    if (!header) {
+      return fail(errc::truncated,
+                  fmt::format("netlink message in the last {} bytes", bytes.size()));
+    }
+    const auto payload = bytes.subspan(kHeaderSize, header->length - kHeaderSize);
+    if ((header->flags & kDumpInterrupted) != 0) {
+      return fail(errc::interrupted, "sock_diag dump");
+    }
+    if (header->type == kDone || header->type == kError) {
+      if (const auto verdict = kernel_verdict(payload, "sock_diag dump ended"); !verdict) {
+        return verdict.error();
+      }
+      // One walk per family gives several dumps in one record.
+      done = true;
+    } else if (header->type != kNoop) {
+      auto row = decode_inet_diag(payload, protocol);
+      if (!row) {
+        return row.error();
+      }
+      done = false;
+      // Bound but neither connected nor listening: no connection yet.
+      if (row->state != TcpState::closed) {
+        rows.push_back(*row);
+      }
+    }
+    bytes = bytes.subspan(std::min(align4(header->length), bytes.size()));
+  }
+  if (!done) {
+    return fail(errc::truncated, "sock_diag dump without its end");
+  }
+  return rows;
+}
+
+Result<std::vector<SocketRow>> decode_destroy_notices(std::span<const std::byte> bytes) {
+  std::vector<SocketRow> rows;
+  while (!bytes.empty()) {
+    const auto header = read_header(bytes);
+    if (!header) {
+      return fail(errc::truncated,
+                  fmt::format("netlink message in the last {} bytes", bytes.size()));
+    }
+    const auto payload = bytes.subspan(kHeaderSize, header->length - kHeaderSize);
+    const auto protocol = protocol_of(payload);
+    if (protocol) {
+      auto row = decode_inet_diag(payload, *protocol);
+      if (!row) {
+        return row.error();
+      }
+      rows.push_back(*row);
+    }
+    bytes = bytes.subspan(std::min(align4(header->length), bytes.size()));
+  }
+  return rows;
+}
+
+}  // namespace netlog::decode

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+#include "base/byte_reader.hpp"
+#include "base/sections.hpp"
+#include "base/text.hpp"
+#include "decode/tables.hpp"
+
+#include <fmt/format.h>
+
+namespace netlog::decode {
+namespace {
+
+constexpr std::size_t kMostName = 256;
+constexpr std::size_t kMostText = 4096;
+
+// proc(5): pid (comm) state ppid … starttime is field 22. comm may hold blanks and parentheses, so
+// the last `)` ends it.
+Result<void> read_stat(std::string_view stat, Process& process) {
+  const auto open = stat.find('(');
+  const auto close = stat.rfind(')');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) {
+    return fail(errc::malformed, fmt::format("process stat {}", quoted(stat)));
+  }
+  const auto fields = words(stat.substr(close + 1));
+  const auto pid = parse_number<std::uint32_t>(trim(stat.substr(0, open)));
+  const auto start = fields.size() > 19 ? parse_number<std::uint64_t>(fields[19]) : std::nullopt;
+  if (!pid || !start) {
+    return fail(errc::malformed, fmt::format("process stat {}", quoted(stat)));
+  }
+  process.id = ProcessId{*pid, *start};
+  process.name = to_utf8(stat.substr(open + 1, close - open - 1), kMostName);
+  process.parent_pid = parse_number<std::uint32_t>(fields[1]);
+  return {};
+}
+
+std::string join_arguments(std::string_view arguments) {
+  while (!arguments.empty() && arguments.back() == '\0') {
+    arguments.remove_suffix(1);
+  }
+  auto text = to_utf8(arguments, kMostText);
+  for (char& c : text) {
+    if (c == '\0') {
+      c = ' ';
+    }
+  }
+  return text;
+}
+
+// Lines `hierarchy:controllers:path`; the unified hierarchy is `0::path`. Without it, the first
+// path that says anything.
+std::optional<std::string> cgroup_path(std::string_view text) {
+  std::optional<std::string> path;
+  for (const auto line : split(text, '\n')) {
+    const auto first = line.find(':');
+    const auto second = first == std::string_view::npos ? first : line.find(':', first + 1);
+    if (second == std::string_view::npos) {
+      continue;
+    }
+    const auto here = line.substr(second + 1);
+    if (line.starts_with("0::")) {
+      return to_utf8(here, kMostText);
+    }
+    if (!path && here != "/") {
+      path = to_utf8(here, kMostText);
+    }
+  }
+  return path;
+}
+
+Result<void> read_section(ProcessSection tag, std::string_view text, Process& process) {
+  switch (tag) {
+    case ProcessSection::stat:
+      return read_stat(text, process);
+    case ProcessSection::exe:
+      process.exe = to_utf8(text, kMostText);
+      break;
+    case ProcessSection::cmdline:
+      // Kernel threads and zombies have none.
+      if (!text.empty()) {
+        process.cmdline = join_arguments(text);
+      }
+      break;
+    case ProcessSection::cgroup:
+      process.cgroup = cgroup_path(text);
+      break;
+    case ProcessSection::user:
+      process.user = to_utf8(text, kMostName);
+      break;
+    case ProcessSection::started_ns:
+      if (const auto at = parse_number<std::int64_t>(text)) {
+        process.started_ns = *at;
+        break;
+      }
+      return fail(errc::malformed, fmt::format("process start time {}", quoted(text)));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Process> decode_process(std::span<const std::byte> sections) {
+  Process process;
+  ByteReader in{sections};
+  while (in.ok() && in.remaining() > 0) {
+    const auto tag = static_cast<ProcessSection>(in.u8());
+    const auto length = in.u32();
+    const auto bytes = in.take(length);
+    if (!in.ok()) {
+      return fail(errc::truncated, fmt::format("process record of {} bytes", sections.size()));
+    }
+    if (const auto read = read_section(tag, as_text(bytes), process); !read) {
+      return read.error();
+    }
+  }
+  if (process.id.pid == 0 || process.started_ns == 0) {
+    return fail(errc::malformed, "process record without its identity");
+  }
+  return process;
+}
+
+Result<std::vector<Holder>> decode_holders(std::string_view text) {
+  std::vector<Holder> holders;
+  for (const auto line : split(text, '\n')) {
+    const auto fields = words(line);
+    if (fields.empty()) {
+      continue;
+    }
+    const auto inode = parse_number<std::uint64_t>(fields[0]);
+    const auto pid = fields.size() == 2 ? parse_number<std::uint32_t>(fields[1]) : std::nullopt;
+    const bool nobody = fields.size() == 3 && fields[1] == "-";
+    const auto why = nobody && fields[2] == name(UnknownOwner::not_permitted)
+                         ? UnknownOwner::not_permitted
+                         : UnknownOwner::gone;
+    if (!inode || (!pid && !nobody)) {
+      return fail(errc::malformed, fmt::format("socket holder {}", quoted(line)));
+    }
+    holders.push_back(Holder{*inode, pid, why});
+  }
+  return holders;
+}
+
+Session decode_session(std::string_view text) {
+  Session session;
+  for (const auto line : split(text, '\n')) {
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos) {
+      continue;
+    }
+    const auto key = line.substr(0, equals);
+    const auto value = line.substr(equals + 1);
+    if (key == "host") {
+      session.host = to_utf8(value, kMostName);
+    } else if (key == "os") {
+      session.os = to_utf8(value, kMostName);
+    } else if (key == "kernel") {
+      session.kernel = to_utf8(value, kMostName);
+    } else if (key == "boot_id") {
+      session.boot_id = to_utf8(value, kMostName);
+    } else if (key == "sources") {
+      session.sources = to_utf8(value, kMostName);
+    } else if (key == "utc_offset_s") {
+      session.utc_offset_s = parse_number<std::int32_t>(value).value_or(0);
+    } else if (key == "interval_ns") {
+      session.interval_ns = parse_number<std::int64_t>(value).value_or(0);
+    } else if (key == "started_ns") {
+      session.started_ns = parse_number<std::int64_t>(value).value_or(0);
+    }
+  }
+  return session;
+}
+
+}  // namespace netlog::decode

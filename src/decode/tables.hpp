@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "base/error.hpp"
+#include "model/process.hpp"
+#include "model/recording.hpp"
+#include "model/snapshot.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace netlog::decode {
+
+/// Decodes one inet_diag_msg (72 bytes) and its attributes: INET_DIAG_INFO (tcp_info), ULP_INFO,
+/// CGROUP_ID. Unknown attributes are skipped. Ports and addresses are big-endian, other integers
+/// host order.
+/// @return errc::truncated, unknown_family or unknown_state. Source: linux/inet_diag.h,
+/// linux/tcp.h.
+Result<SocketRow> decode_inet_diag(std::span<const std::byte> message, Protocol protocol);
+
+/// Decodes a whole sock_diag dump: netlink messages one after the other up to NLMSG_DONE. UDP rows
+/// have no state. A listening row's remote is all zero. Bound-only sockets (kernel state 7) are
+/// left out.
+/// @return errc::truncated without NLMSG_DONE, errc::interrupted when a message carries
+/// NLM_F_DUMP_INTR, errc::refused with the kernel's error when NLMSG_DONE or NLMSG_ERROR carries
+/// one. Source: linux/netlink.h, linux/sock_diag.h.
+Result<std::vector<SocketRow>> decode_sock_diag_dump(std::span<const std::byte> bytes,
+                                                     Protocol protocol);
+
+/// Decodes messages of the destroy multicast (SKNLGRP_INET_TCP_DESTROY …), as many as there are.
+/// The protocol is read from INET_DIAG_PROTOCOL; messages without one, and sockets never connected
+/// or bound (ports 0), are kept: the tracker judges. Source: linux/sock_diag.h,
+/// net/core/sock_diag.c.
+Result<std::vector<SocketRow>> decode_destroy_notices(std::span<const std::byte> bytes);
+
+/// Decodes the text of /proc/net/tcp, tcp6, udp or udp6, header line included. The incarnation of
+/// listeners and UDP sockets is their inode, since tuples repeat under SO_REUSEPORT; of others 0.
+/// Source: proc(5), net/ipv4/tcp_ipv4.c get_tcp4_sock.
+/// @return errc::malformed with the line's number.
+Result<std::vector<SocketRow>> decode_procfs_net(std::string_view text,
+                                                 Protocol protocol,
+                                                 Family family);
+
+/// Decodes the Tcp and Udp groups of /proc/net/snmp. Source: proc(5), RFC 4022, RFC 4113.
+Result<Counters> decode_snmp(std::string_view text);
+
+/// Adds the Udp6 counters of /proc/net/snmp6 to the UDP members of `counters`.
+Result<void> add_snmp6(std::string_view text, Counters& counters);
+
+/// Decodes the sections of one process (base/sections.hpp). `stat` and `started_ns` must be there;
+/// what else is missing stays absent. Names and command lines become bounded UTF-8.
+Result<Process> decode_process(std::span<const std::byte> sections);
+
+/// One answer of an owner search.
+struct Holder {
+  std::uint64_t inode = 0;
+  std::optional<std::uint32_t> pid;          ///< absent: nobody was found
+  UnknownOwner why = UnknownOwner::not_yet;  ///< meaningful without a pid
+};
+
+/// Decodes lines `inode pid` and `inode - reason` (reason: not_permitted, gone).
+Result<std::vector<Holder>> decode_holders(std::string_view text);
+
+/// Decodes `key=value` lines of a session record. Unknown keys are ignored.
+Session decode_session(std::string_view text);
+
+}  // namespace netlog::decode

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/address.hpp"
+#include "model/process.hpp"
+#include "model/tcp_state.hpp"
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace netlog {
+
+/// IANA protocol numbers.
+enum class Protocol : std::uint8_t { tcp = 6, udp = 17 };
+
+/// RFC 9293 §3.3.1: what identifies a connection at one moment, by our own side.
+struct FiveTuple {
+  Protocol protocol = Protocol::tcp;
+  Endpoint local;
+  Endpoint remote;  ///< all zero for listeners and unconnected UDP sockets
+
+  auto operator<=>(const FiveTuple&) const = default;
+};
+
+/// Who started it. The codes are stored; never renumber.
+enum class Direction : std::uint8_t { unknown = 0, outbound = 1, inbound = 2, listen = 3 };
+
+/// TCP_CONNECTION_OFFLOAD_STATE (learn.microsoft.com, tcpmib.h), same numbers.
+enum class Offload : std::uint8_t { in_host = 0, offloading = 1, offloaded = 2, uploading = 3 };
+
+/// How a connection ended. The codes are stored; never renumber. docs/outcomes.md says which
+/// evidence leads to which word.
+enum class Outcome : std::uint8_t {
+  open = 0,
+  closed = 1,
+  refused = 2,
+  timed_out = 3,
+  reset = 4,
+  aborted = 5,
+  unknown = 6
+};
+
+/// Sources that have reported a connection; a set of bits. The codes are stored; never renumber.
+enum class SeenBy : std::uint8_t { none = 0, snapshot = 1, notice = 2, trace = 4 };
+constexpr SeenBy operator|(SeenBy a, SeenBy b) {
+  return static_cast<SeenBy>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
+}
+
+std::string_view name(Protocol protocol);
+std::string_view name(Family family);
+std::string_view name(Direction direction);
+std::string_view name(Offload offload);
+std::string_view name(Outcome outcome);
+
+/// What the kernel counts for one connection. Absent: not read.
+struct Metrics {
+  std::optional<std::uint64_t> bytes_sent;      ///< payload bytes sent, retransmissions included
+  std::optional<std::uint64_t> bytes_received;  ///< payload bytes received in order
+  std::optional<std::uint32_t> retransmits;     ///< segments retransmitted over the whole life
+  std::optional<std::uint32_t> rtt_us;          ///< smoothed round-trip time, microseconds
+  std::optional<std::uint32_t> segments_out;
+  std::optional<std::uint32_t> segments_in;
+
+  bool operator==(const Metrics&) const = default;
+};
+
+/// A moment known up to a bound: it lies in (at - error, at]. UTC ns; error 0 is exact.
+struct Moment {
+  std::int64_t at_ns = 0;
+  std::int64_t error_ns = 0;
+
+  bool operator==(const Moment&) const = default;
+};
+
+/// Numbers connections within one session, from 1, in the order in which they were first reported.
+using ConnectionId = std::int64_t;
+
+/// One incarnation of a five-tuple in one network namespace, as far as it is known by now.
+struct Connection {
+  ConnectionId id = 0;
+  std::uint64_t netns = 0;  ///< inode number of the network namespace; 0 where there are none
+  FiveTuple tuple;
+  Direction direction = Direction::unknown;
+  std::optional<TcpState> state;  ///< none for UDP
+  std::optional<Offload> offload;
+  Owner owner;
+  std::optional<std::uint32_t> uid;
+  std::optional<Moment> opened;  ///< absent: it was there before the recorder
+  std::int64_t first_seen_ns = 0;
+  std::int64_t last_seen_ns = 0;
+  std::optional<Moment> closed;  ///< entry into TIME_WAIT or disappearance, whichever came first
+  Outcome outcome = Outcome::open;
+  Metrics metrics;
+  SeenBy seen_by = SeenBy::none;
+
+  bool operator==(const Connection&) const = default;
+};
+
+}  // namespace netlog

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#include "model/connection.hpp"
+#include "model/event.hpp"
+#include "model/process.hpp"
+
+#include <array>
+
+namespace netlog {
+namespace {
+
+template <typename Enum, std::size_t N>
+std::string_view pick(const std::array<std::string_view, N>& names, Enum value) {
+  return names.at(static_cast<std::size_t>(value));
+}
+
+}  // namespace
+
+std::string_view name(Protocol protocol) {
+  return protocol == Protocol::tcp ? "tcp" : "udp";
+}
+
+std::string_view name(Family family) {
+  return family == Family::ipv4 ? "ipv4" : "ipv6";
+}
+
+std::string_view name(Direction direction) {
+  return pick(std::array<std::string_view, 4>{"unknown", "outbound", "inbound", "listen"},
+              direction);
+}
+
+std::string_view name(Offload offload) {
+  return pick(std::array<std::string_view, 4>{"IN_HOST", "OFFLOADING", "OFFLOADED", "UPLOADING"},
+              offload);
+}
+
+std::string_view name(Outcome outcome) {
+  return pick(
+      std::array<std::string_view, 7>{
+          "open", "closed", "refused", "timed_out", "reset", "aborted", "unknown"},
+      outcome);
+}
+
+std::string_view name(OwnerSource source) {
+  return pick(std::array<std::string_view, 4>{"unknown", "exact", "inherited", "last_seen"},
+              source);
+}
+
+std::string_view name(UnknownOwner why) {
+  return pick(
+      std::array<std::string_view, 5>{"not_yet", "not_permitted", "gone", "kernel", "no_source"},
+      why);
+}
+
+std::string_view name(EventKind kind) {
+  return pick(
+      std::array<std::string_view, 6>{"present", "open", "state", "offload", "owner", "close"},
+      kind);
+}
+
+}  // namespace netlog

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/connection.hpp"
+#include "model/process.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace netlog {
+
+/// Who records, where, with what.
+struct Session {
+  std::string host;
+  std::string os;
+  std::string kernel;
+  std::string netlog_version;
+  std::optional<std::string> boot_id;
+  std::int32_t utc_offset_s = 0;
+  std::int64_t interval_ns = 0;
+  std::string sources;  ///< joined by `+`: `sock_diag+procfs`
+  std::int64_t started_ns = 0;
+};
+
+/// An interval in which something could have been missed, and why.
+struct Gap {
+  std::optional<std::uint64_t> netns;  ///< absent: all of them
+  std::int64_t from_ns = 0;
+  std::int64_t to_ns = 0;
+  std::string source;  ///< `tick`, `sock_diag`, `procfs`, `notices`, `writer`, `recorder`, …
+  std::string reason;  ///< a short fixed phrase: `skipped ticks`, `unreadable`, …
+  std::optional<std::int64_t> lost;  ///< how many of what the reason counts; absent: unknown
+  std::optional<std::string> detail;
+
+  bool operator==(const Gap&) const = default;
+};
+
+/// The kernel's own counters of one namespace at one moment, MIB names (RFC 4022 tcp, RFC 4113
+/// udp). Absent: not offered.
+struct Counters {
+  std::uint64_t netns = 0;
+  std::int64_t at_ns = 0;
+  std::optional<std::int64_t> active_opens;
+  std::optional<std::int64_t> passive_opens;
+  std::optional<std::int64_t> attempt_fails;
+  std::optional<std::int64_t> estab_resets;
+  std::optional<std::int64_t> curr_estab;
+  std::optional<std::int64_t> in_segs;
+  std::optional<std::int64_t> out_segs;
+  std::optional<std::int64_t> retrans_segs;
+  std::optional<std::int64_t> in_errs;
+  std::optional<std::int64_t> out_rsts;
+  std::optional<std::int64_t> in_datagrams;  ///< UDP over IPv4 and IPv6 together, as the MIB has it
+  std::optional<std::int64_t> no_ports;
+  std::optional<std::int64_t> in_errors;
+  std::optional<std::int64_t> out_datagrams;
+
+  bool operator==(const Counters&) const = default;
+};
+
+/// What share of the kernel's own count of opens was recorded in one interval.
+struct Coverage {
+  std::uint64_t netns = 0;
+  std::int64_t from_ns = 0;
+  std::int64_t to_ns = 0;
+  std::int64_t kernel_opens = 0;    ///< growth of ActiveOpens + PassiveOpens
+  std::int64_t recorded_opens = 0;  ///< connections recorded as opened in the interval
+
+  bool operator==(const Coverage&) const = default;
+};
+
+/// The recorder was alive at this moment; open connections were still seen.
+struct Heartbeat {
+  std::int64_t at_ns = 0;
+  std::int64_t ticks = 0;
+  std::int64_t late_ticks = 0;
+  std::int64_t skipped_ticks = 0;
+};
+
+}  // namespace netlog

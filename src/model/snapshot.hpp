@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/connection.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace netlog {
+
+/// Which connections a table can hold: the unit in which absence means something.
+enum class TableKind : std::uint8_t { tcp4 = 0, tcp6 = 1, udp4 = 2, udp6 = 3 };
+
+/// A set of TableKind, one bit each: the legacy TCPDIAG request reads IPv4 and IPv6 in one walk.
+using TableSet = std::uint8_t;
+constexpr TableSet table_bit(TableKind kind) {
+  return static_cast<TableSet>(1U << static_cast<unsigned>(kind));
+}
+constexpr TableSet kAllTables = 0x0F;
+
+constexpr TableKind table_of(const FiveTuple& tuple) {
+  const bool ipv6 = tuple.local.address.family == Family::ipv6;
+  if (tuple.protocol == Protocol::tcp) {
+    return ipv6 ? TableKind::tcp6 : TableKind::tcp4;
+  }
+  return ipv6 ? TableKind::udp6 : TableKind::udp4;
+}
+
+/// One row of a table.
+struct SocketRow {
+  FiveTuple tuple;
+  std::uint64_t incarnation =
+      0;  ///< sock_diag cookie, Windows create timestamp; 0: the source has none
+  std::optional<TcpState> state;
+  std::uint64_t inode = 0;  ///< 0: no descriptor refers to it
+  std::optional<std::uint32_t> uid;
+  std::optional<std::uint64_t> cgroup_id;
+  std::optional<std::uint32_t> pid;  ///< where the table itself names the owner (Windows)
+  std::optional<Offload> offload;
+  std::optional<Metrics> metrics;
+
+  bool operator==(const SocketRow&) const = default;
+};
+
+/// The time in which a source was asked, UTC ns: what it said was true at some moment in [began,
+/// ended].
+struct Span {
+  std::int64_t began_ns = 0;
+  std::int64_t ended_ns = 0;
+
+  bool operator==(const Span&) const = default;
+};
+
+/// One or more tables of one network namespace, read whole. Rows in the kernel's order, not sorted;
+/// a tuple can occur twice with different incarnations (SO_REUSEPORT, reuse while the dump ran).
+struct Snapshot {
+  std::uint64_t netns = 0;
+  TableSet tables = 0;
+  bool covers_time_wait =
+      true;  ///< false: TIME_WAIT rows were left out, so their absence says nothing
+  bool incarnation_is_unique =
+      false;                 ///< the incarnation alone identifies a socket (sock_diag cookie)
+  bool names_owners = true;  ///< rows carry what leads to an owner (inode or pid)
+  Span taken;
+  std::vector<SocketRow> rows;
+};
+
+/// The end of one socket, as the kernel announced it (SOCK_DIAG destroy multicast). `row.state` is
+/// not meaningful.
+struct Notice {
+  std::uint64_t netns = 0;
+  Moment at;
+  SocketRow row;
+};
+
+}  // namespace netlog

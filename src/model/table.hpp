@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace netlog {
+
+/// One value of a report. monostate is unknown: `-` in text, empty in CSV, null in JSON.
+using Cell = std::variant<std::monostate, std::int64_t, double, std::string>;
+
+/// What a column's numbers mean; a renderer for people picks the form, JSON and CSV keep the raw
+/// value.
+enum class Unit : std::uint8_t {
+  none,   ///< text or a plain number
+  count,  ///< a number of things
+  bytes,
+  time,     ///< UTC ns since 1970
+  ns,       ///< a duration
+  us,       ///< a duration
+  percent,  ///< 0 … 100
+};
+
+enum class Align : std::uint8_t { left, right };
+
+struct Column {
+  std::string name;   ///< as in SQL; the key in JSON and CSV
+  std::string title;  ///< for people
+  Unit unit = Unit::none;
+  Align align = Align::left;
+};
+
+/// Every row has as many cells as there are columns.
+struct Table {
+  std::string name;   ///< key in JSON
+  std::string title;  ///< for people; may be empty
+  std::vector<Column> columns;
+  std::vector<std::vector<Cell>> rows;
+};
+
+/// The line of honesty under every report.
+struct Honesty {
+  std::int64_t from_ns = 0;
+  std::int64_t to_ns = 0;
+  Cell kernel_opens;
+  Cell recorded_opens;
+  Cell percent;
+  std::int64_t gaps = 0;
+  std::int64_t gaps_ns = 0;  ///< total length of the gaps within the window
+  std::string note;          ///< what limited the view, e.g. foreign owners; empty: nothing to say
+};
+
+/// What a report answers.
+struct Answer {
+  std::string report;
+  std::vector<Table> tables;
+  Honesty honesty;
+};
+
+}  // namespace netlog

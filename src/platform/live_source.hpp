@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "base/error.hpp"
+#include "model/process.hpp"
+#include "platform/raw_record.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace netlog::platform {
+
+/// Which of the host's sources to read tables from.
+enum class TableSource : std::uint8_t { automatic, sock_diag, procfs };
+
+/// What to read in one tick.
+struct SamplePlan {
+  bool time_wait = true;  ///< ask for TIME_WAIT rows too
+  bool info = true;       ///< ask for tcp_info and ULP
+  bool counters = true;   ///< read the kernel's counters
+  bool processes = true;  ///< look which known processes have ended
+};
+
+/// A socket whose owner is wanted, and who may hold it.
+struct OwnerQuestion {
+  std::uint64_t inode = 0;
+  std::vector<std::uint32_t>
+      likely_pids;  ///< best first: the listener's owner, whoever spoke to that port before
+};
+
+/// This host's tables, owners and counters, as raw bytes. Nothing here interprets them, and no OS
+/// header appears.
+class LiveSource {
+ public:
+  LiveSource() = default;
+  LiveSource(const LiveSource&) = delete;
+  LiveSource& operator=(const LiveSource&) = delete;
+  virtual ~LiveSource() = default;
+
+  /// `sock_diag`, `procfs`: what tables are read from, after falling back.
+  [[nodiscard]] virtual std::string name() const = 0;
+
+  /// Why the best source is not in use; empty when it is.
+  [[nodiscard]] virtual std::string fallback_reason() const = 0;
+
+  /// Reads what the plan names and hands it to `sink`. A table that cannot be read whole is a
+  /// table_failed record.
+  virtual void sample(const SamplePlan& plan, RecordSink& sink) = 0;
+
+  /// Looks for the holders of sockets for at most `budget`; what was found, and the processes
+  /// found, go to `sink` (process before the holders that name it). Questions without an answer may
+  /// be asked again; inodes in `live` tell which descriptors of probed processes are worth
+  /// remembering.
+  virtual void find_owners(std::span<const OwnerQuestion> questions,
+                           std::chrono::nanoseconds budget,
+                           RecordSink& sink) = 0;
+
+  /// Sockets that are gone: their descriptors are the ones that the next sockets get.
+  virtual void forget(std::span<const std::uint64_t> inodes) = 0;
+};
+
+/// The source for this host, or why there is none. Defined once in linux/ or windows/; CMake picks
+/// the file.
+Result<std::unique_ptr<LiveSource>> make_live_source(TableSource wanted);
+
+/// What is fixed about this host, as the payload of a RecordKind::session record (without
+/// interval_ns and sources).
+std::string describe_host();
+
+/// Wall time now, UTC ns, from the boot clock and a measured offset, so that a stepped wall clock
+/// never runs backwards unnoticed.
+std::int64_t utc_now_ns();
+
+}  // namespace netlog::platform

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+#include "record/recorder.hpp"
+
+#include "base/byte_reader.hpp"
+#include "base/time.hpp"
+#include "decode/tables.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+
+namespace netlog::record {
+namespace {
+
+using platform::RawRecord;
+using platform::RecordKind;
+
+constexpr std::int64_t kCoverageWindowNs = 60 * kNsPerSecond;
+constexpr std::int64_t kGapQuietNs = kNsPerSecond;
+constexpr std::int64_t kGapLongestNs = 10 * kNsPerSecond;
+constexpr std::int64_t kHeartbeatNs = kNsPerSecond;
+constexpr std::int64_t kRefreshNs = 10 * kNsPerSecond;
+constexpr std::int64_t kSuspendNs = kNsPerSecond;
+constexpr std::size_t kMostDetail = 300;
+
+constexpr std::string_view source_of(RecordKind kind) {
+  return kind == RecordKind::sock_diag ? "sock_diag" : "procfs";
+}
+
+}  // namespace
+
+Recorder::Recorder(store::Writer& writer, std::int64_t interval_ns)
+    : writer_{writer},
+      interval_ns_{interval_ns},
+      coverage_{kCoverageWindowNs},
+      gaps_{kGapQuietNs, kGapLongestNs} {}
+
+void Recorder::consume(const RawRecord& record) {
+  now_ns_ = std::max(now_ns_, record.asked.ended_ns);
+  switch (record.kind) {
+    case RecordKind::session:
+      break;
+    case RecordKind::tick:
+      return begin_tick(record);
+    case RecordKind::sock_diag:
+      return take_dump(record);
+    case RecordKind::procfs_tcp:
+      return take_procfs(record, Protocol::tcp, Family::ipv4);
+    case RecordKind::procfs_tcp6:
+      return take_procfs(record, Protocol::tcp, Family::ipv6);
+    case RecordKind::procfs_udp:
+      return take_procfs(record, Protocol::udp, Family::ipv4);
+    case RecordKind::procfs_udp6:
+      return take_procfs(record, Protocol::udp, Family::ipv6);
+    case RecordKind::table_failed:
+      return unreadable(
+          record, static_cast<TableSet>(record.a), std::string{as_text(record.payload)});
+    case RecordKind::snmp:
+    case RecordKind::snmp6:
+      return take_counters(record);
+    case RecordKind::process:
+      return take_process(record);
+    case RecordKind::holders:
+      return take_holders(record);
+    case RecordKind::process_ended: {
+      const ProcessId id{static_cast<std::uint32_t>(record.a),
+                         static_cast<std::uint64_t>(record.b)};
+      tracker_.end_process(id);
+      items_.emplace_back(store::ProcessEnded{
+          id, Moment{record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns}});
+      return;
+    }
+    case RecordKind::notices:
+      return take_notices(record);
+    case RecordKind::notices_lost:
+      return add_gap(Gap{record.netns,
+                         record.asked.began_ns,
+                         record.asked.ended_ns,
+                         "notices",
+                         "receive buffer overrun",
+                         record.a < 0 ? std::nullopt : std::optional{record.a},
+                         std::nullopt});
+    case RecordKind::clock_step:
+      return add_gap(Gap{std::nullopt,
+                         std::min(record.asked.ended_ns, record.asked.ended_ns - record.a),
+                         std::max(record.asked.ended_ns, record.asked.ended_ns - record.a),
+                         "clock",
+                         record.a > 0 ? "clock stepped forwards" : "clock stepped backwards",
+                         std::nullopt,
+                         (record.a > 0 ? "by " : "by -") + format_duration(std::abs(record.a))});
+    case RecordKind::namespace_gone:
+      return tracker_.end_namespace(
+          record.netns,
+          Moment{record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns});
+    case RecordKind::tick_end:
+      return end_tick();
+  }
+}
+
+void Recorder::begin_tick(const RawRecord& record) {
+  const auto skipped = record.b;
+  ++progress_.ticks;
+  progress_.skipped_ticks += skipped;
+  if (record.c > interval_ns_ / 10) {
+    ++progress_.late_ticks;
+  }
+  if (last_tick_) {
+    const auto from = last_tick_->began_ns;
+    const auto to = record.asked.began_ns;
+    const auto expected = interval_ns_ * (skipped + 1) + record.c;
+    if (to - from - expected > kSuspendNs) {
+      add_gap(Gap{std::nullopt, from, to, "tick", "suspended", std::nullopt, std::nullopt});
+    } else if (skipped > 0) {
+      add_gap(Gap{std::nullopt, from, to, "tick", "skipped ticks", skipped, std::nullopt});
+    }
+  }
+  last_tick_ = record.asked;
+}
+
+void Recorder::end_tick() {
+  auto events = tracker_.take_events();
+  progress_.events += static_cast<std::int64_t>(events.size());
+  for (const auto& event : events) {
+    coverage_.count(event);
+  }
+  items_.insert(
+      items_.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
+  for (const auto& [netns, counters] : std::exchange(counters_, {})) {
+    items_.emplace_back(counters);
+    if (const auto coverage = coverage_.measure(counters)) {
+      items_.emplace_back(*coverage);
+    }
+  }
+  if (now_ns_ - last_refresh_ns_ >= kRefreshNs) {
+    last_refresh_ns_ = now_ns_;
+    for (auto& connection : tracker_.take_refreshes()) {
+      items_.emplace_back(store::Refresh{std::move(connection)});
+    }
+  }
+  if (now_ns_ - last_heartbeat_ns_ >= kHeartbeatNs) {
+    last_heartbeat_ns_ = now_ns_;
+    items_.emplace_back(
+        Heartbeat{now_ns_, progress_.ticks, progress_.late_ticks, progress_.skipped_ticks});
+  }
+  for (auto& gap : gaps_.take(now_ns_)) {
+    ++progress_.gaps;
+    items_.emplace_back(std::move(gap));
+  }
+  if (!items_.empty()) {
+    writer_.push(std::exchange(items_, {}));
+  }
+}
+
+void Recorder::finish() {
+  end_tick();
+  for (auto& connection : tracker_.take_refreshes()) {
+    items_.emplace_back(store::Refresh{std::move(connection)});
+  }
+  for (const auto& coverage : coverage_.finish()) {
+    items_.emplace_back(coverage);
+  }
+  for (auto& gap : gaps_.finish()) {
+    items_.emplace_back(std::move(gap));
+  }
+  items_.emplace_back(
+      Heartbeat{now_ns_, progress_.ticks, progress_.late_ticks, progress_.skipped_ticks});
+  writer_.push(std::exchange(items_, {}));
+}
+
+void Recorder::note_cut_capture() {
+  add_gap(Gap{
+      std::nullopt, now_ns_, now_ns_, "capture", "file is cut short", std::nullopt, std::nullopt});
+}
+
+void Recorder::take_dump(const RawRecord& record) {
+  Snapshot snapshot;
+  snapshot.tables = static_cast<TableSet>(record.a);
+  snapshot.covers_time_wait = (record.b & platform::kWithTimeWait) != 0;
+  snapshot.incarnation_is_unique = true;
+  constexpr TableSet kTcp = table_bit(TableKind::tcp4) | table_bit(TableKind::tcp6);
+  const auto protocol = (snapshot.tables & kTcp) != 0 ? Protocol::tcp : Protocol::udp;
+  take_rows(decode::decode_sock_diag_dump(record.payload, protocol), std::move(snapshot), record);
+}
+
+void Recorder::take_procfs(const RawRecord& record, Protocol protocol, Family family) {
+  Snapshot snapshot;
+  IpAddress any;
+  any.family = family;
+  snapshot.tables = table_bit(table_of(FiveTuple{protocol, Endpoint{any, 0}, {}}));
+  take_rows(decode::decode_procfs_net(as_text(record.payload), protocol, family),
+            std::move(snapshot),
+            record);
+}
+
+void Recorder::take_rows(Result<std::vector<SocketRow>> rows,
+                         Snapshot snapshot,
+                         const RawRecord& record) {
+  if (!rows) {
+    return unreadable(record, snapshot.tables, rows.error().message());
+  }
+  snapshot.netns = record.netns;
+  snapshot.taken = record.asked;
+  snapshot.rows = std::move(*rows);
+  last_read_ns_[TableKey{record.netns, snapshot.tables}] = record.asked.ended_ns;
+  tracker_.apply(snapshot);
+}
+
+void Recorder::unreadable(const RawRecord& record, TableSet tables, std::string why) {
+  const auto last = last_read_ns_.find(TableKey{record.netns, tables});
+  const auto from = last == last_read_ns_.end() ? record.asked.began_ns : last->second;
+  why.resize(std::min(why.size(), kMostDetail));
+  add_gap(Gap{record.netns,
+              from,
+              record.asked.ended_ns,
+              std::string{source_of(record.kind)},
+              "unreadable",
+              std::nullopt,
+              std::move(why)});
+}
+
+void Recorder::take_counters(const RawRecord& record) {
+  const auto text = as_text(record.payload);
+  if (record.kind == RecordKind::snmp6) {
+    const auto counters = counters_.find(record.netns);
+    if (counters != counters_.end()) {
+      if (const auto added = decode::add_snmp6(text, counters->second); !added) {
+        unreadable(record, 0, added.error().message());
+      }
+    }
+    return;
+  }
+  auto counters = decode::decode_snmp(text);
+  if (!counters) {
+    return unreadable(record, 0, counters.error().message());
+  }
+  counters->netns = record.netns;
+  counters->at_ns = record.asked.ended_ns;
+  counters_[record.netns] = *counters;
+}
+
+void Recorder::take_process(const RawRecord& record) {
+  auto process = decode::decode_process(record.payload);
+  if (!process) {
+    return unreadable(record, 0, process.error().message());
+  }
+  processes_[process->id.pid] = process->id;
+  items_.emplace_back(std::move(*process));
+}
+
+void Recorder::take_holders(const RawRecord& record) {
+  const auto holders = decode::decode_holders(as_text(record.payload));
+  if (!holders) {
+    return unreadable(record, 0, holders.error().message());
+  }
+  const Moment at{record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns};
+  for (const auto& holder : *holders) {
+    const auto process = holder.pid ? processes_.find(*holder.pid) : processes_.end();
+    if (process != processes_.end()) {
+      tracker_.resolve(holder.inode, process->second, at);
+    } else {
+      tracker_.give_up(holder.inode, holder.why);
+    }
+  }
+}
+
+void Recorder::take_notices(const RawRecord& record) {
+  auto rows = decode::decode_destroy_notices(record.payload);
+  if (!rows) {
+    return unreadable(record, 0, rows.error().message());
+  }
+  // The kernel puts no time on a notice: it came between two drains.
+  const Moment at{record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns};
+  for (auto& row : *rows) {
+    tracker_.apply(Notice{record.netns, at, std::move(row)});
+  }
+}
+
+void Recorder::add_gap(Gap gap) {
+  gaps_.add(gap);
+}
+
+}  // namespace netlog::record

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/recording.hpp"
+#include "platform/raw_record.hpp"
+#include "store/writer.hpp"
+#include "track/coverage.hpp"
+#include "track/gap_ledger.hpp"
+#include "track/tracker.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+namespace netlog::record {
+
+/// What a status line tells.
+struct Progress {
+  std::int64_t ticks = 0;
+  std::int64_t late_ticks = 0;  ///< began more than a tenth of the interval after their time
+  std::int64_t skipped_ticks = 0;
+  std::int64_t events = 0;
+  std::int64_t gaps = 0;
+};
+
+/// Turns what the sources say into rows: decodes, tracks, and queues what a tick brought at its
+/// end. A function of the records alone, so that a capture replays to the same rows.
+class Recorder final : public platform::RecordSink {
+ public:
+  Recorder(store::Writer& writer, std::int64_t interval_ns);
+
+  void consume(const platform::RawRecord& record) override;
+
+  /// The capture that is being replayed ends in the middle of a record.
+  void note_cut_capture();
+
+  /// Queues what waits for its time: bytes and owners that changed without an event, the last
+  /// windows of coverage, open gaps.
+  void finish();
+
+  [[nodiscard]] const track::Tracker& tracker() const { return tracker_; }
+  std::vector<std::uint64_t> take_vacated() { return tracker_.take_vacated(); }
+  [[nodiscard]] Progress progress() const { return progress_; }
+  /// When the last record was made, UTC ns.
+  [[nodiscard]] std::int64_t now_ns() const { return now_ns_; }
+
+ private:
+  struct TableKey {
+    std::uint64_t netns = 0;
+    TableSet tables = 0;
+    auto operator<=>(const TableKey&) const = default;
+  };
+
+  void begin_tick(const platform::RawRecord& record);
+  void end_tick();
+  void take_dump(const platform::RawRecord& record);
+  void take_procfs(const platform::RawRecord& record, Protocol protocol, Family family);
+  void take_rows(Result<std::vector<SocketRow>> rows,
+                 Snapshot snapshot,
+                 const platform::RawRecord& record);
+  void take_counters(const platform::RawRecord& record);
+  void take_process(const platform::RawRecord& record);
+  void take_holders(const platform::RawRecord& record);
+  void take_notices(const platform::RawRecord& record);
+  void add_gap(Gap gap);
+  void unreadable(const platform::RawRecord& record, TableSet tables, std::string why);
+
+  store::Writer& writer_;
+  std::int64_t interval_ns_;
+  track::Tracker tracker_;
+  track::CoverageMeter coverage_;
+  track::GapLedger gaps_;
+  std::vector<store::Item> items_;
+  std::map<std::uint32_t, ProcessId> processes_;  ///< the incarnation that last had each pid
+  std::map<TableKey, std::int64_t> last_read_ns_;
+  std::map<std::uint64_t, Counters> counters_;  ///< of this tick, by namespace
+  std::optional<Span> last_tick_;
+  std::int64_t last_heartbeat_ns_ = 0;
+  std::int64_t last_refresh_ns_ = 0;
+  std::int64_t now_ns_ = 0;
+  Progress progress_;
+};
+
+}  // namespace netlog::record

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+#include "record/sampler.hpp"
+
+#include "base/time.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace netlog::record {
+namespace {
+
+using platform::RawRecord;
+using platform::RecordKind;
+
+constexpr std::int64_t kFullEveryNs = kNsPerSecond;
+constexpr std::int64_t kTimeWaitRowNs = 200;
+constexpr std::size_t kMostQuestions = 20'000;
+
+/// What the source says goes to the capture first: a crash while a record is being worked on must
+/// not lose it.
+class Tee final : public platform::RecordSink {
+ public:
+  Tee(Recorder& recorder, platform::CaptureWriter* capture)
+      : recorder_{recorder}, capture_{capture} {}
+  void consume(const RawRecord& record) override {
+    if (capture_ != nullptr) {
+      capture_->write(record);
+    }
+    recorder_.consume(record);
+  }
+
+ private:
+  Recorder& recorder_;
+  platform::CaptureWriter* capture_;
+};
+
+RawRecord tick_record(RecordKind kind, std::int64_t now_ns) {
+  RawRecord record;
+  record.kind = kind;
+  record.asked = Span{now_ns, now_ns};
+  return record;
+}
+
+}  // namespace
+
+platform::SamplePlan SamplePlanner::plan(std::int64_t now_ns, std::size_t time_wait_rows) {
+  // A hair of tolerance: ticks at whole seconds are not to miss every other one.
+  const bool full = now_ns - last_full_ns_ >= kFullEveryNs - interval_ns_ / 2;
+  if (full) {
+    last_full_ns_ = now_ns;
+  }
+  const bool few = static_cast<std::int64_t>(time_wait_rows) * kTimeWaitRowNs <= interval_ns_ / 100;
+  return {full || few, full, full, full};
+}
+
+Sampler::Sampler(boost::asio::io_context& io,
+                 TickSchedule schedule,
+                 std::int64_t interval_ns,
+                 platform::LiveSource& source,
+                 Recorder& recorder,
+                 platform::CaptureWriter* capture)
+    : schedule_{schedule},
+      interval_ns_{interval_ns},
+      planner_{interval_ns},
+      source_{source},
+      recorder_{recorder},
+      capture_{capture},
+      timer_{io} {}
+
+boost::asio::awaitable<void> Sampler::run(TickSchedule::Clock::time_point ends_at) {
+  while (!stopping_) {
+    const auto tick = schedule_.next(TickSchedule::Clock::now());
+    if (tick.due > ends_at) {
+      // The time that was asked for is to pass, too.
+      timer_.expires_at(ends_at);
+      boost::system::error_code cancelled;
+      co_await timer_.async_wait(
+          boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
+      co_return;
+    }
+    timer_.expires_at(tick.due);
+    boost::system::error_code cancelled;
+    co_await timer_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
+    if (stopping_) {
+      co_return;
+    }
+    take_sample(tick, TickSchedule::Clock::now() - tick.due);
+  }
+}
+
+void Sampler::stop() {
+  stopping_ = true;  // covers a timer that had already fired
+  timer_.cancel();
+}
+
+void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::duration lateness) {
+  Tee tee{recorder_, capture_};
+  auto opens = tick_record(RecordKind::tick, platform::utc_now_ns());
+  opens.a = static_cast<std::int64_t>(tick.index);
+  opens.b = static_cast<std::int64_t>(tick.skipped);
+  opens.c = std::chrono::duration_cast<std::chrono::nanoseconds>(lateness).count();
+  tee.consume(opens);
+  const auto& tracker = recorder_.tracker();
+  source_.sample(planner_.plan(opens.asked.began_ns, tracker.time_wait_connections()), tee);
+  source_.forget(recorder_.take_vacated());
+  std::vector<platform::OwnerQuestion> questions;
+  for (auto& question : tracker.questions(kMostQuestions)) {
+    questions.push_back(platform::OwnerQuestion{question.inode, std::move(question.likely_pids)});
+  }
+  if (!questions.empty()) {
+    const auto budget = std::clamp(interval_ns_ / 4, kNsPerMs, 50 * kNsPerMs);
+    source_.find_owners(questions, std::chrono::nanoseconds{budget}, tee);
+  }
+  tee.consume(tick_record(RecordKind::tick_end, platform::utc_now_ns()));
+}
+
+}  // namespace netlog::record

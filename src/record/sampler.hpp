@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "platform/capture/capture_file.hpp"
+#include "platform/live_source.hpp"
+#include "record/recorder.hpp"
+#include "record/tick_schedule.hpp"
+
+#include <cstdint>
+#include <functional>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+namespace netlog::record {
+
+/// What a tick reads, given what the last ones did. Pure.
+class SamplePlanner {
+ public:
+  explicit SamplePlanner(std::int64_t interval_ns) : interval_ns_{interval_ns} {}
+
+  /// Once a second everything. In between, TIME_WAIT rows only while they are few: they cost about
+  /// 200 ns each and are worth at most a hundredth of the interval.
+  platform::SamplePlan plan(std::int64_t now_ns, std::size_t time_wait_rows);
+
+ private:
+  std::int64_t interval_ns_;
+  std::int64_t last_full_ns_ = 0;
+};
+
+/// Reads the live source on every tick and hands what it says to the recorder, and to a capture
+/// file if there is one.
+class Sampler {
+ public:
+  /// References must outlive run(). `capture` may be null.
+  Sampler(boost::asio::io_context& io,
+          TickSchedule schedule,
+          std::int64_t interval_ns,
+          platform::LiveSource& source,
+          Recorder& recorder,
+          platform::CaptureWriter* capture);
+
+  /// Ticks until stop(), or until `ends_at`. Whatever goes wrong in a tick ends it with that
+  /// exception.
+  boost::asio::awaitable<void> run(TickSchedule::Clock::time_point ends_at);
+  void stop();
+
+ private:
+  void take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::duration lateness);
+
+  TickSchedule schedule_;
+  std::int64_t interval_ns_;
+  SamplePlanner planner_;
+  platform::LiveSource& source_;
+  Recorder& recorder_;
+  platform::CaptureWriter* capture_;
+  boost::asio::steady_timer timer_;
+  bool stopping_ = false;
+};
+
+}  // namespace netlog::record

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+#include "record/session.hpp"
+
+#include "base/byte_reader.hpp"
+#include "base/version.hpp"
+#include "decode/tables.hpp"
+#include "platform/recording_file.hpp"
+#include "record/sampler.hpp"
+
+#include <csignal>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+namespace netlog::record {
+namespace {
+
+namespace asio = boost::asio;
+using platform::RawRecord;
+using platform::RecordKind;
+
+std::unique_ptr<platform::RecordingFile> hold(const std::filesystem::path& path) {
+  auto held = platform::hold_recording_file(path);
+  if (held) {
+    return std::move(*held);
+  }
+  if (held.error().code == boost::system::errc::resource_unavailable_try_again) {
+    throw CommandFailed{
+        fmt::format("cannot record into {}: another recorder is writing it; stop that one or name "
+                    "another file with --db",
+                    path.string())};
+  }
+  throw CommandFailed{
+      fmt::format("cannot record into {}: {}", path.string(), held.error().message())};
+}
+
+/// Removes the file that we created if recording never began: no partial database is left behind.
+class CreatedFile {
+ public:
+  CreatedFile(std::filesystem::path path, bool created)
+      : path_{std::move(path)}, created_{created} {}
+  CreatedFile(const CreatedFile&) = delete;
+  CreatedFile& operator=(const CreatedFile&) = delete;
+  ~CreatedFile() {
+    if (created_) {
+      std::error_code ignored;
+      for (const auto* suffix : {"", "-wal", "-shm"}) {
+        std::filesystem::remove(path_.string() + suffix, ignored);
+      }
+    }
+  }
+  void keep() { created_ = false; }
+
+ private:
+  std::filesystem::path path_;
+  bool created_;
+};
+
+RawRecord session_record(const LiveOptions& options, const platform::LiveSource& source) {
+  const auto now_ns = platform::utc_now_ns();
+  const auto text = fmt::format("{}interval_ns={}\nsources={}\nstarted_ns={}\n",
+                                platform::describe_host(),
+                                options.interval.count(),
+                                source.name(),
+                                now_ns);
+  RawRecord record;
+  record.kind = RecordKind::session;
+  record.asked = Span{now_ns, now_ns};
+  const auto bytes = as_bytes(text);
+  record.payload.assign(bytes.begin(), bytes.end());
+  return record;
+}
+
+Session session_from(const RawRecord& record) {
+  auto session = decode::decode_session(as_text(record.payload));
+  session.netlog_version = kVersion;
+  return session;
+}
+
+asio::awaitable<void> tell_progress(asio::steady_timer& timer,
+                                    const Observer& observer,
+                                    const Recorder& recorder,
+                                    const store::Writer& writer) {
+  for (;;) {
+    boost::system::error_code cancelled;
+    timer.expires_after(observer.every);
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+    if (cancelled) {
+      co_return;
+    }
+    observer.progress(recorder.progress(), writer.totals(), recorder.tracker().open_connections());
+  }
+}
+
+}  // namespace
+
+Recorded record_live(const LiveOptions& options, const Observer& observer) {
+  auto made = platform::make_live_source(options.source);
+  if (!made) {
+    throw CommandFailed{
+        fmt::format("cannot read this host's connection tables: {}", made.error().message())};
+  }
+  auto& source = **made;
+  const auto held = hold(options.database);
+  CreatedFile created{options.database, held->created()};
+  std::optional<platform::CaptureWriter> capture;
+  if (options.capture) {
+    capture.emplace(*options.capture);
+  }
+  const auto about = session_record(options, source);
+  if (capture) {
+    capture->write(about);
+  }
+  store::Writer writer{options.database, session_from(about)};
+  created.keep();
+  Recorder recorder{writer, options.interval.count()};
+  observer.started(source.name(), source.fallback_reason());
+
+  asio::io_context io{1};
+  const auto origin = TickSchedule::Clock::now();
+  Sampler sampler{io,
+                  TickSchedule{origin, options.interval},
+                  options.interval.count(),
+                  source,
+                  recorder,
+                  capture ? &*capture : nullptr};
+  std::exception_ptr failure;
+  asio::steady_timer progress_timer{io};
+  asio::signal_set signals{io, SIGINT, SIGTERM};
+  signals.async_wait([&](boost::system::error_code error, int) {
+    if (!error) {
+      sampler.stop();
+      signals.clear();
+    }
+  });
+  const auto ends_at =
+      options.duration ? origin + *options.duration : TickSchedule::Clock::time_point::max();
+  asio::co_spawn(
+      io, tell_progress(progress_timer, observer, recorder, writer), [](std::exception_ptr) {});
+  asio::co_spawn(io, sampler.run(ends_at), [&](std::exception_ptr error) {
+    failure = std::move(error);
+    signals.cancel();
+    progress_timer.cancel();
+  });
+  io.run();
+  if (failure) {
+    std::rethrow_exception(failure);
+  }
+  recorder.finish();
+  writer.finish(platform::utc_now_ns());
+  if (capture) {
+    capture->flush();
+  }
+  return {recorder.progress(), writer.totals()};
+}
+
+Recorded record_capture(const std::filesystem::path& capture,
+                        const std::filesystem::path& database,
+                        const Observer& observer) {
+  platform::CaptureReader reader{capture};
+  const auto next = [&]() -> std::optional<RawRecord> {
+    auto record = reader.next();
+    if (!record) {
+      throw CommandFailed{
+          fmt::format("cannot replay {}: {}", capture.string(), record.error().message())};
+    }
+    return std::move(*record);
+  };
+  const auto about = next();
+  if (!about || about->kind != RecordKind::session) {
+    throw CommandFailed{
+        fmt::format("cannot replay {}: it does not begin with a session", capture.string())};
+  }
+  const auto session = session_from(*about);
+  const auto held = hold(database);
+  CreatedFile created{database, held->created()};
+  store::Writer writer{database, session};
+  created.keep();
+  Recorder recorder{writer, session.interval_ns};
+  observer.started("capture:" + capture.string(), "");
+  while (const auto record = next()) {
+    recorder.consume(*record);
+  }
+  if (reader.truncated()) {
+    recorder.note_cut_capture();
+  }
+  recorder.finish();
+  writer.finish(recorder.now_ns());
+  return {recorder.progress(), writer.totals()};
+}
+
+}  // namespace netlog::record

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "platform/live_source.hpp"
+#include "record/recorder.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+
+namespace netlog::record {
+
+struct LiveOptions {
+  std::filesystem::path database;
+  std::chrono::nanoseconds interval{};
+  std::optional<std::chrono::nanoseconds> duration;  ///< absent: until a signal
+  platform::TableSource source = platform::TableSource::automatic;
+  std::optional<std::filesystem::path> capture;
+};
+
+/// Both are called on the recording's thread.
+struct Observer {
+  std::function<void(std::string_view source, std::string_view fallback_reason)> started;
+  std::function<void(const Progress&, const store::WriterTotals&, std::size_t open_connections)>
+      progress;
+  std::chrono::milliseconds every{500};  ///< how often progress is told
+};
+
+struct Recorded {
+  Progress progress;
+  store::WriterTotals totals;
+};
+
+/// Records this host until the duration is over or SIGINT or SIGTERM asks to stop; everything is
+/// flushed then. A second signal has its default effect. @throws CommandFailed, StoreError.
+Recorded record_live(const LiveOptions& options, const Observer& observer);
+
+/// Records what a capture file holds. @throws CommandFailed, StoreError.
+Recorded record_capture(const std::filesystem::path& capture,
+                        const std::filesystem::path& database,
+                        const Observer& observer);
+
+}  // namespace netlog::record

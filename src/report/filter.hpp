@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/address.hpp"
+#include "model/connection.hpp"
+#include "store/reader.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace netlog::report {
+
+/// Which connections a question is about. Absent members do not restrict. Lists are alternatives.
+struct Filter {
+  std::vector<std::int64_t> pids;
+  std::optional<std::string> process;  ///< name; GLOB pattern when it has `*`, `?` or `[`
+  std::optional<std::string> exe;      ///< path, the same
+  std::optional<std::string> user;
+  std::optional<Protocol> protocol;
+  std::optional<std::uint16_t> port;  ///< local or remote
+  std::optional<std::uint16_t> local_port;
+  std::optional<std::uint16_t> remote_port;
+  std::optional<AddressRange> remote;
+  std::vector<TcpState> states;          ///< was in one of them (within the window)
+  std::optional<std::int64_t> since_ns;  ///< its life reaches to this time or later
+  std::optional<std::int64_t> until_ns;  ///< its life began before this time
+};
+
+/// SQL for a WHERE clause over the columns of the view `connections` (`1` when nothing restricts),
+/// and the values it binds.
+struct Clause {
+  std::string sql;
+  store::Parameters parameters;
+};
+Clause connection_clause(const Filter& filter);
+
+}  // namespace netlog::report

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/table.hpp"
+#include "report/filter.hpp"
+#include "store/reader.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace netlog::report {
+
+struct ReportName {
+  std::string name;
+  std::string about;  ///< one line
+};
+
+/// All named reports, by name.
+std::vector<ReportName> list_reports();
+
+/// Asks one report. `limit` bounds the rows of each table that has no bound of its own.
+/// @throws UsageError for an unknown name (with the nearest one); StoreError from the reader.
+Answer ask(store::Reader& reader, std::string_view name, const Filter& filter, std::int64_t limit);
+
+/// The line of honesty for a window: coverage in it and gaps that touch it.
+Honesty honesty(store::Reader& reader, const Filter& filter);
+
+}  // namespace netlog::report

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "track/listeners.hpp"
+
+#include <algorithm>
+
+namespace netlog::track {
+
+void Listeners::opened(std::uint64_t netns,
+                       Protocol protocol,
+                       const Endpoint& local,
+                       ConnectionId id) {
+  places_[Place{netns, protocol, local.port}].push_back(
+      Listener{local.address, id, std::nullopt, std::nullopt});
+}
+
+void Listeners::owned(std::uint64_t netns,
+                      Protocol protocol,
+                      const Endpoint& local,
+                      ConnectionId id,
+                      const ProcessId& owner) {
+  if (auto* listener = find(netns, protocol, local, id)) {
+    listener->owner = owner;
+  }
+}
+
+void Listeners::closed(std::uint64_t netns,
+                       Protocol protocol,
+                       const Endpoint& local,
+                       ConnectionId id,
+                       std::int64_t at_ns) {
+  if (auto* listener = find(netns, protocol, local, id)) {
+    listener->closed_ns = at_ns;
+    ++closed_;
+  }
+}
+
+std::optional<Listeners::Found> Listeners::accepting(std::uint64_t netns,
+                                                     Protocol protocol,
+                                                     const Endpoint& local,
+                                                     std::int64_t after_ns) const {
+  const auto place = places_.find(Place{netns, protocol, local.port});
+  if (place == places_.end()) {
+    return std::nullopt;
+  }
+  std::optional<Found> found;
+  for (const auto& listener : place->second) {
+    const bool takes =
+        listener.address == local.address ||
+        (listener.address.family == local.address.family && listener.address.is_unspecified());
+    const bool alive = !listener.closed_ns || *listener.closed_ns >= after_ns;
+    // SO_REUSEPORT: prefer one whose owner is known.
+    if (takes && alive && (!found || !found->owner)) {
+      found = Found{listener.owner};
+    }
+  }
+  return found;
+}
+
+void Listeners::forget_closed_before(std::int64_t at_ns) {
+  if (closed_ == 0) {
+    return;
+  }
+  for (auto place = places_.begin(); place != places_.end();) {
+    closed_ -= std::erase_if(place->second, [&](const Listener& listener) {
+      return listener.closed_ns && *listener.closed_ns < at_ns;
+    });
+    place = place->second.empty() ? places_.erase(place) : std::next(place);
+  }
+}
+
+Listeners::Listener* Listeners::find(std::uint64_t netns,
+                                     Protocol protocol,
+                                     const Endpoint& local,
+                                     ConnectionId id) {
+  const auto place = places_.find(Place{netns, protocol, local.port});
+  if (place == places_.end()) {
+    return nullptr;
+  }
+  const auto listener = std::find_if(
+      place->second.begin(), place->second.end(), [&](const Listener& l) { return l.id == id; });
+  return listener == place->second.end() ? nullptr : &*listener;
+}
+
+}  // namespace netlog::track

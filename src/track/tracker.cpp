@@ -1,0 +1,730 @@
+// SPDX-License-Identifier: MIT
+#include "track/tracker.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <iterator>
+#include <utility>
+
+namespace netlog::track {
+namespace {
+
+constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15U;
+
+std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
+  hash = (hash ^ value) * kOdd;
+  return hash ^ (hash >> 32U);
+}
+
+Identity identity_of(const SocketRow& row, std::uint64_t netns, bool incarnation_is_unique) {
+  return {netns, row.incarnation, incarnation_is_unique ? FiveTuple{} : row.tuple};
+}
+
+std::optional<std::uint8_t> code(std::optional<TcpState> state) {
+  return state ? std::optional{static_cast<std::uint8_t>(*state)} : std::nullopt;
+}
+
+std::optional<std::uint8_t> code(std::optional<Offload> offload) {
+  return offload ? std::optional{static_cast<std::uint8_t>(*offload)} : std::nullopt;
+}
+
+// A stepped wall clock must not make a bound negative.
+Moment between(std::int64_t after_ns, std::int64_t until_ns) {
+  return {until_ns, std::max<std::int64_t>(until_ns - after_ns, 0)};
+}
+
+bool listens(const SocketRow& row) {
+  return row.state == TcpState::listen ||
+         (row.tuple.protocol == Protocol::udp && row.tuple.remote.port == 0);
+}
+
+// A socket last seen in these states goes to CLOSED without TIME_WAIT (RFC 9293 §3.3.2); it can
+// still have moved on unseen from any other.
+bool may_enter_time_wait(const Connection& connection) {
+  return connection.state && *connection.state != TcpState::listen &&
+         *connection.state != TcpState::close_wait && *connection.state != TcpState::last_ack;
+}
+
+std::uint32_t local_key(const FiveTuple& tuple) {
+  return tuple.local.port;
+}
+std::uint32_t remote_key(const FiveTuple& tuple) {
+  return 0x1'0000U | tuple.remote.port;
+}
+
+}  // namespace
+
+std::size_t IdentityHash::operator()(const Identity& identity) const {
+  auto hash = mix(mix(0, identity.netns), identity.incarnation);
+  if (identity.tuple.local.port != 0 || identity.tuple.remote.port != 0) {
+    hash = mix(mix(hash, hash_value(identity.tuple.local)), hash_value(identity.tuple.remote));
+  }
+  return static_cast<std::size_t>(hash);
+}
+
+std::size_t ProcessIdHash::operator()(const ProcessId& process) const {
+  return static_cast<std::size_t>(mix(mix(0, process.pid), process.start));
+}
+
+void Tracker::apply(const Snapshot& snapshot) {
+  ++epoch_;
+  ending_by_tuple_.clear();
+  std::array<std::uint32_t, 4> scopes{};
+  std::array<std::size_t, 4> missing{};
+  for (std::size_t table = 0; table < scopes.size(); ++table) {
+    if ((snapshot.tables & table_bit(static_cast<TableKind>(table))) != 0) {
+      scopes.at(table) = scope_index(snapshot.netns, static_cast<TableKind>(table));
+      missing.at(table) = expected(scopes.at(table), snapshot.covers_time_wait);
+    }
+  }
+  std::vector<std::pair<const SocketRow*, Identity>> fresh;
+  for (const auto& row : snapshot.rows) {
+    const auto identity = identity_of(row, snapshot.netns, snapshot.incarnation_is_unique);
+    const auto known = by_identity_.find(identity);
+    if (known == by_identity_.end()) {
+      fresh.emplace_back(&row, identity);
+      continue;
+    }
+    const auto index = known->second;
+    auto& mark = marks_[index];
+    const bool counted =
+        mark.epoch != epoch_ && (snapshot.covers_time_wait || mark.phase == Mark::Phase::active);
+    if (counted) {
+      --missing.at(static_cast<std::size_t>(scopes_[mark.scope].table));
+    }
+    mark.epoch = epoch_;
+    if (!see(index, row, snapshot)) {
+      fresh.emplace_back(&row, identity);
+    }
+  }
+  for (std::size_t table = 0; table < scopes.size(); ++table) {
+    if (missing.at(table) > 0) {
+      find_missing(snapshot, scopes.at(table));
+    }
+  }
+  // Listeners first: they tell which of the others were accepted.
+  std::stable_partition(
+      fresh.begin(), fresh.end(), [](const auto& entry) { return listens(*entry.first); });
+  for (const auto& [row, identity] : fresh) {
+    open_from(*row, snapshot, identity);
+  }
+  for (std::size_t table = 0; table < scopes.size(); ++table) {
+    if ((snapshot.tables & table_bit(static_cast<TableKind>(table))) != 0) {
+      scopes_[scopes.at(table)].last = snapshot.taken;
+    }
+  }
+  // Long enough for a notice of what it accepted to arrive.
+  constexpr std::int64_t kRememberNs = 60'000'000'000;
+  listeners_.forget_closed_before(snapshot.taken.began_ns - kRememberNs);
+}
+
+void Tracker::apply(const Notice& notice) {
+  const auto& row = notice.row;
+  const auto identity = identity_of(row, notice.netns, true);
+  if (const auto known = by_identity_.find(identity); known != by_identity_.end()) {
+    auto& slot = slots_[known->second];
+    begin_end(known->second, notice.at);
+    // An abort (SO_LINGER 0) wipes peer and counters before the notice is made.
+    slot.evidence.wiped = row.tuple.remote.port == 0 && slot.connection.tuple.remote.port != 0;
+    if (!slot.evidence.wiped) {
+      update_metrics(known->second, row);
+    }
+    return;
+  }
+  // Never connected nor bound, or wiped by an abort before we ever saw it: no connection to speak
+  // of.
+  if (row.tuple.local.port == 0 ||
+      (row.tuple.protocol == Protocol::tcp && row.tuple.remote.port == 0)) {
+    return;
+  }
+  const auto scope = scope_index(notice.netns, table_of(row.tuple));
+  const auto last = scopes_[scope].last;
+  const auto after_ns = last ? last->began_ns : notice.at.at_ns - notice.at.error_ns;
+  auto born = row;
+  born.state =
+      row.tuple.protocol == Protocol::tcp ? std::optional{TcpState::established} : std::nullopt;
+  const auto index = create(identity, born, scope);
+  auto& slot = slots_[index];
+  auto& connection = slot.connection;
+  connection.state.reset();
+  connection.netns = notice.netns;
+  connection.seen_by = SeenBy::notice;
+  connection.first_seen_ns = notice.at.at_ns;
+  connection.last_seen_ns = notice.at.at_ns;
+  connection.direction = direction_of(born, notice.netns, !last, after_ns);
+  slot.seen = {after_ns, notice.at.at_ns};
+  give_first_owner(index, row, true, after_ns);
+  const auto opened = between(after_ns, notice.at.at_ns);
+  if (last) {
+    connection.opened = opened;
+  }
+  emit(index, last ? EventKind::open : EventKind::present, opened, std::nullopt, std::nullopt);
+  begin_end(index, notice.at);
+}
+
+void Tracker::resolve(std::uint64_t inode, const ProcessId& holder, const Moment& at) {
+  const auto [first, last] = asked_.equal_range(inode);
+  for (auto entry = first; entry != last; ++entry) {
+    const auto index = entry->second;
+    auto& slot = slots_[index];
+    slot.asked = false;
+    set_owner(index,
+              Owner{holder, slot.inode == inode ? OwnerSource::exact : OwnerSource::last_seen, {}},
+              at);
+    const auto& connection = slot.connection;
+    last_pid_[local_key(connection.tuple)] = holder.pid;
+    if (connection.tuple.remote.port != 0) {
+      last_pid_[remote_key(connection.tuple)] = holder.pid;
+    }
+    if (connection.direction == Direction::listen) {
+      listeners_.owned(connection.netns,
+                       connection.tuple.protocol,
+                       connection.tuple.local,
+                       connection.id,
+                       holder);
+    }
+  }
+  asked_.erase(first, last);
+}
+
+void Tracker::give_up(std::uint64_t inode, UnknownOwner why) {
+  const auto [first, last] = asked_.equal_range(inode);
+  for (auto entry = first; entry != last; ++entry) {
+    auto& slot = slots_[entry->second];
+    slot.asked = false;
+    if (slot.connection.owner.source == OwnerSource::unknown) {
+      slot.connection.owner.why = why;
+      touch(entry->second);
+    }
+  }
+  asked_.erase(first, last);
+}
+
+void Tracker::end_process(const ProcessId& process) {
+  if (!held_.contains(process)) {
+    return;
+  }
+  for (Index index = 0; index < slots_.size(); ++index) {
+    const auto& slot = slots_[index];
+    if (marks_[index].phase != Mark::Phase::free && slot.inode != 0 &&
+        slot.connection.owner.process == process) {
+      ask(index);
+    }
+  }
+}
+
+void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
+  for (Index index = 0; index < slots_.size(); ++index) {
+    const auto& slot = slots_[index];
+    if (marks_[index].phase != Mark::Phase::free && !slot.closed &&
+        slot.connection.netns == netns) {
+      close(index, slot.gone.value_or(between(slot.seen.began_ns, at.at_ns)));
+    }
+  }
+  for (auto& scope : scopes_) {
+    if (scope.netns == netns) {
+      scope.last.reset();
+    }
+  }
+}
+
+std::vector<Event> Tracker::take_events() {
+  std::vector<Event> events;
+  events.reserve(pending_.size());
+  for (const auto& pending : pending_) {
+    auto& slot = slots_[pending.slot];
+    slot.announced = true;
+    slot.dirty = false;
+    events.push_back(Event{pending.kind,
+                           pending.at,
+                           pending.old_code,
+                           pending.new_code,
+                           pending.old_owner,
+                           slot.connection});
+  }
+  for (const auto& pending : pending_) {
+    if (pending.kind == EventKind::close) {
+      release(pending.slot);
+    }
+  }
+  pending_.clear();
+  return events;
+}
+
+std::vector<Connection> Tracker::take_refreshes() {
+  std::vector<Connection> connections;
+  for (const auto index : std::exchange(dirty_, {})) {
+    auto& slot = slots_[index];
+    // A slot can have been freed, and used again, since it was marked.
+    if (slot.dirty && slot.announced) {
+      slot.dirty = false;
+      connections.push_back(slot.connection);
+    }
+  }
+  return connections;
+}
+
+std::vector<Question> Tracker::questions(std::size_t most) const {
+  std::vector<Question> questions;
+  for (const auto& [inode, index] : asked_) {
+    if (questions.size() == most) {
+      break;
+    }
+    const auto& connection = slots_[index].connection;
+    Question question{inode, {}};
+    const auto add = [&](std::uint32_t pid) {
+      if (std::find(question.likely_pids.begin(), question.likely_pids.end(), pid) ==
+          question.likely_pids.end()) {
+        question.likely_pids.push_back(pid);
+      }
+    };
+    const auto listener = listeners_.accepting(
+        connection.netns, connection.tuple.protocol, connection.tuple.local, 0);
+    for (const auto key : {local_key(connection.tuple), remote_key(connection.tuple)}) {
+      if (const auto last = last_pid_.find(key); last != last_pid_.end()) {
+        add(last->second);
+      }
+    }
+    if (listener && listener->owner) {
+      add(listener->owner->pid);
+    }
+    questions.push_back(std::move(question));
+  }
+  return questions;
+}
+
+std::vector<std::uint64_t> Tracker::take_vacated() {
+  return std::exchange(vacated_, {});
+}
+
+std::size_t Tracker::time_wait_connections() const {
+  std::size_t total = 0;
+  for (const auto& scope : scopes_) {
+    total += scope.time_wait;
+  }
+  return total;
+}
+
+std::uint32_t Tracker::scope_index(std::uint64_t netns, TableKind table) {
+  for (std::uint32_t i = 0; i < scopes_.size(); ++i) {
+    if (scopes_[i].netns == netns && scopes_[i].table == table) {
+      return i;
+    }
+  }
+  scopes_.push_back(Scope{netns, table, std::nullopt, 0, 0, 0});
+  return static_cast<std::uint32_t>(scopes_.size() - 1);
+}
+
+std::size_t Tracker::expected(std::uint32_t scope, bool covers_time_wait) const {
+  const auto& members = scopes_[scope];
+  return members.active + (covers_time_wait ? members.time_wait + members.ending : 0);
+}
+
+Tracker::Index Tracker::create(const Identity& identity,
+                               const SocketRow& row,
+                               std::uint32_t scope) {
+  Index index = 0;
+  if (free_.empty()) {
+    index = static_cast<Index>(slots_.size());
+    slots_.emplace_back();
+    marks_.emplace_back();
+  } else {
+    index = free_.back();
+    free_.pop_back();
+    slots_[index] = Slot{};
+  }
+  marks_[index] = Mark{epoch_, scope, Mark::Phase::free};
+  auto& slot = slots_[index];
+  slot.identity = identity;
+  slot.connection.id = next_id_++;
+  slot.connection.tuple = row.tuple;
+  slot.connection.state = row.state;
+  slot.connection.offload = row.offload;
+  slot.connection.uid = row.uid;
+  slot.connection.metrics = row.metrics.value_or(Metrics{});
+  if (row.state) {
+    slot.evidence.add(*row.state);
+  }
+  by_identity_.emplace(identity, index);
+  set_phase(index, row.state == TcpState::time_wait ? Mark::Phase::time_wait : Mark::Phase::active);
+  return index;
+}
+
+void Tracker::set_phase(Index index, Mark::Phase phase) {
+  auto& mark = marks_[index];
+  auto& scope = scopes_[mark.scope];
+  const auto count = [&](Mark::Phase of) -> std::size_t* {
+    switch (of) {
+      case Mark::Phase::active:
+        return &scope.active;
+      case Mark::Phase::ending:
+        return &scope.ending;
+      case Mark::Phase::time_wait:
+        return &scope.time_wait;
+      case Mark::Phase::free:
+        break;
+    }
+    return nullptr;
+  };
+  if (auto* const before = count(mark.phase)) {
+    --*before;
+  }
+  mark.phase = phase;
+  if (auto* const after = count(phase)) {
+    ++*after;
+  }
+}
+
+void Tracker::release(Index index) {
+  slots_[index].dirty = false;
+  free_.push_back(index);
+}
+
+void Tracker::emit(Index index,
+                   EventKind kind,
+                   const Moment& at,
+                   std::optional<std::uint8_t> old_code,
+                   std::optional<std::uint8_t> new_code) {
+  pending_.push_back(Pending{kind, at, old_code, new_code, std::nullopt, index});
+}
+
+void Tracker::touch(Index index) {
+  auto& slot = slots_[index];
+  if (!slot.dirty) {
+    slot.dirty = true;
+    dirty_.push_back(index);
+  }
+}
+
+/// False when the row is another use of the same identity: what was known has been closed, the row
+/// is new.
+bool Tracker::see(Index index, const SocketRow& row, const Snapshot& snapshot) {
+  auto& slot = slots_[index];
+  auto& connection = slot.connection;
+  const auto at = between(slot.seen.began_ns, snapshot.taken.ended_ns);
+  // Read before the kernel announced the end, delivered after it.
+  const bool stale =
+      slot.evidence.noticed && slot.gone && snapshot.taken.began_ns < slot.gone->at_ns;
+  if (stale) {
+    return true;
+  }
+  const bool other_use = connection.tuple != row.tuple ||
+                         (slot.inode != 0 && row.inode != 0 && slot.inode != row.inode);
+  if (other_use) {
+    close(index, slot.gone.value_or(at));
+    return false;
+  }
+  connection.seen_by = connection.seen_by | SeenBy::snapshot;
+  connection.last_seen_ns = snapshot.taken.ended_ns;
+  if (row.state && row.state != connection.state) {
+    enter(index, *row.state, row.state == TcpState::time_wait ? slot.gone.value_or(at) : at);
+  } else if (slot.gone && row.state != TcpState::time_wait) {
+    // Still there although it was missed or announced dead: FIN_WAIT_2 goes on as a timewait
+    // minisock.
+    slot.gone.reset();
+    set_phase(index, Mark::Phase::active);
+  }
+  slot.seen = snapshot.taken;
+  update_descriptor(index, row);
+  update_offload(index, row, at);
+  update_metrics(index, row);
+  return true;
+}
+
+void Tracker::open_from(const SocketRow& row, const Snapshot& snapshot, const Identity& identity) {
+  if (by_identity_.contains(identity)) {
+    return;  // listed twice in one dump, it moved while the kernel walked
+  }
+  if (row.state == TcpState::time_wait && adopt_time_wait(row, snapshot, identity)) {
+    return;
+  }
+  const auto scope = scope_index(snapshot.netns, table_of(row.tuple));
+  const auto before = scopes_[scope].last;
+  const auto alive_after_ns = before ? before->began_ns : 0;
+  const auto index = create(identity, row, scope);
+  auto& slot = slots_[index];
+  auto& connection = slot.connection;
+  slot.seen = snapshot.taken;
+  slot.inode = row.inode;
+  connection.netns = snapshot.netns;
+  connection.seen_by = SeenBy::snapshot;
+  connection.first_seen_ns = snapshot.taken.ended_ns;
+  connection.last_seen_ns = snapshot.taken.ended_ns;
+  connection.direction = direction_of(row, snapshot.netns, !before, alive_after_ns);
+  const auto at =
+      between(before ? before->began_ns : snapshot.taken.began_ns, snapshot.taken.ended_ns);
+  if (before) {
+    connection.opened = at;
+  }
+  if (row.state == TcpState::time_wait) {
+    connection.outcome = outcome_of(connection, slot.evidence);
+    connection.closed = connection.opened;
+  }
+  if (connection.direction == Direction::listen) {
+    listeners_.opened(snapshot.netns, row.tuple.protocol, row.tuple.local, connection.id);
+  }
+  give_first_owner(index, row, snapshot.names_owners, alive_after_ns);
+  emit(index, before ? EventKind::open : EventKind::present, at, std::nullopt, code(row.state));
+  if (row.offload && row.offload != Offload::in_host) {
+    emit(index, EventKind::offload, at, std::nullopt, code(row.offload));
+  }
+}
+
+/// A TIME_WAIT row whose socket we know by another cookie: the kernel gives TIME_WAIT a cookie of
+/// its own when nobody had asked for the socket's before. True when it joined the connection that
+/// it came from.
+bool Tracker::adopt_time_wait(const SocketRow& row,
+                              const Snapshot& snapshot,
+                              const Identity& identity) {
+  const auto scope = scope_index(snapshot.netns, table_of(row.tuple));
+  if (scopes_[scope].ending == 0) {
+    return false;
+  }
+  if (ending_by_tuple_.empty()) {
+    for (Index index = 0; index < slots_.size(); ++index) {
+      if (marks_[index].phase == Mark::Phase::ending && slots_[index].gone) {
+        ending_by_tuple_.emplace(
+            Identity{slots_[index].connection.netns, 0, slots_[index].connection.tuple}, index);
+      }
+    }
+  }
+  const auto found = ending_by_tuple_.find(Identity{snapshot.netns, 0, row.tuple});
+  if (found == ending_by_tuple_.end() || marks_[found->second].phase != Mark::Phase::ending) {
+    return false;
+  }
+  const auto index = found->second;
+  auto& slot = slots_[index];
+  by_identity_.erase(slot.identity);
+  slot.identity = identity;
+  by_identity_.emplace(identity, index);
+  marks_[index].epoch = epoch_;
+  return see(index, row, snapshot);
+}
+
+void Tracker::find_missing(const Snapshot& snapshot, std::uint32_t scope) {
+  for (Index index = 0; index < marks_.size(); ++index) {
+    const auto& mark = marks_[index];
+    if (mark.scope != scope || mark.epoch == epoch_ || mark.phase == Mark::Phase::free) {
+      continue;
+    }
+    if (mark.phase == Mark::Phase::active || snapshot.covers_time_wait) {
+      miss(index, snapshot);
+    }
+  }
+}
+
+void Tracker::miss(Index index, const Snapshot& snapshot) {
+  auto& slot = slots_[index];
+  // A dump that began before the announced end proves nothing about what follows it.
+  if (slot.evidence.noticed && slot.gone && snapshot.taken.began_ns < slot.gone->at_ns) {
+    return;
+  }
+  const auto left = slot.gone.value_or(between(slot.seen.began_ns, snapshot.taken.ended_ns));
+  const bool in_time_wait_perhaps =
+      !snapshot.covers_time_wait && may_enter_time_wait(slot.connection);
+  if (!in_time_wait_perhaps) {
+    close(index, left);
+    return;
+  }
+  slot.gone = left;
+  set_phase(index, Mark::Phase::ending);
+}
+
+/// The kernel has announced the end of the full socket.
+void Tracker::begin_end(Index index, const Moment& at) {
+  auto& slot = slots_[index];
+  slot.evidence.noticed = true;
+  slot.connection.seen_by = slot.connection.seen_by | SeenBy::notice;
+  slot.connection.last_seen_ns = std::max(slot.connection.last_seen_ns, at.at_ns);
+  if (marks_[index].phase == Mark::Phase::time_wait) {
+    return;
+  }
+  slot.gone = at;
+  const bool unseen_state =
+      !slot.connection.state && slot.connection.tuple.protocol == Protocol::tcp;
+  if (unseen_state || may_enter_time_wait(slot.connection)) {
+    set_phase(index, Mark::Phase::ending);
+  }
+}
+
+void Tracker::enter(Index index, TcpState state, const Moment& at) {
+  auto& slot = slots_[index];
+  auto& connection = slot.connection;
+  emit(index, EventKind::state, at, code(connection.state), code(std::optional{state}));
+  connection.state = state;
+  slot.evidence.add(state);
+  if (state == TcpState::time_wait) {
+    connection.closed = at;
+    connection.outcome = outcome_of(connection, slot.evidence);
+  }
+  slot.gone.reset();
+  set_phase(index, state == TcpState::time_wait ? Mark::Phase::time_wait : Mark::Phase::active);
+}
+
+void Tracker::close(Index index, const Moment& at) {
+  auto& slot = slots_[index];
+  auto& connection = slot.connection;
+  const bool tcp = connection.tuple.protocol == Protocol::tcp;
+  emit(index,
+       EventKind::close,
+       at,
+       code(connection.state),
+       tcp ? code(std::optional{TcpState::closed}) : std::nullopt);
+  if (connection.direction == Direction::listen) {
+    listeners_.closed(connection.netns,
+                      connection.tuple.protocol,
+                      connection.tuple.local,
+                      connection.id,
+                      at.at_ns);
+  }
+  if (connection.outcome == Outcome::open) {
+    connection.outcome = outcome_of(connection, slot.evidence);
+    connection.closed = at;
+  }
+  if (tcp) {
+    connection.state = TcpState::closed;
+  }
+  if (slot.inode != 0) {
+    vacated_.push_back(slot.inode);
+  }
+  count_held(connection.owner, false);
+  slot.closed = true;
+  drop_question(index);
+  by_identity_.erase(slot.identity);
+  set_phase(index, Mark::Phase::free);
+}
+
+void Tracker::update_descriptor(Index index, const SocketRow& row) {
+  auto& slot = slots_[index];
+  auto& owner = slot.connection.owner;
+  if (row.inode == slot.inode) {
+    return;
+  }
+  if (row.inode != 0) {
+    slot.inode = row.inode;
+    ask(index);
+    return;
+  }
+  drop_question(index);
+  vacated_.push_back(std::exchange(slot.inode, 0));
+  if (owner.source == OwnerSource::exact) {
+    owner.source = OwnerSource::last_seen;
+  } else if (owner.source == OwnerSource::unknown) {
+    owner.why = UnknownOwner::gone;
+  }
+  touch(index);
+}
+
+void Tracker::update_offload(Index index, const SocketRow& row, const Moment& at) {
+  auto& connection = slots_[index].connection;
+  if (!row.offload || row.offload == connection.offload) {
+    return;
+  }
+  const bool first_reading = !connection.offload && row.offload == Offload::in_host;
+  if (!first_reading) {
+    emit(index, EventKind::offload, at, code(connection.offload), code(row.offload));
+  }
+  connection.offload = row.offload;
+  touch(index);
+}
+
+void Tracker::update_metrics(Index index, const SocketRow& row) {
+  auto& connection = slots_[index].connection;
+  if (row.metrics && *row.metrics != connection.metrics) {
+    connection.metrics = *row.metrics;
+    touch(index);
+  }
+}
+
+void Tracker::ask(Index index) {
+  auto& slot = slots_[index];
+  if (!slot.asked) {
+    slot.asked = true;
+    asked_.emplace(slot.inode, index);
+  }
+}
+
+void Tracker::drop_question(Index index) {
+  auto& slot = slots_[index];
+  if (slot.asked) {
+    const auto [first, last] = asked_.equal_range(slot.inode);
+    asked_.erase(
+        std::find_if(first, last, [&](const auto& entry) { return entry.second == index; }));
+    slot.asked = false;
+  }
+}
+
+/// What is known of the owner before anybody searched.
+void Tracker::give_first_owner(Index index,
+                               const SocketRow& row,
+                               bool names_owners,
+                               std::int64_t alive_after_ns) {
+  auto& slot = slots_[index];
+  auto& connection = slot.connection;
+  if (connection.direction == Direction::inbound) {
+    const auto listener = listeners_.accepting(
+        connection.netns, connection.tuple.protocol, connection.tuple.local, alive_after_ns);
+    if (listener && listener->owner) {
+      connection.owner = Owner{listener->owner, OwnerSource::inherited, {}};
+      count_held(connection.owner, true);
+    }
+  }
+  if (!names_owners) {
+    connection.owner.why = UnknownOwner::no_source;
+  } else if (row.inode != 0) {
+    ask(index);
+  } else {
+    connection.owner.why =
+        connection.seen_by == SeenBy::notice ? UnknownOwner::gone : UnknownOwner::kernel;
+  }
+}
+
+void Tracker::set_owner(Index index, const Owner& owner, const Moment& at) {
+  auto& slot = slots_[index];
+  const auto before = std::exchange(slot.connection.owner, owner);
+  if (before == owner) {
+    return;
+  }
+  count_held(before, false);
+  count_held(owner, true);
+  if (slot.announced && before.process != owner.process) {
+    emit(index, EventKind::owner, at, std::nullopt, std::nullopt);
+    pending_.back().old_owner = before.process;
+  } else {
+    touch(index);
+  }
+}
+
+void Tracker::count_held(const Owner& owner, bool more) {
+  if (!owner.process) {
+    return;
+  }
+  auto& held = held_[*owner.process];
+  held = more ? held + 1 : held - 1;
+  if (held == 0) {
+    held_.erase(*owner.process);
+  }
+}
+
+Direction Tracker::direction_of(const SocketRow& row,
+                                std::uint64_t netns,
+                                bool present,
+                                std::int64_t alive_after_ns) const {
+  if (listens(row)) {
+    return Direction::listen;
+  }
+  if (row.state == TcpState::syn_sent) {
+    return Direction::outbound;
+  }
+  const bool accepted =
+      row.state == TcpState::syn_received ||
+      listeners_.accepting(netns, row.tuple.protocol, row.tuple.local, alive_after_ns).has_value();
+  if (accepted) {
+    return Direction::inbound;
+  }
+  // Its listener may have closed before we came.
+  return present ? Direction::unknown : Direction::outbound;
+}
+
+}  // namespace netlog::track

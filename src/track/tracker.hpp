@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/event.hpp"
+#include "model/snapshot.hpp"
+#include "track/listeners.hpp"
+#include "track/outcome.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+namespace netlog::track {
+
+/// What identifies a socket from one report to the next. Where the source's incarnation is unique
+/// by itself, the tuple stays empty, so that a socket is found whatever happened to its addresses.
+struct Identity {
+  std::uint64_t netns = 0;
+  std::uint64_t incarnation = 0;
+  FiveTuple tuple;
+
+  bool operator==(const Identity&) const = default;
+};
+
+struct IdentityHash {
+  std::size_t operator()(const Identity& identity) const;
+};
+
+struct ProcessIdHash {
+  std::size_t operator()(const ProcessId& process) const;
+};
+
+/// A socket whose holder is wanted, with who may be it.
+struct Question {
+  std::uint64_t inode = 0;
+  std::vector<std::uint32_t> likely_pids;  ///< best first
+};
+
+/// Merges snapshots and notices into the life of each connection. No clock, no I/O: time comes with
+/// what is applied.
+///
+/// A snapshot is complete for its tables: what it lacks has ended since the last one. A notice says
+/// that one socket is over, but not whether the kernel keeps it in TIME_WAIT; the next snapshot
+/// that began after it and could show TIME_WAIT decides. The same holds for a socket that is
+/// missing from a snapshot without TIME_WAIT rows. Until then the end is pending.
+///
+/// Use: apply what a tick brought, resolve owners, then take the events. Events of one tick carry
+/// their connection as it is at the tick's end, so an owner found in the same tick costs no event
+/// of its own.
+class Tracker {
+ public:
+  void apply(const Snapshot& snapshot);
+  void apply(const Notice& notice);
+
+  /// The search found the holder of a socket, or why there is none to be found. Unknown inodes are
+  /// ignored.
+  void resolve(std::uint64_t inode, const ProcessId& holder, const Moment& at);
+  void give_up(std::uint64_t inode, UnknownOwner why);
+
+  /// A process is over: sockets that it held and that live on are asked for again.
+  void end_process(const ProcessId& process);
+
+  /// A namespace is over: all its connections have ended within the moment.
+  void end_namespace(std::uint64_t netns, const Moment& at);
+
+  /// Events since the last call, in the order in which they were found.
+  std::vector<Event> take_events();
+
+  /// Connections that changed without an event since the last call (bytes, RTT, how the owner is
+  /// known).
+  std::vector<Connection> take_refreshes();
+
+  /// Sockets whose holder is wanted, oldest first, at most `most`.
+  [[nodiscard]] std::vector<Question> questions(std::size_t most) const;
+
+  /// Inodes of sockets that lost their descriptor since the last call.
+  std::vector<std::uint64_t> take_vacated();
+
+  [[nodiscard]] std::size_t open_connections() const { return by_identity_.size(); }
+  [[nodiscard]] std::size_t time_wait_connections() const;
+
+ private:
+  using Index = std::uint32_t;
+
+  /// One table of one namespace.
+  struct Scope {
+    std::uint64_t netns = 0;
+    TableKind table = TableKind::tcp4;
+    std::optional<Span> last;  ///< the last snapshot
+    std::size_t active = 0;    ///< members that every snapshot shows: not TIME_WAIT, no end pending
+    std::size_t time_wait = 0;
+    std::size_t ending = 0;  ///< members whose end is pending
+  };
+
+  /// What the scan for missing members reads; apart from the rest for the cache's sake.
+  struct Mark {
+    std::uint64_t epoch = 0;  ///< of the last snapshot that showed it
+    std::uint32_t scope = 0;
+    enum class Phase : std::uint8_t { free, active, ending, time_wait } phase = Phase::free;
+  };
+
+  struct Slot {
+    Connection connection;
+    Identity identity;
+    std::uint64_t inode = 0;
+    Span seen;  ///< the last snapshot or notice that reported it
+    std::optional<Moment>
+        gone;  ///< left the table of full sockets within this; TIME_WAIT or the end
+    Evidence evidence;
+    bool announced = false;  ///< its first event has been taken
+    bool dirty = false;
+    bool asked = false;
+    bool closed = false;  ///< to be freed when its events are taken
+  };
+
+  struct Pending {
+    EventKind kind = EventKind::present;
+    Moment at;
+    std::optional<std::uint8_t> old_code;
+    std::optional<std::uint8_t> new_code;
+    std::optional<ProcessId> old_owner;
+    Index slot = 0;
+  };
+
+  std::uint32_t scope_index(std::uint64_t netns, TableKind table);
+  /// Members of a scope that a snapshot with or without TIME_WAIT rows must show.
+  [[nodiscard]] std::size_t expected(std::uint32_t scope, bool covers_time_wait) const;
+
+  Index create(const Identity& identity, const SocketRow& row, std::uint32_t scope);
+  void set_phase(Index index, Mark::Phase phase);
+  void release(Index index);
+  void emit(Index index,
+            EventKind kind,
+            const Moment& at,
+            std::optional<std::uint8_t> old_code,
+            std::optional<std::uint8_t> new_code);
+  void touch(Index index);
+
+  bool see(Index index, const SocketRow& row, const Snapshot& snapshot);
+  void open_from(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
+  bool adopt_time_wait(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
+  void find_missing(const Snapshot& snapshot, std::uint32_t scope);
+  void miss(Index index, const Snapshot& snapshot);
+  void begin_end(Index index, const Moment& at);
+  void enter(Index index, TcpState state, const Moment& at);
+  void close(Index index, const Moment& at);
+  void update_descriptor(Index index, const SocketRow& row);
+  void update_offload(Index index, const SocketRow& row, const Moment& at);
+  void update_metrics(Index index, const SocketRow& row);
+  void ask(Index index);
+  void drop_question(Index index);
+  void count_held(const Owner& owner, bool more);
+  void give_first_owner(Index index,
+                        const SocketRow& row,
+                        bool names_owners,
+                        std::int64_t alive_after_ns);
+  void set_owner(Index index, const Owner& owner, const Moment& at);
+  [[nodiscard]] Direction direction_of(const SocketRow& row,
+                                       std::uint64_t netns,
+                                       bool present,
+                                       std::int64_t alive_after_ns) const;
+
+  boost::unordered_flat_map<Identity, Index, IdentityHash> by_identity_;
+  std::unordered_multimap<std::uint64_t, Index> asked_;  ///< by inode; MPTCP subflows share one
+  std::vector<Slot> slots_;
+  std::vector<Mark> marks_;
+  std::vector<Index> free_;
+  std::vector<Scope> scopes_;
+  Listeners listeners_;
+  boost::unordered_flat_map<std::uint32_t, std::uint32_t>
+      last_pid_;  ///< by local or remote port, see port_key()
+  boost::unordered_flat_map<ProcessId, std::size_t, ProcessIdHash> held_;
+  /// Made when the first unknown TIME_WAIT row of a snapshot asks for it.
+  boost::unordered_flat_map<Identity, Index, IdentityHash> ending_by_tuple_;
+  std::vector<Pending> pending_;
+  std::vector<Index> dirty_;
+  std::vector<std::uint64_t> vacated_;
+  std::uint64_t epoch_ = 0;
+  ConnectionId next_id_ = 1;
+};
+
+}  // namespace netlog::track
