@@ -124,7 +124,7 @@ std::string to_utf8(std::string_view bytes, std::size_t most) {
   return out;
 }
 
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
   std::string out = "'";
   for (std::size_t at = 0; at < text.size();) {
     const auto point = code_point_at(text, at);

@@ -42,7 +42,7 @@ std::string lower(std::string_view text);
 std::string to_utf8(std::string_view bytes, std::size_t most);
 
 /// Quotes text for an error message: escaped, and cut at 80 characters.
-std::string quoted(std::string_view text);
+std::string quote(std::string_view text);
 
 /// The code point that starts at `at` and its length in bytes; length 0 where the bytes are not
 /// UTF-8.

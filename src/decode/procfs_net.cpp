@@ -102,7 +102,7 @@ Result<std::vector<SocketRow>> decode_procfs_net(std::string_view text,
     const auto row = parse_line(lines[i], protocol, family);
     if (!row) {
       return fail(errc::malformed,
-                  fmt::format("line {} of /proc/net text, {}", i + 1, quoted(lines[i])));
+                  fmt::format("line {} of /proc/net text, {}", i + 1, quote(lines[i])));
     }
     if (row->state != TcpState::closed) {
       rows.push_back(*row);

@@ -18,13 +18,13 @@ Result<void> read_stat(std::string_view stat, Process& process) {
   const auto open = stat.find('(');
   const auto close = stat.rfind(')');
   if (open == std::string_view::npos || close == std::string_view::npos || close < open) {
-    return fail(errc::malformed, fmt::format("process stat {}", quoted(stat)));
+    return fail(errc::malformed, fmt::format("process stat {}", quote(stat)));
   }
   const auto fields = words(stat.substr(close + 1));
   const auto pid = parse_number<std::uint32_t>(trim(stat.substr(0, open)));
   const auto start = fields.size() > 19 ? parse_number<std::uint64_t>(fields[19]) : std::nullopt;
   if (!pid || !start) {
-    return fail(errc::malformed, fmt::format("process stat {}", quoted(stat)));
+    return fail(errc::malformed, fmt::format("process stat {}", quote(stat)));
   }
   process.id = ProcessId{*pid, *start};
   process.name = to_utf8(stat.substr(open + 1, close - open - 1), kMostName);
@@ -90,7 +90,7 @@ Result<void> read_section(ProcessSection tag, std::string_view text, Process& pr
         process.started_ns = *at;
         break;
       }
-      return fail(errc::malformed, fmt::format("process start time {}", quoted(text)));
+      return fail(errc::malformed, fmt::format("process start time {}", quote(text)));
   }
   return {};
 }
@@ -131,7 +131,7 @@ Result<std::vector<Holder>> decode_holders(std::string_view text) {
                          ? UnknownOwner::not_permitted
                          : UnknownOwner::gone;
     if (!inode || (!pid && !nobody)) {
-      return fail(errc::malformed, fmt::format("socket holder {}", quoted(line)));
+      return fail(errc::malformed, fmt::format("socket holder {}", quote(line)));
     }
     holders.push_back(Holder{*inode, pid, why});
   }

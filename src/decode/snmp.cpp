@@ -89,7 +89,7 @@ Result<void> add_snmp6(std::string_view text, Counters& counters) {
       }
       const auto value = parse_number<std::int64_t>(fields[1]);
       if (!value) {
-        return fail(errc::malformed, fmt::format("/proc/net/snmp6: {}", quoted(line)));
+        return fail(errc::malformed, fmt::format("/proc/net/snmp6: {}", quote(line)));
       }
       counters.*member = (counters.*member).value_or(0) + *value;
     }

@@ -30,6 +30,7 @@ struct Column {
   std::string title;  ///< for people
   Unit unit = Unit::none;
   Align align = Align::left;
+  bool optional = false;  ///< for people: left out first where the terminal is narrow
 };
 
 /// Every row has as many cells as there are columns.

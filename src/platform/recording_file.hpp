@@ -24,6 +24,9 @@ class RecordingFile {
 /// (no such directory, permission denied, read-only).
 Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem::path& path);
 
+/// Creates an empty file that only its owner may read; one that exists is an error.
+Result<void> create_private_file(const std::filesystem::path& path);
+
 /// Where recordings go when nothing names a file: $NETLOG_DB, else /var/lib/netlog/netlog.db for
 /// root, else $XDG_STATE_HOME (or ~/.local/state)/netlog/netlog.db. Its directory may not exist
 /// yet.

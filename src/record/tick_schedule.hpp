@@ -22,13 +22,15 @@ class TickSchedule {
     std::uint64_t skipped = 0;  ///< ticks between the one before and this one
   };
 
-  /// The first tick not given out yet that is due at `now` or later.
+  /// The first tick not given out yet that is due at `now` or later; the very first one is due at
+  /// once.
   Tick next(Clock::time_point now);
 
  private:
   Clock::time_point origin_;
   Clock::duration period_;
   std::uint64_t next_ = 0;
+  bool begun_ = false;
 };
 
 }  // namespace netlog::record

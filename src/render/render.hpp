@@ -8,12 +8,14 @@
 #include <iosfwd>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace netlog::render {
 
 /// Form of text for people.
 struct TextStyle {
-  std::size_t width = 0;  ///< columns of the terminal; 0: not a terminal, nothing is shortened
+  std::size_t width =
+      0;  ///< columns of the terminal; 0: not a terminal, nothing is shortened or left out
   bool colour = false;
   /// Offset from UTC at a moment, seconds; times are shown in that zone with the offset named.
   std::function<std::int32_t(std::int64_t utc_ns)> utc_offset_s = [](std::int64_t) { return 0; };
@@ -22,17 +24,36 @@ struct TextStyle {
 /// Aligned tables under their titles, the line of honesty at the end. Hostile text is escaped.
 void write_text(std::ostream& out, const Answer& answer, const TextStyle& style);
 
-/// One JSON object: {"report", "tables": {name: [row objects]}, "honesty": {…}}, one line.
+/// One JSON object in one line: {"report": …, "tables": {name: [row objects]}, "honesty": {…}}.
 void write_json(std::ostream& out, const Answer& answer);
 
-/// RFC 4180; a header line per table, tables separated by an empty line. Cells that a spreadsheet
-/// would take for a formula are not altered: CSV is for programs.
+/// RFC 4180; a header line for each table, tables separated by an empty line. Cells that a
+/// spreadsheet would take for a formula are not altered: CSV is for programs.
 void write_csv(std::ostream& out, const Answer& answer);
 
-/// One table row of names or cells as text/CSV/JSON lines, for streams without an end (tail).
+/// One row by itself, for output that has no end. JSON: an object in one line. Text: cells
+/// separated by two blanks.
+std::string text_row(const std::vector<Column>& columns,
+                     const std::vector<Cell>& row,
+                     const TextStyle& style);
+std::string json_row(const std::vector<Column>& columns, const std::vector<Cell>& row);
+std::string csv_row(const std::vector<Cell>& row);
+std::string csv_header(const std::vector<Column>& columns);
+
+/// A cell as people read it, escaped.
+std::string cell_text(const Cell& cell, Unit unit, const TextStyle& style);
+
+/// A moment in the style's zone, `2026-11-21 15:03:07.250`; without the date when `date` is false.
+std::string local_time(std::int64_t utc_ns, const TextStyle& style, bool date);
+
+/// `+01:00`
+std::string offset_text(std::int32_t offset_s);
+
+/// Makes text harmless for a terminal: control characters, escape sequences, bidirectional
+/// overrides, invisible characters and bytes that are not UTF-8 become visible escapes.
 std::string escape_for_terminal(std::string_view text);
 
-/// Columns that a text takes on a terminal.
+/// Columns that a text takes on a terminal: East Asian wide characters two, combining ones none.
 std::size_t display_width(std::string_view text);
 
 }  // namespace netlog::render

@@ -20,9 +20,23 @@ struct ReportName {
 /// All named reports, by name.
 std::vector<ReportName> list_reports();
 
-/// Asks one report. `limit` bounds the rows of each table that has no bound of its own.
+/// Asks one report. `limit` bounds the rows of each table that has no bound of its own; -1: all.
 /// @throws UsageError for an unknown name (with the nearest one); StoreError from the reader.
 Answer ask(store::Reader& reader, std::string_view name, const Filter& filter, std::int64_t limit);
+
+/// The parts of a report's file: see src/report/sql/README.md.
+struct Section {
+  Table heading;    ///< name, title and the columns that are described; no rows
+  std::string sql;  ///< one SELECT
+};
+struct Definition {
+  std::string about;
+  std::vector<Section> sections;
+};
+
+/// @throws std::invalid_argument for a file that is not of the form; only a build can contain one,
+/// and a test reads them all.
+Definition parse_definition(std::string_view text);
 
 /// The line of honesty for a window: coverage in it and gaps that touch it.
 Honesty honesty(store::Reader& reader, const Filter& filter);

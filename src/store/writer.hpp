@@ -48,7 +48,6 @@ struct WriterOptions {
 struct WriterTotals {
   std::int64_t events = 0;      ///< committed
   std::int64_t file_bytes = 0;  ///< database and its WAL, at the last commit
-  std::int64_t open_connections = 0;
 };
 
 /// One session being recorded: a thread that owns the database connection. Batches are one

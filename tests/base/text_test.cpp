@@ -23,10 +23,10 @@ TEST_CASE("hostile bytes become bounded UTF-8", "[base]") {
 }
 
 TEST_CASE("quoted text is one printable line", "[base]") {
-  CHECK(quoted("abc") == "'abc'");
-  CHECK(quoted("a\nb\x1b[0m") == "'a\\x0ab\\x1b[0m'");
-  CHECK(quoted("\xE2\x80\xAE") == "'\\xe2\\x80\\xae'");
-  CHECK(quoted(std::string(200, 'x')).size() < 100);
+  CHECK(quote("abc") == "'abc'");
+  CHECK(quote("a\nb\x1b[0m") == "'a\\x0ab\\x1b[0m'");
+  CHECK(quote("\xE2\x80\xAE") == "'\\xe2\\x80\\xae'");
+  CHECK(quote(std::string(200, 'x')).size() < 100);
 }
 
 TEST_CASE("the nearest name is found, a far one is not", "[base]") {

@@ -41,7 +41,7 @@ TEST_CASE("every tick is given out or counted as skipped, once", "[record]") {
   for (int i = 0; i < 10'000; ++i) {
     const auto tick = schedule.next(now);
     REQUIRE(tick.index == expected + tick.skipped);
-    REQUIRE(tick.due >= now);
+    REQUIRE((tick.due >= now || tick.index == 0));
     expected = tick.index + 1;
     now = std::max(now, tick.due) + std::chrono::microseconds{random() % 35'000};
   }

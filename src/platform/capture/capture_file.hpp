@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "base/error.hpp"
+#include "platform/raw_record.hpp"
+
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 
-#include "base/error.hpp"
-#include "platform/raw_record.hpp"
-
 namespace netlog::platform {
 
-/// Writes raw records to a capture file (docs/capture-format.md). Created 0600; an existing file is refused.
+/// Writes raw records to a capture file (docs/capture-format.md). Created 0600; an existing file is
+/// refused.
 class CaptureWriter {
  public:
   /// @throws CommandFailed when the file cannot be created.
@@ -28,11 +29,12 @@ class CaptureWriter {
 /// Reads a capture file record by record. The file is not trusted: every length is bounded.
 class CaptureReader {
  public:
-  /// @throws CommandFailed when the file cannot be opened or is not a capture of a version that we read.
+  /// @throws CommandFailed when the file cannot be opened or is not a capture of a version that we
+  /// read.
   explicit CaptureReader(const std::filesystem::path& path);
 
-  /// The next record; nothing at the end. A file cut short (a recorder killed half-way) ends at its last whole record and
-  /// truncated() is true then. An error for anything else.
+  /// The next record; nothing at the end. A file cut short (a recorder killed half-way) ends at its
+  /// last whole record and truncated() is true then. An error for anything else.
   Result<std::optional<RawRecord>> next();
   [[nodiscard]] bool truncated() const { return truncated_; }
 

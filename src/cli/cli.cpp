@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#include "cli/cli.hpp"
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "base/version.hpp"
+#include "cli/commands.hpp"
+#include "platform/terminal.hpp"
+
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace netlog::cli {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+/// The subcommand that the words name, else the program itself.
+const CLI::App& addressed(const CLI::App& app) {
+  const auto subcommands = app.get_subcommands();
+  return subcommands.empty() ? app : *subcommands.front();
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* option : app.get_options()) {
+    for (const auto& name : option->get_lnames()) {
+      names.push_back("--" + name);
+    }
+  }
+  return names;
+}
+
+std::vector<std::string> subcommand_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(subcommand->get_name());
+  }
+  return names;
+}
+
+std::string hint(const std::string& word, const std::vector<std::string>& candidates) {
+  const auto near = nearest(word, candidates);
+  return near ? ", did you mean " + *near + "?" : std::string{};
+}
+
+std::string one_line(std::string text) {
+  for (char& c : text) {
+    if (c == '\n') {
+      c = ' ';
+    }
+  }
+  while (!text.empty() && text.back() == ' ') {
+    text.pop_back();
+  }
+  return text;
+}
+
+std::string explain(const CLI::ParseError& error, const CLI::App& app) {
+  const auto& at = addressed(app);
+  const auto rest = at.remaining(true);
+  const auto extras = rest.empty() ? app.remaining(true) : rest;
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extras.empty()) {
+    const auto& word = extras.front();
+    if (word.starts_with("-")) {
+      return "unknown option " + quote(word) + hint(word, option_names(at));
+    }
+    if (&at == &app) {
+      return "unknown command " + quote(word) + hint(word, subcommand_names(app));
+    }
+    return "unexpected argument " + quote(word);
+  }
+  return one_line(error.what());
+}
+
+int complain(const CLI::App& app, std::string_view message, int code) {
+  const auto& at = addressed(app);
+  std::cerr << "netlog" << (&at == &app ? "" : " " + at.get_name()) << ": " << message << '\n';
+  return code;
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  platform::ignore_broken_pipes();
+  CLI::App app{"netlog: a flight recorder for connections", "netlog"};
+  app.set_version_flag("--version", "netlog " + std::string{kVersion});
+  app.require_subcommand(1);
+  add_record(app);
+  add_report(app);
+  add_at(app);
+  add_tail(app);
+  add_sql(app);
+  add_info(app);
+  try {
+    app.parse(argc, argv);
+    std::cout.flush();
+    return EXIT_SUCCESS;
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::CallForVersion& version) {
+    return app.exit(version);
+  } catch (const CLI::ParseError& error) {
+    const auto message = explain(error, app);
+    return complain(app, message + "; see --help", kUsage);
+  } catch (const UsageError& error) {
+    return complain(app, error.what(), kUsage);
+  } catch (const std::exception& error) {
+    return complain(app, error.what(), kFailed);
+  }
+}
+
+}  // namespace netlog::cli

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace netlog::cli {
+
+/// Each registers one subcommand: its options, and what it does as the callback. A callback throws
+/// UsageError for input that it does not understand and CommandFailed for what does not work.
+void add_record(CLI::App& app);
+void add_report(CLI::App& app);
+void add_at(CLI::App& app);
+void add_tail(CLI::App& app);
+void add_sql(CLI::App& app);
+void add_info(CLI::App& app);
+
+}  // namespace netlog::cli

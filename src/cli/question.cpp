@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+#include "cli/question.hpp"
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "cli/time_spec.hpp"
+#include "platform/live_source.hpp"
+#include "platform/recording_file.hpp"
+#include "platform/terminal.hpp"
+
+#include <cstdlib>
+#include <iostream>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace netlog::cli {
+namespace {
+
+std::string meant(const std::string& text, const std::vector<std::string>& candidates) {
+  const auto near = nearest(text, candidates);
+  return near ? ", did you mean " + *near + "?" : std::string{};
+}
+
+std::int64_t parse_pid(const std::string& text) {
+  const auto pid = parse_number<std::uint32_t>(text);
+  if (!pid || *pid == 0) {
+    throw UsageError{fmt::format("--pid {} is not a process number from 1 to {}",
+                                 quote(text),
+                                 std::numeric_limits<std::uint32_t>::max())};
+  }
+  return *pid;
+}
+
+std::optional<std::uint16_t> parse_port(const char* option, const std::string& text) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  const auto port = parse_number<std::uint16_t>(
+      text.starts_with(':') ? std::string_view{text}.substr(1) : std::string_view{text});
+  if (!port || *port == 0) {
+    throw UsageError{fmt::format("{} {} is not a port from 1 to 65535", option, quote(text))};
+  }
+  return port;
+}
+
+std::optional<Protocol> parse_protocol(const std::string& text) {
+  const auto folded = lower(text);
+  if (folded.empty()) {
+    return std::nullopt;
+  }
+  if (folded == "tcp") {
+    return Protocol::tcp;
+  }
+  if (folded == "udp") {
+    return Protocol::udp;
+  }
+  throw UsageError{fmt::format("--protocol {} is neither tcp nor udp", quote(text))};
+}
+
+std::optional<AddressRange> parse_remote(const std::string& text) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  const auto range = parse_address_range(text);
+  if (!range) {
+    throw UsageError{
+        fmt::format("--remote {} is not an address or a block, such as 192.0.2.1 or 2001:db8::/32",
+                    quote(text))};
+  }
+  return range;
+}
+
+std::vector<TcpState> parse_states(const std::vector<std::string>& texts) {
+  std::vector<TcpState> states;
+  for (const auto& text : texts) {
+    const auto state = parse_tcp_state(text);
+    if (!state) {
+      std::vector<std::string> names;
+      for (int number = 1; tcp_state_from_mib(number); ++number) {
+        names.emplace_back(name(*tcp_state_from_mib(number)));
+      }
+      std::string upper = text;
+      for (char& c : upper) {
+        c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+      }
+      throw UsageError{
+          fmt::format("--state {} is no TCP state{}", quote(text), meant(upper, names))};
+    }
+    states.push_back(*state);
+  }
+  return states;
+}
+
+std::optional<TimeSpec> parse_time_option(const char* option, const std::string& text) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  const auto spec = parse_time(text);
+  if (!spec) {
+    throw UsageError{fmt::format(
+        "{} {} is not a time, such as 14:03, 14:03:07.250, 2026-11-21T14:03:07Z, -10m or now",
+        option,
+        quote(text))};
+  }
+  return spec;
+}
+
+std::optional<std::string> given(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional{text};
+}
+
+}  // namespace
+
+struct ParsedFilter::Times {
+  std::optional<TimeSpec> since;
+  std::optional<TimeSpec> until;
+};
+
+void add_database_options(CLI::App& command, Question& question) {
+  command.add_option("--db",
+                     question.database,
+                     "Recording to read (default: $NETLOG_DB, else the system's place)");
+  command.add_option("--format", question.format, "text, json or csv")->capture_default_str();
+  command.add_flag("--utc", question.utc, "Show times in UTC instead of local time");
+}
+
+void add_filter_options(CLI::App& command, Question& question) {
+  constexpr const char* kGroup = "Filters";
+  command.add_option("--pid", question.pids, "Owned by this process; may be repeated")
+      ->allow_extra_args(false)
+      ->group(kGroup);
+  command
+      .add_option("--process",
+                  question.process,
+                  "Owned by a process of this name, or pattern such as 'post*'")
+      ->group(kGroup);
+  command.add_option("--exe", question.exe, "Owned by this executable, or pattern")->group(kGroup);
+  command.add_option("--user", question.user, "Owned by this user, or pattern")->group(kGroup);
+  command.add_option("--protocol", question.protocol, "tcp or udp")->group(kGroup);
+  command.add_option("--port", question.port, "Local or remote port")->group(kGroup);
+  command.add_option("--local-port", question.local_port, "Local port")->group(kGroup);
+  command.add_option("--remote-port", question.remote_port, "Remote port")->group(kGroup);
+  command.add_option("--remote", question.remote, "Remote address, or block ADDR/LEN")
+      ->group(kGroup);
+  command
+      .add_option("--state",
+                  question.states,
+                  "Was in this TCP state, within the window if one is given; may be repeated")
+      ->allow_extra_args(false)
+      ->group(kGroup);
+  command
+      .add_option("--since",
+                  question.since,
+                  "Lived at this time or later; A..B sets both ends of the window")
+      ->group(kGroup);
+  command.add_option("--until", question.until, "Began at this time or earlier")->group(kGroup);
+  command.add_option("--at", question.at, "Lived at this instant")->group(kGroup);
+}
+
+ParsedFilter::ParsedFilter(const Question& question) : times_{std::make_unique<Times>()} {
+  for (const auto& pid : question.pids) {
+    filter_.pids.push_back(parse_pid(pid));
+  }
+  filter_.process = given(question.process);
+  filter_.exe = given(question.exe);
+  filter_.user = given(question.user);
+  filter_.protocol = parse_protocol(question.protocol);
+  filter_.port = parse_port("--port", question.port);
+  filter_.local_port = parse_port("--local-port", question.local_port);
+  filter_.remote_port = parse_port("--remote-port", question.remote_port);
+  filter_.remote = parse_remote(question.remote);
+  filter_.states = parse_states(question.states);
+  if (const auto range = parse_time_range(question.since)) {
+    times_->since = range->first;
+    times_->until = range->second;
+  } else {
+    times_->since = parse_time_option("--since", question.since);
+  }
+  if (const auto until = parse_time_option("--until", question.until)) {
+    times_->until = until;
+  }
+  if (const auto at = parse_time_option("--at", question.at)) {
+    if (times_->since || times_->until) {
+      throw UsageError{"--at is an instant; leave out --since and --until"};
+    }
+    times_->since = at;
+    times_->until = at;
+  }
+}
+
+ParsedFilter::ParsedFilter(ParsedFilter&&) noexcept = default;
+ParsedFilter& ParsedFilter::operator=(ParsedFilter&&) noexcept = default;
+ParsedFilter::~ParsedFilter() = default;
+
+report::Filter ParsedFilter::resolve(store::Reader& reader) const {
+  auto filter = filter_;
+  const auto now_ns = platform::utc_now_ns();
+  const auto end =
+      reader.query("SELECT max(max(coalesce(ended_ns, 0), last_alive_ns)) FROM sessions");
+  const auto* const end_ns = std::get_if<std::int64_t>(&end.cells[0][0]);
+  const auto anchor_ns = end_ns == nullptr ? now_ns : *end_ns;
+  if (times_->since) {
+    filter.since_ns = cli::resolve(*times_->since, now_ns, anchor_ns);
+  }
+  if (times_->until) {
+    filter.until_ns = cli::resolve(*times_->until, now_ns, anchor_ns);
+  }
+  if (filter.since_ns && filter.until_ns && *filter.since_ns > *filter.until_ns) {
+    throw UsageError{fmt::format("the window ends before it begins: {} to {}",
+                                 iso8601_utc(*filter.since_ns),
+                                 iso8601_utc(*filter.until_ns))};
+  }
+  return filter;
+}
+
+Format parse_format(const std::string& text) {
+  if (text == "text") {
+    return Format::text;
+  }
+  if (text == "json") {
+    return Format::json;
+  }
+  if (text == "csv") {
+    return Format::csv;
+  }
+  throw UsageError{fmt::format("--format {} is none of text, json, csv{}",
+                               quote(text),
+                               meant(text, {"text", "json", "csv"}))};
+}
+
+std::filesystem::path database_path(const Question& question) {
+  return question.database.empty() ? platform::default_recording_path()
+                                   : std::filesystem::path{question.database};
+}
+
+render::TextStyle text_style(const Question& question) {
+  render::TextStyle style;
+  if (platform::is_terminal(platform::StandardStream::output)) {
+    style.width = platform::terminal_width();
+    style.colour =
+        std::getenv("NO_COLOR") == nullptr;  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  }
+  if (!question.utc) {
+    style.utc_offset_s = local_offset_s;
+  }
+  return style;
+}
+
+void print(const Answer& answer, Format format, const render::TextStyle& style) {
+  switch (format) {
+    case Format::text:
+      render::write_text(std::cout, answer, style);
+      break;
+    case Format::json:
+      render::write_json(std::cout, answer);
+      break;
+    case Format::csv:
+      render::write_csv(std::cout, answer);
+      break;
+  }
+}
+
+}  // namespace netlog::cli

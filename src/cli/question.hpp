@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/table.hpp"
+#include "render/render.hpp"
+#include "report/filter.hpp"
+#include "store/reader.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace netlog::cli {
+
+enum class Format { text, json, csv };
+
+/// What the reading subcommands have in common, as the user wrote it.
+struct Question {
+  std::string database;
+  std::string format = "text";
+  bool utc = false;
+
+  std::vector<std::string> pids;
+  std::string process;
+  std::string exe;
+  std::string user;
+  std::string protocol;
+  std::string port;
+  std::string local_port;
+  std::string remote_port;
+  std::string remote;
+  std::vector<std::string> states;
+  std::string since;
+  std::string until;
+  std::string at;
+};
+
+/// --db, --format, --utc.
+void add_database_options(CLI::App& command, Question& question);
+/// --pid, --process, … --at.
+void add_filter_options(CLI::App& command, Question& question);
+
+/// All of the filter's values, checked; times are still to be resolved against the recording.
+/// @throws UsageError
+class ParsedFilter {
+ public:
+  explicit ParsedFilter(const Question& question);
+  ParsedFilter(ParsedFilter&&) noexcept;
+  ParsedFilter& operator=(ParsedFilter&&) noexcept;
+  ~ParsedFilter();
+
+  [[nodiscard]] report::Filter resolve(store::Reader& reader) const;
+
+ private:
+  struct Times;
+  report::Filter filter_;
+  std::unique_ptr<Times> times_;
+};
+
+/// @throws UsageError
+Format parse_format(const std::string& text);
+
+/// --db, else the place where `record` would write.
+std::filesystem::path database_path(const Question& question);
+
+/// How text goes to this standard output.
+render::TextStyle text_style(const Question& question);
+
+void print(const Answer& answer, Format format, const render::TextStyle& style);
+
+}  // namespace netlog::cli

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "base/time.hpp"
+#include "cli/commands.hpp"
+#include "platform/recording_file.hpp"
+#include "platform/terminal.hpp"
+#include "record/session.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace netlog::cli {
+namespace {
+
+constexpr std::int64_t kShortestInterval = kNsPerMs;
+constexpr std::int64_t kLongestInterval = 3600 * kNsPerSecond;
+constexpr std::string_view kCapturePrefix = "capture:";
+
+struct RecordOptions {
+  std::string database;
+  std::string interval = "100ms";
+  std::string duration;
+  std::string source = "auto";
+  std::string capture;
+  std::string log_level = "info";
+};
+
+std::int64_t interval_of(const std::string& text) {
+  const auto ns = parse_duration(text);
+  if (!ns || *ns < kShortestInterval || *ns > kLongestInterval) {
+    throw UsageError{fmt::format(
+        "--interval {} is not a duration from 1ms to 1h, such as 100ms or 2s", quote(text))};
+  }
+  return *ns;
+}
+
+std::optional<std::chrono::nanoseconds> duration_of(const std::string& text) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  const auto ns = parse_duration(text);
+  constexpr auto kYear = 365 * 86'400 * kNsPerSecond;
+  if (!ns || *ns <= 0 || *ns > kYear) {
+    throw UsageError{
+        fmt::format("--duration {} is not a duration above 0, such as 10s or 1h", quote(text))};
+  }
+  return std::chrono::nanoseconds{*ns};
+}
+
+platform::TableSource source_of(const std::string& text) {
+  if (text == "auto" || text == "poll") {
+    return platform::TableSource::automatic;
+  }
+  if (text == "sock_diag") {
+    return platform::TableSource::sock_diag;
+  }
+  if (text == "procfs") {
+    return platform::TableSource::procfs;
+  }
+  const auto near = nearest(text, {"auto", "poll", "sock_diag", "procfs", "capture:FILE"});
+  throw UsageError{
+      fmt::format("--source {} is none of auto, poll, sock_diag, procfs, capture:FILE{}",
+                  quote(text),
+                  near ? ", did you mean " + *near + "?" : "")};
+}
+
+void set_up_log(const std::string& level) {
+  const auto parsed = spdlog::level::from_str(level);
+  if (parsed == spdlog::level::off && level != "off") {
+    const auto near = nearest(level, {"trace", "debug", "info", "warn", "error", "off"});
+    throw UsageError{fmt::format("--log-level {} is none of trace, debug, info, warn, error, off{}",
+                                 quote(level),
+                                 near ? ", did you mean " + *near + "?" : "")};
+  }
+  spdlog::set_default_logger(spdlog::stderr_color_st("netlog"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+  spdlog::set_level(parsed);
+}
+
+std::string size_text(std::int64_t bytes) {
+  constexpr double kUnit = 1000;
+  const auto value = static_cast<double>(bytes);
+  if (bytes < 1'000'000) {
+    return fmt::format("{:.0f} kB", value / kUnit);
+  }
+  return fmt::format("{:.1f} MB", value / kUnit / kUnit);
+}
+
+/// The one living line on a terminal.
+class StatusLine {
+ public:
+  void show(const record::Progress& progress, const store::WriterTotals& totals, std::size_t open) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> since = now - last_;
+    const auto rate =
+        static_cast<double>(progress.events - events_) / std::max(since.count(), 1e-9);
+    last_ = now;
+    events_ = progress.events;
+    std::cerr << fmt::format(
+                     "\r\x1b[Krecording {} | {} open | {:.0f} events/s | {} | {} late, {} skipped "
+                     "ticks | {} gaps",
+                     format_duration(std::chrono::nanoseconds{now - began_}.count() / kNsPerSecond *
+                                     kNsPerSecond),
+                     open,
+                     rate,
+                     size_text(totals.file_bytes),
+                     progress.late_ticks,
+                     progress.skipped_ticks,
+                     progress.gaps)
+              << std::flush;
+  }
+  static void clear() { std::cerr << "\r\x1b[K" << std::flush; }
+
+ private:
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point last_ = began_;
+  std::int64_t events_ = 0;
+};
+
+/// The default place may not exist yet; a place that the user named must.
+std::filesystem::path database_of(const std::string& named) {
+  if (!named.empty()) {
+    return named;
+  }
+  const auto path = platform::default_recording_path();
+  std::error_code error;
+  std::filesystem::create_directories(path.parent_path(), error);
+  if (!error) {
+    return path;
+  }
+  throw CommandFailed{
+      fmt::format("cannot record into {}: its directory cannot be made: {}; name a file with --db",
+                  path.string(),
+                  error.message())};
+}
+
+void run_record(const RecordOptions& given) {
+  record::LiveOptions options;
+  options.interval = std::chrono::nanoseconds{interval_of(given.interval)};
+  options.duration = duration_of(given.duration);
+  const bool replay = given.source.starts_with(kCapturePrefix);
+  if (!replay) {
+    options.source = source_of(given.source);
+  }
+  if (replay && !given.capture.empty()) {
+    throw UsageError{"--capture has nothing to capture while --source capture:FILE replays one"};
+  }
+  if (!given.capture.empty()) {
+    options.capture = given.capture;
+  }
+  set_up_log(given.log_level);
+  options.database = database_of(given.database);
+  const bool terminal = platform::is_terminal(platform::StandardStream::error);
+  StatusLine status;
+  record::Observer observer;
+  observer.started = [&](std::string_view source, std::string_view fallback_reason) {
+    spdlog::info("recording into {} from {}", options.database.string(), source);
+    if (!fallback_reason.empty()) {
+      spdlog::warn("using {}, which tells less than sock_diag: {}", source, fallback_reason);
+    }
+  };
+  observer.progress =
+      [&](const record::Progress& progress, const store::WriterTotals& totals, std::size_t open) {
+        if (terminal) {
+          status.show(progress, totals, open);
+        }
+      };
+  const auto recorded =
+      replay ? record::record_capture(
+                   given.source.substr(kCapturePrefix.size()), options.database, observer)
+             : record::record_live(options, observer);
+  if (terminal) {
+    StatusLine::clear();
+  }
+  spdlog::info("recorded {} events in {} ticks ({} late, {} skipped), {} gaps; {} in {}",
+               recorded.progress.events,
+               recorded.progress.ticks,
+               recorded.progress.late_ticks,
+               recorded.progress.skipped_ticks,
+               recorded.progress.gaps,
+               size_text(recorded.totals.file_bytes),
+               options.database.string());
+}
+
+}  // namespace
+
+void add_record(CLI::App& app) {
+  auto* const command =
+      app.add_subcommand("record", "Record this host's connections until stopped");
+  const auto options = std::make_shared<RecordOptions>();
+  command->add_option("--db",
+                      options->database,
+                      "Recording to write (default: $NETLOG_DB, else the system's place)");
+  command
+      ->add_option(
+          "--interval", options->interval, "Time between two looks at the tables, 1ms to 1h")
+      ->capture_default_str();
+  command->add_option("--duration", options->duration, "Stop after this time");
+  command->add_option("--source", options->source, "auto, poll, sock_diag, procfs or capture:FILE")
+      ->capture_default_str();
+  command->add_option(
+      "--capture", options->capture, "Keep all that the sources said in this new file");
+  command->add_option("--log-level", options->log_level, "trace, debug, info, warn, error, off")
+      ->capture_default_str();
+  command->set_config("--config", "", "TOML file that sets any of these options");
+  command->callback([options] { run_record(*options); });
+}
+
+}  // namespace netlog::cli

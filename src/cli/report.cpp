@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#include "report/report.hpp"
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "cli/commands.hpp"
+#include "cli/question.hpp"
+
+#include <cstdint>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace netlog::cli {
+namespace {
+
+struct ReportOptions {
+  Question question;
+  std::string name = "overview";
+  std::string limit;
+  bool list = false;
+};
+
+std::int64_t parse_limit(const std::string& text) {
+  if (text.empty()) {
+    return -1;
+  }
+  const auto limit = parse_number<std::int64_t>(text);
+  if (!limit || *limit < 1) {
+    throw UsageError{fmt::format("--limit {} is not a number of rows above 0", quote(text))};
+  }
+  return *limit;
+}
+
+void check_name(const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& report : report::list_reports()) {
+    if (report.name == name) {
+      return;
+    }
+    names.push_back(report.name);
+  }
+  const auto near = nearest(name, names);
+  throw UsageError{fmt::format("unknown report {}{}; `netlog report --list` names them all",
+                               quote(name),
+                               near ? ", did you mean " + *near + "?" : "")};
+}
+
+void list_reports() {
+  for (const auto& report : report::list_reports()) {
+    std::cout << fmt::format("{:<12} {}\n", report.name, report.about);
+  }
+}
+
+void run_report(const ReportOptions& options) {
+  if (options.list) {
+    return list_reports();
+  }
+  check_name(options.name);
+  const auto format = parse_format(options.question.format);
+  const auto limit = parse_limit(options.limit);
+  const ParsedFilter filter{options.question};
+  store::Reader reader{database_path(options.question)};
+  print(report::ask(reader, options.name, filter.resolve(reader), limit),
+        format,
+        text_style(options.question));
+}
+
+}  // namespace
+
+void add_report(CLI::App& app) {
+  auto* const command = app.add_subcommand("report", "Answer a question from a recording");
+  const auto options = std::make_shared<ReportOptions>();
+  command->add_option("NAME", options->name, "Which report; --list names them")
+      ->capture_default_str();
+  command->add_flag("--list", options->list, "Name all reports");
+  command->add_option("--limit", options->limit, "At most so many rows in long tables");
+  add_database_options(*command, options->question);
+  add_filter_options(*command, options->question);
+  command->callback([options] { run_report(*options); });
+}
+
+void add_at(CLI::App& app) {
+  auto* const command = app.add_subcommand("at", "What was open at an instant");
+  const auto options = std::make_shared<ReportOptions>();
+  options->name = "connections";
+  command
+      ->add_option("TIME", options->question.at, "Such as 14:03:07, 2026-11-21T14:03:07Z or -10m")
+      ->required();
+  add_database_options(*command, options->question);
+  add_filter_options(*command, options->question);
+  command->remove_option(command->get_option("--at"));
+  command->callback([options] { run_report(*options); });
+}
+
+}  // namespace netlog::cli

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#include "base/error.hpp"
+#include "cli/commands.hpp"
+#include "cli/question.hpp"
+#include "store/reader.hpp"
+
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace netlog::cli {
+namespace {
+
+struct SqlOptions {
+  Question question;
+  std::string statement;
+  std::string file;
+};
+
+std::string statement_of(const SqlOptions& options) {
+  if (!options.statement.empty() && !options.file.empty()) {
+    throw UsageError{"give a statement or --file, not both"};
+  }
+  if (!options.statement.empty()) {
+    return options.statement;
+  }
+  if (options.file.empty()) {
+    throw UsageError{
+        fmt::format("no statement; give one, such as 'SELECT * FROM connections', or explore with: "
+                    "sqlite3 -readonly {}",
+                    database_path(options.question).string())};
+  }
+  std::ifstream in{options.file, std::ios::binary};
+  std::string text{std::istreambuf_iterator<char>{in}, {}};
+  if (in.bad() || !in.is_open()) {
+    throw CommandFailed{
+        fmt::format("cannot read {}: no such file, or it may not be read", options.file)};
+  }
+  return text;
+}
+
+std::vector<Column> plain_columns(const std::vector<std::string>& names) {
+  std::vector<Column> columns;
+  for (const auto& name : names) {
+    columns.push_back(Column{name, name, Unit::none, Align::left, false});
+  }
+  return columns;
+}
+
+void run_sql(const SqlOptions& options) {
+  const auto format = parse_format(options.question.format);
+  const auto statement = statement_of(options);
+  store::Reader reader{database_path(options.question)};
+  const auto style = text_style(options.question);
+  std::vector<Column> columns;
+  reader.each(
+      statement,
+      {},
+      [&](const std::vector<std::string>& names) {
+        columns = plain_columns(names);
+        if (format != Format::json) {
+          std::vector<Cell> cells{names.begin(), names.end()};
+          std::cout << (format == Format::csv ? render::csv_row(cells)
+                                              : render::text_row(columns, cells, style));
+        }
+      },
+      [&](const std::vector<Cell>& row) {
+        switch (format) {
+          case Format::text:
+            std::cout << render::text_row(columns, row, style);
+            break;
+          case Format::json:
+            std::cout << render::json_row(columns, row) << '\n';
+            break;
+          case Format::csv:
+            std::cout << render::csv_row(row);
+            break;
+        }
+        return static_cast<bool>(std::cout);
+      });
+}
+
+}  // namespace
+
+void add_sql(CLI::App& app) {
+  auto* const command = app.add_subcommand("sql", "Ask a recording in SQL; read-only, row by row");
+  const auto options = std::make_shared<SqlOptions>();
+  command->add_option("STATEMENT", options->statement, "One statement that reads");
+  command->add_option("--file", options->file, "Read the statement from this file");
+  add_database_options(*command, options->question);
+  command->callback([options] { run_sql(*options); });
+}
+
+}  // namespace netlog::cli

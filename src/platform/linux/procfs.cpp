@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "platform/linux/procfs.hpp"
+
+#include "platform/linux/unique_fd.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fcntl.h>
+
+namespace netlog::platform {
+
+Result<std::vector<std::byte>> read_file(const std::string& path, std::size_t most) {
+  return read_file_at(AT_FDCWD, path.c_str(), most);
+}
+
+Result<std::vector<std::byte>> read_file_at(int directory, const char* name, std::size_t most) {
+  const UniqueFd fd{::openat(directory, name, O_RDONLY | O_CLOEXEC)};
+  if (!fd) {
+    return fail_errno(errno, name);
+  }
+  std::vector<std::byte> bytes(std::min<std::size_t>(most, 4096));
+  std::size_t used = 0;
+  for (;;) {
+    const auto got = ::read(fd.get(), bytes.data() + used, bytes.size() - used);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      return fail_errno(errno, name);
+    }
+    used += static_cast<std::size_t>(got);
+    if (got == 0) {
+      bytes.resize(used);
+      return bytes;
+    }
+    if (used == most) {
+      return fail(errc::too_large, name);
+    }
+    if (used == bytes.size()) {
+      bytes.resize(std::min(most, bytes.size() * 4));
+    }
+  }
+}
+
+}  // namespace netlog::platform

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#include "platform/terminal.hpp"
+
+#include <csignal>
+
+#include <sys/ioctl.h>
+
+#include <unistd.h>
+
+namespace netlog::platform {
+
+bool is_terminal(StandardStream stream) {
+  return ::isatty(stream == StandardStream::output ? STDOUT_FILENO : STDERR_FILENO) == 1;
+}
+
+std::size_t terminal_width() {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+void ignore_broken_pipes() {
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+}  // namespace netlog::platform

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "base/text.hpp"
+#include "render/render.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace netlog::render {
+namespace {
+
+using Range = std::pair<char32_t, char32_t>;
+
+template <std::size_t N>
+bool in(const std::array<Range, N>& ranges, char32_t point) {
+  return std::any_of(ranges.begin(), ranges.end(), [&](const Range& range) {
+    return point >= range.first && point <= range.second;
+  });
+}
+
+// C0, DEL, C1, soft hyphen, zero-width and bidirectional controls, line separators, tags, variation
+// selectors, private use.
+constexpr std::array<Range, 14> kHarmful{{{0x00, 0x1F},
+                                          {0x7F, 0x9F},
+                                          {0xAD, 0xAD},
+                                          {0x61C, 0x61C},
+                                          {0x180E, 0x180E},
+                                          {0x200B, 0x200F},
+                                          {0x2028, 0x202E},
+                                          {0x2060, 0x206F},
+                                          {0xE000, 0xF8FF},
+                                          {0xFE00, 0xFE0F},
+                                          {0xFEFF, 0xFEFF},
+                                          {0xFFF0, 0xFFFB},
+                                          {0xE0000, 0xE0FFF},
+                                          {0xF0000, 0x10FFFF}}};
+
+constexpr std::array<Range, 4> kCombining{
+    {{0x300, 0x36F}, {0x1AB0, 0x1AFF}, {0x20D0, 0x20FF}, {0xFE20, 0xFE2F}}};
+
+// Unicode 15, East Asian Width W and F, in broad strokes.
+constexpr std::array<Range, 10> kWide{{{0x1100, 0x115F},
+                                       {0x2E80, 0x303E},
+                                       {0x3041, 0xA4CF},
+                                       {0xA960, 0xA97F},
+                                       {0xAC00, 0xD7A3},
+                                       {0xF900, 0xFAFF},
+                                       {0xFE30, 0xFE6F},
+                                       {0xFF00, 0xFF60},
+                                       {0x1F300, 0x1FAFF},
+                                       {0x20000, 0x3FFFD}}};
+
+}  // namespace
+
+std::string escape_for_terminal(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const auto point = code_point_at(text, at);
+    if (point.length == 0) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[at]));
+    } else if (!in(kHarmful, point.value)) {
+      out += text.substr(at, point.length);
+    } else if (point.value < 0x80) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned>(point.value));
+    } else {
+      out += fmt::format("\\u{{{:x}}}", static_cast<unsigned>(point.value));
+    }
+    at += std::max(point.length, std::size_t{1});
+  }
+  return out;
+}
+
+std::size_t display_width(std::string_view text) {
+  std::size_t width = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto point = code_point_at(text, at);
+    if (!in(kCombining, point.value)) {
+      width += in(kWide, point.value) ? 2U : 1U;
+    }
+    at += std::max(point.length, std::size_t{1});
+  }
+  return width;
+}
+
+}  // namespace netlog::render

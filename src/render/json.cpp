@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "base/text.hpp"
+#include "render/render.hpp"
+
+#include <cmath>
+#include <ostream>
+
+#include <fmt/format.h>
+
+namespace netlog::render {
+namespace {
+
+// RFC 8259 §7. Text is UTF-8; what is not becomes U+FFFD.
+std::string json_string(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : to_utf8(text, text.size() * 3)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte == 0x7F) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(byte));
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+std::string json_cell(const Cell& cell) {
+  if (const auto* integer = std::get_if<std::int64_t>(&cell)) {
+    return fmt::format("{}", *integer);
+  }
+  if (const auto* real = std::get_if<double>(&cell)) {
+    return std::isfinite(*real) ? fmt::format("{}", *real) : "null";
+  }
+  if (const auto* text = std::get_if<std::string>(&cell)) {
+    return json_string(*text);
+  }
+  return "null";
+}
+
+}  // namespace
+
+std::string json_row(const std::vector<Column>& columns, const std::vector<Cell>& row) {
+  std::string out = "{";
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    out +=
+        fmt::format("{}{}:{}", i == 0 ? "" : ",", json_string(columns[i].name), json_cell(row[i]));
+  }
+  return out + "}";
+}
+
+void write_json(std::ostream& out, const Answer& answer) {
+  out << "{\"report\":" << json_string(answer.report) << ",\"tables\":{";
+  for (std::size_t i = 0; i < answer.tables.size(); ++i) {
+    const auto& table = answer.tables[i];
+    out << (i == 0 ? "" : ",") << json_string(table.name) << ":[";
+    for (std::size_t row = 0; row < table.rows.size(); ++row) {
+      out << (row == 0 ? "" : ",") << json_row(table.columns, table.rows[row]);
+    }
+    out << ']';
+  }
+  const auto& honesty = answer.honesty;
+  out << fmt::format(
+      "}},\"honesty\":{{\"from_ns\":{},\"to_ns\":{},\"kernel_opens\":{},\"recorded_opens\":{},"
+      "\"percent\":{},\"gaps\":{},\"gaps_ns\":{},"
+      "\"note\":{}}}}}\n",
+      honesty.from_ns,
+      honesty.to_ns,
+      json_cell(honesty.kernel_opens),
+      json_cell(honesty.recorded_opens),
+      json_cell(honesty.percent),
+      honesty.gaps,
+      honesty.gaps_ns,
+      honesty.note.empty() ? "null" : json_string(honesty.note));
+}
+
+}  // namespace netlog::render

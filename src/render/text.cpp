@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+#include "base/text.hpp"
+
+#include "base/time.hpp"
+#include "render/render.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <ostream>
+
+#include <fmt/format.h>
+
+namespace netlog::render {
+namespace {
+
+constexpr std::string_view kUnknown = "-";
+constexpr std::size_t kBetween = 2;    // blanks between columns
+constexpr std::size_t kNarrowest = 6;  // no column is shortened below this
+
+std::string thousands(std::int64_t value) {
+  auto digits = fmt::format("{}", value);
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > (value < 0 ? 1 : 0);
+       at -= 3) {
+    digits.insert(static_cast<std::size_t>(at), ",");
+  }
+  return digits;
+}
+
+std::string bytes_text(std::int64_t bytes) {
+  constexpr std::array<std::string_view, 5> kUnits{"B", "kB", "MB", "GB", "TB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (std::abs(value) >= 999.5 && unit + 1 < kUnits.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{} B", bytes)
+                   : fmt::format("{:.{}f} {}", value, value < 9.95 ? 1 : 0, kUnits.at(unit));
+}
+
+// Never rounds up to a hundred: 99.996 is not all.
+std::string percent_text(double percent) {
+  return percent >= 100 ? "100" : fmt::format("{:.2f}", std::floor(percent * 100) / 100);
+}
+
+std::string integer_text(std::int64_t value, Unit unit, const TextStyle& style) {
+  switch (unit) {
+    case Unit::time:
+      return local_time(value, style, true);
+    case Unit::ns:
+      return format_duration(value);
+    case Unit::us:
+      return format_duration(value * kNsPerUs);
+    case Unit::bytes:
+      return bytes_text(value);
+    case Unit::count:
+      return thousands(value);
+    case Unit::none:
+    case Unit::percent:
+      break;
+  }
+  return fmt::format("{}", value);
+}
+
+std::string shorten(const std::string& text, std::size_t width) {
+  if (display_width(text) <= width) {
+    return text;
+  }
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto length = std::max(code_point_at(text, at).length, std::size_t{1});
+    const auto piece = text.substr(at, length);
+    if (display_width(out) + display_width(piece) + 1 > width) {
+      break;
+    }
+    out += piece;
+    at += length;
+  }
+  return out + "…";
+}
+
+std::string pad(const std::string& text, std::size_t width, Align align) {
+  const std::string blanks(width - std::min(width, display_width(text)), ' ');
+  return align == Align::right ? blanks + text : text + blanks;
+}
+
+/// A table as text cells, with the width that each column wants.
+class Sheet {
+ public:
+  Sheet(const Table& table, const TextStyle& style) : columns_{table.columns} {
+    for (const auto& column : columns_) {
+      widths_.push_back(display_width(column.title));
+    }
+    for (const auto& row : table.rows) {
+      auto& cells = rows_.emplace_back();
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        cells.push_back(cell_text(row[i], columns_[i].unit, style));
+        widths_[i] = std::max(widths_[i], display_width(cells.back()));
+      }
+    }
+    drop_undescribed();
+    if (style.width > 0) {
+      drop_optional(style.width);
+      narrow(style.width);
+    }
+  }
+
+  void write(std::ostream& out, bool colour) const {
+    std::string heading;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      append(heading, columns_[i].title, i);
+    }
+    out << (colour ? "\x1b[2m" : "") << trimmed(heading) << (colour ? "\x1b[0m" : "") << '\n';
+    for (const auto& row : rows_) {
+      std::string line;
+      for (std::size_t i = 0; i < columns_.size(); ++i) {
+        append(line, row[i], i);
+      }
+      out << trimmed(line) << '\n';
+    }
+  }
+
+ private:
+  [[nodiscard]] std::size_t total() const {
+    const auto gaps = widths_.empty() ? 0 : (widths_.size() - 1) * kBetween;
+    return std::accumulate(widths_.begin(), widths_.end(), gaps);
+  }
+
+  // Columns without a title are for programs.
+  void drop_undescribed() {
+    for (std::size_t i = columns_.size(); i-- > 0;) {
+      if (columns_[i].title.empty()) {
+        drop(i);
+      }
+    }
+  }
+
+  void drop_optional(std::size_t width) {
+    for (std::size_t i = columns_.size(); i-- > 0 && total() > width;) {
+      if (columns_[i].optional) {
+        drop(i);
+      }
+    }
+  }
+
+  void drop(std::size_t column) {
+    const auto at = static_cast<std::ptrdiff_t>(column);
+    columns_.erase(columns_.begin() + at);
+    widths_.erase(widths_.begin() + at);
+    for (auto& row : rows_) {
+      row.erase(row.begin() + at);
+    }
+  }
+
+  // Takes from the widest text column first.
+  void narrow(std::size_t width) {
+    while (total() > width) {
+      std::size_t widest = columns_.size();
+      for (std::size_t i = 0; i < columns_.size(); ++i) {
+        const bool text = columns_[i].align == Align::left && columns_[i].unit == Unit::none;
+        if (text && widths_[i] > kNarrowest &&
+            (widest == columns_.size() || widths_[i] > widths_[widest])) {
+          widest = i;
+        }
+      }
+      if (widest == columns_.size()) {
+        return;
+      }
+      --widths_[widest];
+    }
+  }
+
+  void append(std::string& line, const std::string& cell, std::size_t column) const {
+    if (column > 0) {
+      line.append(kBetween, ' ');
+    }
+    line += pad(shorten(cell, widths_[column]), widths_[column], columns_[column].align);
+  }
+
+  static std::string_view trimmed(std::string_view line) {
+    return line.substr(0, line.find_last_not_of(' ') + 1);
+  }
+
+  std::vector<Column> columns_;
+  std::vector<std::size_t> widths_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+std::string coverage_text(const Honesty& honesty) {
+  const auto* const kernel = std::get_if<std::int64_t>(&honesty.kernel_opens);
+  const auto* const recorded = std::get_if<std::int64_t>(&honesty.recorded_opens);
+  if (kernel == nullptr || recorded == nullptr) {
+    return "coverage unknown";
+  }
+  const auto* const percent = std::get_if<double>(&honesty.percent);
+  if (percent == nullptr) {
+    return "coverage: the kernel opened no TCP connection";
+  }
+  const auto unseen = std::max<std::int64_t>(*kernel - *recorded, 0);
+  return fmt::format("coverage {} % ({} of {} TCP opens unseen)",
+                     percent_text(*percent),
+                     thousands(unseen),
+                     thousands(*kernel));
+}
+
+std::string honesty_text(const Honesty& honesty, const TextStyle& style) {
+  const auto offset = offset_text(style.utc_offset_s(honesty.to_ns));
+  auto text = fmt::format("window {} .. {} {} | {} | {}",
+                          local_time(honesty.from_ns, style, true),
+                          local_time(honesty.to_ns, style, true),
+                          offset,
+                          coverage_text(honesty),
+                          honesty.gaps == 0 ? "no gaps"
+                                            : fmt::format("{} {}, {} in all",
+                                                          thousands(honesty.gaps),
+                                                          honesty.gaps == 1 ? "gap" : "gaps",
+                                                          format_duration(honesty.gaps_ns)));
+  if (!honesty.note.empty()) {
+    text += " | " + escape_for_terminal(honesty.note);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string local_time(std::int64_t utc_ns, const TextStyle& style, bool date) {
+  const auto t = civil_from_ns(utc_ns + style.utc_offset_s(utc_ns) * kNsPerSecond);
+  const auto clock =
+      fmt::format("{:02}:{:02}:{:02}.{:03}", t.hour, t.minute, t.second, t.nanosecond / 1'000'000);
+  return date ? fmt::format("{:04}-{:02}-{:02} {}", t.year, t.month, t.day, clock) : clock;
+}
+
+std::string offset_text(std::int32_t offset_s) {
+  const auto minutes = std::abs(offset_s) / 60;
+  return offset_s == 0
+             ? "UTC"
+             : fmt::format("{}{:02}:{:02}", offset_s < 0 ? '-' : '+', minutes / 60, minutes % 60);
+}
+
+std::string cell_text(const Cell& cell, Unit unit, const TextStyle& style) {
+  if (const auto* integer = std::get_if<std::int64_t>(&cell)) {
+    return integer_text(*integer, unit, style);
+  }
+  if (const auto* real = std::get_if<double>(&cell)) {
+    return unit == Unit::percent ? percent_text(*real) : fmt::format("{:.6g}", *real);
+  }
+  const auto* const text = std::get_if<std::string>(&cell);
+  return text == nullptr ? std::string{kUnknown} : escape_for_terminal(*text);
+}
+
+std::string text_row(const std::vector<Column>& columns,
+                     const std::vector<Cell>& row,
+                     const TextStyle& style) {
+  std::string line;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    line += (i == 0 ? "" : "  ") + cell_text(row[i], columns[i].unit, style);
+  }
+  return line + "\n";
+}
+
+void write_text(std::ostream& out, const Answer& answer, const TextStyle& style) {
+  for (const auto& table : answer.tables) {
+    if (!table.title.empty()) {
+      out << (style.colour ? "\x1b[1m" : "") << table.title << (style.colour ? "\x1b[0m" : "")
+          << '\n';
+    }
+    if (table.rows.empty()) {
+      out << "none\n\n";
+      continue;
+    }
+    Sheet{table, style}.write(out, style.colour);
+    out << '\n';
+  }
+  out << honesty_text(answer.honesty, style) << '\n';
+}
+
+}  // namespace netlog::render

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+#include "report/report.hpp"
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "report/reports.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace netlog::report {
+namespace {
+
+constexpr std::string_view kFilterMark = "/*filter*/ 1";
+constexpr std::string_view kStory = "process";
+
+constexpr std::array<std::pair<std::string_view, Unit>, 7> kUnits{{
+    {"", Unit::none},
+    {"count", Unit::count},
+    {"bytes", Unit::bytes},
+    {"time", Unit::time},
+    {"ns", Unit::ns},
+    {"us", Unit::us},
+    {"percent", Unit::percent},
+}};
+
+// `name | title | unit [optional]`
+Column parse_column(std::string_view text) {
+  const auto parts = split(text, '|');
+  if (parts.size() != 3) {
+    throw std::invalid_argument{fmt::format("column {}", quote(text))};
+  }
+  Column column{
+      std::string{trim(parts[0])}, std::string{trim(parts[1])}, Unit::none, Align::left, false};
+  for (const auto word : words(parts[2])) {
+    const auto* const unit = std::find_if(
+        kUnits.begin(), kUnits.end(), [&](const auto& entry) { return entry.first == word; });
+    if (word == "optional") {
+      column.optional = true;
+    } else if (word == "right") {
+      column.align = Align::right;
+    } else if (unit != kUnits.end()) {
+      column.unit = unit->second;
+    } else {
+      throw std::invalid_argument{fmt::format("column {}", quote(text))};
+    }
+  }
+  const bool number = column.unit != Unit::none && column.unit != Unit::time;
+  column.align = number ? Align::right : column.align;
+  return column;
+}
+
+Column column_of(const Section& section, const std::string& name) {
+  for (const auto& column : section.heading.columns) {
+    if (column.name == name) {
+      return column;
+    }
+  }
+  return Column{name, "", Unit::none, Align::left, false};
+}
+
+std::string_view definition_of(std::string_view name) {
+  for (const auto& [known, text] : kReports) {
+    if (known == name) {
+      return text;
+    }
+  }
+  std::vector<std::string> names;
+  for (const auto& report : list_reports()) {
+    names.push_back(report.name);
+  }
+  const auto near = nearest(name, names);
+  throw UsageError{fmt::format("unknown report {}{}; `netlog report --list` names them all",
+                               quote(name),
+                               near ? ", did you mean " + *near + "?" : "")};
+}
+
+std::string json_list(const std::vector<std::int64_t>& numbers) {
+  return fmt::format("[{}]", fmt::join(numbers, ","));
+}
+
+std::int64_t integer(const Cell& cell, std::int64_t otherwise) {
+  const auto* const value = std::get_if<std::int64_t>(&cell);
+  return value == nullptr ? otherwise : *value;
+}
+
+/// Total length of the union of intervals that are sorted by their begin.
+std::int64_t united_length(const std::vector<std::vector<Cell>>& spans) {
+  std::int64_t total = 0;
+  std::int64_t reached = std::numeric_limits<std::int64_t>::min();
+  for (const auto& span : spans) {
+    const auto from = std::max(integer(span[0], 0), reached);
+    const auto to = integer(span[1], 0);
+    if (to > from) {
+      total += to - from;
+      reached = to;
+    }
+  }
+  return total;
+}
+
+}  // namespace
+
+Definition parse_definition(std::string_view text) {
+  Definition definition;
+  for (const auto line : split(text, '\n')) {
+    const auto value_of = [&](std::string_view key) -> std::optional<std::string_view> {
+      return line.starts_with(key) ? std::optional{trim(line.substr(key.size()))} : std::nullopt;
+    };
+    if (const auto about = value_of("-- about:")) {
+      definition.about = *about;
+    } else if (const auto section = value_of("-- section:")) {
+      const auto parts = split(*section, '|');
+      if (parts.size() != 2) {
+        throw std::invalid_argument{fmt::format("section {}", quote(*section))};
+      }
+      definition.sections.push_back(
+          Section{Table{std::string{trim(parts[0])}, std::string{trim(parts[1])}, {}, {}}, ""});
+    } else if (const auto column = value_of("-- column:")) {
+      if (definition.sections.empty()) {
+        throw std::invalid_argument{fmt::format("column before a section: {}", quote(*column))};
+      }
+      definition.sections.back().heading.columns.push_back(parse_column(*column));
+    } else if (!definition.sections.empty() && !line.starts_with("--")) {
+      definition.sections.back().sql += std::string{line} + "\n";
+    }
+  }
+  if (definition.about.empty() || definition.sections.empty()) {
+    throw std::invalid_argument{"a report needs `-- about:` and a section"};
+  }
+  return definition;
+}
+
+std::vector<ReportName> list_reports() {
+  std::vector<ReportName> reports;
+  for (const auto& [name, text] : kReports) {
+    reports.push_back(ReportName{std::string{name}, parse_definition(text).about});
+  }
+  return reports;
+}
+
+Answer ask(store::Reader& reader, std::string_view name, const Filter& filter, std::int64_t limit) {
+  // With a process to tell of, the overview is that process's story.
+  const auto asked = name == "overview" && !filter.pids.empty() ? kStory : name;
+  const auto definition = parse_definition(definition_of(asked));
+  auto clause = connection_clause(filter);
+  clause.parameters["limit"] = limit;
+  clause.parameters["pids"] = json_list(filter.pids);
+  clause.parameters["since_ns"] = filter.since_ns ? Cell{*filter.since_ns} : Cell{};
+  clause.parameters["until_ns"] = filter.until_ns ? Cell{*filter.until_ns} : Cell{};
+  Answer answer{std::string{asked}, {}, {}};
+  for (const auto& section : definition.sections) {
+    auto sql = section.sql;
+    for (auto at = sql.find(kFilterMark); at != std::string::npos;
+         at = sql.find(kFilterMark, at + 1)) {
+      sql.replace(at, kFilterMark.size(), clause.sql);
+    }
+    auto rows = reader.query(sql, clause.parameters);
+    Table table{section.heading.name, section.heading.title, {}, std::move(rows.cells)};
+    for (const auto& column : rows.names) {
+      table.columns.push_back(column_of(section, column));
+    }
+    answer.tables.push_back(std::move(table));
+  }
+  answer.honesty = honesty(reader, filter);
+  return answer;
+}
+
+Honesty honesty(store::Reader& reader, const Filter& filter) {
+  const auto whole = reader.query(
+      "SELECT min(started_ns), max(max(coalesce(ended_ns, 0), last_alive_ns)) FROM sessions");
+  Honesty honesty;
+  honesty.from_ns = filter.since_ns.value_or(integer(whole.cells[0][0], 0));
+  honesty.to_ns = filter.until_ns.value_or(integer(whole.cells[0][1], 0));
+  const store::Parameters window{{"from", honesty.from_ns}, {"to", honesty.to_ns}};
+  const auto coverage = reader.query(
+      "SELECT sum(kernel_opens), sum(recorded_opens), min(100.0, 100.0 * sum(recorded_opens) / "
+      "sum(kernel_opens)) "
+      "FROM coverage WHERE from_ns <= :to AND to_ns >= :from",
+      window);
+  honesty.kernel_opens = coverage.cells[0][0];
+  honesty.recorded_opens = coverage.cells[0][1];
+  honesty.percent = coverage.cells[0][2];
+  const auto gaps = reader.query(
+      "SELECT max(from_ns, :from), min(to_ns, :to) FROM gaps WHERE from_ns <= :to AND to_ns >= "
+      ":from ORDER BY from_ns, id",
+      window);
+  honesty.gaps = static_cast<std::int64_t>(gaps.cells.size());
+  honesty.gaps_ns = united_length(gaps.cells);
+  auto clause = connection_clause(filter);
+  const auto owners = reader.query(
+      fmt::format("WITH selected AS (SELECT * FROM connections WHERE {}) SELECT "
+                  "coalesce(owner_reason, 'not_yet') AS reason, count(*) FROM selected "
+                  "WHERE owner_source = 'unknown' GROUP BY reason ORDER BY count(*) DESC, reason",
+                  clause.sql),
+      clause.parameters);
+  for (const auto& row : owners.cells) {
+    honesty.note += fmt::format("{}{} {}",
+                                honesty.note.empty() ? "owner unknown: " : ", ",
+                                integer(row[1], 0),
+                                std::get<std::string>(row[0]));
+  }
+  return honesty;
+}
+
+}  // namespace netlog::report

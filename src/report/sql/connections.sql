@@ -1,0 +1,62 @@
+-- SPDX-License-Identifier: MIT
+-- about: every connection, in the order in which they began
+-- section: connections | Connections
+-- column: began_ns | began | time
+-- column: opened_ns | opened | time optional
+-- column: closed_ns | closed | time optional
+-- column: close_error_ns | close ± | ns optional
+-- column: id | id | right optional
+-- column: open_error_ns | ± | ns optional
+-- column: pid | pid | right
+-- column: process | process |
+-- column: direction | direction |
+-- column: protocol | proto |
+-- column: local | local |
+-- column: remote | remote |
+-- column: state | state |
+-- column: outcome | outcome |
+-- column: duration_ns | duration | ns
+-- column: bytes_sent | sent | bytes
+-- column: bytes_received | received | bytes
+-- column: retransmits | retrans | count optional
+-- column: rtt_us | rtt | us optional
+-- column: offload | offload | optional
+-- column: owner_source | owner | optional
+-- column: user | user | optional
+-- column: states | states | optional
+WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+SELECT
+  coalesce(opened_ns, first_seen_ns) AS began_ns,
+  pid,
+  process,
+  direction,
+  protocol,
+  CASE WHEN local_address LIKE '%:%' THEN '[' || local_address || ']' ELSE local_address END || ':' || local_port AS local,
+  CASE WHEN remote_address LIKE '%:%' THEN '[' || remote_address || ']' ELSE remote_address END || ':' || remote_port AS remote,
+  state,
+  outcome,
+  duration_ns,
+  bytes_sent,
+  bytes_received,
+  rtt_us,
+  retransmits,
+  open_error_ns,
+  owner_source,
+  user,
+  offload,
+  (
+    SELECT group_concat(step, ' > ')
+    FROM (
+      SELECT state || coalesce(printf(' %.3gs', dwell_ns / 1e9), '') AS step
+      FROM state_intervals
+      WHERE connection_id = selected.id
+      ORDER BY from_ns
+    )
+  ) AS states,
+  id,
+  opened_ns,
+  closed_ns,
+  close_error_ns
+FROM selected
+ORDER BY began_ns, id
+LIMIT :limit;

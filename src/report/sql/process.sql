@@ -1,0 +1,100 @@
+-- SPDX-License-Identifier: MIT
+-- about: the story of a process, also one that has ended; `netlog report --pid PID` is this
+-- section: processes | Process
+-- column: pid | pid | right
+-- column: name | name |
+-- column: user | user |
+-- column: parent_pid | parent | right
+-- column: started_ns | started | time
+-- column: ended_ns | ended | time
+-- column: exe | exe |
+-- column: cmdline | command line |
+-- column: cgroup | cgroup | optional
+SELECT pid, name, user, parent_pid, started_ns, ended_ns, exe, cmdline, cgroup
+FROM processes
+WHERE pid IN (SELECT value FROM json_each(:pids))
+ORDER BY started_ns, id;
+-- section: listeners | Listened on
+-- column: protocol | proto |
+-- column: local | local |
+-- column: since_ns | since | time
+-- column: closed_ns | closed | time
+-- column: accepted | accepted | count
+WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+SELECT
+  protocol,
+  CASE WHEN local_address LIKE '%:%' THEN '[' || local_address || ']' ELSE local_address END || ':' || local_port AS local,
+  coalesce(opened_ns, first_seen_ns) AS since_ns,
+  closed_ns,
+  CASE WHEN protocol = 'tcp' THEN (
+    SELECT count(*)
+    FROM selected AS a
+    WHERE a.direction = 'inbound' AND a.local_port = listener.local_port AND a.protocol = listener.protocol
+  ) END AS accepted
+FROM selected AS listener
+WHERE direction = 'listen'
+ORDER BY protocol, local_port, local, since_ns;
+-- section: peers | Peers
+-- column: direction | direction |
+-- column: protocol | proto |
+-- column: peer | peer |
+-- column: connections | connections | count
+-- column: open_now | open | count
+-- column: failed | failed | count
+-- column: longest_ns | longest | ns
+-- column: bytes_sent | sent | bytes
+-- column: bytes_received | received | bytes
+WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+SELECT
+  direction,
+  protocol,
+  CASE WHEN remote_address LIKE '%:%' THEN '[' || remote_address || ']' ELSE remote_address END
+    || CASE WHEN direction = 'inbound' THEN ' to port ' || local_port ELSE ':' || remote_port END AS peer,
+  count(*) AS connections,
+  sum(outcome = 'open') AS open_now,
+  sum(outcome IN ('refused', 'timed_out', 'reset', 'aborted')) AS failed,
+  max(duration_ns) AS longest_ns,
+  sum(bytes_sent) AS bytes_sent,
+  sum(bytes_received) AS bytes_received
+FROM selected
+WHERE direction <> 'listen'
+GROUP BY direction, protocol, peer
+ORDER BY connections DESC, peer
+LIMIT 20;
+-- section: connections | Connections
+-- column: began_ns | began | time
+-- column: direction | direction |
+-- column: protocol | proto | optional
+-- column: local | local |
+-- column: remote | remote |
+-- column: outcome | outcome |
+-- column: duration_ns | duration | ns
+-- column: bytes_sent | sent | bytes optional
+-- column: bytes_received | received | bytes optional
+-- column: open_error_ns | ± | ns optional
+-- column: states | states |
+WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+SELECT
+  coalesce(opened_ns, first_seen_ns) AS began_ns,
+  direction,
+  protocol,
+  CASE WHEN local_address LIKE '%:%' THEN '[' || local_address || ']' ELSE local_address END || ':' || local_port AS local,
+  CASE WHEN remote_address LIKE '%:%' THEN '[' || remote_address || ']' ELSE remote_address END || ':' || remote_port AS remote,
+  outcome,
+  duration_ns,
+  bytes_sent,
+  bytes_received,
+  open_error_ns,
+  (
+    SELECT group_concat(step, ' > ')
+    FROM (
+      SELECT state || coalesce(printf(' %.3gs', dwell_ns / 1e9), '') AS step
+      FROM state_intervals
+      WHERE connection_id = selected.id
+      ORDER BY from_ns
+    )
+  ) AS states
+FROM selected
+WHERE direction <> 'listen'
+ORDER BY began_ns, id
+LIMIT :limit;

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/event.hpp"
+#include "model/recording.hpp"
+#include "store/writer.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+#include <boost/unordered/unordered_flat_map.hpp>
+
+namespace netlog::store {
+
+struct AddressHash {
+  std::size_t operator()(const IpAddress& address) const {
+    return hash_value(Endpoint{address, 0});
+  }
+};
+
+/// Writes the rows of one session. Lives on the writer's thread, inside its transactions; must die
+/// before the database.
+class Inserts {
+ public:
+  /// Begins the session in its own transaction, and enters the time since the last recorder as a
+  /// gap.
+  Inserts(SQLite::Database& database, const Session& session);
+
+  void operator()(const Event& event);
+  void operator()(const Refresh& refresh) { update_connection(refresh.connection); }
+  void operator()(const Process& process);
+  void operator()(const ProcessEnded& ended);
+  void operator()(const Gap& gap);
+  void operator()(const Counters& counters);
+  void operator()(const Coverage& coverage);
+  void operator()(const Heartbeat& heartbeat);
+
+  void end_session(std::int64_t ended_ns);
+
+  [[nodiscard]] std::int64_t events() const { return events_; }
+
+ private:
+  void insert_connection(const Connection& connection);
+  void update_connection(const Connection& connection, bool gone = false);
+  std::int64_t address_id(const IpAddress& address);
+  std::optional<std::int64_t> process_row(const std::optional<ProcessId>& process) const;
+  void enter_downtime(const Session& session);
+
+  SQLite::Database& database_;
+  std::int64_t session_id_ = 0;
+  std::int64_t connection_base_ = 0;  ///< rows of this session are numbered from here
+  std::int64_t events_ = 0;
+  std::map<ProcessId, std::int64_t> processes_;
+  boost::unordered_flat_map<IpAddress, std::int64_t, AddressHash> addresses_;
+
+  SQLite::Statement insert_address_;
+  SQLite::Statement find_address_;
+  SQLite::Statement insert_connection_;
+  SQLite::Statement update_connection_;
+  SQLite::Statement insert_event_;
+  SQLite::Statement insert_process_;
+  SQLite::Statement find_process_;
+  SQLite::Statement end_process_;
+  SQLite::Statement insert_gap_;
+  SQLite::Statement insert_counters_;
+  SQLite::Statement insert_coverage_;
+  SQLite::Statement heartbeat_;
+};
+
+}  // namespace netlog::store

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+#include "store/reader.hpp"
+
+#include "base/byte_reader.hpp"
+#include "base/text.hpp"
+#include "store/migrate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <utility>
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Exception.h>
+#include <fmt/format.h>
+
+#include <sqlite3.h>
+
+namespace netlog::store {
+namespace {
+
+constexpr std::size_t kMostText = std::size_t{1} << 20U;
+constexpr int kBusyMs = 5'000;
+
+[[noreturn]] void refuse(const std::filesystem::path& path, std::string_view why) {
+  throw StoreError{fmt::format("cannot open recording {}: {}", path.string(), why)};
+}
+
+void check_file(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    refuse(
+        path,
+        error && error != std::errc::no_such_file_or_directory
+            ? error.message()
+            : fmt::format("no such file; record one with: netlog record --db {}", path.string()));
+  }
+  if (!std::filesystem::is_regular_file(status)) {
+    refuse(path, "not a regular file; name a recording with --db");
+  }
+  std::ifstream in{path, std::ios::binary};
+  if (!in) {
+    refuse(path, "it may not be read; ask its owner, or run as that user");
+  }
+  std::array<char, 16> magic{};
+  in.read(magic.data(), magic.size());
+  constexpr std::string_view kMagic{"SQLite format 3\0", 16};
+  const auto got = static_cast<std::size_t>(in.gcount());
+  if (got > 0 && std::string_view{magic.data(), got} != kMagic) {
+    refuse(path, "not an SQLite database; name a recording with --db");
+  }
+}
+
+// In a directory that may not be written SQLite cannot make the shared memory of a WAL; without a
+// WAL there is nothing to share.
+std::string immutable_uri(const std::filesystem::path& path) {
+  std::string uri = "file:";
+  for (const char c : std::filesystem::absolute(path).string()) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (std::isalnum(byte) != 0) || std::strchr("/-_.~", c) != nullptr;
+    uri += plain ? std::string{c} : fmt::format("%{:02X}", byte);
+  }
+  return uri + "?immutable=1";
+}
+
+SQLite::Database open_plain(const std::filesystem::path& path) {
+  SQLite::Database database{path.string(), SQLite::OPEN_READONLY, kBusyMs};
+  database.execAndGet("SELECT count(*) FROM sqlite_schema");
+  return database;
+}
+
+SQLite::Database open(const std::filesystem::path& path) {
+  try {
+    return open_plain(path);
+  } catch (const SQLite::Exception& error) {
+    const bool settled = !std::filesystem::exists(path.string() + "-wal");
+    if (error.getErrorCode() != SQLITE_CANTOPEN || !settled) {
+      throw;
+    }
+    return {immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyMs};
+  }
+}
+
+// What a question may do: read. ATTACH and friends could make files; a PRAGMA with a value could
+// change how we read.
+int authorize(void* /*context*/,
+              int action,
+              const char* /*first*/,
+              const char* second,
+              const char* /*database*/,
+              const char* /*by*/) {
+  switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_FUNCTION:
+    case SQLITE_RECURSIVE:
+      return SQLITE_OK;
+    case SQLITE_PRAGMA:
+      return second == nullptr ? SQLITE_OK : SQLITE_DENY;
+    default:
+      return SQLITE_DENY;
+  }
+}
+
+struct Finalize {
+  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+using StatementHandle = std::unique_ptr<sqlite3_stmt, Finalize>;
+
+void bind(sqlite3_stmt* statement, int index, const Cell& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+    sqlite3_bind_int64(statement, index, *integer);
+  } else if (const auto* real = std::get_if<double>(&value)) {
+    sqlite3_bind_double(statement, index, *real);
+  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    sqlite3_bind_text64(
+        statement, index, text->data(), text->size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  }
+}
+
+void append_hex(std::string& out, std::span<const std::byte> bytes) {
+  for (const auto byte : bytes) {
+    out += fmt::format("{:02X}", std::to_integer<unsigned>(byte));
+  }
+}
+
+Cell cell_of(sqlite3_stmt* statement, int column) {
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
+  switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_INTEGER:
+      return static_cast<std::int64_t>(sqlite3_column_int64(statement, column));
+    case SQLITE_FLOAT:
+      return sqlite3_column_double(statement, column);
+    case SQLITE_TEXT: {
+      const auto* const text = sqlite3_column_text(statement, column);
+      return to_utf8({reinterpret_cast<const char*>(text), size}, kMostText);
+    }
+    case SQLITE_BLOB: {
+      std::string hex;
+      const auto* const bytes =
+          static_cast<const std::byte*>(sqlite3_column_blob(statement, column));
+      append_hex(hex, {bytes, std::min(size, kMostText)});
+      return hex;
+    }
+    default:
+      return std::monostate{};
+  }
+}
+
+}  // namespace
+
+class Reader::Impl {
+ public:
+  explicit Impl(const std::filesystem::path& path) : path_{path}, database_{checked(path)} {}
+
+  void each(std::string_view sql,
+            const Parameters& parameters,
+            const std::function<void(const std::vector<std::string>&)>& names,
+            const std::function<bool(const std::vector<Cell>&)>& row) {
+    const auto statement = prepare(sql);
+    for (const auto& [name, value] : parameters) {
+      if (const auto index = sqlite3_bind_parameter_index(statement.get(), (":" + name).c_str());
+          index > 0) {
+        bind(statement.get(), index, value);
+      }
+    }
+    const auto columns = sqlite3_column_count(statement.get());
+    std::vector<std::string> headings;
+    for (int column = 0; column < columns; ++column) {
+      headings.emplace_back(sqlite3_column_name(statement.get(), column));
+    }
+    names(headings);
+    std::vector<Cell> cells(static_cast<std::size_t>(columns));
+    int code = SQLITE_ROW;
+    while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) {
+      for (int column = 0; column < columns; ++column) {
+        cells[static_cast<std::size_t>(column)] = cell_of(statement.get(), column);
+      }
+      if (!row(cells)) {
+        return;
+      }
+    }
+    if (code != SQLITE_DONE) {
+      fail(code);
+    }
+  }
+
+  int version() { return database_.execAndGet("PRAGMA user_version").getInt(); }
+
+ private:
+  static SQLite::Database checked(const std::filesystem::path& path) {
+    check_file(path);
+    try {
+      auto database = open(path);
+      sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+      sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+      database.exec("PRAGMA cell_size_check = ON");
+      check_identity(database, path);
+      // A view or a trigger that somebody changed would answer in our name.
+      SQLite::Database model{":memory:", SQLite::OPEN_READWRITE};
+      migrate(model, ":memory:");
+      if (schema_text(database) != schema_text(model)) {
+        refuse(path,
+               "its tables or views are not those that netlog makes; it has been altered, look at "
+               "it with sqlite3");
+      }
+      sqlite3_set_authorizer(database.getHandle(), authorize, nullptr);
+      return database;
+    } catch (const SQLite::Exception& error) {
+      refuse(path, fmt::format("{} [sqlite:{}]", error.what(), error.getExtendedErrorCode()));
+    }
+  }
+
+  StatementHandle prepare(std::string_view sql) {
+    sqlite3_stmt* raw = nullptr;
+    const char* tail = nullptr;
+    const auto code = sqlite3_prepare_v2(
+        database_.getHandle(), sql.data(), static_cast<int>(sql.size()), &raw, &tail);
+    StatementHandle statement{raw};
+    if (code == SQLITE_AUTH) {
+      throw StoreError{"cannot query: only statements that read are allowed"};
+    }
+    if (code != SQLITE_OK) {
+      fail(code);
+    }
+    if (raw == nullptr) {
+      throw StoreError{
+          "cannot query: no SQL statement; give one, such as 'SELECT * FROM connections'"};
+    }
+    const std::string_view rest{tail, sql.size() - static_cast<std::size_t>(tail - sql.data())};
+    if (rest.find_first_not_of(" \t\r\n;") != std::string_view::npos) {
+      throw StoreError{
+          fmt::format("cannot query: more than one statement, the second begins {}", quote(rest))};
+    }
+    if (sqlite3_stmt_readonly(raw) == 0) {
+      throw StoreError{"cannot query: only statements that read are allowed"};
+    }
+    return statement;
+  }
+
+  [[noreturn]] void fail(int code) {
+    throw StoreError{fmt::format("cannot query {}: {} [sqlite:{}]",
+                                 path_.string(),
+                                 sqlite3_errmsg(database_.getHandle()),
+                                 code)};
+  }
+
+  std::filesystem::path path_;
+  SQLite::Database database_;
+};
+
+Reader::Reader(const std::filesystem::path& path) : impl_{std::make_unique<Impl>(path)} {}
+Reader::Reader(Reader&&) noexcept = default;
+Reader& Reader::operator=(Reader&&) noexcept = default;
+Reader::~Reader() = default;
+
+Rows Reader::query(std::string_view sql, const Parameters& parameters) {
+  Rows rows;
+  each(
+      sql,
+      parameters,
+      [&](const std::vector<std::string>& names) { rows.names = names; },
+      [&](const std::vector<Cell>& cells) {
+        rows.cells.push_back(cells);
+        return true;
+      });
+  return rows;
+}
+
+void Reader::each(std::string_view sql,
+                  const Parameters& parameters,
+                  const std::function<void(const std::vector<std::string>&)>& names,
+                  const std::function<bool(const std::vector<Cell>&)>& row) {
+  impl_->each(sql, parameters, names, row);
+}
+
+int Reader::schema_version() const {
+  return impl_->version();
+}
+
+}  // namespace netlog::store
