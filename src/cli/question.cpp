@@ -200,7 +200,7 @@ report::Filter ParsedFilter::resolve(store::Reader& reader) const {
   const auto now_ns = platform::utc_now_ns();
   const auto end =
       reader.query("SELECT max(max(coalesce(ended_ns, 0), last_alive_ns)) FROM sessions");
-  const auto* const end_ns = std::get_if<std::int64_t>(&end.cells[0][0]);
+  const auto* const end_ns = std::get_if<std::int64_t>(&end.cells.front().front());
   const auto anchor_ns = end_ns == nullptr ? now_ns : *end_ns;
   if (times_->since) {
     filter.since_ns = cli::resolve(*times_->since, now_ns, anchor_ns);

@@ -49,8 +49,8 @@ void add_filter_options(CLI::App& command, Question& question);
 class ParsedFilter {
  public:
   explicit ParsedFilter(const Question& question);
-  ParsedFilter(ParsedFilter&&) noexcept;
-  ParsedFilter& operator=(ParsedFilter&&) noexcept;
+  ParsedFilter(ParsedFilter&& other) noexcept;
+  ParsedFilter& operator=(ParsedFilter&& other) noexcept;
   ~ParsedFilter();
 
   [[nodiscard]] report::Filter resolve(store::Reader& reader) const;

@@ -49,7 +49,7 @@ std::optional<std::chrono::nanoseconds> duration_of(const std::string& text) {
     return std::nullopt;
   }
   const auto ns = parse_duration(text);
-  constexpr auto kYear = 365 * 86'400 * kNsPerSecond;
+  constexpr auto kYear = std::int64_t{365} * 86'400 * kNsPerSecond;
   if (!ns || *ns <= 0 || *ns > kYear) {
     throw UsageError{
         fmt::format("--duration {} is not a duration above 0, such as 10s or 1h", quote(text))};
@@ -132,7 +132,7 @@ std::filesystem::path database_of(const std::string& named) {
   if (!named.empty()) {
     return named;
   }
-  const auto path = platform::default_recording_path();
+  auto path = platform::default_recording_path();
   std::error_code error;
   std::filesystem::create_directories(path.parent_path(), error);
   if (!error) {

@@ -46,6 +46,7 @@ std::string statement_of(const SqlOptions& options) {
 
 std::vector<Column> plain_columns(const std::vector<std::string>& names) {
   std::vector<Column> columns;
+  columns.reserve(names.size());
   for (const auto& name : names) {
     columns.push_back(Column{name, name, Unit::none, Align::left, false});
   }

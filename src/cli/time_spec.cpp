@@ -11,7 +11,7 @@
 namespace netlog::cli {
 namespace {
 
-constexpr std::int64_t kDayNs = 24 * 3600 * kNsPerSecond;
+constexpr std::int64_t kDayNs = std::int64_t{24} * 3600 * kNsPerSecond;
 
 std::optional<int> two_digits(std::string_view text) {
   return text.size() == 2 ? parse_number<int>(text) : std::nullopt;
@@ -78,7 +78,7 @@ std::optional<std::int64_t> parse_zone(std::string_view text) {
   if (!hours || !minutes || *hours < 0 || *hours > 23 || *minutes < 0 || *minutes > 59) {
     return std::nullopt;
   }
-  const auto seconds = std::int64_t{*hours} * 3600 + *minutes * 60;
+  const auto seconds = std::int64_t{*hours} * 3600 + std::int64_t{*minutes} * 60;
   return text[0] == '-' ? -seconds : seconds;
 }
 

@@ -17,7 +17,7 @@ std::uint16_t group(const std::array<std::uint8_t, 16>& bytes, std::size_t index
 
 void append_number(std::string& out, unsigned value, int base) {
   std::array<char, 12> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, base).ptr;
+  auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), value, base).ptr;
   out.append(digits.data(), end);
 }
 

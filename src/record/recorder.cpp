@@ -134,8 +134,8 @@ void Recorder::end_tick() {
   }
   if (now_ns_ - last_refresh_ns_ >= kRefreshNs) {
     last_refresh_ns_ = now_ns_;
-    for (auto& connection : tracker_.take_refreshes()) {
-      items_.emplace_back(store::Refresh{std::move(connection)});
+    for (const auto& connection : tracker_.take_refreshes()) {
+      items_.emplace_back(store::Refresh{connection});
     }
   }
   if (now_ns_ - last_heartbeat_ns_ >= kHeartbeatNs) {
@@ -154,8 +154,8 @@ void Recorder::end_tick() {
 
 void Recorder::finish() {
   end_tick();
-  for (auto& connection : tracker_.take_refreshes()) {
-    items_.emplace_back(store::Refresh{std::move(connection)});
+  for (const auto& connection : tracker_.take_refreshes()) {
+    items_.emplace_back(store::Refresh{connection});
   }
   for (const auto& coverage : coverage_.finish()) {
     items_.emplace_back(coverage);
@@ -265,18 +265,18 @@ void Recorder::take_holders(const RawRecord& record) {
 }
 
 void Recorder::take_notices(const RawRecord& record) {
-  auto rows = decode::decode_destroy_notices(record.payload);
+  const auto rows = decode::decode_destroy_notices(record.payload);
   if (!rows) {
     return unreadable(record, 0, rows.error().message());
   }
   // The kernel puts no time on a notice: it came between two drains.
   const Moment at{record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns};
-  for (auto& row : *rows) {
-    tracker_.apply(Notice{record.netns, at, std::move(row)});
+  for (const auto& row : *rows) {
+    tracker_.apply(Notice{record.netns, at, row});
   }
 }
 
-void Recorder::add_gap(Gap gap) {
+void Recorder::add_gap(const Gap& gap) {
   gaps_.add(gap);
 }
 

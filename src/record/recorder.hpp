@@ -64,7 +64,7 @@ class Recorder final : public platform::RecordSink {
   void take_process(const platform::RawRecord& record);
   void take_holders(const platform::RawRecord& record);
   void take_notices(const platform::RawRecord& record);
-  void add_gap(Gap gap);
+  void add_gap(const Gap& gap);
   void unreadable(const platform::RawRecord& record, TableSet tables, std::string why);
 
   store::Writer& writer_;

@@ -144,8 +144,9 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   });
   const auto ends_at =
       options.duration ? origin + *options.duration : TickSchedule::Clock::time_point::max();
-  asio::co_spawn(
-      io, tell_progress(progress_timer, observer, recorder, writer), [](std::exception_ptr) {});
+  asio::co_spawn(io,
+                 tell_progress(progress_timer, observer, recorder, writer),
+                 [](const std::exception_ptr& /*error*/) {});
   asio::co_spawn(io, sampler.run(ends_at), [&](std::exception_ptr error) {
     failure = std::move(error);
     signals.cancel();

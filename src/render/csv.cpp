@@ -37,6 +37,7 @@ std::string csv_cell(const Cell& cell) {
 
 std::string csv_header(const std::vector<Column>& columns) {
   std::vector<Cell> names;
+  names.reserve(columns.size());
   for (const auto& column : columns) {
     names.emplace_back(column.name);
   }

@@ -138,6 +138,7 @@ Definition parse_definition(std::string_view text) {
 
 std::vector<ReportName> list_reports() {
   std::vector<ReportName> reports;
+  reports.reserve(kReports.size());
   for (const auto& [name, text] : kReports) {
     reports.push_back(ReportName{std::string{name}, parse_definition(text).about});
   }

@@ -28,9 +28,7 @@ class Run {
   template <typename T>
   Run& with(const T& value) {
     ++index_;
-    if constexpr (std::is_enum_v<T>) {
-      statement_.bind(index_, static_cast<std::int64_t>(value));
-    } else if constexpr (std::is_integral_v<T>) {
+    if constexpr (std::is_enum_v<T> || std::is_integral_v<T>) {
       statement_.bind(index_, static_cast<std::int64_t>(value));
     } else {
       statement_.bindNoCopy(index_, value);

@@ -169,6 +169,7 @@ class Reader::Impl {
     }
     const auto columns = sqlite3_column_count(statement.get());
     std::vector<std::string> headings;
+    headings.reserve(static_cast<std::size_t>(columns));
     for (int column = 0; column < columns; ++column) {
       headings.emplace_back(sqlite3_column_name(statement.get(), column));
     }

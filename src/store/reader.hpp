@@ -32,8 +32,8 @@ class Reader {
   /// @throws StoreError: missing, unreadable, not SQLite, not netlog's, a newer schema (both
   /// numbers), an older one that must be migrated first (record does that).
   explicit Reader(const std::filesystem::path& path);
-  Reader(Reader&&) noexcept;
-  Reader& operator=(Reader&&) noexcept;
+  Reader(Reader&& other) noexcept;
+  Reader& operator=(Reader&& other) noexcept;
   ~Reader();
 
   /// Runs exactly one statement that only reads. Parameters that the statement does not use are

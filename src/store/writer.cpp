@@ -115,8 +115,10 @@ class Writer::Thread {
     try {
       inserts_->end_session(ended_ns);
       inserts_.reset();
-      // What is left is one plain file.
-      database_.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      // What is left is one plain file, which can be read where nothing may be written. While somebody reads, it stays as it is.
+      if (database_.tryExec("PRAGMA journal_mode = DELETE") != SQLITE_OK) {
+        database_.tryExec("PRAGMA wal_checkpoint(PASSIVE)");
+      }
     } catch (const SQLite::Exception& error) {
       throw wrap("end the session in recording", path_, error);
     }

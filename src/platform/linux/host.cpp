@@ -16,7 +16,7 @@
 namespace netlog::platform {
 namespace {
 
-constexpr std::size_t kMostText = 64 * 1024;
+constexpr std::size_t kMostText = std::size_t{64} * 1024;
 
 std::string text_of(const std::string& path) {
   const auto bytes = read_file(path, kMostText);

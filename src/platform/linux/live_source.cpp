@@ -10,6 +10,7 @@
 #include "platform/linux/sock_diag.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <optional>
 #include <string>
@@ -33,12 +34,12 @@ struct NamedTable {
   TableKind table;
   const char* path;
 };
-constexpr NamedTable kProcfsTables[] = {
+constexpr std::array<NamedTable, 4> kProcfsTables{{
     {RecordKind::procfs_tcp, TableKind::tcp4, "/proc/net/tcp"},
     {RecordKind::procfs_tcp6, TableKind::tcp6, "/proc/net/tcp6"},
     {RecordKind::procfs_udp, TableKind::udp4, "/proc/net/udp"},
     {RecordKind::procfs_udp6, TableKind::udp6, "/proc/net/udp6"},
-};
+}};
 
 std::uint64_t own_network_namespace() {
   struct stat info {};

@@ -65,65 +65,72 @@ std::vector<HolderAnswer> OwnerSearch::find(std::span<const OwnerQuestion> quest
   if (!full_scan_began_) {
     list_all_processes();
   }
-  std::unordered_map<std::uint64_t, Asked> asked;
-  std::vector<HolderAnswer> answers;
-  std::vector<const OwnerQuestion*> open;
-  for (const auto& question : questions) {
-    if (!answer_known(question.inode, answers)) {
-      const auto before = asked_.find(question.inode);
-      auto& entry = asked[question.inode];
-      entry = before == asked_.end() ? Asked{began, 0} : before->second;
-      ++entry.times;
-      open.push_back(&question);
+  note_questions(questions, began);
+  std::erase_if(open_, [&](const OwnerQuestion* question) {
+    if (!answer_seen(question->inode)) {
+      probe_likely(*question);
     }
-  }
-  asked_ = std::move(asked);
-  const auto settle = [&](auto&& step) {
-    std::erase_if(open, [&](const OwnerQuestion* question) {
-      if (answer_known(question->inode, answers)) {
-        return true;
-      }
-      const auto size = answers.size();
-      step(*question);
-      return answers.size() > size;
-    });
-  };
-  settle([&](const OwnerQuestion& question) {
-    if (in_time()) {
-      probe_likely(question, answers);
-    }
+    return held_.contains(question->inode) || answer_seen(question->inode);
   });
-  std::set<std::uint32_t> listed;
-  settle([&](const OwnerQuestion& question) {
-    for (const auto pid : question.likely_pids) {
-      if (in_time() && listed.insert(pid).second) {
-        list(pid);
-        if (answer_known(question.inode, answers)) {
-          return;
-        }
-      }
-    }
-  });
-  if (!open.empty() && in_time()) {
+  list_likely();
+  if (!open_.empty() && in_time()) {
     list_new_processes();
-    settle([](const OwnerQuestion&) {});
+    settle();
   }
-  const bool again = std::any_of(open.begin(), open.end(), [&](const auto* question) {
+  const bool again = std::any_of(open_.begin(), open_.end(), [&](const auto* question) {
     return asked_[question->inode].times > 1;
   });
   if (again && began - *full_scan_began_ >= kFullScanEvery) {
     list_all_processes();
-    settle([](const OwnerQuestion&) {});
+    settle();
   }
-  settle([&](const OwnerQuestion& question) {
-    if (asked_[question.inode].since < *full_scan_began_) {
-      answers.push_back(
-          HolderAnswer{question.inode,
-                       std::nullopt,
-                       unreadable_ ? UnknownOwner::not_permitted : UnknownOwner::gone});
+  give_up_scanned();
+  open_.clear();
+  return std::exchange(answers_, {});
+}
+
+/// Answers what is known already; the rest is open, with when it was asked first.
+void OwnerSearch::note_questions(std::span<const OwnerQuestion> questions, Clock::time_point now) {
+  std::unordered_map<std::uint64_t, Asked> asked;
+  for (const auto& question : questions) {
+    recheck_held(question.inode);
+    if (!answer_seen(question.inode)) {
+      const auto before = asked_.find(question.inode);
+      auto& entry = asked[question.inode];
+      entry = before == asked_.end() ? Asked{now, 0} : before->second;
+      ++entry.times;
+      open_.push_back(&question);
     }
-  });
-  return answers;
+  }
+  asked_ = std::move(asked);
+}
+
+void OwnerSearch::settle() {
+  std::erase_if(open_, [&](const OwnerQuestion* question) { return answer_seen(question->inode); });
+}
+
+void OwnerSearch::list_likely() {
+  std::set<std::uint32_t> pids;
+  for (const auto* const question : open_) {
+    pids.insert(question->likely_pids.begin(), question->likely_pids.end());
+  }
+  for (const auto pid : pids) {
+    if (in_time()) {
+      list(pid);
+    }
+  }
+  settle();
+}
+
+/// A socket that a full scan begun after its question did not find has no holder that we can see.
+void OwnerSearch::give_up_scanned() {
+  const auto why = unreadable_ ? UnknownOwner::not_permitted : UnknownOwner::gone;
+  for (const auto* const question : open_) {
+    const auto asked = asked_.find(question->inode);
+    if (asked != asked_.end() && asked->second.since < *full_scan_began_) {
+      answers_.push_back(HolderAnswer{question->inode, std::nullopt, why});
+    }
+  }
 }
 
 void OwnerSearch::forget(std::span<const std::uint64_t> inodes) {
@@ -140,36 +147,45 @@ void OwnerSearch::forget(std::span<const std::uint64_t> inodes) {
   }
 }
 
-bool OwnerSearch::answer_known(std::uint64_t inode, std::vector<HolderAnswer>& answers) {
-  if (const auto seen = seen_.find(inode); seen != seen_.end()) {
-    const auto place = seen->second;
-    held_[inode] = place;
-    seen_.erase(seen);
-    if (const auto process = processes_.find(place.pid); process != processes_.end()) {
-      process->second.known.insert(place.fd);
-      process->second.freed.erase(place.fd);
-    }
-  } else if (const auto held = held_.find(inode); held != held_.end()) {
-    // Asked again: it may have changed hands.
-    const auto place = held->second;
-    const auto process = processes_.find(place.pid);
-    held_.erase(held);
-    if (process == processes_.end() || !probe(place.pid, process->second, place.fd) ||
-        !seen_.contains(inode)) {
-      return false;
-    }
-    return answer_known(inode, answers);
-  } else {
+/// A socket that was answered is asked for again when its holder has ended: it may have changed
+/// hands.
+void OwnerSearch::recheck_held(std::uint64_t inode) {
+  const auto held = held_.find(inode);
+  if (held == held_.end()) {
+    return;
+  }
+  const auto place = held->second;
+  held_.erase(held);
+  if (const auto process = processes_.find(place.pid); process != processes_.end()) {
+    process->second.known.erase(place.fd);
+    probe(place.pid, process->second, place.fd);
+  }
+}
+
+bool OwnerSearch::answer_seen(std::uint64_t inode) {
+  const auto seen = seen_.find(inode);
+  if (seen == seen_.end()) {
     return false;
   }
-  answers.push_back(HolderAnswer{inode, held_[inode].pid, {}});
+  const auto place = seen->second;
+  seen_.erase(seen);
+  held_[inode] = place;
+  if (const auto process = processes_.find(place.pid); process != processes_.end()) {
+    process->second.known.insert(place.fd);
+    process->second.freed.erase(place.fd);
+  }
+  answers_.push_back(HolderAnswer{inode, place.pid, {}});
   asked_.erase(inode);
   return true;
 }
 
-void OwnerSearch::probe_likely(const OwnerQuestion& question, std::vector<HolderAnswer>& answers) {
+/// Tries the descriptors that the next socket of a process would get, until this one is found.
+void OwnerSearch::probe_likely(const OwnerQuestion& question) {
   for (const auto pid : question.likely_pids) {
     auto& process = processes_[pid];
+    if (!in_time() || seen_.contains(question.inode)) {
+      return;
+    }
     if (!open(pid, process)) {
       continue;
     }
@@ -177,22 +193,12 @@ void OwnerSearch::probe_likely(const OwnerQuestion& question, std::vector<Holder
     candidates.resize(std::min(candidates.size(), kMostFreed));
     for (const int fd : candidates) {
       probe(pid, process, fd);
-      if (answer_known(question.inode, answers)) {
-        return;
-      }
-      if (!in_time()) {
+      if (seen_.contains(question.inode)) {
         return;
       }
     }
-    int missed = 0;
-    for (int fd = process.highest + 1; missed < kBeyond; ++fd) {
-      missed += probe(pid, process, fd) ? 0 : 1;
-      if (answer_known(question.inode, answers)) {
-        return;
-      }
-      if (!in_time()) {
-        return;
-      }
+    for (int missed = 0; missed < kBeyond && !seen_.contains(question.inode);) {
+      missed += probe(pid, process, process.highest + 1 + missed) ? 0 : 1;
     }
   }
 }

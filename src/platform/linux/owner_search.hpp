@@ -58,8 +58,13 @@ class OwnerSearch {
     int times = 0;
   };
 
-  bool answer_known(std::uint64_t inode, std::vector<HolderAnswer>& answers);
-  void probe_likely(const OwnerQuestion& question, std::vector<HolderAnswer>& answers);
+  void note_questions(std::span<const OwnerQuestion> questions, Clock::time_point now);
+  void recheck_held(std::uint64_t inode);
+  bool answer_seen(std::uint64_t inode);
+  void settle();
+  void probe_likely(const OwnerQuestion& question);
+  void list_likely();
+  void give_up_scanned();
   bool probe(std::uint32_t pid, Process& process, int fd);
   void list(std::uint32_t pid);
   bool open(std::uint32_t pid, Process& process);
@@ -72,6 +77,8 @@ class OwnerSearch {
   std::unordered_map<std::uint64_t, Place> held_;  ///< sockets that were asked for and still live
   std::unordered_map<std::uint64_t, Place> seen_;  ///< found on the way, not asked for yet
   std::unordered_map<std::uint64_t, Asked> asked_;
+  std::vector<const OwnerQuestion*> open_;  ///< of the call under way, not answered yet
+  std::vector<HolderAnswer> answers_;
   Clock::time_point deadline_;
   std::optional<Clock::time_point> full_scan_began_;
   bool unreadable_ = false;  ///< the last full scan met processes that it may not look into

@@ -25,9 +25,9 @@
 namespace netlog::platform {
 namespace {
 
-constexpr std::size_t kMostStat = 8 * 1024;
-constexpr std::size_t kMostCmdline = 4 * 1024;
-constexpr std::size_t kMostCgroup = 16 * 1024;
+constexpr std::size_t kMostStat = std::size_t{8} * 1024;
+constexpr std::size_t kMostCmdline = std::size_t{4} * 1024;
+constexpr std::size_t kMostCgroup = std::size_t{16} * 1024;
 constexpr std::size_t kMostPidfds = 4'000;
 
 // comm may hold anything, the last `)` ends it; starttime is the 20th field after it.

@@ -21,7 +21,7 @@ namespace netlog::platform {
 namespace {
 
 // The kernel fills at most 32 KiB of a dump at a time.
-constexpr std::size_t kChunk = 64 * 1024;
+constexpr std::size_t kChunk = std::size_t{64} * 1024;
 // A million sockets with everything are half of this.
 constexpr std::size_t kMostBytes = std::size_t{1} << 30U;
 constexpr int kTries = 3;
