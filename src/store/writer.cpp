@@ -115,7 +115,8 @@ class Writer::Thread {
     try {
       inserts_->end_session(ended_ns);
       inserts_.reset();
-      // What is left is one plain file, which can be read where nothing may be written. While somebody reads, it stays as it is.
+      // What is left is one plain file, which can be read where nothing may be written. While
+      // somebody reads, it stays as it is.
       if (database_.tryExec("PRAGMA journal_mode = DELETE") != SQLITE_OK) {
         database_.tryExec("PRAGMA wal_checkpoint(PASSIVE)");
       }

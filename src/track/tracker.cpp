@@ -98,6 +98,11 @@ void Tracker::apply(const Snapshot& snapshot) {
       fresh.emplace_back(&row, identity);
     }
   }
+  // Before the missing are looked for: such a row is the rest of one of them.
+  std::erase_if(fresh, [&](const auto& entry) {
+    return entry.first->state == TcpState::time_wait &&
+           adopt_time_wait(*entry.first, snapshot, entry.second);
+  });
   for (std::size_t table = 0; table < scopes.size(); ++table) {
     if (missing.at(table) > 0) {
       find_missing(snapshot, scopes.at(table));
@@ -111,7 +116,12 @@ void Tracker::apply(const Snapshot& snapshot) {
   }
   for (std::size_t table = 0; table < scopes.size(); ++table) {
     if ((snapshot.tables & table_bit(static_cast<TableKind>(table))) != 0) {
-      scopes_[scopes.at(table)].last = snapshot.taken;
+      auto& scope = scopes_[scopes.at(table)];
+      scope.previous_began_ns = scope.last ? scope.last->began_ns : snapshot.taken.began_ns;
+      scope.last = snapshot.taken;
+      if (snapshot.covers_time_wait) {
+        scope.last_whole = snapshot.taken;
+      }
     }
   }
   // Long enough for a notice of what it accepted to arrive.
@@ -140,7 +150,13 @@ void Tracker::apply(const Notice& notice) {
   }
   const auto scope = scope_index(notice.netns, table_of(row.tuple));
   const auto last = scopes_[scope].last;
-  const auto after_ns = last ? last->began_ns : notice.at.at_ns - notice.at.error_ns;
+  const auto announced_after_ns = notice.at.at_ns - notice.at.error_ns;
+  // What may have ended while the last dump ran may have been there before it: the dump had not
+  // come to it yet.
+  const bool after_last = last && announced_after_ns >= last->ended_ns;
+  const auto after_ns = !last        ? announced_after_ns
+                        : after_last ? last->began_ns
+                                     : scopes_[scope].previous_began_ns;
   auto born = row;
   born.state =
       row.tuple.protocol == Protocol::tcp ? std::optional{TcpState::established} : std::nullopt;
@@ -225,6 +241,7 @@ void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
   for (auto& scope : scopes_) {
     if (scope.netns == netns) {
       scope.last.reset();
+      scope.last_whole.reset();
     }
   }
 }
@@ -312,7 +329,7 @@ std::uint32_t Tracker::scope_index(std::uint64_t netns, TableKind table) {
       return i;
     }
   }
-  scopes_.push_back(Scope{netns, table, std::nullopt, 0, 0, 0});
+  scopes_.push_back(Scope{netns, table, std::nullopt, std::nullopt, 0, 0, 0, 0});
   return static_cast<std::uint32_t>(scopes_.size() - 1);
 }
 
@@ -436,11 +453,10 @@ void Tracker::open_from(const SocketRow& row, const Snapshot& snapshot, const Id
   if (by_identity_.contains(identity)) {
     return;  // listed twice in one dump, it moved while the kernel walked
   }
-  if (row.state == TcpState::time_wait && adopt_time_wait(row, snapshot, identity)) {
-    return;
-  }
   const auto scope = scope_index(snapshot.netns, table_of(row.tuple));
-  const auto before = scopes_[scope].last;
+  // A TIME_WAIT row can have begun and ended unseen since TIME_WAIT was last shown.
+  const auto before =
+      row.state == TcpState::time_wait ? scopes_[scope].last_whole : scopes_[scope].last;
   const auto alive_after_ns = before ? before->began_ns : 0;
   const auto index = create(identity, row, scope);
   auto& slot = slots_[index];
@@ -674,7 +690,7 @@ void Tracker::give_first_owner(Index index,
     connection.owner.why = UnknownOwner::no_source;
   } else if (row.inode != 0) {
     ask(index);
-  } else {
+  } else if (connection.owner.source == OwnerSource::unknown) {
     connection.owner.why =
         connection.seen_by == SeenBy::notice ? UnknownOwner::gone : UnknownOwner::kernel;
   }

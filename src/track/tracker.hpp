@@ -90,8 +90,10 @@ class Tracker {
   struct Scope {
     std::uint64_t netns = 0;
     TableKind table = TableKind::tcp4;
-    std::optional<Span> last;  ///< the last snapshot
-    std::size_t active = 0;    ///< members that every snapshot shows: not TIME_WAIT, no end pending
+    std::optional<Span> last;            ///< the last snapshot
+    std::optional<Span> last_whole;      ///< the last one with TIME_WAIT rows
+    std::int64_t previous_began_ns = 0;  ///< of the one before
+    std::size_t active = 0;  ///< members that every snapshot shows: not TIME_WAIT, no end pending
     std::size_t time_wait = 0;
     std::size_t ending = 0;  ///< members whose end is pending
   };
