@@ -70,6 +70,9 @@ std::size_t ProcessIdHash::operator()(const ProcessId& process) const {
 void Tracker::apply(const Snapshot& snapshot) {
   ++epoch_;
   ending_by_tuple_.clear();
+  if (snapshot.covers_time_wait) {
+    older_time_wait_ = std::exchange(fresh_time_wait_, {});
+  }
   std::array<std::uint32_t, 4> scopes{};
   std::array<std::size_t, 4> missing{};
   for (std::size_t table = 0; table < scopes.size(); ++table) {
@@ -146,6 +149,9 @@ void Tracker::apply(const Notice& notice) {
   // of.
   if (row.tuple.local.port == 0 ||
       (row.tuple.protocol == Protocol::tcp && row.tuple.remote.port == 0)) {
+    return;
+  }
+  if (join_time_wait(notice)) {
     return;
   }
   const auto scope = scope_index(notice.netns, table_of(row.tuple));
@@ -474,6 +480,7 @@ void Tracker::open_from(const SocketRow& row, const Snapshot& snapshot, const Id
     connection.opened = at;
   }
   if (row.state == TcpState::time_wait) {
+    fresh_time_wait_.emplace(Identity{snapshot.netns, 0, row.tuple}, index);
     connection.outcome = outcome_of(connection, slot.evidence);
     connection.closed = connection.opened;
   }
@@ -516,6 +523,31 @@ bool Tracker::adopt_time_wait(const SocketRow& row,
   by_identity_.emplace(identity, index);
   marks_[index].epoch = epoch_;
   return see(index, row, snapshot);
+}
+
+/// The other order: the TIME_WAIT row was read before the notice of the socket that it came from.
+bool Tracker::join_time_wait(const Notice& notice) {
+  const Identity key{notice.netns, 0, notice.row.tuple};
+  for (auto* const recent : {&fresh_time_wait_, &older_time_wait_}) {
+    const auto found = recent->find(key);
+    if (found == recent->end() || marks_[found->second].phase != Mark::Phase::time_wait) {
+      continue;
+    }
+    const auto index = found->second;
+    auto& connection = slots_[index].connection;
+    begin_end(index, notice.at);
+    update_metrics(index, notice.row);
+    if (connection.closed) {
+      // It ended within both.
+      const auto after_ns = std::max(connection.closed->at_ns - connection.closed->error_ns,
+                                     notice.at.at_ns - notice.at.error_ns);
+      connection.closed = between(after_ns, std::min(connection.closed->at_ns, notice.at.at_ns));
+    }
+    recent->erase(found);
+    touch(index);
+    return true;
+  }
+  return false;
 }
 
 void Tracker::find_missing(const Snapshot& snapshot, std::uint32_t scope) {

@@ -144,6 +144,7 @@ class Tracker {
 
   bool see(Index index, const SocketRow& row, const Snapshot& snapshot);
   void open_from(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
+  bool join_time_wait(const Notice& notice);
   bool adopt_time_wait(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
   void find_missing(const Snapshot& snapshot, std::uint32_t scope);
   void miss(Index index, const Snapshot& snapshot);
@@ -178,6 +179,10 @@ class Tracker {
   boost::unordered_flat_map<ProcessId, std::size_t, ProcessIdHash> held_;
   /// Made when the first unknown TIME_WAIT row of a snapshot asks for it.
   boost::unordered_flat_map<Identity, Index, IdentityHash> ending_by_tuple_;
+  /// Connections that the last snapshots showed first in TIME_WAIT: their notice, under another
+  /// cookie, may be on its way.
+  boost::unordered_flat_map<Identity, Index, IdentityHash> fresh_time_wait_;
+  boost::unordered_flat_map<Identity, Index, IdentityHash> older_time_wait_;
   std::vector<Pending> pending_;
   std::vector<Index> dirty_;
   std::vector<std::uint64_t> vacated_;

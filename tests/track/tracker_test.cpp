@@ -389,6 +389,18 @@ TEST_CASE("TIME_WAIT joins the connection it came from, also under a cookie of i
   CHECK(texts(tracker) == Lines{"1 close TIME_WAIT>CLOSED (200,310]"});
 }
 
+TEST_CASE("a notice joins the TIME_WAIT row that was read before it", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(snapshot(1, {tcp(2, time_wait, 4000, 443)}));
+  CHECK(texts(tracker) == Lines{"1 open ->TIME_WAIT (0,110]"});
+  tracker.apply(notice(200, tcp(1, closed, 4000, 443)));
+  CHECK(texts(tracker).empty());
+  const auto refreshed = tracker.take_refreshes();
+  REQUIRE(refreshed.size() == 1);
+  CHECK(refreshed[0].seen_by == (SeenBy::snapshot | SeenBy::notice));
+}
+
 TEST_CASE("notices of sockets that never were connections are left out", "[track]") {
   Tracker tracker;
   tracker.apply(snapshot(0, {}));
