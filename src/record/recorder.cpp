@@ -21,6 +21,8 @@ constexpr std::int64_t kGapQuietNs = kNsPerSecond;
 constexpr std::int64_t kGapLongestNs = 10 * kNsPerSecond;
 constexpr std::int64_t kHeartbeatNs = kNsPerSecond;
 constexpr std::int64_t kRefreshNs = 10 * kNsPerSecond;
+// The kernel sends notices from a work item that may have to wait for its turn.
+constexpr std::int64_t kNoticeDelayNs = 50 * kNsPerMs;
 constexpr std::int64_t kSuspendNs = kNsPerSecond;
 constexpr std::size_t kMostDetail = 300;
 
@@ -269,6 +271,7 @@ void Recorder::take_notices(const RawRecord& record) {
   if (!rows) {
     return unreadable(record, 0, rows.error().message());
   }
+  tracker_.expect_notices(record.netns, kNoticeDelayNs);
   // The kernel puts no time on a notice: it came between two drains.
   const Moment at{record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns};
   for (const auto& row : *rows) {

@@ -34,6 +34,11 @@ Moment between(std::int64_t after_ns, std::int64_t until_ns) {
   return {until_ns, std::max<std::int64_t>(until_ns - after_ns, 0)};
 }
 
+// What lies within two bounds lies within their overlap.
+Moment both(const Moment& a, const Moment& b) {
+  return between(std::max(a.at_ns - a.error_ns, b.at_ns - b.error_ns), std::min(a.at_ns, b.at_ns));
+}
+
 bool listens(const SocketRow& row) {
   return row.state == TcpState::listen ||
          (row.tuple.protocol == Protocol::udp && row.tuple.remote.port == 0);
@@ -65,6 +70,10 @@ std::size_t IdentityHash::operator()(const Identity& identity) const {
 
 std::size_t ProcessIdHash::operator()(const ProcessId& process) const {
   return static_cast<std::size_t>(mix(mix(0, process.pid), process.start));
+}
+
+void Tracker::expect_notices(std::uint64_t netns, std::int64_t delay_ns) {
+  notice_delay_ns_[netns] = delay_ns;
 }
 
 void Tracker::apply(const Snapshot& snapshot) {
@@ -538,10 +547,7 @@ bool Tracker::join_time_wait(const Notice& notice) {
     begin_end(index, notice.at);
     update_metrics(index, notice.row);
     if (connection.closed) {
-      // It ended within both.
-      const auto after_ns = std::max(connection.closed->at_ns - connection.closed->error_ns,
-                                     notice.at.at_ns - notice.at.error_ns);
-      connection.closed = between(after_ns, std::min(connection.closed->at_ns, notice.at.at_ns));
+      connection.closed = both(*connection.closed, notice.at);
     }
     recent->erase(found);
     touch(index);
@@ -571,12 +577,20 @@ void Tracker::miss(Index index, const Snapshot& snapshot) {
   const auto left = slot.gone.value_or(between(slot.seen.began_ns, snapshot.taken.ended_ns));
   const bool in_time_wait_perhaps =
       !snapshot.covers_time_wait && may_enter_time_wait(slot.connection);
-  if (!in_time_wait_perhaps) {
+  if (in_time_wait_perhaps || awaits_notice(slot, left, snapshot)) {
+    slot.gone = left;
+    set_phase(index, Mark::Phase::ending);
+  } else {
     close(index, left);
-    return;
   }
-  slot.gone = left;
-  set_phase(index, Mark::Phase::ending);
+}
+
+bool Tracker::awaits_notice(const Slot& slot, const Moment& left, const Snapshot& snapshot) const {
+  const auto delay = notice_delay_ns_.find(slot.connection.netns);
+  // TIME_WAIT ends without a notice: its socket has had one.
+  const bool expected = delay != notice_delay_ns_.end() && !slot.evidence.noticed &&
+                        slot.connection.state != TcpState::time_wait;
+  return expected && snapshot.taken.began_ns < left.at_ns + delay->second;
 }
 
 /// The kernel has announced the end of the full socket.
@@ -588,7 +602,7 @@ void Tracker::begin_end(Index index, const Moment& at) {
   if (marks_[index].phase == Mark::Phase::time_wait) {
     return;
   }
-  slot.gone = at;
+  slot.gone = slot.gone ? both(*slot.gone, at) : at;
   const bool unseen_state =
       !slot.connection.state && slot.connection.tuple.protocol == Protocol::tcp;
   if (unseen_state || may_enter_time_wait(slot.connection)) {

@@ -53,6 +53,11 @@ struct Question {
 /// of its own.
 class Tracker {
  public:
+  /// Ends in this namespace will be announced, at the latest `delay_ns` after them: what a snapshot
+  /// misses waits so long for its notice, which knows more, and is not taken for another connection
+  /// when it comes.
+  void expect_notices(std::uint64_t netns, std::int64_t delay_ns);
+
   void apply(const Snapshot& snapshot);
   void apply(const Notice& notice);
 
@@ -148,6 +153,9 @@ class Tracker {
   bool adopt_time_wait(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
   void find_missing(const Snapshot& snapshot, std::uint32_t scope);
   void miss(Index index, const Snapshot& snapshot);
+  [[nodiscard]] bool awaits_notice(const Slot& slot,
+                                   const Moment& left,
+                                   const Snapshot& snapshot) const;
   void begin_end(Index index, const Moment& at);
   void enter(Index index, TcpState state, const Moment& at);
   void close(Index index, const Moment& at);
@@ -183,6 +191,7 @@ class Tracker {
   /// cookie, may be on its way.
   boost::unordered_flat_map<Identity, Index, IdentityHash> fresh_time_wait_;
   boost::unordered_flat_map<Identity, Index, IdentityHash> older_time_wait_;
+  boost::unordered_flat_map<std::uint64_t, std::int64_t> notice_delay_ns_;  ///< by namespace
   std::vector<Pending> pending_;
   std::vector<Index> dirty_;
   std::vector<std::uint64_t> vacated_;
