@@ -63,21 +63,24 @@ std::string one_line(std::string text) {
   return text;
 }
 
+// A mistyped command is also a missing one: what is left over says more than what CLI11 missed.
 std::string explain(const CLI::ParseError& error, const CLI::App& app) {
   const auto& at = addressed(app);
-  const auto rest = at.remaining(true);
-  const auto extras = rest.empty() ? app.remaining(true) : rest;
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extras.empty()) {
-    const auto& word = extras.front();
-    if (word.starts_with("-")) {
-      return "unknown option " + quote(word) + hint(word, option_names(at));
-    }
-    if (&at == &app) {
-      return "unknown command " + quote(word) + hint(word, subcommand_names(app));
-    }
-    return "unexpected argument " + quote(word);
+  auto extras = at.remaining(true);
+  if (extras.empty()) {
+    extras = app.remaining(true);
   }
-  return one_line(error.what());
+  if (extras.empty()) {
+    return one_line(error.what());
+  }
+  const auto& word = extras.front();
+  if (word.starts_with("-")) {
+    return "unknown option " + quote(word) + hint(word, option_names(at));
+  }
+  if (&at == &app) {
+    return "unknown command " + quote(word) + hint(word, subcommand_names(app));
+  }
+  return "unexpected argument " + quote(word);
 }
 
 int complain(const CLI::App& app, std::string_view message, int code) {

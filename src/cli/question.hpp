@@ -49,6 +49,8 @@ void add_filter_options(CLI::App& command, Question& question);
 class ParsedFilter {
  public:
   explicit ParsedFilter(const Question& question);
+  ParsedFilter(const ParsedFilter&) = delete;
+  ParsedFilter& operator=(const ParsedFilter&) = delete;
   ParsedFilter(ParsedFilter&& other) noexcept;
   ParsedFilter& operator=(ParsedFilter&& other) noexcept;
   ~ParsedFilter();

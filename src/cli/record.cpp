@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -33,6 +34,7 @@ struct RecordOptions {
   std::string source = "auto";
   std::string capture;
   std::string log_level = "info";
+  std::string config;
 };
 
 std::int64_t interval_of(const std::string& text) {
@@ -192,6 +194,38 @@ void run_record(const RecordOptions& given) {
                options.database.string());
 }
 
+/// Gives the options that the command line left alone the values of a TOML file; a table [record]
+/// may hold them.
+void read_config(CLI::App& command, const std::string& path) {
+  std::ifstream in{path};
+  if (!in) {
+    throw CommandFailed{
+        fmt::format("cannot read configuration {}: no such file, or it may not be read", path)};
+  }
+  std::vector<std::string> names;
+  for (const auto* const option : command.get_options()) {
+    names.push_back(option->get_single_name());
+  }
+  for (const auto& item : CLI::ConfigTOML{}.from_config(in)) {
+    if (item.name == "++" || item.name == "--") {
+      continue;  // CLI11's marks of a table's begin and end
+    }
+    auto* const option = command.get_option_no_throw("--" + item.name);
+    const bool ours = item.parents.empty() || item.parents == std::vector{command.get_name()};
+    if (option == nullptr || !ours || item.name == "config" || item.name == "help") {
+      const auto near = nearest(item.name, names);
+      throw UsageError{fmt::format("configuration {}: unknown option {}{}",
+                                   path,
+                                   quote(item.fullname()),
+                                   near ? ", did you mean " + *near + "?" : "")};
+    }
+    if (option->count() == 0) {
+      option->add_result(item.inputs);
+      option->run_callback();
+    }
+  }
+}
+
 }  // namespace
 
 void add_record(CLI::App& app) {
@@ -212,8 +246,13 @@ void add_record(CLI::App& app) {
       "--capture", options->capture, "Keep all that the sources said in this new file");
   command->add_option("--log-level", options->log_level, "trace, debug, info, warn, error, off")
       ->capture_default_str();
-  command->set_config("--config", "", "TOML file that sets any of these options");
-  command->callback([options] { run_record(*options); });
+  command->add_option("--config", options->config, "TOML file that sets any of these options");
+  command->callback([command, options] {
+    if (!options->config.empty()) {
+      read_config(*command, options->config);
+    }
+    run_record(*options);
+  });
 }
 
 }  // namespace netlog::cli

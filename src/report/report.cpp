@@ -80,8 +80,9 @@ std::string_view definition_of(std::string_view name) {
                                near ? ", did you mean " + *near + "?" : "")};
 }
 
-std::string json_list(const std::vector<std::int64_t>& numbers) {
-  return fmt::format("[{}]", fmt::join(numbers, ","));
+// `,10,20,`: a number is looked for between its commas.
+std::string comma_list(const std::vector<std::int64_t>& numbers) {
+  return fmt::format(",{},", fmt::join(numbers, ","));
 }
 
 std::int64_t integer(const Cell& cell, std::int64_t otherwise) {
@@ -151,7 +152,7 @@ Answer ask(store::Reader& reader, std::string_view name, const Filter& filter, s
   const auto definition = parse_definition(definition_of(asked));
   auto clause = connection_clause(filter);
   clause.parameters["limit"] = limit;
-  clause.parameters["pids"] = json_list(filter.pids);
+  clause.parameters["pids"] = comma_list(filter.pids);
   clause.parameters["since_ns"] = filter.since_ns ? Cell{*filter.since_ns} : Cell{};
   clause.parameters["until_ns"] = filter.until_ns ? Cell{*filter.until_ns} : Cell{};
   Answer answer{std::string{asked}, {}, {}};

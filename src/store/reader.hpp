@@ -32,6 +32,8 @@ class Reader {
   /// @throws StoreError: missing, unreadable, not SQLite, not netlog's, a newer schema (both
   /// numbers), an older one that must be migrated first (record does that).
   explicit Reader(const std::filesystem::path& path);
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
   Reader(Reader&& other) noexcept;
   Reader& operator=(Reader&& other) noexcept;
   ~Reader();

@@ -39,6 +39,9 @@ Moment both(const Moment& a, const Moment& b) {
   return between(std::max(a.at_ns - a.error_ns, b.at_ns - b.error_ns), std::min(a.at_ns, b.at_ns));
 }
 
+constexpr std::array kTableKinds{
+    TableKind::tcp4, TableKind::tcp6, TableKind::udp4, TableKind::udp6};
+
 bool listens(const SocketRow& row) {
   return row.state == TcpState::listen ||
          (row.tuple.protocol == Protocol::udp && row.tuple.remote.port == 0);
@@ -82,63 +85,73 @@ void Tracker::apply(const Snapshot& snapshot) {
   if (snapshot.covers_time_wait) {
     older_time_wait_ = std::exchange(fresh_time_wait_, {});
   }
-  std::array<std::uint32_t, 4> scopes{};
-  std::array<std::size_t, 4> missing{};
-  for (std::size_t table = 0; table < scopes.size(); ++table) {
-    if ((snapshot.tables & table_bit(static_cast<TableKind>(table))) != 0) {
-      scopes.at(table) = scope_index(snapshot.netns, static_cast<TableKind>(table));
-      missing.at(table) = expected(scopes.at(table), snapshot.covers_time_wait);
+  std::vector<TableScope> tables;
+  for (const auto table : kTableKinds) {
+    if ((snapshot.tables & table_bit(table)) != 0) {
+      const auto scope = scope_index(snapshot.netns, table);
+      tables.push_back({scope, expected(scope, snapshot.covers_time_wait)});
     }
   }
-  std::vector<std::pair<const SocketRow*, Identity>> fresh;
+  auto fresh = see_rows(snapshot, tables);
+  // Before the missing are looked for: such a row is the rest of one of them.
+  std::erase_if(fresh, [&](const auto& entry) {
+    return entry.row->state == TcpState::time_wait &&
+           adopt_time_wait(*entry.row, snapshot, entry.identity);
+  });
+  for (const auto& table : tables) {
+    if (table.missing > 0) {
+      find_missing(snapshot, table.scope);
+    }
+  }
+  // Listeners first: they tell which of the others were accepted.
+  std::stable_partition(
+      fresh.begin(), fresh.end(), [](const auto& entry) { return listens(*entry.row); });
+  for (const auto& [row, identity] : fresh) {
+    open_from(*row, snapshot, identity);
+  }
+  for (const auto& table : tables) {
+    remember(scopes_[table.scope], snapshot);
+  }
+  // Long enough for a notice of what it accepted to arrive.
+  constexpr std::int64_t kRememberNs = 60'000'000'000;
+  listeners_.forget_closed_before(snapshot.taken.began_ns - kRememberNs);
+}
+
+/// Updates what is known; returns what is not.
+std::vector<Tracker::FreshRow> Tracker::see_rows(const Snapshot& snapshot,
+                                                 std::vector<TableScope>& tables) {
+  std::vector<FreshRow> fresh;
   for (const auto& row : snapshot.rows) {
     const auto identity = identity_of(row, snapshot.netns, snapshot.incarnation_is_unique);
     const auto known = by_identity_.find(identity);
     if (known == by_identity_.end()) {
-      fresh.emplace_back(&row, identity);
+      fresh.push_back({&row, identity});
       continue;
     }
     const auto index = known->second;
     auto& mark = marks_[index];
     const bool counted =
         mark.epoch != epoch_ && (snapshot.covers_time_wait || mark.phase == Mark::Phase::active);
-    if (counted) {
-      --missing.at(static_cast<std::size_t>(scopes_[mark.scope].table));
+    const auto table = std::find_if(tables.begin(), tables.end(), [&](const TableScope& entry) {
+      return entry.scope == mark.scope;
+    });
+    if (counted && table != tables.end()) {
+      --table->missing;
     }
     mark.epoch = epoch_;
     if (!see(index, row, snapshot)) {
-      fresh.emplace_back(&row, identity);
+      fresh.push_back({&row, identity});
     }
   }
-  // Before the missing are looked for: such a row is the rest of one of them.
-  std::erase_if(fresh, [&](const auto& entry) {
-    return entry.first->state == TcpState::time_wait &&
-           adopt_time_wait(*entry.first, snapshot, entry.second);
-  });
-  for (std::size_t table = 0; table < scopes.size(); ++table) {
-    if (missing.at(table) > 0) {
-      find_missing(snapshot, scopes.at(table));
-    }
+  return fresh;
+}
+
+void Tracker::remember(Scope& scope, const Snapshot& snapshot) {
+  scope.previous_began_ns = scope.last ? scope.last->began_ns : snapshot.taken.began_ns;
+  scope.last = snapshot.taken;
+  if (snapshot.covers_time_wait) {
+    scope.last_whole = snapshot.taken;
   }
-  // Listeners first: they tell which of the others were accepted.
-  std::stable_partition(
-      fresh.begin(), fresh.end(), [](const auto& entry) { return listens(*entry.first); });
-  for (const auto& [row, identity] : fresh) {
-    open_from(*row, snapshot, identity);
-  }
-  for (std::size_t table = 0; table < scopes.size(); ++table) {
-    if ((snapshot.tables & table_bit(static_cast<TableKind>(table))) != 0) {
-      auto& scope = scopes_[scopes.at(table)];
-      scope.previous_began_ns = scope.last ? scope.last->began_ns : snapshot.taken.began_ns;
-      scope.last = snapshot.taken;
-      if (snapshot.covers_time_wait) {
-        scope.last_whole = snapshot.taken;
-      }
-    }
-  }
-  // Long enough for a notice of what it accepted to arrive.
-  constexpr std::int64_t kRememberNs = 60'000'000'000;
-  listeners_.forget_closed_before(snapshot.taken.began_ns - kRememberNs);
 }
 
 void Tracker::apply(const Notice& notice) {

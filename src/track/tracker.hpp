@@ -133,6 +133,16 @@ class Tracker {
     Index slot = 0;
   };
 
+  /// A table of the snapshot under way, and how many of its members have not been seen in it yet.
+  struct TableScope {
+    std::uint32_t scope = 0;
+    std::size_t missing = 0;
+  };
+  struct FreshRow {
+    const SocketRow* row = nullptr;
+    Identity identity;
+  };
+
   std::uint32_t scope_index(std::uint64_t netns, TableKind table);
   /// Members of a scope that a snapshot with or without TIME_WAIT rows must show.
   [[nodiscard]] std::size_t expected(std::uint32_t scope, bool covers_time_wait) const;
@@ -147,6 +157,8 @@ class Tracker {
             std::optional<std::uint8_t> new_code);
   void touch(Index index);
 
+  std::vector<FreshRow> see_rows(const Snapshot& snapshot, std::vector<TableScope>& tables);
+  static void remember(Scope& scope, const Snapshot& snapshot);
   bool see(Index index, const SocketRow& row, const Snapshot& snapshot);
   void open_from(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
   bool join_time_wait(const Notice& notice);

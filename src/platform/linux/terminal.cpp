@@ -19,7 +19,7 @@ std::size_t terminal_width() {
 }
 
 void ignore_broken_pipes() {
-  std::signal(SIGPIPE, SIG_IGN);
+  static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
 }
 
 }  // namespace netlog::platform

@@ -47,7 +47,7 @@ SELECT
   (
     SELECT group_concat(step, ' > ')
     FROM (
-      SELECT state || coalesce(printf(' %.3gs', dwell_ns / 1e9), '') AS step
+      SELECT state || iif(dwell_ns IS NULL, '', printf(' %.3gs', dwell_ns / 1e9)) AS step
       FROM state_intervals
       WHERE connection_id = selected.id
       ORDER BY from_ns

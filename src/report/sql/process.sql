@@ -12,7 +12,7 @@
 -- column: cgroup | cgroup | optional
 SELECT pid, name, user, parent_pid, started_ns, ended_ns, exe, cmdline, cgroup
 FROM processes
-WHERE pid IN (SELECT value FROM json_each(:pids))
+WHERE instr(:pids, ',' || pid || ',')
 ORDER BY started_ns, id;
 -- section: listeners | Listened on
 -- column: protocol | proto |
@@ -88,7 +88,7 @@ SELECT
   (
     SELECT group_concat(step, ' > ')
     FROM (
-      SELECT state || coalesce(printf(' %.3gs', dwell_ns / 1e9), '') AS step
+      SELECT state || iif(dwell_ns IS NULL, '', printf(' %.3gs', dwell_ns / 1e9)) AS step
       FROM state_intervals
       WHERE connection_id = selected.id
       ORDER BY from_ns

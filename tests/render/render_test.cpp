@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#include "render/render.hpp"
+
+#include "catch.hpp"
+
+#include <sstream>
+
+using namespace netlog;
+using namespace netlog::render;
+
+namespace {
+
+Answer answer_of(std::vector<std::vector<Cell>> rows) {
+  Answer answer{"r",
+                {Table{"t",
+                       "Title",
+                       {{"name", "name", Unit::none, Align::left, false},
+                        {"peer", "peer", Unit::none, Align::left, false},
+                        {"bytes", "sent", Unit::bytes, Align::right, false},
+                        {"extra", "extra", Unit::none, Align::left, true}},
+                       std::move(rows)}},
+                {}};
+  answer.honesty.from_ns = 0;
+  answer.honesty.to_ns = 1'000'000'000;
+  return answer;
+}
+
+std::string text_of(const Answer& answer, std::size_t width) {
+  std::ostringstream out;
+  TextStyle style;
+  style.width = width;
+  style.utc_offset_s = [](std::int64_t) { return 3600; };
+  write_text(out, answer, style);
+  return out.str();
+}
+
+}  // namespace
+
+TEST_CASE("text is aligned, unknown is a dash, the zone is named", "[render]") {
+  CHECK(text_of(answer_of({{"nginx", "[2001:db8::1]:443", std::int64_t{1234}, "x"},
+                           {Cell{}, "192.0.2.1:80", Cell{}, Cell{}}}),
+                0) ==
+        "Title\n"
+        "name   peer                 sent  extra\n"
+        "nginx  [2001:db8::1]:443  1.2 kB  x\n"
+        "-      192.0.2.1:80            -  -\n"
+        "\n"
+        "window 1970-01-01 01:00:00.000 .. 1970-01-01 01:00:01.000 +01:00 | coverage unknown | no "
+        "gaps\n");
+}
+
+TEST_CASE("a narrow terminal loses the optional columns, then the ends of long texts", "[render]") {
+  const auto text = text_of(
+      answer_of(
+          {{"a-very-long-process-name", "[2001:db8::1]:443", std::int64_t{1234}, "extra text"}}),
+      40);
+  std::istringstream lines{text};
+  std::string title;
+  std::string heading;
+  std::string row;
+  std::getline(lines, title);
+  std::getline(lines, heading);
+  std::getline(lines, row);
+  CHECK(heading.find("extra") == std::string::npos);
+  CHECK(display_width(row) <= 40);
+  CHECK(row.find("…") != std::string::npos);
+  CHECK(row.find("1.2 kB") != std::string::npos);
+}
+
+TEST_CASE("an empty table says so", "[render]") {
+  CHECK(text_of(answer_of({}), 0).starts_with("Title\nnone\n\n"));
+}
+
+TEST_CASE("JSON keeps unknown, integers and text apart", "[render]") {
+  std::ostringstream out;
+  write_json(out, answer_of({{"a\"\\\n\xFF", Cell{}, std::int64_t{9007199254740993}, 1.5}}));
+  CHECK(out.str() ==
+        "{\"report\":\"r\",\"tables\":{\"t\":[{\"name\":\"a\\\"\\\\\\u000a\xEF\xBF\xBD\",\"peer\":"
+        "null,\"bytes\":9007199254740993,\"extra\":1.5}]},"
+        "\"honesty\":{\"from_ns\":0,\"to_ns\":1000000000,\"kernel_opens\":null,\"recorded_opens\":"
+        "null,\"percent\":null,\"gaps\":0,\"gaps_ns\":0,"
+        "\"note\":null}}\n");
+}
+
+TEST_CASE("CSV quotes as RFC 4180 asks, and empty text is not unknown", "[render]") {
+  std::ostringstream out;
+  write_csv(out, answer_of({{"a,b", "say \"hi\"", Cell{}, ""}}));
+  CHECK(out.str() == "name,peer,bytes,extra\r\n\"a,b\",\"say \"\"hi\"\"\",,\"\"\r\n");
+}
+
+TEST_CASE("what could change a terminal is made visible", "[render]") {
+  const auto [text, escaped] =
+      GENERATE(table<std::string, std::string>({{"nginx", "nginx"},
+                                                {"caf\xC3\xA9", "caf\xC3\xA9"},
+                                                {"\x1b]0;x\x07", "\\x1b]0;x\\x07"},
+                                                {"a\nb\tc\r", "a\\x0ab\\x09c\\x0d"},
+                                                {"\xC2\x9B"
+                                                 "31m",
+                                                 "\\u{9b}31m"},
+                                                {"\xE2\x80\xAEgpj.exe", "\\u{202e}gpj.exe"},
+                                                {"a\xE2\x80\x8B"
+                                                 "b",
+                                                 "a\\u{200b}b"},
+                                                {"\xFFx", "\\xffx"},
+                                                {"\x7F", "\\x7f"}}));
+  CHECK(escape_for_terminal(text) == escaped);
+}
+
+TEST_CASE("wide and combining characters take what terminals give them", "[render]") {
+  CHECK(display_width("abc") == 3);
+  CHECK(display_width("\xE6\x97\xA5\xE6\x9C\xAC") == 4);  // two ideographs
+  CHECK(display_width("e\xCC\x81") == 1);                 // e and a combining acute
+  CHECK(display_width("…") == 1);
+}
+
+TEST_CASE("units are written for people", "[render]") {
+  const TextStyle style;
+  CHECK(cell_text(std::int64_t{999}, Unit::bytes, style) == "999 B");
+  CHECK(cell_text(std::int64_t{999'999}, Unit::bytes, style) == "1.0 MB");
+  CHECK(cell_text(std::int64_t{12'345'678}, Unit::bytes, style) == "12 MB");
+  CHECK(cell_text(std::int64_t{1'234'567}, Unit::count, style) == "1,234,567");
+  CHECK(cell_text(std::int64_t{-1234}, Unit::count, style) == "-1,234");
+  CHECK(cell_text(std::int64_t{1500}, Unit::us, style) == "1.5ms");
+  CHECK(cell_text(99.996, Unit::percent, style) == "99.99");
+  CHECK(cell_text(100.0, Unit::percent, style) == "100");
+}
