@@ -112,7 +112,8 @@ void OwnerSearch::settle() {
 void OwnerSearch::list_likely() {
   std::set<std::uint32_t> pids;
   for (const auto* const question : open_) {
-    pids.insert(question->likely_pids.begin(), question->likely_pids.end());
+    const auto likely = candidates(*question);
+    pids.insert(likely.begin(), likely.end());
   }
   for (const auto pid : pids) {
     if (in_time()) {
@@ -181,7 +182,7 @@ bool OwnerSearch::answer_seen(std::uint64_t inode) {
 
 /// Tries the descriptors that the next socket of a process would get, until this one is found.
 void OwnerSearch::probe_likely(const OwnerQuestion& question) {
-  for (const auto pid : question.likely_pids) {
+  for (const auto pid : candidates(question)) {
     auto& process = processes_[pid];
     if (!in_time() || seen_.contains(question.inode)) {
       return;
@@ -227,16 +228,41 @@ bool OwnerSearch::probe(std::uint32_t pid, Process& process, int fd) {
   }
   const auto inode =
       parse_number<std::uint64_t>(text.substr(kPrefix.size(), text.size() - kPrefix.size() - 1));
-  if (!inode || held_.contains(*inode)) {
+  if (!inode) {
+    return true;
+  }
+  if (const auto held = held_.find(*inode); held != held_.end()) {
+    if (held->second.pid != pid) {
+      companions_[held->second.pid].insert(pid);
+    }
     return true;
   }
   const auto [entry, added] = seen_.try_emplace(*inode, Place{pid, fd});
-  // A socket that several hold belongs to the one that was there first: a server's master, not its
-  // workers.
-  if (!added && entry->second.pid != pid && process_start(pid) < process_start(entry->second.pid)) {
-    entry->second = Place{pid, fd};
+  if (!added && entry->second.pid != pid) {
+    // A socket that several hold belongs to the one that was there first: a server's master, not
+    // its workers.
+    const auto other = entry->second.pid;
+    const bool first = process_start(pid) < process_start(other);
+    entry->second = first ? Place{pid, fd} : entry->second;
+    companions_[first ? pid : other].insert(first ? other : pid);
   }
   return true;
+}
+
+std::vector<std::uint32_t> OwnerSearch::candidates(const OwnerQuestion& question) const {
+  auto pids = question.likely_pids;
+  for (const auto pid : question.likely_pids) {
+    const auto companions = companions_.find(pid);
+    if (companions == companions_.end()) {
+      continue;
+    }
+    for (const auto companion : companions->second) {
+      if (std::find(pids.begin(), pids.end(), companion) == pids.end()) {
+        pids.push_back(companion);
+      }
+    }
+  }
+  return pids;
 }
 
 bool OwnerSearch::open(std::uint32_t pid, Process& process) {
@@ -301,9 +327,15 @@ void OwnerSearch::list_all_processes() {
 }
 
 void OwnerSearch::drop_vanished(const std::vector<std::uint32_t>& alive) {
-  std::erase_if(processes_, [&](const auto& entry) {
-    return !std::binary_search(alive.begin(), alive.end(), entry.first);
-  });
+  const auto vanished = [&](std::uint32_t pid) {
+    return !std::binary_search(alive.begin(), alive.end(), pid);
+  };
+  std::erase_if(processes_, [&](const auto& entry) { return vanished(entry.first); });
+  for (auto entry = companions_.begin(); entry != companions_.end();) {
+    std::erase_if(entry->second, vanished);
+    const bool over = vanished(entry->first) || entry->second.empty();
+    entry = over ? companions_.erase(entry) : std::next(entry);
+  }
 }
 
 }  // namespace netlog::platform

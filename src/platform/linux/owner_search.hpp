@@ -58,6 +58,8 @@ class OwnerSearch {
     int times = 0;
   };
 
+  /// Those named by the question, and who shares a socket with them: a prefork server's workers.
+  [[nodiscard]] std::vector<std::uint32_t> candidates(const OwnerQuestion& question) const;
   void note_questions(std::span<const OwnerQuestion> questions, Clock::time_point now);
   void recheck_held(std::uint64_t inode);
   bool answer_seen(std::uint64_t inode);
@@ -77,6 +79,7 @@ class OwnerSearch {
   std::unordered_map<std::uint64_t, Place> held_;  ///< sockets that were asked for and still live
   std::unordered_map<std::uint64_t, Place> seen_;  ///< found on the way, not asked for yet
   std::unordered_map<std::uint64_t, Asked> asked_;
+  std::unordered_map<std::uint32_t, std::set<std::uint32_t>> companions_;  ///< by the owner
   std::vector<const OwnerQuestion*> open_;  ///< of the call under way, not answered yet
   std::vector<HolderAnswer> answers_;
   Clock::time_point deadline_;
