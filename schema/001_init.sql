@@ -187,7 +187,8 @@ SELECT
     || printf('.%06dZ', c.closed_ns / 1000 % 1000000) AS closed_at,
   c.closed_ns,
   c.close_error_ns,
-  c.closed_ns - c.opened_ns AS duration_ns,
+  -- Opened and closed within one look at the table: how long is not known.
+  nullif(c.closed_ns - c.opened_ns, 0) AS duration_ns,
   (SELECT name FROM code_name WHERE kind = 'state' AND code = c.state) AS state,
   (SELECT name FROM code_name WHERE kind = 'offload' AND code = c.offload) AS offload,
   (SELECT name FROM code_name WHERE kind = 'outcome' AND code = c.outcome) AS outcome,
