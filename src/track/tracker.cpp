@@ -227,6 +227,7 @@ void Tracker::resolve(std::uint64_t inode, const ProcessId& holder, const Moment
                        connection.tuple.local,
                        connection.id,
                        holder);
+      bequeath(index, at);
     }
   }
   asked_.erase(first, last);
@@ -768,6 +769,26 @@ void Tracker::set_owner(Index index, const Owner& owner, const Moment& at) {
     pending_.back().old_owner = before.process;
   } else {
     touch(index);
+  }
+}
+
+/// What was accepted on a listener before its owner was known.
+void Tracker::bequeath(Index listener, const Moment& at) {
+  const auto& from = slots_[listener].connection;
+  const auto& bound = from.tuple.local.address;
+  for (Index index = 0; index < slots_.size(); ++index) {
+    const auto& to = slots_[index].connection;
+    const auto& local = to.tuple.local;
+    const bool orphan = marks_[index].phase != Mark::Phase::free &&
+                        to.direction == Direction::inbound &&
+                        to.owner.source == OwnerSource::unknown;
+    const bool accepted = to.netns == from.netns && to.tuple.protocol == from.tuple.protocol &&
+                          local.port == from.tuple.local.port &&
+                          local.address.family == bound.family &&
+                          (bound.is_unspecified() || bound == local.address);
+    if (orphan && accepted) {
+      set_owner(index, Owner{from.owner.process, OwnerSource::inherited, {}}, at);
+    }
   }
 }
 

@@ -181,6 +181,7 @@ class Tracker {
                         const SocketRow& row,
                         bool names_owners,
                         std::int64_t alive_after_ns);
+  void bequeath(Index listener, const Moment& at);
   void set_owner(Index index, const Owner& owner, const Moment& at);
   [[nodiscard]] Direction direction_of(const SocketRow& row,
                                        std::uint64_t netns,

@@ -262,6 +262,17 @@ TEST_CASE("what was accepted inherits the listener's owner until its own is know
   CHECK(events.back().connection.owner == Owner{ProcessId{81, 2}, OwnerSource::exact, {}});
 }
 
+TEST_CASE("what was accepted before the listener's owner was known inherits it later", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  tracker.take_events();
+  tracker.apply(snapshot(1, {tcp(1, listen, 80, 0, 70), tcp(2, fin_wait_1, 80, 5000, 0)}));
+  tracker.resolve(70, ProcessId{80, 1}, Moment{115, 5});
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 2);
+  CHECK(events[1].connection.owner == Owner{ProcessId{80, 1}, OwnerSource::inherited, {}});
+}
+
 TEST_CASE("sockets of a process that ended are asked for again", "[track]") {
   Tracker tracker;
   tracker.apply(snapshot(0, {tcp(1, listen, 80, 0, 70)}));
