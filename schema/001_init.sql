@@ -199,7 +199,9 @@ SELECT
   (SELECT name FROM code_name WHERE kind = 'seen_by' AND code = c.seen_by) AS seen_by,
   (SELECT name FROM code_name WHERE kind = 'owner_reason' AND code = c.owner_reason) AS owner_reason,
   c.uid,
-  c.gone
+  c.gone,
+  CASE WHEN l.text LIKE '%:%' THEN '[' || l.text || ']' ELSE l.text END || ':' || c.local_port AS local,
+  CASE WHEN r.text LIKE '%:%' THEN '[' || r.text || ']' ELSE r.text END || ':' || c.remote_port AS remote
 FROM connection AS c
 JOIN session AS s ON s.id = c.session_id
 JOIN address AS l ON l.id = c.local_address_id
@@ -231,7 +233,9 @@ SELECT
   l.text AS local_address,
   c.local_port,
   r.text AS remote_address,
-  c.remote_port
+  c.remote_port,
+  CASE WHEN l.text LIKE '%:%' THEN '[' || l.text || ']' ELSE l.text END || ':' || c.local_port AS local,
+  CASE WHEN r.text LIKE '%:%' THEN '[' || r.text || ']' ELSE r.text END || ':' || c.remote_port AS remote
 FROM event AS e
 JOIN connection AS c ON c.id = e.connection_id
 JOIN address AS l ON l.id = c.local_address_id

@@ -35,20 +35,6 @@ std::int64_t parse_limit(const std::string& text) {
   return *limit;
 }
 
-void check_name(const std::string& name) {
-  std::vector<std::string> names;
-  for (const auto& report : report::list_reports()) {
-    if (report.name == name) {
-      return;
-    }
-    names.push_back(report.name);
-  }
-  const auto near = nearest(name, names);
-  throw UsageError{fmt::format("unknown report {}{}; `netlog report --list` names them all",
-                               quote(name),
-                               near ? ", did you mean " + *near + "?" : "")};
-}
-
 void list_reports() {
   for (const auto& report : report::list_reports()) {
     std::cout << fmt::format("{:<12} {}\n", report.name, report.about);
@@ -59,7 +45,7 @@ void run_report(const ReportOptions& options) {
   if (options.list) {
     return list_reports();
   }
-  check_name(options.name);
+  report::check_report_name(options.name);
   const auto format = parse_format(options.question.format);
   const auto limit = parse_limit(options.limit);
   const ParsedFilter filter{options.question};

@@ -43,12 +43,9 @@ std::vector<Column> event_columns() {
 }
 
 constexpr std::string_view kSelect =
-    "SELECT at_ns, error_ns, kind, old, new, pid, process, protocol, "
-    "CASE WHEN local_address LIKE '%:%' THEN '[' || local_address || ']' ELSE local_address END || "
-    "':' || local_port AS local, "
-    "CASE WHEN remote_address LIKE '%:%' THEN '[' || remote_address || ']' ELSE remote_address END "
-    "|| ':' || remote_port AS remote, "
-    "connection_id, id FROM events WHERE ";
+    "SELECT at_ns, error_ns, kind, old, new, pid, process, protocol, local, remote, connection_id, "
+    "id "
+    "FROM events WHERE ";
 
 class Tail {
  public:

@@ -65,19 +65,10 @@ Column column_of(const Section& section, const std::string& name) {
 }
 
 std::string_view definition_of(std::string_view name) {
-  for (const auto& [known, text] : kReports) {
-    if (known == name) {
-      return text;
-    }
-  }
-  std::vector<std::string> names;
-  for (const auto& report : list_reports()) {
-    names.push_back(report.name);
-  }
-  const auto near = nearest(name, names);
-  throw UsageError{fmt::format("unknown report {}{}; `netlog report --list` names them all",
-                               quote(name),
-                               near ? ", did you mean " + *near + "?" : "")};
+  check_report_name(name);
+  const auto* const report = std::find_if(
+      kReports.begin(), kReports.end(), [&](const auto& entry) { return entry.first == name; });
+  return report->second;
 }
 
 // `,10,20,`: a number is looked for between its commas.
@@ -144,6 +135,20 @@ std::vector<ReportName> list_reports() {
     reports.push_back(ReportName{std::string{name}, parse_definition(text).about});
   }
   return reports;
+}
+
+void check_report_name(std::string_view name) {
+  std::vector<std::string> names;
+  for (const auto& report : list_reports()) {
+    if (report.name == name) {
+      return;
+    }
+    names.push_back(report.name);
+  }
+  const auto near = nearest(name, names);
+  throw UsageError{fmt::format("unknown report {}{}; `netlog report --list` names them all",
+                               quote(name),
+                               near ? ", did you mean " + *near + "?" : "")};
 }
 
 Answer ask(store::Reader& reader, std::string_view name, const Filter& filter, std::int64_t limit) {

@@ -20,6 +20,9 @@ struct ReportName {
 /// All named reports, by name.
 std::vector<ReportName> list_reports();
 
+/// @throws UsageError for an unknown name, with the nearest one.
+void check_report_name(std::string_view name);
+
 /// Asks one report. `limit` bounds the rows of each table that has no bound of its own; -1: all.
 /// @throws UsageError for an unknown name (with the nearest one); StoreError from the reader.
 Answer ask(store::Reader& reader, std::string_view name, const Filter& filter, std::int64_t limit);

@@ -8,11 +8,6 @@
 #include <fmt/format.h>
 
 namespace netlog::store {
-namespace {
-
-// The process table and the address cache stay bounded however many peers there are; an address
-// that is not cached is looked up in the file.
-constexpr std::size_t kMostAddresses = 1'000'000;
 
 /// Binds parameters from left to right and runs the statement; resets it on every path.
 class Run {
@@ -61,6 +56,12 @@ class Run {
   SQLite::Statement& statement_;
   int index_ = 0;
 };
+
+namespace {
+
+// The process table and the address cache stay bounded however many peers there are; an address
+// that is not cached is looked up in the file.
+constexpr std::size_t kMostAddresses = 1'000'000;
 
 // Where there are no network namespaces the number is 0, which is no inode.
 std::optional<std::uint64_t> known_netns(std::uint64_t netns) {
@@ -201,8 +202,8 @@ void Inserts::insert_connection(const Connection& connection) {
   const bool has_remote = tuple.remote.port != 0 || !tuple.remote.address.is_unspecified();
   const auto local = address_id(tuple.local.address);
   const auto remote = has_remote ? std::optional{address_id(tuple.remote.address)} : std::nullopt;
-  Run{insert_connection_}
-      .with(connection_base_ + connection.id)
+  Run insert{insert_connection_};
+  insert.with(connection_base_ + connection.id)
       .with(session_id_)
       .with(tuple.protocol)
       .with(local)
@@ -212,30 +213,21 @@ void Inserts::insert_connection(const Connection& connection) {
       .with(known_netns(connection.netns))
       .with(at(connection.opened))
       .with(error(connection.opened))
-      .with(connection.first_seen_ns)
-      .with(connection.direction)
-      .with(process_row(connection.owner.process))
-      .with(connection.owner.source)
-      .with(reason(connection.owner))
-      .with(connection.uid)
-      .with(connection.last_seen_ns)
-      .with(at(connection.closed))
-      .with(error(connection.closed))
-      .with(false)
-      .with(connection.state)
-      .with(connection.offload)
-      .with(connection.outcome)
-      .with(connection.metrics.bytes_sent)
-      .with(connection.metrics.bytes_received)
-      .with(connection.metrics.retransmits)
-      .with(connection.metrics.rtt_us)
-      .with(connection.seen_by)
-      .exec();
+      .with(connection.first_seen_ns);
+  with_changing(insert, connection, false);
+  insert.exec();
 }
 
 void Inserts::update_connection(const Connection& connection, bool gone) {
-  Run{update_connection_}
-      .with(connection.direction)
+  Run update{update_connection_};
+  with_changing(update, connection, gone);
+  update.with(connection_base_ + connection.id);
+  update.exec();
+}
+
+/// The columns that change over a connection's life, in the order of both statements.
+void Inserts::with_changing(Run& run, const Connection& connection, bool gone) const {
+  run.with(connection.direction)
       .with(process_row(connection.owner.process))
       .with(connection.owner.source)
       .with(reason(connection.owner))
@@ -251,9 +243,7 @@ void Inserts::update_connection(const Connection& connection, bool gone) {
       .with(connection.metrics.bytes_received)
       .with(connection.metrics.retransmits)
       .with(connection.metrics.rtt_us)
-      .with(connection.seen_by)
-      .with(connection_base_ + connection.id)
-      .exec();
+      .with(connection.seen_by);
 }
 
 void Inserts::operator()(const Process& process) {

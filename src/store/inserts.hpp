@@ -16,6 +16,8 @@
 
 namespace netlog::store {
 
+class Run;
+
 struct AddressHash {
   std::size_t operator()(const IpAddress& address) const {
     return hash_value(Endpoint{address, 0});
@@ -46,6 +48,7 @@ class Inserts {
  private:
   void insert_connection(const Connection& connection);
   void update_connection(const Connection& connection, bool gone = false);
+  void with_changing(Run& run, const Connection& connection, bool gone) const;
   std::int64_t address_id(const IpAddress& address);
   std::optional<std::int64_t> process_row(const std::optional<ProcessId>& process) const;
   void enter_downtime(const Session& session);

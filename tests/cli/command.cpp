@@ -41,6 +41,11 @@ Command::Command(const std::vector<std::string>& arguments) {
     argv.push_back(const_cast<char*>(argument.c_str()));
   }
   argv.push_back(nullptr);
+  // Until exec the child has the test runner's handlers: a signal waits for its own.
+  sigset_t all{};
+  sigset_t before{};
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, &before);
   pid_ = ::fork();
   if (pid_ == 0) {
     ::dup2(::open("/dev/null", O_RDONLY), 0);
@@ -48,10 +53,13 @@ Command::Command(const std::vector<std::string>& arguments) {
     ::dup2(err[1], 2);
     // A shell's background jobs ignore SIGINT, and so would we.
     static_cast<void>(std::signal(SIGINT, SIG_DFL));
+    static_cast<void>(std::signal(SIGTERM, SIG_DFL));
     ::setenv("TZ", "UTC", 1);
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
     ::execv(binary, argv.data());
     ::_exit(127);
   }
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
   ::close(out[1]);
   ::close(err[1]);
   out_ = out[0];

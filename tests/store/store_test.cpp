@@ -125,13 +125,16 @@ TEST_CASE("a connection's life reads the same through every view", "[store]") {
         "1970-01-01T00:00:01.500000Z|1500000000|100000000|1500000000|1500000000|1970-01-01T00:00:"
         "03.000000Z|3000000000|100000000|"
         "1500000000|CLOSED|NULL|unknown|7|9|0|1200|snapshot|NULL|33\n");
-  CHECK(rows(path, "SELECT * FROM events ORDER BY id") ==
-        "1|1970-01-01T00:00:01.500000Z|1500000000|100000000|open|1|NULL|ESTABLISHED|1234|nginx|tcp|"
-        "192.0.2.1|80|2001:db8::7|43210\n"
-        "2|1970-01-01T00:00:02.000000Z|2000000000|100000000|state|1|ESTABLISHED|CLOSE_WAIT|1234|"
-        "nginx|tcp|192.0.2.1|80|2001:db8::7|43210\n"
-        "3|1970-01-01T00:00:03.000000Z|3000000000|100000000|close|1|CLOSE_WAIT|CLOSED|1234|nginx|"
-        "tcp|192.0.2.1|80|2001:db8::7|43210\n");
+  CHECK(
+      rows(path,
+           "SELECT id, at, at_ns, error_ns, kind, connection_id, old, new, pid, process, protocol, "
+           "local_address, local_port, remote_address, remote_port FROM events ORDER BY id") ==
+      "1|1970-01-01T00:00:01.500000Z|1500000000|100000000|open|1|NULL|ESTABLISHED|1234|nginx|tcp|"
+      "192.0.2.1|80|2001:db8::7|43210\n"
+      "2|1970-01-01T00:00:02.000000Z|2000000000|100000000|state|1|ESTABLISHED|CLOSE_WAIT|1234|"
+      "nginx|tcp|192.0.2.1|80|2001:db8::7|43210\n"
+      "3|1970-01-01T00:00:03.000000Z|3000000000|100000000|close|1|CLOSE_WAIT|CLOSED|1234|nginx|"
+      "tcp|192.0.2.1|80|2001:db8::7|43210\n");
   CHECK(rows(path, "SELECT * FROM state_intervals WHERE connection_id = 1 ORDER BY from_ns") ==
         "1|ESTABLISHED|1500000000|2000000000|500000000\n1|CLOSE_WAIT|2000000000|3000000000|"
         "1000000000\n");

@@ -85,7 +85,7 @@ ORDER BY entered DESC, state;
 -- column: pid | pid | right
 -- column: process | process |
 -- column: direction | direction |
--- column: remote | remote |
+-- column: peer | remote |
 -- column: outcome | outcome |
 -- column: connections | connections | count
 -- column: last_ns | last | time
@@ -94,13 +94,12 @@ SELECT
   pid,
   process,
   direction,
-  CASE WHEN remote_address LIKE '%:%' THEN '[' || remote_address || ']' ELSE remote_address END
-    || CASE WHEN direction = 'inbound' THEN '' ELSE ':' || remote_port END AS remote,
+  iif(direction = 'inbound', remote_address, remote) AS peer,
   outcome,
   count(*) AS connections,
   max(closed_ns) AS last_ns
 FROM selected
 WHERE outcome IN ('refused', 'timed_out', 'reset', 'aborted')
-GROUP BY pid, process, direction, remote, outcome
+GROUP BY pid, process, direction, peer, outcome
 ORDER BY connections DESC, last_ns DESC
 LIMIT 10;

@@ -23,7 +23,7 @@ ORDER BY started_ns, id;
 WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
 SELECT
   protocol,
-  CASE WHEN local_address LIKE '%:%' THEN '[' || local_address || ']' ELSE local_address END || ':' || local_port AS local,
+  local,
   coalesce(opened_ns, first_seen_ns) AS since_ns,
   closed_ns,
   CASE WHEN protocol = 'tcp' THEN (
@@ -48,8 +48,7 @@ WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
 SELECT
   direction,
   protocol,
-  CASE WHEN remote_address LIKE '%:%' THEN '[' || remote_address || ']' ELSE remote_address END
-    || CASE WHEN direction = 'inbound' THEN ' to port ' || local_port ELSE ':' || remote_port END AS peer,
+  iif(direction = 'inbound', remote_address || ' to port ' || local_port, remote) AS peer,
   count(*) AS connections,
   sum(outcome = 'open') AS open_now,
   sum(outcome IN ('refused', 'timed_out', 'reset', 'aborted')) AS failed,
@@ -78,8 +77,8 @@ SELECT
   coalesce(opened_ns, first_seen_ns) AS began_ns,
   direction,
   protocol,
-  CASE WHEN local_address LIKE '%:%' THEN '[' || local_address || ']' ELSE local_address END || ':' || local_port AS local,
-  CASE WHEN remote_address LIKE '%:%' THEN '[' || remote_address || ']' ELSE remote_address END || ':' || remote_port AS remote,
+  local,
+  remote,
   outcome,
   duration_ns,
   bytes_sent,

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// Against the running kernel: our own loopback sockets must appear, with us as their owner.
+#include "base/byte_reader.hpp"
+#include "catch.hpp"
+#include "decode/tables.hpp"
+#include "platform/linux/owner_search.hpp"
+#include "platform/linux/process.hpp"
+#include "platform/linux/sock_diag.hpp"
+#include "platform/linux/unique_fd.hpp"
+#include "platform/recording_file.hpp"
+#include "scratch.hpp"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <unistd.h>
+
+using namespace netlog;
+using namespace netlog::platform;
+using namespace std::chrono_literals;
+
+namespace {
+
+class Kept final : public RecordSink {
+ public:
+  void consume(const RawRecord& record) override { records.push_back(record); }
+  std::vector<RawRecord> records;
+};
+
+UniqueFd listener(std::uint16_t& port) {
+  UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(::listen(fd.get(), 8) == 0);
+  REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  port = ntohs(address.sin_port);
+  return fd;
+}
+
+std::uint64_t inode_of(const UniqueFd& fd) {
+  struct stat info {};
+  REQUIRE(::fstat(fd.get(), &info) == 0);
+  return info.st_ino;
+}
+
+std::optional<std::uint32_t> holder_of(OwnerSearch& search,
+                                       std::uint64_t inode,
+                                       std::vector<std::uint32_t> likely = {}) {
+  const OwnerQuestion question{inode, std::move(likely)};
+  for (const auto& answer : search.find({&question, 1}, 1s)) {
+    if (answer.inode == inode) {
+      return answer.pid;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+TEST_CASE("a dump shows our listener with its inode", "[live]") {
+  std::uint16_t port = 0;
+  const auto fd = listener(port);
+  auto diag = SockDiag::open();
+  REQUIRE(diag.has_value());
+  for (const std::int64_t depth : {std::int64_t{0}, std::int64_t{kWithInfo | kWithTimeWait}}) {
+    std::vector<std::byte> bytes;
+    REQUIRE(diag->dump_tcp(depth, bytes).has_value());
+    const auto rows = decode::decode_sock_diag_dump(bytes, Protocol::tcp);
+    REQUIRE(rows.has_value());
+    const auto ours = std::find_if(rows->begin(), rows->end(), [&](const SocketRow& row) {
+      return row.inode == inode_of(fd);
+    });
+    REQUIRE(ours != rows->end());
+    CHECK(ours->tuple.local.port == port);
+    CHECK(ours->state == TcpState::listen);
+    CHECK(ours->tuple.remote == Endpoint{});
+    CHECK(ours->incarnation != 0);
+    CHECK(ours->metrics.has_value() == (depth != 0));
+  }
+}
+
+TEST_CASE("a UDP dump shows our socket", "[live]") {
+  const UniqueFd fd{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  auto diag = SockDiag::open();
+  std::vector<std::byte> bytes;
+  REQUIRE(diag->dump_udp(TableKind::udp4, bytes).has_value());
+  const auto rows = decode::decode_sock_diag_dump(bytes, Protocol::udp);
+  REQUIRE(rows.has_value());
+  CHECK(std::any_of(
+      rows->begin(), rows->end(), [&](const SocketRow& row) { return row.inode == inode_of(fd); }));
+}
+
+TEST_CASE("our sockets are found with us, the next ones with few links", "[live]") {
+  const auto us = static_cast<std::uint32_t>(::getpid());
+  std::uint16_t port = 0;
+  OwnerSearch search;
+  const auto first = listener(port);
+  CHECK(holder_of(search, inode_of(first)) == us);
+  const auto before = search.links_read();
+  std::vector<UniqueFd> more;
+  for (int i = 0; i < 20; ++i) {
+    more.push_back(listener(port));
+    CHECK(holder_of(search, inode_of(more.back()), {us}) == us);
+  }
+  // Listing every descriptor each time would be some 500 links.
+  CHECK(search.links_read() - before <= 20 * 10);
+
+  // A descriptor that is free again goes to the next socket.
+  const auto inode = inode_of(more[5]);
+  more[5].reset();
+  search.forget(std::array{inode});
+  const auto reused = listener(port);
+  CHECK(holder_of(search, inode_of(reused), {us}) == us);
+}
+
+TEST_CASE("a socket that nobody holds is given up after a whole search", "[live]") {
+  OwnerSearch search;
+  constexpr std::uint64_t kNobodys = 0xFFFFFFFFFF;
+  const OwnerQuestion question{kNobodys, {}};
+  search.find({}, 1s);  // the first search is before the question
+  std::vector<HolderAnswer> answers;
+  // A whole search runs at most once a second, and the second time that a question is put.
+  for (int times = 0; answers.empty() && times < 10'000; ++times) {
+    answers = search.find({&question, 1}, 1s);
+    ::usleep(1000);
+  }
+  REQUIRE(answers.size() == 1);
+  CHECK_FALSE(answers[0].pid.has_value());
+}
+
+TEST_CASE("a child is told of once, and its end", "[live]") {
+  std::array<int, 2> hold{};
+  REQUIRE(::pipe(hold.data()) == 0);
+  const auto child = ::fork();
+  if (child == 0) {
+    char byte = 0;
+    ::close(hold[1]);
+    static_cast<void>(::read(hold[0], &byte, 1));
+    ::_exit(0);
+  }
+  ::close(hold[0]);
+  const auto pid = static_cast<std::uint32_t>(child);
+  ProcessTable table;
+  Kept kept;
+  REQUIRE(table.tell(pid, kept));
+  REQUIRE(table.tell(pid, kept));
+  REQUIRE(kept.records.size() == 1);
+  const auto process = decode::decode_process(kept.records[0].payload);
+  REQUIRE(process.has_value());
+  CHECK(process->id.pid == pid);
+  CHECK(process->parent_pid == static_cast<std::uint32_t>(::getpid()));
+  CHECK(process->exe.has_value());
+  table.tell_ends(kept);
+  CHECK(kept.records.size() == 1);
+  ::close(hold[1]);
+  REQUIRE(::waitpid(child, nullptr, 0) == child);
+  table.tell_ends(kept);
+  REQUIRE(kept.records.size() == 2);
+  CHECK(kept.records[1].kind == RecordKind::process_ended);
+  CHECK(kept.records[1].a == child);
+  CHECK_FALSE(table.tell(pid, kept));
+}
+
+TEST_CASE("a recording file is held by one", "[live]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  auto first = hold_recording_file(path);
+  REQUIRE(first.has_value());
+  CHECK((*first)->created());
+  CHECK(hold_recording_file(path).error().code ==
+        boost::system::errc::resource_unavailable_try_again);
+  first->reset();
+  const auto again = hold_recording_file(path);
+  REQUIRE(again.has_value());
+  CHECK_FALSE((*again)->created());
+}
