@@ -86,20 +86,38 @@ Session session_from(const RawRecord& record) {
   return session;
 }
 
-asio::awaitable<void> tell_progress(asio::steady_timer& timer,
-                                    const Observer& observer,
-                                    const Recorder& recorder,
-                                    const store::Writer& writer) {
-  for (;;) {
-    boost::system::error_code cancelled;
-    timer.expires_after(observer.every);
-    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
-    if (cancelled) {
-      co_return;
+/// Tells how it goes until stop().
+class ProgressTeller {
+ public:
+  ProgressTeller(asio::io_context& io,
+                 const Observer& observer,
+                 const Recorder& recorder,
+                 const store::Writer& writer)
+      : timer_{io}, observer_{observer}, recorder_{recorder}, writer_{writer} {}
+
+  asio::awaitable<void> run() {
+    while (!stopping_) {
+      timer_.expires_after(observer_.every);
+      boost::system::error_code cancelled;
+      co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+      if (!stopping_) {
+        observer_.progress(
+            recorder_.progress(), writer_.totals(), recorder_.tracker().open_connections());
+      }
     }
-    observer.progress(recorder.progress(), writer.totals(), recorder.tracker().open_connections());
   }
-}
+  void stop() {
+    stopping_ = true;  // covers a timer that had already fired
+    timer_.cancel();
+  }
+
+ private:
+  asio::steady_timer timer_;
+  const Observer& observer_;
+  const Recorder& recorder_;
+  const store::Writer& writer_;
+  bool stopping_ = false;
+};
 
 }  // namespace
 
@@ -134,7 +152,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
                   recorder,
                   capture ? &*capture : nullptr};
   std::exception_ptr failure;
-  asio::steady_timer progress_timer{io};
+  ProgressTeller teller{io, observer, recorder, writer};
   asio::signal_set signals{io, SIGINT, SIGTERM};
   signals.async_wait([&](boost::system::error_code error, int) {
     if (!error) {
@@ -144,13 +162,11 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   });
   const auto ends_at =
       options.duration ? origin + *options.duration : TickSchedule::Clock::time_point::max();
-  asio::co_spawn(io,
-                 tell_progress(progress_timer, observer, recorder, writer),
-                 [](const std::exception_ptr& /*error*/) {});
+  asio::co_spawn(io, teller.run(), [](const std::exception_ptr& /*error*/) {});
   asio::co_spawn(io, sampler.run(ends_at), [&](std::exception_ptr error) {
     failure = std::move(error);
     signals.cancel();
-    progress_timer.cancel();
+    teller.stop();
   });
   io.run();
   if (failure) {

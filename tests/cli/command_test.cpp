@@ -249,6 +249,15 @@ TEST_CASE("kill -9 leaves a whole file that the next recorder goes on with", "[c
   CHECK(run({"sql", "--db", db.string(), "PRAGMA integrity_check"}).out == "integrity_check\nok\n");
 }
 
+TEST_CASE("a recording ends in time also when other timers fire at that moment", "[cli]") {
+  const test::Scratch scratch;
+  const auto db = (scratch / "a.db").string();
+  // Progress is told every 500 ms.
+  for (int i = 0; i < 3; ++i) {
+    CHECK(run({"record", "--db", db, "--duration", "500ms"}).exit_code == 0);
+  }
+}
+
 TEST_CASE("two recorders do not share a file", "[cli]") {
   const test::Scratch scratch;
   const auto db = (scratch / "a.db").string();
