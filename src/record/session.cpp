@@ -39,8 +39,10 @@ std::unique_ptr<platform::RecordingFile> hold(const std::filesystem::path& path)
                     "another file with --db",
                     path.string())};
   }
-  throw CommandFailed{
-      fmt::format("cannot record into {}: {}", path.string(), held.error().message())};
+  throw CommandFailed{fmt::format(
+      "cannot record into {}: {}; check its directory and rights, or name another file with --db",
+      path.string(),
+      held.error().message())};
 }
 
 /// Removes the file that we created if recording never began: no partial database is left behind.

@@ -86,17 +86,42 @@ std::string pad(const std::string& text, std::size_t width, Align align) {
   return align == Align::right ? blanks + text : text + blanks;
 }
 
+std::int64_t local_day(std::int64_t utc_ns, const TextStyle& style) {
+  constexpr std::int64_t kDayNs = std::int64_t{86'400} * kNsPerSecond;
+  return (utc_ns + style.utc_offset_s(utc_ns) * kNsPerSecond) / kDayNs;
+}
+
+/// Whether every time that the answer shows is on one day: the line of honesty names it, the tables
+/// need not.
+bool on_one_day(const Answer& answer, const TextStyle& style) {
+  const auto day = local_day(answer.honesty.to_ns, style);
+  bool same = local_day(answer.honesty.from_ns, style) == day;
+  for (const auto& table : answer.tables) {
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+      for (const auto& row : table.rows) {
+        const auto* const at = std::get_if<std::int64_t>(&row[i]);
+        same = same && (table.columns[i].unit != Unit::time || at == nullptr ||
+                        local_day(*at, style) == day);
+      }
+    }
+  }
+  return same;
+}
+
 /// A table as text cells, with the width that each column wants.
 class Sheet {
  public:
-  Sheet(const Table& table, const TextStyle& style) : columns_{table.columns} {
+  Sheet(const Table& table, const TextStyle& style, bool dates) : columns_{table.columns} {
     for (const auto& column : columns_) {
       widths_.push_back(display_width(column.title));
     }
     for (const auto& row : table.rows) {
       auto& cells = rows_.emplace_back();
       for (std::size_t i = 0; i < row.size(); ++i) {
-        cells.push_back(cell_text(row[i], columns_[i].unit, style));
+        const auto* const time =
+            columns_[i].unit == Unit::time ? std::get_if<std::int64_t>(&row[i]) : nullptr;
+        cells.push_back(time == nullptr ? cell_text(row[i], columns_[i].unit, style)
+                                        : local_time(*time, style, dates));
         widths_[i] = std::max(widths_[i], display_width(cells.back()));
       }
     }
@@ -261,6 +286,7 @@ std::string text_row(const std::vector<Column>& columns,
 }
 
 void write_text(std::ostream& out, const Answer& answer, const TextStyle& style) {
+  const bool dates = !on_one_day(answer, style);
   for (const auto& table : answer.tables) {
     if (!table.title.empty()) {
       out << (style.colour ? "\x1b[1m" : "") << table.title << (style.colour ? "\x1b[0m" : "")
@@ -270,7 +296,7 @@ void write_text(std::ostream& out, const Answer& answer, const TextStyle& style)
       out << "none\n\n";
       continue;
     }
-    Sheet{table, style}.write(out, style.colour);
+    Sheet{table, style, dates}.write(out, style.colour);
     out << '\n';
   }
   out << honesty_text(answer.honesty, style) << '\n';

@@ -241,12 +241,12 @@ TEST_CASE("with a pid the overview is that process's story, also after its end",
   render::write_text(out, answer, {});
   CHECK(out.str() ==
         R"(Process
-pid  name   user      parent  started                  ended  exe             command line   cgroup
- 10  nginx  www-data       1  1970-01-01 00:00:00.010  -      /usr/bin/nginx  nginx --serve  /a.slice
+pid  name   user      parent  started       ended  exe             command line   cgroup
+ 10  nginx  www-data       1  00:00:00.010  -      /usr/bin/nginx  nginx --serve  /a.slice
 
 Listened on
-proto  local       since                    closed  accepted
-tcp    0.0.0.0:80  1970-01-01 00:00:01.000  -              2
+proto  local       since         closed  accepted
+tcp    0.0.0.0:80  00:00:01.000  -              2
 
 Peers
 direction  proto  peer                     connections  open  failed  longest  sent  received
@@ -254,9 +254,9 @@ inbound    tcp    198.51.100.7 to port 80            1     0       0      10s   
 inbound    tcp    198.51.100.8 to port 80            1     1       0        -     -         -
 
 Connections
-began                    direction  proto  local         remote              outcome  duration  sent  received      ±  states
-1970-01-01 00:00:10.000  inbound    tcp    192.0.2.1:80  198.51.100.7:40000  closed        10s     -         -  100ms  ESTABLISHED 9s > CLOSE_WAIT 1s
-1970-01-01 00:00:30.000  inbound    tcp    192.0.2.1:80  198.51.100.8:40001  open            -     -         -  100ms  ESTABLISHED
+began         direction  proto  local         remote              outcome  duration  sent  received      ±  states
+00:00:10.000  inbound    tcp    192.0.2.1:80  198.51.100.7:40000  closed        10s     -         -  100ms  ESTABLISHED 9s > CLOSE_WAIT 1s
+00:00:30.000  inbound    tcp    192.0.2.1:80  198.51.100.8:40001  open            -     -         -  100ms  ESTABLISHED
 
 window 1970-01-01 00:00:00.000 .. 1970-01-01 00:01:40.000 UTC | coverage 99.99 % (1 of 30,000 TCP opens unseen) | 2 gaps, 3s in all
 )");

@@ -9,15 +9,15 @@
 -- column: open_error_ns | ± | ns optional
 -- column: pid | pid | right
 -- column: process | process |
--- column: direction | direction |
--- column: protocol | proto |
+-- column: direction | direction | optional
+-- column: protocol | proto | optional
 -- column: local | local |
 -- column: remote | remote |
 -- column: state | state |
 -- column: outcome | outcome |
 -- column: duration_ns | duration | ns
--- column: bytes_sent | sent | bytes
--- column: bytes_received | received | bytes
+-- column: bytes_sent | sent | bytes optional
+-- column: bytes_received | received | bytes optional
 -- column: retransmits | retrans | count optional
 -- column: rtt_us | rtt | us optional
 -- column: offload | offload | optional

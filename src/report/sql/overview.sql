@@ -3,7 +3,7 @@
 -- section: recordings | Recorded
 -- column: host | host |
 -- column: os | os | optional
--- column: kernel | kernel |
+-- column: kernel | kernel | optional
 -- column: sources | sources |
 -- column: interval_ns | interval | ns
 -- column: started_ns | started | time
@@ -23,7 +23,7 @@ LIMIT 5;
 -- column: closed | closed | count
 -- column: failed | failed | count
 -- column: unknown_end | end unknown | count
--- column: longest_ns | longest | ns
+-- column: longest_ns | longest | ns optional
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
 WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
@@ -44,7 +44,7 @@ ORDER BY protocol, connections DESC, direction;
 -- section: processes | Busiest processes
 -- column: pid | pid | right
 -- column: process | process |
--- column: user | user |
+-- column: user | user | optional
 -- column: connections | connections | count
 -- column: opened | opened | count
 -- column: open_now | open | count

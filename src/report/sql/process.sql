@@ -4,7 +4,7 @@
 -- column: pid | pid | right
 -- column: name | name |
 -- column: user | user |
--- column: parent_pid | parent | right
+-- column: parent_pid | parent | right optional
 -- column: started_ns | started | time
 -- column: ended_ns | ended | time
 -- column: exe | exe |
@@ -35,8 +35,8 @@ FROM selected AS listener
 WHERE direction = 'listen'
 ORDER BY protocol, local_port, local, since_ns;
 -- section: peers | Peers
--- column: direction | direction |
--- column: protocol | proto |
+-- column: direction | direction | optional
+-- column: protocol | proto | optional
 -- column: peer | peer |
 -- column: connections | connections | count
 -- column: open_now | open | count
