@@ -51,10 +51,9 @@ class LiveSource {
   /// table_failed record.
   virtual void sample(const SamplePlan& plan, RecordSink& sink) = 0;
 
-  /// Looks for the holders of sockets for at most `budget`; what was found, and the processes
-  /// found, go to `sink` (process before the holders that name it). Questions without an answer may
-  /// be asked again; inodes in `live` tell which descriptors of probed processes are worth
-  /// remembering.
+  /// Looks for the holders of sockets for at most `budget` (the first time at every process,
+  /// however long it takes); what was found goes to `sink`, a process before the holders that name
+  /// it. What got no answer may be asked again.
   virtual void find_owners(std::span<const OwnerQuestion> questions,
                            std::chrono::nanoseconds budget,
                            RecordSink& sink) = 0;

@@ -68,17 +68,22 @@ std::string shorten(const std::string& text, std::size_t width) {
   if (display_width(text) <= width) {
     return text;
   }
+  // Of an endpoint the port is worth most.
+  const auto port = text.rfind(':');
+  const bool endpoint = port != std::string::npos && port + 1 < text.size() &&
+                        text.find_first_not_of("0123456789", port + 1) == std::string::npos;
+  const auto kept = endpoint && text.size() - port + 2 <= width ? text.substr(port) : std::string{};
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
     const auto length = std::max(code_point_at(text, at).length, std::size_t{1});
     const auto piece = text.substr(at, length);
-    if (display_width(out) + display_width(piece) + 1 > width) {
+    if (display_width(out) + display_width(piece) + kept.size() + 1 > width) {
       break;
     }
     out += piece;
     at += length;
   }
-  return out + "…";
+  return out + "…" + kept;
 }
 
 std::string pad(const std::string& text, std::size_t width, Align align) {

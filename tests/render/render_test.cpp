@@ -67,6 +67,13 @@ TEST_CASE("a narrow terminal loses the optional columns, then the ends of long t
   CHECK(row.find("1.2 kB") != std::string::npos);
 }
 
+TEST_CASE("a shortened endpoint keeps its port", "[render]") {
+  const auto text = text_of(
+      answer_of({{"a-very-long-process-name", "[2001:db8::1234]:50443", std::int64_t{1}, "x"}}),
+      36);
+  CHECK(text.find("…:50443") != std::string::npos);
+}
+
 TEST_CASE("an empty table says so", "[render]") {
   CHECK(text_of(answer_of({}), 0).starts_with("Title\nnone\n\n"));
 }
