@@ -7,6 +7,7 @@
 #include "platform/terminal.hpp"
 #include "record/session.hpp"
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -59,21 +60,21 @@ std::optional<std::chrono::nanoseconds> duration_of(const std::string& text) {
   return std::chrono::nanoseconds{*ns};
 }
 
-platform::TableSource source_of(const std::string& text) {
-  if (text == "auto" || text == "poll") {
-    return platform::TableSource::automatic;
+platform::SourceChoice source_of(const std::string& text) {
+  using enum platform::SourceChoice;
+  constexpr std::array<std::pair<std::string_view, platform::SourceChoice>, 4> kChoices{
+      {{"auto", automatic}, {"notice", notice}, {"poll", poll}, {"procfs", procfs}}};
+  std::vector<std::string> names{std::string{kCapturePrefix} + "FILE"};
+  for (const auto& [name, choice] : kChoices) {
+    if (name == text) {
+      return choice;
+    }
+    names.emplace_back(name);
   }
-  if (text == "sock_diag") {
-    return platform::TableSource::sock_diag;
-  }
-  if (text == "procfs") {
-    return platform::TableSource::procfs;
-  }
-  const auto near = nearest(text, {"auto", "poll", "sock_diag", "procfs", "capture:FILE"});
-  throw UsageError{
-      fmt::format("--source {} is none of auto, poll, sock_diag, procfs, capture:FILE{}",
-                  quote(text),
-                  near ? ", did you mean " + *near + "?" : "")};
+  const auto near = nearest(text, names);
+  throw UsageError{fmt::format("--source {} is none of auto, notice, poll, procfs, capture:FILE{}",
+                               quote(text),
+                               near ? ", did you mean " + *near + "?" : "")};
 }
 
 void set_up_log(const std::string& level) {
@@ -168,7 +169,7 @@ void run_record(const RecordOptions& given) {
   observer.started = [&](std::string_view source, std::string_view fallback_reason) {
     spdlog::info("recording into {} from {}", options.database.string(), source);
     if (!fallback_reason.empty()) {
-      spdlog::warn("using {}, which tells less than sock_diag: {}", source, fallback_reason);
+      spdlog::warn("using {}, not the best there is: {}", source, fallback_reason);
     }
   };
   observer.progress =
@@ -240,7 +241,7 @@ void add_record(CLI::App& app) {
           "--interval", options->interval, "Time between two looks at the tables, 1ms to 1h")
       ->capture_default_str();
   command->add_option("--duration", options->duration, "Stop after this time");
-  command->add_option("--source", options->source, "auto, poll, sock_diag, procfs or capture:FILE")
+  command->add_option("--source", options->source, "auto, notice, poll, procfs or capture:FILE")
       ->capture_default_str();
   command->add_option(
       "--capture", options->capture, "Keep all that the sources said in this new file");

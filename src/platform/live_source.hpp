@@ -14,8 +14,13 @@
 
 namespace netlog::platform {
 
-/// Which of the host's sources to read tables from.
-enum class TableSource : std::uint8_t { automatic, sock_diag, procfs };
+/// Which of the host's sources to use.
+enum class SourceChoice : std::uint8_t {
+  automatic,  ///< the best there is
+  notice,     ///< sock_diag and the kernel's notices of ends, or nothing
+  poll,       ///< sock_diag alone, or nothing
+  procfs,     ///< the text tables of /proc/net
+};
 
 /// What to read in one tick.
 struct SamplePlan {
@@ -41,7 +46,7 @@ class LiveSource {
   LiveSource& operator=(const LiveSource&) = delete;
   virtual ~LiveSource() = default;
 
-  /// `sock_diag`, `procfs`: what tables are read from, after falling back.
+  /// What is in use, after falling back: `sock_diag+notices`, `sock_diag`, `procfs`.
   [[nodiscard]] virtual std::string name() const = 0;
 
   /// Why the best source is not in use; empty when it is.
@@ -50,6 +55,10 @@ class LiveSource {
   /// Reads what the plan names and hands it to `sink`. A table that cannot be read whole is a
   /// table_failed record.
   virtual void sample(const SamplePlan& plan, RecordSink& sink) = 0;
+
+  /// Hands over the ends that were announced since the last call; nothing where none are announced.
+  /// Called between samples, too: the time between two calls is how exact an end is.
+  virtual void drain_notices(RecordSink& sink) = 0;
 
   /// Looks for the holders of sockets for at most `budget` (the first time at every process,
   /// however long it takes); what was found goes to `sink`, a process before the holders that name
@@ -64,7 +73,7 @@ class LiveSource {
 
 /// The source for this host, or why there is none. Defined once in linux/ or windows/; CMake picks
 /// the file.
-Result<std::unique_ptr<LiveSource>> make_live_source(TableSource wanted);
+Result<std::unique_ptr<LiveSource>> make_live_source(SourceChoice wanted);
 
 /// What is fixed about this host, as the payload of a RecordKind::session record (without
 /// interval_ns and sources).

@@ -17,6 +17,7 @@ namespace {
 using platform::RawRecord;
 using platform::RecordKind;
 
+constexpr std::chrono::milliseconds kDrainEvery{10};
 constexpr std::int64_t kFullEveryNs = kNsPerSecond;
 constexpr std::int64_t kTimeWaitRowNs = 200;
 constexpr std::size_t kMostQuestions = 20'000;
@@ -70,7 +71,8 @@ Sampler::Sampler(boost::asio::io_context& io,
       source_{source},
       recorder_{recorder},
       capture_{capture},
-      timer_{io} {}
+      timer_{io},
+      drain_timer_{io} {}
 
 boost::asio::awaitable<void> Sampler::run(TickSchedule::Clock::time_point ends_at) {
   while (!stopping_) {
@@ -96,6 +98,20 @@ boost::asio::awaitable<void> Sampler::run(TickSchedule::Clock::time_point ends_a
 void Sampler::stop() {
   stopping_ = true;  // covers a timer that had already fired
   timer_.cancel();
+  drain_timer_.cancel();
+}
+
+boost::asio::awaitable<void> Sampler::drain() {
+  Tee tee{recorder_, capture_};
+  while (!stopping_) {
+    drain_timer_.expires_after(kDrainEvery);
+    boost::system::error_code cancelled;
+    co_await drain_timer_.async_wait(
+        boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
+    if (!stopping_) {
+      source_.drain_notices(tee);
+    }
+  }
 }
 
 void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::duration lateness) {

@@ -44,6 +44,8 @@ class Sampler {
   /// Ticks until stop(), or until `ends_at`. Whatever goes wrong in a tick ends it with that
   /// exception.
   boost::asio::awaitable<void> run(TickSchedule::Clock::time_point ends_at);
+  /// Drains notices every few milliseconds until stop(): so exact are the ends that they tell.
+  boost::asio::awaitable<void> drain();
   void stop();
 
  private:
@@ -56,6 +58,7 @@ class Sampler {
   Recorder& recorder_;
   platform::CaptureWriter* capture_;
   boost::asio::steady_timer timer_;
+  boost::asio::steady_timer drain_timer_;
   bool stopping_ = false;
 };
 

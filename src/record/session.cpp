@@ -165,11 +165,15 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   const auto ends_at =
       options.duration ? origin + *options.duration : TickSchedule::Clock::time_point::max();
   asio::co_spawn(io, teller.run(), [](const std::exception_ptr& /*error*/) {});
-  asio::co_spawn(io, sampler.run(ends_at), [&](std::exception_ptr error) {
-    failure = std::move(error);
+  // Whichever ends first, for whatever reason, ends the other.
+  const auto ended = [&](const std::exception_ptr& error) {
+    failure = failure ? failure : error;
+    sampler.stop();
     signals.cancel();
     teller.stop();
-  });
+  };
+  asio::co_spawn(io, sampler.drain(), ended);
+  asio::co_spawn(io, sampler.run(ends_at), ended);
   io.run();
   if (failure) {
     std::rethrow_exception(failure);

@@ -116,10 +116,9 @@ TEST_CASE("input that is not understood ends with 2 and one line", "[cli]") {
        "netlog record: --interval '2h' is not a duration from 1ms to 1h"},
       {{"record", "--db", db, "--duration", "never"},
        "netlog record: --duration 'never' is not a duration above 0"},
-      {{"record", "--db", db, "--source", "sockdiag"},
-       "netlog record: --source 'sockdiag' is none of auto, poll, sock_diag, procfs, capture:FILE, "
-       "did "
-       "you mean sock_diag?"},
+      {{"record", "--db", db, "--source", "notices"},
+       "netlog record: --source 'notices' is none of auto, notice, poll, procfs, capture:FILE, did "
+       "you mean notice?"},
       {{"record", "--db", db, "--log-level", "loud"},
        "netlog record: --log-level 'loud' is none of"},
       {std::vector<std::string>{}, "netlog: "},
@@ -272,6 +271,44 @@ TEST_CASE("two recorders do not share a file", "[cli]") {
   CHECK(recorder.wait().exit_code == 0);
 }
 
+TEST_CASE("what opens and closes between two looks is recorded with its end", "[cli]") {
+  const test::Scratch scratch;
+  const auto db = scratch / "a.db";
+  const auto* const source = GENERATE("notice", "poll");
+  CAPTURE(source);
+  Command recorder{{"record", "--db", db.string(), "--interval", "300ms", "--source", source}};
+  REQUIRE(recorder.wait_for_error_text("recording into"));
+  while (number(db, "SELECT count(*) FROM counters") == 0) {
+    ::usleep(1000);
+  }
+  std::vector<std::int64_t> ports;
+  for (int i = 0; i < 20; ++i) {
+    const Pair pair;
+    REQUIRE(pair.good());
+    ports.push_back(pair.port());
+  }
+  // The second reading of the counters is after all of them.
+  while (number(db, "SELECT count(DISTINCT at_ns) FROM counters") < 3) {
+    ::usleep(1000);
+  }
+  recorder.send(SIGTERM);
+  REQUIRE(recorder.wait().exit_code == 0);
+  std::int64_t found = 0;
+  for (const auto port : ports) {
+    found += number(
+        db,
+        "SELECT count(*) FROM connections WHERE protocol = 'tcp' AND direction <> 'listen' AND "
+        "closed_ns IS NOT NULL AND (local_port = :port OR remote_port = :port)",
+        {{"port", port}});
+  }
+  if (std::string_view{source} == "notice") {
+    CHECK(found == 40);  // both ends, each once
+    CHECK(number(db, "SELECT count(*) FROM connections WHERE seen_by LIKE '%notice%'") >= 40);
+  } else {
+    CHECK(found < 40);  // polling meets what is left in TIME_WAIT at best
+  }
+}
+
 TEST_CASE("procfs says that it tells less, and sees the same sockets", "[cli]") {
   const test::Scratch scratch;
   const auto db = scratch / "a.db";
@@ -283,7 +320,7 @@ TEST_CASE("procfs says that it tells less, and sees the same sockets", "[cli]") 
   const auto finished =
       run({"record", "--db", db.string(), "--source", "procfs", "--duration", "300ms"});
   CHECK(finished.exit_code == 0);
-  CHECK_THAT(finished.err, Contains("using procfs, which tells less than sock_diag"));
+  CHECK_THAT(finished.err, Contains("using procfs, not the best there is"));
   CHECK(number(db,
                "SELECT count(*) FROM connections WHERE pid = :pid AND family = 'ipv6' AND "
                "(local_port = :port OR remote_port = :port)",
