@@ -68,36 +68,60 @@ bool fin_received(std::optional<TcpState> state) {
   return state == TcpState::close_wait || state == TcpState::last_ack || state == TcpState::closing;
 }
 
-// struct tcp_info has grown over the years: members beyond its end stay absent.
-Metrics decode_tcp_info(std::span<const std::byte> info, std::optional<TcpState> state) {
-  const auto read32 = [&](std::size_t offset) -> std::optional<std::uint32_t> {
-    ByteReader in{info.subspan(std::min(offset, info.size()))};
-    const auto value = in.u32();
-    return in.ok() ? std::optional{value} : std::nullopt;
-  };
-  const auto read64 = [&](std::size_t offset) -> std::optional<std::uint64_t> {
-    ByteReader in{info.subspan(std::min(offset, info.size()))};
-    const auto value = in.u64();
-    return in.ok() ? std::optional{value} : std::nullopt;
-  };
+// struct tcp_info has grown over the years: members beyond its end are absent.
+std::optional<std::uint32_t> read32(std::span<const std::byte> info, std::size_t offset) {
+  ByteReader in{info.subspan(std::min(offset, info.size()))};
+  const auto value = in.u32();
+  return in.ok() ? std::optional{value} : std::nullopt;
+}
+
+std::optional<std::uint64_t> read64(std::span<const std::byte> info, std::size_t offset) {
+  ByteReader in{info.subspan(std::min(offset, info.size()))};
+  const auto value = in.u64();
+  return in.ok() ? std::optional{value} : std::nullopt;
+}
+
+Metrics decode_metrics(std::span<const std::byte> info, std::optional<TcpState> state) {
   Metrics metrics;
-  metrics.rtt_us = read32(68);
+  metrics.rtt_us = read32(info, 68);
   if (metrics.rtt_us == 0U) {
     metrics.rtt_us.reset();  // no sample yet
   }
-  metrics.retransmits = read32(100);
-  metrics.bytes_received = read64(128);
+  metrics.retransmits = read32(info, 100);
+  metrics.bytes_received = read64(info, 128);
   if (fin_received(state) && metrics.bytes_received.value_or(0) > 0) {
     --*metrics.bytes_received;  // the kernel counts the peer's FIN as a byte
   }
-  metrics.segments_out = read32(136);
-  metrics.segments_in = read32(140);
-  const auto sent = read64(200);
-  const auto sent_again = read64(208);
+  metrics.segments_out = read32(info, 136);
+  metrics.segments_in = read32(info, 140);
+  const auto sent = read64(info, 200);
+  const auto sent_again = read64(info, 208);
   if (sent) {
     metrics.bytes_sent = *sent - std::min(*sent, sent_again.value_or(0));
   }
   return metrics;
+}
+
+std::optional<Delivery> decode_delivery(std::span<const std::byte> info,
+                                        std::uint32_t receive_queue,
+                                        std::uint32_t send_queue) {
+  const auto acked = read64(info, 120);
+  const auto received = read64(info, 128);
+  const auto data_segments_in = read32(info, 152);
+  const auto since_sent_ms = read32(info, 44);
+  const auto since_acked_ms = read32(info, 56);
+  if (!acked || !received || !data_segments_in || !since_sent_ms || !since_acked_ms) {
+    return std::nullopt;
+  }
+  return Delivery{*acked,
+                  *received,
+                  send_queue,
+                  receive_queue,
+                  *data_segments_in,
+                  std::to_integer<std::uint8_t>(info[2]),
+                  std::to_integer<std::uint8_t>(info[3]),
+                  *since_sent_ms,
+                  *since_acked_ms};
 }
 
 Offload decode_ulp(std::span<const std::byte> ulp) {
@@ -186,7 +210,9 @@ Result<SocketRow> decode_inet_diag(std::span<const std::byte> message, Protocol 
   row.tuple.remote.address = read_address(in, family);
   const auto interface = in.u32();
   row.incarnation = in.u64();
-  in.skip(12);  // idiag_expires, idiag_rqueue, idiag_wqueue
+  in.skip(4);  // idiag_expires
+  const auto receive_queue = in.u32();
+  const auto send_queue = in.u32();
   row.uid = in.u32();
   row.inode = in.u32();
   if (!in.ok()) {
@@ -206,17 +232,18 @@ Result<SocketRow> decode_inet_diag(std::span<const std::byte> message, Protocol 
       endpoint->address.scope = interface;
     }
   }
-  const bool whole = for_each_attribute(message.subspan(72),
-                                        [&](std::uint16_t type, std::span<const std::byte> value) {
-                                          if (type == kInfo && protocol == Protocol::tcp) {
-                                            row.metrics = decode_tcp_info(value, row.state);
-                                            row.offload = row.offload.value_or(Offload::in_host);
-                                          } else if (type == kUlpInfo) {
-                                            row.offload = decode_ulp(value);
-                                          } else if (type == kCgroupId && value.size() >= 8) {
-                                            row.cgroup_id = ByteReader{value}.u64();
-                                          }
-                                        });
+  const auto take = [&](std::uint16_t type, std::span<const std::byte> value) {
+    if (type == kInfo && protocol == Protocol::tcp) {
+      row.metrics = decode_metrics(value, row.state);
+      row.delivery = decode_delivery(value, receive_queue, send_queue);
+      row.offload = row.offload.value_or(Offload::in_host);
+    } else if (type == kUlpInfo) {
+      row.offload = decode_ulp(value);
+    } else if (type == kCgroupId && value.size() >= 8) {
+      row.cgroup_id = ByteReader{value}.u64();
+    }
+  };
+  const bool whole = for_each_attribute(message.subspan(72), take);
   if (!whole) {
     return fail(errc::truncated,
                 fmt::format("attributes of an inet_diag_msg of {} bytes", message.size()));

@@ -19,7 +19,7 @@ enum class Protocol : std::uint8_t { tcp = 6, udp = 17 };
 struct FiveTuple {
   Protocol protocol = Protocol::tcp;
   Endpoint local;
-  Endpoint remote;  ///< all zero for listeners and unconnected UDP sockets
+  Endpoint remote;  ///< all zero for listeners, unconnected UDP sockets and where it is unknown
 
   auto operator<=>(const FiveTuple&) const = default;
 };
@@ -42,6 +42,14 @@ enum class Outcome : std::uint8_t {
   unknown = 6
 };
 
+/// Why an outcome is unknown. The codes are stored; never renumber.
+enum class UnknownOutcome : std::uint8_t {
+  not_noticed = 0,      ///< nobody announced the end: the tables only lack it
+  peer_end_unseen = 1,  ///< our FIN was acknowledged; whether a FIN or a RST came back was not seen
+  unanswered = 2,       ///< one SYN without an answer: given up, or an ICMP error
+  retransmitting = 3    ///< ended while the peer did not acknowledge: a timeout or a late RST
+};
+
 /// Sources that have reported a connection; a set of bits. The codes are stored; never renumber.
 enum class SeenBy : std::uint8_t { none = 0, snapshot = 1, notice = 2, trace = 4 };
 constexpr SeenBy operator|(SeenBy a, SeenBy b) {
@@ -53,10 +61,11 @@ std::string_view name(Family family);
 std::string_view name(Direction direction);
 std::string_view name(Offload offload);
 std::string_view name(Outcome outcome);
+std::string_view name(UnknownOutcome why);
 
 /// What the kernel counts for one connection. Absent: not read.
 struct Metrics {
-  std::optional<std::uint64_t> bytes_sent;      ///< payload bytes sent, retransmissions included
+  std::optional<std::uint64_t> bytes_sent;      ///< payload bytes sent, each counted once
   std::optional<std::uint64_t> bytes_received;  ///< payload bytes received in order
   std::optional<std::uint32_t> retransmits;     ///< segments retransmitted over the whole life
   std::optional<std::uint32_t> rtt_us;          ///< smoothed round-trip time, microseconds
@@ -92,6 +101,8 @@ struct Connection {
   std::int64_t last_seen_ns = 0;
   std::optional<Moment> closed;  ///< entry into TIME_WAIT or disappearance, whichever came first
   Outcome outcome = Outcome::open;
+  UnknownOutcome outcome_why = UnknownOutcome::not_noticed;  ///< meaningful while it is unknown
+  std::optional<std::uint32_t> syns;  ///< SYNs sent in vain; of connects that came to nothing
   Metrics metrics;
   SeenBy seen_by = SeenBy::none;
 

@@ -33,6 +33,20 @@ std::string_view name(Offload offload) {
               offload);
 }
 
+std::string_view name(UnknownOutcome why) {
+  switch (why) {
+    case UnknownOutcome::not_noticed:
+      return "not_noticed";
+    case UnknownOutcome::peer_end_unseen:
+      return "peer_end_unseen";
+    case UnknownOutcome::unanswered:
+      return "unanswered";
+    case UnknownOutcome::retransmitting:
+      return "retransmitting";
+  }
+  return "?";
+}
+
 std::string_view name(Outcome outcome) {
   return pick(
       std::array<std::string_view, 7>{

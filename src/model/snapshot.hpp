@@ -27,6 +27,22 @@ constexpr TableKind table_of(const FiveTuple& tuple) {
   return ipv6 ? TableKind::udp6 : TableKind::udp4;
 }
 
+/// How far the two directions of a TCP connection had got: what an end can be judged by. A SYN and
+/// a FIN count as a byte each, as sequence numbers do. Source: struct tcp_info and inet_diag_msg.
+struct Delivery {
+  std::uint64_t acked = 0;     ///< of ours, acknowledged; the SYN only where we opened
+  std::uint64_t received = 0;  ///< in order
+  std::uint32_t unacked = 0;   ///< of ours, not acknowledged or not sent yet (idiag_wqueue)
+  std::uint32_t unread = 0;    ///< received, not read by the application (idiag_rqueue)
+  std::uint32_t data_segments_in = 0;
+  std::uint8_t timeouts = 0;         ///< of the retransmission timer in a row, without an answer
+  std::uint8_t probes = 0;           ///< keepalive or window probes in a row, without an answer
+  std::uint32_t since_sent_ms = 0;   ///< since data was last sent, or since the handshake
+  std::uint32_t since_acked_ms = 0;  ///< since the peer's last ACK; meaningless before the first
+
+  bool operator==(const Delivery&) const = default;
+};
+
 /// One row of a table.
 struct SocketRow {
   FiveTuple tuple;
@@ -39,6 +55,7 @@ struct SocketRow {
   std::optional<std::uint32_t> pid;  ///< where the table itself names the owner (Windows)
   std::optional<Offload> offload;
   std::optional<Metrics> metrics;
+  std::optional<Delivery> delivery;
 
   bool operator==(const SocketRow&) const = default;
 };

@@ -80,6 +80,11 @@ std::optional<UnknownOwner> reason(const Owner& owner) {
   return owner.source == OwnerSource::unknown ? std::optional{owner.why} : std::nullopt;
 }
 
+std::optional<UnknownOutcome> reason(const Connection& connection) {
+  return connection.outcome == Outcome::unknown ? std::optional{connection.outcome_why}
+                                                : std::nullopt;
+}
+
 }  // namespace
 
 Inserts::Inserts(SQLite::Database& database, const Session& session)
@@ -94,17 +99,18 @@ Inserts::Inserts(SQLite::Database& database, const Session& session)
                          "remote_port, netns, opened_ns, open_error_ns, first_seen_ns, direction, "
                          "process_id, owner_source, "
                          "owner_reason, uid, last_seen_ns, closed_ns, close_error_ns, gone, state, "
-                         "offload, outcome, bytes_sent, "
+                         "offload, outcome, outcome_reason, syns, bytes_sent, "
                          "bytes_received, retransmits, rtt_us, seen_by) "
                          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                         "?, ?, ?, ?, ?, ?, ?)"},
-      update_connection_{database,
-                         "UPDATE connection SET direction = ?, process_id = ?, owner_source = ?, "
-                         "owner_reason = ?, uid = ?, "
-                         "last_seen_ns = ?, closed_ns = ?, close_error_ns = ?, gone = ?, state = "
-                         "?, offload = ?, outcome = ?, "
-                         "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, seen_by "
-                         "= ? WHERE id = ?"},
+                         "?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      update_connection_{
+          database,
+          "UPDATE connection SET direction = ?, process_id = ?, owner_source = ?, "
+          "owner_reason = ?, uid = ?, "
+          "last_seen_ns = ?, closed_ns = ?, close_error_ns = ?, gone = max(gone, ?), state = "
+          "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, "
+          "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, seen_by "
+          "= ? WHERE id = ?"},
       insert_event_{database,
                     "INSERT INTO event (connection_id, kind, at_ns, error_ns, old, new) VALUES (?, "
                     "?, ?, ?, ?, ?)"},
@@ -209,7 +215,7 @@ void Inserts::insert_connection(const Connection& connection) {
       .with(local)
       .with(tuple.local.port)
       .with(remote)
-      .with(has_remote ? std::optional{tuple.remote.port} : std::nullopt)
+      .with(tuple.remote.port != 0 ? std::optional{tuple.remote.port} : std::nullopt)
       .with(known_netns(connection.netns))
       .with(at(connection.opened))
       .with(error(connection.opened))
@@ -239,6 +245,8 @@ void Inserts::with_changing(Run& run, const Connection& connection, bool gone) c
       .with(connection.state)
       .with(connection.offload)
       .with(connection.outcome)
+      .with(reason(connection))
+      .with(connection.syns)
       .with(connection.metrics.bytes_sent)
       .with(connection.metrics.bytes_received)
       .with(connection.metrics.retransmits)

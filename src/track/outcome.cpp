@@ -2,10 +2,40 @@
 #include "track/outcome.hpp"
 
 namespace netlog::track {
+namespace {
+
+// tcp_disconnect (net/ipv4/tcp.c) moves write_seq on by the largest window that the peer offered
+// and 2, and leaves snd_una: after a SYN that nobody answered, 1 + 0 + 2 stay.
+constexpr std::uint32_t kUnansweredThenWiped = 3;
+
+Verdict judge_wiped(const Connection& connection, const Delivery& delivery) {
+  if (was_answered(connection, delivery)) {
+    return {Outcome::aborted, {}, {}};
+  }
+  // Only a connect that failed wipes a socket that was never connected.
+  if (delivery.timeouts > 0) {
+    return {Outcome::timed_out, {}, delivery.timeouts};
+  }
+  return {Outcome::refused, {}, 1};
+}
+
+Verdict judge_unanswered(const Connection& connection) {
+  const auto syns = connection.metrics.segments_out;
+  if (connection.metrics.segments_in.value_or(0) > 0) {
+    return {Outcome::refused, {}, syns};
+  }
+  return {syns.value_or(0) > 1 ? Outcome::timed_out : Outcome::unknown,
+          UnknownOutcome::unanswered,
+          syns};
+}
+
+}  // namespace
 
 void Evidence::add(TcpState state) {
   switch (state) {
     case TcpState::time_wait:
+      finished = true;
+      [[fallthrough]];
     case TcpState::closing:
     case TcpState::last_ack:
       sent_fin = true;
@@ -23,12 +53,60 @@ void Evidence::add(TcpState state) {
   }
 }
 
-Outcome outcome_of(const Connection& connection, const Evidence& evidence) {
-  // A UDP socket or a listener ends in one way only.
-  if (connection.tuple.protocol == Protocol::udp || connection.direction == Direction::listen) {
-    return Outcome::closed;
+bool fin_acknowledged(const Connection& connection, const Evidence& evidence) {
+  if (!evidence.delivery || evidence.wiped || evidence.delivery->unacked > 0) {
+    return false;
   }
-  return evidence.sent_fin && evidence.received_fin ? Outcome::closed : Outcome::unknown;
+  // A child's count begins after its SYN; where it is unknown who opened, one byte can be either.
+  const auto syn = connection.direction == Direction::inbound ? 0U : 1U;
+  return evidence.delivery->acked >= connection.metrics.bytes_sent.value_or(0) + syn + 1;
+}
+
+bool was_used(const Delivery& wiped) {
+  return wiped.unacked >= kUnansweredThenWiped;
+}
+
+bool was_answered(const Connection& connection, const Delivery& delivery) {
+  const bool seen_answered = connection.direction == Direction::inbound ||
+                             (connection.state && *connection.state != TcpState::syn_sent);
+  // Its SYN is all that it has sent, and is not acknowledged.
+  const bool waits = delivery.acked == 0 && connection.metrics.bytes_sent.value_or(0) == 0 &&
+                     (delivery.unacked == 1 || delivery.unacked == kUnansweredThenWiped);
+  return seen_answered || !waits;
+}
+
+Verdict judge(const Connection& connection, const Evidence& evidence) {
+  // A UDP socket or a listener ends in one way only.
+  if (connection.tuple.protocol == Protocol::udp || connection.direction == Direction::listen ||
+      evidence.finished) {
+    return {Outcome::closed, {}, {}};
+  }
+  if (!evidence.delivery) {
+    const bool orderly = evidence.sent_fin && evidence.received_fin;
+    return {orderly ? Outcome::closed : Outcome::unknown, UnknownOutcome::not_noticed, {}};
+  }
+  const auto& delivery = *evidence.delivery;
+  if (evidence.wiped) {
+    return judge_wiped(connection, delivery);
+  }
+  if (!was_answered(connection, delivery)) {
+    return judge_unanswered(connection);
+  }
+  if (fin_acknowledged(connection, evidence)) {
+    const bool received_fin =
+        evidence.received_fin || (delivery.data_segments_in == 0 && delivery.received == 1);
+    return {received_fin ? Outcome::closed : Outcome::unknown, UnknownOutcome::peer_end_unseen, {}};
+  }
+  // No FIN of ours has arrived, and nothing was given up on: only a RST is left, from either side.
+  const bool hopeless = delivery.timeouts > 0 || delivery.probes > 0;
+  const bool ambiguous = connection.direction == Direction::unknown && delivery.unacked == 0 &&
+                         delivery.acked > connection.metrics.bytes_sent.value_or(0);
+  if (hopeless || ambiguous) {
+    return {Outcome::unknown,
+            hopeless ? UnknownOutcome::retransmitting : UnknownOutcome::peer_end_unseen,
+            {}};
+  }
+  return {Outcome::reset, {}, {}};
 }
 
 }  // namespace netlog::track

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "model/connection.hpp"
+#include "model/snapshot.hpp"
 
 namespace netlog::track {
 
@@ -10,16 +10,32 @@ namespace netlog::track {
 struct Evidence {
   bool sent_fin = false;      ///< seen in FIN_WAIT_1, FIN_WAIT_2, CLOSING, LAST_ACK or TIME_WAIT
   bool received_fin = false;  ///< seen in CLOSE_WAIT, CLOSING, LAST_ACK or TIME_WAIT
+  bool finished = false;      ///< seen in TIME_WAIT, or the peer's end was
   bool noticed = false;       ///< the kernel announced the end; metrics are final
-
-  bool wiped = false;  ///< … and its peer and counters had been wiped (tcp_disconnect)
+  bool wiped = false;         ///< … after tcp_disconnect had cleared the peer and the counters
+  std::optional<Delivery> delivery;  ///< as it was announced
 
   /// Adds what being in `state` proves.
   void add(TcpState state);
 };
 
-/// The word for a connection that has ended, from its last state, its metrics and what was seen on
-/// the way.
-Outcome outcome_of(const Connection& connection, const Evidence& evidence);
+struct Verdict {
+  Outcome outcome = Outcome::unknown;
+  UnknownOutcome why = UnknownOutcome::not_noticed;  ///< meaningful while it is unknown
+  std::optional<std::uint32_t> syns;  ///< sent in vain, of a connect that came to nothing
+};
+
+/// Our FIN was acknowledged, which alone does not tell how the peer ended.
+bool fin_acknowledged(const Connection& connection, const Evidence& evidence);
+
+/// A wiped socket that had been connecting or connected: it has no remote port any more, but was
+/// more than a socket that was never used.
+bool was_used(const Delivery& wiped);
+
+/// The handshake was completed: the times of the delivery mean something.
+bool was_answered(const Connection& connection, const Delivery& delivery);
+
+/// How a connection has ended, from what was seen on the way.
+Verdict judge(const Connection& connection, const Evidence& evidence);
 
 }  // namespace netlog::track

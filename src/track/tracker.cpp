@@ -34,10 +34,24 @@ Moment between(std::int64_t after_ns, std::int64_t until_ns) {
   return {until_ns, std::max<std::int64_t>(until_ns - after_ns, 0)};
 }
 
-// What lies within two bounds lies within their overlap.
+// What lies within two bounds lies within their overlap. Bounds that do not meet are of a table
+// that lacked the socket before it was let go: it had ended by then.
 Moment both(const Moment& a, const Moment& b) {
+  const auto& earlier = a.at_ns < b.at_ns ? a : b;
+  const auto& later = a.at_ns < b.at_ns ? b : a;
+  if (later.at_ns - later.error_ns >= earlier.at_ns) {
+    return earlier;
+  }
   return between(std::max(a.at_ns - a.error_ns, b.at_ns - b.error_ns), std::min(a.at_ns, b.at_ns));
 }
+
+// How much is remembered of what is over.
+constexpr std::size_t kMostBuried = 20'000;
+constexpr std::size_t kMostRecent = 64;
+
+// The kernel counts these times in ticks of its timer, 10 ms at most.
+constexpr std::int64_t kTimerTickNs = 10'000'000;
+constexpr std::int64_t kNsPerMs = 1'000'000;
 
 constexpr std::array kTableKinds{
     TableKind::tcp4, TableKind::tcp6, TableKind::udp4, TableKind::udp6};
@@ -93,10 +107,16 @@ void Tracker::apply(const Snapshot& snapshot) {
     }
   }
   auto fresh = see_rows(snapshot, tables);
+  if (snapshot.covers_time_wait) {
+    believe_peers(snapshot);
+  }
   // Before the missing are looked for: such a row is the rest of one of them.
   std::erase_if(fresh, [&](const auto& entry) {
-    return entry.row->state == TcpState::time_wait &&
-           adopt_time_wait(*entry.row, snapshot, entry.identity);
+    if (entry.row->state == TcpState::time_wait) {
+      return adopt_time_wait(*entry.row, snapshot, entry.identity);
+    }
+    return join_half_open(*entry.row, entry.identity) &&
+           see(by_identity_.at(entry.identity), *entry.row, snapshot);
   });
   for (const auto& table : tables) {
     if (table.missing > 0) {
@@ -147,8 +167,12 @@ std::vector<Tracker::FreshRow> Tracker::see_rows(const Snapshot& snapshot,
 }
 
 void Tracker::remember(Scope& scope, const Snapshot& snapshot) {
-  scope.previous_began_ns = scope.last ? scope.last->began_ns : snapshot.taken.began_ns;
+  scope.first = scope.first.value_or(snapshot.taken);
   scope.last = snapshot.taken;
+  scope.recent.push_back(snapshot.taken);
+  if (scope.recent.size() > kMostRecent) {
+    scope.recent.pop_front();
+  }
   if (snapshot.covers_time_wait) {
     scope.last_whole = snapshot.taken;
   }
@@ -157,37 +181,27 @@ void Tracker::remember(Scope& scope, const Snapshot& snapshot) {
 void Tracker::apply(const Notice& notice) {
   const auto& row = notice.row;
   const auto identity = identity_of(row, notice.netns, true);
-  if (const auto known = by_identity_.find(identity); known != by_identity_.end()) {
-    auto& slot = slots_[known->second];
-    begin_end(known->second, notice.at);
-    // An abort (SO_LINGER 0) wipes peer and counters before the notice is made.
-    slot.evidence.wiped = row.tuple.remote.port == 0 && slot.connection.tuple.remote.port != 0;
-    if (!slot.evidence.wiped) {
-      update_metrics(known->second, row);
-    }
-    return;
+  if (by_identity_.contains(identity) || join_half_open(row, identity)) {
+    return begin_end(by_identity_.at(identity), notice);
   }
-  // Never connected nor bound, or wiped by an abort before we ever saw it: no connection to speak
-  // of.
-  if (row.tuple.local.port == 0 ||
-      (row.tuple.protocol == Protocol::tcp && row.tuple.remote.port == 0)) {
-    return;
+  const bool tcp = row.tuple.protocol == Protocol::tcp;
+  const bool used = !tcp || row.tuple.remote.port != 0 || (row.delivery && was_used(*row.delivery));
+  // Never connected nor bound: no connection to speak of.
+  if (row.tuple.local.port != 0 && used && !exhume(notice, identity) && !join_time_wait(notice)) {
+    open_noticed(notice, identity);
   }
-  if (join_time_wait(notice)) {
-    return;
-  }
+}
+
+/// The end is the first that we hear of it.
+void Tracker::open_noticed(const Notice& notice, const Identity& identity) {
+  const auto& row = notice.row;
   const auto scope = scope_index(notice.netns, table_of(row.tuple));
-  const auto last = scopes_[scope].last;
-  const auto announced_after_ns = notice.at.at_ns - notice.at.error_ns;
-  // What may have ended while the last dump ran may have been there before it: the dump had not
-  // come to it yet.
-  const bool after_last = last && announced_after_ns >= last->ended_ns;
-  const auto after_ns = !last        ? announced_after_ns
-                        : after_last ? last->began_ns
-                                     : scopes_[scope].previous_began_ns;
+  const bool tcp = row.tuple.protocol == Protocol::tcp;
   auto born = row;
-  born.state =
-      row.tuple.protocol == Protocol::tcp ? std::optional{TcpState::established} : std::nullopt;
+  born.state = tcp ? std::optional{TcpState::established} : std::nullopt;
+  if (tcp && row.tuple.remote.port == 0) {
+    born.metrics.reset();  // wiped with its peer
+  }
   const auto index = create(identity, born, scope);
   auto& slot = slots_[index];
   auto& connection = slot.connection;
@@ -196,15 +210,78 @@ void Tracker::apply(const Notice& notice) {
   connection.seen_by = SeenBy::notice;
   connection.first_seen_ns = notice.at.at_ns;
   connection.last_seen_ns = notice.at.at_ns;
-  connection.direction = direction_of(born, notice.netns, !last, after_ns);
-  slot.seen = {after_ns, notice.at.at_ns};
-  give_first_owner(index, row, true, after_ns);
-  const auto opened = between(after_ns, notice.at.at_ns);
-  if (last) {
+  // Alive when it last heard of its peer, and not after a reset that its application has not acted
+  // on yet; a connect that nobody answered leaves no such trace.
+  const auto& at = notice.at;
+  auto alive_ns = at.at_ns - at.error_ns;
+  auto opened_until_ns = at.at_ns;
+  if (row.delivery && was_answered(connection, *row.delivery)) {
+    const auto [newest, oldest] =
+        std::minmax({row.delivery->since_sent_ms, row.delivery->since_acked_ms});
+    alive_ns -= newest == 0 ? 0 : newest * kNsPerMs + kTimerTickNs;
+    opened_until_ns -= oldest * kNsPerMs;
+  } else if (row.delivery && scopes_[scope].first) {
+    alive_ns = scopes_[scope].first->ended_ns;
+  }
+  const auto after_ns = opened_after(scopes_[scope], alive_ns);
+  connection.direction = direction_of(born, notice.netns, !after_ns, after_ns.value_or(0));
+  const auto opened = after_ns ? between(*after_ns, std::max(opened_until_ns, *after_ns)) : at;
+  slot.seen = {opened.at_ns - opened.error_ns, at.at_ns};
+  give_first_owner(index, row, true, slot.seen.began_ns);
+  if (after_ns) {
     connection.opened = opened;
   }
-  emit(index, last ? EventKind::open : EventKind::present, opened, std::nullopt, std::nullopt);
-  begin_end(index, notice.at);
+  emit(index, after_ns ? EventKind::open : EventKind::present, opened, std::nullopt, std::nullopt);
+  begin_end(index, notice);
+}
+
+/// Nobody has seen it, and it was alive at this time: it was opened after this. Nothing when it may
+/// have been there before the first snapshot.
+std::optional<std::int64_t> Tracker::opened_after(const Scope& scope, std::int64_t alive_ns) {
+  const auto before = std::find_if(scope.recent.rbegin(),
+                                   scope.recent.rend(),
+                                   [&](const Span& span) { return span.ended_ns <= alive_ns; });
+  if (before != scope.recent.rend()) {
+    return before->began_ns;
+  }
+  return scope.first && scope.first->ended_ns <= alive_ns ? std::optional{scope.first->began_ns}
+                                                          : std::nullopt;
+}
+
+void Tracker::bury(const Slot& slot) {
+  if (burials_.size() == kMostBuried) {
+    buried_.erase(burials_.front());
+    burials_.pop_front();
+  }
+  burials_.push_back(slot.identity);
+  buried_.insert_or_assign(slot.identity, Buried{slot.connection, slot.evidence});
+}
+
+/// The application has let go of what had left the table before: how it ended is known now.
+bool Tracker::exhume(const Notice& notice, const Identity& identity) {
+  const auto found = buried_.find(identity);
+  if (found == buried_.end()) {
+    return false;
+  }
+  auto& [connection, evidence] = found->second;
+  take_announcement(connection, evidence, notice.row);
+  conclude(connection, evidence);
+  late_.push_back(std::move(connection));
+  buried_.erase(found);
+  return true;
+}
+
+/// What the kernel said at the end of the full socket.
+void Tracker::take_announcement(Connection& connection, Evidence& evidence, const SocketRow& row) {
+  evidence.noticed = true;
+  evidence.delivery = row.delivery;
+  // An abort, and a connect that fails, clear the remote port and the counters before the notice.
+  evidence.wiped = connection.tuple.protocol == Protocol::tcp &&
+                   connection.direction != Direction::listen && row.tuple.remote.port == 0;
+  if (!evidence.wiped && row.metrics) {
+    connection.metrics = *row.metrics;
+  }
+  connection.seen_by = connection.seen_by | SeenBy::notice;
 }
 
 void Tracker::resolve(std::uint64_t inode, const ProcessId& holder, const Moment& at) {
@@ -269,8 +346,10 @@ void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
   }
   for (auto& scope : scopes_) {
     if (scope.netns == netns) {
+      scope.first.reset();
       scope.last.reset();
       scope.last_whole.reset();
+      scope.recent.clear();
     }
   }
 }
@@ -299,7 +378,7 @@ std::vector<Event> Tracker::take_events() {
 }
 
 std::vector<Connection> Tracker::take_refreshes() {
-  std::vector<Connection> connections;
+  auto connections = std::exchange(late_, {});
   for (const auto index : std::exchange(dirty_, {})) {
     auto& slot = slots_[index];
     // A slot can have been freed, and used again, since it was marked.
@@ -358,7 +437,9 @@ std::uint32_t Tracker::scope_index(std::uint64_t netns, TableKind table) {
       return i;
     }
   }
-  scopes_.push_back(Scope{netns, table, std::nullopt, std::nullopt, 0, 0, 0, 0});
+  auto& scope = scopes_.emplace_back();
+  scope.netns = netns;
+  scope.table = table;
   return static_cast<std::uint32_t>(scopes_.size() - 1);
 }
 
@@ -393,6 +474,9 @@ Tracker::Index Tracker::create(const Identity& identity,
     slot.evidence.add(*row.state);
   }
   by_identity_.emplace(identity, index);
+  if (row.state == TcpState::syn_received) {
+    half_open_[Identity{identity.netns, 0, row.tuple}] = index;
+  }
   set_phase(index, row.state == TcpState::time_wait ? Mark::Phase::time_wait : Mark::Phase::active);
   return index;
 }
@@ -504,8 +588,8 @@ void Tracker::open_from(const SocketRow& row, const Snapshot& snapshot, const Id
   }
   if (row.state == TcpState::time_wait) {
     fresh_time_wait_.emplace(Identity{snapshot.netns, 0, row.tuple}, index);
-    connection.outcome = outcome_of(connection, slot.evidence);
     connection.closed = connection.opened;
+    conclude(connection, slot.evidence);
   }
   if (connection.direction == Direction::listen) {
     listeners_.opened(snapshot.netns, row.tuple.protocol, row.tuple.local, connection.id);
@@ -540,12 +624,54 @@ bool Tracker::adopt_time_wait(const SocketRow& row,
     return false;
   }
   const auto index = found->second;
-  auto& slot = slots_[index];
-  by_identity_.erase(slot.identity);
-  slot.identity = identity;
+  rename(index, identity);
+  return see(index, row, snapshot);
+}
+
+void Tracker::rename(Index index, const Identity& identity) {
+  by_identity_.erase(slots_[index].identity);
+  slots_[index].identity = identity;
   by_identity_.emplace(identity, index);
   marks_[index].epoch = epoch_;
-  return see(index, row, snapshot);
+}
+
+/// The child of a handshake that we know by another cookie: the kernel gave the child one of its
+/// own when nobody had asked for the request's before.
+bool Tracker::join_half_open(const SocketRow& row, const Identity& identity) {
+  const auto found = half_open_.find(Identity{identity.netns, 0, row.tuple});
+  if (found == half_open_.end() || row.state == TcpState::syn_received) {
+    return false;
+  }
+  const auto index = found->second;
+  half_open_.erase(found);
+  rename(index, identity);
+  return true;
+}
+
+/// A peer of this host that is in TIME_WAIT has sent a FIN and has seen ours: the other end of it
+/// was orderly, too.
+void Tracker::believe_peers(const Snapshot& snapshot) {
+  boost::unordered_flat_map<Identity, Index, IdentityHash> doubtful;
+  for (Index index = 0; index < slots_.size(); ++index) {
+    const auto& slot = slots_[index];
+    const auto& tuple = slot.connection.tuple;
+    if (marks_[index].phase == Mark::Phase::ending && slot.connection.netns == snapshot.netns &&
+        fin_acknowledged(slot.connection, slot.evidence)) {
+      doubtful.emplace(
+          Identity{snapshot.netns, 0, FiveTuple{tuple.protocol, tuple.remote, tuple.local}}, index);
+    }
+  }
+  if (doubtful.empty()) {
+    return;
+  }
+  for (const auto& row : snapshot.rows) {
+    if (row.state == TcpState::time_wait) {
+      const auto found = doubtful.find(Identity{snapshot.netns, 0, row.tuple});
+      if (found != doubtful.end()) {
+        slots_[found->second].evidence.received_fin = true;
+      }
+    }
+  }
 }
 
 /// The other order: the TIME_WAIT row was read before the notice of the socket that it came from.
@@ -558,13 +684,11 @@ bool Tracker::join_time_wait(const Notice& notice) {
     }
     const auto index = found->second;
     auto& connection = slots_[index].connection;
-    begin_end(index, notice.at);
-    update_metrics(index, notice.row);
+    begin_end(index, notice);
     if (connection.closed) {
       connection.closed = both(*connection.closed, notice.at);
     }
     recent->erase(found);
-    touch(index);
     return true;
   }
   return false;
@@ -608,31 +732,41 @@ bool Tracker::awaits_notice(const Slot& slot, const Moment& left, const Snapshot
 }
 
 /// The kernel has announced the end of the full socket.
-void Tracker::begin_end(Index index, const Moment& at) {
+void Tracker::begin_end(Index index, const Notice& notice) {
   auto& slot = slots_[index];
-  slot.evidence.noticed = true;
-  slot.connection.seen_by = slot.connection.seen_by | SeenBy::notice;
-  slot.connection.last_seen_ns = std::max(slot.connection.last_seen_ns, at.at_ns);
+  auto& connection = slot.connection;
+  take_announcement(connection, slot.evidence, notice.row);
+  touch(index);
+  connection.last_seen_ns = std::max(connection.last_seen_ns, notice.at.at_ns);
   if (marks_[index].phase == Mark::Phase::time_wait) {
     return;
   }
-  slot.gone = slot.gone ? both(*slot.gone, at) : at;
-  const bool unseen_state =
-      !slot.connection.state && slot.connection.tuple.protocol == Protocol::tcp;
-  if (unseen_state || may_enter_time_wait(slot.connection)) {
+  slot.gone = slot.gone ? both(*slot.gone, notice.at) : notice.at;
+  const bool unseen_state = !connection.state && connection.tuple.protocol == Protocol::tcp;
+  if (unseen_state || may_enter_time_wait(connection)) {
     set_phase(index, Mark::Phase::ending);
   }
+}
+
+void Tracker::conclude(Connection& connection, const Evidence& evidence) {
+  const auto verdict = judge(connection, evidence);
+  connection.outcome = verdict.outcome;
+  connection.outcome_why = verdict.why;
+  connection.syns = verdict.syns;
 }
 
 void Tracker::enter(Index index, TcpState state, const Moment& at) {
   auto& slot = slots_[index];
   auto& connection = slot.connection;
   emit(index, EventKind::state, at, code(connection.state), code(std::optional{state}));
+  if (connection.state == TcpState::syn_received) {
+    half_open_.erase(Identity{connection.netns, 0, connection.tuple});
+  }
   connection.state = state;
   slot.evidence.add(state);
   if (state == TcpState::time_wait) {
     connection.closed = at;
-    connection.outcome = outcome_of(connection, slot.evidence);
+    conclude(connection, slot.evidence);
   }
   slot.gone.reset();
   set_phase(index, state == TcpState::time_wait ? Mark::Phase::time_wait : Mark::Phase::active);
@@ -655,16 +789,25 @@ void Tracker::close(Index index, const Moment& at) {
                       at.at_ns);
   }
   if (connection.outcome == Outcome::open) {
-    connection.outcome = outcome_of(connection, slot.evidence);
     connection.closed = at;
+    conclude(connection, slot.evidence);
   }
+  const bool to_be_announced = connection.state != TcpState::time_wait && !slot.evidence.noticed &&
+                               notice_delay_ns_.contains(connection.netns);
   if (tcp) {
     connection.state = TcpState::closed;
+  }
+  if (to_be_announced) {
+    bury(slot);
   }
   if (slot.inode != 0) {
     vacated_.push_back(slot.inode);
   }
   count_held(connection.owner, false);
+  const auto half_open = half_open_.find(Identity{connection.netns, 0, connection.tuple});
+  if (half_open != half_open_.end() && half_open->second == index) {
+    half_open_.erase(half_open);
+  }
   slot.closed = true;
   drop_question(index);
   by_identity_.erase(slot.identity);

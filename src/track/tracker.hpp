@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -95,9 +96,10 @@ class Tracker {
   struct Scope {
     std::uint64_t netns = 0;
     TableKind table = TableKind::tcp4;
-    std::optional<Span> last;            ///< the last snapshot
-    std::optional<Span> last_whole;      ///< the last one with TIME_WAIT rows
-    std::int64_t previous_began_ns = 0;  ///< of the one before
+    std::optional<Span> first;
+    std::optional<Span> last;
+    std::optional<Span> last_whole;  ///< the last one with TIME_WAIT rows
+    std::deque<Span> recent;         ///< the last ones, in order
     std::size_t active = 0;  ///< members that every snapshot shows: not TIME_WAIT, no end pending
     std::size_t time_wait = 0;
     std::size_t ending = 0;  ///< members whose end is pending
@@ -138,6 +140,12 @@ class Tracker {
     std::uint32_t scope = 0;
     std::size_t missing = 0;
   };
+  /// What was closed before the kernel had announced it: an application can keep a socket that was
+  /// reset for as long as it likes.
+  struct Buried {
+    Connection connection;
+    Evidence evidence;
+  };
   struct FreshRow {
     const SocketRow* row = nullptr;
     Identity identity;
@@ -161,14 +169,24 @@ class Tracker {
   static void remember(Scope& scope, const Snapshot& snapshot);
   bool see(Index index, const SocketRow& row, const Snapshot& snapshot);
   void open_from(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
+  void rename(Index index, const Identity& identity);
   bool join_time_wait(const Notice& notice);
+  bool join_half_open(const SocketRow& row, const Identity& identity);
   bool adopt_time_wait(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
+  void believe_peers(const Snapshot& snapshot);
+  [[nodiscard]] static std::optional<std::int64_t> opened_after(const Scope& scope,
+                                                                std::int64_t alive_ns);
+  void bury(const Slot& slot);
+  bool exhume(const Notice& notice, const Identity& identity);
+  void open_noticed(const Notice& notice, const Identity& identity);
   void find_missing(const Snapshot& snapshot, std::uint32_t scope);
   void miss(Index index, const Snapshot& snapshot);
   [[nodiscard]] bool awaits_notice(const Slot& slot,
                                    const Moment& left,
                                    const Snapshot& snapshot) const;
-  void begin_end(Index index, const Moment& at);
+  void begin_end(Index index, const Notice& notice);
+  static void take_announcement(Connection& connection, Evidence& evidence, const SocketRow& row);
+  static void conclude(Connection& connection, const Evidence& evidence);
   void enter(Index index, TcpState state, const Moment& at);
   void close(Index index, const Moment& at);
   void update_descriptor(Index index, const SocketRow& row);
@@ -200,11 +218,16 @@ class Tracker {
   boost::unordered_flat_map<ProcessId, std::size_t, ProcessIdHash> held_;
   /// Made when the first unknown TIME_WAIT row of a snapshot asks for it.
   boost::unordered_flat_map<Identity, Index, IdentityHash> ending_by_tuple_;
+  /// Handshakes of peers that are not complete: the socket that follows can have another cookie.
+  boost::unordered_flat_map<Identity, Index, IdentityHash> half_open_;
   /// Connections that the last snapshots showed first in TIME_WAIT: their notice, under another
   /// cookie, may be on its way.
   boost::unordered_flat_map<Identity, Index, IdentityHash> fresh_time_wait_;
   boost::unordered_flat_map<Identity, Index, IdentityHash> older_time_wait_;
   boost::unordered_flat_map<std::uint64_t, std::int64_t> notice_delay_ns_;  ///< by namespace
+  boost::unordered_flat_map<Identity, Buried, IdentityHash> buried_;
+  std::deque<Identity> burials_;  ///< oldest first
+  std::vector<Connection> late_;  ///< buried connections of which more is known now
   std::vector<Pending> pending_;
   std::vector<Index> dirty_;
   std::vector<std::uint64_t> vacated_;

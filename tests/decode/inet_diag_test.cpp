@@ -153,6 +153,28 @@ TEST_CASE("tcp_info gives metrics, as far as the kernel's struct goes", "[decode
   CHECK(row->metrics->retransmits == 3U);
 }
 
+TEST_CASE("how far both directions had got is read from tcp_info and the queues", "[decode]") {
+  auto bytes = from_hex(kEstablished);
+  bytes[56] = std::byte{3};  // idiag_rqueue
+  bytes[60] = std::byte{4};  // idiag_wqueue
+  std::vector<std::byte> info(160);
+  info[2] = std::byte{5};    // tcpi_retransmits
+  info[3] = std::byte{6};    // tcpi_probes
+  info[44] = std::byte{7};   // tcpi_last_data_sent
+  info[56] = std::byte{8};   // tcpi_last_ack_recv
+  info[121] = std::byte{1};  // tcpi_bytes_acked
+  info[129] = std::byte{2};  // tcpi_bytes_received
+  info[152] = std::byte{9};  // tcpi_data_segs_in
+  auto with_info = bytes;
+  append(with_info, attribute(2, info));
+  CHECK(decode_inet_diag(with_info, Protocol::tcp)->delivery ==
+        Delivery{256, 512, 4, 3, 9, 5, 6, 7, 8});
+  // A kernel before 4.6 does not count data segments.
+  info.resize(152);
+  append(bytes, attribute(2, info));
+  CHECK_FALSE(decode_inet_diag(bytes, Protocol::tcp)->delivery.has_value());
+}
+
 TEST_CASE("the TLS ULP tells the offload state", "[decode]") {
   // Transmit and receive mode (linux/tls.h): 2 software, 3 hardware, 4 hardware record.
   const auto [tx, rx, offload] = GENERATE(table<char, char, Offload>({{2, 2, Offload::in_host},

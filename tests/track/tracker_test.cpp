@@ -412,6 +412,97 @@ TEST_CASE("a notice joins the TIME_WAIT row that was read before it", "[track]")
   CHECK(refreshed[0].seen_by == (SeenBy::snapshot | SeenBy::notice));
 }
 
+TEST_CASE("a child joins its handshake, whatever its cookie", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {tcp(9, listen, 80, 0)}));
+  tracker.apply(snapshot(1, {tcp(9, listen, 80, 0), tcp(1, syn_received, 80, 5000)}));
+  tracker.apply(snapshot(2, {tcp(9, listen, 80, 0), tcp(2, established, 80, 5000)}));
+  tracker.take_events();
+  CHECK(tracker.open_connections() == 2);
+  tracker.apply(snapshot(3, {tcp(2, established, 80, 5000), tcp(3, syn_received, 80, 5001)}));
+  CHECK(texts(tracker).size() == 2);  // the listener has gone, a handshake has come
+  tracker.apply(notice(350, tcp(4, closed, 80, 5001)));
+  tracker.apply(snapshot(4, {tcp(2, established, 80, 5000)}));
+  CHECK(texts(tracker) == Lines{"3 close SYN_RECEIVED>CLOSED (340,350]"});
+}
+
+TEST_CASE("a notice that comes long after the row was missed tells how it ended", "[track]") {
+  Tracker tracker;
+  tracker.expect_notices(0, 50);
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(snapshot(1, {tcp(1, established, 4000, 443)}));
+  tracker.apply(snapshot(2, {}));
+  tracker.apply(snapshot(3, {}));
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 2);
+  CHECK(text(events[1]) == "1 close ESTABLISHED>CLOSED (100,210]");
+  CHECK(events[1].connection.outcome == Outcome::unknown);
+  auto row = tcp(1, closed, 4000, 443);
+  row.metrics = Metrics{5, 6, 0, 0, 3, 3};
+  row.delivery = Delivery{6, 6, 0, 0, 1, 0, 0, 0, 0};
+  tracker.apply(notice(900, row));
+  CHECK(tracker.take_events().empty());
+  const auto refreshed = tracker.take_refreshes();
+  REQUIRE(refreshed.size() == 1);
+  CHECK(refreshed[0].id == 1);
+  CHECK(refreshed[0].outcome == Outcome::reset);
+  CHECK(refreshed[0].closed == Moment{210, 110});
+  CHECK(tracker.open_connections() == 0);
+}
+
+TEST_CASE("a socket that was reset and kept may be older than the last snapshot", "[track]") {
+  constexpr std::int64_t kMs = 1'000'000;
+  Tracker tracker;
+  for (const int tick : {0, 1, 2, 3}) {
+    auto empty = snapshot(0, {});
+    empty.taken = Span{tick * 100 * kMs, tick * 100 * kMs + kMs};
+    tracker.apply(empty);
+  }
+  auto row = tcp(1, closed, 4000, 443);
+  row.delivery = Delivery{1, 0, 0, 0, 0, 0, 0, 170, 160};
+  Notice late{0, Moment{330 * kMs, 10 * kMs}, row};
+  tracker.apply(late);
+  // It heard of its peer between 150 and 170, so the snapshot at 100 is the last before it.
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].kind == EventKind::open);
+  CHECK(events[0].at == Moment{160 * kMs, 60 * kMs});
+}
+
+TEST_CASE("what a failed connect and an abort leave behind is recorded", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  auto refused = tcp(1, closed, 4000, 0);
+  refused.delivery = Delivery{0, 0, 3, 0, 0, 0, 0, 99'999, 99'999};
+  tracker.apply(notice(50, refused));
+  auto aborted = tcp(2, closed, 4001, 0);
+  aborted.delivery = Delivery{0, 0, 65'538, 0, 0, 0, 0, 0, 0};
+  tracker.apply(notice(51, aborted));
+  tracker.apply(snapshot(1, {}));
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 4);
+  CHECK(events[2].connection.outcome == Outcome::refused);
+  CHECK(events[2].connection.syns == 1U);
+  CHECK(events[3].connection.outcome == Outcome::aborted);
+  CHECK(events[3].connection.direction == Direction::outbound);
+}
+
+TEST_CASE("a peer on this host that is in TIME_WAIT proves an orderly end", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {tcp(9, listen, 80, 0)}));
+  auto ended = tcp(1, closed, 80, 5000);
+  ended.metrics = Metrics{6, 6, 0, 0, 4, 6};
+  ended.delivery = Delivery{7, 6, 0, 0, 1, 0, 0, 0, 0};
+  tracker.apply(notice(50, ended));
+  auto peer = tcp(2, time_wait, 5000, 80);
+  std::swap(peer.tuple.local.address, peer.tuple.remote.address);
+  tracker.apply(snapshot(1, {tcp(9, listen, 80, 0), peer}));
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 4);  // a listener; the short one opens and closes; its peer
+  CHECK(text(events[2]) == "2 close ->CLOSED (40,50]");
+  CHECK(events[2].connection.outcome == Outcome::closed);
+}
+
 TEST_CASE("notices of sockets that never were connections are left out", "[track]") {
   Tracker tracker;
   tracker.apply(snapshot(0, {}));

@@ -15,6 +15,8 @@
 -- column: remote | remote |
 -- column: state | state |
 -- column: outcome | outcome |
+-- column: outcome_reason | why | optional
+-- column: syns | SYNs | count optional
 -- column: duration_ns | duration | ns
 -- column: bytes_sent | sent | bytes optional
 -- column: bytes_received | received | bytes optional
@@ -35,6 +37,8 @@ SELECT
   remote,
   state,
   outcome,
+  outcome_reason,
+  syns,
   duration_ns,
   bytes_sent,
   bytes_received,

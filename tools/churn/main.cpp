@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// Opens and closes loopback connections at a rate and writes down what it did: for each end its
+// process, tuple, times and kind. A server process and a client process, so that owners differ.
+#include "client.hpp"
+#include "kinds.hpp"
+#include "net.hpp"
+#include "server.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <unistd.h>
+
+namespace {
+
+using namespace churn;
+
+void allow_many_descriptors() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::vector<Kind> chosen(const std::vector<std::string>& names) {
+  std::vector<Kind> some;
+  for (const auto& kind : kinds()) {
+    if (names.empty() || std::find(names.begin(), names.end(), kind.name) != names.end()) {
+      some.push_back(kind);
+    }
+  }
+  return some;
+}
+
+/// The other end of what was never accepted: it ends with the listener.
+std::vector<Truth> never_accepted(const std::vector<Truth>& clients,
+                                  pid_t server,
+                                  std::int64_t closed_from_ns,
+                                  std::int64_t closed_to_ns) {
+  std::vector<Truth> ends;
+  for (auto end : clients) {
+    if (end.kind == "never_accepted") {
+      end.server = true;
+      end.pid = server;
+      std::swap(end.local, end.remote);
+      end.closed_from_ns = closed_from_ns;
+      end.closed_to_ns = closed_to_ns;
+      ends.push_back(end);
+    }
+  }
+  return ends;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Opens and closes loopback connections and writes down the truth about them."};
+  double rate = 100;
+  double life_ms = 1;
+  double seconds = 1;
+  std::string truth_file;
+  std::vector<std::string> names{"close_by_client"};
+  bool all = false;
+  std::vector<std::string> known;
+  for (const auto& kind : kinds()) {
+    known.emplace_back(kind.name);
+  }
+  app.add_option("--rate", rate, "Connections a second")->check(CLI::Range(0.1, 100'000.0));
+  app.add_option("--life-ms", life_ms, "How long each lasts")->check(CLI::Range(0.0, 60'000.0));
+  app.add_option("--seconds", seconds, "How long to go on")->check(CLI::Range(0.001, 600.0));
+  app.add_option("--kind", names, "How they end, in turn")
+      ->check(CLI::IsMember(known))
+      ->delimiter(',');
+  app.add_flag("--all-kinds", all, "Every kind, in turn");
+  app.add_option("--truth", truth_file, "CSV file to write")->required();
+  CLI11_PARSE(app, argc, argv);
+
+  allow_many_descriptors();
+  const auto some = chosen(all ? std::vector<std::string>{} : names);
+  std::vector<Listening> listeners;
+  std::vector<Target> targets;
+  listeners.reserve(some.size());
+  for (const auto& kind : some) {
+    listeners.emplace_back(kind);
+    targets.push_back({&kind, listeners.back().port()});
+  }
+  const auto life = std::chrono::nanoseconds{static_cast<std::int64_t>(life_ms * 1e6)};
+  std::array<int, 2> stop{};
+  must(::pipe(stop.data()), "pipe");
+  const auto parent = ::getpid();
+  const pid_t server = must(::fork(), "fork");
+  if (server == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::prctl(PR_SET_NAME, "churn-server");
+    if (::getppid() != parent) {
+      return 1;
+    }
+    ::close(stop[1]);
+    append(truth_file, serve(listeners, life, stop[0]), true);
+    return 0;
+  }
+  ::close(stop[0]);
+  ::prctl(PR_SET_NAME, "churn-client");
+  for (const auto& listening : listeners) {
+    if (listening.kind().listener != Listener::nobody) {
+      ::close(listening.fd());
+    }
+  }
+  const Load load{rate, life, std::chrono::nanoseconds{static_cast<std::int64_t>(seconds * 1e9)}};
+  const auto sent = connect_all(targets, load);
+  const auto stopped_ns = now_ns();
+  ::close(stop[1]);
+  int status = 0;
+  must(::waitpid(server, &status, 0), "waitpid");
+  append(truth_file, sent.truth, false);
+  append(truth_file, never_accepted(sent.truth, server, stopped_ns, now_ns()), false);
+  fmt::print("{} connections, {} begun late, {} skipped; server {}, client {}\n",
+             sent.truth.size(),
+             sent.late,
+             sent.skipped,
+             server,
+             parent);
+  return status == 0 && sent.skipped == 0 ? 0 : 1;
+}
