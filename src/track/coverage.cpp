@@ -16,7 +16,14 @@ bool counts(const Event& event) {
   if (event.kind == EventKind::open) {
     return event.new_code != half_open;
   }
-  return event.kind == EventKind::state && event.old_code == half_open && event.new_code != closed;
+  if (event.old_code != half_open) {
+    return false;
+  }
+  // Only what came of a handshake is announced at its end.
+  const bool noticed = (event.connection.seen_by | SeenBy::notice) == event.connection.seen_by;
+  return event.kind == EventKind::close
+             ? noticed
+             : event.kind == EventKind::state && event.new_code != closed;
 }
 
 }  // namespace

@@ -107,11 +107,17 @@ void Tracker::apply(const Snapshot& snapshot) {
     }
   }
   auto fresh = see_rows(snapshot, tables);
+  // Listeners first: they tell which of the others were accepted, also of those that are over.
+  const auto others = std::stable_partition(
+      fresh.begin(), fresh.end(), [](const auto& entry) { return listens(*entry.row); });
+  std::for_each(fresh.begin(), others, [&](const auto& entry) {
+    open_from(*entry.row, snapshot, entry.identity);
+  });
   if (snapshot.covers_time_wait) {
-    believe_peers(snapshot);
+    settle_doubts(snapshot);
   }
   // Before the missing are looked for: such a row is the rest of one of them.
-  std::erase_if(fresh, [&](const auto& entry) {
+  const auto unknown = std::remove_if(others, fresh.end(), [&](const auto& entry) {
     if (entry.row->state == TcpState::time_wait) {
       return adopt_time_wait(*entry.row, snapshot, entry.identity);
     }
@@ -123,12 +129,8 @@ void Tracker::apply(const Snapshot& snapshot) {
       find_missing(snapshot, table.scope);
     }
   }
-  // Listeners first: they tell which of the others were accepted.
-  std::stable_partition(
-      fresh.begin(), fresh.end(), [](const auto& entry) { return listens(*entry.row); });
-  for (const auto& [row, identity] : fresh) {
-    open_from(*row, snapshot, identity);
-  }
+  std::for_each(
+      others, unknown, [&](const auto& entry) { open_from(*entry.row, snapshot, entry.identity); });
   for (const auto& table : tables) {
     remember(scopes_[table.scope], snapshot);
   }
@@ -219,7 +221,7 @@ void Tracker::open_noticed(const Notice& notice, const Identity& identity) {
     const auto [newest, oldest] =
         std::minmax({row.delivery->since_sent_ms, row.delivery->since_acked_ms});
     alive_ns -= newest == 0 ? 0 : newest * kNsPerMs + kTimerTickNs;
-    opened_until_ns -= oldest * kNsPerMs;
+    opened_until_ns -= std::max<std::int64_t>(oldest * kNsPerMs - kTimerTickNs, 0);
   } else if (row.delivery && scopes_[scope].first) {
     alive_ns = scopes_[scope].first->ended_ns;
   }
@@ -508,6 +510,7 @@ void Tracker::set_phase(Index index, Mark::Phase phase) {
 
 void Tracker::release(Index index) {
   slots_[index].dirty = false;
+  slots_[index].closed = false;
   free_.push_back(index);
 }
 
@@ -650,13 +653,16 @@ bool Tracker::join_half_open(const SocketRow& row, const Identity& identity) {
 
 /// A peer of this host that is in TIME_WAIT has sent a FIN and has seen ours: the other end of it
 /// was orderly, too.
-void Tracker::believe_peers(const Snapshot& snapshot) {
+void Tracker::settle_doubts(const Snapshot& snapshot) {
   boost::unordered_flat_map<Identity, Index, IdentityHash> doubtful;
   for (Index index = 0; index < slots_.size(); ++index) {
     const auto& slot = slots_[index];
-    const auto& tuple = slot.connection.tuple;
-    if (marks_[index].phase == Mark::Phase::ending && slot.connection.netns == snapshot.netns &&
-        fin_acknowledged(slot.connection, slot.evidence)) {
+    if (marks_[index].phase != Mark::Phase::ending || slot.connection.netns != snapshot.netns) {
+      continue;
+    }
+    reconsider_direction(index, snapshot);
+    if (fin_acknowledged(slot.connection, slot.evidence)) {
+      const auto& tuple = slot.connection.tuple;
       doubtful.emplace(
           Identity{snapshot.netns, 0, FiveTuple{tuple.protocol, tuple.remote, tuple.local}}, index);
     }
@@ -720,6 +726,27 @@ void Tracker::miss(Index index, const Snapshot& snapshot) {
     set_phase(index, Mark::Phase::ending);
   } else {
     close(index, left);
+  }
+}
+
+/// What was only announced can have been accepted on a listener that this snapshot is the first to
+/// show.
+void Tracker::reconsider_direction(Index index, const Snapshot& snapshot) {
+  auto& slot = slots_[index];
+  auto& connection = slot.connection;
+  if (connection.seen_by != SeenBy::notice || connection.direction != Direction::outbound) {
+    return;
+  }
+  const auto listener = listeners_.accepting(
+      connection.netns, connection.tuple.protocol, connection.tuple.local, slot.seen.began_ns);
+  if (listener) {
+    connection.direction = Direction::inbound;
+    touch(index);
+    if (listener->owner) {
+      set_owner(index,
+                Owner{listener->owner, OwnerSource::inherited, {}},
+                between(snapshot.taken.began_ns, snapshot.taken.ended_ns));
+    }
   }
 }
 
@@ -905,8 +932,10 @@ void Tracker::set_owner(Index index, const Owner& owner, const Moment& at) {
   if (before == owner) {
     return;
   }
-  count_held(before, false);
-  count_held(owner, true);
+  if (!slot.closed) {
+    count_held(before, false);
+    count_held(owner, true);
+  }
   if (slot.announced && before.process != owner.process) {
     emit(index, EventKind::owner, at, std::nullopt, std::nullopt);
     pending_.back().old_owner = before.process;
@@ -922,9 +951,10 @@ void Tracker::bequeath(Index listener, const Moment& at) {
   for (Index index = 0; index < slots_.size(); ++index) {
     const auto& to = slots_[index].connection;
     const auto& local = to.tuple.local;
-    const bool orphan = marks_[index].phase != Mark::Phase::free &&
-                        to.direction == Direction::inbound &&
-                        to.owner.source == OwnerSource::unknown;
+    // What has closed in this tick, too: its events have not been taken.
+    const bool exists = marks_[index].phase != Mark::Phase::free || slots_[index].closed;
+    const bool orphan =
+        exists && to.direction == Direction::inbound && to.owner.source == OwnerSource::unknown;
     const bool accepted = to.netns == from.netns && to.tuple.protocol == from.tuple.protocol &&
                           local.port == from.tuple.local.port &&
                           local.address.family == bound.family &&

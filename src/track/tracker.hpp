@@ -173,7 +173,7 @@ class Tracker {
   bool join_time_wait(const Notice& notice);
   bool join_half_open(const SocketRow& row, const Identity& identity);
   bool adopt_time_wait(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
-  void believe_peers(const Snapshot& snapshot);
+  void settle_doubts(const Snapshot& snapshot);
   [[nodiscard]] static std::optional<std::int64_t> opened_after(const Scope& scope,
                                                                 std::int64_t alive_ns);
   void bury(const Slot& slot);
@@ -184,6 +184,7 @@ class Tracker {
   [[nodiscard]] bool awaits_notice(const Slot& slot,
                                    const Moment& left,
                                    const Snapshot& snapshot) const;
+  void reconsider_direction(Index index, const Snapshot& snapshot);
   void begin_end(Index index, const Notice& notice);
   static void take_announcement(Connection& connection, Evidence& evidence, const SocketRow& row);
   static void conclude(Connection& connection, const Evidence& evidence);

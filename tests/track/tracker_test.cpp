@@ -462,11 +462,27 @@ TEST_CASE("a socket that was reset and kept may be older than the last snapshot"
   row.delivery = Delivery{1, 0, 0, 0, 0, 0, 0, 170, 160};
   Notice late{0, Moment{330 * kMs, 10 * kMs}, row};
   tracker.apply(late);
-  // It heard of its peer between 150 and 170, so the snapshot at 100 is the last before it.
+  // It heard of its peer between 150 and 170, give or take a tick of the kernel's timer, so the
+  // snapshot at 100 is the last before it.
   const auto events = tracker.take_events();
   REQUIRE(events.size() == 1);
   CHECK(events[0].kind == EventKind::open);
-  CHECK(events[0].at == Moment{160 * kMs, 60 * kMs});
+  CHECK(events[0].at == Moment{170 * kMs, 70 * kMs});
+}
+
+TEST_CASE("what was announced before its listener was seen is inbound all the same", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  auto ended = tcp(1, closed, 80, 5000);
+  ended.delivery = Delivery{1, 1, 0, 0, 0, 0, 0, 0, 0};
+  ended.metrics = Metrics{0, 1, 0, 0, 2, 4};
+  tracker.apply(notice(50, ended));
+  tracker.apply(snapshot(1, {tcp(9, listen, 80, 0)}));
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 3);
+  CHECK(text(events[2]) == "1 close ->CLOSED (40,50]");
+  CHECK(events[2].connection.direction == Direction::inbound);
+  CHECK(events[2].connection.outcome == Outcome::closed);
 }
 
 TEST_CASE("what a failed connect and an abort leave behind is recorded", "[track]") {
