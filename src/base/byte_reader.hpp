@@ -6,6 +6,7 @@
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace netlog {
 
@@ -63,6 +64,11 @@ class ByteReader {
 /// The bytes of a text, for decoders; valid as long as the text.
 inline std::span<const std::byte> as_bytes(std::string_view text) {
   return std::as_bytes(std::span{text.data(), text.size()});
+}
+/// A copy of the bytes of a text.
+inline std::vector<std::byte> bytes_of(std::string_view text) {
+  const auto bytes = as_bytes(text);
+  return {bytes.begin(), bytes.end()};
 }
 /// The text of some bytes; valid as long as the bytes.
 inline std::string_view as_text(std::span<const std::byte> bytes) {

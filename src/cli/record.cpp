@@ -34,6 +34,7 @@ struct RecordOptions {
   std::string duration;
   std::string source = "auto";
   std::string capture;
+  int notice_buffer = platform::SourceOptions{}.notice_buffer_bytes;
   std::string log_level = "info";
   std::string config;
 };
@@ -153,7 +154,8 @@ void run_record(const RecordOptions& given) {
   options.duration = duration_of(given.duration);
   const bool replay = given.source.starts_with(kCapturePrefix);
   if (!replay) {
-    options.source = source_of(given.source);
+    options.source.choice = source_of(given.source);
+    options.source.notice_buffer_bytes = given.notice_buffer;
   }
   if (replay && !given.capture.empty()) {
     throw UsageError{"--capture has nothing to capture while --source capture:FILE replays one"};
@@ -245,6 +247,14 @@ void add_record(CLI::App& app) {
       ->capture_default_str();
   command->add_option(
       "--capture", options->capture, "Keep all that the sources said in this new file");
+  command
+      ->add_option("--notice-buffer",
+                   options->notice_buffer,
+                   "Receive buffer for the kernel's notices of ends, such as 512K; more than "
+                   "net.core.rmem_max only with CAP_NET_ADMIN")
+      ->transform(CLI::AsSizeValue{false})
+      ->check(CLI::Range(4 << 10, 1 << 30))
+      ->default_str("8M");
   command->add_option("--log-level", options->log_level, "trace, debug, info, warn, error, off")
       ->capture_default_str();
   command->add_option("--config", options->config, "TOML file that sets any of these options");

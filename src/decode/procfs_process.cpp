@@ -66,6 +66,24 @@ std::optional<std::string> cgroup_path(std::string_view text) {
   return path;
 }
 
+/// Container runtimes (Docker, containerd, CRI-O, Podman) put their 64-digit id into the name of
+/// the cgroup: `/docker/<id>`, `…/cri-containerd-<id>.scope`. The innermost one counts.
+std::optional<std::string> container_in(std::string_view cgroup) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  constexpr std::size_t kIdSize = 64;
+  std::optional<std::string> found;
+  while (!cgroup.empty()) {
+    const auto begin = std::min(cgroup.find_first_of(kHex), cgroup.size());
+    cgroup.remove_prefix(begin);
+    const auto size = std::min(cgroup.find_first_not_of(kHex), cgroup.size());
+    if (size == kIdSize) {
+      found = std::string{cgroup.substr(0, size)};
+    }
+    cgroup.remove_prefix(size);
+  }
+  return found;
+}
+
 Result<void> read_section(ProcessSection tag, std::string_view text, Process& process) {
   switch (tag) {
     case ProcessSection::stat:
@@ -81,6 +99,7 @@ Result<void> read_section(ProcessSection tag, std::string_view text, Process& pr
       break;
     case ProcessSection::cgroup:
       process.cgroup = cgroup_path(text);
+      process.container = container_in(process.cgroup.value_or(""));
       break;
     case ProcessSection::user:
       process.user = to_utf8(text, kMostName);

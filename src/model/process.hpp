@@ -30,6 +30,7 @@ struct Process {
   std::optional<std::string> cgroup;
   std::optional<std::string> service;
   std::optional<std::uint32_t> parent_pid;
+  std::optional<std::string> container;  ///< the id that its runtime gave it, from the cgroup
 
   bool operator==(const Process&) const = default;
 };

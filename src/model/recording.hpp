@@ -65,8 +65,10 @@ struct Coverage {
   std::uint64_t netns = 0;
   std::int64_t from_ns = 0;
   std::int64_t to_ns = 0;
-  std::int64_t kernel_opens = 0;    ///< growth of ActiveOpens + PassiveOpens
-  std::int64_t recorded_opens = 0;  ///< connections recorded as opened in the interval
+  std::int64_t kernel_opens = 0;                ///< growth of ActiveOpens + PassiveOpens
+  std::int64_t recorded_opens = 0;              ///< connections recorded as opened in the interval
+  std::optional<std::int64_t> kernel_failures;  ///< growth of AttemptFails; absent: not offered
+  std::int64_t recorded_failures = 0;           ///< connections recorded as refused or timed_out
 
   bool operator==(const Coverage&) const = default;
 };

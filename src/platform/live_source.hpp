@@ -22,12 +22,19 @@ enum class SourceChoice : std::uint8_t {
   procfs,     ///< the text tables of /proc/net
 };
 
+struct SourceOptions {
+  SourceChoice choice = SourceChoice::automatic;
+  /// Of the notices' receive buffer. At 10,000 connections a second 10 ms bring 200 notices of 1
+  /// KiB; the rest is for a recorder that has to wait its turn.
+  int notice_buffer_bytes = 8 << 20;
+};
+
 /// What to read in one tick.
 struct SamplePlan {
   bool time_wait = true;  ///< ask for TIME_WAIT rows too
   bool info = true;       ///< ask for tcp_info and ULP
   bool counters = true;   ///< read the kernel's counters
-  bool processes = true;  ///< look which known processes have ended
+  bool changes = true;    ///< look which processes have ended, which namespaces come and go
 };
 
 /// A socket whose owner is wanted, and who may hold it.
@@ -57,8 +64,9 @@ class LiveSource {
   virtual void sample(const SamplePlan& plan, RecordSink& sink) = 0;
 
   /// Hands over the ends that were announced since the last call; nothing where none are announced.
-  /// Called between samples, too: the time between two calls is how exact an end is.
-  virtual void drain_notices(RecordSink& sink) = 0;
+  /// Called between samples, too: the time between two calls is how exact an end is. False when the
+  /// kernel had to drop some: only a sample tells what they were about.
+  virtual bool drain_notices(RecordSink& sink) = 0;
 
   /// Looks for the holders of sockets for at most `budget` (the first time at every process,
   /// however long it takes); what was found goes to `sink`, a process before the holders that name
@@ -73,7 +81,7 @@ class LiveSource {
 
 /// The source for this host, or why there is none. Defined once in linux/ or windows/; CMake picks
 /// the file.
-Result<std::unique_ptr<LiveSource>> make_live_source(SourceChoice wanted);
+Result<std::unique_ptr<LiveSource>> make_live_source(const SourceOptions& options);
 
 /// What is fixed about this host, as the payload of a RecordKind::session record (without
 /// interval_ns and sources).

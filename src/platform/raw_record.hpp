@@ -33,8 +33,10 @@ enum class RecordKind : std::uint16_t {
                  ///< ended]
   notices_lost = 15,  ///< `a` = how many the kernel dropped, -1 unknown
   clock_step = 16,    ///< `a` = ns by which UTC moved against the boot clock, forwards or backwards
-  namespace_gone = 17,  ///< a network namespace has no process any more
-  tick_end = 18,        ///< closes a tick
+  namespace_gone = 17,   ///< a network namespace has no process any more
+  tick_end = 18,         ///< closes a tick
+  namespace_found = 19,  ///< a network namespace has got its first process within [began, ended]
+  stalled = 20,          ///< nothing was asked for `a` ns, because the writer had not caught up
 };
 
 /// Bits of RawRecord::b for sock_diag.

@@ -91,13 +91,28 @@ void Recorder::consume(const RawRecord& record) {
                          record.a > 0 ? "clock stepped forwards" : "clock stepped backwards",
                          std::nullopt,
                          (record.a > 0 ? "by " : "by -") + format_duration(std::abs(record.a))});
+    case RecordKind::namespace_found:
+      tracker_.begin_namespace(record.netns, record.asked.began_ns);
+      return coverage_.begin(record.netns, record.asked.began_ns);
     case RecordKind::namespace_gone:
-      return tracker_.end_namespace(
-          record.netns,
-          Moment{record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns});
+      return end_namespace(record);
+    case RecordKind::stalled:
+      return add_gap(Gap{std::nullopt,
+                         record.asked.began_ns,
+                         record.asked.ended_ns,
+                         "writer",
+                         "queue full",
+                         std::nullopt,
+                         std::nullopt});
     case RecordKind::tick_end:
       return end_tick();
   }
+}
+
+void Recorder::end_namespace(const RawRecord& record) {
+  tracker_.end_namespace(
+      record.netns, Moment{record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns});
+  ended_namespaces_.push_back(record.netns);
 }
 
 void Recorder::begin_tick(const RawRecord& record) {
@@ -134,6 +149,11 @@ void Recorder::end_tick() {
       items_.emplace_back(*coverage);
     }
   }
+  for (const auto netns : std::exchange(ended_namespaces_, {})) {
+    if (const auto coverage = coverage_.end(netns)) {
+      items_.emplace_back(*coverage);
+    }
+  }
   if (now_ns_ - last_refresh_ns_ >= kRefreshNs) {
     last_refresh_ns_ = now_ns_;
     for (const auto& connection : tracker_.take_refreshes()) {
@@ -150,7 +170,7 @@ void Recorder::end_tick() {
     items_.emplace_back(std::move(gap));
   }
   if (!items_.empty()) {
-    writer_.push(std::exchange(items_, {}));
+    blocked_ns_ += writer_.push(std::exchange(items_, {})).count();
   }
 }
 

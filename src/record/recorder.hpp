@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace netlog::record {
@@ -42,6 +43,8 @@ class Recorder final : public platform::RecordSink {
 
   [[nodiscard]] const track::Tracker& tracker() const { return tracker_; }
   std::vector<std::uint64_t> take_vacated() { return tracker_.take_vacated(); }
+  /// How long the writer's full queue has held us up since the last call.
+  std::int64_t take_blocked_ns() { return std::exchange(blocked_ns_, 0); }
   [[nodiscard]] Progress progress() const { return progress_; }
   /// When the last record was made, UTC ns.
   [[nodiscard]] std::int64_t now_ns() const { return now_ns_; }
@@ -63,6 +66,7 @@ class Recorder final : public platform::RecordSink {
   void take_counters(const platform::RawRecord& record);
   void take_process(const platform::RawRecord& record);
   void take_holders(const platform::RawRecord& record);
+  void end_namespace(const platform::RawRecord& record);
   void take_notices(const platform::RawRecord& record);
   void add_gap(const Gap& gap);
   void unreadable(const platform::RawRecord& record, TableSet tables, std::string why);
@@ -75,11 +79,13 @@ class Recorder final : public platform::RecordSink {
   std::vector<store::Item> items_;
   std::map<std::uint32_t, ProcessId> processes_;  ///< the incarnation that last had each pid
   std::map<TableKey, std::int64_t> last_read_ns_;
-  std::map<std::uint64_t, Counters> counters_;  ///< of this tick, by namespace
+  std::map<std::uint64_t, Counters> counters_;   ///< of this tick, by namespace
+  std::vector<std::uint64_t> ended_namespaces_;  ///< in this tick
   std::optional<Span> last_tick_;
   std::int64_t last_heartbeat_ns_ = 0;
   std::int64_t last_refresh_ns_ = 0;
   std::int64_t now_ns_ = 0;
+  std::int64_t blocked_ns_ = 0;
   Progress progress_;
 };
 

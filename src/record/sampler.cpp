@@ -108,8 +108,9 @@ boost::asio::awaitable<void> Sampler::drain() {
     boost::system::error_code cancelled;
     co_await drain_timer_.async_wait(
         boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
-    if (!stopping_) {
-      source_.drain_notices(tee);
+    if (!stopping_ && !source_.drain_notices(tee) && !std::exchange(audited_, true)) {
+      // At once, and not at the next tick: what was lost is wrong until then.
+      read_tables(platform::SamplePlan{true, true, false, false});
     }
   }
 }
@@ -121,8 +122,14 @@ void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::d
   opens.b = static_cast<std::int64_t>(tick.skipped);
   opens.c = std::chrono::duration_cast<std::chrono::nanoseconds>(lateness).count();
   tee.consume(opens);
+  audited_ = false;
+  read_tables(planner_.plan(opens.asked.began_ns, recorder_.tracker().time_wait_connections()));
+}
+
+void Sampler::read_tables(const platform::SamplePlan& plan) {
+  Tee tee{recorder_, capture_};
   const auto& tracker = recorder_.tracker();
-  source_.sample(planner_.plan(opens.asked.began_ns, tracker.time_wait_connections()), tee);
+  source_.sample(plan, tee);
   source_.forget(recorder_.take_vacated());
   std::vector<platform::OwnerQuestion> questions;
   for (auto& question : tracker.questions(kMostQuestions)) {
@@ -133,6 +140,14 @@ void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::d
     source_.find_owners(questions, std::chrono::nanoseconds{budget}, tee);
   }
   tee.consume(tick_record(RecordKind::tick_end, platform::utc_now_ns()));
+  const auto blocked_ns = recorder_.take_blocked_ns();
+  if (blocked_ns > interval_ns_ / 2) {
+    const auto now_ns = platform::utc_now_ns();
+    auto stalled = tick_record(RecordKind::stalled, now_ns);
+    stalled.asked.began_ns -= blocked_ns;
+    stalled.a = blocked_ns;
+    tee.consume(stalled);
+  }
 }
 
 }  // namespace netlog::record

@@ -50,6 +50,7 @@ class Sampler {
 
  private:
   void take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::duration lateness);
+  void read_tables(const platform::SamplePlan& plan);
 
   TickSchedule schedule_;
   std::int64_t interval_ns_;
@@ -59,6 +60,7 @@ class Sampler {
   platform::CaptureWriter* capture_;
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer drain_timer_;
+  bool audited_ = false;  ///< the tables were read once more since the last tick
   bool stopping_ = false;
 };
 

@@ -77,8 +77,7 @@ RawRecord session_record(const LiveOptions& options, const platform::LiveSource&
   RawRecord record;
   record.kind = RecordKind::session;
   record.asked = Span{now_ns, now_ns};
-  const auto bytes = as_bytes(text);
-  record.payload.assign(bytes.begin(), bytes.end());
+  record.payload = bytes_of(text);
   return record;
 }
 

@@ -16,7 +16,7 @@ struct LiveOptions {
   std::filesystem::path database;
   std::chrono::nanoseconds interval{};
   std::optional<std::chrono::nanoseconds> duration;  ///< absent: until a signal
-  platform::SourceChoice source = platform::SourceChoice::automatic;
+  platform::SourceOptions source;
   std::optional<std::filesystem::path> capture;
 };
 

@@ -117,7 +117,7 @@ Inserts::Inserts(SQLite::Database& database, const Session& session)
       insert_process_{database,
                       "INSERT INTO process (session_id, pid, start, started_ns, name, exe, "
                       "cmdline, user, cgroup, service, "
-                      "parent_pid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+                      "parent_pid, container) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       find_process_{database,
                     "SELECT p.id FROM process AS p JOIN session AS s ON s.id = p.session_id "
                     "WHERE p.pid = ? AND p.start = ? AND s.boot_id = ? ORDER BY p.id DESC LIMIT 1"},
@@ -135,8 +135,8 @@ Inserts::Inserts(SQLite::Database& database, const Session& session)
           "in_errors, out_datagrams) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       insert_coverage_{database,
                        "INSERT INTO coverage_window (session_id, netns, from_ns, to_ns, "
-                       "kernel_opens, recorded_opens) "
-                       "VALUES (?, ?, ?, ?, ?, ?)"},
+                       "kernel_opens, recorded_opens, kernel_failures, recorded_failures) "
+                       "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
       heartbeat_{database,
                  "UPDATE session SET alive_ns = ?, ticks = ?, late_ticks = ?, skipped_ticks = ? "
                  "WHERE id = ?"} {
@@ -277,6 +277,7 @@ void Inserts::operator()(const Process& process) {
         .with(process.cgroup)
         .with(process.service)
         .with(process.parent_pid)
+        .with(process.container)
         .exec();
     known = database_.getLastInsertRowid();
   }
@@ -334,6 +335,8 @@ void Inserts::operator()(const Coverage& coverage) {
       .with(coverage.to_ns)
       .with(coverage.kernel_opens)
       .with(coverage.recorded_opens)
+      .with(coverage.kernel_failures)
+      .with(coverage.recorded_failures)
       .exec();
 }
 

@@ -26,12 +26,36 @@ bool counts(const Event& event) {
              : event.kind == EventKind::state && event.new_code != closed;
 }
 
+bool fails(const Event& event) {
+  return event.kind == EventKind::close && (event.connection.outcome == Outcome::refused ||
+                                            event.connection.outcome == Outcome::timed_out);
+}
+
 }  // namespace
 
 void CoverageMeter::count(const Event& event) {
   if (counts(event)) {
     ++namespaces_[event.connection.netns].recorded_opens;
   }
+  if (fails(event)) {
+    ++namespaces_[event.connection.netns].recorded_failures;
+  }
+}
+
+void CoverageMeter::begin(std::uint64_t netns, std::int64_t at_ns) {
+  auto& of = namespaces_[netns];
+  of.first = Sample{at_ns, 0, 0, of.recorded_opens, of.recorded_failures};
+  of.last = of.first;
+}
+
+std::optional<Coverage> CoverageMeter::end(std::uint64_t netns) {
+  const auto of = namespaces_.find(netns);
+  if (of == namespaces_.end()) {
+    return std::nullopt;
+  }
+  auto coverage = rest(netns, of->second);
+  namespaces_.erase(of);
+  return coverage;
 }
 
 std::optional<Coverage> CoverageMeter::measure(const Counters& counters) {
@@ -39,8 +63,11 @@ std::optional<Coverage> CoverageMeter::measure(const Counters& counters) {
     return std::nullopt;
   }
   auto& of = namespaces_[counters.netns];
-  const Sample now{
-      counters.at_ns, *counters.active_opens + *counters.passive_opens, of.recorded_opens};
+  const Sample now{counters.at_ns,
+                   *counters.active_opens + *counters.passive_opens,
+                   counters.attempt_fails,
+                   of.recorded_opens,
+                   of.recorded_failures};
   if (!of.first) {
     of.first = now;
   }
@@ -54,23 +81,38 @@ std::optional<Coverage> CoverageMeter::measure(const Counters& counters) {
 }
 
 std::vector<Coverage> CoverageMeter::finish() {
-  std::vector<Coverage> rest;
+  std::vector<Coverage> all;
   for (auto& [netns, of] : namespaces_) {
-    if (of.first && of.last && of.last->at_ns > of.first->at_ns) {
-      rest.push_back(between(netns, *of.first, *of.last));
+    if (const auto coverage = rest(netns, of)) {
+      all.push_back(*coverage);
       of.first = of.last;
     }
   }
-  return rest;
+  return all;
+}
+
+std::optional<Coverage> CoverageMeter::rest(std::uint64_t netns, const Namespace& of) {
+  return of.first && of.last && of.last->at_ns > of.first->at_ns
+             ? std::optional{between(netns, *of.first, *of.last)}
+             : std::nullopt;
 }
 
 Coverage CoverageMeter::between(std::uint64_t netns, const Sample& first, const Sample& last) {
-  // Counters that ran backwards belong to another namespace of the same number.
-  return {netns,
-          first.at_ns,
-          last.at_ns,
-          std::max<std::int64_t>(last.kernel_opens - first.kernel_opens, 0),
-          last.recorded_opens - first.recorded_opens};
+  const auto grown = [](std::int64_t from, std::int64_t to) {
+    // Counters that ran backwards belong to another namespace of the same number.
+    return std::max<std::int64_t>(to - from, 0);
+  };
+  Coverage coverage;
+  coverage.netns = netns;
+  coverage.from_ns = first.at_ns;
+  coverage.to_ns = last.at_ns;
+  coverage.kernel_opens = grown(first.kernel_opens, last.kernel_opens);
+  coverage.recorded_opens = last.recorded_opens - first.recorded_opens;
+  if (first.kernel_failures && last.kernel_failures) {
+    coverage.kernel_failures = grown(*first.kernel_failures, *last.kernel_failures);
+  }
+  coverage.recorded_failures = last.recorded_failures - first.recorded_failures;
+  return coverage;
 }
 
 }  // namespace netlog::track

@@ -24,6 +24,12 @@ class CoverageMeter {
   /// Every event of a tick, before that tick's counters.
   void count(const Event& event);
 
+  /// A namespace that came into use at this time: its counters began with nothing then.
+  void begin(std::uint64_t netns, std::int64_t at_ns);
+
+  /// A namespace that is over: what is left of its window.
+  std::optional<Coverage> end(std::uint64_t netns);
+
   /// The kernel's counters. A Coverage when they complete a window.
   std::optional<Coverage> measure(const Counters& counters);
 
@@ -34,13 +40,17 @@ class CoverageMeter {
   struct Sample {
     std::int64_t at_ns = 0;
     std::int64_t kernel_opens = 0;
+    std::optional<std::int64_t> kernel_failures;
     std::int64_t recorded_opens = 0;
+    std::int64_t recorded_failures = 0;
   };
   struct Namespace {
     std::int64_t recorded_opens = 0;
+    std::int64_t recorded_failures = 0;
     std::optional<Sample> first;
     std::optional<Sample> last;
   };
+  static std::optional<Coverage> rest(std::uint64_t netns, const Namespace& of);
   static Coverage between(std::uint64_t netns, const Sample& first, const Sample& last);
 
   std::int64_t window_ns_;

@@ -53,6 +53,10 @@ constexpr std::size_t kMostRecent = 64;
 constexpr std::int64_t kTimerTickNs = 10'000'000;
 constexpr std::int64_t kNsPerMs = 1'000'000;
 
+constexpr std::int64_t at_most_ago(std::uint32_t ms) {
+  return ms == 0 ? 0 : ms * kNsPerMs + kTimerTickNs;
+}
+
 constexpr std::array kTableKinds{
     TableKind::tcp4, TableKind::tcp6, TableKind::udp4, TableKind::udp6};
 
@@ -220,7 +224,7 @@ void Tracker::open_noticed(const Notice& notice, const Identity& identity) {
   if (row.delivery && was_answered(connection, *row.delivery)) {
     const auto [newest, oldest] =
         std::minmax({row.delivery->since_sent_ms, row.delivery->since_acked_ms});
-    alive_ns -= newest == 0 ? 0 : newest * kNsPerMs + kTimerTickNs;
+    alive_ns -= at_most_ago(newest);
     opened_until_ns -= std::max<std::int64_t>(oldest * kNsPerMs - kTimerTickNs, 0);
   } else if (row.delivery && scopes_[scope].first) {
     alive_ns = scopes_[scope].first->ended_ns;
@@ -335,6 +339,15 @@ void Tracker::end_process(const ProcessId& process) {
         slot.connection.owner.process == process) {
       ask(index);
     }
+  }
+}
+
+void Tracker::begin_namespace(std::uint64_t netns, std::int64_t at_ns) {
+  Snapshot nothing;
+  nothing.netns = netns;
+  nothing.taken = Span{at_ns, at_ns};
+  for (const auto table : kTableKinds) {
+    remember(scopes_[scope_index(netns, table)], nothing);
   }
 }
 
@@ -768,7 +781,14 @@ void Tracker::begin_end(Index index, const Notice& notice) {
   if (marks_[index].phase == Mark::Phase::time_wait) {
     return;
   }
-  slot.gone = slot.gone ? both(*slot.gone, notice.at) : notice.at;
+  auto ended = notice.at;
+  // Such an end comes with an ACK: an announcement that was held up tells how long ago that was.
+  if (fin_acknowledged(connection, slot.evidence)) {
+    const auto after_ns =
+        ended.at_ns - ended.error_ns - at_most_ago(notice.row.delivery->since_acked_ms);
+    ended = between(std::max(after_ns, slot.seen.began_ns), ended.at_ns);
+  }
+  slot.gone = slot.gone ? both(*slot.gone, ended) : ended;
   const bool unseen_state = !connection.state && connection.tuple.protocol == Protocol::tcp;
   if (unseen_state || may_enter_time_wait(connection)) {
     set_phase(index, Mark::Phase::ending);

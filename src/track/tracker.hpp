@@ -70,6 +70,9 @@ class Tracker {
   /// A process is over: sockets that it held and that live on are asked for again.
   void end_process(const ProcessId& process);
 
+  /// A namespace has come into use: nothing lived in it at this time.
+  void begin_namespace(std::uint64_t netns, std::int64_t at_ns);
+
   /// A namespace is over: all its connections have ended within the moment.
   void end_namespace(std::uint64_t netns, const Moment& at);
 

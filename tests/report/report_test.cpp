@@ -41,7 +41,8 @@ Process process(std::uint32_t pid, std::string name, std::string user) {
           std::move(user),
           "/a.slice",
           std::nullopt,
-          1};
+          1,
+          std::nullopt};
 }
 
 /// A recording of 100 s: a listener, what it accepted, what others opened. ESTABLISHED from the
@@ -111,7 +112,7 @@ void record(const std::filesystem::path& path, const std::vector<Given>& all) {
                          "unreadable",
                          std::nullopt,
                          std::nullopt});
-  items.emplace_back(Coverage{0, 0, 60 * kSecond, 30'000, 29'999});
+  items.emplace_back(Coverage{0, 0, 60 * kSecond, 30'000, 29'999, 0, 0});
   writer.push(std::move(items));
   writer.finish(100 * kSecond);
 }

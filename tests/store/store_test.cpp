@@ -33,7 +33,8 @@ Process nginx() {
           "www-data",
           "/system.slice/nginx.service",
           std::nullopt,
-          1};
+          1,
+          std::string(64, 'c')};
 }
 
 Connection connection(ConnectionId id) {
@@ -105,7 +106,7 @@ TEST_CASE("a connection's life reads the same through every view", "[store]") {
   writer.push(
       {Gap{std::nullopt, 10, 20, "tick", "skipped ticks", 3, std::nullopt},
        Counters{4026531840, 2'000'000'000, 10, 20, std::nullopt, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10},
-       Coverage{4026531840, 1'000'000'000, 2'000'000'000, 200, 199},
+       Coverage{4026531840, 1'000'000'000, 2'000'000'000, 200, 199, 3, 2},
        Heartbeat{3'500'000'000, 35, 2, 3},
        ProcessEnded{{1234, 55}, Moment{3'200'000'000, 1'000'000'000}}});
   writer.finish(4'000'000'000);

@@ -58,9 +58,9 @@ TEST_CASE("coverage counts what the kernel counts", "[track]") {
   meter.count(tcp_event(
       EventKind::present, Direction::inbound, std::nullopt, established));  // opened before
   CHECK_FALSE(meter.measure(counters(50, 1001, 2001)).has_value());
-  CHECK(meter.measure(counters(100, 1001, 2003)) == Coverage{0, 0, 100, 4, 3});
+  CHECK(meter.measure(counters(100, 1001, 2003)) == Coverage{0, 0, 100, 4, 3, {}, 0});
   CHECK_FALSE(meter.measure(counters(150, 1001, 2004)).has_value());
-  CHECK(meter.finish() == std::vector<Coverage>{{0, 100, 150, 1, 0}});
+  CHECK(meter.finish() == std::vector<Coverage>{{0, 100, 150, 1, 0, {}, 0}});
 }
 
 TEST_CASE("gaps for one reason that follow one another are one", "[track]") {

@@ -3,7 +3,6 @@
 
 #include "base/byte_reader.hpp"
 #include "base/text.hpp"
-#include "platform/linux/procfs.hpp"
 
 #include <algorithm>
 #include <array>
@@ -55,7 +54,11 @@ Result<Notices> Notices::open(int buffer_bytes) {
   int effective = 0;
   socklen_t length = sizeof effective;
   ::getsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &effective, &length);
-  return Notices{std::move(fd), address.nl_pid, effective};
+  auto sockets = ProcFile::open("/proc/thread-self/net/netlink");
+  return Notices{std::move(fd),
+                 sockets ? std::optional{std::move(*sockets)} : std::nullopt,
+                 address.nl_pid,
+                 effective};
 }
 
 Result<Drained> Notices::drain(std::vector<std::byte>& out) {
@@ -98,7 +101,10 @@ Result<Drained> Notices::drain(std::vector<std::byte>& out) {
 }
 
 std::optional<std::int64_t> Notices::drops() const {
-  const auto bytes = read_file("/proc/self/net/netlink", kMostProcText);
+  if (!sockets_) {
+    return std::nullopt;
+  }
+  const auto bytes = sockets_->read(kMostProcText);
   if (!bytes) {
     return std::nullopt;
   }

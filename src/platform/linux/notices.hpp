@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "platform/linux/procfs.hpp"
 #include "platform/linux/unique_fd.hpp"
 
 #include <cstddef>
@@ -32,13 +33,17 @@ class Notices {
   [[nodiscard]] int buffer_bytes() const { return buffer_bytes_; }
 
  private:
-  Notices(UniqueFd fd, std::uint32_t port_id, int buffer_bytes)
-      : fd_{std::move(fd)}, port_id_{port_id}, buffer_bytes_{buffer_bytes} {}
+  Notices(UniqueFd fd, std::optional<ProcFile> sockets, std::uint32_t port_id, int buffer_bytes)
+      : fd_{std::move(fd)},
+        sockets_{std::move(sockets)},
+        port_id_{port_id},
+        buffer_bytes_{buffer_bytes} {}
 
   /// The kernel's own count of what it dropped on this socket, since it was opened.
   [[nodiscard]] std::optional<std::int64_t> drops() const;
 
   UniqueFd fd_;
+  std::optional<ProcFile> sockets_;  ///< /proc/net/netlink of the namespace
   std::uint32_t port_id_;
   int buffer_bytes_;
   std::int64_t drops_before_ = 0;

@@ -1,24 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "platform/linux/procfs.hpp"
 
-#include "platform/linux/unique_fd.hpp"
-
 #include <algorithm>
 #include <cerrno>
 
 #include <fcntl.h>
 
 namespace netlog::platform {
+namespace {
 
-Result<std::vector<std::byte>> read_file(const std::string& path, std::size_t most) {
-  return read_file_at(AT_FDCWD, path.c_str(), most);
-}
-
-Result<std::vector<std::byte>> read_file_at(int directory, const char* name, std::size_t most) {
-  const UniqueFd fd{::openat(directory, name, O_RDONLY | O_CLOEXEC)};
-  if (!fd) {
-    return fail_errno(errno, name);
-  }
+Result<std::vector<std::byte>> read_all(const UniqueFd& fd, const char* name, std::size_t most) {
   std::vector<std::byte> bytes(std::min<std::size_t>(most, 4096));
   std::size_t used = 0;
   for (;;) {
@@ -41,6 +32,35 @@ Result<std::vector<std::byte>> read_file_at(int directory, const char* name, std
       bytes.resize(std::min(most, bytes.size() * 4));
     }
   }
+}
+
+}  // namespace
+
+Result<ProcFile> ProcFile::open(const std::string& path) {
+  UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd) {
+    return fail_errno(errno, path);
+  }
+  return ProcFile{std::move(fd), path};
+}
+
+Result<std::vector<std::byte>> ProcFile::read(std::size_t most) const {
+  if (::lseek(fd_.get(), 0, SEEK_SET) != 0) {
+    return fail_errno(errno, path_);
+  }
+  return read_all(fd_, path_.c_str(), most);
+}
+
+Result<std::vector<std::byte>> read_file(const std::string& path, std::size_t most) {
+  return read_file_at(AT_FDCWD, path.c_str(), most);
+}
+
+Result<std::vector<std::byte>> read_file_at(int directory, const char* name, std::size_t most) {
+  const UniqueFd fd{::openat(directory, name, O_RDONLY | O_CLOEXEC)};
+  if (!fd) {
+    return fail_errno(errno, name);
+  }
+  return read_all(fd, name, most);
 }
 
 }  // namespace netlog::platform

@@ -1,8 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- Why an outcome is unknown, and how many SYNs a failed connect had sent; a remote address can be known without its port.
+-- Why an outcome is unknown, how many SYNs a failed connect had sent, how many the kernel counted; containers; a remote address can be known without its port.
 
 ALTER TABLE connection ADD COLUMN outcome_reason INTEGER;
 ALTER TABLE connection ADD COLUMN syns INTEGER;
+ALTER TABLE coverage_window ADD COLUMN kernel_failures INTEGER;
+ALTER TABLE coverage_window ADD COLUMN recorded_failures INTEGER;
+ALTER TABLE process ADD COLUMN container TEXT;
 
 INSERT INTO code_name (kind, code, name) VALUES
   ('outcome_reason', 0, 'not_noticed'), ('outcome_reason', 1, 'peer_end_unseen'), ('outcome_reason', 2, 'unanswered'),
@@ -58,7 +61,8 @@ SELECT
   CASE WHEN l.text LIKE '%:%' THEN '[' || l.text || ']' ELSE l.text END || ':' || c.local_port AS local,
   CASE WHEN r.text LIKE '%:%' THEN '[' || r.text || ']' ELSE r.text END || coalesce(':' || c.remote_port, '') AS remote,
   (SELECT name FROM code_name WHERE kind = 'outcome_reason' AND code = c.outcome_reason) AS outcome_reason,
-  c.syns
+  c.syns,
+  p.container
 FROM connection AS c
 JOIN session AS s ON s.id = c.session_id
 JOIN address AS l ON l.id = c.local_address_id
@@ -99,3 +103,42 @@ JOIN connection AS c ON c.id = e.connection_id
 JOIN address AS l ON l.id = c.local_address_id
 LEFT JOIN address AS r ON r.id = c.remote_address_id
 LEFT JOIN process AS p ON p.id = c.process_id;
+
+DROP VIEW processes;
+CREATE VIEW processes AS
+SELECT
+  id,
+  pid,
+  strftime('%Y-%m-%dT%H:%M:%S', started_ns / 1000000000, 'unixepoch')
+    || printf('.%06dZ', started_ns / 1000 % 1000000) AS started_at,
+  strftime('%Y-%m-%dT%H:%M:%S', ended_ns / 1000000000, 'unixepoch')
+    || printf('.%06dZ', ended_ns / 1000 % 1000000) AS ended_at,
+  name,
+  exe,
+  cmdline,
+  user,
+  cgroup,
+  service,
+  parent_pid,
+  started_ns,
+  ended_ns,
+  end_error_ns,
+  session_id,
+  container
+FROM process;
+
+DROP VIEW coverage;
+CREATE VIEW coverage AS
+SELECT
+  session_id,
+  netns,
+  from_ns,
+  to_ns,
+  strftime('%Y-%m-%dT%H:%M:%S', from_ns / 1000000000, 'unixepoch')
+    || printf('.%06dZ', from_ns / 1000 % 1000000) AS from_at,
+  kernel_opens,
+  recorded_opens,
+  CASE WHEN kernel_opens > 0 THEN min(100.0, 100.0 * recorded_opens / kernel_opens) END AS percent,
+  kernel_failures,
+  recorded_failures
+FROM coverage_window;

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+#include "platform/linux/namespace_source.hpp"
+
+#include "base/byte_reader.hpp"
+#include "base/time.hpp"
+
+#include <utility>
+
+namespace netlog::platform {
+namespace {
+
+constexpr std::size_t kMostTable = std::size_t{1} << 28U;
+constexpr std::size_t kMostCounters = std::size_t{1} << 20U;
+// The kernel sends a notice from a work item, soon after the end but not at it.
+constexpr std::int64_t kNoticeDelayNs = 2 * kNsPerMs;
+
+constexpr TableSet kTcpTables = table_bit(TableKind::tcp4) | table_bit(TableKind::tcp6);
+
+/// Opens the socket and reads one table, since a kernel without inet_diag refuses only then.
+Result<SockDiag> try_sock_diag() {
+  auto diag = SockDiag::open();
+  if (!diag) {
+    return diag.error();
+  }
+  std::vector<std::byte> bytes;
+  if (const auto read = diag->dump_tcp(0, bytes); !read) {
+    return read.error();
+  }
+  // An error comes as a message of its own: struct nlmsgerr begins with it.
+  ByteReader in{bytes};
+  in.skip(4);
+  const auto type = in.u16();
+  constexpr std::uint16_t kError = 2;
+  if (type == kError) {
+    in.skip(10);
+    return fail_errno(-static_cast<int>(in.u32()), "sock_diag dump");
+  }
+  return diag;
+}
+
+}  // namespace
+
+NamespaceSource::NamespaceSource(std::uint64_t netns) : netns_{netns}, drained_ns_{utc_now_ns()} {}
+
+Result<NamespaceSource> NamespaceSource::open(std::uint64_t netns, const SourceOptions& options) {
+  NamespaceSource source{netns};
+  const auto wanted = options.choice;
+  // Before the first dump, so that no end falls between the two.
+  if (wanted == SourceChoice::automatic || wanted == SourceChoice::notice) {
+    if (auto opened = Notices::open(options.notice_buffer_bytes)) {
+      source.notices_ = std::move(*opened);
+    } else if (wanted == SourceChoice::notice) {
+      return opened.error();
+    } else {
+      source.fallback_reason_ = opened.error().message();
+    }
+  }
+  if (wanted == SourceChoice::procfs) {
+    source.fallback_reason_ = "procfs was asked for";
+  } else if (auto tried = try_sock_diag()) {
+    source.diag_ = std::move(*tried);
+  } else if (wanted != SourceChoice::automatic) {
+    return tried.error();
+  } else {
+    source.fallback_reason_ = tried.error().message();
+    source.notices_.reset();  // without cookies they can't be joined to rows
+  }
+  if (!source.diag_) {
+    source.open_file(RecordKind::procfs_tcp, table_bit(TableKind::tcp4), "tcp");
+    source.open_file(RecordKind::procfs_tcp6, table_bit(TableKind::tcp6), "tcp6");
+    source.open_file(RecordKind::procfs_udp, table_bit(TableKind::udp4), "udp");
+    source.open_file(RecordKind::procfs_udp6, table_bit(TableKind::udp6), "udp6");
+  }
+  source.open_file(RecordKind::snmp, 0, "snmp");
+  source.open_file(RecordKind::snmp6, 0, "snmp6");
+  return source;
+}
+
+/// A kernel without IPv6 has no such file, and no such connections.
+void NamespaceSource::open_file(RecordKind kind, TableSet tables, const char* name) {
+  if (auto file = ProcFile::open(std::string{"/proc/thread-self/net/"} + name)) {
+    (tables == 0 ? counters_ : tables_).push_back(Table{kind, tables, std::move(*file)});
+  }
+}
+
+void NamespaceSource::sample(const SamplePlan& plan, RecordSink& sink) {
+  // Around the tables, so that an end is known to be before or after them.
+  drain_notices(sink);
+  if (diag_) {
+    dump_tables(plan, sink);
+    drain_notices(sink);
+  }
+  for (auto& table : tables_) {
+    read_text(table, kMostTable, sink);
+  }
+  if (plan.counters) {
+    for (auto& table : counters_) {
+      read_text(table, kMostCounters, sink);
+    }
+  }
+}
+
+bool NamespaceSource::drain_notices(RecordSink& sink) {
+  if (!notices_) {
+    return true;
+  }
+  auto record = make(RecordKind::notices, utc_now_ns());
+  const auto began_ns = record.asked.began_ns;
+  const auto drained = notices_->drain(record.payload);
+  record.asked = Span{drained_ns_ - kNoticeDelayNs, utc_now_ns()};
+  drained_ns_ = began_ns;
+  if (!drained) {
+    report_failure(0, began_ns, drained.error(), sink);
+    notices_.reset();
+    return false;
+  }
+  // The first is told even if it is empty: ends will be announced.
+  if (!record.payload.empty() || !announced_) {
+    announced_ = true;
+    sink.consume(record);
+  }
+  if (drained->overrun) {
+    auto lost = make(RecordKind::notices_lost, record.asked.began_ns);
+    lost.a = drained->lost.value_or(-1);
+    sink.consume(lost);
+  }
+  return !drained->overrun;
+}
+
+RawRecord NamespaceSource::make(RecordKind kind, std::int64_t began_ns) const {
+  RawRecord record;
+  record.kind = kind;
+  record.netns = netns_;
+  record.asked = Span{began_ns, utc_now_ns()};
+  return record;
+}
+
+void NamespaceSource::dump_tables(const SamplePlan& plan, RecordSink& sink) {
+  const auto depth = (plan.time_wait ? kWithTimeWait : 0U) | (plan.info ? kWithInfo : 0U);
+  dump(kTcpTables, depth, sink, [&](std::vector<std::byte>& out) {
+    return diag_->dump_tcp(depth, out);
+  });
+  for (const auto table : {TableKind::udp4, TableKind::udp6}) {
+    dump(table_bit(table), 0, sink, [&](std::vector<std::byte>& out) {
+      return diag_->dump_udp(table, out);
+    });
+  }
+}
+
+template <typename Dump>
+void NamespaceSource::dump(TableSet tables, std::int64_t depth, RecordSink& sink, Dump&& run) {
+  buffer_.clear();
+  const auto began_ns = utc_now_ns();
+  const Result<void> whole = run(buffer_);
+  if (!whole) {
+    report_failure(tables, began_ns, whole.error(), sink);
+    usable_ = false;
+    return;
+  }
+  auto record = make(RecordKind::sock_diag, began_ns);
+  record.a = tables;
+  record.b = depth;
+  record.payload.swap(buffer_);
+  sink.consume(record);
+  record.payload.swap(buffer_);
+}
+
+void NamespaceSource::read_text(Table& table, std::size_t most, RecordSink& sink) const {
+  const auto began_ns = utc_now_ns();
+  auto bytes = table.file.read(most);
+  if (!bytes) {
+    return report_failure(table.tables, began_ns, bytes.error(), sink);
+  }
+  auto record = make(table.kind, began_ns);
+  record.payload = std::move(*bytes);
+  sink.consume(record);
+}
+
+void NamespaceSource::report_failure(TableSet tables,
+                                     std::int64_t began_ns,
+                                     const Error& error,
+                                     RecordSink& sink) const {
+  auto record = make(RecordKind::table_failed, began_ns);
+  record.a = tables;
+  record.payload = bytes_of(error.message());
+  sink.consume(record);
+}
+
+}  // namespace netlog::platform

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "platform/linux/notices.hpp"
+#include "platform/linux/procfs.hpp"
+#include "platform/linux/sock_diag.hpp"
+#include "platform/live_source.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace netlog::platform {
+
+/// The tables, notices and counters of one network namespace. What it holds open keeps the
+/// namespace alive, so it must be let go when no process lives there any more.
+class NamespaceSource {
+ public:
+  /// Opens the sources of the calling thread's namespace, whose inode number is `netns`.
+  static Result<NamespaceSource> open(std::uint64_t netns, const SourceOptions& options);
+
+  [[nodiscard]] std::string name() const {
+    return diag_ ? notices_ ? "sock_diag+notices" : "sock_diag" : "procfs";
+  }
+  /// Why the best source is not in use; empty when it is.
+  [[nodiscard]] const std::string& fallback_reason() const { return fallback_reason_; }
+
+  /// False after a dump that was given up: the rest of it would be in the way of the next one, so
+  /// the source is to be opened anew.
+  [[nodiscard]] bool usable() const { return usable_; }
+
+  void sample(const SamplePlan& plan, RecordSink& sink);
+  /// False when the kernel had to drop some.
+  bool drain_notices(RecordSink& sink);
+
+ private:
+  struct Table {
+    RecordKind kind = RecordKind::procfs_tcp;
+    TableSet tables = 0;
+    ProcFile file;
+  };
+
+  explicit NamespaceSource(std::uint64_t netns);
+
+  [[nodiscard]] RawRecord make(RecordKind kind, std::int64_t began_ns) const;
+  void open_file(RecordKind kind, TableSet tables, const char* name);
+  void dump_tables(const SamplePlan& plan, RecordSink& sink);
+  template <typename Dump>
+  void dump(TableSet tables, std::int64_t depth, RecordSink& sink, Dump&& run);
+  void read_text(Table& table, std::size_t most, RecordSink& sink) const;
+  void report_failure(TableSet tables,
+                      std::int64_t began_ns,
+                      const Error& error,
+                      RecordSink& sink) const;
+
+  std::uint64_t netns_;
+  std::optional<SockDiag> diag_;
+  std::optional<Notices> notices_;
+  std::vector<Table> tables_;  ///< where there is no sock_diag
+  std::vector<Table> counters_;
+  bool usable_ = true;
+  bool announced_ = false;
+  std::int64_t drained_ns_ = 0;  ///< when the last drain began
+  std::string fallback_reason_;
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace netlog::platform

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include "platform/linux/namespaces.hpp"
+
+#include "base/byte_reader.hpp"
+#include "base/text.hpp"
+#include "platform/linux/procfs.hpp"
+#include "platform/linux/unique_fd.hpp"
+
+#include <cerrno>
+#include <filesystem>
+#include <thread>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <sched.h>
+
+namespace netlog::platform {
+namespace {
+
+std::uint64_t inode_of(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 ? info.st_ino : 0;
+}
+
+void add(std::uint32_t pid, Namespaces& found) {
+  if (const auto netns = inode_of(fmt::format("/proc/{}/ns/net", pid)); netns != 0) {
+    found.emplace(netns, pid);
+  }
+}
+
+// proc(5): the last field of /proc/loadavg is the pid that was given out last.
+std::optional<std::uint32_t> newest_pid() {
+  constexpr std::size_t kMost = 256;
+  const auto bytes = read_file("/proc/loadavg", kMost);
+  if (!bytes) {
+    return std::nullopt;
+  }
+  const auto fields = words(trim(as_text(*bytes)));
+  return fields.empty() ? std::nullopt : parse_number<std::uint32_t>(fields.back());
+}
+
+}  // namespace
+
+std::uint64_t own_network_namespace() {
+  return inode_of("/proc/thread-self/ns/net");
+}
+
+Namespaces NamespaceSearch::all() {
+  newest_pid_ = newest_pid();
+  Namespaces found;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry{"/proc", error}, end; !error && entry != end;
+       entry.increment(error)) {
+    if (const auto pid = parse_number<std::uint32_t>(entry->path().filename().native())) {
+      add(*pid, found);
+    }
+  }
+  return found;
+}
+
+Namespaces NamespaceSearch::newcomers() {
+  constexpr std::uint32_t kMany = 1000;  // then reading the whole list costs no more
+  const auto newest = newest_pid();
+  if (!newest || !newest_pid_ || *newest < *newest_pid_ || *newest - *newest_pid_ > kMany) {
+    return all();
+  }
+  Namespaces found;
+  for (auto pid = *newest_pid_ + 1; pid <= *newest; ++pid) {
+    add(pid, found);
+  }
+  newest_pid_ = newest;
+  return found;
+}
+
+Result<void> within_namespace(std::uint64_t netns,
+                              std::uint32_t pid,
+                              const std::function<void()>& work) {
+  const auto path = fmt::format("/proc/{}/ns/net", pid);
+  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0) {
+    return fail_errno(errno, path);
+  }
+  if (info.st_ino != netns) {
+    return fail_errno(ESRCH, path);
+  }
+  int refused = 0;
+  std::thread{[&] {
+    if (::setns(fd.get(), CLONE_NEWNET) != 0) {
+      refused = errno;
+    } else {
+      work();
+    }
+  }}.join();
+  if (refused != 0) {
+    return fail_errno(refused, fmt::format("entering network namespace {}", netns));
+  }
+  return {};
+}
+
+}  // namespace netlog::platform
