@@ -102,6 +102,7 @@ int run(int argc, char** argv) {
   add_tail(app);
   add_sql(app);
   add_info(app);
+  add_doctor(app);
   try {
     app.parse(argc, argv);
     std::cout.flush();

@@ -13,5 +13,6 @@ void add_at(CLI::App& app);
 void add_tail(CLI::App& app);
 void add_sql(CLI::App& app);
 void add_info(CLI::App& app);
+void add_doctor(CLI::App& app);
 
 }  // namespace netlog::cli

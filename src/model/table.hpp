@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -57,7 +58,7 @@ struct Honesty {
 struct Answer {
   std::string report;
   std::vector<Table> tables;
-  Honesty honesty;
+  std::optional<Honesty> honesty;  ///< absent where no recording was asked
 };
 
 }  // namespace netlog

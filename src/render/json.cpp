@@ -51,6 +51,20 @@ std::string json_row(const std::vector<Column>& columns, const std::vector<Cell>
   return out + "}";
 }
 
+std::string json_honesty(const Honesty& honesty) {
+  return fmt::format(
+      ",\"honesty\":{{\"from_ns\":{},\"to_ns\":{},\"kernel_opens\":{},\"recorded_opens\":{},"
+      "\"percent\":{},\"gaps\":{},\"gaps_ns\":{},\"note\":{}}}",
+      honesty.from_ns,
+      honesty.to_ns,
+      json_cell(honesty.kernel_opens),
+      json_cell(honesty.recorded_opens),
+      json_cell(honesty.percent),
+      honesty.gaps,
+      honesty.gaps_ns,
+      honesty.note.empty() ? "null" : json_string(honesty.note));
+}
+
 void write_json(std::ostream& out, const Answer& answer) {
   out << "{\"report\":" << json_string(answer.report) << ",\"tables\":{";
   for (std::size_t i = 0; i < answer.tables.size(); ++i) {
@@ -61,19 +75,11 @@ void write_json(std::ostream& out, const Answer& answer) {
     }
     out << ']';
   }
-  const auto& honesty = answer.honesty;
-  out << fmt::format(
-      "}},\"honesty\":{{\"from_ns\":{},\"to_ns\":{},\"kernel_opens\":{},\"recorded_opens\":{},"
-      "\"percent\":{},\"gaps\":{},\"gaps_ns\":{},"
-      "\"note\":{}}}}}\n",
-      honesty.from_ns,
-      honesty.to_ns,
-      json_cell(honesty.kernel_opens),
-      json_cell(honesty.recorded_opens),
-      json_cell(honesty.percent),
-      honesty.gaps,
-      honesty.gaps_ns,
-      honesty.note.empty() ? "null" : json_string(honesty.note));
+  out << '}';
+  if (answer.honesty) {
+    out << json_honesty(*answer.honesty);
+  }
+  out << "}\n";
 }
 
 }  // namespace netlog::render

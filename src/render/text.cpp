@@ -99,8 +99,11 @@ std::int64_t local_day(std::int64_t utc_ns, const TextStyle& style) {
 /// Whether every time that the answer shows is on one day: the line of honesty names it, the tables
 /// need not.
 bool on_one_day(const Answer& answer, const TextStyle& style) {
-  const auto day = local_day(answer.honesty.to_ns, style);
-  bool same = local_day(answer.honesty.from_ns, style) == day;
+  if (!answer.honesty) {
+    return false;
+  }
+  const auto day = local_day(answer.honesty->to_ns, style);
+  bool same = local_day(answer.honesty->from_ns, style) == day;
   for (const auto& table : answer.tables) {
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
       for (const auto& row : table.rows) {
@@ -304,7 +307,9 @@ void write_text(std::ostream& out, const Answer& answer, const TextStyle& style)
     Sheet{table, style, dates}.write(out, style.colour);
     out << '\n';
   }
-  out << honesty_text(answer.honesty, style) << '\n';
+  if (answer.honesty) {
+    out << honesty_text(*answer.honesty, style) << '\n';
+  }
 }
 
 }  // namespace netlog::render

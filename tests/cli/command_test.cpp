@@ -343,6 +343,18 @@ TEST_CASE("a configuration file sets the options of record", "[cli]") {
   CHECK(one_line(wrong.err));
 }
 
+TEST_CASE("the doctor tries what a recorder needs", "[cli]") {
+  const test::Scratch scratch;
+  const auto db = (scratch / "a.db").string();
+  const auto text = run({"doctor", "--db", db});
+  CHECK(text.exit_code == 0);
+  CHECK_THAT(text.out, Contains("tables") && Contains("notices") && Contains("owners"));
+  const auto csv = run({"doctor", "--db", db, "--format", "csv"});
+  CHECK(csv.exit_code == 0);
+  CHECK(csv.out.starts_with("check,allowed,found,means,remedy\r\ntables,"));
+  CHECK_FALSE(std::filesystem::exists(db));
+}
+
 TEST_CASE("following ends with a signal", "[cli]") {
   const test::Scratch scratch;
   const auto db = (scratch / "a.db").string();

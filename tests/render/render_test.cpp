@@ -20,8 +20,8 @@ Answer answer_of(std::vector<std::vector<Cell>> rows) {
                         {"extra", "extra", Unit::none, Align::left, true}},
                        std::move(rows)}},
                 {}};
-  answer.honesty.from_ns = 0;
-  answer.honesty.to_ns = 1'000'000'000;
+  answer.honesty.emplace();
+  answer.honesty->to_ns = 1'000'000'000;
   return answer;
 }
 

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include "platform/doctor.hpp"
+
+#include "cli/commands.hpp"
+#include "cli/question.hpp"
+#include "render/render.hpp"
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace netlog::cli {
+namespace {
+
+Cell cell_of(const std::string& text) {
+  return text.empty() ? Cell{} : Cell{text};
+}
+
+Answer answer_of(const std::vector<platform::Finding>& findings) {
+  const auto column = [](const char* name) {
+    return Column{name, name, Unit::none, Align::left, false};
+  };
+  Table table{
+      "checks",
+      "Checks",
+      {column("check"), column("allowed"), column("found"), column("means"), column("remedy")},
+      {}};
+  for (const auto& finding : findings) {
+    table.rows.push_back({finding.check,
+                          std::string{name(finding.allowed)},
+                          finding.found,
+                          cell_of(finding.means),
+                          cell_of(finding.remedy)});
+  }
+  return Answer{"doctor", {std::move(table)}, {}};
+}
+
+void write_findings(const std::vector<platform::Finding>& findings) {
+  for (const auto& finding : findings) {
+    std::cout << fmt::format("{:<5} {:<12} {}\n",
+                             name(finding.allowed),
+                             finding.check,
+                             render::escape_for_terminal(finding.found));
+    if (!finding.means.empty()) {
+      std::cout << fmt::format("      {:<12} {}\n", "", render::escape_for_terminal(finding.means));
+    }
+  }
+  const auto remedy = std::find_if(findings.begin(), findings.end(), [](const auto& finding) {
+    return !finding.remedy.empty();
+  });
+  if (remedy != findings.end()) {
+    std::cout << "\nTo see more: " << render::escape_for_terminal(remedy->remedy) << '\n';
+  }
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app) {
+  auto* const command = app.add_subcommand(
+      "doctor", "What this host lets netlog see with your rights, and how to get more");
+  const auto question = std::make_shared<Question>();
+  command->add_option("--db", question->database, "Recording that is to be written");
+  command->add_option("--format", question->format, "text, json or csv")->capture_default_str();
+  command->callback([question] {
+    const auto format = parse_format(question->format);
+    const auto findings = platform::examine_host(database_path(*question));
+    if (format == Format::text) {
+      write_findings(findings);
+    } else {
+      print(answer_of(findings), format, text_style(*question));
+    }
+  });
+}
+
+}  // namespace netlog::cli
