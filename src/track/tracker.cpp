@@ -72,6 +72,12 @@ bool may_enter_time_wait(const Connection& connection) {
          *connection.state != TcpState::close_wait && *connection.state != TcpState::last_ack;
 }
 
+// What the kernel keeps of a socket that nobody holds any more: TIME_WAIT, and before it
+// FIN_WAIT_2.
+bool is_remainder(const SocketRow& row) {
+  return row.state == TcpState::time_wait || (row.state == TcpState::fin_wait_2 && row.inode == 0);
+}
+
 std::uint32_t local_key(const FiveTuple& tuple) {
   return tuple.local.port;
 }
@@ -101,7 +107,7 @@ void Tracker::apply(const Snapshot& snapshot) {
   ++epoch_;
   ending_by_tuple_.clear();
   if (snapshot.covers_time_wait) {
-    older_time_wait_ = std::exchange(fresh_time_wait_, {});
+    older_remainders_ = std::exchange(fresh_remainders_, {});
   }
   std::vector<TableScope> tables;
   for (const auto table : kTableKinds) {
@@ -122,8 +128,8 @@ void Tracker::apply(const Snapshot& snapshot) {
   }
   // Before the missing are looked for: such a row is the rest of one of them.
   const auto unknown = std::remove_if(others, fresh.end(), [&](const auto& entry) {
-    if (entry.row->state == TcpState::time_wait) {
-      return adopt_time_wait(*entry.row, snapshot, entry.identity);
+    if (is_remainder(*entry.row)) {
+      return adopt_remainder(*entry.row, snapshot, entry.identity);
     }
     return join_half_open(*entry.row, entry.identity) &&
            see(by_identity_.at(entry.identity), *entry.row, snapshot);
@@ -193,7 +199,7 @@ void Tracker::apply(const Notice& notice) {
   const bool tcp = row.tuple.protocol == Protocol::tcp;
   const bool used = !tcp || row.tuple.remote.port != 0 || (row.delivery && was_used(*row.delivery));
   // Never connected nor bound: no connection to speak of.
-  if (row.tuple.local.port != 0 && used && !exhume(notice, identity) && !join_time_wait(notice)) {
+  if (row.tuple.local.port != 0 && used && !exhume(notice, identity) && !join_remainder(notice)) {
     open_noticed(notice, identity);
   }
 }
@@ -272,7 +278,7 @@ bool Tracker::exhume(const Notice& notice, const Identity& identity) {
   auto& [connection, evidence] = found->second;
   take_announcement(connection, evidence, notice.row);
   conclude(connection, evidence);
-  late_.push_back(std::move(connection));
+  late_.push_back(connection);
   buried_.erase(found);
   return true;
 }
@@ -602,8 +608,10 @@ void Tracker::open_from(const SocketRow& row, const Snapshot& snapshot, const Id
   if (before) {
     connection.opened = at;
   }
+  if (is_remainder(row)) {
+    fresh_remainders_.emplace(Identity{snapshot.netns, 0, row.tuple}, index);
+  }
   if (row.state == TcpState::time_wait) {
-    fresh_time_wait_.emplace(Identity{snapshot.netns, 0, row.tuple}, index);
     connection.closed = connection.opened;
     conclude(connection, slot.evidence);
   }
@@ -617,10 +625,10 @@ void Tracker::open_from(const SocketRow& row, const Snapshot& snapshot, const Id
   }
 }
 
-/// A TIME_WAIT row whose socket we know by another cookie: the kernel gives TIME_WAIT a cookie of
-/// its own when nobody had asked for the socket's before. True when it joined the connection that
-/// it came from.
-bool Tracker::adopt_time_wait(const SocketRow& row,
+/// A TIME_WAIT row, or what is left in FIN_WAIT_2, whose socket we know by another cookie: the
+/// kernel gives it one of its own when nobody had asked for the socket's before. True when it
+/// joined the connection that it came from.
+bool Tracker::adopt_remainder(const SocketRow& row,
                               const Snapshot& snapshot,
                               const Identity& identity) {
   const auto scope = scope_index(snapshot.netns, table_of(row.tuple));
@@ -693,12 +701,21 @@ void Tracker::settle_doubts(const Snapshot& snapshot) {
   }
 }
 
-/// The other order: the TIME_WAIT row was read before the notice of the socket that it came from.
-bool Tracker::join_time_wait(const Notice& notice) {
+/// Whether a slot that was first met as the rest of a socket is that still, and of this one.
+bool Tracker::still_remains(Index index, const Notice& notice) const {
+  const auto& slot = slots_[index];
+  const auto phase = marks_[index].phase;
+  return (phase == Mark::Phase::time_wait || phase == Mark::Phase::active) &&
+         !slot.evidence.noticed && slot.connection.netns == notice.netns &&
+         slot.connection.tuple == notice.row.tuple;
+}
+
+/// The other order: the row was read before the notice of the socket that it came from.
+bool Tracker::join_remainder(const Notice& notice) {
   const Identity key{notice.netns, 0, notice.row.tuple};
-  for (auto* const recent : {&fresh_time_wait_, &older_time_wait_}) {
+  for (auto* const recent : {&fresh_remainders_, &older_remainders_}) {
     const auto found = recent->find(key);
-    if (found == recent->end() || marks_[found->second].phase != Mark::Phase::time_wait) {
+    if (found == recent->end() || !still_remains(found->second, notice)) {
       continue;
     }
     const auto index = found->second;

@@ -173,9 +173,10 @@ class Tracker {
   bool see(Index index, const SocketRow& row, const Snapshot& snapshot);
   void open_from(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
   void rename(Index index, const Identity& identity);
-  bool join_time_wait(const Notice& notice);
+  [[nodiscard]] bool still_remains(Index index, const Notice& notice) const;
+  bool join_remainder(const Notice& notice);
   bool join_half_open(const SocketRow& row, const Identity& identity);
-  bool adopt_time_wait(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
+  bool adopt_remainder(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
   void settle_doubts(const Snapshot& snapshot);
   [[nodiscard]] static std::optional<std::int64_t> opened_after(const Scope& scope,
                                                                 std::int64_t alive_ns);
@@ -224,10 +225,10 @@ class Tracker {
   boost::unordered_flat_map<Identity, Index, IdentityHash> ending_by_tuple_;
   /// Handshakes of peers that are not complete: the socket that follows can have another cookie.
   boost::unordered_flat_map<Identity, Index, IdentityHash> half_open_;
-  /// Connections that the last snapshots showed first in TIME_WAIT: their notice, under another
-  /// cookie, may be on its way.
-  boost::unordered_flat_map<Identity, Index, IdentityHash> fresh_time_wait_;
-  boost::unordered_flat_map<Identity, Index, IdentityHash> older_time_wait_;
+  /// Connections that the last snapshots showed first when only the rest of the socket was left:
+  /// their notice, under another cookie, may be on its way.
+  boost::unordered_flat_map<Identity, Index, IdentityHash> fresh_remainders_;
+  boost::unordered_flat_map<Identity, Index, IdentityHash> older_remainders_;
   boost::unordered_flat_map<std::uint64_t, std::int64_t> notice_delay_ns_;  ///< by namespace
   boost::unordered_flat_map<Identity, Buried, IdentityHash> buried_;
   std::deque<Identity> burials_;  ///< oldest first

@@ -400,6 +400,22 @@ TEST_CASE("TIME_WAIT joins the connection it came from, also under a cookie of i
   CHECK(texts(tracker) == Lines{"1 close TIME_WAIT>CLOSED (200,310]"});
 }
 
+TEST_CASE("what is left in FIN_WAIT_2 joins the connection it came from, in either order",
+          "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(notice(50, tcp(1, closed, 4000, 443)));
+  tracker.apply(snapshot(1, {tcp(2, fin_wait_2, 4000, 443), tcp(4, fin_wait_2, 4001, 443)}));
+  CHECK(texts(tracker) ==
+        Lines{"1 open ->- (0,50]", "1 state ->FIN_WAIT_2 (0,110]", "2 open ->FIN_WAIT_2 (0,110]"});
+  tracker.apply(notice(150, tcp(3, closed, 4001, 443)));
+  tracker.apply(snapshot(2, {tcp(2, fin_wait_2, 4000, 443), tcp(4, fin_wait_2, 4001, 443)}));
+  CHECK(texts(tracker).empty());
+  tracker.apply(snapshot(3, {}));
+  CHECK(texts(tracker) ==
+        Lines{"1 close FIN_WAIT_2>CLOSED (200,310]", "2 close FIN_WAIT_2>CLOSED (200,310]"});
+}
+
 TEST_CASE("a notice joins the TIME_WAIT row that was read before it", "[track]") {
   Tracker tracker;
   tracker.apply(snapshot(0, {}));

@@ -135,7 +135,10 @@ Finding examine_owners() {
     char link = 0;
     // Reading a link of a descriptor needs the same right as this one.
     const bool refused = ::readlink((path + "/exe").c_str(), &link, 1) < 0 && is_refused();
-    closed += refused || (::access((path + "/fd").c_str(), R_OK | X_OK) != 0 && is_refused());
+    const bool listed = ::access((path + "/fd").c_str(), R_OK | X_OK) == 0 || !is_refused();
+    if (refused || !listed) {
+      ++closed;
+    }
   });
   const auto found =
       fmt::format("descriptors of {} of {} processes can be read", all - closed, all);
@@ -153,7 +156,9 @@ Finding examine_namespaces() {
   std::size_t hidden = 0;
   for_each_process([&](const std::string& path) {
     struct stat info {};
-    hidden += ::stat((path + "/ns/net").c_str(), &info) != 0 && is_refused();
+    if (::stat((path + "/ns/net").c_str(), &info) != 0 && is_refused()) {
+      ++hidden;
+    }
   });
   const auto own = own_network_namespace();
   auto others = NamespaceSearch{}.all();
