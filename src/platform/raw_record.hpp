@@ -22,7 +22,8 @@ enum class RecordKind : std::uint16_t {
   procfs_tcp6 = 5,   ///< text of /proc/net/tcp6
   procfs_udp = 6,    ///< text of /proc/net/udp
   procfs_udp6 = 7,   ///< text of /proc/net/udp6
-  table_failed = 8,  ///< text: why a table could not be read whole. `a` = TableSet
+  table_failed = 8,  ///< text: why a table could not be read whole. `a` = TableSet, `b` = the
+                     ///< RecordKind that was to come of it
   snmp = 9,          ///< text of /proc/net/snmp
   snmp6 = 10,        ///< text of /proc/net/snmp6
   holders = 11,      ///< lines `inode pid`: who holds a socket, as asked. A line `inode -` ends the

@@ -26,8 +26,17 @@ constexpr std::int64_t kNoticeDelayNs = 50 * kNsPerMs;
 constexpr std::int64_t kSuspendNs = kNsPerSecond;
 constexpr std::size_t kMostDetail = 300;
 
-constexpr std::string_view source_of(RecordKind kind) {
-  return kind == RecordKind::sock_diag ? "sock_diag" : "procfs";
+std::string_view source_of(RecordKind kind) {
+  switch (kind) {
+    case RecordKind::sock_diag:
+      return "sock_diag";
+    case RecordKind::notices:
+      return "notices";
+    case RecordKind::namespace_found:
+      return "namespaces";
+    default:
+      return "procfs";
+  }
 }
 
 }  // namespace
@@ -232,10 +241,12 @@ void Recorder::unreadable(const RawRecord& record, TableSet tables, std::string 
   const auto last = last_read_ns_.find(TableKey{record.netns, tables});
   const auto from = last == last_read_ns_.end() ? record.asked.began_ns : last->second;
   why.resize(std::min(why.size(), kMostDetail));
+  const auto failed =
+      record.kind == RecordKind::table_failed ? static_cast<RecordKind>(record.b) : record.kind;
   add_gap(Gap{record.netns,
               from,
               record.asked.ended_ns,
-              std::string{source_of(record.kind)},
+              std::string{source_of(failed)},
               "unreadable",
               std::nullopt,
               std::move(why)});

@@ -9,7 +9,7 @@ namespace netlog::track {
 void GapLedger::add(const Gap& gap) {
   const auto run = std::find_if(runs_.begin(), runs_.end(), [&](const Gap& open) {
     return open.netns == gap.netns && open.source == gap.source && open.reason == gap.reason &&
-           open.detail == gap.detail;
+           open.detail == gap.detail && gap.from_ns - open.to_ns < quiet_ns_;
   });
   if (run == runs_.end()) {
     runs_.push_back(gap);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "catch.hpp"
+#include "rows.hpp"
 #include "scratch.hpp"
 #include "store/reader.hpp"
 #include "store/writer.hpp"
@@ -17,6 +18,7 @@
 using namespace netlog;
 using namespace netlog::store;
 using Catch::Matchers::Contains;
+using netlog::test::rows;
 
 namespace {
 
@@ -80,20 +82,6 @@ std::vector<Item> one_life() {
   items.emplace_back(
       event(EventKind::close, 3'000'000'000, made, TcpState::close_wait, TcpState::closed));
   return items;
-}
-
-std::string rows(const std::filesystem::path& path, const std::string& sql) {
-  SQLite::Database database{path.string(), SQLite::OPEN_READONLY};
-  SQLite::Statement statement{database, sql};
-  std::string text;
-  while (statement.executeStep()) {
-    for (int column = 0; column < statement.getColumnCount(); ++column) {
-      text += (column == 0 ? "" : "|") +
-              (statement.isColumnNull(column) ? "NULL" : statement.getColumn(column).getString());
-    }
-    text += "\n";
-  }
-  return text;
 }
 
 }  // namespace

@@ -78,6 +78,7 @@ TEST_CASE("gaps for one reason that follow one another are one", "[track]") {
   ledger.add(gap(195, 200, std::nullopt));
   CHECK(ledger.take(200) == std::vector<Gap>{gap(100, 200, std::nullopt)});
   ledger.add(gap(300, 301, 1));
-  CHECK(ledger.finish().size() == 1);
+  ledger.add(gap(320, 321, 1));  // too long after it
+  CHECK(ledger.finish() == std::vector<Gap>{gap(300, 301, 1), gap(320, 321, 1)});
   CHECK(ledger.finish().empty());
 }

@@ -156,6 +156,7 @@ class LinuxSource final : public LiveSource {
     }
     auto record = make(RecordKind::table_failed, netns, looked_ns_.value_or(utc_now_ns()));
     record.a = kAllTables;
+    record.b = static_cast<std::int64_t>(RecordKind::namespace_found);
     record.payload = bytes_of(opened.error().message());
     sink.consume(record);
   }

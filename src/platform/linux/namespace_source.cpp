@@ -110,7 +110,7 @@ bool NamespaceSource::drain_notices(RecordSink& sink) {
   record.asked = Span{drained_ns_ - kNoticeDelayNs, utc_now_ns()};
   drained_ns_ = began_ns;
   if (!drained) {
-    report_failure(0, began_ns, drained.error(), sink);
+    report_failure(RecordKind::notices, 0, began_ns, drained.error(), sink);
     notices_.reset();
     return false;
   }
@@ -153,7 +153,7 @@ void NamespaceSource::dump(TableSet tables, std::int64_t depth, RecordSink& sink
   const auto began_ns = utc_now_ns();
   const Result<void> whole = run(buffer_);
   if (!whole) {
-    report_failure(tables, began_ns, whole.error(), sink);
+    report_failure(RecordKind::sock_diag, tables, began_ns, whole.error(), sink);
     usable_ = false;
     return;
   }
@@ -169,19 +169,21 @@ void NamespaceSource::read_text(Table& table, std::size_t most, RecordSink& sink
   const auto began_ns = utc_now_ns();
   auto bytes = table.file.read(most);
   if (!bytes) {
-    return report_failure(table.tables, began_ns, bytes.error(), sink);
+    return report_failure(table.kind, table.tables, began_ns, bytes.error(), sink);
   }
   auto record = make(table.kind, began_ns);
   record.payload = std::move(*bytes);
   sink.consume(record);
 }
 
-void NamespaceSource::report_failure(TableSet tables,
+void NamespaceSource::report_failure(RecordKind wanted,
+                                     TableSet tables,
                                      std::int64_t began_ns,
                                      const Error& error,
                                      RecordSink& sink) const {
   auto record = make(RecordKind::table_failed, began_ns);
   record.a = tables;
+  record.b = static_cast<std::int64_t>(wanted);
   record.payload = bytes_of(error.message());
   sink.consume(record);
 }

@@ -49,7 +49,8 @@ class NamespaceSource {
   template <typename Dump>
   void dump(TableSet tables, std::int64_t depth, RecordSink& sink, Dump&& run);
   void read_text(Table& table, std::size_t most, RecordSink& sink) const;
-  void report_failure(TableSet tables,
+  void report_failure(RecordKind wanted,
+                      TableSet tables,
                       std::int64_t began_ns,
                       const Error& error,
                       RecordSink& sink) const;
