@@ -107,7 +107,8 @@ void Tracker::apply(const Snapshot& snapshot) {
   ++epoch_;
   ending_by_tuple_.clear();
   if (snapshot.covers_time_wait) {
-    older_remainders_ = std::exchange(fresh_remainders_, {});
+    auto& remainders = remainders_[snapshot.netns];
+    remainders.older = std::exchange(remainders.fresh, {});
   }
   std::vector<TableScope> tables;
   for (const auto table : kTableKinds) {
@@ -373,6 +374,8 @@ void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
       scope.recent.clear();
     }
   }
+  remainders_.erase(netns);
+  notice_delay_ns_.erase(netns);
 }
 
 std::vector<Event> Tracker::take_events() {
@@ -609,7 +612,7 @@ void Tracker::open_from(const SocketRow& row, const Snapshot& snapshot, const Id
     connection.opened = at;
   }
   if (is_remainder(row)) {
-    fresh_remainders_.emplace(Identity{snapshot.netns, 0, row.tuple}, index);
+    remainders_[snapshot.netns].fresh.emplace(Identity{snapshot.netns, 0, row.tuple}, index);
   }
   if (row.state == TcpState::time_wait) {
     connection.closed = connection.opened;
@@ -713,7 +716,8 @@ bool Tracker::still_remains(Index index, const Notice& notice) const {
 /// The other order: the row was read before the notice of the socket that it came from.
 bool Tracker::join_remainder(const Notice& notice) {
   const Identity key{notice.netns, 0, notice.row.tuple};
-  for (auto* const recent : {&fresh_remainders_, &older_remainders_}) {
+  auto& remainders = remainders_[notice.netns];
+  for (auto* const recent : {&remainders.fresh, &remainders.older}) {
     const auto found = recent->find(key);
     if (found == recent->end() || !still_remains(found->second, notice)) {
       continue;

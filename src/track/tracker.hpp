@@ -149,6 +149,12 @@ class Tracker {
     Connection connection;
     Evidence evidence;
   };
+  /// Connections, by tuple, that the last two whole snapshots of a namespace showed first when only
+  /// the rest of the socket was left: their notice, under another cookie, may be on its way.
+  struct Remainders {
+    boost::unordered_flat_map<Identity, Index, IdentityHash> fresh;
+    boost::unordered_flat_map<Identity, Index, IdentityHash> older;
+  };
   struct FreshRow {
     const SocketRow* row = nullptr;
     Identity identity;
@@ -225,10 +231,7 @@ class Tracker {
   boost::unordered_flat_map<Identity, Index, IdentityHash> ending_by_tuple_;
   /// Handshakes of peers that are not complete: the socket that follows can have another cookie.
   boost::unordered_flat_map<Identity, Index, IdentityHash> half_open_;
-  /// Connections that the last snapshots showed first when only the rest of the socket was left:
-  /// their notice, under another cookie, may be on its way.
-  boost::unordered_flat_map<Identity, Index, IdentityHash> fresh_remainders_;
-  boost::unordered_flat_map<Identity, Index, IdentityHash> older_remainders_;
+  boost::unordered_flat_map<std::uint64_t, Remainders> remainders_;         ///< by namespace
   boost::unordered_flat_map<std::uint64_t, std::int64_t> notice_delay_ns_;  ///< by namespace
   boost::unordered_flat_map<Identity, Buried, IdentityHash> buried_;
   std::deque<Identity> burials_;  ///< oldest first

@@ -535,6 +535,26 @@ TEST_CASE("a peer on this host that is in TIME_WAIT proves an orderly end", "[tr
   CHECK(events[2].connection.outcome == Outcome::closed);
 }
 
+TEST_CASE("a notice finds the rest of its socket, however many namespaces were read since",
+          "[track]") {
+  Tracker tracker;
+  const auto in = [](std::uint64_t netns, Snapshot taken) {
+    taken.netns = netns;
+    return taken;
+  };
+  for (const auto netns : {1U, 2U, 3U}) {
+    tracker.apply(in(netns, snapshot(0, {})));
+  }
+  tracker.apply(in(1, snapshot(1, {tcp(2, time_wait, 4000, 443)})));
+  tracker.apply(in(2, snapshot(1, {})));
+  tracker.apply(in(3, snapshot(1, {})));
+  CHECK(tracker.take_events().size() == 1);
+  auto late = notice(200, tcp(1, closed, 4000, 443));
+  late.netns = 1;
+  tracker.apply(late);
+  CHECK(tracker.take_events().empty());
+}
+
 TEST_CASE("notices of sockets that never were connections are left out", "[track]") {
   Tracker tracker;
   tracker.apply(snapshot(0, {}));
