@@ -53,6 +53,12 @@ void Evidence::add(TcpState state) {
   }
 }
 
+bool fin_received(const Evidence& evidence) {
+  const auto& delivery = evidence.delivery;
+  return evidence.received_fin ||
+         (delivery && delivery->data_segments_in == 0 && delivery->received == 1);
+}
+
 bool fin_acknowledged(const Connection& connection, const Evidence& evidence) {
   if (!evidence.delivery || evidence.wiped || evidence.delivery->unacked > 0) {
     return false;
@@ -93,9 +99,9 @@ Verdict judge(const Connection& connection, const Evidence& evidence) {
     return judge_unanswered(connection);
   }
   if (fin_acknowledged(connection, evidence)) {
-    const bool received_fin =
-        evidence.received_fin || (delivery.data_segments_in == 0 && delivery.received == 1);
-    return {received_fin ? Outcome::closed : Outcome::unknown, UnknownOutcome::peer_end_unseen, {}};
+    return {fin_received(evidence) ? Outcome::closed : Outcome::unknown,
+            UnknownOutcome::peer_end_unseen,
+            {}};
   }
   // No FIN of ours has arrived, and nothing was given up on: only a RST is left, from either side.
   const bool hopeless = delivery.timeouts > 0 || delivery.probes > 0;

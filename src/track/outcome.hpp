@@ -25,6 +25,9 @@ struct Verdict {
   std::optional<std::uint32_t> syns;  ///< sent in vain, of a connect that came to nothing
 };
 
+/// The peer's FIN has arrived; the kernel counts it as a byte received.
+bool fin_received(const Evidence& evidence);
+
 /// Our FIN was acknowledged, which alone does not tell how the peer ended.
 bool fin_acknowledged(const Connection& connection, const Evidence& evidence);
 

@@ -821,6 +821,12 @@ void Tracker::conclude(Connection& connection, const Evidence& evidence) {
   connection.outcome = verdict.outcome;
   connection.outcome_why = verdict.why;
   connection.syns = verdict.syns;
+  // Where we closed first the announcement may have come before the peer's FIN.
+  auto& received = connection.metrics.bytes_received;
+  if (evidence.delivery && !evidence.wiped && !evidence.finished && fin_received(evidence) &&
+      received.value_or(0) > 0) {
+    --*received;
+  }
 }
 
 void Tracker::enter(Index index, TcpState state, const Moment& at) {

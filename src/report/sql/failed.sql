@@ -1,0 +1,49 @@
+-- SPDX-License-Identifier: MIT
+-- about: which connections failed or hung, why, after how long, to whom
+-- section: hanging | Still waiting for an answer
+-- column: pid | pid | right
+-- column: process | process |
+-- column: remote | remote |
+-- column: since_ns | since | time
+-- column: waited_ns | waited | ns
+WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+SELECT
+  pid,
+  process,
+  remote,
+  coalesce(opened_ns, first_seen_ns) AS since_ns,
+  last_seen_ns - coalesce(opened_ns, first_seen_ns) AS waited_ns
+FROM selected
+WHERE outcome = 'open' AND state = 'SYN_SENT'
+ORDER BY since_ns, id
+LIMIT :limit;
+-- section: failures | Failed
+-- column: connections | connections | count
+-- column: outcome | outcome |
+-- column: outcome_reason | why | optional
+-- column: pid | pid | right
+-- column: process | process |
+-- column: direction | direction |
+-- column: peer | peer |
+-- column: syns | SYNs | count optional
+-- column: longest_ns | longest | ns
+-- column: first_ns | first | time
+-- column: last_ns | last | time
+WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+SELECT
+  count(*) AS connections,
+  outcome,
+  outcome_reason,
+  pid,
+  process,
+  direction,
+  iif(direction = 'inbound', remote_address || ' to port ' || local_port, remote) AS peer,
+  max(syns) AS syns,
+  max(duration_ns) AS longest_ns,
+  min(closed_ns) AS first_ns,
+  max(closed_ns) AS last_ns
+FROM selected
+WHERE outcome IN ('refused', 'timed_out', 'reset', 'aborted') OR outcome_reason IN ('unanswered', 'retransmitting')
+GROUP BY outcome, outcome_reason, pid, process, direction, peer
+ORDER BY connections DESC, last_ns DESC, pid, peer
+LIMIT :limit;

@@ -1,0 +1,64 @@
+-- SPDX-License-Identifier: MIT
+-- about: ephemeral ports in use at once for each local address and remote endpoint, TIME_WAIT counted, and who used them
+-- section: ports | Ports in use at once
+-- column: peak | peak | count
+-- column: peak_ns | at | time
+-- column: open_now | open | count
+-- column: time_wait_now | TIME_WAIT | count
+-- column: connections | connections | count
+-- column: local_address | local |
+-- column: remote | remote |
+-- column: process | mostly |
+WITH
+selected AS (
+  SELECT * FROM connections WHERE /*filter*/ 1
+),
+used AS (
+  SELECT
+    local_address,
+    remote,
+    coalesce(opened_ns, first_seen_ns) AS from_ns,
+    iif(gone, max(last_seen_ns, coalesce(closed_ns, 0)), NULL) AS until_ns,
+    state,
+    process
+  FROM selected
+  WHERE protocol = 'tcp' AND direction IN ('outbound', 'unknown') AND remote IS NOT NULL
+),
+steps AS (
+  SELECT local_address, remote, from_ns AS at_ns, 1 AS step FROM used
+  UNION ALL
+  SELECT local_address, remote, until_ns, -1 FROM used WHERE until_ns IS NOT NULL
+),
+levels AS (
+  SELECT
+    local_address,
+    remote,
+    at_ns,
+    sum(step) OVER (PARTITION BY local_address, remote ORDER BY at_ns, step DESC) AS level
+  FROM steps
+),
+peaks AS (
+  -- SQLite takes the other columns from the row of the maximum.
+  SELECT local_address, remote, max(level) AS peak, at_ns AS peak_ns FROM levels GROUP BY local_address, remote
+)
+SELECT
+  p.peak,
+  p.peak_ns,
+  sum(u.until_ns IS NULL AND u.state IS NOT 'TIME_WAIT') AS open_now,
+  sum(u.until_ns IS NULL AND u.state IS 'TIME_WAIT') AS time_wait_now,
+  count(*) AS connections,
+  p.local_address,
+  p.remote,
+  (
+    SELECT x.process
+    FROM used AS x
+    WHERE x.local_address = p.local_address AND x.remote = p.remote AND x.process IS NOT NULL
+    GROUP BY x.process
+    ORDER BY count(*) DESC, x.process
+    LIMIT 1
+  ) AS process
+FROM peaks AS p
+JOIN used AS u ON u.local_address = p.local_address AND u.remote = p.remote
+GROUP BY p.local_address, p.remote
+ORDER BY p.peak DESC, p.remote, p.local_address
+LIMIT iif(:limit < 0, 20, :limit);

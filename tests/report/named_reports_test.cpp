@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+// Every named report on a history whose truth is known, told to the real tracker.
+#include "catch.hpp"
+#include "render/render.hpp"
+#include "report/report.hpp"
+#include "scratch.hpp"
+#include "store/writer.hpp"
+#include "track/tracker.hpp"
+
+#include <map>
+#include <sstream>
+#include <vector>
+
+using namespace netlog;
+using namespace netlog::report;
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::uint32_t kOldNginx = 10;
+constexpr std::uint32_t kNewNginx = 11;
+constexpr std::uint32_t kCurl = 20;
+constexpr std::uint32_t kLeaky = 30;
+constexpr std::uint32_t kPool = 40;
+
+/// A socket that a look at the tables shows from `from` to `to` (seconds, `to` not any more).
+struct Seen {
+  std::uint64_t cookie = 0;
+  const char* local = "";
+  std::uint16_t local_port = 0;
+  const char* remote = "";
+  std::uint16_t remote_port = 0;
+  std::uint32_t pid = 0;
+  std::vector<std::pair<int, TcpState>> states;  ///< each from its second on
+  int to = 0;
+};
+
+using enum TcpState;
+
+std::vector<Seen> history() {
+  std::vector<Seen> all{
+      {1, "0.0.0.0", 80, "0.0.0.0", 0, kOldNginx, {{0, listen}}, 20},
+      {2, "0.0.0.0", 80, "0.0.0.0", 0, kNewNginx, {{25, listen}}, 100},
+      {3,
+       "192.0.2.1",
+       80,
+       "198.51.100.7",
+       4000,
+       kOldNginx,
+       {{11, established}, {13, time_wait}},
+       18},
+      {4,
+       "192.0.2.1",
+       80,
+       "198.51.100.7",
+       4001,
+       kNewNginx,
+       {{30, established}, {31, close_wait}, {32, last_ack}},
+       33},
+      {5, "192.0.2.1", 5000, "203.0.113.9", 443, kCurl, {{5, syn_sent}}, 8},
+      {6, "192.0.2.1", 5001, "203.0.113.9", 443, kCurl, {{40, syn_sent}}, 100},
+      {7, "192.0.2.1", 6000, "203.0.113.50", 5432, kPool, {{35, established}}, 45},
+      {8, "192.0.2.1", 6001, "203.0.113.50", 5432, kPool, {{36, syn_sent}, {37, established}}, 46},
+      {9, "192.0.2.1", 6002, "203.0.113.50", 5432, kPool, {{44, established}}, 100},
+  };
+  for (std::uint16_t i = 0; i < 3; ++i) {
+    const int from = 10 + i * 10;
+    all.push_back({20U + i,
+                   "192.0.2.1",
+                   static_cast<std::uint16_t>(7000 + i),
+                   "203.0.113.60",
+                   8080,
+                   kLeaky,
+                   {{from, established}, {from + 1, close_wait}},
+                   100});
+  }
+  return all;
+}
+
+std::optional<TcpState> state_at(const Seen& seen, int second) {
+  std::optional<TcpState> state;
+  for (const auto& [from, entered] : seen.states) {
+    if (from <= second && second < seen.to) {
+      state = entered;
+    }
+  }
+  return state;
+}
+
+SocketRow row_of(const Seen& seen, TcpState state) {
+  SocketRow row;
+  row.tuple = {Protocol::tcp,
+               {*parse_address(seen.local), seen.local_port},
+               {*parse_address(seen.remote), seen.remote_port}};
+  row.incarnation = seen.cookie;
+  row.state = state;
+  row.inode = state == time_wait ? 0 : 1000 + seen.cookie;
+  return row;
+}
+
+/// A minute, a look a second; the connect that timed out and a reset are announced.
+void record(const std::filesystem::path& path) {
+  store::Writer writer{
+      path, Session{"host1", "Debian", "6.1", "0.1.0", "boot", 0, kSecond, "sock_diag+notices", 0}};
+  track::Tracker tracker;
+  std::vector<store::Item> items;
+  for (const auto& [pid, name] : std::map<std::uint32_t, std::string>{{kOldNginx, "nginx"},
+                                                                      {kNewNginx, "nginx"},
+                                                                      {kCurl, "curl"},
+                                                                      {kLeaky, "leaky"},
+                                                                      {kPool, "pool"}}) {
+    Process process;
+    process.id = {pid, pid};
+    process.started_ns = pid * kSecond / 100;
+    process.name = name;
+    items.emplace_back(process);
+  }
+  const auto all = history();
+  for (int second = 0; second <= 60; ++second) {
+    Snapshot snapshot;
+    snapshot.tables = table_bit(TableKind::tcp4) | table_bit(TableKind::tcp6);
+    snapshot.incarnation_is_unique = true;
+    snapshot.taken = Span{second * kSecond, second * kSecond};
+    for (const auto& seen : all) {
+      if (const auto state = state_at(seen, second)) {
+        snapshot.rows.push_back(row_of(seen, *state));
+      }
+      if (seen.to == second && (seen.cookie == 5 || seen.cookie == 7)) {
+        auto ended = row_of(seen, closed);
+        ended.metrics = Metrics{};
+        ended.metrics->segments_out = 2;
+        ended.delivery = seen.cookie == 5 ? Delivery{0, 0, 1, 0, 0, 2, 0, 0, 0}
+                                          : Delivery{1, 0, 0, 0, 0, 0, 0, 0, 0};
+        tracker.apply(Notice{0, Moment{second * kSecond, kSecond / 2}, ended});
+      }
+    }
+    tracker.apply(snapshot);
+    for (const auto& seen : all) {
+      tracker.resolve(
+          1000 + seen.cookie, ProcessId{seen.pid, seen.pid}, Moment{second * kSecond, kSecond});
+    }
+    for (auto& event : tracker.take_events()) {
+      items.emplace_back(std::move(event));
+    }
+  }
+  for (auto& connection : tracker.take_refreshes()) {
+    items.emplace_back(store::Refresh{std::move(connection)});
+  }
+  items.emplace_back(
+      Gap{std::nullopt, 50 * kSecond, 52 * kSecond, "tick", "skipped ticks", 2, std::nullopt});
+  items.emplace_back(Coverage{0, 0, 60 * kSecond, 10, 9, 1, 1});
+  items.emplace_back(Heartbeat{60 * kSecond, 61, 0, 2});
+  writer.push(std::move(items));
+  writer.finish(60 * kSecond);
+}
+
+std::string text_of(std::string_view report, const Filter& filter = {}) {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path);
+  store::Reader reader{path};
+  std::ostringstream out;
+  render::write_text(out, ask(reader, report, filter, -1), {});
+  const auto text = out.str();
+  return "\n" + text.substr(0, text.rfind("\nwindow"));
+}
+
+Filter port_80_at(int second) {
+  Filter filter;
+  filter.local_port = 80;
+  filter.since_ns = filter.until_ns = second * kSecond;
+  return filter;
+}
+
+}  // namespace
+
+TEST_CASE("who opened how many connections a second, and when", "[report]") {
+  CHECK(text_of("churn") == R"(
+By whom
+opened  most in 1 s  at            pid  process  user  direction
+     3            1  00:00:10.000   30  leaky    -     outbound
+     3            1  00:00:35.000   40  pool     -     outbound
+     2            1  00:00:05.000   20  curl     -     outbound
+     1            1  00:00:11.000   10  nginx    -     inbound
+     1            1  00:00:30.000   11  nginx    -     inbound
+
+When
+from          opened  a second  shape                           mostly
+00:00:05.000       1       1.0  ###############                 curl
+00:00:10.000       1       1.0  ###############                 leaky
+00:00:11.000       1       1.0  ###############                 nginx
+00:00:20.000       1       1.0  ###############                 leaky
+00:00:30.000       2       2.0  ##############################  leaky
+00:00:35.000       1       1.0  ###############                 pool
+00:00:36.000       1       1.0  ###############                 pool
+00:00:40.000       1       1.0  ###############                 curl
+00:00:44.000       1       1.0  ###############                 pool
+)");
+}
+
+TEST_CASE("who closes first, and who resets", "[report]") {
+  CHECK(text_of("closes") == R"(
+Ends
+ended  peer                     we first  peer first  reset  aborted  refused  timed out  unknown
+    2  198.51.100.7 to port 80         1           1      0        0        0          0        0
+    2  203.0.113.50:5432               0           0      1        0        0          0        1
+    1  203.0.113.9:443                 0           0      0        0        0          1        0
+)");
+}
+
+TEST_CASE("how long connections stay in each state", "[report]") {
+  CHECK(text_of("dwell") == R"(
+Time in each state
+state        intervals  median  90 %  99 %  longest
+ESTABLISHED          7      1s   10s   10s      10s
+SYN_SENT             2      1s    3s    3s       3s
+CLOSE_WAIT           1      1s    1s    1s       1s
+LAST_ACK             1      1s    1s    1s       1s
+LISTEN               1     20s   20s   20s      20s
+TIME_WAIT            1      5s    5s    5s       5s
+
+Time with each peer
+peer                     connections  connect median  longest  established median  longest
+203.0.113.60:8080                  3               -        -                  1s       1s
+198.51.100.7 to port 80            2               -        -                  1s       2s
+203.0.113.50:5432                  2              1s       1s                  9s      10s
+203.0.113.9:443                    1              3s       3s                   -        -
+)");
+}
+
+TEST_CASE("which connects failed or hang", "[report]") {
+  CHECK(text_of("failed") == R"(
+Still waiting for an answer
+pid  process  remote           since         waited
+ 20  curl     203.0.113.9:443  00:00:40.000     20s
+
+Failed
+connections  outcome    why  pid  process  direction  peer               SYNs  longest  first         last
+          1  reset      -     40  pool     outbound   203.0.113.50:5432     -      10s  00:00:45.000  00:00:45.000
+          1  timed_out  -     20  curl     outbound   203.0.113.9:443       2       3s  00:00:08.000  00:00:08.000
+)");
+}
+
+TEST_CASE("what was missed", "[report]") {
+  CHECK(text_of("gaps") == R"(
+Gaps
+from          to            length  source  reason         lost  namespace  detail
+00:00:50.000  00:00:52.000      2s  tick    skipped ticks     2          -  -
+
+Coverage
+from          to            namespace  opened  recorded  share  failed  recorded
+00:00:00.000  00:01:00.000          -      10         9  90.00       1         1
+)");
+}
+
+TEST_CASE("what only grows", "[report]") {
+  CHECK(text_of("leaks") == R"(
+In a state that should pass
+now  state       pid  process  left it  oldest since  newest since  an hour  first peer
+  3  CLOSE_WAIT   30  leaky          0  00:00:11.000  00:00:31.000      360  203.0.113.60:8080
+  1  SYN_SENT     20  curl           1  00:00:40.000  00:00:40.000        -  203.0.113.9:443
+
+Opened and never closed
+none
+)");
+}
+
+TEST_CASE("how long connections last", "[report]") {
+  CHECK(text_of("lifetimes") == R"(
+Lifetimes
+lasted       connections  shape
+up to 10 s             3  ##############################
+up to 1 min            2  ####################
+
+By peer
+ended  peer                     median  90 %  longest
+    2  198.51.100.7 to port 80      2s    3s       3s
+    2  203.0.113.50:5432           10s   10s      10s
+    1  203.0.113.9:443              3s    3s       3s
+)");
+}
+
+TEST_CASE("what listens, and whether it was gone", "[report]") {
+  CHECK(text_of("listeners") == R"(
+Listeners and unconnected UDP sockets
+proto  local       pid  process  user  since         gone          away before  accepted  container
+tcp    0.0.0.0:80   10  nginx    -     -             00:00:20.000            -         1  -
+tcp    0.0.0.0:80   11  nginx    -     00:00:25.000  -                      5s         1  -
+)");
+}
+
+TEST_CASE("who connects to us and whom we connect to", "[report]") {
+  CHECK(text_of("peers") == R"(
+Peers
+connections  direction  proto  peer                     mostly  open  failed  median  longest  sent  received  first         last
+          3  outbound   tcp    203.0.113.50:5432        pool       1       1     10s      10s     -         -  00:00:35.000  00:00:44.000
+          3  outbound   tcp    203.0.113.60:8080        leaky      3       0       -        -     -         -  00:00:10.000  00:00:30.000
+          2  inbound    tcp    198.51.100.7 to port 80  nginx      0       0      2s       3s     -         -  00:00:11.000  00:00:30.000
+          2  outbound   tcp    203.0.113.9:443          curl       1       1      3s       3s     -         -  00:00:05.000  00:00:40.000
+)");
+}
+
+TEST_CASE("how many ports were in use at once", "[report]") {
+  CHECK(text_of("ports") == R"(
+Ports in use at once
+peak  at            open  TIME_WAIT  connections  local      remote             mostly
+   3  00:00:44.000     1          0            3  192.0.2.1  203.0.113.50:5432  pool
+   3  00:00:30.000     3          0            3  192.0.2.1  203.0.113.60:8080  leaky
+   1  00:00:05.000     1          0            2  192.0.2.1  203.0.113.9:443    curl
+)");
+}
+
+TEST_CASE("who held a port: the listener, and what was left in TIME_WAIT", "[report]") {
+  CHECK(text_of("who", port_80_at(15)) == R"(
+Held the port
+port  as        pid  process  user  owner      proto  local         remote             state      from           ±  until         command line
+  80  listener   10  nginx    -     exact      tcp    0.0.0.0:80    -                  LISTEN     00:00:00.000   -  00:00:20.000  -
+  80  inbound    10  nginx    -     last_seen  tcp    192.0.2.1:80  198.51.100.7:4000  TIME_WAIT  00:00:11.000  1s  00:00:18.000  -
+)");
+}
+
+TEST_CASE("nobody held the port while its server was down", "[report]") {
+  CHECK(text_of("who", port_80_at(22)) == "\nHeld the port\nnone\n");
+}
