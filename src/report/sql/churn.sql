@@ -9,7 +9,7 @@
 -- column: user | user | optional
 -- column: direction | direction |
 WITH
-selected AS (SELECT * FROM connections WHERE direction <> 'listen' AND opened_ns IS NOT NULL AND (/*filter*/ 1)),
+selected AS (SELECT pid, process, user, direction, opened_ns FROM connections WHERE direction <> 'listen' AND opened_ns IS NOT NULL AND (/*filter*/ 1)),
 seconds AS (
   SELECT pid, process, user, direction, opened_ns / 1000000000 AS second, count(*) AS n
   FROM selected
@@ -35,7 +35,7 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: bar | shape |
 -- column: process | mostly |
 WITH
-selected AS (SELECT * FROM connections WHERE direction <> 'listen' AND opened_ns IS NOT NULL AND (/*filter*/ 1)),
+selected AS (SELECT process, opened_ns FROM connections WHERE direction <> 'listen' AND opened_ns IS NOT NULL AND (/*filter*/ 1)),
 -- About thirty steps of whole seconds.
 step AS (
   SELECT

@@ -13,7 +13,8 @@
 WITH
 selected AS (
   SELECT
-    *,
+    id,
+    outcome,
     iif(direction = 'inbound', remote_address || ' to port ' || local_port, coalesce(remote, remote_address)) AS peer
   FROM connections
   WHERE protocol = 'tcp' AND direction <> 'listen' AND outcome <> 'open' AND (/*filter*/ 1)

@@ -11,7 +11,7 @@
 -- column: per_hour | an hour | count
 -- column: first_peer | first peer |
 WITH
-selected AS (SELECT * FROM connections WHERE /*filter*/ 1),
+selected AS (SELECT id, pid, process, remote, remote_address FROM connections WHERE /*filter*/ 1),
 entered AS (
   SELECT c.pid, c.process, i.state, i.from_ns, i.to_ns, coalesce(c.remote, c.remote_address) AS peer
   FROM state_intervals AS i
@@ -50,7 +50,11 @@ LIMIT :limit;
 -- column: first_ns | first | time
 -- column: last_ns | last | time
 -- column: first_peer | first peer |
-WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+WITH selected AS (
+  SELECT pid, process, direction, outcome, opened_ns, remote, local
+  FROM connections
+  WHERE opened_ns IS NOT NULL AND direction <> 'listen' AND (/*filter*/ 1)
+)
 SELECT
   sum(outcome = 'open') AS open_now,
   pid,
@@ -62,12 +66,11 @@ SELECT
   (
     SELECT coalesce(s.remote, s.local)
     FROM selected AS s
-    WHERE s.outcome = 'open' AND s.pid IS selected.pid AND s.direction = selected.direction AND s.opened_ns IS NOT NULL
+    WHERE s.outcome = 'open' AND s.pid IS selected.pid AND s.direction = selected.direction
     ORDER BY s.opened_ns
     LIMIT 1
   ) AS first_peer
 FROM selected
-WHERE opened_ns IS NOT NULL AND direction <> 'listen'
 GROUP BY pid, process, direction
 HAVING open_now >= 10 AND open_now > 10 * closed
 ORDER BY open_now DESC, pid

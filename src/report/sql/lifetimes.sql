@@ -5,7 +5,7 @@
 -- column: connections | connections | count
 -- column: bar | shape |
 WITH
-selected AS (SELECT * FROM connections WHERE direction <> 'listen' AND outcome <> 'open' AND (/*filter*/ 1)),
+selected AS (SELECT duration_ns FROM connections WHERE direction <> 'listen' AND outcome <> 'open' AND (/*filter*/ 1)),
 sorted AS (
   SELECT
     CASE

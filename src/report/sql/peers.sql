@@ -17,7 +17,14 @@
 WITH
 selected AS (
   SELECT
-    *,
+    direction,
+    protocol,
+    process,
+    outcome,
+    duration_ns,
+    bytes_sent,
+    bytes_received,
+    coalesce(opened_ns, first_seen_ns) AS began_ns,
     iif(direction = 'inbound', remote_address || ' to port ' || local_port, coalesce(remote, remote_address)) AS peer
   FROM connections
   WHERE direction <> 'listen' AND (/*filter*/ 1)
@@ -48,8 +55,8 @@ SELECT
   max(duration_ns) AS longest_ns,
   sum(bytes_sent) AS bytes_sent,
   sum(bytes_received) AS bytes_received,
-  min(coalesce(opened_ns, first_seen_ns)) AS first_ns,
-  max(coalesce(opened_ns, first_seen_ns)) AS last_ns
+  min(began_ns) AS first_ns,
+  max(began_ns) AS last_ns
 FROM ranked
 GROUP BY direction, protocol, peer
 ORDER BY connections DESC, direction, peer

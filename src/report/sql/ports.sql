@@ -10,9 +10,6 @@
 -- column: remote | remote |
 -- column: process | mostly |
 WITH
-selected AS (
-  SELECT * FROM connections WHERE /*filter*/ 1
-),
 used AS (
   SELECT
     local_address,
@@ -21,8 +18,8 @@ used AS (
     iif(gone, max(last_seen_ns, coalesce(closed_ns, 0)), NULL) AS until_ns,
     state,
     process
-  FROM selected
-  WHERE protocol = 'tcp' AND direction IN ('outbound', 'unknown') AND remote IS NOT NULL
+  FROM connections
+  WHERE protocol = 'tcp' AND direction IN ('outbound', 'unknown') AND remote_port IS NOT NULL AND (/*filter*/ 1)
 ),
 steps AS (
   SELECT local_address, remote, from_ns AS at_ns, 1 AS step FROM used
