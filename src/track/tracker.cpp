@@ -53,6 +53,9 @@ constexpr std::size_t kMostRecent = 64;
 constexpr std::int64_t kTimerTickNs = 10'000'000;
 constexpr std::int64_t kNsPerMs = 1'000'000;
 
+// A notice is not later than this, also where the kernel's workers and we have to wait.
+constexpr std::int64_t kRemainderNs = 1'000'000'000;
+
 constexpr std::int64_t at_most_ago(std::uint32_t ms) {
   return ms == 0 ? 0 : ms * kNsPerMs + kTimerTickNs;
 }
@@ -108,7 +111,10 @@ void Tracker::apply(const Snapshot& snapshot) {
   ending_by_tuple_.clear();
   if (snapshot.covers_time_wait) {
     auto& remainders = remainders_[snapshot.netns];
-    remainders.older = std::exchange(remainders.fresh, {});
+    if (snapshot.taken.began_ns - remainders.begun_ns >= kRemainderNs) {
+      remainders.older = std::exchange(remainders.fresh, {});
+      remainders.begun_ns = snapshot.taken.began_ns;
+    }
   }
   std::vector<TableScope> tables;
   for (const auto table : kTableKinds) {
@@ -723,10 +729,11 @@ bool Tracker::join_remainder(const Notice& notice) {
       continue;
     }
     const auto index = found->second;
-    auto& connection = slots_[index].connection;
-    begin_end(index, notice);
-    if (connection.closed) {
-      connection.closed = both(*connection.closed, notice.at);
+    auto& slot = slots_[index];
+    take_announcement(slot.connection, slot.evidence, notice.row);
+    touch(index);
+    if (slot.connection.closed) {
+      slot.connection.closed = both(*slot.connection.closed, end_of(slot, notice));
     }
     recent->erase(found);
     return true;
@@ -792,6 +799,17 @@ bool Tracker::awaits_notice(const Slot& slot, const Moment& left, const Snapshot
   return expected && snapshot.taken.began_ns < left.at_ns + delay->second;
 }
 
+/// When the socket ended: after its peer was heard of last. The announcement comes later, by more
+/// where the kernel's worker has to wait, or an application keeps a socket that was reset.
+Moment Tracker::end_of(const Slot& slot, const Notice& notice) {
+  const auto& at = notice.at;
+  const auto& delivery = slot.evidence.delivery;
+  if (!delivery || slot.evidence.wiped || !was_answered(slot.connection, *delivery)) {
+    return at;
+  }
+  return {at.at_ns, at.error_ns + at_most_ago(delivery->since_acked_ms)};
+}
+
 /// The kernel has announced the end of the full socket.
 void Tracker::begin_end(Index index, const Notice& notice) {
   auto& slot = slots_[index];
@@ -802,13 +820,8 @@ void Tracker::begin_end(Index index, const Notice& notice) {
   if (marks_[index].phase == Mark::Phase::time_wait) {
     return;
   }
-  auto ended = notice.at;
-  // Such an end comes with an ACK: an announcement that was held up tells how long ago that was.
-  if (fin_acknowledged(connection, slot.evidence)) {
-    const auto after_ns =
-        ended.at_ns - ended.error_ns - at_most_ago(notice.row.delivery->since_acked_ms);
-    ended = between(std::max(after_ns, slot.seen.began_ns), ended.at_ns);
-  }
+  auto ended = end_of(slot, notice);
+  ended = between(std::max(ended.at_ns - ended.error_ns, slot.seen.began_ns), ended.at_ns);
   slot.gone = slot.gone ? both(*slot.gone, ended) : ended;
   const bool unseen_state = !connection.state && connection.tuple.protocol == Protocol::tcp;
   if (unseen_state || may_enter_time_wait(connection)) {

@@ -149,9 +149,10 @@ class Tracker {
     Connection connection;
     Evidence evidence;
   };
-  /// Connections, by tuple, that the last two whole snapshots of a namespace showed first when only
-  /// the rest of the socket was left: their notice, under another cookie, may be on its way.
+  /// Connections, by tuple, of which a namespace's last whole snapshots showed only the rest of the
+  /// socket: their notice, under another cookie, may be on its way.
   struct Remainders {
+    std::int64_t begun_ns = 0;  ///< of `fresh`
     boost::unordered_flat_map<Identity, Index, IdentityHash> fresh;
     boost::unordered_flat_map<Identity, Index, IdentityHash> older;
   };
@@ -195,6 +196,7 @@ class Tracker {
                                    const Moment& left,
                                    const Snapshot& snapshot) const;
   void reconsider_direction(Index index, const Snapshot& snapshot);
+  [[nodiscard]] static Moment end_of(const Slot& slot, const Notice& notice);
   void begin_end(Index index, const Notice& notice);
   static void take_announcement(Connection& connection, Evidence& evidence, const SocketRow& row);
   static void conclude(Connection& connection, const Evidence& evidence);
