@@ -22,6 +22,7 @@ struct ReportOptions {
   std::string name = "overview";
   std::string limit;
   bool list = false;
+  bool sql = false;
 };
 
 std::int64_t parse_limit(const std::string& text) {
@@ -50,6 +51,10 @@ void run_report(const ReportOptions& options) {
   const auto limit = parse_limit(options.limit);
   const ParsedFilter filter{options.question};
   store::Reader reader{database_path(options.question)};
+  if (options.sql) {
+    std::cout << report::sql_of(options.name, filter.resolve(reader), limit);
+    return;
+  }
   print(report::ask(reader, options.name, filter.resolve(reader), limit),
         format,
         text_style(options.question));
@@ -63,6 +68,7 @@ void add_report(CLI::App& app) {
   command->add_option("NAME", options->name, "Which report; --list names them")
       ->capture_default_str();
   command->add_flag("--list", options->list, "Name all reports");
+  command->add_flag("--sql", options->sql, "Print the query instead of its answer");
   command->add_option("--limit", options->limit, "At most so many rows in long tables");
   add_database_options(*command, options->question);
   add_filter_options(*command, options->question);

@@ -46,6 +46,8 @@ struct Table {
 struct Honesty {
   std::int64_t from_ns = 0;
   std::int64_t to_ns = 0;
+  std::int64_t recorded_from_ns = 0;  ///< what the recording holds
+  std::int64_t recorded_to_ns = 0;
   Cell kernel_opens;
   Cell recorded_opens;
   Cell percent;

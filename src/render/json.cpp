@@ -53,10 +53,13 @@ std::string json_row(const std::vector<Column>& columns, const std::vector<Cell>
 
 std::string json_honesty(const Honesty& honesty) {
   return fmt::format(
-      ",\"honesty\":{{\"from_ns\":{},\"to_ns\":{},\"kernel_opens\":{},\"recorded_opens\":{},"
+      ",\"honesty\":{{\"from_ns\":{},\"to_ns\":{},\"recorded_from_ns\":{},\"recorded_to_ns\":{},"
+      "\"kernel_opens\":{},\"recorded_opens\":{},"
       "\"percent\":{},\"gaps\":{},\"gaps_ns\":{},\"note\":{}}}",
       honesty.from_ns,
       honesty.to_ns,
+      honesty.recorded_from_ns,
+      honesty.recorded_to_ns,
       json_cell(honesty.kernel_opens),
       json_cell(honesty.recorded_opens),
       json_cell(honesty.percent),

@@ -250,6 +250,14 @@ std::string honesty_text(const Honesty& honesty, const TextStyle& style) {
                                                           thousands(honesty.gaps),
                                                           honesty.gaps == 1 ? "gap" : "gaps",
                                                           format_duration(honesty.gaps_ns)));
+  const auto recorded = [&](std::int64_t at_ns) {
+    return honesty.recorded_from_ns <= at_ns && at_ns <= honesty.recorded_to_ns;
+  };
+  if (!recorded(honesty.from_ns) || !recorded(honesty.to_ns)) {
+    text += fmt::format(" | the recording holds only {} .. {}",
+                        local_time(honesty.recorded_from_ns, style, true),
+                        local_time(honesty.recorded_to_ns, style, true));
+  }
   if (!honesty.note.empty()) {
     text += " | " + escape_for_terminal(honesty.note);
   }

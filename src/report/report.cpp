@@ -151,23 +151,88 @@ void check_report_name(std::string_view name) {
                                near ? ", did you mean " + *near + "?" : "")};
 }
 
-Answer ask(store::Reader& reader, std::string_view name, const Filter& filter, std::int64_t limit) {
+namespace {
+
+/// A report with the filters in their place.
+struct Prepared {
+  std::string name;
+  Definition definition;
+  store::Parameters parameters;
+};
+
+Prepared prepare(std::string_view name, const Filter& filter, std::int64_t limit) {
   // With a process to tell of, the overview is that process's story.
   const auto asked = name == "overview" && !filter.pids.empty() ? kStory : name;
-  const auto definition = parse_definition(definition_of(asked));
   auto clause = connection_clause(filter);
-  clause.parameters["limit"] = limit;
-  clause.parameters["pids"] = comma_list(filter.pids);
-  clause.parameters["since_ns"] = filter.since_ns ? Cell{*filter.since_ns} : Cell{};
-  clause.parameters["until_ns"] = filter.until_ns ? Cell{*filter.until_ns} : Cell{};
-  Answer answer{std::string{asked}, {}, {}};
-  for (const auto& section : definition.sections) {
-    auto sql = section.sql;
+  Prepared prepared{
+      std::string{asked}, parse_definition(definition_of(asked)), std::move(clause.parameters)};
+  prepared.parameters["limit"] = limit;
+  prepared.parameters["pids"] = comma_list(filter.pids);
+  prepared.parameters["since_ns"] = filter.since_ns ? Cell{*filter.since_ns} : Cell{};
+  prepared.parameters["until_ns"] = filter.until_ns ? Cell{*filter.until_ns} : Cell{};
+  for (auto& section : prepared.definition.sections) {
+    auto& sql = section.sql;
     for (auto at = sql.find(kFilterMark); at != std::string::npos;
-         at = sql.find(kFilterMark, at + 1)) {
+         at = sql.find(kFilterMark, at + clause.sql.size())) {
       sql.replace(at, kFilterMark.size(), clause.sql);
     }
-    auto rows = reader.query(sql, clause.parameters);
+  }
+  return prepared;
+}
+
+std::string literal(const Cell& cell) {
+  if (const auto* const number = std::get_if<std::int64_t>(&cell)) {
+    return std::to_string(*number);
+  }
+  if (const auto* const real = std::get_if<double>(&cell)) {
+    return fmt::format("{}", *real);
+  }
+  const auto* const text = std::get_if<std::string>(&cell);
+  if (text == nullptr) {
+    return "NULL";
+  }
+  std::string quoted = "'";
+  for (const char c : *text) {
+    quoted += c == '\'' ? "''" : std::string{c};
+  }
+  return quoted + "'";
+}
+
+/// Puts values in the place of `:name`, but not within quotes and comments.
+std::string with_values(std::string_view sql, const store::Parameters& parameters) {
+  constexpr std::string_view kNameCharacters =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+  std::string out;
+  const auto copy_until = [&](std::size_t at) {
+    at = std::min(at, sql.size());
+    out += sql.substr(0, at);
+    sql.remove_prefix(at);
+  };
+  while (!sql.empty()) {
+    if (sql[0] == '\'') {
+      const auto end = sql.find('\'', 1);
+      copy_until(end == std::string_view::npos ? end : end + 1);
+    } else if (sql.starts_with("--")) {
+      copy_until(sql.find('\n'));
+    } else if (sql[0] == ':') {
+      const auto end = std::min(sql.find_first_not_of(kNameCharacters, 1), sql.size());
+      const auto value = parameters.find(sql.substr(1, end - 1));
+      out += value == parameters.end() ? std::string{sql.substr(0, end)} : literal(value->second);
+      sql.remove_prefix(end);
+    } else {
+      copy_until(1);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Answer ask(store::Reader& reader, std::string_view name, const Filter& filter, std::int64_t limit) {
+  const auto prepared = prepare(name, filter, limit);
+  Answer answer{prepared.name, {}, {}};
+  for (const auto& section : prepared.definition.sections) {
+    auto rows = reader.query(section.sql, prepared.parameters);
     Table table{section.heading.name, section.heading.title, {}, std::move(rows.cells)};
     for (const auto& column : rows.names) {
       table.columns.push_back(column_of(section, column));
@@ -178,12 +243,26 @@ Answer ask(store::Reader& reader, std::string_view name, const Filter& filter, s
   return answer;
 }
 
+std::string sql_of(std::string_view name, const Filter& filter, std::int64_t limit) {
+  const auto prepared = prepare(name, filter, limit);
+  std::string text;
+  for (const auto& section : prepared.definition.sections) {
+    text += fmt::format("{}-- {}\n{}\n",
+                        text.empty() ? "" : "\n",
+                        section.heading.title,
+                        trim(with_values(section.sql, prepared.parameters)));
+  }
+  return text;
+}
+
 Honesty honesty(store::Reader& reader, const Filter& filter) {
   const auto whole = reader.query(
       "SELECT min(started_ns), max(max(coalesce(ended_ns, 0), last_alive_ns)) FROM sessions");
   Honesty honesty;
-  honesty.from_ns = filter.since_ns.value_or(integer(whole.cells[0][0], 0));
-  honesty.to_ns = filter.until_ns.value_or(integer(whole.cells[0][1], 0));
+  honesty.recorded_from_ns = integer(whole.cells[0][0], 0);
+  honesty.recorded_to_ns = integer(whole.cells[0][1], 0);
+  honesty.from_ns = filter.since_ns.value_or(honesty.recorded_from_ns);
+  honesty.to_ns = filter.until_ns.value_or(honesty.recorded_to_ns);
   const store::Parameters window{{"from", honesty.from_ns}, {"to", honesty.to_ns}};
   const auto coverage = reader.query(
       "SELECT sum(kernel_opens), sum(recorded_opens), min(100.0, 100.0 * sum(recorded_opens) / "

@@ -27,6 +27,11 @@ void check_report_name(std::string_view name);
 /// @throws UsageError for an unknown name (with the nearest one); StoreError from the reader.
 Answer ask(store::Reader& reader, std::string_view name, const Filter& filter, std::int64_t limit);
 
+/// The statements that ask() runs, with their values in place, each under its title: they can be
+/// pasted into a plain `sqlite3` shell.
+/// @throws UsageError for an unknown name.
+std::string sql_of(std::string_view name, const Filter& filter, std::int64_t limit);
+
 /// The parts of a report's file: see src/report/sql/README.md.
 struct Section {
   Table heading;    ///< name, title and the columns that are described; no rows

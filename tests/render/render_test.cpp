@@ -21,6 +21,7 @@ Answer answer_of(std::vector<std::vector<Cell>> rows) {
                        std::move(rows)}},
                 {}};
   answer.honesty.emplace();
+  answer.honesty->recorded_to_ns = 1'000'000'000;
   answer.honesty->to_ns = 1'000'000'000;
   return answer;
 }
@@ -84,7 +85,8 @@ TEST_CASE("JSON keeps unknown, integers and text apart", "[render]") {
   CHECK(out.str() ==
         "{\"report\":\"r\",\"tables\":{\"t\":[{\"name\":\"a\\\"\\\\\\u000a\xEF\xBF\xBD\",\"peer\":"
         "null,\"bytes\":9007199254740993,\"extra\":1.5}]},"
-        "\"honesty\":{\"from_ns\":0,\"to_ns\":1000000000,\"kernel_opens\":null,\"recorded_opens\":"
+        "\"honesty\":{\"from_ns\":0,\"to_ns\":1000000000,\"recorded_from_ns\":0,\"recorded_to_ns\":"
+        "1000000000,\"kernel_opens\":null,\"recorded_opens\":"
         "null,\"percent\":null,\"gaps\":0,\"gaps_ns\":0,"
         "\"note\":null}}\n");
 }

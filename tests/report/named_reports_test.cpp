@@ -3,6 +3,7 @@
 #include "catch.hpp"
 #include "render/render.hpp"
 #include "report/report.hpp"
+#include "rows.hpp"
 #include "scratch.hpp"
 #include "store/writer.hpp"
 #include "track/tracker.hpp"
@@ -22,6 +23,7 @@ constexpr std::uint32_t kNewNginx = 11;
 constexpr std::uint32_t kCurl = 20;
 constexpr std::uint32_t kLeaky = 30;
 constexpr std::uint32_t kPool = 40;
+constexpr std::uint32_t kBeacon = 50;
 
 /// A socket that a look at the tables shows from `from` to `to` (seconds, `to` not any more).
 struct Seen {
@@ -77,6 +79,22 @@ std::vector<Seen> history() {
   return all;
 }
 
+/// Every seven seconds, once a second late, and once not at all.
+std::vector<Seen> with_beacon() {
+  auto all = history();
+  for (const int from : {3, 10, 17, 25, 31, 45, 52}) {
+    all.push_back({100U + static_cast<std::uint64_t>(from),
+                   "192.0.2.1",
+                   static_cast<std::uint16_t>(9000 + from),
+                   "203.0.113.77",
+                   443,
+                   kBeacon,
+                   {{from, established}},
+                   from + 1});
+  }
+  return all;
+}
+
 std::optional<TcpState> state_at(const Seen& seen, int second) {
   std::optional<TcpState> state;
   for (const auto& [from, entered] : seen.states) {
@@ -99,7 +117,7 @@ SocketRow row_of(const Seen& seen, TcpState state) {
 }
 
 /// A minute, a look a second; the connect that timed out and a reset are announced.
-void record(const std::filesystem::path& path) {
+void record(const std::filesystem::path& path, const std::vector<Seen>& all) {
   store::Writer writer{
       path, Session{"host1", "Debian", "6.1", "0.1.0", "boot", 0, kSecond, "sock_diag+notices", 0}};
   track::Tracker tracker;
@@ -108,14 +126,14 @@ void record(const std::filesystem::path& path) {
                                                                       {kNewNginx, "nginx"},
                                                                       {kCurl, "curl"},
                                                                       {kLeaky, "leaky"},
-                                                                      {kPool, "pool"}}) {
+                                                                      {kPool, "pool"},
+                                                                      {kBeacon, "beacon"}}) {
     Process process;
     process.id = {pid, pid};
     process.started_ns = pid * kSecond / 100;
     process.name = name;
     items.emplace_back(process);
   }
-  const auto all = history();
   for (int second = 0; second <= 60; ++second) {
     Snapshot snapshot;
     snapshot.tables = table_bit(TableKind::tcp4) | table_bit(TableKind::tcp6);
@@ -154,10 +172,12 @@ void record(const std::filesystem::path& path) {
   writer.finish(60 * kSecond);
 }
 
-std::string text_of(std::string_view report, const Filter& filter = {}) {
+std::string text_of(std::string_view report,
+                    const Filter& filter = {},
+                    const std::vector<Seen>& all = history()) {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
-  record(path);
+  record(path, all);
   store::Reader reader{path};
   std::ostringstream out;
   render::write_text(out, ask(reader, report, filter, -1), {});
@@ -321,4 +341,44 @@ port  as        pid  process  user  owner      proto  local         remote      
 
 TEST_CASE("nobody held the port while its server was down", "[report]") {
   CHECK(text_of("who", port_80_at(22)) == "\nHeld the port\nnone\n");
+}
+
+TEST_CASE("who calls home at a fixed rhythm", "[report]") {
+  CHECK(text_of("beacons", {}, with_beacon()) == R"(
+Rhythms
+score  period  jitter  calls  pid  process  remote            first         last
+ 1.00      7s     0ns      7   50  beacon   203.0.113.77:443  00:00:03.000  00:00:52.000
+)");
+}
+
+TEST_CASE("the query of every report runs as it is printed, values and all", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, history());
+  Filter filter;
+  filter.process = "ng'inx:limit";
+  filter.since_ns = 5;
+  CHECK(sql_of("failed", filter, 7).find("process = 'ng''inx:limit'") != std::string::npos);
+  SQLite::Database database{path.string(), SQLite::OPEN_READONLY};
+  for (const auto& [name, about] : list_reports()) {
+    CAPTURE(name);
+    const auto sql = sql_of(name, filter, 7);
+    CHECK_NOTHROW(database.exec(sql));
+  }
+  CHECK(test::rows(path, sql_of("listeners", {}, -1)) ==
+        "tcp|0.0.0.0:80|10|nginx|NULL|NULL|20000000000|NULL|1|NULL\n"
+        "tcp|0.0.0.0:80|11|nginx|NULL|25000000000|NULL|5000000000|1|NULL\n");
+}
+
+TEST_CASE("a window beyond the recording says what the recording holds", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, history());
+  store::Reader reader{path};
+  Filter filter;
+  filter.since_ns = 70 * kSecond;
+  std::ostringstream out;
+  render::write_text(out, ask(reader, "gaps", filter, -1), {});
+  CHECK(out.str().find("| the recording holds only 1970-01-01 00:00:00.000 .. 1970-01-01 "
+                       "00:01:00.000") != std::string::npos);
 }
