@@ -99,6 +99,7 @@ int run(int argc, char** argv) {
   add_record(app);
   add_report(app);
   add_at(app);
+  add_diff(app);
   add_tail(app);
   add_sql(app);
   add_info(app);

@@ -10,6 +10,7 @@ namespace netlog::cli {
 void add_record(CLI::App& app);
 void add_report(CLI::App& app);
 void add_at(CLI::App& app);
+void add_diff(CLI::App& app);
 void add_tail(CLI::App& app);
 void add_sql(CLI::App& app);
 void add_info(CLI::App& app);

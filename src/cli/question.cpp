@@ -60,17 +60,30 @@ std::optional<Protocol> parse_protocol(const std::string& text) {
   throw UsageError{fmt::format("--protocol {} is neither tcp nor udp", quote(text))};
 }
 
-std::optional<AddressRange> parse_remote(const std::string& text) {
+/// `ADDR`, `ADDR/LEN`, `ADDR:PORT` or `[ADDR]:PORT`.
+void parse_remote(const std::string& text, report::Filter& filter) {
   if (text.empty()) {
-    return std::nullopt;
+    return;
   }
-  const auto range = parse_address_range(text);
-  if (!range) {
+  auto address = std::string_view{text};
+  const auto colon = address.rfind(':');
+  const bool bracketed = address.starts_with("[") && colon > 0 && address[colon - 1] == ']';
+  if (colon != std::string_view::npos && (bracketed || address.find(':') == colon)) {
+    if (filter.remote_port) {
+      throw UsageError{
+          fmt::format("--remote {} names a port, and so does --remote-port", quote(text))};
+    }
+    filter.remote_port = parse_port("--remote", std::string{address.substr(colon + 1)});
+    address = bracketed ? address.substr(1, colon - 2) : address.substr(0, colon);
+  }
+  filter.remote = parse_address_range(address);
+  if (!filter.remote) {
     throw UsageError{
-        fmt::format("--remote {} is not an address or a block, such as 192.0.2.1 or 2001:db8::/32",
+        fmt::format("--remote {} is not an address, a block or an endpoint, such as 192.0.2.1, "
+                    "2001:db8::/32 or "
+                    "192.0.2.1:443",
                     quote(text))};
   }
-  return range;
 }
 
 std::vector<TcpState> parse_states(const std::vector<std::string>& texts) {
@@ -112,11 +125,20 @@ std::optional<std::string> given(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional{text};
 }
 
+void check_window(std::int64_t since_ns, std::int64_t until_ns) {
+  if (since_ns > until_ns) {
+    throw UsageError{fmt::format("the window ends before it begins: {} to {}",
+                                 iso8601_utc(since_ns),
+                                 iso8601_utc(until_ns))};
+  }
+}
+
 }  // namespace
 
 struct ParsedFilter::Times {
   std::optional<TimeSpec> since;
   std::optional<TimeSpec> until;
+  std::optional<std::pair<TimeSpec, TimeSpec>> before;
 };
 
 void add_database_options(CLI::App& command, Question& question) {
@@ -143,7 +165,8 @@ void add_filter_options(CLI::App& command, Question& question) {
   command.add_option("--port", question.port, "Local or remote port")->group(kGroup);
   command.add_option("--local-port", question.local_port, "Local port")->group(kGroup);
   command.add_option("--remote-port", question.remote_port, "Remote port")->group(kGroup);
-  command.add_option("--remote", question.remote, "Remote address, or block ADDR/LEN")
+  command
+      .add_option("--remote", question.remote, "Remote ADDR, block ADDR/LEN or endpoint ADDR:PORT")
       ->group(kGroup);
   command
       .add_option("--state",
@@ -171,7 +194,7 @@ ParsedFilter::ParsedFilter(const Question& question) : times_{std::make_unique<T
   filter_.port = parse_port("--port", question.port);
   filter_.local_port = parse_port("--local-port", question.local_port);
   filter_.remote_port = parse_port("--remote-port", question.remote_port);
-  filter_.remote = parse_remote(question.remote);
+  parse_remote(question.remote, filter_);
   filter_.states = parse_states(question.states);
   if (const auto range = parse_time_range(question.since)) {
     times_->since = range->first;
@@ -181,6 +204,15 @@ ParsedFilter::ParsedFilter(const Question& question) : times_{std::make_unique<T
   }
   if (const auto until = parse_time_option("--until", question.until)) {
     times_->until = until;
+  }
+  if (!question.before.empty()) {
+    times_->before = parse_time_range(question.before);
+    if (!times_->before || !times_->since || !times_->until) {
+      throw UsageError{
+          fmt::format("{} and {} are not two windows, such as 13:55..14:00 14:00..14:05",
+                      quote(question.before),
+                      quote(question.since))};
+    }
   }
   if (const auto at = parse_time_option("--at", question.at)) {
     if (times_->since || times_->until) {
@@ -208,10 +240,13 @@ report::Filter ParsedFilter::resolve(store::Reader& reader) const {
   if (times_->until) {
     filter.until_ns = cli::resolve(*times_->until, now_ns, anchor_ns);
   }
-  if (filter.since_ns && filter.until_ns && *filter.since_ns > *filter.until_ns) {
-    throw UsageError{fmt::format("the window ends before it begins: {} to {}",
-                                 iso8601_utc(*filter.since_ns),
-                                 iso8601_utc(*filter.until_ns))};
+  if (times_->before) {
+    filter.before_ns = {cli::resolve(times_->before->first, now_ns, anchor_ns),
+                        cli::resolve(times_->before->second, now_ns, anchor_ns)};
+    check_window(filter.before_ns->first, filter.before_ns->second);
+  }
+  if (filter.since_ns && filter.until_ns) {
+    check_window(*filter.since_ns, *filter.until_ns);
   }
   return filter;
 }

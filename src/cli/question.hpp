@@ -37,6 +37,7 @@ struct Question {
   std::string since;
   std::string until;
   std::string at;
+  std::string before;  ///< A..B, the window to compare with
 };
 
 /// --db, --format, --utc.

@@ -47,6 +47,9 @@ void run_report(const ReportOptions& options) {
     return list_reports();
   }
   report::check_report_name(options.name);
+  if (options.name == "diff" && options.question.before.empty()) {
+    throw UsageError{"diff compares two windows: netlog diff 13:55..14:00 14:00..14:05"};
+  }
   const auto format = parse_format(options.question.format);
   const auto limit = parse_limit(options.limit);
   const ParsedFilter filter{options.question};
@@ -85,6 +88,21 @@ void add_at(CLI::App& app) {
   add_database_options(*command, options->question);
   add_filter_options(*command, options->question);
   command->remove_option(command->get_option("--at"));
+  command->callback([options] { run_report(*options); });
+}
+
+void add_diff(CLI::App& app) {
+  auto* const command = app.add_subcommand("diff", "What changed between two windows");
+  const auto options = std::make_shared<ReportOptions>();
+  options->name = "diff";
+  command->add_option("BEFORE", options->question.before, "Such as 13:55..14:00")->required();
+  command->add_option("AFTER", options->question.since, "Such as 14:00..14:05")->required();
+  command->add_option("--limit", options->limit, "At most so many rows in long tables");
+  add_database_options(*command, options->question);
+  add_filter_options(*command, options->question);
+  for (const auto* const window : {"--since", "--until", "--at"}) {
+    command->remove_option(command->get_option(window));
+  }
   command->callback([options] { run_report(*options); });
 }
 

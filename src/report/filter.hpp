@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace netlog::report {
@@ -26,6 +27,8 @@ struct Filter {
   std::vector<TcpState> states;          ///< was in one of them (within the window)
   std::optional<std::int64_t> since_ns;  ///< its life reaches to this time or later
   std::optional<std::int64_t> until_ns;  ///< its life began before this time
+  /// An earlier window to compare with; only the report `diff` asks for it.
+  std::optional<std::pair<std::int64_t, std::int64_t>> before_ns;
 };
 
 /// SQL for a WHERE clause over the columns of the view `connections` (`1` when nothing restricts),

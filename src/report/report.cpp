@@ -17,6 +17,7 @@ namespace netlog::report {
 namespace {
 
 constexpr std::string_view kFilterMark = "/*filter*/ 1";
+constexpr std::string_view kTimelessFilterMark = "/*filter without window*/ 1";
 constexpr std::string_view kStory = "process";
 
 constexpr std::array<std::pair<std::string_view, Unit>, 7> kUnits{{
@@ -153,6 +154,12 @@ void check_report_name(std::string_view name) {
 
 namespace {
 
+void replace_all(std::string& text, std::string_view mark, std::string_view by) {
+  for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at + by.size())) {
+    text.replace(at, mark.size(), by);
+  }
+}
+
 /// A report with the filters in their place.
 struct Prepared {
   std::string name;
@@ -170,12 +177,17 @@ Prepared prepare(std::string_view name, const Filter& filter, std::int64_t limit
   prepared.parameters["pids"] = comma_list(filter.pids);
   prepared.parameters["since_ns"] = filter.since_ns ? Cell{*filter.since_ns} : Cell{};
   prepared.parameters["until_ns"] = filter.until_ns ? Cell{*filter.until_ns} : Cell{};
+  prepared.parameters["before_since_ns"] =
+      filter.before_ns ? Cell{filter.before_ns->first} : Cell{};
+  prepared.parameters["before_until_ns"] =
+      filter.before_ns ? Cell{filter.before_ns->second} : Cell{};
+  auto timeless = filter;
+  timeless.since_ns.reset();
+  timeless.until_ns.reset();
+  const auto timeless_sql = connection_clause(timeless).sql;
   for (auto& section : prepared.definition.sections) {
-    auto& sql = section.sql;
-    for (auto at = sql.find(kFilterMark); at != std::string::npos;
-         at = sql.find(kFilterMark, at + clause.sql.size())) {
-      sql.replace(at, kFilterMark.size(), clause.sql);
-    }
+    replace_all(section.sql, kFilterMark, clause.sql);
+    replace_all(section.sql, kTimelessFilterMark, timeless_sql);
   }
   return prepared;
 }

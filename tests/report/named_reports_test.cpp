@@ -351,6 +351,34 @@ score  period  jitter  calls  pid  process  remote            first         last
 )");
 }
 
+TEST_CASE("what changed between two windows", "[report]") {
+  Filter filter;
+  filter.before_ns = {0, 30 * kSecond};
+  filter.since_ns = 31 * kSecond;
+  filter.until_ns = 61 * kSecond;
+  CHECK(text_of("diff", filter) == R"(
+Then and now
+what                       before  after  change
+opened a second             0.200  0.133   -33 %
+ended a second              0.067  0.100   +50 %
+failed a second             0.033  0.033    +0 %
+mean life of the ended, s   2.500  7.667  +207 %
+
+Peers that came or went
+change  process  direction  peer               connections  failed
+new     pool     outbound   203.0.113.50:5432            3       1
+
+Listeners that came or went
+change  pid  process  proto  local
+gone     10  nginx    tcp    0.0.0.0:80
+
+Processes that came or went
+change  pid  process  connections
+new      40  pool               3
+gone     10  nginx              2
+)");
+}
+
 TEST_CASE("the query of every report runs as it is printed, values and all", "[report]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";

@@ -1,0 +1,120 @@
+-- SPDX-License-Identifier: MIT
+-- about: what changed between two windows: `netlog diff A..B C..D`
+-- section: rates | Then and now
+-- column: what | what |
+-- column: before | before | right
+-- column: after | after | right
+-- column: change | change | right
+WITH
+selected AS (
+  SELECT
+    outcome,
+    opened_ns BETWEEN :before_since_ns AND :before_until_ns AS opened_before,
+    opened_ns BETWEEN :since_ns AND :until_ns AS opened_after,
+    closed_ns BETWEEN :before_since_ns AND :before_until_ns AS closed_before,
+    closed_ns BETWEEN :since_ns AND :until_ns AS closed_after,
+    duration_ns / 1e9 AS lasted
+  FROM connections
+  WHERE direction <> 'listen' AND (/*filter without window*/ 1)
+),
+span AS (
+  SELECT (:before_until_ns - :before_since_ns) / 1e9 AS before, (:until_ns - :since_ns) / 1e9 AS after
+),
+rates (rank, what, before, after) AS (
+  SELECT 1, 'opened a second', sum(opened_before) / span.before, sum(opened_after) / span.after FROM selected, span
+  UNION ALL
+  SELECT 2, 'ended a second', sum(closed_before) / span.before, sum(closed_after) / span.after FROM selected, span
+  UNION ALL
+  SELECT
+    3,
+    'failed a second',
+    sum(closed_before AND outcome IN ('refused', 'timed_out', 'reset', 'aborted')) / span.before,
+    sum(closed_after AND outcome IN ('refused', 'timed_out', 'reset', 'aborted')) / span.after
+  FROM selected, span
+  UNION ALL
+  SELECT 4, 'mean life of the ended, s', avg(iif(closed_before, lasted, NULL)), avg(iif(closed_after, lasted, NULL)) FROM selected
+)
+SELECT
+  what,
+  printf('%.3f', before) AS before,
+  printf('%.3f', after) AS after,
+  iif(before > 0, printf('%+.0f %%', 100.0 * (after - before) / before), NULL) AS change
+FROM rates
+ORDER BY rank;
+-- section: peers | Peers that came or went
+-- column: change | change |
+-- column: process | process |
+-- column: direction | direction |
+-- column: peer | peer |
+-- column: connections | connections | count
+-- column: failed | failed | count
+WITH
+selected AS (
+  SELECT
+    process,
+    direction,
+    iif(direction = 'inbound', remote_address || ' to port ' || local_port, coalesce(remote, remote_address)) AS peer,
+    outcome,
+    coalesce(opened_ns, first_seen_ns) <= :before_until_ns
+      AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :before_since_ns AS before,
+    coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after
+  FROM connections
+  WHERE direction <> 'listen' AND (/*filter without window*/ 1)
+)
+SELECT
+  iif(sum(before) = 0, 'new', 'gone') AS change,
+  process,
+  direction,
+  peer,
+  sum(before) + sum(after) AS connections,
+  sum((before OR after) AND outcome IN ('refused', 'timed_out', 'reset', 'aborted')) AS failed
+FROM selected
+GROUP BY process, direction, peer
+HAVING (sum(before) = 0) <> (sum(after) = 0)
+ORDER BY change DESC, connections DESC, peer
+LIMIT iif(:limit < 0, 40, :limit);
+-- section: listeners | Listeners that came or went
+-- column: change | change |
+-- column: pid | pid | right
+-- column: process | process |
+-- column: protocol | proto |
+-- column: local | local |
+WITH
+selected AS (
+  SELECT
+    pid,
+    process,
+    protocol,
+    local,
+    coalesce(opened_ns, first_seen_ns) <= :before_until_ns
+      AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :before_since_ns AS before,
+    coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after
+  FROM connections
+  WHERE direction = 'listen' AND (/*filter without window*/ 1)
+)
+SELECT iif(sum(before) = 0, 'new', 'gone') AS change, pid, process, protocol, local
+FROM selected
+GROUP BY pid, process, protocol, local
+HAVING (sum(before) = 0) <> (sum(after) = 0)
+ORDER BY change DESC, local, pid;
+-- section: processes | Processes that came or went
+-- column: change | change |
+-- column: pid | pid | right
+-- column: process | process |
+-- column: connections | connections | count
+WITH
+selected AS (
+  SELECT
+    pid,
+    process,
+    coalesce(opened_ns, first_seen_ns) <= :before_until_ns
+      AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :before_since_ns AS before,
+    coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after
+  FROM connections
+  WHERE pid IS NOT NULL AND (/*filter without window*/ 1)
+)
+SELECT iif(sum(before) = 0, 'new', 'gone') AS change, pid, process, sum(before) + sum(after) AS connections
+FROM selected
+GROUP BY pid, process
+HAVING (sum(before) = 0) <> (sum(after) = 0)
+ORDER BY change DESC, connections DESC, pid;
