@@ -63,6 +63,10 @@ void run_report(const ReportOptions& options) {
         text_style(options.question));
 }
 
+void add_limit_option(CLI::App& command, ReportOptions& options) {
+  command.add_option("--limit", options.limit, "At most so many rows in long tables");
+}
+
 }  // namespace
 
 void add_report(CLI::App& app) {
@@ -72,7 +76,7 @@ void add_report(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--list", options->list, "Name all reports");
   command->add_flag("--sql", options->sql, "Print the query instead of its answer");
-  command->add_option("--limit", options->limit, "At most so many rows in long tables");
+  add_limit_option(*command, *options);
   add_database_options(*command, options->question);
   add_filter_options(*command, options->question);
   command->callback([options] { run_report(*options); });
@@ -85,6 +89,7 @@ void add_at(CLI::App& app) {
   command
       ->add_option("TIME", options->question.at, "Such as 14:03:07, 2026-11-21T14:03:07Z or -10m")
       ->required();
+  add_limit_option(*command, *options);
   add_database_options(*command, options->question);
   add_filter_options(*command, options->question);
   command->remove_option(command->get_option("--at"));
@@ -97,7 +102,7 @@ void add_diff(CLI::App& app) {
   options->name = "diff";
   command->add_option("BEFORE", options->question.before, "Such as 13:55..14:00")->required();
   command->add_option("AFTER", options->question.since, "Such as 14:00..14:05")->required();
-  command->add_option("--limit", options->limit, "At most so many rows in long tables");
+  add_limit_option(*command, *options);
   add_database_options(*command, options->question);
   add_filter_options(*command, options->question);
   for (const auto* const window : {"--since", "--until", "--at"}) {

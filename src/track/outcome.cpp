@@ -14,7 +14,7 @@ Verdict judge_wiped(const Connection& connection, const Delivery& delivery) {
   }
   // Only a connect that failed wipes a socket that was never connected.
   if (delivery.timeouts > 0) {
-    return {Outcome::timed_out, {}, delivery.timeouts};
+    return {Outcome::timed_out, {}, delivery.timeouts + 1U};  // the first, and those sent again
   }
   return {Outcome::refused, {}, 1};
 }

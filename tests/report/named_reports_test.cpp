@@ -339,6 +339,28 @@ port  as        pid  process  user  owner      proto  local         remote      
 )");
 }
 
+TEST_CASE("at an instant: the state then, and a doubt where a bound covers it", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, history());
+  store::Reader reader{path};
+  Filter filter;
+  filter.remote_port = 5432;
+  filter.since_ns = filter.until_ns = 45 * kSecond + kSecond / 2;
+  std::string found;
+  const auto answer = ask(reader, "connections", filter, -1);
+  const auto& columns = answer.tables.at(0).columns;
+  for (const auto& row : answer.tables.at(0).rows) {
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (columns[i].name == "local" || columns[i].name == "state" || columns[i].name == "sure") {
+        found += std::get<std::string>(row[i]) + " ";
+      }
+    }
+  }
+  // The second was last seen at 45 and missed at 46.
+  CHECK(found == "192.0.2.1:6001 ESTABLISHED ? 192.0.2.1:6002 ESTABLISHED yes ");
+}
+
 TEST_CASE("nobody held the port while its server was down", "[report]") {
   CHECK(text_of("who", port_80_at(22)) == "\nHeld the port\nnone\n");
 }

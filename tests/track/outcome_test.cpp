@@ -200,7 +200,7 @@ TEST_CASE("the kernel's last word about a socket leads to its outcome", "[track]
        0,
        true,
        {0, 0, 3, 0, 0, 2, 0, 11'562'944, 11'562'944},
-       "timed_out 2"},
+       "timed_out 3"},
       {"given up after one SYN",
        kOut,
        {},

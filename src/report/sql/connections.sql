@@ -14,6 +14,7 @@
 -- column: local | local |
 -- column: remote | remote |
 -- column: state | state |
+-- column: sure | sure | optional
 -- column: outcome | outcome |
 -- column: outcome_reason | why | optional
 -- column: syns | SYNs | count optional
@@ -35,7 +36,16 @@ SELECT
   protocol,
   local,
   remote,
-  state,
+  -- At the end of the window, if there is one.
+  coalesce((
+    SELECT i.state
+    FROM state_intervals AS i
+    WHERE i.connection_id = selected.id AND i.from_ns <= :until_ns AND (i.to_ns IS NULL OR i.to_ns > :until_ns)
+  ), state) AS state,
+  -- At an instant: whether its bounds leave a doubt that it was still there.
+  CASE WHEN :since_ns = :until_ns THEN iif(
+    :since_ns BETWEEN closed_ns - close_error_ns AND closed_ns AND coalesce(state, '') <> 'TIME_WAIT', '?', 'yes'
+  ) END AS sure,
   outcome,
   outcome_reason,
   syns,
