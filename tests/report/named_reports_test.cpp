@@ -8,9 +8,13 @@
 #include "store/writer.hpp"
 #include "track/tracker.hpp"
 
+#include <cstdlib>
+#include <fstream>
 #include <map>
 #include <sstream>
 #include <vector>
+
+#include <fmt/format.h>
 
 using namespace netlog;
 using namespace netlog::report;
@@ -431,4 +435,28 @@ TEST_CASE("a window beyond the recording says what the recording holds", "[repor
   render::write_text(out, ask(reader, "gaps", filter, -1), {});
   CHECK(out.str().find("| the recording holds only 1970-01-01 00:00:00.000 .. 1970-01-01 "
                        "00:01:00.000") != std::string::npos);
+}
+
+TEST_CASE("the twenty queries of docs/database.md run", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, history());
+  std::ifstream file{std::filesystem::path{std::getenv("NETLOG_SOURCE")} / "docs/database.md"};
+  const std::string text{std::istreambuf_iterator<char>{file}, {}};
+  const auto begin = text.find("```sql\n") + 7;
+  auto queries = text.substr(begin, text.find("```", begin) - begin);
+  store::Reader reader{path};
+  std::map<int, std::size_t> rows;
+  for (int number = 1; !queries.empty(); ++number) {
+    const auto end = queries.find(";\n") + 2;
+    const auto query = queries.substr(0, end);
+    queries.erase(0, end);
+    CAPTURE(query);
+    REQUIRE(query.starts_with(fmt::format("-- {} ", number)));
+    rows[number] = reader.query(query, {{"t", 15 * kSecond}}).cells.size();
+  }
+  CHECK(rows.size() == 20);
+  CHECK(rows[2] == 3);  // three sockets leak
+  CHECK(rows[4] == 3);  // LISTEN, CLOSE_WAIT, TIME_WAIT
+  CHECK(rows[5] == 1);
 }
