@@ -196,7 +196,17 @@ ParsedFilter::ParsedFilter(const Question& question) : times_{std::make_unique<T
   filter_.remote_port = parse_port("--remote-port", question.remote_port);
   parse_remote(question.remote, filter_);
   filter_.states = parse_states(question.states);
-  if (const auto range = parse_time_range(question.since)) {
+  const auto range = parse_time_range(question.since);
+  if (!question.before.empty()) {
+    times_->before = parse_time_range(question.before);
+    if (!times_->before || !range) {
+      throw UsageError{
+          fmt::format("{} and {} are not two windows, such as 13:55..14:00 14:00..14:05",
+                      quote(question.before),
+                      quote(question.since))};
+    }
+  }
+  if (range) {
     times_->since = range->first;
     times_->until = range->second;
   } else {
@@ -204,15 +214,6 @@ ParsedFilter::ParsedFilter(const Question& question) : times_{std::make_unique<T
   }
   if (const auto until = parse_time_option("--until", question.until)) {
     times_->until = until;
-  }
-  if (!question.before.empty()) {
-    times_->before = parse_time_range(question.before);
-    if (!times_->before || !times_->since || !times_->until) {
-      throw UsageError{
-          fmt::format("{} and {} are not two windows, such as 13:55..14:00 14:00..14:05",
-                      quote(question.before),
-                      quote(question.since))};
-    }
   }
   if (const auto at = parse_time_option("--at", question.at)) {
     if (times_->since || times_->until) {
@@ -230,19 +231,25 @@ ParsedFilter::~ParsedFilter() = default;
 report::Filter ParsedFilter::resolve(store::Reader& reader) const {
   auto filter = filter_;
   const auto now_ns = platform::utc_now_ns();
-  const auto end =
-      reader.query("SELECT max(max(coalesce(ended_ns, 0), last_alive_ns)) FROM sessions");
-  const auto* const end_ns = std::get_if<std::int64_t>(&end.cells.front().front());
-  const auto anchor_ns = end_ns == nullptr ? now_ns : *end_ns;
+  const auto span = reader.query(
+      "SELECT min(started_ns), max(max(coalesce(ended_ns, 0), last_alive_ns)) FROM sessions");
+  const auto* const began = std::get_if<std::int64_t>(&span.cells.front()[0]);
+  const auto* const ended = std::get_if<std::int64_t>(&span.cells.front()[1]);
+  const auto recorded =
+      began != nullptr && ended != nullptr ? Span{*began, *ended} : Span{now_ns, now_ns};
   if (times_->since) {
-    filter.since_ns = cli::resolve(*times_->since, now_ns, anchor_ns);
+    filter.since_ns = cli::resolve(*times_->since, now_ns, recorded);
   }
-  if (times_->until) {
-    filter.until_ns = cli::resolve(*times_->until, now_ns, anchor_ns);
+  if (times_->until && times_->since == times_->until) {
+    filter.until_ns = filter.since_ns;  // an instant
+  } else if (times_->until) {
+    filter.until_ns = filter.since_ns
+                          ? resolve_end(*times_->until, *filter.since_ns, now_ns, recorded)
+                          : cli::resolve(*times_->until, now_ns, recorded);
   }
   if (times_->before) {
-    filter.before_ns = {cli::resolve(times_->before->first, now_ns, anchor_ns),
-                        cli::resolve(times_->before->second, now_ns, anchor_ns)};
+    const auto from_ns = cli::resolve(times_->before->first, now_ns, recorded);
+    filter.before_ns = {from_ns, resolve_end(times_->before->second, from_ns, now_ns, recorded)};
     check_window(filter.before_ns->first, filter.before_ns->second);
   }
   if (filter.since_ns && filter.until_ns) {

@@ -8,8 +8,10 @@
 
 #include <cstdint>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -47,12 +49,22 @@ void run_report(const ReportOptions& options) {
     return list_reports();
   }
   report::check_report_name(options.name);
+  if (options.name == "process" && options.question.pids.empty()) {
+    throw UsageError{"process tells the story of one: name it with --pid"};
+  }
   if (options.name == "diff" && options.question.before.empty()) {
     throw UsageError{"diff compares two windows: netlog diff 13:55..14:00 14:00..14:05"};
   }
   const auto format = parse_format(options.question.format);
-  const auto limit = parse_limit(options.limit);
-  const ParsedFilter filter{options.question};
+  auto limit = parse_limit(options.limit);
+  if (limit < 0 && format != Format::text) {
+    limit = std::numeric_limits<std::int64_t>::max();  // a program wants all rows
+  }
+  auto question = options.question;
+  if (options.name == "who" && question.local_port.empty()) {
+    question.local_port = std::exchange(question.port, {});  // a port is held on our side
+  }
+  const ParsedFilter filter{question};
   store::Reader reader{database_path(options.question)};
   if (options.sql) {
     std::cout << report::sql_of(options.name, filter.resolve(reader), limit);
@@ -64,7 +76,8 @@ void run_report(const ReportOptions& options) {
 }
 
 void add_limit_option(CLI::App& command, ReportOptions& options) {
-  command.add_option("--limit", options.limit, "At most so many rows in long tables");
+  command.add_option(
+      "--limit", options.limit, "At most so many rows in long tables; ranked ones show 20 as text");
 }
 
 }  // namespace

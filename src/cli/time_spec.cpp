@@ -130,6 +130,11 @@ CivilTime on_day_of(const CivilTime& clock, std::int64_t utc_ns) {
   return civil;
 }
 
+std::int64_t last_at_or_before(const CivilTime& clock, std::int64_t limit_ns) {
+  const auto that_day = utc_from_local(on_day_of(clock, limit_ns));
+  return that_day <= limit_ns ? that_day : utc_from_local(on_day_of(clock, limit_ns - kDayNs));
+}
+
 }  // namespace
 
 std::optional<TimeSpec> parse_time(std::string_view text) {
@@ -157,7 +162,7 @@ std::optional<std::pair<TimeSpec, TimeSpec>> parse_time_range(std::string_view t
   return from && to ? std::optional{std::pair{*from, *to}} : std::nullopt;
 }
 
-std::int64_t resolve(const TimeSpec& spec, std::int64_t now_ns, std::int64_t anchor_ns) {
+std::int64_t resolve(const TimeSpec& spec, std::int64_t now_ns, const Span& recorded) {
   if (const auto* now = std::get_if<Now>(&spec)) {
     return now_ns - now->minus_ns;
   }
@@ -168,8 +173,19 @@ std::int64_t resolve(const TimeSpec& spec, std::int64_t now_ns, std::int64_t anc
     return utc_from_local(local->civil);
   }
   const auto& clock = std::get<LocalClock>(spec).civil;
-  const auto today = utc_from_local(on_day_of(clock, anchor_ns));
-  return today <= anchor_ns ? today : utc_from_local(on_day_of(clock, anchor_ns - kDayNs));
+  const auto before = last_at_or_before(clock, recorded.ended_ns);
+  const auto after = last_at_or_before(clock, recorded.ended_ns + kDayNs);
+  const bool nearer = recorded.began_ns - before <= after - recorded.ended_ns;
+  return before >= recorded.began_ns || nearer ? before : after;
+}
+
+std::int64_t resolve_end(const TimeSpec& spec,
+                         std::int64_t since_ns,
+                         std::int64_t now_ns,
+                         const Span& recorded) {
+  const auto* const clock = std::get_if<LocalClock>(&spec);
+  return clock == nullptr ? resolve(spec, now_ns, recorded)
+                          : last_at_or_before(clock->civil, since_ns + kDayNs);
 }
 
 std::int32_t local_offset_s(std::int64_t utc_ns) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/time.hpp"
+#include "model/snapshot.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -23,7 +24,7 @@ struct LocalDateTime {
   CivilTime civil;
   bool operator==(const LocalDateTime&) const = default;
 };
-/// The most recent such time of day at or before the end of the recording.
+/// A time of day without a date.
 struct LocalClock {
   CivilTime civil;  ///< the date is not meaningful
   bool operator==(const LocalClock&) const = default;
@@ -39,9 +40,16 @@ std::optional<TimeSpec> parse_time(std::string_view text);
 /// Reads `A..B`.
 std::optional<std::pair<TimeSpec, TimeSpec>> parse_time_range(std::string_view text);
 
-/// UTC ns of a time. `now_ns` is the wall clock, `anchor_ns` the end of the recording. Local times
-/// go by the zone of the process.
-std::int64_t resolve(const TimeSpec& spec, std::int64_t now_ns, std::int64_t anchor_ns);
+/// UTC ns of a time. `now_ns` is the wall clock. Of the moments that a bare clock time can mean it
+/// is the last one within the recording, else the one nearest to it. Local times go by the zone of
+/// the process.
+std::int64_t resolve(const TimeSpec& spec, std::int64_t now_ns, const Span& recorded);
+
+/// The end of a window that begins at `since_ns`: a bare clock time is the first one after that.
+std::int64_t resolve_end(const TimeSpec& spec,
+                         std::int64_t since_ns,
+                         std::int64_t now_ns,
+                         const Span& recorded);
 
 /// The local zone's offset at a moment, seconds east of UTC.
 std::int32_t local_offset_s(std::int64_t utc_ns);

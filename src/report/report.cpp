@@ -274,6 +274,9 @@ Honesty honesty(store::Reader& reader, const Filter& filter) {
   honesty.recorded_from_ns = integer(whole.cells[0][0], 0);
   honesty.recorded_to_ns = integer(whole.cells[0][1], 0);
   honesty.from_ns = filter.since_ns.value_or(honesty.recorded_from_ns);
+  if (filter.before_ns) {
+    honesty.from_ns = std::min(honesty.from_ns, filter.before_ns->first);
+  }
   honesty.to_ns = filter.until_ns.value_or(honesty.recorded_to_ns);
   const store::Parameters window{{"from", honesty.from_ns}, {"to", honesty.to_ns}};
   const auto coverage = reader.query(

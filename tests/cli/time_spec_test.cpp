@@ -28,7 +28,7 @@ class Zone {
 };
 
 std::int64_t utc(const char* text) {
-  return resolve(*parse_time(text), 0, 0);
+  return resolve(*parse_time(text), 0, Span{});
 }
 
 }  // namespace
@@ -56,7 +56,8 @@ TEST_CASE("times are read in every documented form", "[cli]") {
   CAPTURE(text);
   const auto spec = parse_time(text);
   REQUIRE(spec.has_value());
-  CHECK(iso8601_utc(resolve(*spec, now, anchor)) == expected);
+  CHECK(iso8601_utc(resolve(*spec, now, Span{anchor - 3 * 86'400 * kNsPerSecond, anchor})) ==
+        expected);
 }
 
 TEST_CASE("what is no time is refused", "[cli]") {
@@ -89,7 +90,7 @@ TEST_CASE("what is no time is refused", "[cli]") {
 TEST_CASE("ranges are two times", "[cli]") {
   const auto range = parse_time_range("2026-11-21T14:00:00Z..2026-11-21T14:05:00Z");
   REQUIRE(range.has_value());
-  CHECK(resolve(range->second, 0, 0) - resolve(range->first, 0, 0) == 300 * kNsPerSecond);
+  CHECK(resolve(range->second, 0, Span{}) - resolve(range->first, 0, Span{}) == 300 * kNsPerSecond);
   CHECK(parse_time_range("-10m..now").has_value());
   CHECK_FALSE(parse_time_range("14:00").has_value());
   CHECK_FALSE(parse_time_range("14:00..").has_value());
@@ -99,4 +100,22 @@ TEST_CASE("the local offset follows daylight saving", "[cli]") {
   const Zone zone{"CET-1CEST,M3.5.0,M10.5.0/3"};
   CHECK(local_offset_s(utc("2026-11-21T14:00:00Z")) == 3600);
   CHECK(local_offset_s(utc("2026-07-01T14:00:00Z")) == 7200);
+}
+
+TEST_CASE(
+    "a clock time means the moment nearest to the recording, and an end comes after its begin",
+    "[cli]") {
+  // Recorded from 09:18:11 to 09:18:31 of a day in UTC.
+  const auto day = *ns_from_civil(CivilTime{2026, 11, 21, 0, 0, 0, 0});
+  const auto at = [&](int hour, int minute, int second) {
+    return day + ((hour * 60 + minute) * 60 + second) * kNsPerSecond -
+           local_offset_s(day) * kNsPerSecond;
+  };
+  const Span recorded{at(9, 18, 11), at(9, 18, 31)};
+  CHECK(resolve(*parse_time("09:18:20"), 0, recorded) == at(9, 18, 20));
+  CHECK(resolve(*parse_time("09:18:50"), 0, recorded) == at(9, 18, 50));
+  CHECK(resolve(*parse_time("09:10"), 0, recorded) == at(9, 10, 0));
+  CHECK(resolve(*parse_time("23:00"), 0, recorded) == at(-1, 0, 0));
+  CHECK(resolve_end(*parse_time("09:19"), at(9, 18, 0), 0, recorded) == at(9, 19, 0));
+  CHECK(resolve_end(*parse_time("00:10"), at(23, 50, 0), 0, recorded) == at(24, 10, 0));
 }

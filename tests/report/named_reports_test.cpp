@@ -225,23 +225,23 @@ from          opened  a second  shape                           mostly
 TEST_CASE("who closes first, and who resets", "[report]") {
   CHECK(text_of("closes") == R"(
 Ends
-ended  peer                     we first  peer first  reset  aborted  refused  timed out  unknown
-    2  198.51.100.7 to port 80         1           1      0        0        0          0        0
-    2  203.0.113.50:5432               0           0      1        0        0          0        1
-    1  203.0.113.9:443                 0           0      0        0        0          1        0
+ended  peer                     we first  peer first  one of us  reset  aborted  refused  timed out  unknown
+    2  198.51.100.7 to port 80         1           1          0      0        0        0          0        0
+    2  203.0.113.50:5432               0           0          0      1        0        0          0        1
+    1  203.0.113.9:443                 0           0          0      0        0        0          1        0
 )");
 }
 
 TEST_CASE("how long connections stay in each state", "[report]") {
   CHECK(text_of("dwell") == R"(
-Time in each state
-state        intervals  median  90 %  99 %  longest
-ESTABLISHED          7      1s   10s   10s      10s
-SYN_SENT             2      1s    3s    3s       3s
-CLOSE_WAIT           1      1s    1s    1s       1s
-LAST_ACK             1      1s    1s    1s       1s
-LISTEN               1     20s   20s   20s      20s
-TIME_WAIT            1      5s    5s    5s       5s
+Time in each state (of those still in it: so far)
+state        intervals  still  median  90 %  99 %  longest
+ESTABLISHED          8      1      1s   16s   16s      16s
+CLOSE_WAIT           4      3     29s   49s   49s      49s
+SYN_SENT             3      1      3s   20s   20s      20s
+LISTEN               2      1     20s   35s   35s      35s
+LAST_ACK             1      0      1s    1s    1s       1s
+TIME_WAIT            1      0      5s    5s    5s       5s
 
 Time with each peer
 peer                     connections  connect median  longest  established median  longest
@@ -280,9 +280,22 @@ from          to            namespace  opened  recorded  share  failed  recorded
 TEST_CASE("what only grows", "[report]") {
   CHECK(text_of("leaks") == R"(
 In a state that should pass
-now  state       pid  process  left it  oldest since  newest since  an hour  first peer
-  3  CLOSE_WAIT   30  leaky          0  00:00:11.000  00:00:31.000      360  203.0.113.60:8080
-  1  SYN_SENT     20  curl           1  00:00:40.000  00:00:40.000        -  203.0.113.9:443
+now  most  state       pid  process  left it  longest  oldest since  newest since  an hour  first peer
+  3     3  CLOSE_WAIT   30  leaky          0      49s  00:00:11.000  00:00:31.000      360  203.0.113.60:8080
+  1     1  SYN_SENT     20  curl           1      20s  00:00:40.000  00:00:40.000        -  203.0.113.9:443
+
+Opened and never closed
+none
+)");
+}
+
+TEST_CASE("what was growing at a moment, whatever became of it", "[report]") {
+  Filter filter;
+  filter.until_ns = 25 * kSecond;
+  CHECK(text_of("leaks", filter) == R"(
+In a state that should pass
+now  most  state       pid  process  left it  longest  oldest since  newest since  an hour  first peer
+  2     2  CLOSE_WAIT   30  leaky          0      14s  00:00:11.000  00:00:21.000      360  203.0.113.60:8080
 
 Opened and never closed
 none
@@ -291,16 +304,16 @@ none
 
 TEST_CASE("how long connections last", "[report]") {
   CHECK(text_of("lifetimes") == R"(
-Lifetimes
+Lifetimes, at least
 lasted       connections  shape
 up to 10 s             3  ##############################
 up to 1 min            2  ####################
 
-By peer
-ended  peer                     median  90 %  longest
-    2  198.51.100.7 to port 80      2s    3s       3s
-    2  203.0.113.50:5432           10s   10s      10s
-    1  203.0.113.9:443              3s    3s       3s
+By peer, at least
+ended  peer                     median  90 %  longest  at most more
+    2  198.51.100.7 to port 80      2s    3s       3s            1s
+    2  203.0.113.50:5432           10s   10s      10s            1s
+    1  203.0.113.9:443              3s    3s       3s            1s
 )");
 }
 
@@ -385,9 +398,9 @@ TEST_CASE("what changed between two windows", "[report]") {
   CHECK(text_of("diff", filter) == R"(
 Then and now
 what                       before  after  change
-opened a second             0.200  0.133   -33 %
-ended a second              0.067  0.100   +50 %
-failed a second             0.033  0.033    +0 %
+opened a second             0.200  0.138   -31 %
+ended a second              0.067  0.103   +55 %
+failed a second             0.033  0.034    +3 %
 mean life of the ended, s   2.500  7.667  +207 %
 
 Peers that came or went

@@ -5,6 +5,7 @@
 -- column: peer | peer |
 -- column: by_us | we first | count
 -- column: by_peer | peer first | count
+-- column: by_whom | one of us | count
 -- column: reset | reset | count
 -- column: aborted | aborted | count
 -- column: refused | refused | count
@@ -33,6 +34,7 @@ SELECT
   peer,
   sum(outcome = 'closed' AND coalesce(f.by_us, 0)) AS by_us,
   sum(outcome = 'closed' AND coalesce(f.by_peer, 0) AND NOT coalesce(f.by_us, 0)) AS by_peer,
+  sum(outcome = 'closed' AND NOT coalesce(f.by_us, 0) AND NOT coalesce(f.by_peer, 0)) AS by_whom,
   sum(outcome = 'reset') AS reset,
   sum(outcome = 'aborted') AS aborted,
   sum(outcome = 'refused') AS refused,

@@ -41,7 +41,7 @@ SELECT
     SELECT i.state
     FROM state_intervals AS i
     WHERE i.connection_id = selected.id AND i.from_ns <= :until_ns AND (i.to_ns IS NULL OR i.to_ns > :until_ns)
-  ), state) AS state,
+  ), iif(:until_ns < closed_ns, NULL, state)) AS state,
   -- At an instant: whether its bounds leave a doubt that it was still there.
   CASE WHEN :since_ns = :until_ns THEN iif(
     :since_ns BETWEEN closed_ns - close_error_ns AND closed_ns AND coalesce(state, '') <> 'TIME_WAIT', '?', 'yes'

@@ -18,7 +18,11 @@ selected AS (
   WHERE direction <> 'listen' AND (/*filter without window*/ 1)
 ),
 span AS (
-  SELECT (:before_until_ns - :before_since_ns) / 1e9 AS before, (:until_ns - :since_ns) / 1e9 AS after
+  -- The recorded part of each window; of one that was not recorded nothing is said.
+  SELECT
+    nullif(sum(max(0, min(last_alive_ns, :before_until_ns) - max(started_ns, :before_since_ns))) / 1e9, 0) AS before,
+    nullif(sum(max(0, min(last_alive_ns, :until_ns) - max(started_ns, :since_ns))) / 1e9, 0) AS after
+  FROM sessions
 ),
 rates (rank, what, before, after) AS (
   SELECT 1, 'opened a second', sum(opened_before) / span.before, sum(opened_after) / span.after FROM selected, span
@@ -36,9 +40,9 @@ rates (rank, what, before, after) AS (
 )
 SELECT
   what,
-  printf('%.3f', before) AS before,
-  printf('%.3f', after) AS after,
-  iif(before > 0, printf('%+.0f %%', 100.0 * (after - before) / before), NULL) AS change
+  iif(before IS NULL, NULL, printf('%.3f', before)) AS before,
+  iif(after IS NULL, NULL, printf('%.3f', after)) AS after,
+  iif(before > 0 AND after IS NOT NULL, printf('%+.0f %%', 100.0 * (after - before) / before), NULL) AS change
 FROM rates
 ORDER BY rank;
 -- section: peers | Peers that came or went

@@ -1,26 +1,36 @@
 -- SPDX-License-Identifier: MIT
 -- about: slow to connect or slow after: how long connections stay in each state, and with whom
--- section: states | Time in each state
+-- section: states | Time in each state (of those still in it: so far)
 -- column: state | state |
 -- column: intervals | intervals | count
+-- column: still | still | count
 -- column: half_ns | median | ns
 -- column: p90_ns | 90 % | ns
 -- column: p99_ns | 99 % | ns
 -- column: longest_ns | longest | ns
 WITH
 selected AS (SELECT id FROM connections WHERE /*filter*/ 1),
+stays AS (
+  SELECT
+    state,
+    to_ns IS NULL AS still,
+    coalesce(to_ns, (SELECT max(last_alive_ns) FROM sessions)) - from_ns AS dwell_ns
+  FROM state_intervals
+  WHERE connection_id IN (SELECT id FROM selected)
+),
 ranked AS (
   SELECT
     state,
+    still,
     dwell_ns,
     row_number() OVER (PARTITION BY state ORDER BY dwell_ns) AS rank,
     count(*) OVER (PARTITION BY state) AS n
-  FROM state_intervals
-  WHERE dwell_ns IS NOT NULL AND connection_id IN (SELECT id FROM selected)
+  FROM stays
 )
 SELECT
   state,
   n AS intervals,
+  sum(still) AS still,
   max(iif(rank <= (n + 1) / 2, dwell_ns, NULL)) AS half_ns,
   max(iif(rank <= (n * 90 + 99) / 100, dwell_ns, NULL)) AS p90_ns,
   max(iif(rank <= (n * 99 + 99) / 100, dwell_ns, NULL)) AS p99_ns,

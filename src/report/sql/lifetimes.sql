@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- about: how long connections last: is a pool being recycled
--- section: histogram | Lifetimes
+-- section: histogram | Lifetimes, at least
 -- column: lasted | lasted |
 -- column: connections | connections | count
 -- column: bar | shape |
@@ -40,17 +40,19 @@ SELECT
   substr('##############################', 1, (connections * 30 - 1) / (SELECT max(connections) FROM sorted) + 1) AS bar
 FROM sorted
 ORDER BY class;
--- section: peers | By peer
+-- section: peers | By peer, at least
 -- column: connections | ended | count
 -- column: peer | peer |
 -- column: half_ns | median | ns
 -- column: p90_ns | 90 % | ns
 -- column: longest_ns | longest | ns
+-- column: doubt_ns | at most more | ns
 WITH
 selected AS (
   SELECT
     iif(direction = 'inbound', remote_address || ' to port ' || local_port, coalesce(remote, remote_address)) AS peer,
-    duration_ns
+    duration_ns,
+    open_error_ns
   FROM connections
   WHERE direction <> 'listen' AND outcome <> 'open' AND duration_ns IS NOT NULL AND (/*filter*/ 1)
 ),
@@ -58,6 +60,7 @@ ranked AS (
   SELECT
     peer,
     duration_ns,
+    open_error_ns,
     row_number() OVER (PARTITION BY peer ORDER BY duration_ns) AS rank,
     count(*) OVER (PARTITION BY peer) AS n
   FROM selected
@@ -67,7 +70,9 @@ SELECT
   peer,
   max(iif(rank <= (n + 1) / 2, duration_ns, NULL)) AS half_ns,
   max(iif(rank <= (n * 90 + 99) / 100, duration_ns, NULL)) AS p90_ns,
-  max(duration_ns) AS longest_ns
+  max(duration_ns) AS longest_ns,
+  -- It was opened up to so much earlier.
+  max(open_error_ns) AS doubt_ns
 FROM ranked
 GROUP BY peer, n
 ORDER BY connections DESC, peer

@@ -76,7 +76,7 @@ SELECT
   state,
   sum(to_ns IS NULL) AS now,
   count(*) AS entered,
-  max(dwell_ns) AS longest_ns
+  max(coalesce(to_ns, (SELECT max(last_alive_ns) FROM sessions)) - from_ns) AS longest_ns
 FROM state_intervals
 WHERE connection_id IN (SELECT id FROM selected)
 GROUP BY state
