@@ -233,8 +233,9 @@ report::Filter ParsedFilter::resolve(store::Reader& reader) const {
   const auto now_ns = platform::utc_now_ns();
   const auto span = reader.query(
       "SELECT min(started_ns), max(max(coalesce(ended_ns, 0), last_alive_ns)) FROM sessions");
-  const auto* const began = std::get_if<std::int64_t>(&span.cells.front()[0]);
-  const auto* const ended = std::get_if<std::int64_t>(&span.cells.front()[1]);
+  const auto& row = span.cells.front();
+  const auto* const began = std::get_if<std::int64_t>(&row.at(0));
+  const auto* const ended = std::get_if<std::int64_t>(&row.at(1));
   const auto recorded =
       began != nullptr && ended != nullptr ? Span{*began, *ended} : Span{now_ns, now_ns};
   if (times_->since) {

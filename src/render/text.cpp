@@ -18,6 +18,8 @@ namespace {
 constexpr std::string_view kUnknown = "-";
 constexpr std::size_t kBetween = 2;    // blanks between columns
 constexpr std::size_t kNarrowest = 6;  // no column is shortened below this
+constexpr std::size_t kNarrowestEndpoint =
+    17;  // nor those that tell one row from another below this
 
 std::string thousands(std::int64_t value) {
   auto digits = fmt::format("{}", value);
@@ -187,13 +189,19 @@ class Sheet {
     }
   }
 
+  static std::size_t narrowest(const Column& column) {
+    const bool endpoint =
+        column.name == "local" || column.name == "remote" || column.name == "peer";
+    return endpoint ? kNarrowestEndpoint : kNarrowest;
+  }
+
   // Takes from the widest text column first.
   void narrow(std::size_t width) {
     while (total() > width) {
       std::size_t widest = columns_.size();
       for (std::size_t i = 0; i < columns_.size(); ++i) {
         const bool text = columns_[i].align == Align::left && columns_[i].unit == Unit::none;
-        if (text && widths_[i] > kNarrowest &&
+        if (text && widths_[i] > narrowest(columns_[i]) &&
             (widest == columns_.size() || widths_[i] > widths_[widest])) {
           widest = i;
         }

@@ -5,11 +5,11 @@
 -- column: peer | peer |
 -- column: by_us | we first | count
 -- column: by_peer | peer first | count
--- column: by_whom | one of us | count
+-- column: by_whom | one of us | count optional
 -- column: reset | reset | count
--- column: aborted | aborted | count
--- column: refused | refused | count
--- column: timed_out | timed out | count
+-- column: aborted | aborted | count optional
+-- column: refused | refused | count optional
+-- column: timed_out | timed out | count optional
 -- column: unknown_end | unknown | count
 WITH
 selected AS (

@@ -15,7 +15,7 @@
 -- column: remote | remote |
 -- column: state | state |
 -- column: sure | sure | optional
--- column: outcome | outcome |
+-- column: outcome | outcome | optional
 -- column: outcome_reason | why | optional
 -- column: syns | SYNs | count optional
 -- column: duration_ns | duration | ns

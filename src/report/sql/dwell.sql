@@ -42,9 +42,9 @@ ORDER BY n DESC, state;
 -- column: peer | peer |
 -- column: connections | connections | count
 -- column: connect_half_ns | connect median | ns
--- column: connect_longest_ns | longest | ns
+-- column: connect_longest_ns | longest | ns optional
 -- column: open_half_ns | established median | ns
--- column: open_longest_ns | longest | ns
+-- column: open_longest_ns | longest | ns optional
 WITH
 selected AS (
   SELECT id, iif(direction = 'inbound', remote_address || ' to port ' || local_port, remote) AS peer

@@ -23,11 +23,11 @@ LIMIT :limit;
 -- column: outcome_reason | why | optional
 -- column: pid | pid | right
 -- column: process | process |
--- column: direction | direction |
+-- column: direction | direction | optional
 -- column: peer | peer |
 -- column: syns | SYNs | count optional
 -- column: longest_ns | longest | ns
--- column: first_ns | first | time
+-- column: first_ns | first | time optional
 -- column: last_ns | last | time
 WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
 SELECT

@@ -6,9 +6,9 @@
 -- column: state | state |
 -- column: pid | pid | right
 -- column: process | process |
--- column: passed | left it | count
--- column: longest_ns | longest | ns
--- column: oldest_ns | oldest since | time
+-- column: passed | left it | count optional
+-- column: longest_ns | longest | ns optional
+-- column: oldest_ns | oldest since | time optional
 -- column: newest_ns | newest since | time optional
 -- column: per_hour | an hour | count
 -- column: first_peer | first peer |

@@ -46,7 +46,7 @@ ORDER BY class;
 -- column: half_ns | median | ns
 -- column: p90_ns | 90 % | ns
 -- column: longest_ns | longest | ns
--- column: doubt_ns | at most more | ns
+-- column: doubt_ns | at most more | ns optional
 WITH
 selected AS (
   SELECT

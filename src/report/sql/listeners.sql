@@ -7,8 +7,8 @@
 -- column: process | process |
 -- column: user | user | optional
 -- column: since_ns | since | time
--- column: gone_ns | gone | time
--- column: away_ns | away before | ns
+-- column: gone_ns | gone | time optional
+-- column: away_ns | away before | ns optional
 -- column: accepted | accepted | count
 -- column: container | container | optional
 WITH

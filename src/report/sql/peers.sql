@@ -6,14 +6,14 @@
 -- column: protocol | proto | optional
 -- column: peer | peer |
 -- column: process | mostly | optional
--- column: open_now | open | count
+-- column: open_now | open | count optional
 -- column: failed | failed | count
 -- column: half_ns | median | ns optional
 -- column: longest_ns | longest | ns
--- column: bytes_sent | sent | bytes
--- column: bytes_received | received | bytes
+-- column: bytes_sent | sent | bytes optional
+-- column: bytes_received | received | bytes optional
 -- column: first_ns | first | time optional
--- column: last_ns | last | time
+-- column: last_ns | last | time optional
 WITH
 selected AS (
   SELECT

@@ -2,13 +2,13 @@
 -- about: ephemeral ports in use at once for each local address and remote endpoint, TIME_WAIT counted, and who used them
 -- section: ports | Ports in use at once
 -- column: peak | peak | count
--- column: peak_ns | at | time
+-- column: peak_ns | at | time optional
 -- column: open_now | open | count
 -- column: time_wait_now | TIME_WAIT | count
 -- column: connections | connections | count
 -- column: local_address | local |
 -- column: remote | remote |
--- column: process | mostly |
+-- column: process | mostly | optional
 WITH
 used AS (
   SELECT

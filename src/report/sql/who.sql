@@ -7,13 +7,13 @@
 -- column: process | process |
 -- column: user | user | optional
 -- column: owner_source | owner | optional
--- column: protocol | proto |
+-- column: protocol | proto | optional
 -- column: local | local |
 -- column: remote | remote |
 -- column: state | state |
 -- column: from_ns | from | time
 -- column: open_error_ns | ± | ns optional
--- column: until_ns | until | time
+-- column: until_ns | until | time optional
 -- column: cmdline | command line | optional
 WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
 SELECT
