@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <system_error>
 #include <thread>
 
 #include <fmt/format.h>
@@ -87,13 +88,17 @@ Result<void> within_namespace(std::uint64_t netns,
     return fail_errno(ESRCH, path);
   }
   int refused = 0;
-  std::thread{[&] {
-    if (::setns(fd.get(), CLONE_NEWNET) != 0) {
-      refused = errno;
-    } else {
-      work();
-    }
-  }}.join();
+  try {
+    std::thread{[&] {
+      if (::setns(fd.get(), CLONE_NEWNET) != 0) {
+        refused = errno;
+      } else {
+        work();
+      }
+    }}.join();
+  } catch (const std::system_error& no_thread) {
+    return fail(no_thread.code(), fmt::format("entering network namespace {}", netns));
+  }
   if (refused != 0) {
     return fail_errno(refused, fmt::format("entering network namespace {}", netns));
   }
