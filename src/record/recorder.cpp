@@ -93,6 +93,7 @@ void Recorder::consume(const RawRecord& record) {
                          record.a < 0 ? std::nullopt : std::optional{record.a},
                          std::nullopt});
     case RecordKind::clock_step:
+      follow_clock(record.a);
       return add_gap(Gap{std::nullopt,
                          std::min(record.asked.ended_ns, record.asked.ended_ns - record.a),
                          std::max(record.asked.ended_ns, record.asked.ended_ns - record.a),
@@ -116,6 +117,19 @@ void Recorder::consume(const RawRecord& record) {
     case RecordKind::tick_end:
       return end_tick();
   }
+}
+
+/// From here on everything is stamped by the stepped clock.
+void Recorder::follow_clock(std::int64_t step_ns) {
+  if (step_ns < 0) {
+    now_ns_ += step_ns;
+    last_heartbeat_ns_ += step_ns;
+    last_refresh_ns_ += step_ns;
+  }
+  for (auto& [table, read_ns] : last_read_ns_) {
+    read_ns += step_ns;
+  }
+  tracker_.follow_clock(step_ns);
 }
 
 void Recorder::end_namespace(const RawRecord& record) {
@@ -207,10 +221,12 @@ void Recorder::note_cut_capture() {
 void Recorder::take_dump(const RawRecord& record) {
   Snapshot snapshot;
   snapshot.tables = static_cast<TableSet>(record.a);
-  snapshot.covers_time_wait = (record.b & platform::kWithTimeWait) != 0;
   snapshot.incarnation_is_unique = true;
   constexpr TableSet kTcp = table_bit(TableKind::tcp4) | table_bit(TableKind::tcp6);
   const auto protocol = (snapshot.tables & kTcp) != 0 ? Protocol::tcp : Protocol::udp;
+  // There is no TIME_WAIT that a UDP table could lack.
+  snapshot.covers_time_wait =
+      protocol == Protocol::udp || (record.b & platform::kWithTimeWait) != 0;
   take_rows(decode::decode_sock_diag_dump(record.payload, protocol), std::move(snapshot), record);
 }
 

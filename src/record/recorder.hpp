@@ -66,6 +66,7 @@ class Recorder final : public platform::RecordSink {
   void take_counters(const platform::RawRecord& record);
   void take_process(const platform::RawRecord& record);
   void take_holders(const platform::RawRecord& record);
+  void follow_clock(std::int64_t step_ns);
   void end_namespace(const platform::RawRecord& record);
   void take_notices(const platform::RawRecord& record);
   void add_gap(const Gap& gap);

@@ -123,7 +123,8 @@ void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::d
   opens.c = std::chrono::duration_cast<std::chrono::nanoseconds>(lateness).count();
   tee.consume(opens);
   audited_ = false;
-  read_tables(planner_.plan(opens.asked.began_ns, recorder_.tracker().time_wait_connections()));
+  read_tables(planner_.plan(tick.due.time_since_epoch().count(),
+                            recorder_.tracker().time_wait_connections()));
 }
 
 void Sampler::read_tables(const platform::SamplePlan& plan) {

@@ -8,8 +8,10 @@ namespace {
 // and 2, and leaves snd_una: after a SYN that nobody answered, 1 + 0 + 2 stay.
 constexpr std::uint32_t kUnansweredThenWiped = 3;
 
-Verdict judge_wiped(const Connection& connection, const Delivery& delivery) {
-  if (was_answered(connection, delivery)) {
+Verdict judge_wiped(const Connection& connection,
+                    const Evidence& evidence,
+                    const Delivery& delivery) {
+  if (was_answered(connection, evidence, delivery)) {
     return {Outcome::aborted, {}, {}};
   }
   // Only a connect that failed wipes a socket that was never connected.
@@ -32,6 +34,7 @@ Verdict judge_unanswered(const Connection& connection) {
 }  // namespace
 
 void Evidence::add(TcpState state) {
+  answered = answered || (state != TcpState::syn_sent && state != TcpState::closed);
   switch (state) {
     case TcpState::time_wait:
       finished = true;
@@ -72,9 +75,10 @@ bool was_used(const Delivery& wiped) {
   return wiped.unacked >= kUnansweredThenWiped;
 }
 
-bool was_answered(const Connection& connection, const Delivery& delivery) {
-  const bool seen_answered = connection.direction == Direction::inbound ||
-                             (connection.state && *connection.state != TcpState::syn_sent);
+bool was_answered(const Connection& connection,
+                  const Evidence& evidence,
+                  const Delivery& delivery) {
+  const bool seen_answered = connection.direction == Direction::inbound || evidence.answered;
   // Its SYN is all that it has sent, and is not acknowledged.
   const bool waits = delivery.acked == 0 && connection.metrics.bytes_sent.value_or(0) == 0 &&
                      (delivery.unacked == 1 || delivery.unacked == kUnansweredThenWiped);
@@ -93,9 +97,9 @@ Verdict judge(const Connection& connection, const Evidence& evidence) {
   }
   const auto& delivery = *evidence.delivery;
   if (evidence.wiped) {
-    return judge_wiped(connection, delivery);
+    return judge_wiped(connection, evidence, delivery);
   }
-  if (!was_answered(connection, delivery)) {
+  if (!was_answered(connection, evidence, delivery)) {
     return judge_unanswered(connection);
   }
   if (fin_acknowledged(connection, evidence)) {

@@ -8,6 +8,7 @@ namespace netlog::track {
 /// What has been proven about the end of a connection; see docs/outcomes.md for which evidence
 /// leads to which word.
 struct Evidence {
+  bool answered = false;      ///< seen in a state that only a completed handshake leads to
   bool sent_fin = false;      ///< seen in FIN_WAIT_1, FIN_WAIT_2, CLOSING, LAST_ACK or TIME_WAIT
   bool received_fin = false;  ///< seen in CLOSE_WAIT, CLOSING, LAST_ACK or TIME_WAIT
   bool finished = false;      ///< seen in TIME_WAIT, or the peer's end was
@@ -36,7 +37,7 @@ bool fin_acknowledged(const Connection& connection, const Evidence& evidence);
 bool was_used(const Delivery& wiped);
 
 /// The handshake was completed: the times of the delivery mean something.
-bool was_answered(const Connection& connection, const Delivery& delivery);
+bool was_answered(const Connection& connection, const Evidence& evidence, const Delivery& delivery);
 
 /// How a connection has ended, from what was seen on the way.
 Verdict judge(const Connection& connection, const Evidence& evidence);

@@ -217,6 +217,7 @@ void Tracker::open_noticed(const Notice& notice, const Identity& identity) {
   const auto scope = scope_index(notice.netns, table_of(row.tuple));
   const bool tcp = row.tuple.protocol == Protocol::tcp;
   auto born = row;
+  born.inode = 0;  // nobody holds it any more
   born.state = tcp ? std::optional{TcpState::established} : std::nullopt;
   if (tcp && row.tuple.remote.port == 0) {
     born.metrics.reset();  // wiped with its peer
@@ -225,6 +226,7 @@ void Tracker::open_noticed(const Notice& notice, const Identity& identity) {
   auto& slot = slots_[index];
   auto& connection = slot.connection;
   connection.state.reset();
+  slot.evidence = Evidence{};  // its state was a guess
   connection.netns = notice.netns;
   connection.seen_by = SeenBy::notice;
   connection.first_seen_ns = notice.at.at_ns;
@@ -234,7 +236,7 @@ void Tracker::open_noticed(const Notice& notice, const Identity& identity) {
   const auto& at = notice.at;
   auto alive_ns = at.at_ns - at.error_ns;
   auto opened_until_ns = at.at_ns;
-  if (row.delivery && was_answered(connection, *row.delivery)) {
+  if (row.delivery && was_answered(connection, slot.evidence, *row.delivery)) {
     const auto [newest, oldest] =
         std::minmax({row.delivery->since_sent_ms, row.delivery->since_acked_ms});
     alive_ns -= at_most_ago(newest);
@@ -246,7 +248,7 @@ void Tracker::open_noticed(const Notice& notice, const Identity& identity) {
   connection.direction = direction_of(born, notice.netns, !after_ns, after_ns.value_or(0));
   const auto opened = after_ns ? between(*after_ns, std::max(opened_until_ns, *after_ns)) : at;
   slot.seen = {opened.at_ns - opened.error_ns, at.at_ns};
-  give_first_owner(index, row, true, slot.seen.began_ns);
+  give_first_owner(index, born, true, slot.seen.began_ns);
   if (after_ns) {
     connection.opened = opened;
   }
@@ -352,6 +354,35 @@ void Tracker::end_process(const ProcessId& process) {
         slot.connection.owner.process == process) {
       ask(index);
     }
+  }
+}
+
+void Tracker::follow_clock(std::int64_t step_ns) {
+  const auto shift = [&](Span& span) {
+    span.began_ns += step_ns;
+    span.ended_ns += step_ns;
+  };
+  const auto shift_known = [&](std::optional<Span>& span) {
+    if (span) {
+      shift(*span);
+    }
+  };
+  for (auto& slot : slots_) {
+    shift(slot.seen);
+    if (slot.gone) {
+      slot.gone->at_ns += step_ns;
+    }
+  }
+  for (auto& scope : scopes_) {
+    shift_known(scope.first);
+    shift_known(scope.last);
+    shift_known(scope.last_whole);
+    for (auto& span : scope.recent) {
+      shift(span);
+    }
+  }
+  for (auto& [netns, remainders] : remainders_) {
+    remainders.begun_ns += step_ns;
   }
 }
 
@@ -646,9 +677,18 @@ bool Tracker::adopt_remainder(const SocketRow& row,
   }
   if (ending_by_tuple_.empty()) {
     for (Index index = 0; index < slots_.size(); ++index) {
-      if (marks_[index].phase == Mark::Phase::ending && slots_[index].gone) {
-        ending_by_tuple_.emplace(
-            Identity{slots_[index].connection.netns, 0, slots_[index].connection.tuple}, index);
+      const auto& slot = slots_[index];
+      // The rest of a socket that a snapshot has shown keeps the cookie that the snapshot asked
+      // for.
+      if (marks_[index].phase == Mark::Phase::ending && slot.gone &&
+          slot.connection.seen_by == SeenBy::notice) {
+        auto& latest =
+            ending_by_tuple_
+                .emplace(Identity{slot.connection.netns, 0, slot.connection.tuple}, index)
+                .first->second;
+        if (slots_[latest].gone->at_ns < slot.gone->at_ns) {
+          latest = index;
+        }
       }
     }
   }
@@ -804,7 +844,8 @@ bool Tracker::awaits_notice(const Slot& slot, const Moment& left, const Snapshot
 Moment Tracker::end_of(const Slot& slot, const Notice& notice) {
   const auto& at = notice.at;
   const auto& delivery = slot.evidence.delivery;
-  if (!delivery || slot.evidence.wiped || !was_answered(slot.connection, *delivery)) {
+  if (!delivery || slot.evidence.wiped ||
+      !was_answered(slot.connection, slot.evidence, *delivery)) {
     return at;
   }
   return {at.at_ns, at.error_ns + at_most_ago(delivery->since_acked_ms)};
@@ -955,8 +996,11 @@ void Tracker::drop_question(Index index) {
   auto& slot = slots_[index];
   if (slot.asked) {
     const auto [first, last] = asked_.equal_range(slot.inode);
-    asked_.erase(
-        std::find_if(first, last, [&](const auto& entry) { return entry.second == index; }));
+    const auto ours =
+        std::find_if(first, last, [&](const auto& entry) { return entry.second == index; });
+    if (ours != last) {
+      asked_.erase(ours);
+    }
     slot.asked = false;
   }
 }

@@ -3,6 +3,7 @@
 
 #include "catch.hpp"
 
+#include <map>
 #include <string>
 
 #include <fmt/format.h>
@@ -464,6 +465,62 @@ TEST_CASE("a notice that comes long after the row was missed tells how it ended"
   CHECK(refreshed[0].outcome == Outcome::reset);
   CHECK(refreshed[0].closed == Moment{210, 110});
   CHECK(tracker.open_connections() == 0);
+}
+
+TEST_CASE("a connect that failed and whose socket was kept is still told from a reset", "[track]") {
+  Tracker tracker;
+  tracker.expect_notices(0, 50);
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(snapshot(1, {tcp(1, syn_sent, 4000, 443)}));
+  tracker.apply(snapshot(2, {}));
+  tracker.apply(snapshot(3, {}));
+  tracker.take_events();
+  auto row = tcp(1, closed, 4000, 443);
+  row.metrics = Metrics{0, 0, 0, {}, 1, 1};
+  row.delivery = Delivery{0, 0, 1, 0, 0, 0, 0, 99'999, 99'999};
+  tracker.apply(notice(900, row));
+  const auto refreshed = tracker.take_refreshes();
+  REQUIRE(refreshed.size() == 1);
+  CHECK(refreshed[0].outcome == Outcome::refused);
+}
+
+TEST_CASE("a notice that names a holder, as no kernel does, asks for nobody", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(notice(50, tcp(9, closed, 4000, 443, 5)));
+  tracker.apply(snapshot(1, {tcp(9, established, 4000, 443, 7)}));
+  tracker.apply(snapshot(2, {}));
+  CHECK(tracker.questions(10).empty());
+  CHECK(tracker.take_events().size() >= 2);
+}
+
+TEST_CASE("TIME_WAIT of another use of a tuple is not taken for a polled connection's", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(snapshot(1, {tcp(1, established, 4000, 443)}));
+  auto reset = tcp(1, closed, 4000, 443);
+  reset.delivery = Delivery{1, 0, 0, 0, 0, 0, 0, 0, 0};
+  tracker.apply(notice(150, reset));
+  tracker.apply(notice(180, tcp(2, closed, 4000, 443)));
+  tracker.apply(snapshot(2, {tcp(3, time_wait, 4000, 443)}));
+  std::map<ConnectionId, Outcome> outcomes;
+  for (const auto& event : tracker.take_events()) {
+    outcomes[event.connection.id] = event.connection.outcome;
+  }
+  CHECK(outcomes == std::map<ConnectionId, Outcome>{{1, Outcome::reset}, {2, Outcome::closed}});
+}
+
+TEST_CASE("a clock that is set back does not hold back an end", "[track]") {
+  Tracker tracker;
+  tracker.expect_notices(0, 0);
+  tracker.apply(snapshot(100, {tcp(1, established, 4000, 443)}));
+  tracker.apply(notice(10'050, tcp(1, closed, 4000, 443)));
+  tracker.follow_clock(-5000);
+  tracker.apply(snapshot(51, {}));
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 2);
+  CHECK(events[1].kind == EventKind::close);
+  CHECK(events[1].at == Moment{5050, 10});
 }
 
 TEST_CASE("a socket that was reset and kept may be older than the last snapshot", "[track]") {

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace netlog::platform {
@@ -135,7 +136,10 @@ Finding examine_owners() {
     char link = 0;
     // Reading a link of a descriptor needs the same right as this one.
     const bool refused = ::readlink((path + "/exe").c_str(), &link, 1) < 0 && is_refused();
-    const bool listed = ::access((path + "/fd").c_str(), R_OK | X_OK) == 0 || !is_refused();
+    // With our effective rights, which access(2) leaves out.
+    const bool listed =
+        ::faccessat(AT_FDCWD, (path + "/fd").c_str(), R_OK | X_OK, AT_EACCESS) == 0 ||
+        !is_refused();
     if (refused || !listed) {
       ++closed;
     }
@@ -219,7 +223,7 @@ Finding examine_recording(const std::filesystem::path& recording) {
   while (!std::filesystem::exists(place, error) && place.has_relative_path()) {
     place = place.parent_path().empty() ? std::filesystem::path{"."} : place.parent_path();
   }
-  if (::access(place.c_str(), W_OK) != 0) {
+  if (::faccessat(AT_FDCWD, place.c_str(), W_OK, AT_EACCESS) != 0) {
     return {"recording",
             Allowed::none,
             fmt::format("{} may not be written", place.string()),

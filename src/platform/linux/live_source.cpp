@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -124,11 +125,12 @@ class LinuxSource final : public LiveSource {
     auto found = all ? namespaces_.all() : namespaces_.newcomers();
     found.erase(own_netns_);
     for (const auto& [netns, pid] : found) {
-      const bool is_new = looked_ns_ && !inhabited_.contains(netns);
+      // One that a mount has kept is not empty when a process enters it.
+      const bool is_new = looked_ns_ && !inhabited_.contains(netns) && !pinned_.contains(netns);
       if (is_new) {
         sink.consume(make(RecordKind::namespace_found, netns, *looked_ns_));
       }
-      if (!others_.contains(netns) && (is_new || all)) {
+      if (!others_.contains(netns) && (is_new || all || !inhabited_.contains(netns))) {
         begin_following(netns, pid, sink);
       }
     }
@@ -136,8 +138,11 @@ class LinuxSource final : public LiveSource {
       inhabited_.merge(found);
       return;
     }
+    pinned_ = pinned_namespaces();
     for (const auto& [netns, pid] : std::exchange(inhabited_, found)) {
-      if (!found.contains(netns)) {
+      if (pinned_.contains(netns)) {
+        inhabited_.emplace(netns, pid);
+      } else if (!found.contains(netns)) {
         end_following(netns, sink);
       }
     }
@@ -172,9 +177,7 @@ class LinuxSource final : public LiveSource {
 
   void reopen() {
     if (!own_.usable()) {
-      if (auto opened = NamespaceSource::open(own_netns_, options_)) {
-        own_ = std::move(*opened);
-      }
+      own_.reopen_tables();
     }
     // The next look at the namespaces opens them.
     std::erase_if(others_, [](const auto& entry) { return !entry.second.usable(); });
@@ -185,7 +188,8 @@ class LinuxSource final : public LiveSource {
   NamespaceSource own_;
   std::map<std::uint64_t, NamespaceSource> others_;
   NamespaceSearch namespaces_;
-  Namespaces inhabited_;                   ///< the others that are known of
+  Namespaces inhabited_;  ///< the others that are known of
+  std::set<std::uint64_t> pinned_;
   std::optional<std::int64_t> looked_ns_;  ///< when all processes were asked last
   OwnerSearch owners_;
   ProcessTable processes_;

@@ -4,6 +4,7 @@
 #include "base/byte_reader.hpp"
 #include "base/time.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace netlog::platform {
@@ -108,7 +109,9 @@ bool NamespaceSource::drain_notices(RecordSink& sink) {
   auto record = make(RecordKind::notices, utc_now_ns());
   const auto began_ns = record.asked.began_ns;
   const auto drained = notices_->drain(record.payload);
-  record.asked = Span{drained_ns_ - kNoticeDelayNs, utc_now_ns()};
+  record.asked.ended_ns = utc_now_ns();
+  // A clock that was set back in between must not turn the span around.
+  record.asked.began_ns = std::min(drained_ns_ - kNoticeDelayNs, record.asked.ended_ns);
   drained_ns_ = began_ns;
   if (!drained) {
     report_failure(RecordKind::notices, 0, began_ns, drained.error(), sink);
@@ -126,6 +129,13 @@ bool NamespaceSource::drain_notices(RecordSink& sink) {
     sink.consume(lost);
   }
   return !drained->overrun;
+}
+
+void NamespaceSource::reopen_tables() {
+  if (auto fresh = SockDiag::open()) {
+    diag_ = std::move(*fresh);
+    usable_ = true;
+  }
 }
 
 RawRecord NamespaceSource::make(RecordKind kind, std::int64_t began_ns) const {

@@ -29,6 +29,8 @@ class NamespaceSource {
   /// False after a dump that was given up: the rest of it would be in the way of the next one, so
   /// the source is to be opened anew.
   [[nodiscard]] bool usable() const { return usable_; }
+  /// From within the namespace.
+  void reopen_tables();
 
   void sample(const SamplePlan& plan, RecordSink& sink);
   /// False when the kernel had to drop some.

@@ -31,6 +31,13 @@ void add(std::uint32_t pid, Namespaces& found) {
   }
 }
 
+// A thread has a directory, too, which lists the others of its process.
+bool leads_its_threads(std::uint32_t pid) {
+  constexpr std::size_t kMost = 16'384;
+  const auto bytes = read_file(fmt::format("/proc/{}/status", pid), kMost);
+  return bytes && as_text(*bytes).find(fmt::format("\nTgid:\t{}\n", pid)) != std::string_view::npos;
+}
+
 // proc(5): the last field of /proc/loadavg is the pid that was given out last.
 std::optional<std::uint32_t> newest_pid() {
   constexpr std::size_t kMost = 256;
@@ -69,10 +76,34 @@ Namespaces NamespaceSearch::newcomers() {
   }
   Namespaces found;
   for (auto pid = *newest_pid_ + 1; pid <= *newest; ++pid) {
-    add(pid, found);
+    if (leads_its_threads(pid)) {
+      add(pid, found);
+    }
   }
   newest_pid_ = newest;
   return found;
+}
+
+std::set<std::uint64_t> pinned_namespaces() {
+  constexpr std::size_t kMost = std::size_t{16} << 20U;
+  constexpr std::string_view kRoot = "net:[";
+  std::set<std::uint64_t> pinned;
+  const auto bytes = read_file("/proc/thread-self/mountinfo", kMost);
+  if (!bytes) {
+    return pinned;
+  }
+  for (const auto line : split(as_text(*bytes), '\n')) {
+    // proc(5): the fourth field is the root of the mount.
+    const auto fields = words(line);
+    if (fields.size() > 3 && fields[3].starts_with(kRoot) && fields[3].ends_with("]")) {
+      auto number = fields[3].substr(kRoot.size());
+      number.remove_suffix(1);
+      if (const auto netns = parse_number<std::uint64_t>(number)) {
+        pinned.insert(*netns);
+      }
+    }
+  }
+  return pinned;
 }
 
 Result<void> within_namespace(std::uint64_t netns,

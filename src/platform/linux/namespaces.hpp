@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 
 namespace netlog::platform {
 
@@ -28,6 +29,9 @@ class NamespaceSearch {
  private:
   std::optional<std::uint32_t> newest_pid_;
 };
+
+/// Network namespaces that a mount keeps alive without a process, such as those of `ip netns`.
+std::set<std::uint64_t> pinned_namespaces();
 
 /// Runs `work` on a thread of its own that has entered the network namespace of a process; needs
 /// CAP_SYS_ADMIN. What is opened there stays in it. An error when it can't be entered, or when the
