@@ -102,9 +102,7 @@ Metrics decode_metrics(std::span<const std::byte> info, std::optional<TcpState> 
   return metrics;
 }
 
-std::optional<Delivery> decode_delivery(std::span<const std::byte> info,
-                                        std::uint32_t receive_queue,
-                                        std::uint32_t send_queue) {
+std::optional<Delivery> decode_delivery(std::span<const std::byte> info, std::uint32_t send_queue) {
   const auto acked = read64(info, 120);
   const auto received = read64(info, 128);
   const auto data_segments_in = read32(info, 152);
@@ -116,7 +114,6 @@ std::optional<Delivery> decode_delivery(std::span<const std::byte> info,
   return Delivery{*acked,
                   *received,
                   send_queue,
-                  receive_queue,
                   *data_segments_in,
                   std::to_integer<std::uint8_t>(info[2]),
                   std::to_integer<std::uint8_t>(info[3]),
@@ -210,8 +207,7 @@ Result<SocketRow> decode_inet_diag(std::span<const std::byte> message, Protocol 
   row.tuple.remote.address = read_address(in, family);
   const auto interface = in.u32();
   row.incarnation = in.u64();
-  in.skip(4);  // idiag_expires
-  const auto receive_queue = in.u32();
+  in.skip(8);  // idiag_expires, idiag_rqueue
   const auto send_queue = in.u32();
   row.uid = in.u32();
   row.inode = in.u32();
@@ -235,7 +231,7 @@ Result<SocketRow> decode_inet_diag(std::span<const std::byte> message, Protocol 
   const auto take = [&](std::uint16_t type, std::span<const std::byte> value) {
     if (type == kInfo && protocol == Protocol::tcp) {
       row.metrics = decode_metrics(value, row.state);
-      row.delivery = decode_delivery(value, receive_queue, send_queue);
+      row.delivery = decode_delivery(value, send_queue);
       row.offload = row.offload.value_or(Offload::in_host);
     } else if (type == kUlpInfo) {
       row.offload = decode_ulp(value);

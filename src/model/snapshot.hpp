@@ -33,7 +33,6 @@ struct Delivery {
   std::uint64_t acked = 0;     ///< of ours, acknowledged; the SYN only where we opened
   std::uint64_t received = 0;  ///< in order
   std::uint32_t unacked = 0;   ///< of ours, not acknowledged or not sent yet (idiag_wqueue)
-  std::uint32_t unread = 0;    ///< received, not read by the application (idiag_rqueue)
   std::uint32_t data_segments_in = 0;
   std::uint8_t timeouts = 0;         ///< of the retransmission timer in a row, without an answer
   std::uint8_t probes = 0;           ///< keepalive or window probes in a row, without an answer

@@ -456,7 +456,7 @@ TEST_CASE("a notice that comes long after the row was missed tells how it ended"
   CHECK(events[1].connection.outcome == Outcome::unknown);
   auto row = tcp(1, closed, 4000, 443);
   row.metrics = Metrics{5, 6, 0, 0, 3, 3};
-  row.delivery = Delivery{6, 6, 0, 0, 1, 0, 0, 0, 0};
+  row.delivery = Delivery{6, 6, 0, 1, 0, 0, 0, 0};
   tracker.apply(notice(900, row));
   CHECK(tracker.take_events().empty());
   const auto refreshed = tracker.take_refreshes();
@@ -477,7 +477,7 @@ TEST_CASE("a connect that failed and whose socket was kept is still told from a 
   tracker.take_events();
   auto row = tcp(1, closed, 4000, 443);
   row.metrics = Metrics{0, 0, 0, {}, 1, 1};
-  row.delivery = Delivery{0, 0, 1, 0, 0, 0, 0, 99'999, 99'999};
+  row.delivery = Delivery{0, 0, 1, 0, 0, 0, 99'999, 99'999};
   tracker.apply(notice(900, row));
   const auto refreshed = tracker.take_refreshes();
   REQUIRE(refreshed.size() == 1);
@@ -499,7 +499,7 @@ TEST_CASE("TIME_WAIT of another use of a tuple is not taken for a polled connect
   tracker.apply(snapshot(0, {}));
   tracker.apply(snapshot(1, {tcp(1, established, 4000, 443)}));
   auto reset = tcp(1, closed, 4000, 443);
-  reset.delivery = Delivery{1, 0, 0, 0, 0, 0, 0, 0, 0};
+  reset.delivery = Delivery{1, 0, 0, 0, 0, 0, 0, 0};
   tracker.apply(notice(150, reset));
   tracker.apply(notice(180, tcp(2, closed, 4000, 443)));
   tracker.apply(snapshot(2, {tcp(3, time_wait, 4000, 443)}));
@@ -532,7 +532,7 @@ TEST_CASE("a socket that was reset and kept may be older than the last snapshot"
     tracker.apply(empty);
   }
   auto row = tcp(1, closed, 4000, 443);
-  row.delivery = Delivery{1, 0, 0, 0, 0, 0, 0, 170, 160};
+  row.delivery = Delivery{1, 0, 0, 0, 0, 0, 170, 160};
   Notice late{0, Moment{330 * kMs, 10 * kMs}, row};
   tracker.apply(late);
   // It heard of its peer between 150 and 170, give or take a tick of the kernel's timer, so the
@@ -547,7 +547,7 @@ TEST_CASE("what was announced before its listener was seen is inbound all the sa
   Tracker tracker;
   tracker.apply(snapshot(0, {}));
   auto ended = tcp(1, closed, 80, 5000);
-  ended.delivery = Delivery{1, 1, 0, 0, 0, 0, 0, 0, 0};
+  ended.delivery = Delivery{1, 1, 0, 0, 0, 0, 0, 0};
   ended.metrics = Metrics{0, 1, 0, 0, 2, 4};
   tracker.apply(notice(50, ended));
   tracker.apply(snapshot(1, {tcp(9, listen, 80, 0)}));
@@ -562,10 +562,10 @@ TEST_CASE("what a failed connect and an abort leave behind is recorded", "[track
   Tracker tracker;
   tracker.apply(snapshot(0, {}));
   auto refused = tcp(1, closed, 4000, 0);
-  refused.delivery = Delivery{0, 0, 3, 0, 0, 0, 0, 99'999, 99'999};
+  refused.delivery = Delivery{0, 0, 3, 0, 0, 0, 99'999, 99'999};
   tracker.apply(notice(50, refused));
   auto aborted = tcp(2, closed, 4001, 0);
-  aborted.delivery = Delivery{0, 0, 65'538, 0, 0, 0, 0, 0, 0};
+  aborted.delivery = Delivery{0, 0, 65'538, 0, 0, 0, 0, 0};
   tracker.apply(notice(51, aborted));
   tracker.apply(snapshot(1, {}));
   const auto events = tracker.take_events();
@@ -581,7 +581,7 @@ TEST_CASE("a peer on this host that is in TIME_WAIT proves an orderly end", "[tr
   tracker.apply(snapshot(0, {tcp(9, listen, 80, 0)}));
   auto ended = tcp(1, closed, 80, 5000);
   ended.metrics = Metrics{6, 6, 0, 0, 4, 6};
-  ended.delivery = Delivery{7, 6, 0, 0, 1, 0, 0, 0, 0};
+  ended.delivery = Delivery{7, 6, 0, 1, 0, 0, 0, 0};
   tracker.apply(notice(50, ended));
   auto peer = tcp(2, time_wait, 5000, 80);
   std::swap(peer.tuple.local.address, peer.tuple.remote.address);
