@@ -36,8 +36,8 @@ Attempt attempt(const Target& target, std::uint32_t host) {
   auto& truth = made.truth;
   truth.kind = target.kind->name;
   truth.pid = ::getpid();
-  truth.remote = loopback(host, target.port);
-  made.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  truth.remote = loopback(target.family, host, target.port);
+  made.fd = ::socket(target.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (made.fd < 0) {
     made.skipped = true;
     return made;
@@ -48,13 +48,12 @@ Attempt attempt(const Target& target, std::uint32_t host) {
   constexpr int kOnceMore = 1;
   ::setsockopt(made.fd, IPPROTO_TCP, TCP_SYNCNT, &kOnceMore, sizeof kOnceMore);
   truth.opened_from_ns = now_ns();
-  const auto* const to = reinterpret_cast<const sockaddr*>(&truth.remote);
-  const int error = ::connect(made.fd, to, sizeof truth.remote) == 0 ? 0 : errno;
+  const int error = ::connect(made.fd, &truth.remote.generic, truth.remote.size()) == 0 ? 0 : errno;
   truth.opened_to_ns = now_ns();
   truth.local = local_of(made.fd);
-  if (truth.local.sin_addr.s_addr == INADDR_ANY) {
+  if (truth.local.is_unspecified()) {
     // A connect that failed has given its address back.
-    truth.local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    truth.local = loopback(target.family, 1, truth.local.port());
   }
   if (error != 0 && error != EINPROGRESS) {
     truth.closed_from_ns = truth.opened_from_ns;
@@ -187,8 +186,12 @@ class Client {
   }
 
   void end(int fd) {
-    auto truth = open_.at(fd).truth;
-    truth.closed_from_ns = now_ns();
+    const auto& attempt = open_.at(fd);
+    auto truth = attempt.truth;
+    // A connect that came to nothing was over before we heard of it.
+    const bool failed =
+        attempt.kind->client == End::await && attempt.kind->listener != Listener::accepts;
+    truth.closed_from_ns = failed ? truth.opened_from_ns : now_ns();
     ::close(fd);
     truth.closed_to_ns = now_ns();
     sent_.truth.push_back(truth);

@@ -13,6 +13,7 @@ namespace churn {
 /// Where the connections of one kind go.
 struct Target {
   const Kind* kind = nullptr;
+  int family = AF_INET;
   std::uint16_t port = 0;
 };
 

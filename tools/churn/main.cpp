@@ -71,6 +71,7 @@ int main(int argc, char** argv) {
   std::string truth_file;
   std::vector<std::string> names{"close_by_client"};
   bool all = false;
+  bool ipv6 = false;
   std::vector<std::string> known;
   for (const auto& kind : kinds()) {
     known.emplace_back(kind.name);
@@ -82,6 +83,7 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember(known))
       ->delimiter(',');
   app.add_flag("--all-kinds", all, "Every kind, in turn");
+  app.add_flag("--ipv6", ipv6, "Over ::1");
   app.add_option("--truth", truth_file, "CSV file to write")->required();
   CLI11_PARSE(app, argc, argv);
 
@@ -89,10 +91,11 @@ int main(int argc, char** argv) {
   const auto some = chosen(all ? std::vector<std::string>{} : names);
   std::vector<Listening> listeners;
   std::vector<Target> targets;
+  const int family = ipv6 ? AF_INET6 : AF_INET;
   listeners.reserve(some.size());
   for (const auto& kind : some) {
-    listeners.emplace_back(kind);
-    targets.push_back({&kind, listeners.back().port()});
+    listeners.emplace_back(kind, family);
+    targets.push_back({&kind, family, listeners.back().port()});
   }
   const auto life = std::chrono::nanoseconds{static_cast<std::int64_t>(life_ms * 1e6)};
   std::array<int, 2> stop{};

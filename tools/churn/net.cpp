@@ -35,24 +35,42 @@ int must(int result, std::string_view call) {
   return result;
 }
 
-sockaddr_in loopback(std::uint32_t host, std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(0x7F00'0000U | host);
+bool Address::is_unspecified() const {
+  return generic.sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&ipv6.sin6_addr)
+                                       : ipv4.sin_addr.s_addr == INADDR_ANY;
+}
+
+Address loopback(int family, std::uint32_t host, std::uint16_t port) {
+  auto address = any(family);
+  if (family == AF_INET6) {
+    address.ipv6.sin6_addr = in6addr_loopback;
+    address.ipv6.sin6_port = htons(port);
+  } else {
+    address.ipv4.sin_addr.s_addr = htonl(0x7F00'0000U | host);
+    address.ipv4.sin_port = htons(port);
+  }
   return address;
 }
 
-sockaddr_in local_of(int fd) {
-  sockaddr_in address{};
+Address any(int family) {
+  Address address;
+  address.generic.sa_family = static_cast<sa_family_t>(family);
+  return address;
+}
+
+Address local_of(int fd) {
+  Address address;
   socklen_t size = sizeof address;
-  must(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), "getsockname");
+  must(::getsockname(fd, &address.generic, &size), "getsockname");
   return address;
 }
 
-std::string text(const sockaddr_in& address) {
-  std::array<char, INET_ADDRSTRLEN> buffer{};
-  ::inet_ntop(AF_INET, &address.sin_addr, buffer.data(), buffer.size());
+std::string text(const Address& address) {
+  std::array<char, INET6_ADDRSTRLEN> buffer{};
+  const bool ipv6 = address.generic.sa_family == AF_INET6;
+  const void* const bytes = ipv6 ? static_cast<const void*>(&address.ipv6.sin6_addr)
+                                 : static_cast<const void*>(&address.ipv4.sin_addr);
+  ::inet_ntop(address.generic.sa_family, bytes, buffer.data(), buffer.size());
   return buffer.data();
 }
 
@@ -92,9 +110,9 @@ void append(const std::string& path, const std::vector<Truth>& lines, bool heade
                line.server ? "server" : "client",
                line.pid,
                text(line.local),
-               ntohs(line.local.sin_port),
+               line.local.port(),
                text(line.remote),
-               ntohs(line.remote.sin_port),
+               line.remote.port(),
                line.opened_from_ns,
                line.opened_to_ns,
                line.closed_from_ns,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 namespace churn {
@@ -21,9 +22,27 @@ std::int64_t now_ns();
 /// The result of a call that must not fail.
 int must(int result, std::string_view call);
 
-sockaddr_in loopback(std::uint32_t host, std::uint16_t port);
-sockaddr_in local_of(int fd);
-std::string text(const sockaddr_in& address);
+/// An IPv4 or IPv6 socket address.
+union Address {
+  sockaddr generic;
+  sockaddr_in ipv4;
+  sockaddr_in6 ipv6;
+
+  Address() : ipv6{} {}
+  [[nodiscard]] socklen_t size() const {
+    return generic.sa_family == AF_INET6 ? sizeof ipv6 : sizeof ipv4;
+  }
+  [[nodiscard]] std::uint16_t port() const {
+    return ntohs(generic.sa_family == AF_INET6 ? ipv6.sin6_port : ipv4.sin_port);
+  }
+  [[nodiscard]] bool is_unspecified() const;
+};
+
+/// 127.0.0.`host` for AF_INET; IPv6 has one loopback address only.
+Address loopback(int family, std::uint32_t host, std::uint16_t port);
+Address any(int family);
+Address local_of(int fd);
+std::string text(const Address& address);
 
 void set_nonblocking(int fd);
 void abort_on_close(int fd);
@@ -36,8 +55,8 @@ struct Truth {
   std::string_view kind;
   bool server = false;
   pid_t pid = 0;
-  sockaddr_in local{};
-  sockaddr_in remote{};
+  Address local;
+  Address remote;
   std::int64_t opened_from_ns = 0;
   std::int64_t opened_to_ns = 0;
   std::int64_t closed_from_ns = 0;

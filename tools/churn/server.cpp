@@ -82,10 +82,8 @@ class Server {
     for (int most = 64; most > 0; --most) {
       Accepted accepted;
       socklen_t size = sizeof accepted.truth.remote;
-      const int fd = ::accept4(listener,
-                               reinterpret_cast<sockaddr*>(&accepted.truth.remote),
-                               &size,
-                               SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const int fd =
+          ::accept4(listener, &accepted.truth.remote.generic, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) {
         return;
       }
@@ -151,12 +149,11 @@ class Server {
 
 }  // namespace
 
-Listening::Listening(const Kind& kind)
-    : kind_{kind}, fd_{must(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")} {
-  auto any = loopback(0, 0);
-  any.sin_addr.s_addr = htonl(INADDR_ANY);
-  must(::bind(fd_, reinterpret_cast<sockaddr*>(&any), sizeof any), "bind");
-  port_ = ntohs(local_of(fd_).sin_port);
+Listening::Listening(const Kind& kind, int family)
+    : kind_{kind}, fd_{must(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")} {
+  const auto anywhere = any(family);
+  must(::bind(fd_, &anywhere.generic, anywhere.size()), "bind");
+  port_ = local_of(fd_).port();
   if (kind.listener == Listener::nobody) {
     ::close(fd_);  // a port that was free a moment ago
     return;
@@ -166,9 +163,9 @@ Listening::Listening(const Kind& kind)
   if (kind.listener == Listener::full) {
     // A backlog of 0 has room for one; the next waits in SYN_SENT, as all others will.
     for (int i = 0; i < 2; ++i) {
-      const int filler = must(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), "socket");
-      const auto target = loopback(1, port_);
-      ::connect(filler, reinterpret_cast<const sockaddr*>(&target), sizeof target);
+      const int filler = must(::socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0), "socket");
+      const auto target = loopback(family, 1, port_);
+      ::connect(filler, &target.generic, target.size());
       fillers_.push_back(filler);
     }
   }

@@ -13,7 +13,7 @@ namespace churn {
 /// The listening side of one kind.
 class Listening {
  public:
-  explicit Listening(const Kind& kind);
+  Listening(const Kind& kind, int family);
 
   [[nodiscard]] const Kind& kind() const { return kind_; }
   [[nodiscard]] int fd() const { return fd_; }
