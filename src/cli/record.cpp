@@ -35,6 +35,7 @@ struct RecordOptions {
   std::string source = "auto";
   std::string capture;
   int notice_buffer = platform::SourceOptions{}.notice_buffer_bytes;
+  int trace_buffer = platform::SourceOptions{}.trace_buffer_bytes;
   std::string log_level = "info";
   std::string config;
 };
@@ -63,8 +64,12 @@ std::optional<std::chrono::nanoseconds> duration_of(const std::string& text) {
 
 platform::SourceChoice source_of(const std::string& text) {
   using enum platform::SourceChoice;
-  constexpr std::array<std::pair<std::string_view, platform::SourceChoice>, 4> kChoices{
-      {{"auto", automatic}, {"notice", notice}, {"poll", poll}, {"procfs", procfs}}};
+  constexpr std::array<std::pair<std::string_view, platform::SourceChoice>, 5> kChoices{
+      {{"auto", automatic},
+       {"trace", trace},
+       {"notice", notice},
+       {"poll", poll},
+       {"procfs", procfs}}};
   std::vector<std::string> names{std::string{kCapturePrefix} + "FILE"};
   for (const auto& [name, choice] : kChoices) {
     if (name == text) {
@@ -73,9 +78,10 @@ platform::SourceChoice source_of(const std::string& text) {
     names.emplace_back(name);
   }
   const auto near = nearest(text, names);
-  throw UsageError{fmt::format("--source {} is none of auto, notice, poll, procfs, capture:FILE{}",
-                               quote(text),
-                               near ? ", did you mean " + *near + "?" : "")};
+  throw UsageError{
+      fmt::format("--source {} is none of auto, trace, notice, poll, procfs, capture:FILE{}",
+                  quote(text),
+                  near ? ", did you mean " + *near + "?" : "")};
 }
 
 void set_up_log(const std::string& level) {
@@ -156,6 +162,7 @@ void run_record(const RecordOptions& given) {
   if (!replay) {
     options.source.choice = source_of(given.source);
     options.source.notice_buffer_bytes = given.notice_buffer;
+    options.source.trace_buffer_bytes = given.trace_buffer;
   }
   if (replay && !given.capture.empty()) {
     throw UsageError{"--capture has nothing to capture while --source capture:FILE replays one"};
@@ -173,6 +180,12 @@ void run_record(const RecordOptions& given) {
     if (!fallback_reason.empty()) {
       spdlog::warn("using {}, not the best there is: {}", source, fallback_reason);
     }
+  };
+  observer.fell_back = [&](std::string_view source, std::string_view reason) {
+    if (terminal) {
+      StatusLine::clear();
+    }
+    spdlog::warn("using {} from now on: {}", source, reason);
   };
   observer.progress =
       [&](const record::Progress& progress, const store::WriterTotals& totals, std::size_t open) {
@@ -243,7 +256,8 @@ void add_record(CLI::App& app) {
           "--interval", options->interval, "Time between two looks at the tables, 1ms to 1h")
       ->capture_default_str();
   command->add_option("--duration", options->duration, "Stop after this time");
-  command->add_option("--source", options->source, "auto, notice, poll, procfs or capture:FILE")
+  command
+      ->add_option("--source", options->source, "auto, trace, notice, poll, procfs or capture:FILE")
       ->capture_default_str();
   command->add_option(
       "--capture", options->capture, "Keep all that the sources said in this new file");
@@ -255,6 +269,13 @@ void add_record(CLI::App& app) {
       ->transform(CLI::AsSizeValue{false})
       ->check(CLI::Range(4 << 10, 1 << 30))
       ->default_str("8M");
+  command
+      ->add_option("--trace-buffer",
+                   options->trace_buffer,
+                   "Buffer for traced changes, such as 1M; rounded up to a power of two")
+      ->transform(CLI::AsSizeValue{false})
+      ->check(CLI::Range(4 << 10, 1 << 30))
+      ->default_str("16M");
   command->add_option("--log-level", options->log_level, "trace, debug, info, warn, error, off")
       ->capture_default_str();
   command->add_option("--config", options->config, "TOML file that sets any of these options");

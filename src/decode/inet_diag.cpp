@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "base/byte_reader.hpp"
+#include "decode/kernel.hpp"
 #include "decode/tables.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 
 #include <fmt/format.h>
 
@@ -33,20 +32,6 @@ constexpr std::uint16_t kTypeMask = 0x3FFF;  // without NLA_F_NESTED and NLA_F_N
 constexpr std::size_t align4(std::size_t size) {
   return (size + 3) & ~std::size_t{3};
 }
-
-// include/net/tcp_states.h; 12 (NEW_SYN_RECV) and 13 (BOUND_INACTIVE) are reported as 3 and 7.
-constexpr std::array<TcpState, 12> kStates{TcpState::closed,
-                                           TcpState::established,
-                                           TcpState::syn_sent,
-                                           TcpState::syn_received,
-                                           TcpState::fin_wait_1,
-                                           TcpState::fin_wait_2,
-                                           TcpState::time_wait,
-                                           TcpState::closed,
-                                           TcpState::close_wait,
-                                           TcpState::last_ack,
-                                           TcpState::listen,
-                                           TcpState::closing};
 
 /// Calls `use(type, value)` for each attribute; false when one does not fit.
 template <typename Use>
@@ -137,21 +122,6 @@ Offload decode_ulp(std::span<const std::byte> ulp) {
   return hardware ? Offload::offloaded : Offload::in_host;
 }
 
-bool is_link_local(const IpAddress& address) {
-  return address.family == Family::ipv6 && address.bytes[0] == 0xFE &&
-         (address.bytes[1] & 0xC0U) == 0x80U;
-}
-
-IpAddress read_address(ByteReader& in, Family family) {
-  IpAddress address;
-  address.family = family;
-  const auto bytes = in.take(16);
-  if (!bytes.empty()) {
-    std::memcpy(address.bytes.data(), bytes.data(), address.size());
-  }
-  return address;
-}
-
 struct Header {
   std::size_t length = 0;
   std::uint16_t type = 0;
@@ -218,16 +188,12 @@ Result<SocketRow> decode_inet_diag(std::span<const std::byte> message, Protocol 
     return fail(errc::unknown_family, fmt::format("inet_diag_msg of family {}", family_code));
   }
   if (protocol == Protocol::tcp) {
-    if (state_code == 0 || state_code >= kStates.size()) {
+    row.state = state_from_kernel(state_code);
+    if (!row.state) {
       return fail(errc::unknown_state, fmt::format("inet_diag_msg in state {}", state_code));
     }
-    row.state = kStates.at(state_code);
   }
-  for (auto* endpoint : {&row.tuple.local, &row.tuple.remote}) {
-    if (is_link_local(endpoint->address)) {
-      endpoint->address.scope = interface;
-    }
-  }
+  set_scope(row.tuple, interface);
   const auto take = [&](std::uint16_t type, std::span<const std::byte> value) {
     if (type == kInfo && protocol == Protocol::tcp) {
       row.metrics = decode_metrics(value, row.state);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "base/text.hpp"
+#include "decode/kernel.hpp"
 #include "decode/tables.hpp"
 
-#include <array>
 #include <bit>
 #include <cstring>
 
@@ -10,20 +10,6 @@
 
 namespace netlog::decode {
 namespace {
-
-// include/net/tcp_states.h, from 1; 12 is NEW_SYN_RECV.
-constexpr std::array<TcpState, 12> kStates{TcpState::established,
-                                           TcpState::syn_sent,
-                                           TcpState::syn_received,
-                                           TcpState::fin_wait_1,
-                                           TcpState::fin_wait_2,
-                                           TcpState::time_wait,
-                                           TcpState::closed,
-                                           TcpState::close_wait,
-                                           TcpState::last_ack,
-                                           TcpState::listen,
-                                           TcpState::closing,
-                                           TcpState::syn_received};
 
 // The kernel prints each 32-bit word of an address in its own byte order.
 std::optional<IpAddress> parse_words(std::string_view text, Family family) {
@@ -54,10 +40,7 @@ std::optional<Endpoint> parse_endpoint(std::string_view text, Family family) {
 
 std::optional<TcpState> parse_state(std::string_view text) {
   const auto code = parse_number<std::uint8_t>(text, 16);
-  if (!code || *code == 0 || *code > kStates.size()) {
-    return std::nullopt;
-  }
-  return kStates.at(*code - 1U);
+  return code ? state_from_kernel(*code) : std::nullopt;
 }
 
 // Columns: sl local rem st tx:rx tr:tm retrnsmt uid timeout inode …

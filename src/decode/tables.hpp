@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace netlog::decode {
@@ -35,6 +36,16 @@ Result<std::vector<SocketRow>> decode_sock_diag_dump(std::span<const std::byte> 
 /// or bound (ports 0), are kept: the tracker judges. Source: linux/sock_diag.h,
 /// net/core/sock_diag.c.
 Result<std::vector<SocketRow>> decode_destroy_notices(std::span<const std::byte> bytes);
+
+/// What a trace tells, in the order in which it happened.
+using Traced = std::variant<Transition, LateOwner, Birth>;
+
+/// Decodes the events of our BPF programs, 152 bytes each (docs/capture-format.md). Times are on
+/// the boot clock, `utc_offset_ns` before UTC.
+/// @return errc::truncated, unknown_family, unknown_state, or malformed for an unknown kind.
+/// Source: src/platform/linux/bpf/trace.bpf.c; include/net/tcp_states.h; errno(3).
+Result<std::vector<Traced>> decode_trace(std::span<const std::byte> bytes,
+                                         std::int64_t utc_offset_ns);
 
 /// Decodes the text of /proc/net/tcp, tcp6, udp or udp6, header line included. The incarnation of
 /// listeners and UDP sockets is their inode, since tuples repeat under SO_REUSEPORT; of others 0.

@@ -100,6 +100,7 @@ struct Connection {
   std::int64_t first_seen_ns = 0;
   std::int64_t last_seen_ns = 0;
   std::optional<Moment> closed;  ///< entry into TIME_WAIT or disappearance, whichever came first
+  bool gone = false;             ///< the kernel knows it no more, not even in TIME_WAIT
   Outcome outcome = Outcome::open;
   UnknownOutcome outcome_why = UnknownOutcome::not_noticed;  ///< meaningful while it is unknown
   std::optional<std::uint32_t> syns;  ///< SYNs sent in vain; of connects that came to nothing

@@ -30,7 +30,8 @@ struct Event {
   std::optional<std::uint8_t> old_code;
   std::optional<std::uint8_t> new_code;
   std::optional<ProcessId> old_owner;
-  Connection connection;  ///< as it is after the event
+  Connection connection;  ///< as it is when its events are taken
+  bool repeats = false;   ///< an earlier event of the same batch has brought the connection
 
   bool operator==(const Event&) const = default;
 };

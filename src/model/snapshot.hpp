@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace netlog {
@@ -88,6 +89,59 @@ struct Notice {
   std::uint64_t netns = 0;
   Moment at;
   SocketRow row;
+};
+
+/// What a socket was closed for, by the error that it was left with (errno in sk_err).
+enum class EndCause : std::uint8_t {
+  none,       ///< no error: its own process or the protocol ended it
+  reset,      ///< the peer's RST, ECONNRESET or EPIPE
+  refused,    ///< ECONNREFUSED
+  timed_out,  ///< ETIMEDOUT
+  other,      ///< another one, such as an unreachable host
+};
+
+/// The process in whose system call something happened.
+struct Caller {
+  ProcessId id;
+  std::int64_t started_ns = 0;  ///< UTC ns
+  std::string name;             ///< untrusted, at most 15 bytes
+
+  bool operator==(const Caller&) const = default;
+};
+
+/// One TCP state change, told by the kernel as it happened (BPF). `row.state` is the new state; an
+/// inode is not known.
+struct Transition {
+  std::uint64_t netns = 0;
+  std::int64_t at_ns = 0;
+  SocketRow row;
+  TcpState old_state = TcpState::closed;
+  Direction direction = Direction::unknown;  ///< unknown for sockets older than the tracing
+  std::optional<std::int64_t> begun_ns;      ///< when this use of the socket began
+  bool fin_received = false;
+  EndCause cause = EndCause::none;  ///< meaningful where the new state is CLOSED
+  std::optional<Caller> caller;     ///< absent: it came of a packet or a timer
+
+  bool operator==(const Transition&) const = default;
+};
+
+/// Who let go of a socket that had been closed by its peer.
+struct LateOwner {
+  std::uint64_t netns = 0;
+  std::uint64_t incarnation = 0;
+  Caller caller;
+
+  bool operator==(const LateOwner&) const = default;
+};
+
+/// A UDP socket was made; it is in no table until it is bound.
+struct Birth {
+  std::uint64_t netns = 0;
+  std::uint64_t incarnation = 0;
+  std::int64_t at_ns = 0;
+  std::optional<Caller> caller;
+
+  bool operator==(const Birth&) const = default;
 };
 
 }  // namespace netlog

@@ -31,13 +31,17 @@ enum class RecordKind : std::uint16_t {
   process = 12,      ///< a process as read: see decode/procfs_process.hpp. `a` = pid
   process_ended = 13,  ///< `a` = pid, `b` = start time; noticed within [began, ended]
   notices = 14,  ///< netlink messages of the destroy multicast, as received. Arrived within [began,
-                 ///< ended]
+                 ///< ended]. `a` = TableSet of those whose ends are announced, 0: all
   notices_lost = 15,  ///< `a` = how many the kernel dropped, -1 unknown
   clock_step = 16,    ///< `a` = ns by which UTC moved against the boot clock, forwards or backwards
   namespace_gone = 17,   ///< a network namespace has no process any more
   tick_end = 18,         ///< closes a tick
   namespace_found = 19,  ///< a network namespace has got its first process within [began, ended]
   stalled = 20,          ///< nothing was asked for `a` ns, because the writer had not caught up
+  trace = 21,            ///< events of our BPF programs (docs/capture-format.md), told within
+                         ///< [began, ended]. `a` = what to add to the boot clock for UTC, ns
+  trace_lost = 22,       ///< `a` = how many events found no room within [began, ended]
+  trace_ended = 23,      ///< text: why nothing is traced from here on
 };
 
 /// Bits of RawRecord::b for sock_diag.

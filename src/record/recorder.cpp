@@ -9,6 +9,9 @@
 #include <iterator>
 #include <string>
 #include <utility>
+#include <variant>
+
+#include <fmt/format.h>
 
 namespace netlog::record {
 namespace {
@@ -32,6 +35,8 @@ std::string_view source_of(RecordKind kind) {
       return "sock_diag";
     case RecordKind::notices:
       return "notices";
+    case RecordKind::trace:
+      return "trace";
     case RecordKind::namespace_found:
       return "namespaces";
     default:
@@ -84,6 +89,27 @@ void Recorder::consume(const RawRecord& record) {
     }
     case RecordKind::notices:
       return take_notices(record);
+    case RecordKind::trace:
+      return take_trace(record);
+    case RecordKind::trace_lost:
+      return add_gap(Gap{std::nullopt,
+                         record.asked.began_ns,
+                         record.asked.ended_ns,
+                         "trace",
+                         "buffer full",
+                         record.a,
+                         std::nullopt});
+    case RecordKind::trace_ended: {
+      tracker_.end_trace();
+      std::string why{as_text(record.payload).substr(0, kMostDetail)};
+      return add_gap(Gap{std::nullopt,
+                         record.asked.began_ns,
+                         record.asked.ended_ns,
+                         "trace",
+                         "ended",
+                         std::nullopt,
+                         std::move(why)});
+    }
     case RecordKind::notices_lost:
       return add_gap(Gap{record.netns,
                          record.asked.began_ns,
@@ -185,6 +211,7 @@ void Recorder::end_tick() {
   }
   if (now_ns_ - last_heartbeat_ns_ >= kHeartbeatNs) {
     last_heartbeat_ns_ = now_ns_;
+    tracker_.expire(now_ns_);
     items_.emplace_back(
         Heartbeat{now_ns_, progress_.ticks, progress_.late_ticks, progress_.skipped_ticks});
   }
@@ -249,8 +276,10 @@ void Recorder::take_rows(Result<std::vector<SocketRow>> rows,
   snapshot.netns = record.netns;
   snapshot.taken = record.asked;
   snapshot.rows = std::move(*rows);
-  last_read_ns_[TableKey{record.netns, snapshot.tables}] = record.asked.ended_ns;
+  const auto before =
+      std::exchange(last_read_ns_[TableKey{record.netns, snapshot.tables}], record.asked.ended_ns);
   tracker_.apply(snapshot);
+  note_disagreements(record, before);
 }
 
 void Recorder::unreadable(const RawRecord& record, TableSet tables, std::string why) {
@@ -318,11 +347,72 @@ void Recorder::take_notices(const RawRecord& record) {
   if (!rows) {
     return unreadable(record, 0, rows.error().message());
   }
-  tracker_.expect_notices(record.netns, kNoticeDelayNs);
+  const auto tables = record.a == 0 ? kAllTables : static_cast<TableSet>(record.a);
+  tracker_.expect_notices(record.netns, tables, kNoticeDelayNs);
   // The kernel puts no time on a notice: it came between two drains.
   const Moment at{record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns};
   for (const auto& row : *rows) {
     tracker_.apply(Notice{record.netns, at, row});
+  }
+}
+
+void Recorder::take_trace(const RawRecord& record) {
+  tracker_.begin_trace();
+  const auto all = decode::decode_trace(record.payload, record.a);
+  if (!all) {
+    return unreadable(record, 0, all.error().message());
+  }
+  for (const auto& told : *all) {
+    std::visit([this](const auto& one) { take_traced(one); }, told);
+  }
+}
+
+void Recorder::take_traced(const Transition& transition) {
+  if (transition.caller) {
+    know(*transition.caller);
+  }
+  tracker_.apply(transition);
+}
+
+void Recorder::take_traced(const LateOwner& owner) {
+  know(owner.caller);
+  tracker_.apply(owner);
+}
+
+void Recorder::take_traced(const Birth& birth) {
+  if (birth.caller) {
+    know(*birth.caller);
+  }
+  tracker_.apply(birth);
+}
+
+/// A process that was gone before anybody could read what the system tells of it.
+void Recorder::know(const Caller& caller) {
+  auto& known = processes_[caller.id.pid];
+  if (known != caller.id) {
+    known = caller.id;
+    Process process;
+    process.id = caller.id;
+    process.started_ns = caller.started_ns;
+    process.name = caller.name;
+    items_.emplace_back(std::move(process));
+  }
+}
+
+/// What an audit found that the trace had not told: a loss, too, though nobody counted it.
+void Recorder::note_disagreements(const RawRecord& record, std::int64_t before_ns) {
+  const auto found = tracker_.take_disagreements();
+  if (found != track::Disagreements{}) {
+    add_gap(Gap{record.netns,
+                before_ns,
+                record.asked.ended_ns,
+                "trace",
+                "audit disagrees",
+                found.opens + found.states + found.ends,
+                fmt::format("{} opens, {} states, {} ends that were not told",
+                            found.opens,
+                            found.states,
+                            found.ends)});
   }
 }
 

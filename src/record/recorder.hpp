@@ -69,6 +69,12 @@ class Recorder final : public platform::RecordSink {
   void follow_clock(std::int64_t step_ns);
   void end_namespace(const platform::RawRecord& record);
   void take_notices(const platform::RawRecord& record);
+  void take_trace(const platform::RawRecord& record);
+  void know(const Caller& caller);
+  void take_traced(const Transition& transition);
+  void take_traced(const LateOwner& owner);
+  void take_traced(const Birth& birth);
+  void note_disagreements(const platform::RawRecord& record, std::int64_t before_ns);
   void add_gap(const Gap& gap);
   void unreadable(const platform::RawRecord& record, TableSet tables, std::string why);
 

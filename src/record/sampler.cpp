@@ -49,14 +49,16 @@ RawRecord tick_record(RecordKind kind, std::int64_t now_ns) {
 
 }  // namespace
 
-platform::SamplePlan SamplePlanner::plan(std::int64_t now_ns, std::size_t time_wait_rows) {
+platform::SamplePlan SamplePlanner::plan(std::int64_t now_ns,
+                                         std::size_t time_wait_rows,
+                                         bool tracing) {
   // A hair of tolerance: ticks at whole seconds are not to miss every other one.
   const bool full = now_ns - last_full_ns_ >= kFullEveryNs - interval_ns_ / 2;
   if (full) {
     last_full_ns_ = now_ns;
   }
   const bool few = static_cast<std::int64_t>(time_wait_rows) * kTimeWaitRowNs <= interval_ns_ / 100;
-  return {full || few, full, full, full};
+  return {full || !tracing, full || few, full, full, full};
 }
 
 Sampler::Sampler(boost::asio::io_context& io,
@@ -108,9 +110,9 @@ boost::asio::awaitable<void> Sampler::drain() {
     boost::system::error_code cancelled;
     co_await drain_timer_.async_wait(
         boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
-    if (!stopping_ && !source_.drain_notices(tee) && !std::exchange(audited_, true)) {
+    if (!stopping_ && !source_.drain(tee) && !std::exchange(audited_, true)) {
       // At once, and not at the next tick: what was lost is wrong until then.
-      read_tables(platform::SamplePlan{true, true, false, false});
+      read_tables(platform::SamplePlan{true, true, true, false, false});
     }
   }
 }
@@ -124,7 +126,8 @@ void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::d
   tee.consume(opens);
   audited_ = false;
   read_tables(planner_.plan(tick.due.time_since_epoch().count(),
-                            recorder_.tracker().time_wait_connections()));
+                            recorder_.tracker().time_wait_connections(),
+                            source_.tracing()));
 }
 
 void Sampler::read_tables(const platform::SamplePlan& plan) {

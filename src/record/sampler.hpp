@@ -22,7 +22,8 @@ class SamplePlanner {
 
   /// Once a second everything. In between, TIME_WAIT rows only while they are few: they cost about
   /// 200 ns each and are worth at most a hundredth of the interval.
-  platform::SamplePlan plan(std::int64_t now_ns, std::size_t time_wait_rows);
+  /// What is traced is audited once a second.
+  platform::SamplePlan plan(std::int64_t now_ns, std::size_t time_wait_rows, bool tracing);
 
  private:
   std::int64_t interval_ns_;
@@ -44,7 +45,7 @@ class Sampler {
   /// Ticks until stop(), or until `ends_at`. Whatever goes wrong in a tick ends it with that
   /// exception.
   boost::asio::awaitable<void> run(TickSchedule::Clock::time_point ends_at);
-  /// Drains notices every few milliseconds until stop(): so exact are the ends that they tell.
+  /// Drains what the kernel tells every few milliseconds until stop(): so exact is a notice.
   boost::asio::awaitable<void> drain();
   void stop();
 

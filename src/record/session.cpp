@@ -11,6 +11,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -92,9 +93,15 @@ class ProgressTeller {
  public:
   ProgressTeller(asio::io_context& io,
                  const Observer& observer,
+                 const platform::LiveSource& source,
                  const Recorder& recorder,
                  const store::Writer& writer)
-      : timer_{io}, observer_{observer}, recorder_{recorder}, writer_{writer} {}
+      : timer_{io},
+        observer_{observer},
+        source_{source},
+        source_name_{source.name()},
+        recorder_{recorder},
+        writer_{writer} {}
 
   asio::awaitable<void> run() {
     while (!stopping_) {
@@ -102,6 +109,10 @@ class ProgressTeller {
       boost::system::error_code cancelled;
       co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
       if (!stopping_) {
+        if (auto now = source_.name(); now != source_name_) {
+          source_name_ = std::move(now);
+          observer_.fell_back(source_name_, source_.fallback_reason());
+        }
         observer_.progress(
             recorder_.progress(), writer_.totals(), recorder_.tracker().open_connections());
       }
@@ -115,6 +126,8 @@ class ProgressTeller {
  private:
   asio::steady_timer timer_;
   const Observer& observer_;
+  const platform::LiveSource& source_;
+  std::string source_name_;
   const Recorder& recorder_;
   const store::Writer& writer_;
   bool stopping_ = false;
@@ -153,7 +166,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
                   recorder,
                   capture ? &*capture : nullptr};
   std::exception_ptr failure;
-  ProgressTeller teller{io, observer, recorder, writer};
+  ProgressTeller teller{io, observer, source, recorder, writer};
   asio::signal_set signals{io, SIGINT, SIGTERM};
   signals.async_wait([&](boost::system::error_code error, int) {
     if (!error) {

@@ -20,9 +20,11 @@ struct LiveOptions {
   std::optional<std::filesystem::path> capture;
 };
 
-/// Both are called on the recording's thread.
+/// All are called on the recording's thread.
 struct Observer {
   std::function<void(std::string_view source, std::string_view fallback_reason)> started;
+  /// The best source has ended; what is used from now on, and why.
+  std::function<void(std::string_view source, std::string_view reason)> fell_back;
   std::function<void(const Progress&, const store::WriterTotals&, std::size_t open_connections)>
       progress;
   std::chrono::milliseconds every{500};  ///< how often progress is told

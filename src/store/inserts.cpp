@@ -103,14 +103,13 @@ Inserts::Inserts(SQLite::Database& database, const Session& session)
                          "bytes_received, retransmits, rtt_us, seen_by) "
                          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                          "?, ?, ?, ?, ?, ?, ?, ?, ?)"},
-      update_connection_{
-          database,
-          "UPDATE connection SET direction = ?, process_id = ?, owner_source = ?, "
-          "owner_reason = ?, uid = ?, "
-          "last_seen_ns = ?, closed_ns = ?, close_error_ns = ?, gone = max(gone, ?), state = "
-          "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, "
-          "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, seen_by "
-          "= ? WHERE id = ?"},
+      update_connection_{database,
+                         "UPDATE connection SET direction = ?, process_id = ?, owner_source = ?, "
+                         "owner_reason = ?, uid = ?, "
+                         "last_seen_ns = ?, closed_ns = ?, close_error_ns = ?, gone = ?, state = "
+                         "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, "
+                         "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, seen_by "
+                         "= ? WHERE id = ?"},
       insert_event_{database,
                     "INSERT INTO event (connection_id, kind, at_ns, error_ns, old, new) VALUES (?, "
                     "?, ?, ?, ?, ?)"},
@@ -185,8 +184,8 @@ void Inserts::operator()(const Event& event) {
   const auto& connection = event.connection;
   if (event.kind == EventKind::present || event.kind == EventKind::open) {
     insert_connection(connection);
-  } else {
-    update_connection(connection, event.kind == EventKind::close);
+  } else if (!event.repeats) {
+    update_connection(connection);
   }
   const bool owner = event.kind == EventKind::owner;
   const auto wide = [](std::optional<std::uint8_t> code) {
@@ -220,19 +219,19 @@ void Inserts::insert_connection(const Connection& connection) {
       .with(at(connection.opened))
       .with(error(connection.opened))
       .with(connection.first_seen_ns);
-  with_changing(insert, connection, false);
+  with_changing(insert, connection);
   insert.exec();
 }
 
-void Inserts::update_connection(const Connection& connection, bool gone) {
+void Inserts::update_connection(const Connection& connection) {
   Run update{update_connection_};
-  with_changing(update, connection, gone);
+  with_changing(update, connection);
   update.with(connection_base_ + connection.id);
   update.exec();
 }
 
 /// The columns that change over a connection's life, in the order of both statements.
-void Inserts::with_changing(Run& run, const Connection& connection, bool gone) const {
+void Inserts::with_changing(Run& run, const Connection& connection) const {
   run.with(connection.direction)
       .with(process_row(connection.owner.process))
       .with(connection.owner.source)
@@ -241,7 +240,7 @@ void Inserts::with_changing(Run& run, const Connection& connection, bool gone) c
       .with(connection.last_seen_ns)
       .with(at(connection.closed))
       .with(error(connection.closed))
-      .with(gone)
+      .with(connection.gone)
       .with(connection.state)
       .with(connection.offload)
       .with(connection.outcome)

@@ -47,8 +47,8 @@ class Inserts {
 
  private:
   void insert_connection(const Connection& connection);
-  void update_connection(const Connection& connection, bool gone = false);
-  void with_changing(Run& run, const Connection& connection, bool gone) const;
+  void update_connection(const Connection& connection);
+  void with_changing(Run& run, const Connection& connection) const;
   std::int64_t address_id(const IpAddress& address);
   std::optional<std::int64_t> process_row(const std::optional<ProcessId>& process) const;
   void enter_downtime(const Session& session);

@@ -44,7 +44,7 @@ void CoverageMeter::count(const Event& event) {
 
 void CoverageMeter::begin(std::uint64_t netns, std::int64_t at_ns) {
   auto& of = namespaces_[netns];
-  of.first = Sample{at_ns, 0, 0, of.recorded_opens, of.recorded_failures};
+  of.first = Sample{at_ns, 0, 0, 0, 0};
   of.last = of.first;
 }
 

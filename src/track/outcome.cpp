@@ -31,6 +31,34 @@ Verdict judge_unanswered(const Connection& connection) {
           syns};
 }
 
+Verdict judge_traced(const Connection& connection, const Evidence& evidence, EndCause cause) {
+  const bool connecting = !evidence.answered && connection.direction == Direction::outbound;
+  const auto syns =
+      connecting ? std::optional{connection.metrics.retransmits.value_or(0) + 1} : std::nullopt;
+  switch (cause) {
+    case EndCause::refused:
+      return {Outcome::refused, {}, syns};
+    case EndCause::timed_out:
+      return {Outcome::timed_out, {}, syns};
+    case EndCause::reset:
+      return {Outcome::reset, {}, {}};
+    case EndCause::other:
+      return {Outcome::unknown,
+              connecting ? UnknownOutcome::unanswered : UnknownOutcome::retransmitting,
+              syns};
+    case EndCause::none:
+      break;
+  }
+  if (evidence.sent_fin && evidence.received_fin) {
+    return {Outcome::closed, {}, {}};
+  }
+  // The rest of a socket in FIN_WAIT_2 waits for the peer's FIN without the trace.
+  if (connection.state == TcpState::fin_wait_2) {
+    return {Outcome::unknown, UnknownOutcome::peer_end_unseen, {}};
+  }
+  return {Outcome::aborted, {}, syns};
+}
+
 }  // namespace
 
 void Evidence::add(TcpState state) {
@@ -90,6 +118,9 @@ Verdict judge(const Connection& connection, const Evidence& evidence) {
   if (connection.tuple.protocol == Protocol::udp || connection.direction == Direction::listen ||
       evidence.finished) {
     return {Outcome::closed, {}, {}};
+  }
+  if (evidence.cause) {
+    return judge_traced(connection, evidence, *evidence.cause);
   }
   if (!evidence.delivery) {
     const bool orderly = evidence.sent_fin && evidence.received_fin;

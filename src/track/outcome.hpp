@@ -15,6 +15,7 @@ struct Evidence {
   bool noticed = false;       ///< the kernel announced the end; metrics are final
   bool wiped = false;         ///< … after tcp_disconnect had cleared the peer and the counters
   std::optional<Delivery> delivery;  ///< as it was announced
+  std::optional<EndCause> cause;     ///< as it was traced
 
   /// Adds what being in `state` proves.
   void add(TcpState state);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "track/tracker.hpp"
 
+#include "track/bounds.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cassert>
@@ -29,25 +31,11 @@ std::optional<std::uint8_t> code(std::optional<Offload> offload) {
   return offload ? std::optional{static_cast<std::uint8_t>(*offload)} : std::nullopt;
 }
 
-// A stepped wall clock must not make a bound negative.
-Moment between(std::int64_t after_ns, std::int64_t until_ns) {
-  return {until_ns, std::max<std::int64_t>(until_ns - after_ns, 0)};
-}
-
-// What lies within two bounds lies within their overlap. Bounds that do not meet are of a table
-// that lacked the socket before it was let go: it had ended by then.
-Moment both(const Moment& a, const Moment& b) {
-  const auto& earlier = a.at_ns < b.at_ns ? a : b;
-  const auto& later = a.at_ns < b.at_ns ? b : a;
-  if (later.at_ns - later.error_ns >= earlier.at_ns) {
-    return earlier;
-  }
-  return between(std::max(a.at_ns - a.error_ns, b.at_ns - b.error_ns), std::min(a.at_ns, b.at_ns));
-}
-
-// How much is remembered of what is over.
-constexpr std::size_t kMostBuried = 20'000;
+// How many snapshots of a table are remembered.
 constexpr std::size_t kMostRecent = 64;
+
+// No dump takes longer.
+constexpr std::int64_t kStaleNs = 5'000'000'000;
 
 // The kernel counts these times in ticks of its timer, 10 ms at most.
 constexpr std::int64_t kTimerTickNs = 10'000'000;
@@ -102,8 +90,8 @@ std::size_t ProcessIdHash::operator()(const ProcessId& process) const {
   return static_cast<std::size_t>(mix(mix(0, process.pid), process.start));
 }
 
-void Tracker::expect_notices(std::uint64_t netns, std::int64_t delay_ns) {
-  notice_delay_ns_[netns] = delay_ns;
+void Tracker::expect_notices(std::uint64_t netns, TableSet tables, std::int64_t delay_ns) {
+  announced_[netns] = Announced{tables, delay_ns};
 }
 
 void Tracker::apply(const Snapshot& snapshot) {
@@ -154,6 +142,8 @@ void Tracker::apply(const Snapshot& snapshot) {
   // Long enough for a notice of what it accepted to arrive.
   constexpr std::int64_t kRememberNs = 60'000'000'000;
   listeners_.forget_closed_before(snapshot.taken.began_ns - kRememberNs);
+  const auto stale_ns = snapshot.taken.began_ns - kStaleNs;
+  traced_ends_.forget_while([&](std::int64_t ended_ns) { return ended_ns < stale_ns; });
 }
 
 /// Updates what is known; returns what is not.
@@ -164,7 +154,10 @@ std::vector<Tracker::FreshRow> Tracker::see_rows(const Snapshot& snapshot,
     const auto identity = identity_of(row, snapshot.netns, snapshot.incarnation_is_unique);
     const auto known = by_identity_.find(identity);
     if (known == by_identity_.end()) {
-      fresh.push_back({&row, identity});
+      // Read before its end was told.
+      if (traced_ends_.find(identity) == nullptr) {
+        fresh.push_back({&row, identity});
+      }
       continue;
     }
     const auto index = known->second;
@@ -244,7 +237,10 @@ void Tracker::open_noticed(const Notice& notice, const Identity& identity) {
   } else if (row.delivery && scopes_[scope].first) {
     alive_ns = scopes_[scope].first->ended_ns;
   }
-  const auto after_ns = opened_after(scopes_[scope], alive_ns);
+  auto after_ns = opened_after(scopes_[scope], alive_ns);
+  if (const auto* const birth = births_.find(identity)) {
+    after_ns = std::max(after_ns.value_or(birth->at_ns), birth->at_ns);
+  }
   connection.direction = direction_of(born, notice.netns, !after_ns, after_ns.value_or(0));
   const auto opened = after_ns ? between(*after_ns, std::max(opened_until_ns, *after_ns)) : at;
   slot.seen = {opened.at_ns - opened.error_ns, at.at_ns};
@@ -270,25 +266,20 @@ std::optional<std::int64_t> Tracker::opened_after(const Scope& scope, std::int64
 }
 
 void Tracker::bury(const Slot& slot) {
-  if (burials_.size() == kMostBuried) {
-    buried_.erase(burials_.front());
-    burials_.pop_front();
-  }
-  burials_.push_back(slot.identity);
-  buried_.insert_or_assign(slot.identity, Buried{slot.connection, slot.evidence});
+  buried_.put(slot.identity, Buried{slot.connection, slot.evidence});
 }
 
 /// The application has let go of what had left the table before: how it ended is known now.
 bool Tracker::exhume(const Notice& notice, const Identity& identity) {
-  const auto found = buried_.find(identity);
-  if (found == buried_.end()) {
+  auto* const found = buried_.find(identity);
+  if (found == nullptr) {
     return false;
   }
-  auto& [connection, evidence] = found->second;
+  auto& [connection, evidence] = *found;
   take_announcement(connection, evidence, notice.row);
   conclude(connection, evidence);
   late_.push_back(connection);
-  buried_.erase(found);
+  buried_.erase(identity);
   return true;
 }
 
@@ -314,21 +305,23 @@ void Tracker::resolve(std::uint64_t inode, const ProcessId& holder, const Moment
     set_owner(index,
               Owner{holder, slot.inode == inode ? OwnerSource::exact : OwnerSource::last_seen, {}},
               at);
-    const auto& connection = slot.connection;
-    last_pid_[local_key(connection.tuple)] = holder.pid;
-    if (connection.tuple.remote.port != 0) {
-      last_pid_[remote_key(connection.tuple)] = holder.pid;
-    }
-    if (connection.direction == Direction::listen) {
-      listeners_.owned(connection.netns,
-                       connection.tuple.protocol,
-                       connection.tuple.local,
-                       connection.id,
-                       holder);
-      bequeath(index, at);
-    }
+    learn_holder(index, holder, at);
   }
   asked_.erase(first, last);
+}
+
+/// What the owner of one connection tells about others.
+void Tracker::learn_holder(Index index, const ProcessId& holder, const Moment& at) {
+  const auto& connection = slots_[index].connection;
+  last_pid_[local_key(connection.tuple)] = holder.pid;
+  if (connection.tuple.remote.port != 0) {
+    last_pid_[remote_key(connection.tuple)] = holder.pid;
+  }
+  if (connection.direction == Direction::listen) {
+    listeners_.owned(
+        connection.netns, connection.tuple.protocol, connection.tuple.local, connection.id, holder);
+    bequeath(index, at);
+  }
 }
 
 void Tracker::give_up(std::uint64_t inode, UnknownOwner why) {
@@ -372,7 +365,13 @@ void Tracker::follow_clock(std::int64_t step_ns) {
     if (slot.gone) {
       slot.gone->at_ns += step_ns;
     }
+    if (slot.changed_ns != 0) {
+      slot.changed_ns += step_ns;
+    }
   }
+  // Traced ends and births are soon forgotten; a clock that jumps makes them so at once.
+  traced_ends_.clear();
+  births_.clear();
   for (auto& scope : scopes_) {
     shift_known(scope.first);
     shift_known(scope.last);
@@ -412,7 +411,7 @@ void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
     }
   }
   remainders_.erase(netns);
-  notice_delay_ns_.erase(netns);
+  announced_.erase(netns);
 }
 
 std::vector<Event> Tracker::take_events() {
@@ -420,16 +419,19 @@ std::vector<Event> Tracker::take_events() {
   events.reserve(pending_.size());
   for (const auto& pending : pending_) {
     auto& slot = slots_[pending.slot];
-    slot.announced = true;
-    slot.dirty = false;
     events.push_back(Event{pending.kind,
                            pending.at,
                            pending.old_code,
                            pending.new_code,
                            pending.old_owner,
-                           slot.connection});
+                           slot.connection,
+                           slot.brought});
+    slot.announced = true;
+    slot.brought = true;
+    slot.dirty = false;
   }
   for (const auto& pending : pending_) {
+    slots_[pending.slot].brought = false;
     if (pending.kind == EventKind::close) {
       release(pending.slot);
     }
@@ -601,6 +603,9 @@ bool Tracker::see(Index index, const SocketRow& row, const Snapshot& snapshot) {
   if (stale) {
     return true;
   }
+  if (may_be_newer(slot, snapshot)) {
+    return true;
+  }
   const bool other_use = connection.tuple != row.tuple ||
                          (slot.inode != 0 && row.inode != 0 && slot.inode != row.inode);
   if (other_use) {
@@ -609,9 +614,21 @@ bool Tracker::see(Index index, const SocketRow& row, const Snapshot& snapshot) {
   }
   connection.seen_by = connection.seen_by | SeenBy::snapshot;
   connection.last_seen_ns = snapshot.taken.ended_ns;
+  const bool traced = slot.changed_ns != 0;
   if (row.state && row.state != connection.state) {
-    enter(index, *row.state, row.state == TcpState::time_wait ? slot.gone.value_or(at) : at);
-  } else if (slot.gone && row.state != TcpState::time_wait) {
+    if (traced && !slot.gone) {
+      ++disagreements_.states;
+    }
+    const auto ended = std::exchange(slot.gone, std::nullopt);
+    if (ended && row.state == TcpState::time_wait) {
+      // What a notice ended may have been in TIME_WAIT since then; the rest of a traced socket came
+      // there later, but its process was done with it.
+      enter(index, *row.state, traced ? between(ended->at_ns, at.at_ns) : *ended);
+      connection.closed = ended;
+    } else {
+      enter(index, *row.state, at);
+    }
+  } else if (slot.gone && !traced && row.state != TcpState::time_wait) {
     // Still there although it was missed or announced dead: FIN_WAIT_2 goes on as a timewait
     // minisock.
     slot.gone.reset();
@@ -643,10 +660,17 @@ void Tracker::open_from(const SocketRow& row, const Snapshot& snapshot, const Id
   connection.first_seen_ns = snapshot.taken.ended_ns;
   connection.last_seen_ns = snapshot.taken.ended_ns;
   connection.direction = direction_of(row, snapshot.netns, !before, alive_after_ns);
-  const auto at =
-      between(before ? before->began_ns : snapshot.taken.began_ns, snapshot.taken.ended_ns);
-  if (before) {
+  auto at = between(before ? before->began_ns : snapshot.taken.began_ns, snapshot.taken.ended_ns);
+  const auto* const birth = births_.find(identity);
+  if (birth != nullptr) {
+    at = between(std::max(birth->at_ns, at.at_ns - at.error_ns), at.at_ns);
+  }
+  if (before || birth != nullptr) {
     connection.opened = at;
+  }
+  if (tracing_ && before && row.tuple.protocol == Protocol::tcp &&
+      row.state != TcpState::syn_received) {
+    ++disagreements_.opens;
   }
   if (is_remainder(row)) {
     remainders_[snapshot.netns].fresh.emplace(Identity{snapshot.netns, 0, row.tuple}, index);
@@ -659,7 +683,11 @@ void Tracker::open_from(const SocketRow& row, const Snapshot& snapshot, const Id
     listeners_.opened(snapshot.netns, row.tuple.protocol, row.tuple.local, connection.id);
   }
   give_first_owner(index, row, snapshot.names_owners, alive_after_ns);
-  emit(index, before ? EventKind::open : EventKind::present, at, std::nullopt, code(row.state));
+  emit(index,
+       connection.opened ? EventKind::open : EventKind::present,
+       at,
+       std::nullopt,
+       code(row.state));
   if (row.offload && row.offload != Offload::in_host) {
     emit(index, EventKind::offload, at, std::nullopt, code(row.offload));
   }
@@ -795,6 +823,12 @@ void Tracker::find_missing(const Snapshot& snapshot, std::uint32_t scope) {
 
 void Tracker::miss(Index index, const Snapshot& snapshot) {
   auto& slot = slots_[index];
+  if (may_be_newer(slot, snapshot)) {
+    return;
+  }
+  if (slot.changed_ns != 0 && marks_[index].phase == Mark::Phase::active) {
+    ++disagreements_.ends;
+  }
   // A dump that began before the announced end proves nothing about what follows it.
   if (slot.evidence.noticed && slot.gone && snapshot.taken.began_ns < slot.gone->at_ns) {
     return;
@@ -831,12 +865,20 @@ void Tracker::reconsider_direction(Index index, const Snapshot& snapshot) {
   }
 }
 
+/// How long after its end the kernel announces a socket; nothing when it does not.
+std::optional<std::int64_t> Tracker::notice_delay_ns(const Connection& connection) const {
+  const auto announced = announced_.find(connection.netns);
+  const bool will_be = announced != announced_.end() &&
+                       (announced->second.tables & table_bit(table_of(connection.tuple))) != 0;
+  return will_be ? std::optional{announced->second.delay_ns} : std::nullopt;
+}
+
 bool Tracker::awaits_notice(const Slot& slot, const Moment& left, const Snapshot& snapshot) const {
-  const auto delay = notice_delay_ns_.find(slot.connection.netns);
   // TIME_WAIT ends without a notice: its socket has had one.
-  const bool expected = delay != notice_delay_ns_.end() && !slot.evidence.noticed &&
-                        slot.connection.state != TcpState::time_wait;
-  return expected && snapshot.taken.began_ns < left.at_ns + delay->second;
+  const auto delay_ns = slot.evidence.noticed || slot.connection.state == TcpState::time_wait
+                            ? std::nullopt
+                            : notice_delay_ns(slot.connection);
+  return delay_ns && snapshot.taken.began_ns < left.at_ns + *delay_ns;
 }
 
 /// When the socket ended: after its peer was heard of last. The announcement comes later, by more
@@ -920,8 +962,9 @@ void Tracker::close(Index index, const Moment& at) {
     connection.closed = at;
     conclude(connection, slot.evidence);
   }
+  connection.gone = true;
   const bool to_be_announced = connection.state != TcpState::time_wait && !slot.evidence.noticed &&
-                               notice_delay_ns_.contains(connection.netns);
+                               notice_delay_ns(connection).has_value();
   if (tcp) {
     connection.state = TcpState::closed;
   }
@@ -935,6 +978,10 @@ void Tracker::close(Index index, const Moment& at) {
   const auto half_open = half_open_.find(Identity{connection.netns, 0, connection.tuple});
   if (half_open != half_open_.end() && half_open->second == index) {
     half_open_.erase(half_open);
+  }
+  const auto rest = rests_.find(Identity{connection.netns, 0, connection.tuple});
+  if (rest != rests_.end() && rest->second == index) {
+    rests_.erase(rest);
   }
   slot.closed = true;
   drop_question(index);
@@ -950,12 +997,14 @@ void Tracker::update_descriptor(Index index, const SocketRow& row) {
   }
   if (row.inode != 0) {
     slot.inode = row.inode;
-    ask(index);
+    if (owner.source != OwnerSource::exact) {
+      ask(index);
+    }
     return;
   }
   drop_question(index);
   vacated_.push_back(std::exchange(slot.inode, 0));
-  if (owner.source == OwnerSource::exact) {
+  if (owner.source == OwnerSource::exact && slot.changed_ns == 0) {
     owner.source = OwnerSource::last_seen;
   } else if (owner.source == OwnerSource::unknown) {
     owner.why = UnknownOwner::gone;
@@ -1020,7 +1069,13 @@ void Tracker::give_first_owner(Index index,
       count_held(connection.owner, true);
     }
   }
-  if (!names_owners) {
+  const auto* const birth = births_.find(slot.identity);
+  if (birth != nullptr && birth->caller) {
+    count_held(connection.owner, false);
+    connection.owner = Owner{birth->caller->id, OwnerSource::exact, {}};
+    count_held(connection.owner, true);
+    births_.erase(slot.identity);
+  } else if (!names_owners) {
     connection.owner.why = UnknownOwner::no_source;
   } else if (row.inode != 0) {
     ask(index);

@@ -41,26 +41,49 @@ struct Question {
   std::vector<std::uint32_t> likely_pids;  ///< best first
 };
 
-/// Merges snapshots and notices into the life of each connection. No clock, no I/O: time comes with
-/// what is applied.
+/// Changes that an audit found and that had not been told.
+struct Disagreements {
+  std::int64_t opens = 0;
+  std::int64_t states = 0;
+  std::int64_t ends = 0;
+
+  bool operator==(const Disagreements&) const = default;
+};
+
+/// Merges snapshots, notices and transitions into the life of each connection. No clock, no I/O:
+/// time comes with what is applied.
 ///
 /// A snapshot is complete for its tables: what it lacks has ended since the last one. A notice says
 /// that one socket is over, but not whether the kernel keeps it in TIME_WAIT; the next snapshot
 /// that began after it and could show TIME_WAIT decides. The same holds for a socket that is
 /// missing from a snapshot without TIME_WAIT rows. Until then the end is pending.
 ///
+/// A transition is a change that the kernel told as it happened. Where changes are traced, a
+/// snapshot is an audit: what it shows otherwise than it was told, and older than a moment, was
+/// missed by the trace and is counted as a disagreement.
+///
 /// Use: apply what a tick brought, resolve owners, then take the events. Events of one tick carry
 /// their connection as it is at the tick's end, so an owner found in the same tick costs no event
 /// of its own.
 class Tracker {
  public:
-  /// Ends in this namespace will be announced, at the latest `delay_ns` after them: what a snapshot
-  /// misses waits so long for its notice, which knows more, and is not taken for another connection
-  /// when it comes.
-  void expect_notices(std::uint64_t netns, std::int64_t delay_ns);
+  /// Ends of sockets of these tables will be announced in this namespace, at the latest `delay_ns`
+  /// after them: what a snapshot misses waits so long for its notice, which knows more, and is not
+  /// taken for another connection when it comes.
+  void expect_notices(std::uint64_t netns, TableSet tables, std::int64_t delay_ns);
+
+  /// From now on changes of new TCP sockets are told as they happen, until the trace ends.
+  void begin_trace();
+  void end_trace();
 
   void apply(const Snapshot& snapshot);
   void apply(const Notice& notice);
+  void apply(const Transition& transition);
+  void apply(const LateOwner& owner);
+  void apply(const Birth& birth);
+
+  /// Ends what no table will ever end: TIME_WAIT in a namespace that nobody reads.
+  void expire(std::int64_t now_ns);
 
   /// The search found the holder of a socket, or why there is none to be found. Unknown inodes are
   /// ignored.
@@ -89,6 +112,9 @@ class Tracker {
   /// Sockets whose holder is wanted, oldest first, at most `most`.
   [[nodiscard]] std::vector<Question> questions(std::size_t most) const;
 
+  /// What audits have found since the last call that the trace had not told.
+  Disagreements take_disagreements();
+
   /// Inodes of sockets that lost their descriptor since the last call.
   std::vector<std::uint64_t> take_vacated();
 
@@ -97,6 +123,8 @@ class Tracker {
 
  private:
   using Index = std::uint32_t;
+
+  static constexpr std::size_t kMostRemembered = 20'000;
 
   /// One table of one namespace.
   struct Scope {
@@ -125,8 +153,10 @@ class Tracker {
     Span seen;  ///< the last snapshot or notice that reported it
     std::optional<Moment>
         gone;  ///< left the table of full sockets within this; TIME_WAIT or the end
+    std::int64_t changed_ns = 0;  ///< when its last change was traced; 0: it is not traced
     Evidence evidence;
     bool announced = false;  ///< its first event has been taken
+    bool brought = false;    ///< by an event of the batch that is being taken
     bool dirty = false;
     bool asked = false;
     bool closed = false;  ///< to be freed when its events are taken
@@ -146,6 +176,11 @@ class Tracker {
     std::uint32_t scope = 0;
     std::size_t missing = 0;
   };
+  /// Whose ends the kernel announces, and how late.
+  struct Announced {
+    TableSet tables = 0;
+    std::int64_t delay_ns = 0;
+  };
   /// What was closed before the kernel had announced it: an application can keep a socket that was
   /// reset for as long as it likes.
   struct Buried {
@@ -158,6 +193,48 @@ class Tracker {
     std::int64_t begun_ns = 0;  ///< of `fresh`
     boost::unordered_flat_map<Identity, Index, IdentityHash> fresh;
     boost::unordered_flat_map<Identity, Index, IdentityHash> older;
+  };
+  /// What is kept only to know it again, bounded: the oldest goes first.
+  template <typename Value>
+  class Recent {
+   public:
+    explicit Recent(std::size_t most) : most_{most} {}
+    Value* find(const Identity& identity) {
+      const auto found = values_.find(identity);
+      return found == values_.end() ? nullptr : &found->second;
+    }
+    void put(const Identity& identity, Value value) {
+      if (!values_.insert_or_assign(identity, std::move(value)).second) {
+        return;
+      }
+      order_.push_back(identity);
+      if (order_.size() > most_) {
+        values_.erase(order_.front());
+        order_.pop_front();
+      }
+    }
+    void erase(const Identity& identity) { values_.erase(identity); }
+    /// The oldest are no longer wanted, as far as `over(value)` says so.
+    template <typename Over>
+    void forget_while(Over&& over) {
+      while (!order_.empty()) {
+        const auto* const oldest = find(order_.front());
+        if (oldest != nullptr && !over(*oldest)) {
+          return;
+        }
+        values_.erase(order_.front());
+        order_.pop_front();
+      }
+    }
+    void clear() {
+      values_.clear();
+      order_.clear();
+    }
+
+   private:
+    std::size_t most_;
+    boost::unordered_flat_map<Identity, Value, IdentityHash> values_;
+    std::deque<Identity> order_;
   };
   struct FreshRow {
     const SocketRow* row = nullptr;
@@ -190,11 +267,18 @@ class Tracker {
   void settle_doubts(const Snapshot& snapshot);
   [[nodiscard]] static std::optional<std::int64_t> opened_after(const Scope& scope,
                                                                 std::int64_t alive_ns);
+  void open_traced(const Transition& transition, const Identity& identity);
+  void advance(Index index, const Transition& transition);
+  void end_traced(Index index, const Transition& transition, std::int64_t before_ns);
+  void finish_rest(Index index, TcpState peer_state, const Moment& at);
+  void take_caller(Index index, const Transition& transition);
+  [[nodiscard]] static bool may_be_newer(const Slot& slot, const Snapshot& snapshot);
   void bury(const Slot& slot);
   bool exhume(const Notice& notice, const Identity& identity);
   void open_noticed(const Notice& notice, const Identity& identity);
   void find_missing(const Snapshot& snapshot, std::uint32_t scope);
   void miss(Index index, const Snapshot& snapshot);
+  [[nodiscard]] std::optional<std::int64_t> notice_delay_ns(const Connection& connection) const;
   [[nodiscard]] bool awaits_notice(const Slot& slot,
                                    const Moment& left,
                                    const Snapshot& snapshot) const;
@@ -215,6 +299,7 @@ class Tracker {
                         const SocketRow& row,
                         bool names_owners,
                         std::int64_t alive_after_ns);
+  void learn_holder(Index index, const ProcessId& holder, const Moment& at);
   void bequeath(Index listener, const Moment& at);
   void set_owner(Index index, const Owner& owner, const Moment& at);
   [[nodiscard]] Direction direction_of(const SocketRow& row,
@@ -236,10 +321,15 @@ class Tracker {
   boost::unordered_flat_map<Identity, Index, IdentityHash> ending_by_tuple_;
   /// Handshakes of peers that are not complete: the socket that follows can have another cookie.
   boost::unordered_flat_map<Identity, Index, IdentityHash> half_open_;
-  boost::unordered_flat_map<std::uint64_t, Remainders> remainders_;         ///< by namespace
-  boost::unordered_flat_map<std::uint64_t, std::int64_t> notice_delay_ns_;  ///< by namespace
-  boost::unordered_flat_map<Identity, Buried, IdentityHash> buried_;
-  std::deque<Identity> burials_;  ///< oldest first
+  boost::unordered_flat_map<std::uint64_t, Remainders> remainders_;  ///< by namespace
+  boost::unordered_flat_map<std::uint64_t, Announced> announced_;    ///< by namespace
+  Recent<Buried> buried_{kMostRemembered};
+  Recent<std::int64_t> traced_ends_{10 * kMostRemembered};  ///< when: a row can be older
+  Recent<Birth> births_{kMostRemembered};
+  /// Traced sockets of which the kernel keeps the rest in FIN_WAIT_2, by tuple.
+  boost::unordered_flat_map<Identity, Index, IdentityHash> rests_;
+  bool tracing_ = false;
+  Disagreements disagreements_;
   std::vector<Connection> late_;  ///< buried connections of which more is known now
   std::vector<Pending> pending_;
   std::vector<Index> dirty_;

@@ -124,7 +124,8 @@ TEST_CASE("input that is not understood ends with 2 and one line", "[cli]") {
       {{"record", "--db", db, "--duration", "never"},
        "netlog record: --duration 'never' is not a duration above 0"},
       {{"record", "--db", db, "--source", "notices"},
-       "netlog record: --source 'notices' is none of auto, notice, poll, procfs, capture:FILE, did "
+       "netlog record: --source 'notices' is none of auto, trace, notice, poll, procfs, "
+       "capture:FILE, did "
        "you mean notice?"},
       {{"record", "--db", db, "--log-level", "loud"},
        "netlog record: --log-level 'loud' is none of"},

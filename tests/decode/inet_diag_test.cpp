@@ -1,29 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "catch.hpp"
 #include "decode/tables.hpp"
+#include "hex.hpp"
 
 #include <cstring>
 #include <string>
 #include <vector>
 
 using namespace netlog;
+using netlog::test::from_hex;
 using namespace netlog::decode;
 
 namespace {
-
-std::vector<std::byte> from_hex(std::string_view hex) {
-  std::vector<std::byte> bytes;
-  std::string digits;
-  for (const char c : hex) {
-    if (c != ' ' && c != '\n') {
-      digits += c;
-    }
-  }
-  for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
-    bytes.push_back(static_cast<std::byte>(std::stoi(digits.substr(i, 2), nullptr, 16)));
-  }
-  return bytes;
-}
 
 // inet_diag_msg of 192.0.2.1:43210 > 198.51.100.7:443, ESTABLISHED, cookie 0x0102030405060708, uid
 // 1000, inode 77777.
@@ -97,7 +85,7 @@ TEST_CASE("kernel state numbers become MIB states", "[decode]") {
 
 TEST_CASE("impossible messages are refused with the reason", "[decode]") {
   auto bytes = from_hex(kEstablished);
-  bytes[1] = std::byte{12};  // NEW_SYN_RECV never leaves the kernel
+  bytes[1] = std::byte{13};  // BOUND_INACTIVE never leaves the kernel
   CHECK(decode_inet_diag(bytes, Protocol::tcp).error().code == errc::unknown_state);
   bytes[1] = std::byte{0};
   CHECK(decode_inet_diag(bytes, Protocol::tcp).error().code == errc::unknown_state);

@@ -92,6 +92,7 @@ void record(const std::filesystem::path& path, const std::vector<Given>& all) {
                                  made});
         made.state = TcpState::closed;
       }
+      made.gone = true;
       made.closed = Moment{given.closed_s * kSecond, 100'000'000};
       made.last_seen_ns = made.closed->at_ns;
       made.outcome = given.outcome;

@@ -76,6 +76,7 @@ std::vector<Item> one_life() {
   items.emplace_back(
       event(EventKind::state, 2'000'000'000, made, TcpState::established, TcpState::close_wait));
   made.state = TcpState::closed;
+  made.gone = true;
   made.closed = Moment{3'000'000'000, 100'000'000};
   made.outcome = Outcome::unknown;
   made.metrics = {7, 9, 0, 1200, 3, 4};
@@ -335,6 +336,7 @@ TEST_CASE("rows a second and bytes an event", "[.bench]") {
       made.opened = Moment{at, 100'000'000};
       items.emplace_back(event(EventKind::open, at, made, std::nullopt, made.state));
       made.state = TcpState::closed;
+      made.gone = true;
       made.closed = Moment{at + 100'000'000, 100'000'000};
       items.emplace_back(
           event(EventKind::close, at + 100'000'000, made, TcpState::established, TcpState::closed));

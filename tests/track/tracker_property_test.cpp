@@ -138,7 +138,7 @@ TEST_CASE(
       life.noticed = random() % 5 != 0;
     }
     Tracker tracker;
-    tracker.expect_notices(0, 0);
+    tracker.expect_notices(0, kAllTables, 0);
     std::map<std::uint64_t, ConnectionId> ids;  // by local port
     std::map<ConnectionId, Connection> last;
     std::set<std::uint64_t> polled;

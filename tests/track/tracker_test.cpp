@@ -445,7 +445,7 @@ TEST_CASE("a child joins its handshake, whatever its cookie", "[track]") {
 
 TEST_CASE("a notice that comes long after the row was missed tells how it ended", "[track]") {
   Tracker tracker;
-  tracker.expect_notices(0, 50);
+  tracker.expect_notices(0, kAllTables, 50);
   tracker.apply(snapshot(0, {}));
   tracker.apply(snapshot(1, {tcp(1, established, 4000, 443)}));
   tracker.apply(snapshot(2, {}));
@@ -469,7 +469,7 @@ TEST_CASE("a notice that comes long after the row was missed tells how it ended"
 
 TEST_CASE("a connect that failed and whose socket was kept is still told from a reset", "[track]") {
   Tracker tracker;
-  tracker.expect_notices(0, 50);
+  tracker.expect_notices(0, kAllTables, 50);
   tracker.apply(snapshot(0, {}));
   tracker.apply(snapshot(1, {tcp(1, syn_sent, 4000, 443)}));
   tracker.apply(snapshot(2, {}));
@@ -512,7 +512,7 @@ TEST_CASE("TIME_WAIT of another use of a tuple is not taken for a polled connect
 
 TEST_CASE("a clock that is set back does not hold back an end", "[track]") {
   Tracker tracker;
-  tracker.expect_notices(0, 0);
+  tracker.expect_notices(0, kAllTables, 0);
   tracker.apply(snapshot(100, {tcp(1, established, 4000, 443)}));
   tracker.apply(notice(10'050, tcp(1, closed, 4000, 443)));
   tracker.follow_clock(-5000);

@@ -9,6 +9,7 @@
 #include "platform/linux/namespaces.hpp"
 #include "platform/linux/owner_search.hpp"
 #include "platform/linux/process.hpp"
+#include "platform/linux/tracer.hpp"
 
 #include <algorithm>
 #include <map>
@@ -26,6 +27,7 @@ namespace {
 constexpr std::int64_t kClockStepNs = 20 * kNsPerMs;
 // Each costs some descriptors and, at every tick, a walk through the kernel's tables.
 constexpr std::size_t kMostNamespaces = 256;
+constexpr TableSet kUdpTables = table_bit(TableKind::udp4) | table_bit(TableKind::udp6);
 
 // Each watched process and each socket list that is kept open costs a descriptor.
 void raise_descriptor_limit() {
@@ -38,10 +40,11 @@ void raise_descriptor_limit() {
 
 Result<NamespaceSource> open_within(std::uint64_t netns,
                                     std::uint32_t pid,
-                                    const SourceOptions& options) {
+                                    const SourceOptions& options,
+                                    TableSet announced) {
   std::optional<Result<NamespaceSource>> source;
   if (const auto entered = within_namespace(
-          netns, pid, [&] { source.emplace(NamespaceSource::open(netns, options)); });
+          netns, pid, [&] { source.emplace(NamespaceSource::open(netns, options, announced)); });
       !entered) {
     return entered.error();
   }
@@ -50,31 +53,48 @@ Result<NamespaceSource> open_within(std::uint64_t netns,
 
 class LinuxSource final : public LiveSource {
  public:
-  LinuxSource(std::uint64_t netns, NamespaceSource own, const SourceOptions& options)
-      : options_{options}, own_netns_{netns}, own_{std::move(own)} {
+  LinuxSource(std::uint64_t netns,
+              NamespaceSource own,
+              std::optional<Tracer> tracer,
+              std::string untraced_because,
+              const SourceOptions& options)
+      : options_{options},
+        own_netns_{netns},
+        own_{std::move(own)},
+        tracer_{std::move(tracer)},
+        untraced_because_{std::move(untraced_because)} {
     raise_descriptor_limit();
   }
 
-  [[nodiscard]] std::string name() const override { return own_.name(); }
-  [[nodiscard]] std::string fallback_reason() const override { return own_.fallback_reason(); }
+  [[nodiscard]] std::string name() const override {
+    return tracer_ ? "trace+" + own_.name() : own_.name();
+  }
+  [[nodiscard]] std::string fallback_reason() const override {
+    return own_.fallback_reason().empty() ? untraced_because_ : own_.fallback_reason();
+  }
+  [[nodiscard]] bool tracing() const override { return tracer_.has_value(); }
 
   void sample(const SamplePlan& plan, RecordSink& sink) override {
     follow_clock(sink);
-    follow_namespaces(plan.changes, sink);
-    own_.sample(plan, sink);
+    TraceFirst ordered{*this, sink};
+    follow_namespaces(plan.changes, ordered);
+    own_.sample(plan, ordered);
     for (auto& [netns, source] : others_) {
-      source.sample(plan, sink);
+      source.sample(plan, ordered);
     }
     reopen();
     if (plan.changes) {
       processes_.tell_ends(sink);
+      check_trace(sink);
     }
   }
 
-  bool drain_notices(RecordSink& sink) override {
-    bool all = own_.drain_notices(sink);
+  bool drain(RecordSink& sink) override {
+    bool all = drain_trace(sink);
+    TraceFirst ordered{*this, sink};
+    all = own_.drain_notices(ordered) && all;
     for (auto& [netns, source] : others_) {
-      all = source.drain_notices(sink) && all;
+      all = source.drain_notices(ordered) && all;
     }
     return all;
   }
@@ -151,7 +171,7 @@ class LinuxSource final : public LiveSource {
 
   void begin_following(std::uint64_t netns, std::uint32_t pid, RecordSink& sink) {
     auto opened = others_.size() < kMostNamespaces
-                      ? open_within(netns, pid, options_)
+                      ? open_within(netns, pid, options_, announced())
                       : Result<NamespaceSource>{
                             fail(errc::too_large,
                                  fmt::format("more than {} network namespaces", kMostNamespaces))};
@@ -175,6 +195,43 @@ class LinuxSource final : public LiveSource {
     sink.consume(make(RecordKind::namespace_gone, netns, *looked_ns_));
   }
 
+  /// Whatever a table or a notice tells has been traced before: its changes are handed over first.
+  class TraceFirst final : public RecordSink {
+   public:
+    TraceFirst(LinuxSource& source, RecordSink& sink) : source_{source}, sink_{sink} {}
+    void consume(const RawRecord& record) override {
+      if (record.kind == RecordKind::sock_diag || record.kind == RecordKind::notices) {
+        source_.drain_trace(sink_);
+      }
+      sink_.consume(record);
+    }
+
+   private:
+    LinuxSource& source_;
+    RecordSink& sink_;
+  };
+
+  bool drain_trace(RecordSink& sink) { return !tracer_ || tracer_->drain(processes_, sink); }
+
+  /// Ends that the trace tells need no announcement, which costs the kernel more.
+  [[nodiscard]] TableSet announced() const { return tracer_ ? kUdpTables : kAllTables; }
+
+  void check_trace(RecordSink& sink) {
+    if (!tracer_ || tracer_->attached()) {
+      return;
+    }
+    tracer_->drain(processes_, sink);
+    tracer_.reset();
+    untraced_because_ = "somebody has detached the trace";
+    own_.announce_tcp();
+    for (auto& [netns, source] : others_) {
+      source.announce_tcp();
+    }
+    auto record = make(RecordKind::trace_ended, 0, *looked_ns_);
+    record.payload = bytes_of(untraced_because_);
+    sink.consume(record);
+  }
+
   void reopen() {
     if (!own_.usable()) {
       own_.reopen_tables();
@@ -186,6 +243,8 @@ class LinuxSource final : public LiveSource {
   SourceOptions options_;
   std::uint64_t own_netns_;
   NamespaceSource own_;
+  std::optional<Tracer> tracer_;
+  std::string untraced_because_;
   std::map<std::uint64_t, NamespaceSource> others_;
   NamespaceSearch namespaces_;
   Namespaces inhabited_;  ///< the others that are known of
@@ -200,12 +259,30 @@ class LinuxSource final : public LiveSource {
 Result<std::unique_ptr<LiveSource>> make_live_source(const SourceOptions& options) {
   measure_utc_offset();
   const auto netns = own_network_namespace();
-  auto own = NamespaceSource::open(netns, options);
+  const bool wanted =
+      options.choice == SourceChoice::automatic || options.choice == SourceChoice::trace;
+  // Before the first table, so that no change falls between the two.
+  std::optional<Tracer> tracer;
+  std::string untraced_because;
+  if (wanted) {
+    auto opened = Tracer::open(options);
+    if (opened) {
+      tracer.emplace(std::move(*opened));
+    } else if (options.choice == SourceChoice::trace) {
+      return opened.error();
+    } else {
+      untraced_because = "no tracing: " + opened.error().message();
+    }
+  }
+  auto own = NamespaceSource::open(netns, options, tracer ? kUdpTables : kAllTables);
   if (!own) {
     return own.error();
   }
-  return std::unique_ptr<LiveSource>{
-      std::make_unique<LinuxSource>(netns, std::move(*own), options)};
+  if (own->name() == "procfs") {
+    tracer.reset();  // without cookies it can't be joined to rows
+  }
+  return std::unique_ptr<LiveSource>{std::make_unique<LinuxSource>(
+      netns, std::move(*own), std::move(tracer), std::move(untraced_because), options)};
 }
 
 }  // namespace netlog::platform

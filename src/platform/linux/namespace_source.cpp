@@ -44,12 +44,14 @@ Result<SockDiag> try_sock_diag() {
 
 NamespaceSource::NamespaceSource(std::uint64_t netns) : netns_{netns}, drained_ns_{utc_now_ns()} {}
 
-Result<NamespaceSource> NamespaceSource::open(std::uint64_t netns, const SourceOptions& options) {
+Result<NamespaceSource> NamespaceSource::open(std::uint64_t netns,
+                                              const SourceOptions& options,
+                                              TableSet announced) {
   NamespaceSource source{netns};
   const auto wanted = options.choice;
   // Before the first dump, so that no end falls between the two.
-  if (wanted == SourceChoice::automatic || wanted == SourceChoice::notice) {
-    if (auto opened = Notices::open(options.notice_buffer_bytes)) {
+  if (wanted != SourceChoice::poll && wanted != SourceChoice::procfs) {
+    if (auto opened = Notices::open(announced, options.notice_buffer_bytes)) {
       source.notices_ = std::move(*opened);
     } else if (wanted == SourceChoice::notice) {
       return opened.error();
@@ -118,9 +120,10 @@ bool NamespaceSource::drain_notices(RecordSink& sink) {
     notices_.reset();
     return false;
   }
+  record.a = notices_->tables();
   // The first is told even if it is empty: ends will be announced.
-  if (!record.payload.empty() || !announced_) {
-    announced_ = true;
+  if (!record.payload.empty() || announced_ != notices_->tables()) {
+    announced_ = notices_->tables();
     sink.consume(record);
   }
   if (drained->overrun) {
@@ -129,6 +132,12 @@ bool NamespaceSource::drain_notices(RecordSink& sink) {
     sink.consume(lost);
   }
   return !drained->overrun;
+}
+
+void NamespaceSource::announce_tcp() {
+  if (notices_ && !notices_->subscribe(kTcpTables)) {
+    notices_.reset();
+  }
 }
 
 void NamespaceSource::reopen_tables() {
@@ -147,10 +156,12 @@ RawRecord NamespaceSource::make(RecordKind kind, std::int64_t began_ns) const {
 }
 
 void NamespaceSource::dump_tables(const SamplePlan& plan, RecordSink& sink) {
-  const auto depth = (plan.time_wait ? kWithTimeWait : 0U) | (plan.info ? kWithInfo : 0U);
-  dump(kTcpTables, depth, sink, [&](std::vector<std::byte>& out) {
-    return diag_->dump_tcp(depth, out);
-  });
+  if (plan.tcp) {
+    const auto depth = (plan.time_wait ? kWithTimeWait : 0U) | (plan.info ? kWithInfo : 0U);
+    dump(kTcpTables, depth, sink, [&](std::vector<std::byte>& out) {
+      return diag_->dump_tcp(depth, out);
+    });
+  }
   for (const auto table : {TableKind::udp4, TableKind::udp6}) {
     dump(table_bit(table), 0, sink, [&](std::vector<std::byte>& out) {
       return diag_->dump_udp(table, out);

@@ -17,8 +17,11 @@ namespace netlog::platform {
 /// namespace alive, so it must be let go when no process lives there any more.
 class NamespaceSource {
  public:
-  /// Opens the sources of the calling thread's namespace, whose inode number is `netns`.
-  static Result<NamespaceSource> open(std::uint64_t netns, const SourceOptions& options);
+  /// Opens the sources of the calling thread's namespace, whose inode number is `netns`. Ends of
+  /// sockets of the tables in `announced` are asked for.
+  static Result<NamespaceSource> open(std::uint64_t netns,
+                                      const SourceOptions& options,
+                                      TableSet announced);
 
   [[nodiscard]] std::string name() const {
     return diag_ ? notices_ ? "sock_diag+notices" : "sock_diag" : "procfs";
@@ -31,6 +34,9 @@ class NamespaceSource {
   [[nodiscard]] bool usable() const { return usable_; }
   /// From within the namespace.
   void reopen_tables();
+
+  /// Asks for the ends of TCP sockets, too.
+  void announce_tcp();
 
   void sample(const SamplePlan& plan, RecordSink& sink);
   /// False when the kernel had to drop some.
@@ -63,7 +69,7 @@ class NamespaceSource {
   std::vector<Table> tables_;  ///< where there is no sock_diag
   std::vector<Table> counters_;
   bool usable_ = true;
-  bool announced_ = false;
+  TableSet announced_ = 0;
   std::int64_t drained_ns_ = 0;  ///< when the last drain began
   std::string fallback_reason_;
   std::vector<std::byte> buffer_;

@@ -22,14 +22,14 @@ constexpr std::size_t kBatch = 256;
 constexpr std::size_t kSlot = 1024;
 constexpr std::size_t kMostProcText = std::size_t{16} << 20U;
 
-constexpr std::array kGroups{SKNLGRP_INET_TCP_DESTROY,
-                             SKNLGRP_INET_UDP_DESTROY,
-                             SKNLGRP_INET6_TCP_DESTROY,
-                             SKNLGRP_INET6_UDP_DESTROY};
+constexpr std::array kGroups{std::pair{TableKind::tcp4, SKNLGRP_INET_TCP_DESTROY},
+                             std::pair{TableKind::udp4, SKNLGRP_INET_UDP_DESTROY},
+                             std::pair{TableKind::tcp6, SKNLGRP_INET6_TCP_DESTROY},
+                             std::pair{TableKind::udp6, SKNLGRP_INET6_UDP_DESTROY}};
 
 }  // namespace
 
-Result<Notices> Notices::open(int buffer_bytes) {
+Result<Notices> Notices::open(TableSet tables, int buffer_bytes) {
   UniqueFd fd{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG)};
   if (!fd) {
     return fail_errno(errno, "notices socket");
@@ -46,19 +46,31 @@ Result<Notices> Notices::open(int buffer_bytes) {
   if (::bind(fd.get(), any, size) != 0 || ::getsockname(fd.get(), any, &size) != 0) {
     return fail_errno(errno, "notices socket");
   }
-  for (const int group : kGroups) {
-    if (::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) {
-      return fail_errno(errno, "subscription to destroy notices");
-    }
-  }
   int effective = 0;
   socklen_t length = sizeof effective;
   ::getsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &effective, &length);
   auto sockets = ProcFile::open("/proc/thread-self/net/netlink");
-  return Notices{std::move(fd),
-                 sockets ? std::optional{std::move(*sockets)} : std::nullopt,
-                 address.nl_pid,
-                 effective};
+  Notices notices{std::move(fd),
+                  sockets ? std::optional{std::move(*sockets)} : std::nullopt,
+                  address.nl_pid,
+                  effective};
+  if (const auto subscribed = notices.subscribe(tables); !subscribed) {
+    return subscribed.error();
+  }
+  return notices;
+}
+
+Result<void> Notices::subscribe(TableSet tables) {
+  for (const auto& [table, number] : kGroups) {
+    const int group = number;
+    const bool wanted = (tables & table_bit(table)) != 0;
+    if (wanted &&
+        ::setsockopt(fd_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) {
+      return fail_errno(errno, "subscription to destroy notices");
+    }
+  }
+  tables_ |= tables;
+  return {};
 }
 
 Result<Drained> Notices::drain(std::vector<std::byte>& out) {

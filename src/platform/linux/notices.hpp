@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "model/snapshot.hpp"
 #include "platform/linux/procfs.hpp"
 #include "platform/linux/unique_fd.hpp"
 
@@ -23,8 +24,11 @@ struct Drained {
 /// linux/sock_diag.h, net/core/sock_diag.c.
 class Notices {
  public:
-  /// Subscribes with a receive buffer of `buffer_bytes`, or as much as is allowed.
-  static Result<Notices> open(int buffer_bytes);
+  /// Subscribes to the ends of sockets of these tables, with a receive buffer of `buffer_bytes`, or
+  /// as much as is allowed.
+  static Result<Notices> open(TableSet tables, int buffer_bytes);
+  Result<void> subscribe(TableSet tables);
+  [[nodiscard]] TableSet tables() const { return tables_; }
 
   /// Appends all that has arrived: netlink messages one after the other.
   Result<Drained> drain(std::vector<std::byte>& out);
@@ -46,6 +50,7 @@ class Notices {
   std::optional<ProcFile> sockets_;  ///< /proc/net/netlink of the namespace
   std::uint32_t port_id_;
   int buffer_bytes_;
+  TableSet tables_ = 0;
   std::int64_t drops_before_ = 0;
   std::vector<std::byte> buffer_;
 };

@@ -40,6 +40,11 @@ std::optional<std::uint64_t> start_in(std::string_view stat) {
   return fields.size() > 19 ? parse_number<std::uint64_t>(fields[19]) : std::nullopt;
 }
 
+std::uint64_t clock_tick_ns() {
+  static const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  return static_cast<std::uint64_t>(kNsPerSecond) / ticks_per_second;
+}
+
 void append_text(std::vector<std::byte>& out, ProcessSection tag, std::string_view text) {
   append_section(out, tag, as_bytes(text));
 }
@@ -103,8 +108,7 @@ bool ProcessTable::tell(std::uint32_t pid, RecordSink& sink) {
   if (::fstat(directory.get(), &owner) == 0) {
     append_text(record.payload, ProcessSection::user, user_name(owner.st_uid));
   }
-  const auto ticks_per_second = ::sysconf(_SC_CLK_TCK);
-  const auto since_boot_ns = static_cast<std::int64_t>(*start) * (kNsPerSecond / ticks_per_second);
+  const auto since_boot_ns = static_cast<std::int64_t>(*start * clock_tick_ns());
   append_text(
       record.payload, ProcessSection::started_ns, std::to_string(boot_to_utc_ns(since_boot_ns)));
   record.asked = Span{began_ns, utc_now_ns()};
@@ -112,6 +116,11 @@ bool ProcessTable::tell(std::uint32_t pid, RecordSink& sink) {
   known_[pid] = Known{*start, UniqueFd{static_cast<int>(pidfd)}};
   sink.consume(record);
   return true;
+}
+
+bool ProcessTable::knows(const TracedProcess& process) const {
+  const auto known = known_.find(process.pid);
+  return known != known_.end() && known->second.start == process.start_boot_ns / clock_tick_ns();
 }
 
 void ProcessTable::tell_ends(RecordSink& sink) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "platform/linux/trace.hpp"
 #include "platform/linux/unique_fd.hpp"
 #include "platform/raw_record.hpp"
 
@@ -19,6 +20,9 @@ class ProcessTable {
  public:
   /// Hands over a process that was not told of yet. False when there is no such process (any more).
   bool tell(std::uint32_t pid, RecordSink& sink);
+
+  /// Whether this incarnation was told of.
+  [[nodiscard]] bool knows(const TracedProcess& process) const;
 
   /// Hands over process_ended for each that has ended since the last call.
   void tell_ends(RecordSink& sink);

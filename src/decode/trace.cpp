@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+#include "base/byte_reader.hpp"
+#include "base/text.hpp"
+#include "decode/kernel.hpp"
+#include "decode/tables.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace netlog::decode {
+namespace {
+
+constexpr std::size_t kEventSize = 152;
+constexpr std::uint8_t kTransition = 1;
+constexpr std::uint8_t kLateOwner = 2;
+constexpr std::uint8_t kBirth = 3;
+constexpr std::uint8_t kFinReceived = 1;
+constexpr std::size_t kNameSize = 16;  // TASK_COMM_LEN
+// A clock tick as proc(5) counts process starts: USER_HZ is 100 on every platform.
+constexpr std::uint64_t kNsPerClockTick = 10'000'000;
+
+EndCause cause_of(unsigned error) {
+  // asm-generic/errno-base.h, asm-generic/errno.h
+  constexpr unsigned kBrokenPipe = 32;
+  constexpr unsigned kConnectionReset = 104;
+  constexpr unsigned kTimedOut = 110;
+  constexpr unsigned kRefused = 111;
+  switch (error) {
+    case 0:
+      return EndCause::none;
+    case kBrokenPipe:
+    case kConnectionReset:
+      return EndCause::reset;
+    case kTimedOut:
+      return EndCause::timed_out;
+    case kRefused:
+      return EndCause::refused;
+    default:
+      return EndCause::other;
+  }
+}
+
+Direction direction_of(unsigned origin) {
+  switch (origin) {
+    case 1:
+      return Direction::outbound;
+    case 2:
+      return Direction::listen;
+    case 3:
+      return Direction::inbound;
+    default:
+      return Direction::unknown;
+  }
+}
+
+/// The event as it lies in memory; integers in host order.
+struct Event {
+  std::uint64_t at_ns, begun_ns, cookie, bytes_sent, bytes_resent, bytes_received;
+  std::uint64_t process_start_ns;
+  std::uint32_t pid, netns, uid, scope, retransmits, rtt_8us, segments_out, segments_in;
+  std::uint16_t local_port, remote_port, error;
+  std::uint8_t kind, origin, old_state, new_state, family, flags;
+  IpAddress local, remote;
+  std::string_view name;
+};
+
+Event read_event(ByteReader in) {
+  Event event{};
+  for (auto* const member : {&event.at_ns,
+                             &event.begun_ns,
+                             &event.cookie,
+                             &event.bytes_sent,
+                             &event.bytes_resent,
+                             &event.bytes_received,
+                             &event.process_start_ns}) {
+    *member = in.u64();
+  }
+  for (auto* const member : {&event.pid,
+                             &event.netns,
+                             &event.uid,
+                             &event.scope,
+                             &event.retransmits,
+                             &event.rtt_8us,
+                             &event.segments_out,
+                             &event.segments_in}) {
+    *member = in.u32();
+  }
+  for (auto* const member : {&event.local_port, &event.remote_port, &event.error}) {
+    *member = in.u16();
+  }
+  for (auto* const member : {&event.kind,
+                             &event.origin,
+                             &event.old_state,
+                             &event.new_state,
+                             &event.family,
+                             &event.flags}) {
+    *member = in.u8();
+  }
+  const auto family = event.family == 10 ? Family::ipv6 : Family::ipv4;
+  event.local = read_address(in, family);
+  event.remote = read_address(in, family);
+  const auto name = as_text(in.take(kNameSize));
+  event.name = name.substr(0, std::min(name.find('\0'), name.size()));
+  return event;
+}
+
+std::int64_t to_utc(std::uint64_t boot_ns, std::int64_t utc_offset_ns) {
+  // Unsigned: whatever the bytes say, it does not overflow.
+  return static_cast<std::int64_t>(boot_ns + static_cast<std::uint64_t>(utc_offset_ns));
+}
+
+std::optional<Caller> caller_of(const Event& event, std::int64_t utc_offset_ns) {
+  if (event.pid == 0) {
+    return std::nullopt;
+  }
+  return Caller{ProcessId{event.pid, event.process_start_ns / kNsPerClockTick},
+                to_utc(event.process_start_ns, utc_offset_ns),
+                to_utf8(event.name, kNameSize)};
+}
+
+Result<Transition> transition_of(const Event& event, std::int64_t utc_offset_ns) {
+  if (event.family != 2 && event.family != 10) {
+    return fail(errc::unknown_family, fmt::format("traced socket of family {}", event.family));
+  }
+  const auto before = state_from_kernel(event.old_state);
+  const auto after = state_from_kernel(event.new_state);
+  if (!before || !after) {
+    return fail(errc::unknown_state,
+                fmt::format("traced change from state {} to {}", event.old_state, event.new_state));
+  }
+  Transition transition;
+  transition.netns = event.netns;
+  transition.at_ns = to_utc(event.at_ns, utc_offset_ns);
+  transition.old_state = *before;
+  transition.direction = direction_of(event.origin);
+  if (event.begun_ns != 0) {
+    transition.begun_ns = to_utc(event.begun_ns, utc_offset_ns);
+  }
+  transition.fin_received = (event.flags & kFinReceived) != 0;
+  transition.cause = cause_of(event.error);
+  transition.caller = caller_of(event, utc_offset_ns);
+  auto& row = transition.row;
+  row.tuple =
+      FiveTuple{Protocol::tcp, {event.local, event.local_port}, {event.remote, event.remote_port}};
+  set_scope(row.tuple, event.scope);
+  row.incarnation = event.cookie;
+  row.state = *after;
+  row.uid = event.uid;
+  if (*after != TcpState::listen && *before != TcpState::listen) {
+    auto& metrics = row.metrics.emplace();
+    metrics.bytes_sent = event.bytes_sent - std::min(event.bytes_sent, event.bytes_resent);
+    // The kernel counts the peer's FIN as a byte.
+    const std::uint64_t fin = transition.fin_received && event.bytes_received > 0 ? 1 : 0;
+    metrics.bytes_received = event.bytes_received - fin;
+    metrics.retransmits = event.retransmits;
+    if (event.rtt_8us != 0) {
+      metrics.rtt_us = event.rtt_8us / 8;
+    }
+    metrics.segments_out = event.segments_out;
+    metrics.segments_in = event.segments_in;
+  }
+  return transition;
+}
+
+}  // namespace
+
+Result<std::vector<Traced>> decode_trace(std::span<const std::byte> bytes,
+                                         std::int64_t utc_offset_ns) {
+  if (bytes.size() % kEventSize != 0) {
+    return fail(errc::truncated, fmt::format("trace of {} bytes", bytes.size()));
+  }
+  std::vector<Traced> all;
+  all.reserve(bytes.size() / kEventSize);
+  for (; !bytes.empty(); bytes = bytes.subspan(kEventSize)) {
+    const auto event = read_event(ByteReader{bytes.first(kEventSize)});
+    auto caller = caller_of(event, utc_offset_ns);
+    if (event.kind == kTransition) {
+      auto transition = transition_of(event, utc_offset_ns);
+      if (!transition) {
+        return transition.error();
+      }
+      all.emplace_back(std::move(*transition));
+    } else if (event.kind == kBirth) {
+      all.emplace_back(
+          Birth{event.netns, event.cookie, to_utc(event.at_ns, utc_offset_ns), std::move(caller)});
+    } else if (event.kind != kLateOwner) {
+      return fail(errc::malformed, fmt::format("trace event of kind {}", event.kind));
+    } else if (caller) {
+      all.emplace_back(LateOwner{event.netns, event.cookie, std::move(*caller)});
+    }
+  }
+  return all;
+}
+
+}  // namespace netlog::decode

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+#include "platform/linux/trace.hpp"
+
+#include "base/byte_reader.hpp"
+#include "base/text.hpp"
+#include "platform/linux/procfs.hpp"
+#include "platform/linux/unique_fd.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cstdarg>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <trace_bpf.skel.h>
+#include <unistd.h>
+
+namespace netlog::platform {
+namespace {
+
+constexpr const char* kTypes = "/sys/kernel/btf/vmlinux";
+// The inode number of the first pid namespace (include/linux/proc_ns.h PROC_PID_INIT_INO).
+constexpr ino_t kFirstPidNamespace = 0xEFFFFFFCU;
+
+int discard(libbpf_print_level /*level*/, const char* /*format*/, std::va_list /*arguments*/) {
+  return 0;
+}
+
+/// Where the cgroup2 hierarchy is mounted, root first: a mount of a part of it would show only what
+/// runs there.
+std::optional<std::string> cgroup_root() {
+  constexpr std::size_t kMost = std::size_t{4} << 20U;
+  const auto bytes = read_file("/proc/self/mountinfo", kMost);
+  if (!bytes) {
+    return std::nullopt;
+  }
+  // proc(5): id, parent, device, root, mount point, options, optional fields, `-`, type, …
+  for (const auto line : split(as_text(*bytes), '\n')) {
+    const auto fields = words(line);
+    const auto dash = std::find(fields.begin(), fields.end(), "-");
+    if (fields.size() > 5 && fields.end() - dash > 1 && *(dash + 1) == "cgroup2" &&
+        fields[3] == "/") {
+      return std::string{fields[4]};
+    }
+  }
+  return std::nullopt;
+}
+
+/// A variant of the programs that loads and attaches as a whole or not at all.
+struct Variant {
+  std::string_view hook;
+  std::span<const std::string_view> programs;
+};
+
+constexpr std::array<std::string_view, 3> kCgroupPrograms{"follow", "create", "release"};
+constexpr std::array<std::string_view, 2> kTracepointPrograms{"follow_all", "destroy"};
+constexpr Variant kSockOps{"sock_ops", kCgroupPrograms};
+constexpr Variant kTracepoints{"tp_btf", kTracepointPrograms};
+
+std::string why(int error, std::string_view step, const Variant& variant) {
+  return fail_errno(error, std::string{step} + " of the " + std::string{variant.hook} + " programs")
+      .message();
+}
+
+}  // namespace
+
+struct Trace::State {
+  struct Destroy {
+    void operator()(trace_bpf* programs) const { trace_bpf__destroy(programs); }
+    void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+    void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+  };
+
+  std::string_view hook;
+  std::unique_ptr<trace_bpf, Destroy> programs;
+  std::vector<std::unique_ptr<bpf_link, Destroy>> links;
+  std::vector<int> tracepoint_programs;  ///< descriptors that count what they missed
+  std::unique_ptr<ring_buffer, Destroy> ring;
+  std::vector<std::byte>* out = nullptr;
+  std::uint64_t lost_before = 0;
+
+  static int take(void* context, void* bytes, std::size_t size) {
+    auto& out = *static_cast<State*>(context)->out;
+    const auto* const begin = static_cast<const std::byte*>(bytes);
+    out.insert(out.end(), begin, begin + std::min(size, kEventSize));
+    return 0;
+  }
+
+  /// Empty when it runs; else why not.
+  std::string start(const Variant& variant, std::size_t buffer_bytes) {
+    hook = variant.hook;
+    UniqueFd root;
+    if (variant.hook == kSockOps.hook) {
+      const auto path = cgroup_root();
+      root.reset(path ? ::open(path->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
+      if (!root) {
+        return path ? fail_errno(errno, *path).message() : "no cgroup2 mount";
+      }
+    }
+    programs.reset(trace_bpf__open());
+    if (!programs) {
+      return why(errno, "opening", variant);
+    }
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, programs->obj) {
+      bpf_program__set_autoload(program, wanted(variant, program));
+    }
+    bpf_map__set_max_entries(programs->maps.events, static_cast<std::uint32_t>(buffer_bytes));
+    if (const int error = trace_bpf__load(programs.get()); error != 0) {
+      return why(-error, "loading", variant);
+    }
+    ring.reset(ring_buffer__new(bpf_map__fd(programs->maps.events), &State::take, this, nullptr));
+    if (!ring) {
+      return why(errno, "the buffer", variant);
+    }
+    bpf_object__for_each_program(program, programs->obj) {
+      if (!wanted(variant, program)) {
+        continue;
+      }
+      links.emplace_back(root ? bpf_program__attach_cgroup(program, root.get())
+                              : bpf_program__attach(program));
+      if (!links.back()) {
+        return why(errno, "attaching", variant);
+      }
+      if (!root) {
+        tracepoint_programs.push_back(bpf_program__fd(program));
+      }
+    }
+    return {};
+  }
+
+  static bool wanted(const Variant& variant, const bpf_program* program) {
+    return std::find(variant.programs.begin(),
+                     variant.programs.end(),
+                     bpf_program__name(program)) != variant.programs.end();
+  }
+
+  [[nodiscard]] std::uint64_t lost() const {
+    // The kernel counts while we look.
+    std::uint64_t total = __atomic_load_n(&programs->bss->lost, __ATOMIC_RELAXED);
+    for (const int program : tracepoint_programs) {
+      bpf_prog_info info{};
+      std::uint32_t size = sizeof info;
+      if (bpf_obj_get_info_by_fd(program, &info, &size) == 0) {
+        total += info.recursion_misses;
+      }
+    }
+    return total;
+  }
+};
+
+Trace::Trace(std::unique_ptr<State> state) : state_{std::move(state)} {}
+Trace::Trace(Trace&& other) noexcept = default;
+Trace& Trace::operator=(Trace&& other) noexcept = default;
+Trace::~Trace() = default;
+
+Result<Trace> Trace::open(std::size_t buffer_bytes) {
+  libbpf_set_print(discard);
+  if (::access(kTypes, R_OK) != 0) {
+    return fail_errno(errno, std::string{"this kernel's type information, "} + kTypes);
+  }
+  struct stat pids {};
+  if (::stat("/proc/self/ns/pid", &pids) != 0 || pids.st_ino != kFirstPidNamespace) {
+    return fail_errno(ENOTSUP, "the kernel would name processes by pids of another namespace");
+  }
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto size = std::bit_ceil(std::max(buffer_bytes, page));
+  std::string reasons;
+  for (const auto& variant : {kSockOps, kTracepoints}) {
+    auto state = std::make_unique<State>();
+    const auto reason = state->start(variant, size);
+    if (reason.empty()) {
+      return Trace{std::move(state)};
+    }
+    reasons += (reasons.empty() ? "" : "; ") + reason;
+  }
+  return fail_errno(ENOTSUP, reasons);
+}
+
+std::string_view Trace::hook() const {
+  return state_->hook;
+}
+
+std::uint64_t Trace::drain(std::vector<std::byte>& out) {
+  state_->out = &out;
+  ring_buffer__consume(state_->ring.get());
+  const auto lost = state_->lost();
+  return lost - std::exchange(state_->lost_before, lost);
+}
+
+bool Trace::attached() const {
+  return std::all_of(state_->links.begin(), state_->links.end(), [](const auto& link) {
+    bpf_link_info info{};
+    std::uint32_t size = sizeof info;
+    // The kernel takes a link that was detached from its cgroup, and keeps the rest.
+    return bpf_obj_get_info_by_fd(bpf_link__fd(link.get()), &info, &size) != 0 ||
+           info.type != BPF_LINK_TYPE_CGROUP || info.cgroup.cgroup_id != 0;
+  });
+}
+
+}  // namespace netlog::platform

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "platform/linux/tracer.hpp"
+
+#include "platform/linux/capabilities.hpp"
+#include "platform/linux/clock.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <linux/capability.h>
+
+namespace netlog::platform {
+
+Result<Tracer> Tracer::open(const SourceOptions& options) {
+  auto trace = Trace::open(static_cast<std::size_t>(options.trace_buffer_bytes));
+  if (!trace) {
+    return trace.error();
+  }
+  // CAP_NET_ADMIN and CAP_SYS_ADMIN go on serving the other network namespaces.
+  drop_capabilities((std::uint64_t{1} << CAP_BPF) | (std::uint64_t{1} << CAP_PERFMON));
+  return Tracer{std::move(*trace)};
+}
+
+Tracer::Tracer(Trace trace) : trace_{std::move(trace)}, drained_ns_{utc_now_ns()} {}
+
+bool Tracer::drain(ProcessTable& processes, RecordSink& sink) {
+  const auto began_ns = utc_now_ns();
+  RawRecord record;
+  record.kind = RecordKind::trace;
+  record.a = boot_to_utc_ns(0);
+  const auto lost = trace_.drain(record.payload);
+  // A clock that was set back in between must not turn the span around.
+  record.asked.ended_ns = utc_now_ns();
+  record.asked.began_ns = std::min(std::exchange(drained_ns_, began_ns), record.asked.ended_ns);
+  std::set<TracedProcess> named;
+  for (std::size_t at = 0; at < record.payload.size(); at += Trace::kEventSize) {
+    const auto process =
+        Trace::process_of(std::span{record.payload}.subspan(at, Trace::kEventSize));
+    if (process.pid != 0 && named.insert(process).second && !processes.knows(process)) {
+      processes.tell(process.pid, sink);
+    }
+  }
+  // The first is told even if it is empty: changes will be told.
+  if (!record.payload.empty() || !std::exchange(told_, true)) {
+    sink.consume(record);
+  }
+  if (lost > 0) {
+    record.kind = RecordKind::trace_lost;
+    record.a = static_cast<std::int64_t>(lost);
+    record.payload.clear();
+    sink.consume(record);
+  }
+  return lost == 0;
+}
+
+}  // namespace netlog::platform

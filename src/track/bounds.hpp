@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/connection.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace netlog::track {
+
+/// Somewhere in (after, until]. A stepped wall clock must not make a bound negative.
+inline Moment between(std::int64_t after_ns, std::int64_t until_ns) {
+  return {until_ns, std::max<std::int64_t>(until_ns - after_ns, 0)};
+}
+
+/// What lies within two bounds lies within their overlap. Bounds that do not meet are of a table
+/// that lacked the socket before it was let go: it had ended by then.
+inline Moment both(const Moment& a, const Moment& b) {
+  const auto& earlier = a.at_ns < b.at_ns ? a : b;
+  const auto& later = a.at_ns < b.at_ns ? b : a;
+  if (later.at_ns - later.error_ns >= earlier.at_ns) {
+    return earlier;
+  }
+  return between(std::max(a.at_ns - a.error_ns, b.at_ns - b.error_ns), std::min(a.at_ns, b.at_ns));
+}
+
+}  // namespace netlog::track
