@@ -103,6 +103,7 @@ int run(int argc, char** argv) {
   add_tail(app);
   add_sql(app);
   add_info(app);
+  add_check(app);
   add_doctor(app);
   try {
     app.parse(argc, argv);

@@ -11,8 +11,6 @@
 #include <utility>
 #include <variant>
 
-#include <fmt/format.h>
-
 namespace netlog::record {
 namespace {
 
@@ -402,17 +400,13 @@ void Recorder::know(const Caller& caller) {
 /// What an audit found that the trace had not told: a loss, too, though nobody counted it.
 void Recorder::note_disagreements(const RawRecord& record, std::int64_t before_ns) {
   const auto found = tracker_.take_disagreements();
-  if (found != track::Disagreements{}) {
-    add_gap(Gap{record.netns,
-                before_ns,
-                record.asked.ended_ns,
-                "trace",
-                "audit disagrees",
-                found.opens + found.states + found.ends,
-                fmt::format("{} opens, {} states, {} ends that were not told",
-                            found.opens,
-                            found.states,
-                            found.ends)});
+  for (const auto& [reason, missed] : {std::pair{"openings not told", found.opens},
+                                       std::pair{"changes not told", found.states},
+                                       std::pair{"ends not told", found.ends}}) {
+    if (missed > 0) {
+      add_gap(Gap{
+          record.netns, before_ns, record.asked.ended_ns, "trace", reason, missed, std::nullopt});
+    }
   }
 }
 

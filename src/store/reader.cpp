@@ -105,6 +105,8 @@ int authorize(void* /*context*/,
   }
 }
 
+constexpr std::size_t kMostFaults = 100;
+
 struct Finalize {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 };
@@ -276,6 +278,29 @@ void Reader::each(std::string_view sql,
                   const std::function<void(const std::vector<std::string>&)>& names,
                   const std::function<bool(const std::vector<Cell>&)>& row) {
   impl_->each(sql, parameters, names, row);
+}
+
+std::vector<std::string> Reader::faults() {
+  std::vector<std::string> faults;
+  for (const auto& row : query("PRAGMA integrity_check").cells) {
+    const auto* const text = std::get_if<std::string>(&row.at(0));
+    if (text != nullptr && *text != "ok") {
+      faults.push_back(*text);
+    }
+  }
+  for (const auto& row : query("PRAGMA foreign_key_check").cells) {
+    const auto text = [&](std::size_t column) {
+      const auto* const value = std::get_if<std::string>(&row.at(column));
+      return value == nullptr ? std::string{"?"} : *value;
+    };
+    const auto* const id = std::get_if<std::int64_t>(&row.at(1));
+    faults.push_back(fmt::format(
+        "row {} of {} refers to a missing {}", id == nullptr ? 0 : *id, text(0), text(2)));
+    if (faults.size() >= kMostFaults) {
+      break;
+    }
+  }
+  return faults;
 }
 
 int Reader::schema_version() const {

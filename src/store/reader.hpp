@@ -52,6 +52,10 @@ class Reader {
 
   [[nodiscard]] int schema_version() const;
 
+  /// What SQLite itself finds wrong with the file, a line each (PRAGMA integrity_check,
+  /// foreign_key_check); about a hundred at most.
+  std::vector<std::string> faults();
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;

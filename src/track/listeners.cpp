@@ -34,6 +34,26 @@ void Listeners::closed(std::uint64_t netns,
   }
 }
 
+void Listeners::served(std::uint64_t netns,
+                       Protocol protocol,
+                       const Endpoint& local,
+                       const ProcessId& server) {
+  const auto place = places_.find(Place{netns, protocol, local.port});
+  if (place == places_.end()) {
+    return;
+  }
+  for (auto& listener : place->second) {
+    if (takes(listener, local.address)) {
+      listener.owner = server;
+    }
+  }
+}
+
+bool Listeners::takes(const Listener& listener, const IpAddress& local) {
+  return listener.address == local ||
+         (listener.address.family == local.family && listener.address.is_unspecified());
+}
+
 std::optional<Listeners::Found> Listeners::accepting(std::uint64_t netns,
                                                      Protocol protocol,
                                                      const Endpoint& local,
@@ -44,12 +64,9 @@ std::optional<Listeners::Found> Listeners::accepting(std::uint64_t netns,
   }
   std::optional<Found> found;
   for (const auto& listener : place->second) {
-    const bool takes =
-        listener.address == local.address ||
-        (listener.address.family == local.address.family && listener.address.is_unspecified());
     const bool alive = !listener.closed_ns || *listener.closed_ns >= after_ns;
     // SO_REUSEPORT: prefer one whose owner is known.
-    if (takes && alive && (!found || !found->owner)) {
+    if (takes(listener, local.address) && alive && (!found || !found->owner)) {
       found = Found{listener.owner};
     }
   }

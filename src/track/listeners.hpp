@@ -26,8 +26,15 @@ class Listeners {
               ConnectionId id,
               std::int64_t at_ns);
 
+  /// This process uses a connection that came in there: whoever made the listener may have handed
+  /// it over long ago (a fork, socket activation), so the next connection is likely its, too.
+  void served(std::uint64_t netns,
+              Protocol protocol,
+              const Endpoint& local,
+              const ProcessId& server);
+
   struct Found {
-    std::optional<ProcessId> owner;
+    std::optional<ProcessId> owner;  ///< of the listener, or who served there last
   };
   /// The listener that a connection with this local endpoint came in on: bound to the address or to
   /// all of its family, and alive at `after_ns` or later.
@@ -52,6 +59,7 @@ class Listeners {
     std::optional<ProcessId> owner;
     std::optional<std::int64_t> closed_ns;
   };
+  static bool takes(const Listener& listener, const IpAddress& local);
   Listener* find(std::uint64_t netns, Protocol protocol, const Endpoint& local, ConnectionId id);
 
   std::map<Place, std::vector<Listener>> places_;

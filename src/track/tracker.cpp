@@ -321,6 +321,8 @@ void Tracker::learn_holder(Index index, const ProcessId& holder, const Moment& a
     listeners_.owned(
         connection.netns, connection.tuple.protocol, connection.tuple.local, connection.id, holder);
     bequeath(index, at);
+  } else if (connection.direction == Direction::inbound) {
+    listeners_.served(connection.netns, connection.tuple.protocol, connection.tuple.local, holder);
   }
 }
 
@@ -668,8 +670,9 @@ void Tracker::open_from(const SocketRow& row, const Snapshot& snapshot, const Id
   if (before || birth != nullptr) {
     connection.opened = at;
   }
-  if (tracing_ && before && row.tuple.protocol == Protocol::tcp &&
-      row.state != TcpState::syn_received) {
+  // A handshake of a peer is never told, a connect not by every trace.
+  const bool half_open = row.state == TcpState::syn_received || row.state == TcpState::syn_sent;
+  if (tracing_ && before && row.tuple.protocol == Protocol::tcp && !half_open) {
     ++disagreements_.opens;
   }
   if (is_remainder(row)) {
@@ -997,7 +1000,9 @@ void Tracker::update_descriptor(Index index, const SocketRow& row) {
   }
   if (row.inode != 0) {
     slot.inode = row.inode;
-    if (owner.source != OwnerSource::exact) {
+    // Who made a listener may have handed it over since.
+    if (owner.source != OwnerSource::exact ||
+        slots_[index].connection.direction == Direction::listen) {
       ask(index);
     }
     return;

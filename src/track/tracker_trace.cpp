@@ -66,6 +66,9 @@ void Tracker::open_traced(const Transition& transition, const Identity& identity
   const bool accepted =
       transition.direction == Direction::inbound && transition.old_state == TcpState::syn_received;
   const bool first = transition.old_state == TcpState::closed || accepted;
+  // A connect that is over has been in SYN_SENT since it began.
+  const bool connected = transition.direction == Direction::outbound && transition.begun_ns &&
+                         transition.old_state == TcpState::syn_sent;
   const auto scope = scope_index(transition.netns, table_of(transition.row.tuple));
   auto row = transition.row;
   if (!first) {
@@ -99,8 +102,8 @@ void Tracker::open_traced(const Transition& transition, const Identity& identity
        connection.opened ? EventKind::open : EventKind::present,
        opened,
        std::nullopt,
-       first ? code(*row.state) : std::nullopt);
-  if (!first) {
+       first || connected ? code(*row.state) : std::nullopt);
+  if (!first && !connected) {
     emit(index,
          EventKind::state,
          between(opened.at_ns, transition.at_ns),

@@ -139,8 +139,7 @@ TEST_CASE("events follow one another; a late owner without a process says nothin
 TEST_CASE("what no program of ours sends is refused with the reason", "[decode]") {
   auto bytes = from_hex(kConnect);
   bytes.pop_back();
-  CHECK(decode_trace(bytes, 0).error().message() ==
-        "trace of 151 bytes: truncated [netlog:1]");
+  CHECK(decode_trace(bytes, 0).error().message() == "trace of 151 bytes: truncated [netlog:1]");
   const auto refused = [](std::size_t at, int value) {
     auto changed = from_hex(kConnect);
     changed[at] = static_cast<std::byte>(value);

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# known_ends.sh NETLOG CHURN CHECK: connections that end in every known way, recorded by the real binary, hold nothing untrue. Once
-# as usual and once with a receive buffer that must overrun, where the loss has to be on record.
+# known_ends.sh NETLOG CHURN CHECK: connections that end in every known way, recorded by the real binary, hold nothing untrue. With
+# the best source there is, with notices and with polling alone, over IPv6; and with buffers that must overrun, where the loss has
+# to be on record.
 set -euo pipefail
 netlog=$1 churn=$2 check=$3
 scratch=$(mktemp -d)
@@ -23,14 +24,28 @@ record() { # NAME, options of record, --, options of netlog-churn
   until [ "$(sqlite3 "$scratch/$name.db" 'SELECT max(ticks) FROM sessions')" -gt $((after + 25)) ]; do kill -0 "$recorder"; sleep 0.1; done
   kill -INT "$recorder"
   wait "$recorder"
+  echo "--- $name"
+  "$check" "$scratch/$name.csv" "$scratch/$name.db"
+  "$netlog" check --db "$scratch/$name.db"
 }
 
-record usual -- --rate 150 --seconds 1 --all-kinds --life-ms 20
-"$check" "$scratch/usual.csv" "$scratch/usual.db"
+lost() { # NAME, reason of the gap: how many of what it counts
+  sqlite3 "$scratch/$1.db" "SELECT coalesce(sum(lost), 0) FROM gaps WHERE reason = '$2'"
+}
 
-record overrun --notice-buffer 4K -- --rate 3000 --seconds 2 --life-ms 1
-"$check" "$scratch/overrun.csv" "$scratch/overrun.db"
-lost=$(sqlite3 "$scratch/overrun.db" "SELECT coalesce(sum(lost), 0) FROM gaps WHERE reason = 'receive buffer overrun'")
+record best -- --rate 150 --seconds 1 --all-kinds --life-ms 20
+record best6 -- --rate 150 --seconds 1 --all-kinds --life-ms 20 --ipv6
+record notices --source notice -- --rate 150 --seconds 1 --all-kinds --life-ms 20
+record polled --source poll -- --rate 50 --seconds 1 --all-kinds --life-ms 150
+
+record overrun --source notice --notice-buffer 4K -- --rate 3000 --seconds 2 --life-ms 1
 unseen=$(sqlite3 "$scratch/overrun.db" 'SELECT sum(kernel_opens) - sum(recorded_opens) FROM coverage')
-echo "lost $lost notices, $unseen opens unseen"
-[ "$lost" -gt 0 ] && [ "$unseen" -gt 0 ]
+echo "lost $(lost overrun 'receive buffer overrun') notices, $unseen opens unseen"
+[ "$(lost overrun 'receive buffer overrun')" -gt 0 ] && [ "$unseen" -gt 0 ]
+
+if grep -q 'from trace' "$scratch/best.log"; then
+  # 4 KiB hold 25 events; 10 ms bring 270.
+  record tiny --trace-buffer 4K -- --rate 3000 --seconds 2 --life-ms 1
+  echo "lost $(lost tiny 'buffer full') events"
+  [ "$(lost tiny 'buffer full')" -gt 0 ]
+fi

@@ -385,6 +385,23 @@ TEST_CASE("what comes after a loss says what was lost before it", "[track]") {
                                               "1 state FIN_WAIT_1>FIN_WAIT_2 (150,160]"});
 }
 
+TEST_CASE("a connect that was not told is known from what came of it", "[track]") {
+  auto tracker = traced_from_the_start();
+  SECTION("nothing has shown it") {
+    tracker.apply(kConnecting.to(syn_sent, established, 150 * kMs, kClient));
+    CHECK(texts(tracker.take_events()) ==
+          Lines{"1 open ->SYN_SENT 100", "1 state SYN_SENT>ESTABLISHED 150"});
+  }
+  SECTION("a table has") {
+    tracker.apply(audit(120 * kMs, {kConnecting.row(syn_sent)}));
+    tracker.apply(kConnecting.to(syn_sent, established, 150 * kMs, kClient));
+    const auto events = tracker.take_events();
+    CHECK(texts(events) == Lines{"1 open ->SYN_SENT (0,121]", "1 state SYN_SENT>ESTABLISHED 150"});
+    CHECK(events.back().connection.owner.process == kClient);
+  }
+  CHECK(tracker.take_disagreements() == Disagreements{});
+}
+
 TEST_CASE("what was there before the trace is polled until it ends", "[track]") {
   Tracker tracker;
   tracker.begin_trace();

@@ -113,9 +113,16 @@ struct event {
   __u32 padding;
 };
 
+struct caller {
+  __u64 start_ns;
+  __u32 pid;
+  char comm[16];
+};
+
 // What is remembered with a socket, for this use of it.
 struct life {
   __u64 begun_ns;
+  struct caller untold;  // who connects, where the connect could not be told
   __u32 netns;
   __u8 origin;
   __u8 owner_told;
@@ -163,6 +170,24 @@ static __always_inline void name_caller(struct event* event) {
   event->pid = leader->tgid;
   event->process_start_ns = leader->start_boottime;
   __builtin_memcpy(event->comm, leader->comm, sizeof event->comm);
+}
+
+static __always_inline void remember_caller(struct life* life) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  if (task->flags & kKernelThread) {
+    return;
+  }
+  struct task_struct* leader = task->group_leader;
+  life->untold.pid = leader->tgid;
+  life->untold.start_ns = leader->start_boottime;
+  __builtin_memcpy(life->untold.comm, leader->comm, sizeof life->untold.comm);
+}
+
+static __always_inline void name_remembered(struct event* event, struct life* life) {
+  event->pid = life->untold.pid;
+  event->process_start_ns = life->untold.start_ns;
+  __builtin_memcpy(event->comm, life->untold.comm, sizeof event->comm);
+  life->untold.pid = 0;
 }
 
 // The process that runs is the socket's own where the change comes of its system call. The rest
@@ -229,6 +254,8 @@ static __always_inline void tell_transition(struct tcp_sock* tcp,
   fill_socket(event, tcp);
   if (comes_of_its_process(old, new, event->error)) {
     name_caller(event);
+  } else if (life && life->untold.pid) {
+    name_remembered(event, life);
   }
   if (life) {
     event->begun_ns = life->begun_ns;
@@ -264,6 +291,7 @@ static __always_inline struct life* begin_life(struct tcp_sock* tcp, int origin)
   }
   life->begun_ns = bpf_ktime_get_boot_ns();
   life->origin = origin;
+  life->untold.pid = 0;
   life->owner_told = 0;
   life->closed = 0;
   return life;
@@ -345,7 +373,13 @@ int BPF_PROG(follow_all, struct sock* sk, int old, int new) {
   }
   struct life* life = bpf_sk_storage_get(&lives, tcp, 0, 0);
   if (new == BPF_TCP_SYN_SENT) {
+    // The port is chosen after this.
     life = begin_life(tcp, kConnect);
+    if (life && !((struct inet_sock*)tcp)->inet_sport) {
+      bpf_get_socket_cookie(sk);
+      remember_caller(life);
+      return 0;
+    }
   } else if (new == BPF_TCP_LISTEN) {
     life = begin_life(tcp, kListen);
   } else if (!life && old == BPF_TCP_SYN_RECV) {

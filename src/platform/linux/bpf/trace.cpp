@@ -18,6 +18,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <fcntl.h>
@@ -66,9 +67,8 @@ constexpr std::array<std::string_view, 2> kTracepointPrograms{"follow_all", "des
 constexpr Variant kSockOps{"sock_ops", kCgroupPrograms};
 constexpr Variant kTracepoints{"tp_btf", kTracepointPrograms};
 
-std::string why(int error, std::string_view step, const Variant& variant) {
-  return fail_errno(error, std::string{step} + " of the " + std::string{variant.hook} + " programs")
-      .message();
+Error failed(int error, std::string_view step, const Variant& variant) {
+  return fail_errno(error, fmt::format("{} the {} programs", step, variant.hook));
 }
 
 }  // namespace
@@ -95,20 +95,19 @@ struct Trace::State {
     return 0;
   }
 
-  /// Empty when it runs; else why not.
-  std::string start(const Variant& variant, std::size_t buffer_bytes) {
+  Result<void> start(const Variant& variant, std::size_t buffer_bytes) {
     hook = variant.hook;
     UniqueFd root;
     if (variant.hook == kSockOps.hook) {
       const auto path = cgroup_root();
       root.reset(path ? ::open(path->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
       if (!root) {
-        return path ? fail_errno(errno, *path).message() : "no cgroup2 mount";
+        return fail_errno(path ? errno : ENOENT, path.value_or("a cgroup2 mount"));
       }
     }
     programs.reset(trace_bpf__open());
     if (!programs) {
-      return why(errno, "opening", variant);
+      return failed(errno, "opening", variant);
     }
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, programs->obj) {
@@ -116,11 +115,11 @@ struct Trace::State {
     }
     bpf_map__set_max_entries(programs->maps.events, static_cast<std::uint32_t>(buffer_bytes));
     if (const int error = trace_bpf__load(programs.get()); error != 0) {
-      return why(-error, "loading", variant);
+      return failed(-error, "loading", variant);
     }
     ring.reset(ring_buffer__new(bpf_map__fd(programs->maps.events), &State::take, this, nullptr));
     if (!ring) {
-      return why(errno, "the buffer", variant);
+      return failed(errno, "making the buffer of", variant);
     }
     bpf_object__for_each_program(program, programs->obj) {
       if (!wanted(variant, program)) {
@@ -129,7 +128,7 @@ struct Trace::State {
       links.emplace_back(root ? bpf_program__attach_cgroup(program, root.get())
                               : bpf_program__attach(program));
       if (!links.back()) {
-        return why(errno, "attaching", variant);
+        return failed(errno, "attaching", variant);
       }
       if (!root) {
         tracepoint_programs.push_back(bpf_program__fd(program));
@@ -174,16 +173,17 @@ Result<Trace> Trace::open(std::size_t buffer_bytes) {
   }
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const auto size = std::bit_ceil(std::max(buffer_bytes, page));
-  std::string reasons;
-  for (const auto& variant : {kSockOps, kTracepoints}) {
-    auto state = std::make_unique<State>();
-    const auto reason = state->start(variant, size);
-    if (reason.empty()) {
-      return Trace{std::move(state)};
-    }
-    reasons += (reasons.empty() ? "" : "; ") + reason;
+  auto state = std::make_unique<State>();
+  const auto best = state->start(kSockOps, size);
+  if (best) {
+    return Trace{std::move(state)};
   }
-  return fail_errno(ENOTSUP, reasons);
+  state = std::make_unique<State>();
+  const auto second = state->start(kTracepoints, size);
+  if (second) {
+    return Trace{std::move(state)};
+  }
+  return Error{second.error().code, best.error().message() + "; " + second.error().context};
 }
 
 std::string_view Trace::hook() const {

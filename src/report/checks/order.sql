@@ -1,0 +1,24 @@
+-- about: a connection begins with one open or present event, and nothing follows its close
+-- section: violations | Violations
+WITH told AS (
+  SELECT
+    e.connection_id,
+    e.id,
+    e.kind,
+    lag(e.kind) OVER (PARTITION BY e.connection_id ORDER BY e.id) AS before
+  FROM event AS e
+)
+SELECT
+  connection_id,
+  'event ' || id || CASE
+    WHEN before IS NULL THEN ' is the first, and neither open nor present'
+    WHEN before = 5 THEN ' follows the close'
+    ELSE ' opens once more'
+  END AS detail
+FROM told
+WHERE (before IS NULL AND kind NOT IN (0, 1)) OR (before IS NOT NULL AND kind IN (0, 1)) OR (before = 5 AND kind <> 4)
+UNION ALL
+SELECT c.id, 'no event at all'
+FROM connection AS c
+WHERE NOT EXISTS (SELECT 1 FROM event AS e WHERE e.connection_id = c.id)
+LIMIT :limit
