@@ -1,0 +1,50 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""slow_story.py: a listener, a client and a server process, and four connections whose every state lasts a second. Prints the listening
+port when it begins, and waits for a line on standard input before it does."""
+import os
+import socket
+import struct
+import sys
+import time
+
+STEP = 1.2  # longer than the slowest source looks away
+
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen()
+port = listener.getsockname()[1]
+print(port, flush=True)
+sys.stdin.readline()
+
+to_child, from_parent = os.pipe()
+server = os.fork()
+if server == 0:
+    accepted = [listener.accept()[0] for _ in range(4)]
+    os.read(to_child, 1)
+    orderly, half_closed, reset, leaked = accepted
+    time.sleep(STEP)  # the client has closed the first: CLOSE_WAIT
+    orderly.close()
+    half_closed.shutdown(socket.SHUT_WR)  # FIN_WAIT_2
+    time.sleep(STEP)
+    half_closed.close()
+    reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    reset.close()
+    time.sleep(STEP)
+    leaked.close()
+    os._exit(0)
+
+listener.close()
+clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(4)]
+time.sleep(STEP)
+orderly, half_closed, reset, leaked = clients
+orderly.close()
+leaked.shutdown(socket.SHUT_WR)
+os.write(from_parent, b"g")
+time.sleep(STEP * 1.5)
+half_closed.close()  # the server has half closed it: CLOSE_WAIT until now
+time.sleep(STEP)
+os.waitpid(server, 0)
+reset.close()
+leaked.close()
+time.sleep(STEP)
