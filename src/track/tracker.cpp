@@ -154,8 +154,10 @@ std::vector<Tracker::FreshRow> Tracker::see_rows(const Snapshot& snapshot,
     const auto identity = identity_of(row, snapshot.netns, snapshot.incarnation_is_unique);
     const auto known = by_identity_.find(identity);
     if (known == by_identity_.end()) {
-      // Read before its end was told.
-      if (traced_ends_.find(identity) == nullptr) {
+      if (auto* const ended_ns = traced_ends_.find(identity)) {
+        // Read before its end was told, or the rest of what this table's walk had missed.
+        *ended_ns = snapshot.taken.ended_ns;
+      } else {
         fresh.push_back({&row, identity});
       }
       continue;
@@ -305,23 +307,29 @@ void Tracker::resolve(std::uint64_t inode, const ProcessId& holder, const Moment
     set_owner(index,
               Owner{holder, slot.inode == inode ? OwnerSource::exact : OwnerSource::last_seen, {}},
               at);
-    learn_holder(index, holder, at);
+    learn_holder(index, holder);
+    const auto& connection = slot.connection;
+    if (connection.direction == Direction::listen) {
+      listeners_.owned(connection.netns,
+                       connection.tuple.protocol,
+                       connection.tuple.local,
+                       connection.id,
+                       holder);
+      bequeath(index, at);
+    }
   }
   asked_.erase(first, last);
 }
 
-/// What the owner of one connection tells about others.
-void Tracker::learn_holder(Index index, const ProcessId& holder, const Moment& at) {
+/// What the owner of one connection tells about the owners of others. Who called listen(2) tells
+/// nothing: it may have made the listener for its children.
+void Tracker::learn_holder(Index index, const ProcessId& holder) {
   const auto& connection = slots_[index].connection;
   last_pid_[local_key(connection.tuple)] = holder.pid;
   if (connection.tuple.remote.port != 0) {
     last_pid_[remote_key(connection.tuple)] = holder.pid;
   }
-  if (connection.direction == Direction::listen) {
-    listeners_.owned(
-        connection.netns, connection.tuple.protocol, connection.tuple.local, connection.id, holder);
-    bequeath(index, at);
-  } else if (connection.direction == Direction::inbound) {
+  if (connection.direction == Direction::inbound) {
     listeners_.served(connection.netns, connection.tuple.protocol, connection.tuple.local, holder);
   }
 }
@@ -831,6 +839,7 @@ void Tracker::miss(Index index, const Snapshot& snapshot) {
   }
   if (slot.changed_ns != 0 && marks_[index].phase == Mark::Phase::active) {
     ++disagreements_.ends;
+    traced_ends_.put(slot.identity, snapshot.taken.ended_ns);
   }
   // A dump that began before the announced end proves nothing about what follows it.
   if (slot.evidence.noticed && slot.gone && snapshot.taken.began_ns < slot.gone->at_ns) {

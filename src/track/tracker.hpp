@@ -299,7 +299,7 @@ class Tracker {
                         const SocketRow& row,
                         bool names_owners,
                         std::int64_t alive_after_ns);
-  void learn_holder(Index index, const ProcessId& holder, const Moment& at);
+  void learn_holder(Index index, const ProcessId& holder);
   void bequeath(Index listener, const Moment& at);
   void set_owner(Index index, const Owner& owner, const Moment& at);
   [[nodiscard]] Direction direction_of(const SocketRow& row,

@@ -201,7 +201,7 @@ void Tracker::take_caller(Index index, const Transition& transition) {
     const Moment at{transition.at_ns, 0};
     set_owner(index, Owner{holder, OwnerSource::exact, {}}, at);
     drop_question(index);
-    learn_holder(index, holder, at);
+    learn_holder(index, holder);
   }
 }
 

@@ -163,7 +163,7 @@ TEST_CASE("a connection within one process: both ends, every state, and whose", 
   REQUIRE(::recv(server.get(), buffer.data(), buffer.size(), 0) == 5);
   client.reset();
   CHECK(traced->by_local(port)->state == TcpState::close_wait);
-  CHECK(traced->by_local(port)->owner.source == OwnerSource::inherited);
+  CHECK(traced->by_local(port)->owner.source == OwnerSource::unknown);
   server.reset();
   const auto accepted = traced->by_local(port);
   CHECK(accepted->outcome == Outcome::closed);
@@ -260,7 +260,7 @@ TEST_CASE("an accepted socket that its peer resets: who lets go of it, later", "
     const auto reset = traced->by_local(port);
     CHECK(reset->outcome == Outcome::reset);
     CHECK(reset->gone);
-    CHECK(reset->owner.source == OwnerSource::inherited);
+    CHECK(reset->owner.why == UnknownOwner::not_yet);
     REQUIRE(::write(release[1], &byte, 1) == 1);
     REQUIRE(::waitpid(child, nullptr, 0) == child);
     for (const int fd : {accepted[0], accepted[1], release[0], release[1]}) {
