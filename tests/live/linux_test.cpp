@@ -3,6 +3,7 @@
 #include "base/byte_reader.hpp"
 #include "catch.hpp"
 #include "decode/tables.hpp"
+#include "platform/linux/held_sockets.hpp"
 #include "platform/linux/owner_search.hpp"
 #include "platform/linux/process.hpp"
 #include "platform/linux/sock_diag.hpp"
@@ -125,6 +126,22 @@ TEST_CASE("our sockets are found with us, the next ones with few links", "[live]
   search.forget(std::array{inode});
   const auto reused = listener(port);
   CHECK(holder_of(search, inode_of(reused), {us}) == us);
+}
+
+TEST_CASE("the kernel's own list finds our sockets without reading a link", "[live]") {
+  std::uint16_t port = 0;
+  const auto first = listener(port);
+  auto all = HeldSockets::open();
+  if (!all) {
+    WARN("no such list here: " << all.error().message());
+    return;
+  }
+  OwnerSearch search{std::move(*all)};
+  CHECK(holder_of(search, inode_of(first)) == static_cast<std::uint32_t>(::getpid()));
+  CHECK(search.links_read() == 0);
+  const auto next = listener(port);
+  CHECK(holder_of(search, inode_of(next), {static_cast<std::uint32_t>(::getpid())}) ==
+        static_cast<std::uint32_t>(::getpid()));
 }
 
 TEST_CASE("a socket that nobody holds is given up after a whole search", "[live]") {

@@ -28,6 +28,17 @@ expect() { # NAME, source, pattern on standard error, command: records for a sec
     ! grep -q ' warning ' "$scratch/$name.log"
   fi
 }
+begun() { # NAME: the recorder in the background traces and has looked once
+  until grep -q 'from trace' "$scratch/$1.log"; do kill -0 "$recorder"; sleep 0.05; done
+  until [ "$(sqlite3 "$scratch/$1.db" 'SELECT count(*) FROM counters')" -gt 0 ]; do kill -0 "$recorder"; sleep 0.05; done
+}
+finish() { # NAME: it has looked at the tables with TIME_WAIT once more, and ends
+  local after
+  after=$(sqlite3 "$scratch/$1.db" 'SELECT max(ticks) FROM sessions')
+  until [ "$(sqlite3 "$scratch/$1.db" 'SELECT max(ticks) FROM sessions')" -gt $((after + 25)) ]; do kill -0 "$recorder"; sleep 0.1; done
+  kill -INT "$recorder"
+  wait "$recorder"
+}
 in_mounts() { unshare -m sh -c "$1 exec \"\$@\"" sh "${@:2}"; }
 
 expect usual 'trace+sock_diag+notices' '' "$netlog"
@@ -35,6 +46,19 @@ expect no_types 'sock_diag+notices' 'no tracing: this kernel.s type information'
 expect refused 'sock_diag+notices' 'no tracing: .*Operation not permitted' setpriv --bounding-set=-bpf,-perfmon,-sys_admin "$netlog"
 cp "$netlog" "$scratch/netlog"
 expect unprivileged 'sock_diag+notices' 'no tracing: .*Operation not permitted' setpriv --reuid=65534 --regid=65534 --clear-groups "$scratch/netlog"
+
+echo "--- the least rights that trace: a user of its own, and all of them but one given up"
+rights=-all,+bpf,+perfmon,+net_admin
+setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps="$rights" --ambient-caps="$rights" \
+  "$scratch/netlog" record --db "$scratch/least.db" 2>"$scratch/least.log" &
+recorder=$!
+begun least
+grep '^Cap[EP]' "/proc/$recorder/status"
+[ "$(grep -c '0000000000001000$' <(grep '^Cap[EP]' "/proc/$recorder/status"))" -eq 2 ] # CAP_NET_ADMIN
+"$churn" --rate 100 --seconds 1 --life-ms 5 --truth "$scratch/least.csv"
+finish least
+"$check" "$scratch/least.csv" "$scratch/least.db" | tee "$scratch/least.txt"
+grep -q '200 named, 0 wrong' "$scratch/least.txt"
 
 echo "--- asked for, and not to be had"
 if in_mounts "$(hide /sys/kernel/btf)" "$netlog" record --source trace --db "$scratch/never.db" 2>"$scratch/never.log"; then exit 1; fi
@@ -47,28 +71,20 @@ if [ -n "$groups" ]; then
   in_mounts "$(hide "$groups")" "$netlog" doctor | grep 'by tp_btf'
   unshare -m sh -c "$(hide "$groups") exec \"\$@\"" sh "$netlog" record --db "$scratch/tp.db" 2>"$scratch/tp.log" &
   recorder=$!
-  until grep -q 'from trace' "$scratch/tp.log"; do kill -0 "$recorder"; sleep 0.05; done
-  until [ "$(sqlite3 "$scratch/tp.db" 'SELECT count(*) FROM counters')" -gt 0 ]; do kill -0 "$recorder"; sleep 0.05; done
+  begun tp
   "$churn" --rate 150 --seconds 1 --all-kinds --life-ms 20 --truth "$scratch/tp.csv"
-  after=$(sqlite3 "$scratch/tp.db" 'SELECT max(ticks) FROM sessions')
-  until [ "$(sqlite3 "$scratch/tp.db" 'SELECT max(ticks) FROM sessions')" -gt $((after + 25)) ]; do kill -0 "$recorder"; sleep 0.1; done
-  kill -INT "$recorder"
-  wait "$recorder"
+  finish tp
   "$check" "$scratch/tp.csv" "$scratch/tp.db"
 
   echo "--- detached while it records"
   "$netlog" record --db "$scratch/detached.db" 2>"$scratch/detached.log" &
   recorder=$!
-  until grep -q 'from trace' "$scratch/detached.log"; do kill -0 "$recorder"; sleep 0.05; done
-  until [ "$(sqlite3 "$scratch/detached.db" 'SELECT count(*) FROM counters')" -gt 0 ]; do kill -0 "$recorder"; sleep 0.05; done
+  begun detached
   bpftool=$(command -v bpftool || echo /usr/sbin/bpftool)
   for link in $("$bpftool" link show | awk '/^[0-9]+: cgroup/ { sub(":", "", $1); print $1 }'); do "$bpftool" link detach id "$link"; done
   until grep -q 'from now on: somebody has detached the trace' "$scratch/detached.log"; do kill -0 "$recorder"; sleep 0.05; done
   "$churn" --rate 150 --seconds 1 --all-kinds --life-ms 20 --truth "$scratch/detached.csv"
-  after=$(sqlite3 "$scratch/detached.db" 'SELECT max(ticks) FROM sessions')
-  until [ "$(sqlite3 "$scratch/detached.db" 'SELECT max(ticks) FROM sessions')" -gt $((after + 25)) ]; do kill -0 "$recorder"; sleep 0.1; done
-  kill -INT "$recorder"
-  wait "$recorder"
+  finish detached
   grep warning "$scratch/detached.log"
   "$check" "$scratch/detached.csv" "$scratch/detached.db"
   [ "$(sqlite3 "$scratch/detached.db" "SELECT source || ' ' || reason FROM gaps WHERE source = 'trace'")" = 'trace ended' ]

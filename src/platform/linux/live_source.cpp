@@ -5,6 +5,7 @@
 #include "base/time.hpp"
 #include "model/process.hpp"
 #include "platform/linux/clock.hpp"
+#include "platform/linux/held_sockets.hpp"
 #include "platform/linux/namespace_source.hpp"
 #include "platform/linux/namespaces.hpp"
 #include "platform/linux/owner_search.hpp"
@@ -56,13 +57,15 @@ class LinuxSource final : public LiveSource {
   LinuxSource(std::uint64_t netns,
               NamespaceSource own,
               std::optional<Tracer> tracer,
+              std::optional<HeldSockets> held,
               std::string untraced_because,
               const SourceOptions& options)
       : options_{options},
         own_netns_{netns},
         own_{std::move(own)},
         tracer_{std::move(tracer)},
-        untraced_because_{std::move(untraced_because)} {
+        untraced_because_{std::move(untraced_because)},
+        owners_{std::move(held)} {
     raise_descriptor_limit();
   }
 
@@ -261,6 +264,10 @@ Result<std::unique_ptr<LiveSource>> make_live_source(const SourceOptions& option
   const auto netns = own_network_namespace();
   const bool wanted =
       options.choice == SourceChoice::automatic || options.choice == SourceChoice::trace;
+  std::optional<HeldSockets> held;
+  if (auto opened = HeldSockets::open()) {
+    held.emplace(std::move(*opened));
+  }
   // Before the first table, so that no change falls between the two.
   std::optional<Tracer> tracer;
   std::string untraced_because;
@@ -281,8 +288,12 @@ Result<std::unique_ptr<LiveSource>> make_live_source(const SourceOptions& option
   if (own->name() == "procfs") {
     tracer.reset();  // without cookies it can't be joined to rows
   }
-  return std::unique_ptr<LiveSource>{std::make_unique<LinuxSource>(
-      netns, std::move(*own), std::move(tracer), std::move(untraced_because), options)};
+  return std::unique_ptr<LiveSource>{std::make_unique<LinuxSource>(netns,
+                                                                   std::move(*own),
+                                                                   std::move(tracer),
+                                                                   std::move(held),
+                                                                   std::move(untraced_because),
+                                                                   options)};
 }
 
 }  // namespace netlog::platform

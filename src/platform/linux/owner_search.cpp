@@ -228,25 +228,29 @@ bool OwnerSearch::probe(std::uint32_t pid, Process& process, int fd) {
   }
   const auto inode =
       parse_number<std::uint64_t>(text.substr(kPrefix.size(), text.size() - kPrefix.size() - 1));
-  if (!inode) {
-    return true;
+  if (inode) {
+    meet(*inode, Place{pid, fd});
   }
-  if (const auto held = held_.find(*inode); held != held_.end()) {
-    if (held->second.pid != pid) {
-      companions_[held->second.pid].insert(pid);
+  return true;
+}
+
+/// A process holds this socket.
+void OwnerSearch::meet(std::uint64_t inode, Place place) {
+  if (const auto held = held_.find(inode); held != held_.end()) {
+    if (held->second.pid != place.pid) {
+      companions_[held->second.pid].insert(place.pid);
     }
-    return true;
+    return;
   }
-  const auto [entry, added] = seen_.try_emplace(*inode, Place{pid, fd});
-  if (!added && entry->second.pid != pid) {
+  const auto [entry, added] = seen_.try_emplace(inode, place);
+  if (!added && entry->second.pid != place.pid) {
     // A socket that several hold belongs to the one that was there first: a server's master, not
     // its workers.
     const auto other = entry->second.pid;
-    const bool first = process_start(pid) < process_start(other);
-    entry->second = first ? Place{pid, fd} : entry->second;
-    companions_[first ? pid : other].insert(first ? other : pid);
+    const bool first = process_start(place.pid) < process_start(other);
+    entry->second = first ? place : entry->second;
+    companions_[first ? place.pid : other].insert(first ? other : place.pid);
   }
-  return true;
 }
 
 std::vector<std::uint32_t> OwnerSearch::candidates(const OwnerQuestion& question) const {
@@ -321,9 +325,29 @@ void OwnerSearch::list_all_processes() {
   }
   const auto alive = all_pids();
   drop_vanished(alive);
+  if (take_kernel_list()) {
+    return;
+  }
   for (const auto pid : alive) {
     list(pid);
   }
+}
+
+/// False where there is no such list, or none any more.
+bool OwnerSearch::take_kernel_list() {
+  const auto held = all_ ? all_->list() : Result<std::vector<HeldSocket>>{Error{}};
+  if (!held) {
+    all_.reset();
+    return false;
+  }
+  for (const auto& socket : *held) {
+    auto& process = processes_[socket.pid];
+    process.highest = std::max(process.highest, socket.descriptor);
+    if (!process.known.contains(socket.descriptor)) {
+      meet(socket.inode, Place{socket.pid, socket.descriptor});
+    }
+  }
+  return true;
 }
 
 void OwnerSearch::drop_vanished(const std::vector<std::uint32_t>& alive) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/process.hpp"
+#include "platform/linux/held_sockets.hpp"
 #include "platform/linux/unique_fd.hpp"
 #include "platform/live_source.hpp"
 
@@ -13,6 +14,7 @@
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace netlog::platform {
@@ -29,6 +31,10 @@ struct HolderAnswer {
 /// last and the next one up are tried first.
 class OwnerSearch {
  public:
+  OwnerSearch() = default;
+  /// With the kernel's own list in the place of everybody's links, where there is one.
+  explicit OwnerSearch(std::optional<HeldSockets> all) : all_{std::move(all)} {}
+
   /// Answers what can be answered within `budget`. The first call looks at every process, however
   /// long it takes.
   std::vector<HolderAnswer> find(std::span<const OwnerQuestion> questions,
@@ -68,6 +74,8 @@ class OwnerSearch {
   void list_likely();
   void give_up_scanned();
   bool probe(std::uint32_t pid, Process& process, int fd);
+  void meet(std::uint64_t inode, Place place);
+  bool take_kernel_list();
   void list(std::uint32_t pid);
   bool open(std::uint32_t pid, Process& process);
   void list_new_processes();
@@ -75,6 +83,7 @@ class OwnerSearch {
   void drop_vanished(const std::vector<std::uint32_t>& alive);
   [[nodiscard]] bool in_time() const { return Clock::now() < deadline_; }
 
+  std::optional<HeldSockets> all_;
   std::unordered_map<std::uint32_t, Process> processes_;
   std::unordered_map<std::uint64_t, Place> held_;  ///< sockets that were asked for and still live
   std::unordered_map<std::uint64_t, Place> seen_;  ///< found on the way, not asked for yet

@@ -3,6 +3,7 @@
 
 #include "base/byte_reader.hpp"
 #include "base/text.hpp"
+#include "platform/linux/bpf/quiet.hpp"
 #include "platform/linux/procfs.hpp"
 #include "platform/linux/unique_fd.hpp"
 
@@ -10,7 +11,6 @@
 #include <array>
 #include <bit>
 #include <cerrno>
-#include <cstdarg>
 #include <optional>
 #include <span>
 #include <string>
@@ -31,10 +31,6 @@ namespace {
 constexpr const char* kTypes = "/sys/kernel/btf/vmlinux";
 // The inode number of the first pid namespace (include/linux/proc_ns.h PROC_PID_INIT_INO).
 constexpr ino_t kFirstPidNamespace = 0xEFFFFFFCU;
-
-int discard(libbpf_print_level /*level*/, const char* /*format*/, std::va_list /*arguments*/) {
-  return 0;
-}
 
 /// Where the cgroup2 hierarchy is mounted, root first: a mount of a part of it would show only what
 /// runs there.
@@ -163,7 +159,7 @@ Trace& Trace::operator=(Trace&& other) noexcept = default;
 Trace::~Trace() = default;
 
 Result<Trace> Trace::open(std::size_t buffer_bytes) {
-  libbpf_set_print(discard);
+  silence_libbpf();
   if (::access(kTypes, R_OK) != 0) {
     return fail_errno(errno, std::string{"this kernel's type information, "} + kTypes);
   }

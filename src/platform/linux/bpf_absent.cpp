@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: MIT
 // A build without clang, bpftool or libbpf.
+#include "platform/linux/held_sockets.hpp"
 #include "platform/linux/trace.hpp"
 
 #include <cerrno>
+#include <utility>
 
 namespace netlog::platform {
+namespace {
+
+Error absent() {
+  return fail_errno(ENOTSUP, "this netlog was built without BPF");
+}
+
+}  // namespace
 
 struct Trace::State {};
 
@@ -14,7 +23,7 @@ Trace& Trace::operator=(Trace&& other) noexcept = default;
 Trace::~Trace() = default;
 
 Result<Trace> Trace::open(std::size_t /*buffer_bytes*/) {
-  return fail_errno(ENOTSUP, "this netlog was built without BPF");
+  return absent();
 }
 
 std::string_view Trace::hook() const {
@@ -27,6 +36,21 @@ std::uint64_t Trace::drain(std::vector<std::byte>& /*out*/) {
 
 bool Trace::attached() const {
   return false;
+}
+
+struct HeldSockets::State {};
+
+HeldSockets::HeldSockets(std::unique_ptr<State> state) : state_{std::move(state)} {}
+HeldSockets::HeldSockets(HeldSockets&& other) noexcept = default;
+HeldSockets& HeldSockets::operator=(HeldSockets&& other) noexcept = default;
+HeldSockets::~HeldSockets() = default;
+
+Result<HeldSockets> HeldSockets::open() {
+  return absent();
+}
+
+Result<std::vector<HeldSocket>> HeldSockets::list() const {
+  return absent();
 }
 
 }  // namespace netlog::platform
