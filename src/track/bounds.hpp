@@ -8,9 +8,9 @@
 
 namespace netlog::track {
 
-/// Somewhere in (after, until]. A stepped wall clock must not make a bound negative.
-inline Moment between(std::int64_t after_ns, std::int64_t until_ns) {
-  return {until_ns, std::max<std::int64_t>(until_ns - after_ns, 0)};
+/// Somewhere in (lower, upper]. A stepped wall clock must not make a bound negative.
+inline Moment between(std::int64_t lower_ns, std::int64_t upper_ns) {
+  return {upper_ns, std::max<std::int64_t>(upper_ns - lower_ns, 0)};
 }
 
 /// What lies within two bounds lies within their overlap. Bounds that do not meet are of a table

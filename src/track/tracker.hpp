@@ -269,7 +269,7 @@ class Tracker {
                                                                 std::int64_t alive_ns);
   void open_traced(const Transition& transition, const Identity& identity);
   void advance(Index index, const Transition& transition);
-  void end_traced(Index index, const Transition& transition, std::int64_t before_ns);
+  void end_traced(Index index, const Transition& transition, std::int64_t known_ns);
   void finish_rest(Index index, TcpState peer_state, const Moment& at);
   void take_caller(Index index, const Transition& transition);
   [[nodiscard]] static bool may_be_newer(const Slot& slot, const Snapshot& snapshot);

@@ -118,10 +118,10 @@ void Tracker::advance(Index index, const Transition& transition) {
   auto& slot = slots_[index];
   auto& connection = slot.connection;
   const auto at_ns = transition.at_ns;
-  const auto before_ns = std::max(slot.changed_ns, slot.seen.began_ns);
+  const auto known_ns = std::max(slot.changed_ns, slot.seen.began_ns);
   const auto state = *transition.row.state;
   if (connection.state != state && connection.state != transition.old_state) {
-    enter(index, transition.old_state, between(before_ns, at_ns));
+    enter(index, transition.old_state, between(known_ns, at_ns));
   }
   slot.changed_ns = at_ns;
   slot.seen = {at_ns, at_ns};
@@ -132,13 +132,13 @@ void Tracker::advance(Index index, const Transition& transition) {
   take_caller(index, transition);
   touch(index);
   if (state == TcpState::closed) {
-    end_traced(index, transition, before_ns);
+    end_traced(index, transition, known_ns);
   } else if (connection.state != state) {
     enter(index, state, Moment{at_ns, 0});
   }
 }
 
-void Tracker::end_traced(Index index, const Transition& transition, std::int64_t before_ns) {
+void Tracker::end_traced(Index index, const Transition& transition, std::int64_t known_ns) {
   auto& slot = slots_[index];
   const Moment at{transition.at_ns, 0};
   const auto& tuple = slot.connection.tuple;
@@ -164,7 +164,7 @@ void Tracker::end_traced(Index index, const Transition& transition, std::int64_t
   }
   const auto rest = orderly ? rests_.find(Identity{netns, 0, peer}) : rests_.end();
   if (rest != rests_.end()) {
-    finish_rest(rest->second, transition.old_state, between(before_ns, at.at_ns));
+    finish_rest(rest->second, transition.old_state, between(known_ns, at.at_ns));
   }
 }
 

@@ -26,6 +26,7 @@ Result<Trace> Trace::open(std::size_t /*buffer_bytes*/) {
   return absent();
 }
 
+// NOLINTBEGIN(readability-convert-member-functions-to-static): those of other builds can't be
 std::string_view Trace::hook() const {
   return "none";
 }
@@ -52,5 +53,7 @@ Result<HeldSockets> HeldSockets::open() {
 Result<std::vector<HeldSocket>> HeldSockets::list() const {
   return absent();
 }
+
+// NOLINTEND(readability-convert-member-functions-to-static)
 
 }  // namespace netlog::platform

@@ -22,6 +22,8 @@ class HeldSockets {
   /// Needs CAP_BPF and CAP_PERFMON, which list() does not.
   static Result<HeldSockets> open();
 
+  HeldSockets(const HeldSockets&) = delete;
+  HeldSockets& operator=(const HeldSockets&) = delete;
   HeldSockets(HeldSockets&& other) noexcept;
   HeldSockets& operator=(HeldSockets&& other) noexcept;
   ~HeldSockets();

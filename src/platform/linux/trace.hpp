@@ -42,6 +42,8 @@ class Trace {
   /// rounded up to a power of two of pages.
   static Result<Trace> open(std::size_t buffer_bytes);
 
+  Trace(const Trace&) = delete;
+  Trace& operator=(const Trace&) = delete;
   Trace(Trace&& other) noexcept;
   Trace& operator=(Trace&& other) noexcept;
   ~Trace();

@@ -117,6 +117,11 @@ struct Trace::State {
     if (!ring) {
       return failed(errno, "making the buffer of", variant);
     }
+    return attach(variant, root);
+  }
+
+  Result<void> attach(const Variant& variant, const UniqueFd& root) {
+    bpf_program* program = nullptr;
     bpf_object__for_each_program(program, programs->obj) {
       if (!wanted(variant, program)) {
         continue;
