@@ -38,6 +38,7 @@ function(netlog_bpf_skeleton)
     ${strip}
     COMMAND "${CMAKE_COMMAND}" -E echo "// NOLINTBEGIN" > "${header}" # not ours to check
     COMMAND "${NETLOG_BPFTOOL}" gen skeleton "${object}" name ${arg_NAME} >> "${header}"
+    COMMAND "${CMAKE_COMMAND}" -E echo "// NOLINTEND" >> "${header}"
     DEPENDS "${arg_SOURCE}"
     VERBATIM)
   target_sources(${arg_TARGET} PRIVATE "${header}")
