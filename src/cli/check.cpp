@@ -23,13 +23,13 @@ void run_check(const Question& question) {
   const auto checked = report::check(reader, kMostOfEach);
   print(checked.answer, format, text_style(question));
   if (checked.violations > 0) {
-    throw CommandFailed{
-        fmt::format("{} is not consistent: {} violation{} found; what it says elsewhere may still "
-                    "hold, keep the "
-                    "file and report this",
-                    path.string(),
-                    checked.violations,
-                    checked.violations == 1 ? "" : "s")};
+    throw CommandFailed{fmt::format(
+        "{} is not consistent: at least {} violation{} found; what it says elsewhere may still "
+        "hold, keep the "
+        "file and report this",
+        path.string(),
+        checked.violations,
+        checked.violations == 1 ? "" : "s")};
   }
 }
 

@@ -16,6 +16,9 @@ constexpr std::uint8_t kTransition = 1;
 constexpr std::uint8_t kLateOwner = 2;
 constexpr std::uint8_t kBirth = 3;
 constexpr std::uint8_t kFinReceived = 1;
+constexpr std::uint8_t kOrphan = 2;
+// Some 146 years: sums of two such times do not overflow.
+constexpr std::int64_t kLatestNs = std::int64_t{1} << 62U;
 constexpr std::size_t kNameSize = 16;  // TASK_COMM_LEN
 // A clock tick as proc(5) counts process starts: USER_HZ is 100 on every platform.
 constexpr std::uint64_t kNsPerClockTick = 10'000'000;
@@ -23,6 +26,7 @@ constexpr std::uint64_t kNsPerClockTick = 10'000'000;
 EndCause cause_of(unsigned error) {
   // asm-generic/errno-base.h, asm-generic/errno.h
   constexpr unsigned kBrokenPipe = 32;
+  constexpr unsigned kConnectionAborted = 103;
   constexpr unsigned kConnectionReset = 104;
   constexpr unsigned kTimedOut = 110;
   constexpr unsigned kRefused = 111;
@@ -32,6 +36,8 @@ EndCause cause_of(unsigned error) {
     case kBrokenPipe:
     case kConnectionReset:
       return EndCause::reset;
+    case kConnectionAborted:
+      return EndCause::aborted;
     case kTimedOut:
       return EndCause::timed_out;
     case kRefused:
@@ -138,6 +144,7 @@ Result<Transition> transition_of(const Event& event, std::int64_t utc_offset_ns)
     transition.begun_ns = to_utc(event.begun_ns, utc_offset_ns);
   }
   transition.fin_received = (event.flags & kFinReceived) != 0;
+  transition.orphan = (event.flags & kOrphan) != 0;
   transition.cause = cause_of(event.error);
   transition.caller = caller_of(event, utc_offset_ns);
   auto& row = transition.row;
@@ -174,6 +181,12 @@ Result<std::vector<Traced>> decode_trace(std::span<const std::byte> bytes,
   all.reserve(bytes.size() / kEventSize);
   for (; !bytes.empty(); bytes = bytes.subspan(kEventSize)) {
     const auto event = read_event(ByteReader{bytes.first(kEventSize)});
+    for (const auto boot_ns : {event.at_ns, event.begun_ns, event.process_start_ns}) {
+      const auto utc_ns = to_utc(boot_ns, utc_offset_ns);
+      if (boot_ns != 0 && (utc_ns < 0 || utc_ns > kLatestNs)) {
+        return fail(errc::malformed, fmt::format("trace event at {} ns since boot", boot_ns));
+      }
+    }
     auto caller = caller_of(event, utc_offset_ns);
     if (event.kind == kTransition) {
       auto transition = transition_of(event, utc_offset_ns);

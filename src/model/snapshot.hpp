@@ -97,6 +97,7 @@ enum class EndCause : std::uint8_t {
   reset,      ///< the peer's RST, ECONNRESET or EPIPE
   refused,    ///< ECONNREFUSED
   timed_out,  ///< ETIMEDOUT
+  aborted,    ///< ECONNABORTED: ended from outside, by ss -K
   other,      ///< another one, such as an unreachable host
 };
 
@@ -119,6 +120,7 @@ struct Transition {
   Direction direction = Direction::unknown;  ///< unknown for sockets older than the tracing
   std::optional<std::int64_t> begun_ns;      ///< when this use of the socket began
   bool fin_received = false;
+  bool orphan = false;              ///< no process holds it any more
   EndCause cause = EndCause::none;  ///< meaningful where the new state is CLOSED
   std::optional<Caller> caller;     ///< absent: it came of a packet or a timer
 

@@ -388,7 +388,8 @@ void Recorder::take_traced(const Birth& birth) {
 void Recorder::know(const Caller& caller) {
   auto& known = processes_[caller.id.pid];
   if (known != caller.id) {
-    known = caller.id;
+    // An event can be older than the process that has the pid by now.
+    known = std::max(known, caller.id);
     Process process;
     process.id = caller.id;
     process.started_ns = caller.started_ns;

@@ -46,14 +46,16 @@ Verdict judge_traced(const Connection& connection, const Evidence& evidence, End
       return {Outcome::unknown,
               connecting ? UnknownOutcome::unanswered : UnknownOutcome::retransmitting,
               syns};
+    case EndCause::aborted:
+      return {Outcome::aborted, {}, {}};
     case EndCause::none:
       break;
   }
   if (evidence.sent_fin && evidence.received_fin) {
     return {Outcome::closed, {}, {}};
   }
-  // The rest of a socket in FIN_WAIT_2 waits for the peer's FIN without the trace.
-  if (connection.state == TcpState::fin_wait_2) {
+  // What is left of a socket waits for the peer's FIN without the trace.
+  if (evidence.rest) {
     return {Outcome::unknown, UnknownOutcome::peer_end_unseen, {}};
   }
   return {Outcome::aborted, {}, syns};

@@ -16,6 +16,7 @@ struct Evidence {
   bool wiped = false;         ///< … after tcp_disconnect had cleared the peer and the counters
   std::optional<Delivery> delivery;  ///< as it was announced
   std::optional<EndCause> cause;     ///< as it was traced
+  bool rest = false;                 ///< the kernel went on without the socket, in FIN_WAIT_2
 
   /// Adds what being in `state` proves.
   void add(TcpState state);

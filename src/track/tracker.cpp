@@ -154,10 +154,7 @@ std::vector<Tracker::FreshRow> Tracker::see_rows(const Snapshot& snapshot,
     const auto identity = identity_of(row, snapshot.netns, snapshot.incarnation_is_unique);
     const auto known = by_identity_.find(identity);
     if (known == by_identity_.end()) {
-      if (auto* const ended_ns = traced_ends_.find(identity)) {
-        // Read before its end was told, or the rest of what this table's walk had missed.
-        *ended_ns = snapshot.taken.ended_ns;
-      } else {
+      if (!is_over(row, identity, snapshot)) {
         fresh.push_back({&row, identity});
       }
       continue;
@@ -178,6 +175,20 @@ std::vector<Tracker::FreshRow> Tracker::see_rows(const Snapshot& snapshot,
     }
   }
   return fresh;
+}
+
+/// A row of a socket whose end was told: read before that, or what the kernel keeps of a socket
+/// that this table's last walk had missed.
+bool Tracker::is_over(const SocketRow& row, const Identity& identity, const Snapshot& snapshot) {
+  auto* const ended_ns = traced_ends_.find(identity);
+  if (ended_ns == nullptr) {
+    return false;
+  }
+  if (is_remainder(row)) {
+    *ended_ns = std::max(*ended_ns, snapshot.taken.ended_ns);
+    return true;
+  }
+  return snapshot.taken.began_ns <= *ended_ns + kTellNs;
 }
 
 void Tracker::remember(Scope& scope, const Snapshot& snapshot) {
@@ -407,7 +418,9 @@ void Tracker::begin_namespace(std::uint64_t netns, std::int64_t at_ns) {
 void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
   for (Index index = 0; index < slots_.size(); ++index) {
     const auto& slot = slots_[index];
-    if (marks_[index].phase != Mark::Phase::free && !slot.closed &&
+    // What is traced goes on without a process to hold it, and is told.
+    const bool to_be_told = slot.changed_ns != 0 && marks_[index].phase == Mark::Phase::active;
+    if (marks_[index].phase != Mark::Phase::free && !slot.closed && !to_be_told &&
         slot.connection.netns == netns) {
       close(index, slot.gone.value_or(between(slot.seen.began_ns, at.at_ns)));
     }
@@ -837,8 +850,8 @@ void Tracker::miss(Index index, const Snapshot& snapshot) {
   if (may_be_newer(slot, snapshot)) {
     return;
   }
-  if (slot.changed_ns != 0 && marks_[index].phase == Mark::Phase::active) {
-    ++disagreements_.ends;
+  if (slot.changed_ns != 0) {
+    disagreements_.ends += marks_[index].phase == Mark::Phase::active ? 1 : 0;
     traced_ends_.put(slot.identity, snapshot.taken.ended_ns);
   }
   // A dump that began before the announced end proves nothing about what follows it.

@@ -125,6 +125,8 @@ class Tracker {
   using Index = std::uint32_t;
 
   static constexpr std::size_t kMostRemembered = 20'000;
+  /// A change is told just before the kernel makes it, and a table may be read in between.
+  static constexpr std::int64_t kTellNs = 10'000'000;
 
   /// One table of one namespace.
   struct Scope {
@@ -270,6 +272,7 @@ class Tracker {
   void open_traced(const Transition& transition, const Identity& identity);
   void advance(Index index, const Transition& transition);
   void end_traced(Index index, const Transition& transition, std::int64_t known_ns);
+  bool is_over(const SocketRow& row, const Identity& identity, const Snapshot& snapshot);
   void finish_rest(Index index, TcpState peer_state, const Moment& at);
   void take_caller(Index index, const Transition& transition);
   [[nodiscard]] static bool may_be_newer(const Slot& slot, const Snapshot& snapshot);

@@ -9,8 +9,6 @@
 namespace netlog::track {
 namespace {
 
-// A change is told just before the kernel makes it, and a table may be read in between.
-constexpr std::int64_t kTellNs = 10'000'000;
 // TCP_TIMEWAIT_LEN (include/net/tcp.h), and a little.
 constexpr std::int64_t kTimeWaitNs = 61'000'000'000;
 
@@ -44,10 +42,10 @@ void Tracker::apply(const Transition& transition) {
   }
   if (begins && known != by_identity_.end()) {
     const auto& slot = slots_[known->second];
-    const auto& opened = slot.connection.opened;
-    const bool read_before_told = slot.changed_ns == 0 && opened &&
-                                  transition.at_ns > opened->at_ns - opened->error_ns &&
-                                  transition.at_ns <= opened->at_ns + kTellNs;
+    // The kernel shows a socket in its tables before it tells that it began.
+    const bool read_before_told = slot.changed_ns == 0 &&
+                                  slot.connection.tuple == transition.row.tuple &&
+                                  slot.connection.state == transition.row.state;
     if (!read_before_told) {
       // A socket that is connected again.
       close(known->second, slot.gone.value_or(between(slot.seen.began_ns, transition.at_ns)));
@@ -117,7 +115,8 @@ void Tracker::open_traced(const Transition& transition, const Identity& identity
 void Tracker::advance(Index index, const Transition& transition) {
   auto& slot = slots_[index];
   auto& connection = slot.connection;
-  const auto at_ns = transition.at_ns;
+  // Told in order; our clock can have been slowed meanwhile.
+  const auto at_ns = std::max(transition.at_ns, slot.changed_ns);
   const auto known_ns = std::max(slot.changed_ns, slot.seen.began_ns);
   const auto state = *transition.row.state;
   if (connection.state != state && connection.state != transition.old_state) {
@@ -140,7 +139,7 @@ void Tracker::advance(Index index, const Transition& transition) {
 
 void Tracker::end_traced(Index index, const Transition& transition, std::int64_t known_ns) {
   auto& slot = slots_[index];
-  const Moment at{transition.at_ns, 0};
+  const Moment at{slot.changed_ns, 0};
   const auto& tuple = slot.connection.tuple;
   const auto netns = slot.connection.netns;
   slot.evidence.cause = transition.cause;
@@ -150,8 +149,9 @@ void Tracker::end_traced(Index index, const Transition& transition, std::int64_t
       (transition.old_state == TcpState::fin_wait_2 || transition.old_state == TcpState::closing)) {
     return enter(index, TcpState::time_wait, at);
   }
-  if (orderly && transition.old_state == TcpState::fin_wait_2) {
+  if (orderly && transition.old_state == TcpState::fin_wait_2 && transition.orphan) {
     slot.gone = at;
+    slot.evidence.rest = true;
     set_phase(index, Mark::Phase::ending);
     rests_[Identity{netns, 0, tuple}] = index;
     return;
@@ -179,6 +179,8 @@ void Tracker::finish_rest(Index index, TcpState peer_state, const Moment& at) {
   }
   if (peer_state == TcpState::last_ack) {
     enter(index, TcpState::time_wait, both(at, between(ended->at_ns, at.at_ns)));
+    slot.changed_ns = at.at_ns;
+    slot.seen = {at.at_ns, at.at_ns};
     slot.connection.closed = ended;
     touch(index);
   } else {
@@ -224,15 +226,21 @@ bool Tracker::may_be_newer(const Slot& slot, const Snapshot& snapshot) {
 }
 
 void Tracker::expire(std::int64_t now_ns) {
+  const auto is_unread = [&](const Scope& scope) {
+    return !scope.last || scope.last->ended_ns + kTimeWaitNs < now_ns;
+  };
+  if (std::none_of(scopes_.begin(), scopes_.end(), is_unread)) {
+    return;
+  }
   for (Index index = 0; index < slots_.size(); ++index) {
     const auto& mark = marks_[index];
     const bool over = mark.phase == Mark::Phase::time_wait || mark.phase == Mark::Phase::ending;
-    if (!over || scopes_[mark.scope].last) {
+    if (!over || !is_unread(scopes_[mark.scope])) {
       continue;
     }
     const auto& slot = slots_[index];
-    if (slot.changed_ns != 0 && slot.changed_ns + kTimeWaitNs < now_ns) {
-      close(index, slot.gone.value_or(between(slot.changed_ns, now_ns)));
+    if (slot.seen.ended_ns + kTimeWaitNs < now_ns) {
+      close(index, slot.gone.value_or(between(slot.seen.began_ns, now_ns)));
     }
   }
 }

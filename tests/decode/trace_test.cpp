@@ -105,6 +105,7 @@ TEST_CASE("each error has its cause", "[decode]") {
   const auto [error, cause] = GENERATE(table<int, EndCause>({{0, EndCause::none},
                                                              {32, EndCause::reset},
                                                              {104, EndCause::reset},
+                                                             {103, EndCause::aborted},
                                                              {110, EndCause::timed_out},
                                                              {111, EndCause::refused},
                                                              {113, EndCause::other}}));
@@ -149,6 +150,9 @@ TEST_CASE("what no program of ours sends is refused with the reason", "[decode]"
   CHECK(refused(kFamily, 1) == errc::unknown_family);
   CHECK(refused(kNewState, 0) == errc::unknown_state);
   CHECK(refused(kNewState, 13) == errc::unknown_state);
+  constexpr std::size_t kTopOfTime = 7;
+  CHECK(refused(kTopOfTime, 0x7F) == errc::malformed);
+  CHECK(refused(kTopOfTime, 0xFF) == errc::malformed);
 }
 
 TEST_CASE("whatever the bytes say, it is decoded or refused", "[decode]") {
@@ -158,7 +162,8 @@ TEST_CASE("whatever the bytes say, it is decoded or refused", "[decode]") {
       bytes[kKind] = static_cast<std::byte>(kind);
       bytes[kFamily] = std::byte{2};
       bytes[kNewState] = bytes[kNewState - 1] = std::byte{1};
-      CHECK(decode_trace(bytes, kOffset).has_value());
+      const auto decoded = decode_trace(bytes, kOffset);
+      CHECK((decoded.has_value() || decoded.error().code == errc::malformed));
     }
   }
 }

@@ -9,6 +9,7 @@
 #include "platform/linux/unique_fd.hpp"
 #include "track/tracker.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <functional>
@@ -60,6 +61,13 @@ class Traced {
       }
     }
     return found;
+  }
+  /// How many connections went to this port.
+  std::size_t count_to(std::uint16_t port) {
+    take();
+    return static_cast<std::size_t>(std::count_if(last_.begin(), last_.end(), [&](const auto& of) {
+      return of.second.tuple.remote.port == port && of.second.direction == Direction::outbound;
+    }));
   }
   std::optional<Connection> listener(std::uint16_t port) {
     take();
@@ -310,6 +318,32 @@ TEST_CASE("a refused connect is over at once, and the same socket can try again"
   const auto second = traced->by_local(port_of(client.get()));
   CHECK(second->state == TcpState::established);
   CHECK(second->tuple.remote.port == port_of(again.get()));
+  CHECK(traced->count_to(port) == 1);
+  CHECK(traced->count_to(port_of(again.get())) == 1);
+}
+
+TEST_CASE("half closed, then closed with data unread: we aborted it", "[live]") {
+  auto traced = start_trace();
+  if (!traced) {
+    return;
+  }
+  const auto listening = make_listener();
+  UniqueFd client{::socket(AF_INET, SOCK_STREAM, 0)};
+  REQUIRE(connect_to(client.get(), port_of(listening.get())));
+  const auto port = port_of(client.get());
+  const UniqueFd server{::accept(listening.get(), nullptr, nullptr)};
+  REQUIRE(::shutdown(client.get(), SHUT_WR) == 0);
+  char byte = 0;
+  REQUIRE(::recv(server.get(), &byte, 1, 0) == 0);
+  REQUIRE(::send(server.get(), "x", 1, 0) == 1);
+  REQUIRE(::recv(client.get(), &byte, 1, MSG_PEEK) == 1);
+  client.reset();
+  const auto aborted = traced->by_local(port);
+  REQUIRE(aborted.has_value());
+  CHECK(aborted->outcome == Outcome::aborted);
+  const auto reset = traced->by_local(port_of(listening.get()));
+  REQUIRE(reset.has_value());
+  CHECK(reset->outcome == Outcome::reset);
 }
 
 TEST_CASE("what finds no room is counted to the event", "[live]") {

@@ -81,7 +81,9 @@ if [ -n "$groups" ]; then
   recorder=$!
   begun detached
   bpftool=$(command -v bpftool || echo /usr/sbin/bpftool)
-  for link in $("$bpftool" link show | awk '/^[0-9]+: cgroup/ { sub(":", "", $1); print $1 }'); do "$bpftool" link detach id "$link"; done
+  "$bpftool" link show | awk '/^[0-9]+: cgroup/ { sub(":", "", $1); print $1, $4 }' | while read -r link program; do
+    if "$bpftool" prog show id "$program" | grep -q 'name netlog_'; then "$bpftool" link detach id "$link"; fi
+  done
   until grep -q 'from now on: somebody has detached the trace' "$scratch/detached.log"; do kill -0 "$recorder"; sleep 0.05; done
   "$churn" --rate 150 --seconds 1 --all-kinds --life-ms 20 --truth "$scratch/detached.csv"
   finish detached

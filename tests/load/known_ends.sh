@@ -41,7 +41,8 @@ record polled --source poll -- --rate 50 --seconds 1 --all-kinds --life-ms 150
 record overrun --source notice --notice-buffer 4K -- --rate 3000 --seconds 2 --life-ms 1
 unseen=$(sqlite3 "$scratch/overrun.db" 'SELECT sum(kernel_opens) - sum(recorded_opens) FROM coverage')
 echo "lost $(lost overrun 'receive buffer overrun') notices, $unseen opens unseen"
-[ "$(lost overrun 'receive buffer overrun')" -gt 0 ] && [ "$unseen" -gt 0 ]
+[ "$(lost overrun 'receive buffer overrun')" -gt 0 ]
+[ "$unseen" -gt 0 ]
 
 if grep -q 'from trace' "$scratch/best.log"; then
   # 4 KiB hold 25 events; 10 ms bring 270.

@@ -16,8 +16,8 @@ for source in "${sources[@]}"; do
   recorders+=($!)
 done
 for source in "${sources[@]}"; do
-  until grep -q 'recording into' "$scratch/$source.log"; do sleep 0.05; done
-  until [ "$(sqlite3 "$scratch/$source.db" 'SELECT count(*) FROM counters')" -gt 0 ]; do sleep 0.05; done
+  until grep -q 'recording into' "$scratch/$source.log"; do kill -0 "${recorders[@]}"; sleep 0.05; done
+  until [ "$(sqlite3 "$scratch/$source.db" 'SELECT count(*) FROM counters')" -gt 0 ]; do kill -0 "${recorders[@]}"; sleep 0.05; done
 done
 coproc SCENARIO { exec python3 "$here/slow_story.py"; }
 scenario=$SCENARIO_PID
@@ -26,7 +26,7 @@ echo go >&"${SCENARIO[1]}"
 wait "$scenario" || true
 for source in "${sources[@]}"; do
   after=$(sqlite3 "$scratch/$source.db" 'SELECT max(ticks) FROM sessions')
-  until [ "$(sqlite3 "$scratch/$source.db" 'SELECT max(ticks) FROM sessions')" -gt $((after + 25)) ]; do sleep 0.1; done
+  until [ "$(sqlite3 "$scratch/$source.db" 'SELECT max(ticks) FROM sessions')" -gt $((after + 25)) ]; do kill -0 "${recorders[@]}"; sleep 0.1; done
 done
 kill -INT "${recorders[@]}"
 for recorder in "${recorders[@]}"; do wait "$recorder"; done

@@ -68,6 +68,12 @@ Transition ended(Transition told, EndCause cause, bool fin_received = false) {
   return told;
 }
 
+/// Nobody holds it: what is left of it stays with the kernel.
+Transition orphaned(Transition told) {
+  told.orphan = true;
+  return told;
+}
+
 Snapshot audit(std::int64_t at_ns, std::vector<SocketRow> rows) {
   Snapshot taken;
   taken.tables = kTcp;
@@ -124,7 +130,7 @@ TEST_CASE("both ends of an orderly connection, to the nanosecond", "[track]") {
   tracker.apply(server.to(established, close_wait, 111 * kMs));
   tracker.apply(client.to(fin_wait_1, fin_wait_2, 112 * kMs));
   // Its process is done with it; the kernel keeps the rest.
-  tracker.apply(client.to(fin_wait_2, closed, 112 * kMs));
+  tracker.apply(orphaned(client.to(fin_wait_2, closed, 112 * kMs)));
   tracker.apply(server.to(close_wait, last_ack, 120 * kMs, kServer));
   tracker.apply(server.to(last_ack, closed, 121 * kMs));
   const auto events = tracker.take_events();
@@ -177,6 +183,8 @@ TEST_CASE("how it ended, and by whom", "[track]") {
                               Case{last_ack, EndCause::reset, true, Outcome::reset},
                               Case{fin_wait_1, EndCause::timed_out, false, Outcome::timed_out},
                               Case{fin_wait_2, EndCause::reset, false, Outcome::reset},
+                              Case{fin_wait_2, EndCause::none, false, Outcome::aborted},
+                              Case{established, EndCause::aborted, false, Outcome::aborted},
                               Case{fin_wait_2, EndCause::none, true, Outcome::closed},
                               Case{closing, EndCause::none, true, Outcome::closed});
   CAPTURE(name(given.last), static_cast<int>(given.cause));
@@ -199,7 +207,7 @@ TEST_CASE("a peer on this host that aborts resets what is left of the other end"
   auto tracker = traced_from_the_start();
   tracker.apply(kConnecting.to(established, fin_wait_1, 110 * kMs, kClient));
   tracker.apply(kConnecting.to(fin_wait_1, fin_wait_2, 111 * kMs));
-  tracker.apply(kConnecting.to(fin_wait_2, closed, 111 * kMs));
+  tracker.apply(orphaned(kConnecting.to(fin_wait_2, closed, 111 * kMs)));
   tracker.apply(kAccepted.to(established, close_wait, 110 * kMs));
   tracker.apply(kAccepted.to(close_wait, closed, 130 * kMs, kServer));
   std::map<ConnectionId, Outcome> outcomes;
@@ -216,7 +224,7 @@ TEST_CASE("the rest of a socket whose peer is elsewhere is followed by the audit
   tracker.apply(kConnecting.to(syn_sent, established, 101 * kMs));
   tracker.apply(kConnecting.to(established, fin_wait_1, 110 * kMs, kClient));
   tracker.apply(kConnecting.to(fin_wait_1, fin_wait_2, 112 * kMs));
-  tracker.apply(kConnecting.to(fin_wait_2, closed, 112 * kMs));
+  tracker.apply(orphaned(kConnecting.to(fin_wait_2, closed, 112 * kMs)));
   tracker.take_events();
   tracker.apply(audit(kSecond, {kConnecting.row(fin_wait_2)}));
   CHECK(tracker.take_events().empty());
@@ -235,6 +243,52 @@ TEST_CASE("the rest of a socket whose peer is elsewhere is followed by the audit
     CHECK(events[0].connection.outcome_why == UnknownOutcome::peer_end_unseen);
   }
   CHECK(tracker.take_disagreements() == Disagreements{});
+}
+
+TEST_CASE("a table that was read before the rest was settled does not unsettle it", "[track]") {
+  auto tracker = traced_from_the_start();
+  tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kClient));
+  tracker.apply(kConnecting.to(established, fin_wait_1, 110 * kMs, kClient));
+  tracker.apply(kConnecting.to(fin_wait_1, fin_wait_2, 112 * kMs));
+  tracker.apply(orphaned(kConnecting.to(fin_wait_2, closed, 112 * kMs)));
+  tracker.apply(kAccepted.to(close_wait, last_ack, 1002 * kMs, kServer));
+  tracker.apply(kAccepted.to(last_ack, closed, 1003 * kMs));
+  tracker.take_events();
+  tracker.apply(audit(1000 * kMs, {kConnecting.row(fin_wait_2), kAccepted.row(close_wait)}));
+  CHECK(tracker.take_events().empty());
+  CHECK(tracker.take_disagreements() == Disagreements{});
+}
+
+TEST_CASE("orphans that outlive the last process of their namespace are told on", "[track]") {
+  auto tracker = traced_from_the_start();
+  tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kClient));
+  tracker.apply(kConnecting.to(syn_sent, established, 101 * kMs));
+  tracker.apply(kConnecting.to(established, fin_wait_1, 500 * kMs, kClient));
+  tracker.end_namespace(0, Moment{kSecond, 500 * kMs});
+  tracker.apply(
+      ended(orphaned(kConnecting.to(fin_wait_1, closed, 60 * kSecond)), EndCause::timed_out));
+  const auto events = tracker.take_events();
+  CHECK(texts(events).back() == "1 close FIN_WAIT_1>CLOSED 60000");
+  CHECK(events.back().connection.id == 1);
+  CHECK(tracker.open_connections() == 0);
+}
+
+TEST_CASE("a socket that is connected again unseen is not hidden by its last end", "[track]") {
+  auto tracker = traced_from_the_start();
+  tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kClient));
+  tracker.apply(ended(kConnecting.to(syn_sent, closed, 101 * kMs), EndCause::refused));
+  tracker.take_events();
+  tracker.apply(audit(kSecond, {kConnecting.row(established)}));
+  CHECK(texts(tracker.take_events()) == Lines{"2 open ->ESTABLISHED (0,1001]"});
+  CHECK(tracker.take_disagreements() == Disagreements{1, 0, 0});
+}
+
+TEST_CASE("a clock that is slowed does not turn an end and its beginning around", "[track]") {
+  auto tracker = traced_from_the_start();
+  tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kClient));
+  tracker.apply(ended(kConnecting.to(syn_sent, closed, 100 * kMs - 50), EndCause::refused));
+  const auto events = tracker.take_events();
+  CHECK(events.back().connection.closed == Moment{100 * kMs, 0});
 }
 
 TEST_CASE("an accepted socket belongs to whom uses it", "[track]") {
@@ -395,7 +449,7 @@ TEST_CASE("what the trace lost the audit restores, with bounds, and counts", "[t
 TEST_CASE("what comes after a loss says what was lost before it", "[track]") {
   auto tracker = traced_from_the_start();
   tracker.apply(kConnecting.to(established, fin_wait_1, 150 * kMs, kClient));
-  tracker.apply(kConnecting.to(fin_wait_2, closed, 160 * kMs));
+  tracker.apply(orphaned(kConnecting.to(fin_wait_2, closed, 160 * kMs)));
   CHECK(texts(tracker.take_events()) == Lines{"1 open ->- 100",
                                               "1 state ->ESTABLISHED (100,150]",
                                               "1 state ESTABLISHED>FIN_WAIT_1 150",
@@ -466,6 +520,8 @@ TEST_CASE("when the trace ends, tables and notices tell", "[track]") {
 TEST_CASE("TIME_WAIT in a namespace that nobody reads is over after its time", "[track]") {
   Tracker tracker;
   tracker.begin_trace();
+  // Found, and not to be read.
+  tracker.begin_namespace(0, 0);
   auto end = ended(kConnecting.to(fin_wait_2, closed, 112 * kMs), EndCause::none, true);
   tracker.apply(kConnecting.to(fin_wait_1, fin_wait_2, 111 * kMs));
   tracker.apply(end);
@@ -568,6 +624,7 @@ TEST_CASE("random lives, partly told, audited", "[track]") {
           auto told = lives[i].socket.to(old_state, waits ? closed : step.state, step.at_ns);
           told.row = row_of(i, waits ? closed : step.state);
           told.fin_received = waits || old_state == last_ack;
+          told.orphan = true;
           if (step.state == closed && old_state != last_ack) {
             told.cause = EndCause::reset;
           }

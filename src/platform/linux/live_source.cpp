@@ -93,13 +93,13 @@ class LinuxSource final : public LiveSource {
   }
 
   bool drain(RecordSink& sink) override {
-    bool all = drain_trace(sink);
+    drain_trace(sink);
     TraceFirst ordered{*this, sink};
-    all = own_.drain_notices(ordered) && all;
+    bool all = own_.drain_notices(ordered);
     for (auto& [netns, source] : others_) {
       all = source.drain_notices(ordered) && all;
     }
-    return all;
+    return !std::exchange(trace_lost_, false) && all;
   }
 
   void find_owners(std::span<const OwnerQuestion> questions,
@@ -214,12 +214,17 @@ class LinuxSource final : public LiveSource {
     RecordSink& sink_;
   };
 
-  bool drain_trace(RecordSink& sink) { return !tracer_ || tracer_->drain(processes_, sink); }
+  void drain_trace(RecordSink& sink) {
+    if (tracer_ && !tracer_->drain(processes_, sink)) {
+      trace_lost_ = true;
+    }
+  }
 
   /// Ends that the trace tells need no announcement, which costs the kernel more.
   [[nodiscard]] TableSet announced() const { return tracer_ ? kUdpTables : kAllTables; }
 
   void check_trace(RecordSink& sink) {
+    const auto checked_ns = std::exchange(checked_ns_, utc_now_ns());
     if (!tracer_ || tracer_->attached()) {
       return;
     }
@@ -230,7 +235,7 @@ class LinuxSource final : public LiveSource {
     for (auto& [netns, source] : others_) {
       source.announce_tcp();
     }
-    auto record = make(RecordKind::trace_ended, 0, *looked_ns_);
+    auto record = make(RecordKind::trace_ended, 0, checked_ns);
     record.payload = bytes_of(untraced_because_);
     sink.consume(record);
   }
@@ -248,6 +253,8 @@ class LinuxSource final : public LiveSource {
   NamespaceSource own_;
   std::optional<Tracer> tracer_;
   std::string untraced_because_;
+  bool trace_lost_ = false;                 ///< since the last drain
+  std::int64_t checked_ns_ = utc_now_ns();  ///< when the trace was known to be attached
   std::map<std::uint64_t, NamespaceSource> others_;
   NamespaceSearch namespaces_;
   Namespaces inhabited_;  ///< the others that are known of

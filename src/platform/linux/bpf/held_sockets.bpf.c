@@ -41,7 +41,7 @@ struct held {
 };
 
 SEC("iter/task_file")
-int list(struct bpf_iter__task_file* at) {
+int netlog_held(struct bpf_iter__task_file* at) {
   struct task_struct* task = at->task;
   struct file* file = at->file;
   if (!task || !file) {

@@ -38,7 +38,7 @@ Result<HeldSockets> HeldSockets::open() {
   if (!state->programs) {
     return fail_errno(errno, "loading the list of held sockets");
   }
-  state->link.reset(bpf_program__attach_iter(state->programs->progs.list, nullptr));
+  state->link.reset(bpf_program__attach_iter(state->programs->progs.netlog_held, nullptr));
   if (!state->link) {
     return fail_errno(errno, "attaching the list of held sockets");
   }

@@ -44,6 +44,7 @@ struct sock_common {
   struct in6_addr skc_v6_daddr;
   struct in6_addr skc_v6_rcv_saddr;
   __be16 skc_dport;
+  __u16 skc_num;
   unsigned long skc_flags;
 };
 struct sock {
@@ -63,7 +64,7 @@ struct tcp_sock {
   __u32 segs_in;
   __u32 segs_out;
 };
-enum sock_flags { SOCK_DONE = 1 };
+enum sock_flags { SOCK_DEAD = 0, SOCK_DONE = 1 };
 struct nsproxy {
   struct net* net_ns;
 };
@@ -80,7 +81,7 @@ struct task_struct {
 enum { kInet = 2, kInet6 = 10, kDatagram = 2, kKernelThread = 0x00200000 };
 enum { kTransition = 1, kOwner = 2, kBirth = 3 };
 enum { kUnknownOrigin = 0, kConnect = 1, kListen = 2, kAccept = 3 };
-enum { kFinReceived = 1 };
+enum { kFinReceived = 1, kOrphan = 2 };
 
 struct event {
   __u64 at_ns;  // all times: boot clock
@@ -112,6 +113,8 @@ struct event {
   char comm[16];
   __u32 padding;
 };
+
+_Static_assert(sizeof(struct event) == 152, "docs/capture-format.md");
 
 struct caller {
   __u64 start_ns;
@@ -161,33 +164,30 @@ static __always_inline void submit(struct event* event) {
   bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
 
-static __always_inline void name_caller(struct event* event) {
+// The process that runs; nothing for the kernel's own threads.
+static __always_inline int current_caller(struct caller* caller) {
   struct task_struct* task = bpf_get_current_task_btf();
   if (task->flags & kKernelThread) {
-    return;
+    return 0;
   }
   struct task_struct* leader = task->group_leader;
-  event->pid = leader->tgid;
-  event->process_start_ns = leader->start_boottime;
-  __builtin_memcpy(event->comm, leader->comm, sizeof event->comm);
+  caller->pid = leader->tgid;
+  caller->start_ns = leader->start_boottime;
+  __builtin_memcpy(caller->comm, leader->comm, sizeof caller->comm);
+  return 1;
 }
 
-static __always_inline void remember_caller(struct life* life) {
-  struct task_struct* task = bpf_get_current_task_btf();
-  if (task->flags & kKernelThread) {
-    return;
+static __always_inline void name(struct event* event, const struct caller* caller) {
+  event->pid = caller->pid;
+  event->process_start_ns = caller->start_ns;
+  __builtin_memcpy(event->comm, caller->comm, sizeof event->comm);
+}
+
+static __always_inline void name_current(struct event* event) {
+  struct caller caller = {};
+  if (current_caller(&caller)) {
+    name(event, &caller);
   }
-  struct task_struct* leader = task->group_leader;
-  life->untold.pid = leader->tgid;
-  life->untold.start_ns = leader->start_boottime;
-  __builtin_memcpy(life->untold.comm, leader->comm, sizeof life->untold.comm);
-}
-
-static __always_inline void name_remembered(struct event* event, struct life* life) {
-  event->pid = life->untold.pid;
-  event->process_start_ns = life->untold.start_ns;
-  __builtin_memcpy(event->comm, life->untold.comm, sizeof event->comm);
-  life->untold.pid = 0;
 }
 
 // The process that runs is the socket's own where the change comes of its system call. The rest
@@ -229,6 +229,9 @@ static __always_inline void fill_socket(struct event* event, struct tcp_sock* tc
   if (common->skc_flags & (1UL << bpf_core_enum_value(enum sock_flags, SOCK_DONE))) {
     event->flags |= kFinReceived;
   }
+  if (common->skc_flags & (1UL << bpf_core_enum_value(enum sock_flags, SOCK_DEAD))) {
+    event->flags |= kOrphan;
+  }
   event->bytes_sent = tcp->bytes_sent;
   event->bytes_resent = tcp->bytes_retrans;
   event->bytes_received = tcp->bytes_received;
@@ -243,6 +246,9 @@ static __always_inline void tell_transition(struct tcp_sock* tcp,
                                             __u64 cookie,
                                             int old,
                                             int new) {
+  if (life) {
+    life->closed = new == BPF_TCP_CLOSE;
+  }
   struct event* event = reserve();
   if (!event) {
     return;
@@ -253,16 +259,16 @@ static __always_inline void tell_transition(struct tcp_sock* tcp,
   event->new_state = new;
   fill_socket(event, tcp);
   if (comes_of_its_process(old, new, event->error)) {
-    name_caller(event);
+    name_current(event);
   } else if (life && life->untold.pid) {
-    name_remembered(event, life);
+    name(event, &life->untold);
+    life->untold.pid = 0;
   }
   if (life) {
     event->begun_ns = life->begun_ns;
     event->origin = life->origin;
     life->netns = event->netns;
     life->owner_told = life->owner_told || event->pid != 0;
-    life->closed = new == BPF_TCP_CLOSE;
   }
   submit(event);
 }
@@ -279,7 +285,7 @@ static __always_inline void tell_late_owner(struct life* life, __u64 cookie) {
   event->kind = kOwner;
   event->cookie = cookie;
   event->netns = life->netns;
-  name_caller(event);
+  name_current(event);
   life->owner_told = 1;
   submit(event);
 }
@@ -298,8 +304,13 @@ static __always_inline struct life* begin_life(struct tcp_sock* tcp, int origin)
 }
 
 // A socket that can be connected again after it was closed begins a new life.
+// Others may have asked for callbacks of theirs.
+static __always_inline void ask_for_changes(struct bpf_sock_ops* ops) {
+  bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+}
+
 SEC("sockops")
-int follow(struct bpf_sock_ops* ops) {
+int netlog_follow(struct bpf_sock_ops* ops) {
   struct bpf_sock* sk = ops->sk;
   struct tcp_sock* tcp = sk ? bpf_skc_to_tcp_sock(sk) : 0;
   if (!tcp) {
@@ -308,24 +319,28 @@ int follow(struct bpf_sock_ops* ops) {
   struct life* life;
   switch (ops->op) {
     case BPF_SOCK_OPS_TCP_CONNECT_CB:
-      bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
+      ask_for_changes(ops);
       life = begin_life(tcp, kConnect);
       tell_transition(tcp, life, bpf_get_socket_cookie(ops), BPF_TCP_CLOSE, BPF_TCP_SYN_SENT);
       break;
     case BPF_SOCK_OPS_TCP_LISTEN_CB:
-      bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
+      ask_for_changes(ops);
       life = begin_life(tcp, kListen);
       tell_transition(tcp, life, bpf_get_socket_cookie(ops), BPF_TCP_CLOSE, BPF_TCP_LISTEN);
       break;
     case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
       // A connect that crosses the peer's ends here, too. The change itself follows.
-      bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
+      ask_for_changes(ops);
       if (!bpf_sk_storage_get(&lives, tcp, 0, 0)) {
         begin_life(tcp, kAccept);
       }
       bpf_get_socket_cookie(ops);  // its rest in TIME_WAIT keeps a cookie that there is already
       break;
     case BPF_SOCK_OPS_STATE_CB:
+      // What begins, begins above: a socket that is connected again has no port yet.
+      if (ops->args[0] == BPF_TCP_CLOSE) {
+        break;
+      }
       life = bpf_sk_storage_get(&lives, tcp, 0, 0);
       // A child inherits our wish from its listener; one that comes to nothing is no connection.
       if (life || ops->args[0] != BPF_TCP_SYN_RECV || ops->args[1] != BPF_TCP_CLOSE) {
@@ -339,7 +354,7 @@ int follow(struct bpf_sock_ops* ops) {
 }
 
 SEC("cgroup/sock_create")
-int create(struct bpf_sock* sk) {
+int netlog_create(struct bpf_sock* sk) {
   if ((sk->family != kInet && sk->family != kInet6) || sk->type != kDatagram) {
     return 1;
   }
@@ -349,14 +364,14 @@ int create(struct bpf_sock* sk) {
     event->kind = kBirth;
     event->cookie = bpf_get_socket_cookie(sk);
     event->netns = task->nsproxy->net_ns->ns.inum;
-    name_caller(event);
+    name_current(event);
     submit(event);
   }
   return 1;
 }
 
 SEC("cgroup/sock_release")
-int release(struct bpf_sock* sk) {
+int netlog_release(struct bpf_sock* sk) {
   struct life* life = bpf_sk_storage_get(&lives, sk, 0, 0);
   if (life) {
     tell_late_owner(life, bpf_get_socket_cookie(sk));
@@ -365,7 +380,7 @@ int release(struct bpf_sock* sk) {
 }
 
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(follow_all, struct sock* sk, int old, int new) {
+int BPF_PROG(netlog_changes, struct sock* sk, int old, int new) {
   struct tcp_sock* tcp = bpf_skc_to_tcp_sock(sk);
   // A child that leaves LISTEN has neither its ports nor its cookie yet.
   if (!tcp || (old == BPF_TCP_LISTEN && new == BPF_TCP_SYN_RECV)) {
@@ -373,11 +388,11 @@ int BPF_PROG(follow_all, struct sock* sk, int old, int new) {
   }
   struct life* life = bpf_sk_storage_get(&lives, tcp, 0, 0);
   if (new == BPF_TCP_SYN_SENT) {
-    // The port is chosen after this.
     life = begin_life(tcp, kConnect);
-    if (life && !((struct inet_sock*)tcp)->inet_sport) {
+    if (life && !sk->__sk_common.skc_num) {
+      // The port is chosen after this.
       bpf_get_socket_cookie(sk);
-      remember_caller(life);
+      current_caller(&life->untold);
       return 0;
     }
   } else if (new == BPF_TCP_LISTEN) {
@@ -393,7 +408,7 @@ int BPF_PROG(follow_all, struct sock* sk, int old, int new) {
 }
 
 SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(destroy, struct sock* sk) {
+int BPF_PROG(netlog_destroy, struct sock* sk) {
   struct life* life = bpf_sk_storage_get(&lives, sk, 0, 0);
   if (life) {
     tell_late_owner(life, bpf_get_socket_cookie(sk));

@@ -58,8 +58,9 @@ struct Variant {
   std::span<const std::string_view> programs;
 };
 
-constexpr std::array<std::string_view, 3> kCgroupPrograms{"follow", "create", "release"};
-constexpr std::array<std::string_view, 2> kTracepointPrograms{"follow_all", "destroy"};
+constexpr std::array<std::string_view, 3> kCgroupPrograms{
+    "netlog_follow", "netlog_create", "netlog_release"};
+constexpr std::array<std::string_view, 2> kTracepointPrograms{"netlog_changes", "netlog_destroy"};
 constexpr Variant kSockOps{"sock_ops", kCgroupPrograms};
 constexpr Variant kTracepoints{"tp_btf", kTracepointPrograms};
 
@@ -194,7 +195,8 @@ std::string_view Trace::hook() const {
 std::uint64_t Trace::drain(std::vector<std::byte>& out) {
   state_->out = &out;
   ring_buffer__consume(state_->ring.get());
-  const auto lost = state_->lost();
+  // A program whose count can't be read for once does not turn it back.
+  const auto lost = std::max(state_->lost(), state_->lost_before);
   return lost - std::exchange(state_->lost_before, lost);
 }
 
