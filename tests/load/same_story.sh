@@ -22,6 +22,13 @@ done
 coproc SCENARIO { exec python3 "$here/slow_story.py"; }
 scenario=$SCENARIO_PID
 read -r port <&"${SCENARIO[0]}"
+# A listener that no table has shown yet does not tell which of the first connections it accepted.
+for source in "${sources[@]}"; do
+  until [ "$(sqlite3 "$scratch/$source.db" "SELECT count(*) FROM connections WHERE local_port = $port AND direction = 'listen'")" -gt 0 ]; do
+    kill -0 "${recorders[@]}"
+    sleep 0.05
+  done
+done
 echo go >&"${SCENARIO[1]}"
 wait "$scenario" || true
 for source in "${sources[@]}"; do
