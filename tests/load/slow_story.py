@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""slow_story.py: a listener, a client and a server process, and four connections whose every state lasts a second. Prints the listening
-port when it begins, and waits for a line on standard input before it does."""
+"""slow_story.py: a server and a client process, and four connections whose every state lasts a second. The server prints the port where
+it listens; the story begins with a line on standard input."""
 import os
 import socket
 import struct
@@ -10,18 +10,16 @@ import time
 
 STEP = 1.2  # longer than the slowest source looks away
 
-listener = socket.socket()
-listener.bind(("127.0.0.1", 0))
-listener.listen()
-port = listener.getsockname()[1]
-print(port, flush=True)
-sys.stdin.readline()
-
-to_child, from_parent = os.pipe()
+from_server, to_client = os.pipe()
+from_client, to_server = os.pipe()
 server = os.fork()
 if server == 0:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    os.write(to_client, str(listener.getsockname()[1]).encode())
     accepted = [listener.accept()[0] for _ in range(4)]
-    os.read(to_child, 1)
+    os.read(from_client, 1)
     orderly, half_closed, reset, leaked = accepted
     time.sleep(STEP)  # the client has closed the first: CLOSE_WAIT
     orderly.close()
@@ -34,13 +32,15 @@ if server == 0:
     leaked.close()
     os._exit(0)
 
-listener.close()
+port = int(os.read(from_server, 16))
+print(port, flush=True)
+sys.stdin.readline()
 clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(4)]
 time.sleep(STEP)
 orderly, half_closed, reset, leaked = clients
 orderly.close()
 leaked.shutdown(socket.SHUT_WR)
-os.write(from_parent, b"g")
+os.write(to_server, b"g")
 time.sleep(STEP * 1.5)
 half_closed.close()  # the server has half closed it: CLOSE_WAIT until now
 time.sleep(STEP)
