@@ -340,8 +340,9 @@ TEST_CASE("a configuration file sets the options of record", "[cli]") {
   const test::Scratch scratch;
   const auto db = scratch / "a.db";
   const auto config = scratch / "netlog.toml";
-  std::ofstream{config} << "db = \"" << db.string()
-                        << "\"\ninterval = \"20ms\"\nduration = \"200ms\"\nlog-level = \"warn\"\n";
+  std::ofstream{config}
+      << "db = \"" << db.string()
+      << "\"\ninterval = \"20ms\"\nduration = \"200ms\"\nsource = \"poll\"\nlog-level = \"warn\"\n";
   const auto finished = run({"record", "--config", config.string()});
   CHECK(finished.exit_code == 0);
   CHECK(finished.err.empty());

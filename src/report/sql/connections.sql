@@ -61,7 +61,11 @@ SELECT
   (
     SELECT group_concat(step, ' > ')
     FROM (
-      SELECT state || iif(dwell_ns IS NULL, '', printf(' %.3gs', dwell_ns / 1e9)) AS step
+      SELECT state || CASE
+        WHEN dwell_ns IS NULL THEN ''
+        WHEN dwell_ns < 999000 THEN printf(' %.3gus', dwell_ns / 1e3)
+        ELSE printf(' %.3gs', dwell_ns / 1e9)
+      END AS step
       FROM state_intervals
       WHERE connection_id = selected.id
       ORDER BY from_ns
