@@ -42,6 +42,21 @@ std::string_view source_of(RecordKind kind) {
   }
 }
 
+/// A gap in the time that the record is about.
+Gap gap_of(const RawRecord& record,
+           std::optional<std::uint64_t> netns,
+           std::string source,
+           std::string reason,
+           std::optional<std::int64_t> lost = std::nullopt) {
+  return Gap{netns,
+             record.asked.began_ns,
+             record.asked.ended_ns,
+             std::move(source),
+             std::move(reason),
+             lost,
+             std::nullopt};
+}
+
 }  // namespace
 
 Recorder::Recorder(store::Writer& writer, std::int64_t interval_ns)
@@ -90,32 +105,19 @@ void Recorder::consume(const RawRecord& record) {
     case RecordKind::trace:
       return take_trace(record);
     case RecordKind::trace_lost:
-      return add_gap(Gap{std::nullopt,
-                         record.asked.began_ns,
-                         record.asked.ended_ns,
-                         "trace",
-                         "buffer full",
-                         record.a,
-                         std::nullopt});
+      return add_gap(gap_of(record, std::nullopt, "trace", "buffer full", record.a));
     case RecordKind::trace_ended: {
       tracker_.end_trace();
-      std::string why{as_text(record.payload).substr(0, kMostDetail)};
-      return add_gap(Gap{std::nullopt,
-                         record.asked.began_ns,
-                         record.asked.ended_ns,
-                         "trace",
-                         "ended",
-                         std::nullopt,
-                         std::move(why)});
+      auto gap = gap_of(record, std::nullopt, "trace", "ended");
+      gap.detail = std::string{as_text(record.payload).substr(0, kMostDetail)};
+      return add_gap(gap);
     }
     case RecordKind::notices_lost:
-      return add_gap(Gap{record.netns,
-                         record.asked.began_ns,
-                         record.asked.ended_ns,
-                         "notices",
-                         "receive buffer overrun",
-                         record.a < 0 ? std::nullopt : std::optional{record.a},
-                         std::nullopt});
+      return add_gap(gap_of(record,
+                            record.netns,
+                            "notices",
+                            "receive buffer overrun",
+                            record.a < 0 ? std::nullopt : std::optional{record.a}));
     case RecordKind::clock_step:
       follow_clock(record.a);
       return add_gap(Gap{std::nullopt,
@@ -131,13 +133,7 @@ void Recorder::consume(const RawRecord& record) {
     case RecordKind::namespace_gone:
       return end_namespace(record);
     case RecordKind::stalled:
-      return add_gap(Gap{std::nullopt,
-                         record.asked.began_ns,
-                         record.asked.ended_ns,
-                         "writer",
-                         "queue full",
-                         std::nullopt,
-                         std::nullopt});
+      return add_gap(gap_of(record, std::nullopt, "writer", "queue full"));
     case RecordKind::tick_end:
       return end_tick();
   }

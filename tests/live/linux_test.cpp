@@ -2,6 +2,7 @@
 // Against the running kernel: our own loopback sockets must appear, with us as their owner.
 #include "base/byte_reader.hpp"
 #include "catch.hpp"
+#include "child.hpp"
 #include "decode/tables.hpp"
 #include "platform/linux/held_sockets.hpp"
 #include "platform/linux/owner_search.hpp"
@@ -19,7 +20,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include <unistd.h>
 
@@ -160,17 +160,8 @@ TEST_CASE("a socket that nobody holds is given up after a whole search", "[live]
 }
 
 TEST_CASE("a child is told of once, and its end", "[live]") {
-  std::array<int, 2> hold{};
-  REQUIRE(::pipe(hold.data()) == 0);
-  const auto child = ::fork();
-  if (child == 0) {
-    char byte = 0;
-    ::close(hold[1]);
-    static_cast<void>(::read(hold[0], &byte, 1));
-    ::_exit(0);
-  }
-  ::close(hold[0]);
-  const auto pid = static_cast<std::uint32_t>(child);
+  test::Child child;
+  const auto pid = child.pid();
   ProcessTable table;
   Kept kept;
   REQUIRE(table.tell(pid, kept));
@@ -183,12 +174,11 @@ TEST_CASE("a child is told of once, and its end", "[live]") {
   CHECK(process->exe.has_value());
   table.tell_ends(kept);
   CHECK(kept.records.size() == 1);
-  ::close(hold[1]);
-  REQUIRE(::waitpid(child, nullptr, 0) == child);
+  child.finish();
   table.tell_ends(kept);
   REQUIRE(kept.records.size() == 2);
   CHECK(kept.records[1].kind == RecordKind::process_ended);
-  CHECK(kept.records[1].a == child);
+  CHECK(kept.records[1].a == pid);
   CHECK_FALSE(table.tell(pid, kept));
 }
 

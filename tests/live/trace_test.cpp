@@ -4,6 +4,7 @@
 #include "platform/linux/trace.hpp"
 
 #include "catch.hpp"
+#include "child.hpp"
 #include "decode/tables.hpp"
 #include "platform/linux/clock.hpp"
 #include "platform/linux/unique_fd.hpp"
@@ -218,21 +219,11 @@ TEST_CASE("a socket that a child was given, and closes last", "[live]") {
     REQUIRE(connect_to(client.get(), port_of(listening.get())));
     const auto port = port_of(client.get());
     CHECK(traced->by_local(port)->owner.process->pid == us());
-    std::array<int, 2> hold{};
-    REQUIRE(::pipe(hold.data()) == 0);
-    const auto child = ::fork();
-    if (child == 0) {
-      char byte = 0;
-      ::close(hold[1]);
-      static_cast<void>(::read(hold[0], &byte, 1));
-      ::_exit(0);
-    }
+    test::Child child;
     client.reset();  // not the last descriptor: nothing happens
     CHECK(traced->by_local(port)->state == TcpState::established);
-    ::close(hold[0]);
-    ::close(hold[1]);
-    REQUIRE(::waitpid(child, nullptr, 0) == child);
-    CHECK(traced->by_local(port)->owner.process->pid == static_cast<std::uint32_t>(child));
+    child.finish();
+    CHECK(traced->by_local(port)->owner.process->pid == child.pid());
   }
 }
 
@@ -245,40 +236,23 @@ TEST_CASE("an accepted socket that its peer resets: who lets go of it, later", "
   const auto port = port_of(listening.get());
   UniqueFd client{::socket(AF_INET, SOCK_STREAM, 0)};
   REQUIRE(connect_to(client.get(), port));
-  std::uint32_t worker = 0;
-  {
-    std::array<int, 2> accepted{};
-    std::array<int, 2> release{};
-    REQUIRE(::pipe(accepted.data()) == 0);
-    REQUIRE(::pipe(release.data()) == 0);
-    const auto child = ::fork();
-    if (child == 0) {
-      char byte = 0;
-      client.reset();
-      const int fd = ::accept(listening.get(), nullptr, nullptr);
-      static_cast<void>(::write(accepted[1], &byte, 1));
-      static_cast<void>(::read(release[0], &byte, 1));
-      ::close(fd);
-      ::_exit(0);
-    }
-    char byte = 0;
-    REQUIRE(::read(accepted[0], &byte, 1) == 1);
-    reset_on_close(client.get());
-    client.reset();
-    const auto reset = traced->by_local(port);
-    CHECK(reset->outcome == Outcome::reset);
-    CHECK(reset->gone);
-    CHECK(reset->owner.why == UnknownOwner::not_yet);
-    REQUIRE(::write(release[1], &byte, 1) == 1);
-    REQUIRE(::waitpid(child, nullptr, 0) == child);
-    for (const int fd : {accepted[0], accepted[1], release[0], release[1]}) {
-      ::close(fd);
-    }
-    worker = static_cast<std::uint32_t>(child);
-  }
+  int fd = -1;
+  test::Child worker{[&] {
+                       client.reset();
+                       fd = ::accept(listening.get(), nullptr, nullptr);
+                     },
+                     [&] { ::close(fd); }};
+  reset_on_close(client.get());
+  client.reset();
+  const auto reset = traced->by_local(port);
+  REQUIRE(reset.has_value());
+  CHECK(reset->outcome == Outcome::reset);
+  CHECK(reset->gone);
+  CHECK(reset->owner.why == UnknownOwner::not_yet);
+  worker.finish();
   const auto known = traced->by_local(port);
   CHECK(known->owner.source == OwnerSource::exact);
-  CHECK(known->owner.process->pid == worker);
+  CHECK(known->owner.process->pid == worker.pid());
 }
 
 TEST_CASE("a process that is killed ends its connections in its own name", "[live]") {

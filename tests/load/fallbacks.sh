@@ -47,6 +47,11 @@ expect refused 'sock_diag+notices' 'no tracing: .*Operation not permitted' setpr
 cp "$netlog" "$scratch/netlog"
 expect unprivileged 'sock_diag+notices' 'no tracing: .*Operation not permitted' setpriv --reuid=65534 --regid=65534 --clear-groups "$scratch/netlog"
 
+echo "--- a pid namespace of its own: the kernel's pids are not ours, /proc tells"
+expect foreign_pids 'sock_diag+notices' 'no tracing: .*pids of another namespace' unshare -p -f --mount-proc \
+  sh -c 'python3 -c "import socket, time; s = socket.socket(); s.bind((\"127.0.0.1\", 0)); s.listen(); time.sleep(60)" & exec "$@"' sh "$netlog"
+[ "$(sqlite3 "$scratch/foreign_pids.db" "SELECT count(*) FROM connections WHERE process = 'python3' AND pid < 10 AND owner_source = 'exact'")" -eq 1 ]
+
 echo "--- the least rights that trace: a user of its own, and all of them but one given up"
 rights=-all,+bpf,+perfmon,+net_admin
 setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps="$rights" --ambient-caps="$rights" \

@@ -335,7 +335,10 @@ void OwnerSearch::list_all_processes() {
 
 /// False where there is no such list, or none any more.
 bool OwnerSearch::take_kernel_list() {
-  const auto held = all_ ? all_->list() : Result<std::vector<HeldSocket>>{Error{}};
+  if (!all_) {
+    return false;
+  }
+  const auto held = all_->list();
   if (!held) {
     all_.reset();
     return false;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "platform/linux/held_sockets.hpp"
 
-#include "platform/linux/bpf/quiet.hpp"
+#include "platform/linux/bpf/prepare.hpp"
 #include "platform/linux/unique_fd.hpp"
 
 #include <array>
@@ -32,7 +32,9 @@ HeldSockets& HeldSockets::operator=(HeldSockets&& other) noexcept = default;
 HeldSockets::~HeldSockets() = default;
 
 Result<HeldSockets> HeldSockets::open() {
-  silence_libbpf();
+  if (const auto prepared = prepare_bpf(); !prepared) {
+    return prepared.error();
+  }
   auto state = std::make_unique<State>();
   state->programs.reset(held_sockets_bpf__open_and_load());
   if (!state->programs) {

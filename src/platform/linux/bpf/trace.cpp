@@ -3,7 +3,7 @@
 
 #include "base/byte_reader.hpp"
 #include "base/text.hpp"
-#include "platform/linux/bpf/quiet.hpp"
+#include "platform/linux/bpf/prepare.hpp"
 #include "platform/linux/procfs.hpp"
 #include "platform/linux/unique_fd.hpp"
 
@@ -19,7 +19,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <fcntl.h>
 #include <trace_bpf.skel.h>
@@ -27,10 +26,6 @@
 
 namespace netlog::platform {
 namespace {
-
-constexpr const char* kTypes = "/sys/kernel/btf/vmlinux";
-// The inode number of the first pid namespace (include/linux/proc_ns.h PROC_PID_INIT_INO).
-constexpr ino_t kFirstPidNamespace = 0xEFFFFFFCU;
 
 /// Where the cgroup2 hierarchy is mounted, root first: a mount of a part of it would show only what
 /// runs there.
@@ -165,13 +160,8 @@ Trace& Trace::operator=(Trace&& other) noexcept = default;
 Trace::~Trace() = default;
 
 Result<Trace> Trace::open(std::size_t buffer_bytes) {
-  silence_libbpf();
-  if (::access(kTypes, R_OK) != 0) {
-    return fail_errno(errno, std::string{"this kernel's type information, "} + kTypes);
-  }
-  struct stat pids {};
-  if (::stat("/proc/self/ns/pid", &pids) != 0 || pids.st_ino != kFirstPidNamespace) {
-    return fail_errno(ENOTSUP, "the kernel would name processes by pids of another namespace");
+  if (const auto prepared = prepare_bpf(); !prepared) {
+    return prepared.error();
   }
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const auto size = std::bit_ceil(std::max(buffer_bytes, page));
