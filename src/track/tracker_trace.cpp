@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The tracker's part for changes that the kernel tells as they happen.
 #include "track/bounds.hpp"
+#include "track/states.hpp"
 #include "track/tracker.hpp"
 
 #include <algorithm>
@@ -11,14 +12,6 @@ namespace {
 
 // TCP_TIMEWAIT_LEN (include/net/tcp.h), and a little.
 constexpr std::int64_t kTimeWaitNs = 61'000'000'000;
-
-std::optional<std::uint8_t> code(TcpState state) {
-  return static_cast<std::uint8_t>(state);
-}
-
-FiveTuple seen_by_peer(const FiveTuple& tuple) {
-  return FiveTuple{tuple.protocol, tuple.remote, tuple.local};
-}
 
 }  // namespace
 
@@ -100,13 +93,13 @@ void Tracker::open_traced(const Transition& transition, const Identity& identity
        connection.opened ? EventKind::open : EventKind::present,
        opened,
        std::nullopt,
-       first || connected ? code(*row.state) : std::nullopt);
+       first || connected ? code(row.state) : std::nullopt);
   if (!first && !connected) {
     emit(index,
          EventKind::state,
          between(opened.at_ns, transition.at_ns),
          std::nullopt,
-         code(*row.state));
+         code(row.state));
   }
   advance(index, transition);
 }

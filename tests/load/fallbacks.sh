@@ -18,7 +18,7 @@ expect() { # NAME, source, pattern on standard error, command: records for a sec
   local name=$1 source=$2 warning=$3
   shift 3
   echo "--- $name"
-  "$@" record --db "$scratch/$name.db" --duration 500ms 2>"$scratch/$name.log" || { cat "$scratch/$name.log"; exit 1; }
+  "$@" record --db "$scratch/$name.db" --duration "${duration:-500ms}" 2>"$scratch/$name.log" || { cat "$scratch/$name.log"; exit 1; }
   cat "$scratch/$name.log"
   grep -q "recording into .* from $source\$" "$scratch/$name.log"
   if [ -n "$warning" ]; then
@@ -48,7 +48,7 @@ cp "$netlog" "$scratch/netlog"
 expect unprivileged 'sock_diag+notices' 'no tracing: .*Operation not permitted' setpriv --reuid=65534 --regid=65534 --clear-groups "$scratch/netlog"
 
 echo "--- a pid namespace of its own: the kernel's pids are not ours, /proc tells"
-expect foreign_pids 'sock_diag+notices' 'no tracing: .*pids of another namespace' unshare -p -f --mount-proc \
+duration=3s expect foreign_pids 'sock_diag+notices' 'no tracing: .*pids of another namespace' unshare -p -f --mount-proc \
   sh -c 'python3 -c "import socket, time; s = socket.socket(); s.bind((\"127.0.0.1\", 0)); s.listen(); time.sleep(60)" & exec "$@"' sh "$netlog"
 [ "$(sqlite3 "$scratch/foreign_pids.db" "SELECT count(*) FROM connections WHERE process = 'python3' AND pid < 10 AND owner_source = 'exact'")" -eq 1 ]
 

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+// The tracker's part for owners: what is asked, answered and inherited.
+#include "track/tracker.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace netlog::track {
+namespace {
+
+std::uint32_t local_key(const FiveTuple& tuple) {
+  return tuple.local.port;
+}
+std::uint32_t remote_key(const FiveTuple& tuple) {
+  return 0x1'0000U | tuple.remote.port;
+}
+
+}  // namespace
+
+void Tracker::resolve(std::uint64_t inode, const ProcessId& holder, const Moment& at) {
+  const auto [first, last] = asked_.equal_range(inode);
+  for (auto entry = first; entry != last; ++entry) {
+    const auto index = entry->second;
+    auto& slot = slots_[index];
+    slot.asked = false;
+    set_owner(index,
+              Owner{holder, slot.inode == inode ? OwnerSource::exact : OwnerSource::last_seen, {}},
+              at);
+    learn_holder(index, holder);
+    const auto& connection = slot.connection;
+    if (connection.direction == Direction::listen) {
+      listeners_.owned(connection.netns,
+                       connection.tuple.protocol,
+                       connection.tuple.local,
+                       connection.id,
+                       holder);
+      bequeath(index, at);
+    }
+  }
+  asked_.erase(first, last);
+}
+
+/// What the owner of one connection tells about the owners of others. Who called listen(2) tells
+/// nothing: it may have made the listener for its children.
+void Tracker::learn_holder(Index index, const ProcessId& holder) {
+  const auto& connection = slots_[index].connection;
+  last_pid_[local_key(connection.tuple)] = holder.pid;
+  if (connection.tuple.remote.port != 0) {
+    last_pid_[remote_key(connection.tuple)] = holder.pid;
+  }
+  if (connection.direction == Direction::inbound) {
+    listeners_.served(connection.netns, connection.tuple.protocol, connection.tuple.local, holder);
+  }
+}
+
+void Tracker::give_up(std::uint64_t inode, UnknownOwner why) {
+  const auto [first, last] = asked_.equal_range(inode);
+  for (auto entry = first; entry != last; ++entry) {
+    auto& slot = slots_[entry->second];
+    slot.asked = false;
+    if (slot.connection.owner.source == OwnerSource::unknown) {
+      slot.connection.owner.why = why;
+      touch(entry->second);
+    }
+  }
+  asked_.erase(first, last);
+}
+
+void Tracker::end_process(const ProcessId& process) {
+  if (!held_.contains(process)) {
+    return;
+  }
+  for (Index index = 0; index < slots_.size(); ++index) {
+    const auto& slot = slots_[index];
+    if (marks_[index].phase != Mark::Phase::free && slot.inode != 0 &&
+        slot.connection.owner.process == process) {
+      ask(index);
+    }
+  }
+}
+
+std::vector<Question> Tracker::questions(std::size_t most) const {
+  std::vector<Question> questions;
+  for (const auto& [inode, index] : asked_) {
+    if (questions.size() == most) {
+      break;
+    }
+    const auto& connection = slots_[index].connection;
+    Question question{inode, {}};
+    const auto add = [&](std::uint32_t pid) {
+      if (std::find(question.likely_pids.begin(), question.likely_pids.end(), pid) ==
+          question.likely_pids.end()) {
+        question.likely_pids.push_back(pid);
+      }
+    };
+    const auto listener = listeners_.accepting(
+        connection.netns, connection.tuple.protocol, connection.tuple.local, 0);
+    for (const auto key : {local_key(connection.tuple), remote_key(connection.tuple)}) {
+      if (const auto last = last_pid_.find(key); last != last_pid_.end()) {
+        add(last->second);
+      }
+    }
+    if (listener && listener->owner) {
+      add(listener->owner->pid);
+    }
+    questions.push_back(std::move(question));
+  }
+  return questions;
+}
+
+std::vector<std::uint64_t> Tracker::take_vacated() {
+  return std::exchange(vacated_, {});
+}
+
+void Tracker::update_descriptor(Index index, const SocketRow& row) {
+  auto& slot = slots_[index];
+  auto& owner = slot.connection.owner;
+  if (row.inode == slot.inode) {
+    return;
+  }
+  if (row.inode != 0) {
+    slot.inode = row.inode;
+    // Who made a listener may have handed it over since.
+    if (owner.source != OwnerSource::exact ||
+        slots_[index].connection.direction == Direction::listen) {
+      ask(index);
+    }
+    return;
+  }
+  drop_question(index);
+  vacated_.push_back(std::exchange(slot.inode, 0));
+  if (owner.source == OwnerSource::exact && slot.changed_ns == 0) {
+    owner.source = OwnerSource::last_seen;
+  } else if (owner.source == OwnerSource::unknown) {
+    owner.why = UnknownOwner::gone;
+  }
+  touch(index);
+}
+
+void Tracker::ask(Index index) {
+  auto& slot = slots_[index];
+  if (!slot.asked) {
+    slot.asked = true;
+    asked_.emplace(slot.inode, index);
+  }
+}
+
+void Tracker::drop_question(Index index) {
+  auto& slot = slots_[index];
+  if (slot.asked) {
+    const auto [first, last] = asked_.equal_range(slot.inode);
+    const auto ours =
+        std::find_if(first, last, [&](const auto& entry) { return entry.second == index; });
+    if (ours != last) {
+      asked_.erase(ours);
+    }
+    slot.asked = false;
+  }
+}
+
+/// What is known of the owner before anybody searched.
+void Tracker::give_first_owner(Index index,
+                               const SocketRow& row,
+                               bool names_owners,
+                               std::int64_t alive_after_ns) {
+  auto& slot = slots_[index];
+  auto& connection = slot.connection;
+  if (connection.direction == Direction::inbound) {
+    const auto listener = listeners_.accepting(
+        connection.netns, connection.tuple.protocol, connection.tuple.local, alive_after_ns);
+    if (listener && listener->owner) {
+      connection.owner = Owner{listener->owner, OwnerSource::inherited, {}};
+      count_held(connection.owner, true);
+    }
+  }
+  const auto* const birth = births_.find(slot.identity);
+  if (birth != nullptr && birth->caller) {
+    count_held(connection.owner, false);
+    connection.owner = Owner{birth->caller->id, OwnerSource::exact, {}};
+    count_held(connection.owner, true);
+    births_.erase(slot.identity);
+  } else if (!names_owners) {
+    connection.owner.why = UnknownOwner::no_source;
+  } else if (row.inode != 0) {
+    ask(index);
+  } else if (connection.owner.source == OwnerSource::unknown) {
+    connection.owner.why =
+        connection.seen_by == SeenBy::notice ? UnknownOwner::gone : UnknownOwner::kernel;
+  }
+}
+
+void Tracker::set_owner(Index index, const Owner& owner, const Moment& at) {
+  auto& slot = slots_[index];
+  const auto before = std::exchange(slot.connection.owner, owner);
+  if (before == owner) {
+    return;
+  }
+  if (!slot.closed) {
+    count_held(before, false);
+    count_held(owner, true);
+  }
+  if (slot.announced && before.process != owner.process) {
+    emit(index, EventKind::owner, at, std::nullopt, std::nullopt);
+    pending_.back().old_owner = before.process;
+  } else {
+    touch(index);
+  }
+}
+
+/// What was accepted on a listener before its owner was known.
+void Tracker::bequeath(Index listener, const Moment& at) {
+  const auto& from = slots_[listener].connection;
+  const auto& bound = from.tuple.local.address;
+  for (Index index = 0; index < slots_.size(); ++index) {
+    const auto& to = slots_[index].connection;
+    const auto& local = to.tuple.local;
+    // What has closed in this tick, too: its events have not been taken.
+    const bool exists = marks_[index].phase != Mark::Phase::free || slots_[index].closed;
+    const bool orphan =
+        exists && to.direction == Direction::inbound && to.owner.source == OwnerSource::unknown;
+    const bool accepted = to.netns == from.netns && to.tuple.protocol == from.tuple.protocol &&
+                          local.port == from.tuple.local.port &&
+                          local.address.family == bound.family &&
+                          (bound.is_unspecified() || bound == local.address);
+    if (orphan && accepted) {
+      set_owner(index, Owner{from.owner.process, OwnerSource::inherited, {}}, at);
+    }
+  }
+}
+
+void Tracker::count_held(const Owner& owner, bool more) {
+  if (!owner.process) {
+    return;
+  }
+  auto& held = held_[*owner.process];
+  held = more ? held + 1 : held - 1;
+  if (held == 0) {
+    held_.erase(*owner.process);
+  }
+}
+
+}  // namespace netlog::track
