@@ -40,9 +40,11 @@ foreach(file IN LISTS files)
     only_in("store" "<(SQLiteCpp|sqlite3)" "SQLite")
     only_in("cli" "<CLI/" "CLI11")
     only_in("record;cli" "<spdlog/" "spdlog")
-    only_in("platform/linux" "<(sys|linux|netinet|arpa|bpf)/|<(unistd|fcntl|poll|pwd|dirent|sched)\\.h>"
+    only_in("platform/linux" "<(sys|linux|netinet|arpa|bpf)/|<(unistd|poll|pwd|dirent|sched)\\.h>"
             "a POSIX or Linux header")
-    only_in("platform/windows" "<(windows|winsock2|iphlpapi|ws2tcpip)\\.h>" "a Windows header")
+    only_in("platform/windows" "<(windows|winsock2|ws2tcpip|iphlpapi|shlobj|shellapi|sddl|io)\\.h>"
+            "a Windows header")
+    only_in("platform/linux;platform/windows" "<fcntl\\.h>" "a header of the system")
     only_in("none" "# *if.*(_WIN32|__linux__|__unix__|_MSC_VER|__APPLE__)" "asking which system it is")
   endforeach()
 endforeach()

@@ -27,6 +27,22 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+std::string encode(char32_t point) {
+  const auto tail = [&](unsigned shift) {
+    return static_cast<char>(0x80U | ((point >> shift) & 0x3FU));
+  };
+  if (point < 0x80) {
+    return {static_cast<char>(point)};
+  }
+  if (point < 0x800) {
+    return {static_cast<char>(0xC0U | point >> 6U), tail(0)};
+  }
+  if (point < 0x10000) {
+    return {static_cast<char>(0xE0U | point >> 12U), tail(6), tail(0)};
+  }
+  return {static_cast<char>(0xF0U | point >> 18U), tail(12), tail(6), tail(0)};
+}
+
 }  // namespace
 
 std::optional<double> parse_fraction(std::string_view text) {
@@ -122,6 +138,43 @@ std::string to_utf8(std::string_view bytes, std::size_t most) {
     at += std::max(length, std::size_t{1});
   }
   return out;
+}
+
+std::string utf8_from_utf16(std::u16string_view text, std::size_t most) {
+  constexpr char32_t kReplacement = 0xFFFD;
+  std::string out;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    char32_t point = text[at];
+    const bool high = point >= 0xD800 && point < 0xDC00;
+    const bool paired =
+        high && at + 1 < text.size() && text[at + 1] >= 0xDC00 && text[at + 1] < 0xE000;
+    if (paired) {
+      ++at;
+      point = 0x10000 + ((point - 0xD800) << 10U) + (text[at] - 0xDC00U);
+    } else if (point >= 0xD800 && point < 0xE000) {
+      point = kReplacement;
+    }
+    const auto piece = encode(point);
+    if (out.size() + piece.size() > most) {
+      break;
+    }
+    out += piece;
+  }
+  return out;
+}
+
+std::string utf8(const std::filesystem::path& path) {
+  const auto text = path.u8string();
+  return {text.begin(), text.end()};
+}
+
+std::filesystem::path path_from_utf8(std::string_view text) {
+  return std::u8string{text.begin(), text.end()};
+}
+
+std::filesystem::path with_suffix(std::filesystem::path path, const char* suffix) {
+  path += suffix;
+  return path;
 }
 
 std::string quote(std::string_view text) {

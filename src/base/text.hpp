@@ -4,6 +4,7 @@
 #include <charconv>
 #include <concepts>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,16 @@ std::string lower(std::string_view text);
 /// byte that is not part of a well-formed sequence becomes U+FFFD. Control characters stay;
 /// renderers escape them.
 std::string to_utf8(std::string_view bytes, std::size_t most);
+
+/// UTF-16 as UTF-8 of at most `most` bytes, cut at a character's end: a surrogate without its other
+/// half becomes U+FFFD.
+std::string utf8_from_utf16(std::u16string_view text, std::size_t most);
+
+/// Between a path and UTF-8, whatever the system's own form of paths is.
+std::string utf8(const std::filesystem::path& path);
+std::filesystem::path path_from_utf8(std::string_view text);
+/// The path of a file that stands beside it: `x.db`, `-wal`.
+std::filesystem::path with_suffix(std::filesystem::path path, const char* suffix);
 
 /// Quotes text for an error message: escaped, and cut at 80 characters.
 std::string quote(std::string_view text);

@@ -2,6 +2,7 @@
 #include "report/check.hpp"
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/question.hpp"
 #include "store/reader.hpp"
@@ -27,7 +28,7 @@ void run_check(const Question& question) {
         "{} is not consistent: at least {} violation{} found; what it says elsewhere may still "
         "hold, keep the "
         "file and report this",
-        path.string(),
+        utf8(path),
         checked.violations,
         checked.violations == 1 ? "" : "s")};
   }

@@ -7,11 +7,13 @@
 #include "cli/commands.hpp"
 #include "platform/terminal.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -91,8 +93,8 @@ int complain(const CLI::App& app, std::string_view message, int code) {
 
 }  // namespace
 
-int run(int argc, char** argv) {
-  platform::ignore_broken_pipes();
+int run(std::vector<std::string> words) {
+  platform::set_up_standard_streams();
   CLI::App app{"netlog: a flight recorder for connections", "netlog"};
   app.set_version_flag("--version", "netlog " + std::string{kVersion});
   app.require_subcommand(1);
@@ -106,7 +108,8 @@ int run(int argc, char** argv) {
   add_check(app);
   add_doctor(app);
   try {
-    app.parse(argc, argv);
+    std::reverse(words.begin(), words.end());  // as CLI11 wants them
+    app.parse(std::move(words));
     std::cout.flush();
     return EXIT_SUCCESS;
   } catch (const CLI::CallForHelp& help) {

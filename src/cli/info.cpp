@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/question.hpp"
 #include "report/report.hpp"
@@ -33,7 +34,7 @@ void run_info(const Question& question) {
                                 {{"path", "path", Unit::none, Align::left, false},
                                  {"bytes", "size", Unit::bytes, Align::right, false},
                                  {"schema_version", "schema", Unit::none, Align::right, false}},
-                                {{path.string(),
+                                {{utf8(path),
                                   error ? Cell{} : Cell{static_cast<std::int64_t>(size)},
                                   std::int64_t{reader.schema_version()}}}});
   answer.tables.push_back(ask_table(reader,

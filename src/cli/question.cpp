@@ -4,7 +4,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "cli/time_spec.hpp"
-#include "platform/live_source.hpp"
+#include "platform/clock.hpp"
 #include "platform/recording_file.hpp"
 #include "platform/terminal.hpp"
 
@@ -276,7 +276,7 @@ Format parse_format(const std::string& text) {
 
 std::filesystem::path database_path(const Question& question) {
   return question.database.empty() ? platform::default_recording_path()
-                                   : std::filesystem::path{question.database};
+                                   : path_from_utf8(question.database);
 }
 
 render::TextStyle text_style(const Question& question) {

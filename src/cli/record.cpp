@@ -140,7 +140,7 @@ class StatusLine {
 /// The default place may not exist yet; a place that the user named must.
 std::filesystem::path database_of(const std::string& named) {
   if (!named.empty()) {
-    return named;
+    return path_from_utf8(named);
   }
   auto path = platform::default_recording_path();
   std::error_code error;
@@ -150,7 +150,7 @@ std::filesystem::path database_of(const std::string& named) {
   }
   throw CommandFailed{
       fmt::format("cannot record into {}: its directory cannot be made: {}; name a file with --db",
-                  path.string(),
+                  utf8(path),
                   error.message())};
 }
 
@@ -168,7 +168,7 @@ void run_record(const RecordOptions& given) {
     throw UsageError{"--capture has nothing to capture while --source capture:FILE replays one"};
   }
   if (!given.capture.empty()) {
-    options.capture = given.capture;
+    options.capture = path_from_utf8(given.capture);
   }
   set_up_log(given.log_level);
   options.database = database_of(given.database);
@@ -176,7 +176,7 @@ void run_record(const RecordOptions& given) {
   StatusLine status;
   record::Observer observer;
   observer.started = [&](std::string_view source, std::string_view fallback_reason) {
-    spdlog::info("recording into {} from {}", options.database.string(), source);
+    spdlog::info("recording into {} from {}", utf8(options.database), source);
     if (!fallback_reason.empty()) {
       spdlog::warn("using {}, not the best there is: {}", source, fallback_reason);
     }
@@ -194,8 +194,9 @@ void run_record(const RecordOptions& given) {
         }
       };
   const auto recorded =
-      replay ? record::record_capture(
-                   given.source.substr(kCapturePrefix.size()), options.database, observer)
+      replay ? record::record_capture(path_from_utf8(given.source.substr(kCapturePrefix.size())),
+                                      options.database,
+                                      observer)
              : record::record_live(options, observer);
   if (terminal) {
     StatusLine::clear();
@@ -207,13 +208,13 @@ void run_record(const RecordOptions& given) {
                recorded.progress.skipped_ticks,
                recorded.progress.gaps,
                size_text(recorded.totals.file_bytes),
-               options.database.string());
+               utf8(options.database));
 }
 
 /// Gives the options that the command line left alone the values of a TOML file; a table [record]
 /// may hold them.
 void read_config(CLI::App& command, const std::string& path) {
-  std::ifstream in{path};
+  std::ifstream in{path_from_utf8(path)};
   if (!in) {
     throw CommandFailed{
         fmt::format("cannot read configuration {}: no such file, or it may not be read", path)};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/question.hpp"
 #include "store/reader.hpp"
@@ -33,9 +34,9 @@ std::string statement_of(const SqlOptions& options) {
     throw UsageError{
         fmt::format("no statement; give one, such as 'SELECT * FROM connections', or explore with: "
                     "sqlite3 -readonly {}",
-                    database_path(options.question).string())};
+                    utf8(database_path(options.question)))};
   }
-  std::ifstream in{options.file, std::ios::binary};
+  std::ifstream in{path_from_utf8(options.file), std::ios::binary};
   std::string text{std::istreambuf_iterator<char>{in}, {}};
   if (in.bad() || !in.is_open()) {
     throw CommandFailed{

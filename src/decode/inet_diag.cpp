@@ -180,7 +180,7 @@ Result<SocketRow> decode_inet_diag(std::span<const std::byte> message, Protocol 
   in.skip(8);  // idiag_expires, idiag_rqueue
   const auto send_queue = in.u32();
   row.uid = in.u32();
-  row.inode = in.u32();
+  row.holder_key = in.u32();
   if (!in.ok()) {
     return fail(errc::truncated, fmt::format("inet_diag_msg of {} bytes", message.size()));
   }

@@ -60,7 +60,7 @@ std::optional<SocketRow> parse_line(std::string_view line, Protocol protocol, Fa
   SocketRow row;
   row.tuple = FiveTuple{protocol, *local, *remote};
   row.uid = uid;
-  row.inode = *inode;
+  row.holder_key = *inode;
   if (protocol == Protocol::tcp) {
     row.state = state;
   }

@@ -61,18 +61,44 @@ Result<Counters> decode_snmp(std::string_view text);
 /// Adds the Udp6 counters of /proc/net/snmp6 to the UDP members of `counters`.
 Result<void> add_snmp6(std::string_view text, Counters& counters);
 
-/// Decodes the sections of one process (base/sections.hpp). `stat` and `started_ns` must be there;
-/// what else is missing stays absent. Names and command lines become bounded UTF-8.
+/// Rows of an IP Helper table.
+struct MibRows {
+  std::vector<SocketRow> rows;
+  bool names_owners = true;  ///< false: the table was one without owners
+};
+
+/// Decodes the MibTable sections of one table: its rows and, joined to them row by row, the offload
+/// states of TCP_TABLE2. The incarnation is the create timestamp; where the table has none, it is
+/// 0, but the pid for rows whose tuple repeats. Rows in the state 100 (bound only) are left out;
+/// rows in LISTEN have no remote. Addresses and ports are in network order (a port in the first two
+/// of its four bytes), other integers in host order; scope ids are kept as they are.
+/// @return errc::truncated when the rows are fewer than the table's own count, unknown_state,
+/// malformed without a table. Source: learn.microsoft.com, tcpmib.h, udpmib.h,
+/// MIB_TCPROW_OWNER_MODULE and its kin.
+Result<MibRows> decode_mib_tables(std::span<const std::byte> sections,
+                                  Protocol protocol,
+                                  Family family);
+
+/// Decodes MibStatistics sections: the sums of both families. TCP counters are absent where a
+/// family's statistics could not be read. Source: learn.microsoft.com, MIB_TCPSTATS, MIB_TCPSTATS2,
+/// MIB_UDPSTATS.
+Result<Counters> decode_mib_statistics(std::span<const std::byte> sections);
+
+/// Decodes ModuleSection sections. Names become bounded UTF-8.
+Result<std::vector<ServiceName>> decode_mib_modules(std::span<const std::byte> sections);
+
+/// Decodes the sections of one process (base/sections.hpp). `stat` or `listed`, and `started_ns`
+/// must be there; what else is missing stays absent. Names and command lines become bounded UTF-8.
 Result<Process> decode_process(std::span<const std::byte> sections);
 
 /// One answer of an owner search.
 struct Holder {
-  std::uint64_t inode = 0;
+  std::uint64_t key = 0;
   std::optional<std::uint32_t> pid;          ///< absent: nobody was found
   UnknownOwner why = UnknownOwner::not_yet;  ///< meaningful without a pid
 };
 
-/// Decodes lines `inode pid` and `inode - reason` (reason: not_permitted, gone).
+/// Decodes lines `key pid` and `key - reason` (reason: not_permitted, gone).
 Result<std::vector<Holder>> decode_holders(std::string_view text);
 
 /// Decodes `key=value` lines of a session record. Unknown keys are ignored.

@@ -96,6 +96,7 @@ struct Connection {
   std::optional<Offload> offload;
   Owner owner;
   std::optional<std::uint32_t> uid;
+  std::uint64_t module = 0;      ///< tells services of one process apart (Windows); 0: unknown
   std::optional<Moment> opened;  ///< absent: it was there before the recorder
   std::int64_t first_seen_ns = 0;
   std::int64_t last_seen_ns = 0;

@@ -73,6 +73,15 @@ struct Coverage {
   bool operator==(const Coverage&) const = default;
 };
 
+/// A service that shares its process with others, by the tag of its sockets (Windows).
+struct ServiceName {
+  std::uint32_t pid = 0;
+  std::uint64_t tag = 0;
+  std::string name;
+
+  bool operator==(const ServiceName&) const = default;
+};
+
 /// The recorder was alive at this moment; open connections were still seen.
 struct Heartbeat {
   std::int64_t at_ns = 0;

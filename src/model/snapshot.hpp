@@ -49,10 +49,12 @@ struct SocketRow {
   std::uint64_t incarnation =
       0;  ///< sock_diag cookie, Windows create timestamp; 0: the source has none
   std::optional<TcpState> state;
-  std::uint64_t inode = 0;  ///< 0: no descriptor refers to it
+  /// Leads to the process that holds it: the inode (Linux), or the pid that the table names
+  /// (Windows). 0: nobody holds it.
+  std::uint64_t holder_key = 0;
   std::optional<std::uint32_t> uid;
   std::optional<std::uint64_t> cgroup_id;
-  std::optional<std::uint32_t> pid;  ///< where the table itself names the owner (Windows)
+  std::uint64_t module = 0;  ///< Windows: the tag of a service within its process; 0: none
   std::optional<Offload> offload;
   std::optional<Metrics> metrics;
   std::optional<Delivery> delivery;
@@ -78,7 +80,7 @@ struct Snapshot {
       true;  ///< false: TIME_WAIT rows were left out, so their absence says nothing
   bool incarnation_is_unique =
       false;                 ///< the incarnation alone identifies a socket (sock_diag cookie)
-  bool names_owners = true;  ///< rows carry what leads to an owner (inode or pid)
+  bool names_owners = true;  ///< rows carry what leads to an owner
   Span taken;
   std::vector<SocketRow> rows;
 };
@@ -111,7 +113,7 @@ struct Caller {
 };
 
 /// One TCP state change, told by the kernel as it happened (BPF). `row.state` is the new state; an
-/// inode is not known.
+/// holder key is not known.
 struct Transition {
   std::uint64_t netns = 0;
   std::int64_t at_ns = 0;

@@ -43,7 +43,7 @@ struct SamplePlan {
 
 /// A socket whose owner is wanted, and who may hold it.
 struct OwnerQuestion {
-  std::uint64_t inode = 0;
+  std::uint64_t key = 0;
   std::vector<std::uint32_t>
       likely_pids;  ///< best first: the listener's owner, whoever spoke to that port before
 };
@@ -85,7 +85,7 @@ class LiveSource {
                            RecordSink& sink) = 0;
 
   /// Sockets that are gone: their descriptors are the ones that the next sockets get.
-  virtual void forget(std::span<const std::uint64_t> inodes) = 0;
+  virtual void forget(std::span<const std::uint64_t> keys) = 0;
 };
 
 /// The source for this host, or why there is none. Defined once in linux/ or windows/; CMake picks
@@ -95,9 +95,5 @@ Result<std::unique_ptr<LiveSource>> make_live_source(const SourceOptions& option
 /// What is fixed about this host, as the payload of a RecordKind::session record (without
 /// interval_ns and sources).
 std::string describe_host();
-
-/// Wall time now, UTC ns, from the boot clock and a measured offset, so that a stepped wall clock
-/// never runs backwards unnoticed.
-std::int64_t utc_now_ns();
 
 }  // namespace netlog::platform

@@ -16,19 +16,19 @@ enum class RecordKind : std::uint16_t {
   session =
       1,     ///< `key=value` lines: host, os, kernel, boot_id, utc_offset_s, interval_ns, sources
   tick = 2,  ///< opens a tick; `a` = index, `b` = ticks skipped before it, `c` = lateness in ns
-  sock_diag = 3,     ///< a whole dump: netlink messages as received, NLMSG_DONE included. `a` =
-                     ///< TableSet, `b` = DumpDepth bits
-  procfs_tcp = 4,    ///< text of /proc/net/tcp
-  procfs_tcp6 = 5,   ///< text of /proc/net/tcp6
-  procfs_udp = 6,    ///< text of /proc/net/udp
-  procfs_udp6 = 7,   ///< text of /proc/net/udp6
-  table_failed = 8,  ///< text: why a table could not be read whole. `a` = TableSet, `b` = the
-                     ///< RecordKind that was to come of it
-  snmp = 9,          ///< text of /proc/net/snmp
-  snmp6 = 10,        ///< text of /proc/net/snmp6
-  holders = 11,      ///< lines `inode pid`: who holds a socket, as asked. A line `inode -` ends the
-                     ///< search, with a reason word
-  process = 12,      ///< a process as read: see decode/procfs_process.hpp. `a` = pid
+  sock_diag = 3,       ///< a whole dump: netlink messages as received, NLMSG_DONE included. `a` =
+                       ///< TableSet, `b` = DumpDepth bits
+  procfs_tcp = 4,      ///< text of /proc/net/tcp
+  procfs_tcp6 = 5,     ///< text of /proc/net/tcp6
+  procfs_udp = 6,      ///< text of /proc/net/udp
+  procfs_udp6 = 7,     ///< text of /proc/net/udp6
+  table_failed = 8,    ///< text: why a table could not be read whole. `a` = TableSet, `b` = the
+                       ///< RecordKind that was to come of it
+  snmp = 9,            ///< text of /proc/net/snmp
+  snmp6 = 10,          ///< text of /proc/net/snmp6
+  holders = 11,        ///< lines `key pid`: who holds a socket, as asked. A line `key -` ends the
+                       ///< search, with a reason word
+  process = 12,        ///< a process as read: base/sections.hpp. `a` = pid
   process_ended = 13,  ///< `a` = pid, `b` = start time; noticed within [began, ended]
   notices = 14,  ///< netlink messages of the destroy multicast, as received. Arrived within [began,
                  ///< ended]. `a` = TableSet of those whose ends are announced, 0: all
@@ -42,6 +42,10 @@ enum class RecordKind : std::uint16_t {
                          ///< [began, ended]. `a` = what to add to the boot clock for UTC, ns
   trace_lost = 22,       ///< `a` = how many events found no room within [began, ended]
   trace_ended = 23,      ///< text: why nothing is traced from here on
+  mib_tables = 24,       ///< a table of the IP Helper API and, where it was asked for, the one with
+                         ///< offload states: MibTable sections (base/sections.hpp). `a` = TableSet
+  mib_statistics = 25,   ///< the kernel's counters as of the IP Helper API: MibStatistics sections
+  mib_modules = 26,      ///< services behind rows of the table that follows: ModuleSection sections
 };
 
 /// Bits of RawRecord::b for sock_diag.

@@ -37,6 +37,10 @@ std::string_view source_of(RecordKind kind) {
       return "trace";
     case RecordKind::namespace_found:
       return "namespaces";
+    case RecordKind::mib_tables:
+    case RecordKind::mib_statistics:
+    case RecordKind::mib_modules:
+      return "iphlpapi";
     default:
       return "procfs";
   }
@@ -82,6 +86,12 @@ void Recorder::consume(const RawRecord& record) {
       return take_procfs(record, Protocol::udp, Family::ipv4);
     case RecordKind::procfs_udp6:
       return take_procfs(record, Protocol::udp, Family::ipv6);
+    case RecordKind::mib_tables:
+      return take_mib_tables(record);
+    case RecordKind::mib_statistics:
+      return take_mib_statistics(record);
+    case RecordKind::mib_modules:
+      return take_mib_modules(record);
     case RecordKind::table_failed:
       return unreadable(
           record, static_cast<TableSet>(record.a), std::string{as_text(record.payload)});
@@ -261,6 +271,22 @@ void Recorder::take_procfs(const RawRecord& record, Protocol protocol, Family fa
             record);
 }
 
+void Recorder::take_mib_tables(const RawRecord& record) {
+  Snapshot snapshot;
+  snapshot.tables = static_cast<TableSet>(record.a);
+  constexpr TableSet kTcp = table_bit(TableKind::tcp4) | table_bit(TableKind::tcp6);
+  constexpr TableSet kIpv6 = table_bit(TableKind::tcp6) | table_bit(TableKind::udp6);
+  auto table =
+      decode::decode_mib_tables(record.payload,
+                                (snapshot.tables & kTcp) != 0 ? Protocol::tcp : Protocol::udp,
+                                (snapshot.tables & kIpv6) != 0 ? Family::ipv6 : Family::ipv4);
+  if (!table) {
+    return unreadable(record, snapshot.tables, table.error().message());
+  }
+  snapshot.names_owners = table->names_owners;
+  take_rows(std::move(table->rows), std::move(snapshot), record);
+}
+
 void Recorder::take_rows(Result<std::vector<SocketRow>> rows,
                          Snapshot snapshot,
                          const RawRecord& record) {
@@ -311,6 +337,25 @@ void Recorder::take_counters(const RawRecord& record) {
   counters_[record.netns] = *counters;
 }
 
+void Recorder::take_mib_statistics(const RawRecord& record) {
+  auto counters = decode::decode_mib_statistics(record.payload);
+  if (!counters) {
+    return unreadable(record, 0, counters.error().message());
+  }
+  counters->at_ns = record.asked.ended_ns;
+  counters_[record.netns] = *counters;
+}
+
+void Recorder::take_mib_modules(const RawRecord& record) {
+  auto services = decode::decode_mib_modules(record.payload);
+  if (!services) {
+    return unreadable(record, 0, services.error().message());
+  }
+  for (auto& service : *services) {
+    items_.emplace_back(std::move(service));
+  }
+}
+
 void Recorder::take_process(const RawRecord& record) {
   auto process = decode::decode_process(record.payload);
   if (!process) {
@@ -329,9 +374,9 @@ void Recorder::take_holders(const RawRecord& record) {
   for (const auto& holder : *holders) {
     const auto process = holder.pid ? processes_.find(*holder.pid) : processes_.end();
     if (process != processes_.end()) {
-      tracker_.resolve(holder.inode, process->second, at);
+      tracker_.resolve(holder.key, process->second, at);
     } else {
-      tracker_.give_up(holder.inode, holder.why);
+      tracker_.give_up(holder.key, holder.why);
     }
   }
 }

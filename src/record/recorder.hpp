@@ -63,7 +63,10 @@ class Recorder final : public platform::RecordSink {
   void take_rows(Result<std::vector<SocketRow>> rows,
                  Snapshot snapshot,
                  const platform::RawRecord& record);
+  void take_mib_tables(const platform::RawRecord& record);
   void take_counters(const platform::RawRecord& record);
+  void take_mib_statistics(const platform::RawRecord& record);
+  void take_mib_modules(const platform::RawRecord& record);
   void take_process(const platform::RawRecord& record);
   void take_holders(const platform::RawRecord& record);
   void follow_clock(std::int64_t step_ns);

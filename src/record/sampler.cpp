@@ -2,6 +2,7 @@
 #include "record/sampler.hpp"
 
 #include "base/time.hpp"
+#include "platform/clock.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -137,7 +138,7 @@ void Sampler::read_tables(const platform::SamplePlan& plan) {
   source_.forget(recorder_.take_vacated());
   std::vector<platform::OwnerQuestion> questions;
   for (auto& question : tracker.questions(kMostQuestions)) {
-    questions.push_back(platform::OwnerQuestion{question.inode, std::move(question.likely_pids)});
+    questions.push_back(platform::OwnerQuestion{question.key, std::move(question.likely_pids)});
   }
   if (!questions.empty()) {
     const auto budget = std::clamp(interval_ns_ / 4, kNsPerMs, 50 * kNsPerMs);

@@ -2,12 +2,14 @@
 #include "record/session.hpp"
 
 #include "base/byte_reader.hpp"
+#include "base/text.hpp"
 #include "base/version.hpp"
 #include "decode/tables.hpp"
+#include "platform/clock.hpp"
 #include "platform/recording_file.hpp"
+#include "platform/stop_requests.hpp"
 #include "record/sampler.hpp"
 
-#include <csignal>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -16,8 +18,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
@@ -38,11 +40,11 @@ std::unique_ptr<platform::RecordingFile> hold(const std::filesystem::path& path)
     throw CommandFailed{
         fmt::format("cannot record into {}: another recorder is writing it; stop that one or name "
                     "another file with --db",
-                    path.string())};
+                    utf8(path))};
   }
   throw CommandFailed{fmt::format(
       "cannot record into {}: {}; check its directory and rights, or name another file with --db",
-      path.string(),
+      utf8(path),
       held.error().message())};
 }
 
@@ -57,7 +59,7 @@ class CreatedFile {
     if (created_) {
       std::error_code ignored;
       for (const auto* suffix : {"", "-wal", "-shm"}) {
-        std::filesystem::remove(path_.string() + suffix, ignored);
+        std::filesystem::remove(with_suffix(path_, suffix), ignored);
       }
     }
   }
@@ -167,13 +169,8 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
                   capture ? &*capture : nullptr};
   std::exception_ptr failure;
   ProgressTeller teller{io, observer, source, recorder, writer};
-  asio::signal_set signals{io, SIGINT, SIGTERM};
-  signals.async_wait([&](boost::system::error_code error, int) {
-    if (!error) {
-      sampler.stop();
-      signals.clear();
-    }
-  });
+  const auto stop_requests =
+      platform::watch_stop_requests([&] { asio::post(io, [&sampler] { sampler.stop(); }); });
   const auto ends_at =
       options.duration ? origin + *options.duration : TickSchedule::Clock::time_point::max();
   asio::co_spawn(io, teller.run(), [](const std::exception_ptr& /*error*/) {});
@@ -181,7 +178,6 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   const auto ended = [&](const std::exception_ptr& error) {
     failure = failure ? failure : error;
     sampler.stop();
-    signals.cancel();
     teller.stop();
   };
   asio::co_spawn(io, sampler.drain(), ended);
@@ -206,14 +202,14 @@ Recorded record_capture(const std::filesystem::path& capture,
     auto record = reader.next();
     if (!record) {
       throw CommandFailed{
-          fmt::format("cannot replay {}: {}", capture.string(), record.error().message())};
+          fmt::format("cannot replay {}: {}", utf8(capture), record.error().message())};
     }
     return std::move(*record);
   };
   const auto about = next();
   if (!about || about->kind != RecordKind::session) {
     throw CommandFailed{
-        fmt::format("cannot replay {}: it does not begin with a session", capture.string())};
+        fmt::format("cannot replay {}: it does not begin with a session", utf8(capture))};
   }
   const auto session = session_from(*about);
   const auto held = hold(database);
@@ -221,7 +217,7 @@ Recorded record_capture(const std::filesystem::path& capture,
   store::Writer writer{database, session};
   created.keep();
   Recorder recorder{writer, session.interval_ns};
-  observer.started("capture:" + capture.string(), "");
+  observer.started("capture:" + utf8(capture), "");
   while (const auto record = next()) {
     recorder.consume(*record);
   }

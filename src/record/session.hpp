@@ -35,8 +35,8 @@ struct Recorded {
   store::WriterTotals totals;
 };
 
-/// Records this host until the duration is over or SIGINT or SIGTERM asks to stop; everything is
-/// flushed then. A second signal has its default effect. @throws CommandFailed, StoreError.
+/// Records this host until the duration is over or something asks to stop
+/// (platform/stop_requests.hpp); everything is flushed then. @throws CommandFailed, StoreError.
 Recorded record_live(const LiveOptions& options, const Observer& observer);
 
 /// Records what a capture file holds. @throws CommandFailed, StoreError.

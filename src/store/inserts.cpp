@@ -93,16 +93,17 @@ Inserts::Inserts(SQLite::Database& database, const Session& session)
           database,
           "INSERT INTO address (family, text, bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"},
       find_address_{database, "SELECT id FROM address WHERE text = ?"},
-      insert_connection_{database,
-                         "INSERT INTO connection (id, session_id, protocol, local_address_id, "
-                         "local_port, remote_address_id, "
-                         "remote_port, netns, opened_ns, open_error_ns, first_seen_ns, direction, "
-                         "process_id, owner_source, "
-                         "owner_reason, uid, last_seen_ns, closed_ns, close_error_ns, gone, state, "
-                         "offload, outcome, outcome_reason, syns, bytes_sent, "
-                         "bytes_received, retransmits, rtt_us, seen_by) "
-                         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                         "?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      insert_connection_{
+          database,
+          "INSERT INTO connection (id, session_id, protocol, local_address_id, "
+          "local_port, remote_address_id, "
+          "remote_port, netns, opened_ns, open_error_ns, first_seen_ns, module, direction, "
+          "process_id, owner_source, "
+          "owner_reason, uid, last_seen_ns, closed_ns, close_error_ns, gone, state, "
+          "offload, outcome, outcome_reason, syns, bytes_sent, "
+          "bytes_received, retransmits, rtt_us, seen_by) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+          "?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       update_connection_{database,
                          "UPDATE connection SET direction = ?, process_id = ?, owner_source = ?, "
                          "owner_reason = ?, uid = ?, "
@@ -121,6 +122,9 @@ Inserts::Inserts(SQLite::Database& database, const Session& session)
                     "SELECT p.id FROM process AS p JOIN session AS s ON s.id = p.session_id "
                     "WHERE p.pid = ? AND p.start = ? AND s.boot_id = ? ORDER BY p.id DESC LIMIT 1"},
       end_process_{database, "UPDATE process SET ended_ns = ?, end_error_ns = ? WHERE id = ?"},
+      insert_service_{database,
+                      "INSERT INTO service (session_id, pid, tag, name) VALUES (?, ?, ?, ?) "
+                      "ON CONFLICT DO UPDATE SET name = excluded.name"},
       insert_gap_{
           database,
           "INSERT INTO gap (session_id, netns, from_ns, to_ns, source, reason, lost, detail) "
@@ -218,7 +222,8 @@ void Inserts::insert_connection(const Connection& connection) {
       .with(known_netns(connection.netns))
       .with(at(connection.opened))
       .with(error(connection.opened))
-      .with(connection.first_seen_ns);
+      .with(connection.first_seen_ns)
+      .with(connection.module != 0 ? std::optional{connection.module} : std::nullopt);
   with_changing(insert, connection);
   insert.exec();
 }
@@ -291,10 +296,19 @@ void Inserts::operator()(const ProcessEnded& ended) {
   }
 }
 
+void Inserts::operator()(const ServiceName& service) {
+  Run{insert_service_}
+      .with(session_id_)
+      .with(service.pid)
+      .with(service.tag)
+      .with(service.name)
+      .exec();
+}
+
 void Inserts::operator()(const Gap& gap) {
   Run{insert_gap_}
       .with(session_id_)
-      .with(gap.netns)
+      .with(gap.netns ? known_netns(*gap.netns) : std::nullopt)
       .with(gap.from_ns)
       .with(gap.to_ns)
       .with(gap.source)

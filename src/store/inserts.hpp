@@ -36,6 +36,7 @@ class Inserts {
   void operator()(const Refresh& refresh) { update_connection(refresh.connection); }
   void operator()(const Process& process);
   void operator()(const ProcessEnded& ended);
+  void operator()(const ServiceName& service);
   void operator()(const Gap& gap);
   void operator()(const Counters& counters);
   void operator()(const Coverage& coverage);
@@ -68,6 +69,7 @@ class Inserts {
   SQLite::Statement insert_process_;
   SQLite::Statement find_process_;
   SQLite::Statement end_process_;
+  SQLite::Statement insert_service_;
   SQLite::Statement insert_gap_;
   SQLite::Statement insert_counters_;
   SQLite::Statement insert_coverage_;

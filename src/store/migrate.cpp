@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/migrate.hpp"
 
+#include "base/text.hpp"
 #include "store/migrations.hpp"
 #include "store/writer.hpp"
 
@@ -32,7 +33,7 @@ int checked_version(SQLite::Database& database, const std::filesystem::path& pat
     throw StoreError{fmt::format(
         "cannot open recording {}: it is another program's SQLite database (application_id {}, a "
         "recording has {}); name another file with --db",
-        path.string(),
+        utf8(path),
         application_id,
         kApplicationId)};
   }
@@ -40,7 +41,7 @@ int checked_version(SQLite::Database& database, const std::filesystem::path& pat
     throw StoreError{
         fmt::format("cannot open recording {}: schema version {} is newer than this build's {}; "
                     "use a newer netlog",
-                    path.string(),
+                    utf8(path),
                     version,
                     latest_version())};
   }
@@ -73,15 +74,15 @@ void check_identity(SQLite::Database& database, const std::filesystem::path& pat
   if (version == 0) {
     throw StoreError{fmt::format(
         "cannot open recording {}: it is empty; record into it with: netlog record --db {}",
-        path.string(),
-        path.string())};
+        utf8(path),
+        utf8(path))};
   }
   if (version < latest_version()) {
     throw StoreError{
         fmt::format("cannot open recording {}: schema version {} is older than this build's {}; "
                     "`netlog record` brings "
                     "it up to date",
-                    path.string(),
+                    utf8(path),
                     version,
                     latest_version())};
   }

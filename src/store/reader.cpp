@@ -25,18 +25,17 @@ constexpr std::size_t kMostText = std::size_t{1} << 20U;
 constexpr int kBusyMs = 5'000;
 
 [[noreturn]] void refuse(const std::filesystem::path& path, std::string_view why) {
-  throw StoreError{fmt::format("cannot open recording {}: {}", path.string(), why)};
+  throw StoreError{fmt::format("cannot open recording {}: {}", utf8(path), why)};
 }
 
 void check_file(const std::filesystem::path& path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
-    refuse(
-        path,
-        error && error != std::errc::no_such_file_or_directory
-            ? error.message()
-            : fmt::format("no such file; record one with: netlog record --db {}", path.string()));
+    refuse(path,
+           error && error != std::errc::no_such_file_or_directory
+               ? error.message()
+               : fmt::format("no such file; record one with: netlog record --db {}", utf8(path)));
   }
   if (!std::filesystem::is_regular_file(status)) {
     refuse(path, "not a regular file; name a recording with --db");
@@ -57,17 +56,20 @@ void check_file(const std::filesystem::path& path) {
 // In a directory that may not be written SQLite cannot make the shared memory of a WAL; without a
 // WAL there is nothing to share.
 std::string immutable_uri(const std::filesystem::path& path) {
-  std::string uri = "file:";
-  for (const char c : std::filesystem::absolute(path).string()) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (std::isalnum(byte) != 0) || std::strchr("/-_.~", c) != nullptr;
+  const auto absolute = std::filesystem::absolute(path).generic_u8string();
+  std::string uri = absolute.starts_with(u8'/') ? "file:" : "file:/";
+  for (const auto unit : absolute) {
+    const auto byte = static_cast<unsigned char>(unit);
+    const auto c = static_cast<char>(unit);
+    const bool plain =
+        byte < 0x80 && (std::isalnum(byte) != 0 || std::strchr("/-_.~", c) != nullptr);
     uri += plain ? std::string{c} : fmt::format("%{:02X}", byte);
   }
   return uri + "?immutable=1";
 }
 
 SQLite::Database open_plain(const std::filesystem::path& path) {
-  SQLite::Database database{path.string(), SQLite::OPEN_READONLY, kBusyMs};
+  SQLite::Database database{utf8(path), SQLite::OPEN_READONLY, kBusyMs};
   database.execAndGet("SELECT count(*) FROM sqlite_schema");
   return database;
 }
@@ -76,7 +78,7 @@ SQLite::Database open(const std::filesystem::path& path) {
   try {
     return open_plain(path);
   } catch (const SQLite::Exception& error) {
-    const bool settled = !std::filesystem::exists(path.string() + "-wal");
+    const bool settled = !std::filesystem::exists(with_suffix(path, "-wal"));
     if (error.getErrorCode() != SQLITE_CANTOPEN || !settled) {
       throw;
     }
@@ -246,7 +248,7 @@ class Reader::Impl {
 
   [[noreturn]] void fail(int code) {
     throw StoreError{fmt::format("cannot query {}: {} [sqlite:{}]",
-                                 path_.string(),
+                                 utf8(path_),
                                  sqlite3_errmsg(database_.getHandle()),
                                  code)};
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/writer.hpp"
 
+#include "base/text.hpp"
 #include "store/inserts.hpp"
 #include "store/migrate.hpp"
 
@@ -45,7 +46,7 @@ StoreError wrap(std::string_view doing,
                 const SQLite::Exception& error) {
   return StoreError{fmt::format("cannot {} {}: {} [sqlite:{}]{}",
                                 doing,
-                                path.string(),
+                                utf8(path),
                                 error.what(),
                                 error.getExtendedErrorCode(),
                                 advice(error.getErrorCode()))};
@@ -53,7 +54,7 @@ StoreError wrap(std::string_view doing,
 
 SQLite::Database open_for_writing(const std::filesystem::path& path) {
   try {
-    SQLite::Database database{path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMs};
+    SQLite::Database database{utf8(path), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMs};
     migrate(database, path);
     database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = NORMAL");
@@ -182,7 +183,7 @@ class Writer::Thread {
     if (inserts_) {
       events_ = inserts_->events();
     }
-    bytes_ = size_of(path_) + size_of(path_.string() + "-wal");
+    bytes_ = size_of(path_) + size_of(with_suffix(path_, "-wal"));
   }
 
   void fail(std::exception_ptr failure) {

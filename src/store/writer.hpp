@@ -36,8 +36,8 @@ struct Refresh {
 
 /// One thing to write. Order matters only so far: a process before the connections it owns, `open`
 /// or `present` of a connection before anything else about it.
-using Item =
-    std::variant<Event, Refresh, Process, ProcessEnded, Gap, Counters, Coverage, Heartbeat>;
+using Item = std::
+    variant<Event, Refresh, Process, ProcessEnded, ServiceName, Gap, Counters, Coverage, Heartbeat>;
 
 struct WriterOptions {
   std::size_t flush_items = 5'000;

@@ -44,7 +44,8 @@ bool listens(const SocketRow& row) {
 // What the kernel keeps of a socket that nobody holds any more: TIME_WAIT, and before it
 // FIN_WAIT_2.
 bool is_remainder(const SocketRow& row) {
-  return row.state == TcpState::time_wait || (row.state == TcpState::fin_wait_2 && row.inode == 0);
+  return row.state == TcpState::time_wait ||
+         (row.state == TcpState::fin_wait_2 && row.holder_key == 0);
 }
 
 }  // namespace
@@ -321,6 +322,7 @@ Tracker::Index Tracker::create(const Identity& identity,
   slot.connection.state = row.state;
   slot.connection.offload = row.offload;
   slot.connection.uid = row.uid;
+  slot.connection.module = row.module;
   slot.connection.metrics = row.metrics.value_or(Metrics{});
   if (row.state) {
     slot.evidence.add(*row.state);
@@ -395,8 +397,9 @@ bool Tracker::see(Index index, const SocketRow& row, const Snapshot& snapshot) {
   if (may_be_newer(slot, snapshot)) {
     return true;
   }
-  const bool other_use = connection.tuple != row.tuple ||
-                         (slot.inode != 0 && row.inode != 0 && slot.inode != row.inode);
+  const bool other_use =
+      connection.tuple != row.tuple ||
+      (slot.holder_key != 0 && row.holder_key != 0 && slot.holder_key != row.holder_key);
   if (other_use) {
     close(index, slot.gone.value_or(at));
     return false;
@@ -443,7 +446,7 @@ void Tracker::open_from(const SocketRow& row, const Snapshot& snapshot, const Id
   auto& slot = slots_[index];
   auto& connection = slot.connection;
   slot.seen = snapshot.taken;
-  slot.inode = row.inode;
+  slot.holder_key = row.holder_key;
   connection.netns = snapshot.netns;
   connection.seen_by = SeenBy::snapshot;
   connection.first_seen_ns = snapshot.taken.ended_ns;
@@ -578,8 +581,8 @@ void Tracker::close(Index index, const Moment& at) {
   if (to_be_announced) {
     bury(slot);
   }
-  if (slot.inode != 0) {
-    vacated_.push_back(slot.inode);
+  if (slot.holder_key != 0) {
+    vacated_.push_back(slot.holder_key);
   }
   count_held(connection.owner, false);
   const auto half_open = half_open_.find(Identity{connection.netns, 0, connection.tuple});

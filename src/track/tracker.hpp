@@ -37,7 +37,7 @@ struct ProcessIdHash {
 
 /// A socket whose holder is wanted, with who may be it.
 struct Question {
-  std::uint64_t inode = 0;
+  std::uint64_t key = 0;
   std::vector<std::uint32_t> likely_pids;  ///< best first
 };
 
@@ -85,10 +85,10 @@ class Tracker {
   /// Ends what no table will ever end: TIME_WAIT in a namespace that nobody reads.
   void expire(std::int64_t now_ns);
 
-  /// The search found the holder of a socket, or why there is none to be found. Unknown inodes are
+  /// The search found the holder of a socket, or why there is none to be found. Unknown keys are
   /// ignored.
-  void resolve(std::uint64_t inode, const ProcessId& holder, const Moment& at);
-  void give_up(std::uint64_t inode, UnknownOwner why);
+  void resolve(std::uint64_t key, const ProcessId& holder, const Moment& at);
+  void give_up(std::uint64_t key, UnknownOwner why);
 
   /// A process is over: sockets that it held and that live on are asked for again.
   void end_process(const ProcessId& process);
@@ -115,7 +115,7 @@ class Tracker {
   /// What audits have found since the last call that the trace had not told.
   Disagreements take_disagreements();
 
-  /// Inodes of sockets that lost their descriptor since the last call.
+  /// Keys of sockets that lost their holder since the last call.
   std::vector<std::uint64_t> take_vacated();
 
   [[nodiscard]] std::size_t open_connections() const { return by_identity_.size(); }
@@ -151,7 +151,7 @@ class Tracker {
   struct Slot {
     Connection connection;
     Identity identity;
-    std::uint64_t inode = 0;
+    std::uint64_t holder_key = 0;
     Span seen;  ///< the last snapshot or notice that reported it
     std::optional<Moment>
         gone;  ///< left the table of full sockets within this; TIME_WAIT or the end
@@ -311,7 +311,8 @@ class Tracker {
                                        std::int64_t alive_after_ns) const;
 
   boost::unordered_flat_map<Identity, Index, IdentityHash> by_identity_;
-  std::unordered_multimap<std::uint64_t, Index> asked_;  ///< by inode; MPTCP subflows share one
+  std::unordered_multimap<std::uint64_t, Index>
+      asked_;  ///< by holder key; MPTCP subflows share an inode
   std::vector<Slot> slots_;
   std::vector<Mark> marks_;
   std::vector<Index> free_;

@@ -45,7 +45,7 @@ void Tracker::open_noticed(const Notice& notice, const Identity& identity) {
   const auto scope = scope_index(notice.netns, table_of(row.tuple));
   const bool tcp = row.tuple.protocol == Protocol::tcp;
   auto born = row;
-  born.inode = 0;  // nobody holds it any more
+  born.holder_key = 0;  // nobody holds it any more
   born.state = tcp ? std::optional{TcpState::established} : std::nullopt;
   if (tcp && row.tuple.remote.port == 0) {
     born.metrics.reset();  // wiped with its peer

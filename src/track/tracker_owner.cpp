@@ -17,15 +17,16 @@ std::uint32_t remote_key(const FiveTuple& tuple) {
 
 }  // namespace
 
-void Tracker::resolve(std::uint64_t inode, const ProcessId& holder, const Moment& at) {
-  const auto [first, last] = asked_.equal_range(inode);
+void Tracker::resolve(std::uint64_t key, const ProcessId& holder, const Moment& at) {
+  const auto [first, last] = asked_.equal_range(key);
   for (auto entry = first; entry != last; ++entry) {
     const auto index = entry->second;
     auto& slot = slots_[index];
     slot.asked = false;
-    set_owner(index,
-              Owner{holder, slot.inode == inode ? OwnerSource::exact : OwnerSource::last_seen, {}},
-              at);
+    set_owner(
+        index,
+        Owner{holder, slot.holder_key == key ? OwnerSource::exact : OwnerSource::last_seen, {}},
+        at);
     learn_holder(index, holder);
     const auto& connection = slot.connection;
     if (connection.direction == Direction::listen) {
@@ -53,8 +54,8 @@ void Tracker::learn_holder(Index index, const ProcessId& holder) {
   }
 }
 
-void Tracker::give_up(std::uint64_t inode, UnknownOwner why) {
-  const auto [first, last] = asked_.equal_range(inode);
+void Tracker::give_up(std::uint64_t key, UnknownOwner why) {
+  const auto [first, last] = asked_.equal_range(key);
   for (auto entry = first; entry != last; ++entry) {
     auto& slot = slots_[entry->second];
     slot.asked = false;
@@ -72,7 +73,7 @@ void Tracker::end_process(const ProcessId& process) {
   }
   for (Index index = 0; index < slots_.size(); ++index) {
     const auto& slot = slots_[index];
-    if (marks_[index].phase != Mark::Phase::free && slot.inode != 0 &&
+    if (marks_[index].phase != Mark::Phase::free && slot.holder_key != 0 &&
         slot.connection.owner.process == process) {
       ask(index);
     }
@@ -81,12 +82,12 @@ void Tracker::end_process(const ProcessId& process) {
 
 std::vector<Question> Tracker::questions(std::size_t most) const {
   std::vector<Question> questions;
-  for (const auto& [inode, index] : asked_) {
+  for (const auto& [key, index] : asked_) {
     if (questions.size() == most) {
       break;
     }
     const auto& connection = slots_[index].connection;
-    Question question{inode, {}};
+    Question question{key, {}};
     const auto add = [&](std::uint32_t pid) {
       if (std::find(question.likely_pids.begin(), question.likely_pids.end(), pid) ==
           question.likely_pids.end()) {
@@ -95,8 +96,8 @@ std::vector<Question> Tracker::questions(std::size_t most) const {
     };
     const auto listener = listeners_.accepting(
         connection.netns, connection.tuple.protocol, connection.tuple.local, 0);
-    for (const auto key : {local_key(connection.tuple), remote_key(connection.tuple)}) {
-      if (const auto last = last_pid_.find(key); last != last_pid_.end()) {
+    for (const auto port : {local_key(connection.tuple), remote_key(connection.tuple)}) {
+      if (const auto last = last_pid_.find(port); last != last_pid_.end()) {
         add(last->second);
       }
     }
@@ -115,11 +116,11 @@ std::vector<std::uint64_t> Tracker::take_vacated() {
 void Tracker::update_descriptor(Index index, const SocketRow& row) {
   auto& slot = slots_[index];
   auto& owner = slot.connection.owner;
-  if (row.inode == slot.inode) {
+  if (row.holder_key == slot.holder_key) {
     return;
   }
-  if (row.inode != 0) {
-    slot.inode = row.inode;
+  if (row.holder_key != 0) {
+    slot.holder_key = row.holder_key;
     // Who made a listener may have handed it over since.
     if (owner.source != OwnerSource::exact ||
         slots_[index].connection.direction == Direction::listen) {
@@ -128,7 +129,7 @@ void Tracker::update_descriptor(Index index, const SocketRow& row) {
     return;
   }
   drop_question(index);
-  vacated_.push_back(std::exchange(slot.inode, 0));
+  vacated_.push_back(std::exchange(slot.holder_key, 0));
   if (owner.source == OwnerSource::exact && slot.changed_ns == 0) {
     owner.source = OwnerSource::last_seen;
   } else if (owner.source == OwnerSource::unknown) {
@@ -141,14 +142,14 @@ void Tracker::ask(Index index) {
   auto& slot = slots_[index];
   if (!slot.asked) {
     slot.asked = true;
-    asked_.emplace(slot.inode, index);
+    asked_.emplace(slot.holder_key, index);
   }
 }
 
 void Tracker::drop_question(Index index) {
   auto& slot = slots_[index];
   if (slot.asked) {
-    const auto [first, last] = asked_.equal_range(slot.inode);
+    const auto [first, last] = asked_.equal_range(slot.holder_key);
     const auto ours =
         std::find_if(first, last, [&](const auto& entry) { return entry.second == index; });
     if (ours != last) {
@@ -181,7 +182,7 @@ void Tracker::give_first_owner(Index index,
     births_.erase(slot.identity);
   } else if (!names_owners) {
     connection.owner.why = UnknownOwner::no_source;
-  } else if (row.inode != 0) {
+  } else if (row.holder_key != 0) {
     ask(index);
   } else if (connection.owner.source == OwnerSource::unknown) {
     connection.owner.why =

@@ -59,7 +59,7 @@ TEST_CASE("an inet_diag_msg becomes a row", "[decode]") {
   CHECK(row->state == TcpState::established);
   CHECK(row->incarnation == 0x0102030405060708);
   CHECK(row->uid == 1000U);
-  CHECK(row->inode == 77777);
+  CHECK(row->holder_key == 77777);
   CHECK_FALSE(row->metrics.has_value());
   CHECK_FALSE(row->offload.has_value());
 }

@@ -58,7 +58,7 @@ TEST_CASE("/proc/net/tcp becomes rows", "[decode]") {
   const auto& established = rows->at(1);
   CHECK(to_string(established.tuple.remote) == "198.51.100.7:443");
   CHECK(established.uid == 1000U);
-  CHECK(established.inode == 77777);
+  CHECK(established.holder_key == 77777);
   CHECK(established.incarnation == 0);
   CHECK(rows->at(2).state == TcpState::time_wait);
 }

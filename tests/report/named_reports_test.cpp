@@ -116,7 +116,7 @@ SocketRow row_of(const Seen& seen, TcpState state) {
                {*parse_address(seen.remote), seen.remote_port}};
   row.incarnation = seen.cookie;
   row.state = state;
-  row.inode = state == time_wait ? 0 : 1000 + seen.cookie;
+  row.holder_key = state == time_wait ? 0 : 1000 + seen.cookie;
   return row;
 }
 

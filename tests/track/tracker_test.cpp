@@ -31,7 +31,7 @@ SocketRow tcp(std::uint64_t cookie,
                remote == 0 ? endpoint("0.0.0.0", 0) : endpoint("198.51.100.7", remote)};
   row.incarnation = cookie;
   row.state = state;
-  row.inode = inode;
+  row.holder_key = inode;
   row.uid = 0;
   return row;
 }

@@ -297,7 +297,7 @@ TEST_CASE("an accepted socket belongs to whom uses it", "[track]") {
   tracker.apply(listening.to(closed, listen, 10 * kMs, kServer));
   // Who called listen(2) may have made it for others; who holds it has not.
   auto row = listening.row(listen);
-  row.inode = 66;
+  row.holder_key = 66;
   tracker.apply(audit(50 * kMs, {row}));
   REQUIRE(tracker.questions(10).size() == 1);
   CHECK(tracker.questions(10)[0].likely_pids == std::vector<std::uint32_t>{kServer.pid});
@@ -338,7 +338,7 @@ TEST_CASE("an accepted socket belongs to whom uses it", "[track]") {
   }
   SECTION("the search tells live what the trace learns at the close") {
     auto accepted = kAccepted.row(established);
-    accepted.inode = 77;
+    accepted.holder_key = 77;
     tracker.apply(audit(kSecond, {accepted, row}));
     REQUIRE(tracker.questions(10).size() == (searched ? 1 : 2));
     tracker.resolve(77, kWorker, Moment{kSecond, 0});
@@ -542,14 +542,14 @@ TEST_CASE("a UDP socket has the owner and the time of its birth", "[track]") {
   SocketRow row;
   row.tuple = {Protocol::udp, {IpAddress::v4(192, 0, 2, 1), 5353}, {}};
   row.incarnation = 7;
-  row.inode = 99;
+  row.holder_key = 99;
   SECTION("met by a table") {
     auto later = audit(100 * kMs, {row});
     later.tables = kUdp4;
     tracker.apply(later);
   }
   SECTION("met at its end only") {
-    row.inode = 0;
+    row.holder_key = 0;
     tracker.apply(Notice{0, Moment{101 * kMs, 15 * kMs}, row});
   }
   const auto events = tracker.take_events();

@@ -2,6 +2,7 @@
 #include "platform/capture/capture_file.hpp"
 
 #include "base/byte_reader.hpp"
+#include "base/text.hpp"
 #include "platform/recording_file.hpp"
 
 #include <array>
@@ -52,7 +53,7 @@ std::vector<std::byte> header_of(const RawRecord& record) {
 CaptureWriter::CaptureWriter(const std::filesystem::path& path) : path_{path} {
   if (const auto created = create_private_file(path); !created) {
     throw CommandFailed{
-        fmt::format("cannot capture into {}: {}", path.string(), created.error().message())};
+        fmt::format("cannot capture into {}: {}", utf8(path), created.error().message())};
   }
   out_.open(path, std::ios::binary);
   out_.write(kMagic.data(), kMagic.size());
@@ -68,7 +69,7 @@ void CaptureWriter::write(const RawRecord& record) {
   }
   if (!out_) {
     throw CommandFailed{
-        fmt::format("cannot capture into {}: writing failed; is the disk full?", path_.string())};
+        fmt::format("cannot capture into {}: writing failed; is the disk full?", utf8(path_))};
   }
 }
 
@@ -76,7 +77,7 @@ void CaptureWriter::flush() {
   out_.flush();
   if (!out_) {
     throw CommandFailed{
-        fmt::format("cannot capture into {}: writing failed; is the disk full?", path_.string())};
+        fmt::format("cannot capture into {}: writing failed; is the disk full?", utf8(path_))};
   }
 }
 
@@ -85,12 +86,12 @@ CaptureReader::CaptureReader(const std::filesystem::path& path)
   std::array<char, kMagic.size()> magic{};
   if (!in_) {
     throw CommandFailed{
-        fmt::format("cannot replay {}: no such file, or it may not be read", path.string())};
+        fmt::format("cannot replay {}: no such file, or it may not be read", utf8(path))};
   }
   in_.read(magic.data(), magic.size());
   if (in_.gcount() != magic.size() || magic != kMagic) {
     throw CommandFailed{
-        fmt::format("cannot replay {}: not a netlog capture of version 1", path.string())};
+        fmt::format("cannot replay {}: not a netlog capture of version 1", utf8(path))};
   }
 }
 

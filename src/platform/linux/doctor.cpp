@@ -259,18 +259,6 @@ Finding examine_recording(const std::filesystem::path& recording) {
 
 }  // namespace
 
-std::string_view name(Allowed allowed) {
-  switch (allowed) {
-    case Allowed::all:
-      return "all";
-    case Allowed::some:
-      return "some";
-    case Allowed::none:
-      return "none";
-  }
-  return "?";
-}
-
 std::vector<Finding> examine_host(const std::filesystem::path& recording) {
   return {examine_tables(),
           examine_tracing(),

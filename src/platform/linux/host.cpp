@@ -2,6 +2,7 @@
 #include "base/byte_reader.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
+#include "platform/clock.hpp"
 #include "platform/linux/procfs.hpp"
 #include "platform/live_source.hpp"
 

@@ -4,7 +4,7 @@
 #include "base/byte_reader.hpp"
 #include "base/time.hpp"
 #include "model/process.hpp"
-#include "platform/linux/clock.hpp"
+#include "platform/clock.hpp"
 #include "platform/linux/held_sockets.hpp"
 #include "platform/linux/namespace_source.hpp"
 #include "platform/linux/namespaces.hpp"
@@ -25,7 +25,6 @@
 namespace netlog::platform {
 namespace {
 
-constexpr std::int64_t kClockStepNs = 20 * kNsPerMs;
 // Each costs some descriptors and, at every tick, a walk through the kernel's tables.
 constexpr std::size_t kMostNamespaces = 256;
 constexpr TableSet kUdpTables = table_bit(TableKind::udp4) | table_bit(TableKind::udp6);
@@ -78,7 +77,7 @@ class LinuxSource final : public LiveSource {
   [[nodiscard]] bool tracing() const override { return tracer_.has_value(); }
 
   void sample(const SamplePlan& plan, RecordSink& sink) override {
-    follow_clock(sink);
+    tell_clock_step(sink);
     TraceFirst ordered{*this, sink};
     follow_namespaces(plan.changes, ordered);
     own_.sample(plan, ordered);
@@ -130,15 +129,6 @@ class LinuxSource final : public LiveSource {
     record.netns = netns;
     record.asked = Span{began_ns, utc_now_ns()};
     return record;
-  }
-
-  static void follow_clock(RecordSink& sink) {
-    const auto moved_ns = measure_utc_offset();
-    if (std::abs(moved_ns) >= kClockStepNs) {
-      auto record = make(RecordKind::clock_step, 0, utc_now_ns());
-      record.a = moved_ns;
-      sink.consume(record);
-    }
   }
 
   /// Processes that begin are looked at on every tick, since a container begins with one; that a

@@ -3,6 +3,7 @@
 
 #include "base/byte_reader.hpp"
 #include "base/time.hpp"
+#include "platform/clock.hpp"
 
 #include <algorithm>
 #include <utility>

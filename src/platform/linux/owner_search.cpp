@@ -67,10 +67,10 @@ std::vector<HolderAnswer> OwnerSearch::find(std::span<const OwnerQuestion> quest
   }
   note_questions(questions, began);
   std::erase_if(open_, [&](const OwnerQuestion* question) {
-    if (!answer_seen(question->inode)) {
+    if (!answer_seen(question->key)) {
       probe_likely(*question);
     }
-    return held_.contains(question->inode) || answer_seen(question->inode);
+    return held_.contains(question->key) || answer_seen(question->key);
   });
   list_likely();
   if (!open_.empty() && in_time()) {
@@ -78,7 +78,7 @@ std::vector<HolderAnswer> OwnerSearch::find(std::span<const OwnerQuestion> quest
     settle();
   }
   const bool again = std::any_of(open_.begin(), open_.end(), [&](const auto* question) {
-    return asked_[question->inode].times > 1;
+    return asked_[question->key].times > 1;
   });
   if (again && began - *full_scan_began_ >= kFullScanEvery) {
     list_all_processes();
@@ -93,10 +93,10 @@ std::vector<HolderAnswer> OwnerSearch::find(std::span<const OwnerQuestion> quest
 void OwnerSearch::note_questions(std::span<const OwnerQuestion> questions, Clock::time_point now) {
   std::unordered_map<std::uint64_t, Asked> asked;
   for (const auto& question : questions) {
-    recheck_held(question.inode);
-    if (!answer_seen(question.inode)) {
-      const auto before = asked_.find(question.inode);
-      auto& entry = asked[question.inode];
+    recheck_held(question.key);
+    if (!answer_seen(question.key)) {
+      const auto before = asked_.find(question.key);
+      auto& entry = asked[question.key];
       entry = before == asked_.end() ? Asked{now, 0} : before->second;
       ++entry.times;
       open_.push_back(&question);
@@ -106,7 +106,7 @@ void OwnerSearch::note_questions(std::span<const OwnerQuestion> questions, Clock
 }
 
 void OwnerSearch::settle() {
-  std::erase_if(open_, [&](const OwnerQuestion* question) { return answer_seen(question->inode); });
+  std::erase_if(open_, [&](const OwnerQuestion* question) { return answer_seen(question->key); });
 }
 
 void OwnerSearch::list_likely() {
@@ -127,9 +127,9 @@ void OwnerSearch::list_likely() {
 void OwnerSearch::give_up_scanned() {
   const auto why = unreadable_ ? UnknownOwner::not_permitted : UnknownOwner::gone;
   for (const auto* const question : open_) {
-    const auto asked = asked_.find(question->inode);
+    const auto asked = asked_.find(question->key);
     if (asked != asked_.end() && asked->second.since < *full_scan_began_) {
-      answers_.push_back(HolderAnswer{question->inode, std::nullopt, why});
+      answers_.push_back(HolderAnswer{question->key, std::nullopt, why});
     }
   }
 }
@@ -184,7 +184,7 @@ bool OwnerSearch::answer_seen(std::uint64_t inode) {
 void OwnerSearch::probe_likely(const OwnerQuestion& question) {
   for (const auto pid : candidates(question)) {
     auto& process = processes_[pid];
-    if (!in_time() || seen_.contains(question.inode)) {
+    if (!in_time() || seen_.contains(question.key)) {
       return;
     }
     if (!open(pid, process)) {
@@ -194,11 +194,11 @@ void OwnerSearch::probe_likely(const OwnerQuestion& question) {
     candidates.resize(std::min(candidates.size(), kMostFreed));
     for (const int fd : candidates) {
       probe(pid, process, fd);
-      if (seen_.contains(question.inode)) {
+      if (seen_.contains(question.key)) {
         return;
       }
     }
-    for (int missed = 0; missed < kBeyond && !seen_.contains(question.inode);) {
+    for (int missed = 0; missed < kBeyond && !seen_.contains(question.key);) {
       missed += probe(pid, process, process.highest + 1 + missed) ? 0 : 1;
     }
   }

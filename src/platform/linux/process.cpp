@@ -5,7 +5,7 @@
 #include "base/sections.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
-#include "platform/linux/clock.hpp"
+#include "platform/clock.hpp"
 #include "platform/linux/procfs.hpp"
 #include "platform/live_source.hpp"
 

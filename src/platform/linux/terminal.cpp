@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "platform/terminal.hpp"
 
+#include <algorithm>
 #include <csignal>
 
 #include <sys/ioctl.h>
@@ -18,8 +19,12 @@ std::size_t terminal_width() {
   return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-void ignore_broken_pipes() {
+void set_up_standard_streams() {
   static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
+}
+
+std::vector<std::string> command_line(int argc, char** argv) {
+  return {argv + std::min(argc, 1), argv + argc};
 }
 
 }  // namespace netlog::platform

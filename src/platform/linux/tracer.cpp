@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "platform/linux/tracer.hpp"
 
+#include "platform/clock.hpp"
 #include "platform/linux/capabilities.hpp"
-#include "platform/linux/clock.hpp"
 
 #include <algorithm>
 #include <set>

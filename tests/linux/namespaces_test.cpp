@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Network namespaces of our own making, with equal tuples in them.
 #include "catch.hpp"
+#include "platform/clock.hpp"
 #include "platform/linux/unique_fd.hpp"
 #include "platform/live_source.hpp"
 #include "record/recorder.hpp"

@@ -6,7 +6,7 @@
 #include "catch.hpp"
 #include "child.hpp"
 #include "decode/tables.hpp"
-#include "platform/linux/clock.hpp"
+#include "platform/clock.hpp"
 #include "platform/linux/unique_fd.hpp"
 #include "track/tracker.hpp"
 

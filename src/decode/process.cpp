@@ -32,6 +32,32 @@ Result<void> read_stat(std::string_view stat, Process& process) {
   return {};
 }
 
+// `pid start parent name`; the name is the rest, blanks and all.
+Result<void> read_listed(std::string_view listed, Process& process) {
+  const auto fields = words(listed);
+  const auto pid = fields.empty() ? std::nullopt : parse_number<std::uint32_t>(fields[0]);
+  const auto start = fields.size() < 4 ? std::nullopt : parse_number<std::uint64_t>(fields[1]);
+  const auto parent = fields.size() < 4 ? std::nullopt : parse_number<std::uint32_t>(fields[2]);
+  if (!pid || !start || !parent) {
+    return fail(errc::malformed, fmt::format("listed process {}", quote(listed)));
+  }
+  process.id = ProcessId{*pid, *start};
+  process.parent_pid = parent;
+  const auto name = listed.substr(static_cast<std::size_t>(fields[3].data() - listed.data()));
+  process.name = to_utf8(name, kMostName);
+  return {};
+}
+
+void add_service(std::string_view name, Process& process) {
+  auto& services = process.service;
+  const auto one = to_utf8(name, kMostName);
+  if (!services) {
+    services = one;
+  } else if (services->size() + one.size() < kMostText) {
+    *services += ", " + one;
+  }
+}
+
 std::string join_arguments(std::string_view arguments) {
   while (!arguments.empty() && arguments.back() == '\0') {
     arguments.remove_suffix(1);
@@ -110,6 +136,11 @@ Result<void> read_section(ProcessSection tag, std::string_view text, Process& pr
         break;
       }
       return fail(errc::malformed, fmt::format("process start time {}", quote(text)));
+    case ProcessSection::listed:
+      return read_listed(text, process);
+    case ProcessSection::service:
+      add_service(text, process);
+      break;
   }
   return {};
 }
@@ -118,17 +149,16 @@ Result<void> read_section(ProcessSection tag, std::string_view text, Process& pr
 
 Result<Process> decode_process(std::span<const std::byte> sections) {
   Process process;
-  ByteReader in{sections};
-  while (in.ok() && in.remaining() > 0) {
-    const auto tag = static_cast<ProcessSection>(in.u8());
-    const auto length = in.u32();
-    const auto bytes = in.take(length);
-    if (!in.ok()) {
-      return fail(errc::truncated, fmt::format("process record of {} bytes", sections.size()));
-    }
-    if (const auto read = read_section(tag, as_text(bytes), process); !read) {
-      return read.error();
-    }
+  Result<void> read;
+  const bool whole = for_each_section<ProcessSection>(sections, [&](auto tag, auto bytes) {
+    read = read_section(tag, as_text(bytes), process);
+    return read.has_value();
+  });
+  if (!read) {
+    return read.error();
+  }
+  if (!whole) {
+    return fail(errc::truncated, fmt::format("process record of {} bytes", sections.size()));
   }
   if (process.id.pid == 0 || process.started_ns == 0) {
     return fail(errc::malformed, "process record without its identity");
@@ -143,16 +173,16 @@ Result<std::vector<Holder>> decode_holders(std::string_view text) {
     if (fields.empty()) {
       continue;
     }
-    const auto inode = parse_number<std::uint64_t>(fields[0]);
+    const auto key = parse_number<std::uint64_t>(fields[0]);
     const auto pid = fields.size() == 2 ? parse_number<std::uint32_t>(fields[1]) : std::nullopt;
     const bool nobody = fields.size() == 3 && fields[1] == "-";
     const auto why = nobody && fields[2] == name(UnknownOwner::not_permitted)
                          ? UnknownOwner::not_permitted
                          : UnknownOwner::gone;
-    if (!inode || (!pid && !nobody)) {
+    if (!key || (!pid && !nobody)) {
       return fail(errc::malformed, fmt::format("socket holder {}", quote(line)));
     }
-    holders.push_back(Holder{*inode, pid, why});
+    holders.push_back(Holder{*key, pid, why});
   }
   return holders;
 }

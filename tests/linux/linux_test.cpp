@@ -79,7 +79,7 @@ TEST_CASE("a dump shows our listener with its inode", "[live]") {
     const auto rows = decode::decode_sock_diag_dump(bytes, Protocol::tcp);
     REQUIRE(rows.has_value());
     const auto ours = std::find_if(rows->begin(), rows->end(), [&](const SocketRow& row) {
-      return row.inode == inode_of(fd);
+      return row.holder_key == inode_of(fd);
     });
     REQUIRE(ours != rows->end());
     CHECK(ours->tuple.local.port == port);
@@ -101,8 +101,9 @@ TEST_CASE("a UDP dump shows our socket", "[live]") {
   REQUIRE(diag->dump_udp(TableKind::udp4, bytes).has_value());
   const auto rows = decode::decode_sock_diag_dump(bytes, Protocol::udp);
   REQUIRE(rows.has_value());
-  CHECK(std::any_of(
-      rows->begin(), rows->end(), [&](const SocketRow& row) { return row.inode == inode_of(fd); }));
+  CHECK(std::any_of(rows->begin(), rows->end(), [&](const SocketRow& row) {
+    return row.holder_key == inode_of(fd);
+  }));
 }
 
 TEST_CASE("our sockets are found with us, the next ones with few links", "[live]") {

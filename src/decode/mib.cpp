@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+#include "base/byte_reader.hpp"
+#include "base/sections.hpp"
+#include "base/text.hpp"
+#include "decode/tables.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace netlog::decode {
+namespace {
+
+constexpr std::size_t kMostName = 256;
+// MIB_TCP_STATE_RESERVED: a socket that is bound and nothing else.
+constexpr std::uint32_t kBound = 100;
+constexpr std::size_t kModuleInfoBytes = 16 * sizeof(std::uint64_t);
+
+struct Layout {
+  Protocol protocol = Protocol::tcp;
+  Family family = Family::ipv4;
+  MibTable table = MibTable::basic;
+
+  [[nodiscard]] bool with_module() const { return table == MibTable::owner_module; }
+  [[nodiscard]] bool with_pid() const { return table != MibTable::basic; }
+  // Rows with 64-bit members are aligned to them.
+  [[nodiscard]] std::size_t header_bytes() const { return with_module() ? 8 : 4; }
+  [[nodiscard]] std::size_t row_bytes() const {
+    const std::size_t endpoint = family == Family::ipv4 ? 8 : 24;
+    if (protocol == Protocol::udp) {
+      const auto plain = endpoint + (with_pid() ? 4 : 0);
+      return with_module() ? plain + 4 + 8 + 8 + kModuleInfoBytes : plain;
+    }
+    const auto plain = 4 + 2 * endpoint + (with_pid() ? 4 : 0);
+    return table == MibTable::offload ? plain + 4
+           : with_module()            ? plain + 8 + kModuleInfoBytes
+                                      : plain;
+  }
+};
+
+struct MibRow {
+  SocketRow row;
+  std::uint32_t state = 0;
+  std::uint32_t offload = 0;
+};
+
+Endpoint read_endpoint(ByteReader& in, Family family) {
+  Endpoint endpoint;
+  endpoint.address.family = family;
+  const auto bytes = in.take(endpoint.address.size());
+  std::memcpy(endpoint.address.bytes.data(), bytes.data(), bytes.size());
+  if (family == Family::ipv6) {
+    endpoint.address.scope = in.u32();
+  }
+  endpoint.port = in.u16_be();
+  in.skip(2);  // not always zero
+  return endpoint;
+}
+
+MibRow read_row(ByteReader& in, const Layout& layout) {
+  MibRow read;
+  auto& row = read.row;
+  row.tuple.protocol = layout.protocol;
+  const bool tcp = layout.protocol == Protocol::tcp;
+  const bool state_first =
+      tcp && (layout.family == Family::ipv4 || layout.table == MibTable::basic);
+  if (state_first) {
+    read.state = in.u32();
+  }
+  row.tuple.local = read_endpoint(in, layout.family);
+  row.tuple.remote.address.family = layout.family;
+  if (tcp) {
+    row.tuple.remote = read_endpoint(in, layout.family);
+  }
+  if (tcp && !state_first) {
+    read.state = in.u32();
+  }
+  if (layout.with_pid()) {
+    row.holder_key = in.u32();
+  }
+  if (layout.table == MibTable::offload) {
+    read.offload = in.u32();
+  }
+  if (layout.with_module()) {
+    in.skip(tcp ? 0 : 4);
+    row.incarnation = in.u64();
+    in.skip(tcp ? 0 : 8);  // dwFlags
+    row.module = in.u64();
+    in.skip(kModuleInfoBytes - sizeof(std::uint64_t));
+  }
+  return read;
+}
+
+Result<std::vector<MibRow>> read_table(std::span<const std::byte> bytes, const Layout& layout) {
+  ByteReader in{bytes};
+  const auto count = in.u32();
+  in.skip(count == 0 ? 0 : layout.header_bytes() - sizeof(count));
+  if (!in.ok() || in.remaining() / layout.row_bytes() < count) {
+    return fail(errc::truncated,
+                fmt::format("a table of {} rows in {} bytes", count, bytes.size()));
+  }
+  std::vector<MibRow> rows;
+  rows.reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    auto read = read_row(in, layout);
+    if (layout.protocol == Protocol::tcp && read.state == kBound) {
+      continue;
+    }
+    if (layout.protocol == Protocol::tcp) {
+      read.row.state = tcp_state_from_mib(read.state);
+      if (!read.row.state) {
+        return fail(errc::unknown_state, fmt::format("row {} in state {}", i, read.state));
+      }
+    }
+    if (read.row.state == TcpState::listen) {
+      read.row.tuple.remote = {};  // whatever it says
+      read.row.tuple.remote.address.family = layout.family;
+    }
+    rows.push_back(std::move(read));
+  }
+  return rows;
+}
+
+std::optional<Offload> offload_of(std::uint32_t code) {
+  return code <= static_cast<std::uint32_t>(Offload::uploading)
+             ? std::optional{static_cast<Offload>(code)}
+             : std::nullopt;
+}
+
+/// A row of TCP_TABLE2 belongs to the row with its tuple and owner; a tuple's only row, also where
+/// one of the tables knows the owner and the other does not.
+void join_offload(std::vector<SocketRow>& rows, std::vector<MibRow> states) {
+  const auto by_tuple = [](const MibRow& a, const MibRow& b) { return a.row.tuple < b.row.tuple; };
+  std::sort(states.begin(), states.end(), by_tuple);
+  for (auto& row : rows) {
+    MibRow wanted;
+    wanted.row.tuple = row.tuple;
+    const auto [first, last] = std::equal_range(states.begin(), states.end(), wanted, by_tuple);
+    const auto match = std::find_if(first, last, [&](const MibRow& state) {
+      const bool either_unknown = state.row.holder_key == 0 || row.holder_key == 0;
+      return state.row.holder_key == row.holder_key || (either_unknown && last - first == 1);
+    });
+    if (match != last) {
+      row.offload = offload_of(match->offload);
+    }
+  }
+}
+
+/// Without timestamps what shares a tuple (SO_REUSEADDR) is told apart by its owner.
+void tell_sharers_apart(std::vector<SocketRow>& rows) {
+  std::vector<SocketRow*> order;
+  for (auto& row : rows) {
+    order.push_back(&row);
+  }
+  const auto key = [](const SocketRow* row) { return std::tie(row->tuple, row->incarnation); };
+  std::sort(
+      order.begin(), order.end(), [&](const auto* a, const auto* b) { return key(a) < key(b); });
+  for (std::size_t begin = 0; begin < order.size();) {
+    auto end = begin + 1;
+    while (end < order.size() && key(order[end]) == key(order[begin])) {
+      ++end;
+    }
+    const bool shared = end - begin > 1 && order[begin]->incarnation == 0;
+    for (; begin < end; ++begin) {
+      if (shared) {
+        order[begin]->incarnation = order[begin]->holder_key;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Result<MibRows> decode_mib_tables(std::span<const std::byte> sections,
+                                  Protocol protocol,
+                                  Family family) {
+  std::optional<Error> failed;
+  std::optional<MibTable> table;
+  std::vector<SocketRow> rows;
+  std::vector<MibRow> states;
+  const bool whole = for_each_section<MibTable>(sections, [&](MibTable tag, auto bytes) {
+    auto read = read_table(bytes, Layout{protocol, family, tag});
+    if (!read) {
+      failed = read.error();
+    } else if (tag == MibTable::offload) {
+      states = std::move(*read);
+    } else {
+      table = tag;
+      for (auto& one : *read) {
+        rows.push_back(std::move(one.row));
+      }
+    }
+    return !failed;
+  });
+  if (failed) {
+    return *failed;
+  }
+  if (!whole || !table) {
+    return fail(whole ? errc::malformed : errc::truncated,
+                fmt::format("IP Helper tables of {} bytes", sections.size()));
+  }
+  tell_sharers_apart(rows);
+  if (!states.empty()) {
+    join_offload(rows, std::move(states));
+  }
+  return MibRows{std::move(rows), table != MibTable::basic};
+}
+
+namespace {
+
+void add(std::optional<std::int64_t>& sum, std::uint64_t value) {
+  sum = sum.value_or(0) + static_cast<std::int64_t>(value);
+}
+
+// RtoAlgorithm, RtoMin, RtoMax, MaxConn, then these; NumConns is last.
+void add_tcp(ByteReader& in, bool wide, Counters& counters) {
+  in.skip(16);
+  for (auto* const member : {&counters.active_opens,
+                             &counters.passive_opens,
+                             &counters.attempt_fails,
+                             &counters.estab_resets,
+                             &counters.curr_estab}) {
+    add(*member, in.u32());
+  }
+  in.skip(wide ? 4 : 0);  // 64-bit members are aligned
+  add(counters.in_segs, wide ? in.u64() : in.u32());
+  add(counters.out_segs, wide ? in.u64() : in.u32());
+  for (auto* const member : {&counters.retrans_segs, &counters.in_errs, &counters.out_rsts}) {
+    add(*member, in.u32());
+  }
+  in.skip(4);
+}
+
+void add_udp(ByteReader& in, Counters& counters) {
+  for (auto* const member :
+       {&counters.in_datagrams, &counters.no_ports, &counters.in_errors, &counters.out_datagrams}) {
+    add(*member, in.u32());
+  }
+  in.skip(4);
+}
+
+}  // namespace
+
+Result<Counters> decode_mib_statistics(std::span<const std::byte> sections) {
+  Counters counters;
+  int tcp_families = 0;
+  bool sound = true;
+  const bool whole = for_each_section<MibStatistics>(sections, [&](MibStatistics tag, auto bytes) {
+    const bool udp = tag == MibStatistics::udp4 || tag == MibStatistics::udp6;
+    const bool wide = tag == MibStatistics::tcp4_wide || tag == MibStatistics::tcp6_wide;
+    tcp_families += udp ? 0 : 1;
+    if (!bytes.empty()) {
+      ByteReader in{bytes};
+      udp ? add_udp(in, counters) : add_tcp(in, wide, counters);
+      sound = sound && in.ok();
+    }
+    return true;
+  });
+  if (!whole || !sound) {
+    return fail(errc::truncated, fmt::format("IP Helper statistics of {} bytes", sections.size()));
+  }
+  if (tcp_families != 2) {
+    // One family's opens would pass for all.
+    Counters udp_only;
+    udp_only.in_datagrams = counters.in_datagrams;
+    udp_only.no_ports = counters.no_ports;
+    udp_only.in_errors = counters.in_errors;
+    udp_only.out_datagrams = counters.out_datagrams;
+    return udp_only;
+  }
+  return counters;
+}
+
+Result<std::vector<ServiceName>> decode_mib_modules(std::span<const std::byte> sections) {
+  std::vector<ServiceName> services;
+  bool sound = true;
+  const bool whole =
+      for_each_section<ModuleSection>(sections, [&](ModuleSection /*tag*/, auto bytes) {
+        const auto text = as_text(bytes);
+        const auto fields = words(text);
+        const auto pid = fields.size() < 3 ? std::nullopt : parse_number<std::uint32_t>(fields[0]);
+        const auto tag = fields.size() < 3 ? std::nullopt : parse_number<std::uint64_t>(fields[1]);
+        sound = pid && tag;
+        if (sound) {
+          const auto name = text.substr(static_cast<std::size_t>(fields[2].data() - text.data()));
+          services.push_back(ServiceName{*pid, *tag, to_utf8(name, kMostName)});
+        }
+        return sound;
+      });
+  if (!whole || !sound) {
+    return fail(errc::malformed, fmt::format("IP Helper modules of {} bytes", sections.size()));
+  }
+  return services;
+}
+
+}  // namespace netlog::decode

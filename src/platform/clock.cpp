@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "platform/clock.hpp"
+
+#include "base/time.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <limits>
+
+namespace netlog::platform {
+namespace {
+
+constexpr std::int64_t kClockStepNs = 20 * kNsPerMs;
+
+// UTC between two readings of the boot clock; the narrowest of a few such sandwiches is good to
+// some tens of ns.
+std::int64_t sandwich() {
+  std::int64_t narrowest = std::numeric_limits<std::int64_t>::max();
+  std::int64_t offset = 0;
+  for (int i = 0; i < 8; ++i) {
+    const auto before = read_boot_clock_ns();
+    const auto utc = read_wall_clock_ns();
+    const auto after = read_boot_clock_ns();
+    if (after - before < narrowest) {
+      narrowest = after - before;
+      offset = utc - before - (after - before) / 2;
+    }
+  }
+  return offset;
+}
+
+std::atomic<std::int64_t>& offset_ns() {
+  static std::atomic<std::int64_t> offset{sandwich()};
+  return offset;
+}
+
+}  // namespace
+
+std::int64_t utc_now_ns() {
+  return boot_to_utc_ns(read_boot_clock_ns());
+}
+
+std::int64_t boot_to_utc_ns(std::int64_t boot_ns) {
+  return boot_ns + offset_ns().load(std::memory_order_relaxed);
+}
+
+std::int64_t measure_utc_offset() {
+  const auto now = sandwich();
+  return now - offset_ns().exchange(now, std::memory_order_relaxed);
+}
+
+void tell_clock_step(RecordSink& sink) {
+  const auto moved_ns = measure_utc_offset();
+  if (std::abs(moved_ns) >= kClockStepNs) {
+    RawRecord record;
+    record.kind = RecordKind::clock_step;
+    record.asked = Span{utc_now_ns(), utc_now_ns()};
+    record.a = moved_ns;
+    sink.consume(record);
+  }
+}
+
+}  // namespace netlog::platform

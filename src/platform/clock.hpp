@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "platform/raw_record.hpp"
+
+#include <cstdint>
+
+namespace netlog::platform {
+
+/// Wall time now, UTC ns, from the boot clock and a measured offset, so that a stepped wall clock
+/// never runs backwards unnoticed.
+std::int64_t utc_now_ns();
+
+/// UTC ns of a moment on the boot clock, by the offset that was measured last.
+std::int64_t boot_to_utc_ns(std::int64_t boot_ns);
+
+/// Measures the offset between the boot clock and UTC again; returns by how many ns it has moved.
+std::int64_t measure_utc_offset();
+
+/// Measures the offset, and hands over a clock_step when it has moved by more than clocks drift.
+void tell_clock_step(RecordSink& sink);
+
+/// The clock that counts from the boot, also while the system sleeps, in ns. Defined once in linux/
+/// or windows/.
+std::int64_t read_boot_clock_ns();
+
+/// The wall clock, UTC ns since 1970. Defined once in linux/ or windows/.
+std::int64_t read_wall_clock_ns();
+
+}  // namespace netlog::platform

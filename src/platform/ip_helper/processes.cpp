@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "platform/ip_helper/processes.hpp"
+
+#include "base/byte_reader.hpp"
+#include "base/time.hpp"
+#include "platform/clock.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace netlog::platform::ip_helper {
+namespace {
+
+constexpr std::uint64_t kFiletimeAtUnixEpoch = 116'444'736'000'000'000;
+constexpr std::int64_t kNsPerFiletimeUnit = 100;
+
+std::int64_t utc_ns_of(std::uint64_t filetime) {
+  return (static_cast<std::int64_t>(filetime) - static_cast<std::int64_t>(kFiletimeAtUnixEpoch)) *
+         kNsPerFiletimeUnit;
+}
+
+}  // namespace
+
+std::uint32_t ProcessTable::look(RecordSink& sink) {
+  std::vector<ListedProcess> processes;
+  const auto before_ns = std::exchange(looked_ns_, utc_now_ns());
+  if (const auto code = api_.list_processes(processes); code != kNoError) {
+    looked_ns_ = before_ns;
+    return code;
+  }
+  listed_.clear();
+  for (auto& process : processes) {
+    listed_.emplace(process.pid, std::move(process));
+  }
+  std::erase_if(told_, [&](const auto& told) {
+    const auto& [pid, created] = told;
+    const auto now = listed_.find(pid);
+    if (now != listed_.end() && now->second.created == created) {
+      return false;
+    }
+    RawRecord record;
+    record.kind = RecordKind::process_ended;
+    record.asked = Span{before_ns, looked_ns_};
+    record.a = pid;
+    record.b = static_cast<std::int64_t>(created);
+    sink.consume(record);
+    return true;
+  });
+  return kNoError;
+}
+
+bool ProcessTable::tell(std::uint32_t pid, std::int64_t alive_at_ns, RecordSink& sink) {
+  const auto listed = listed_.find(pid);
+  if (listed == listed_.end() || utc_ns_of(listed->second.created) > alive_at_ns) {
+    return false;
+  }
+  if (told_.emplace(pid, listed->second.created).second) {
+    RawRecord record;
+    record.kind = RecordKind::process;
+    record.a = pid;
+    record.asked.began_ns = utc_now_ns();
+    record.payload = sections_of(listed->second);
+    record.asked.ended_ns = utc_now_ns();
+    sink.consume(record);
+  }
+  return true;
+}
+
+std::vector<std::byte> ProcessTable::sections_of(const ListedProcess& process) {
+  std::vector<std::byte> sections;
+  const auto add = [&](ProcessSection tag, const std::optional<std::string>& text) {
+    if (text) {
+      append_section(sections, tag, as_bytes(*text));
+    }
+  };
+  add(ProcessSection::listed,
+      fmt::format("{} {} {} {}", process.pid, process.created, process.parent, process.name));
+  add(ProcessSection::started_ns, std::to_string(utc_ns_of(process.created)));
+  const auto details = api_.describe(process.pid, process.created);
+  add(ProcessSection::exe, details.image);
+  add(ProcessSection::cmdline, details.command_line);
+  add(ProcessSection::user, details.account);
+  std::vector<RunningService> services;
+  api_.list_services(services);  // a process without known services is told without them
+  for (const auto& service : services) {
+    if (service.pid == process.pid) {
+      add(ProcessSection::service, service.name);
+    }
+  }
+  return sections;
+}
+
+}  // namespace netlog::platform::ip_helper

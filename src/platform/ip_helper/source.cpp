@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+#include "platform/ip_helper/source.hpp"
+
+#include "base/byte_reader.hpp"
+#include "base/time.hpp"
+#include "model/snapshot.hpp"
+#include "platform/clock.hpp"
+#include "platform/ip_helper/processes.hpp"
+#include "platform/ip_helper/tables.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace netlog::platform::ip_helper {
+namespace {
+
+/// What one table is read by.
+struct Reading {
+  Protocol protocol = Protocol::tcp;
+  Family family = Family::ipv4;
+  std::optional<MibTable> rows;  ///< absent: the system has no such family
+  bool offload = false;
+
+  [[nodiscard]] TableSet table() const {
+    FiveTuple tuple;
+    tuple.protocol = protocol;
+    tuple.local.address.family = family;
+    return table_bit(table_of(tuple));
+  }
+};
+
+std::uint32_t row_count(std::span<const std::byte> table) {
+  std::uint32_t count = 0;
+  std::memcpy(&count, table.data(), sizeof(count));
+  return count;
+}
+
+class IpHelperSource final : public LiveSource {
+ public:
+  explicit IpHelperSource(std::unique_ptr<Api> api)
+      : api_{std::move(api)}, reader_{*api_}, processes_{*api_} {}
+
+  /// Tries which classes the system gives.
+  Result<void> open() {
+    std::string refused;
+    for (const auto protocol : {Protocol::tcp, Protocol::udp}) {
+      for (const auto family : {Family::ipv4, Family::ipv6}) {
+        Reading reading{protocol, family, std::nullopt, false};
+        for (const auto table : {MibTable::owner_module, MibTable::owner_pid, MibTable::basic}) {
+          const auto read = reader_.read(protocol, family, table);
+          if (read) {
+            reading.rows = table;
+            break;
+          }
+          refused = read.error().text;
+          note_fallback(refused);
+        }
+        if (!reading.rows && family == Family::ipv4) {
+          return fail(errc::refused, refused);
+        }
+        if (reading.rows && protocol == Protocol::tcp) {
+          const auto read = reader_.read(protocol, family, MibTable::offload);
+          reading.offload = read.has_value();
+          if (!read) {
+            note_fallback(read.error().text);
+          }
+        }
+        readings_.push_back(reading);
+      }
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::string name() const override { return "iphlpapi"; }
+  [[nodiscard]] std::string fallback_reason() const override { return fallback_reason_; }
+  [[nodiscard]] bool tracing() const override { return false; }
+
+  void sample(const SamplePlan& plan, RecordSink& sink) override {
+    tell_clock_step(sink);
+    if (plan.changes) {
+      processes_.look(sink);
+    }
+    read_ns_ = utc_now_ns();
+    for (auto& reading : readings_) {
+      if (reading.rows && (reading.protocol == Protocol::udp || plan.tcp)) {
+        read(reading, plan.info, sink);
+      }
+    }
+    if (plan.counters) {
+      read_counters(sink);
+    }
+  }
+
+  bool drain(RecordSink& /*sink*/) override { return true; }  // nothing is told in between
+
+  /// The key of a row is the pid that the table names.
+  void find_owners(std::span<const OwnerQuestion> questions,
+                   std::chrono::nanoseconds /*budget*/,
+                   RecordSink& sink) override {
+    const auto began_ns = utc_now_ns();
+    std::set<std::uint64_t> pids;
+    for (const auto& question : questions) {
+      pids.insert(question.key);
+    }
+    const auto looked = processes_.look(sink);
+    const auto why = looked == kAccessDenied ? UnknownOwner::not_permitted : UnknownOwner::gone;
+    std::string text;
+    for (const auto key : pids) {
+      if (processes_.tell(static_cast<std::uint32_t>(key), read_ns_, sink)) {
+        text += fmt::format("{} {}\n", key, key);
+      } else {
+        text += fmt::format("{} - {}\n", key, netlog::name(why));
+      }
+    }
+    RawRecord record;
+    record.kind = RecordKind::holders;
+    record.asked = Span{began_ns, utc_now_ns()};
+    record.payload = bytes_of(text);
+    sink.consume(record);
+  }
+
+  void forget(std::span<const std::uint64_t> /*keys*/) override {}  // nothing is kept of them
+
+ private:
+  void note_fallback(const std::string& why) {
+    if (fallback_reason_.empty()) {
+      fallback_reason_ = why;
+    }
+  }
+
+  void read(Reading& reading, bool with_offload, RecordSink& sink) {
+    RawRecord record;
+    record.kind = RecordKind::mib_tables;
+    record.a = reading.table();
+    record.asked.began_ns = utc_now_ns();
+    auto rows = reader_.read(reading.protocol, reading.family, *reading.rows);
+    if (rows && reading.rows == MibTable::owner_module && row_count(*rows) == 0) {
+      rows = distrust_empty(reading, std::move(*rows));
+    }
+    if (!rows) {
+      return tell_failure(record, rows.error().text, sink);
+    }
+    record.asked.ended_ns = utc_now_ns();
+    append_section(record.payload, *reading.rows, *rows);
+    if (with_offload && reading.offload) {
+      if (const auto offload = reader_.read(reading.protocol, reading.family, MibTable::offload)) {
+        append_section(record.payload, MibTable::offload, *offload);
+      } else {
+        tell_failure(record, offload.error().text, sink);
+      }
+    }
+    if (reading.rows == MibTable::owner_module) {
+      tell_modules(reading, *rows, sink);
+    }
+    sink.consume(record);
+  }
+
+  /// wine answers for one family with a table that is always empty. What had no rows can still
+  /// change its class.
+  Answer<std::vector<std::byte>> distrust_empty(Reading& reading, std::vector<std::byte> empty) {
+    auto plain = reader_.read(reading.protocol, reading.family, MibTable::owner_pid);
+    if (!plain || row_count(*plain) == 0 || seen_rows_.contains(reading.table())) {
+      return empty;
+    }
+    reading.rows = MibTable::owner_pid;
+    return plain;
+  }
+
+  void tell_modules(const Reading& reading, std::span<const std::byte> table, RecordSink& sink) {
+    if (row_count(table) > 0) {
+      seen_rows_.insert(reading.table());
+    }
+    const auto began_ns = utc_now_ns();
+    RawRecord record;
+    record.kind = RecordKind::mib_modules;
+    for (const auto& module : api_->name_modules(reading.protocol, reading.family, table)) {
+      const auto text = fmt::format("{} {} {}", module.pid, module.tag, module.service);
+      append_section(record.payload, ModuleSection::service, as_bytes(text));
+    }
+    if (!record.payload.empty()) {
+      record.asked = Span{began_ns, utc_now_ns()};
+      sink.consume(record);
+    }
+  }
+
+  static void tell_failure(const RawRecord& of, const std::string& why, RecordSink& sink) {
+    RawRecord record;
+    record.kind = RecordKind::table_failed;
+    record.asked = Span{of.asked.began_ns, utc_now_ns()};
+    record.a = of.a;
+    record.b = static_cast<std::int64_t>(of.kind);
+    record.payload = bytes_of(why);
+    sink.consume(record);
+  }
+
+  void read_counters(RecordSink& sink) {
+    RawRecord record;
+    record.kind = RecordKind::mib_statistics;
+    record.asked.began_ns = utc_now_ns();
+    const auto read = [&](MibStatistics which) {
+      std::vector<std::byte> bytes;
+      const auto code = api_->read_statistics(which, bytes);
+      const bool absent = code == kNotSupported;  // a family that is not installed
+      if (code == kNoError || absent) {
+        append_section(record.payload, which, bytes);
+      } else if (code != kProcNotFound) {
+        tell_failure(record, refuse(*api_, "GetTcpStatisticsEx", code).text, sink);
+      }
+      return code != kProcNotFound;
+    };
+    for (const auto& [wide, narrow] : {std::pair{MibStatistics::tcp4_wide, MibStatistics::tcp4},
+                                       std::pair{MibStatistics::tcp6_wide, MibStatistics::tcp6}}) {
+      if (!read(wide)) {
+        read(narrow);
+      }
+    }
+    read(MibStatistics::udp4);
+    read(MibStatistics::udp6);
+    record.asked.ended_ns = utc_now_ns();
+    sink.consume(record);
+  }
+
+  std::unique_ptr<Api> api_;
+  TableReader reader_;
+  ProcessTable processes_;
+  std::vector<Reading> readings_;
+  std::set<TableSet> seen_rows_;  ///< tables that have had rows of class OWNER_MODULE
+  std::string fallback_reason_;
+  std::int64_t read_ns_ = 0;  ///< when the tables were read last
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LiveSource>> make_source(std::unique_ptr<Api> api, SourceChoice choice) {
+  if (choice != SourceChoice::automatic && choice != SourceChoice::poll) {
+    return fail(errc::refused, "on Windows the tables are polled: use --source auto or poll");
+  }
+  measure_utc_offset();
+  auto source = std::make_unique<IpHelperSource>(std::move(api));
+  if (const auto opened = source->open(); !opened) {
+    return opened.error();
+  }
+  return std::unique_ptr<LiveSource>{std::move(source)};
+}
+
+}  // namespace netlog::platform::ip_helper

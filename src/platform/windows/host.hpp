@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+namespace netlog::platform {
+
+/// `10.0.19045`: major, minor, build; empty when the system does not say.
+std::string windows_version();
+
+}  // namespace netlog::platform

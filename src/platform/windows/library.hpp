@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <windows.h>
+
+namespace netlog::platform {
+
+/// The function of a system library, looked up when it is wanted: an older Windows, or wine, lacks
+/// some, and linked directly they would keep netlog from starting. nullptr: not there.
+template <typename Function>
+Function look_up(const wchar_t* library, const char* name) {
+  const auto module = ::LoadLibraryExW(library, nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
+  return module == nullptr
+             ? nullptr
+             : reinterpret_cast<Function>(reinterpret_cast<void*>(::GetProcAddress(module, name)));
+}
+
+}  // namespace netlog::platform
