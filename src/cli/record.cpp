@@ -143,15 +143,14 @@ std::filesystem::path database_of(const std::string& named) {
     return path_from_utf8(named);
   }
   auto path = platform::default_recording_path();
-  std::error_code error;
-  std::filesystem::create_directories(path.parent_path(), error);
-  if (!error) {
+  const auto made = platform::create_private_directories(path.parent_path());
+  if (made) {
     return path;
   }
   throw CommandFailed{
       fmt::format("cannot record into {}: its directory cannot be made: {}; name a file with --db",
                   utf8(path),
-                  error.message())};
+                  made.error().message())};
 }
 
 void run_record(const RecordOptions& given) {

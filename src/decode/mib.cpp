@@ -20,6 +20,15 @@ constexpr std::size_t kMostName = 256;
 constexpr std::uint32_t kBound = 100;
 constexpr std::size_t kModuleInfoBytes = 16 * sizeof(std::uint64_t);
 
+// MIB_TCP_STATE of tcpmib.h counts CLOSING before LAST_ACK, RFC 4022 after it.
+std::optional<TcpState> state_from_windows(std::uint32_t number) {
+  constexpr std::uint32_t kClosing = 9;
+  constexpr std::uint32_t kLastAck = 10;
+  return number == kClosing   ? TcpState::closing
+         : number == kLastAck ? TcpState::last_ack
+                              : tcp_state_from_mib(number);
+}
+
 struct Layout {
   Protocol protocol = Protocol::tcp;
   Family family = Family::ipv4;
@@ -111,7 +120,7 @@ Result<std::vector<MibRow>> read_table(std::span<const std::byte> bytes, const L
       continue;
     }
     if (layout.protocol == Protocol::tcp) {
-      read.row.state = tcp_state_from_mib(read.state);
+      read.row.state = state_from_windows(read.state);
       if (!read.row.state) {
         return fail(errc::unknown_state, fmt::format("row {} in state {}", i, read.state));
       }

@@ -65,6 +65,7 @@ std::size_t ProcessIdHash::operator()(const ProcessId& process) const {
 void Tracker::apply(const Snapshot& snapshot) {
   ++epoch_;
   ending_by_tuple_.clear();
+  missing_by_tuple_.clear();
   if (snapshot.covers_time_wait) {
     auto& remainders = remainders_[snapshot.netns];
     if (snapshot.taken.began_ns - remainders.begun_ns >= kRemainderNs) {

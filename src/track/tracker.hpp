@@ -266,6 +266,7 @@ class Tracker {
   bool join_remainder(const Notice& notice);
   bool join_half_open(const SocketRow& row, const Identity& identity);
   bool adopt_remainder(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
+  bool adopt_unstamped(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
   void settle_doubts(const Snapshot& snapshot);
   [[nodiscard]] static std::optional<std::int64_t> opened_after(const Scope& scope,
                                                                 std::int64_t alive_ns);
@@ -323,6 +324,8 @@ class Tracker {
   boost::unordered_flat_map<ProcessId, std::size_t, ProcessIdHash> held_;
   /// Made when the first unknown TIME_WAIT row of a snapshot asks for it.
   boost::unordered_flat_map<Identity, Index, IdentityHash> ending_by_tuple_;
+  /// Not in the snapshot under way, as far as it has been seen. Made when it is asked for.
+  boost::unordered_flat_map<Identity, Index, IdentityHash> missing_by_tuple_;
   /// Handshakes of peers that are not complete: the socket that follows can have another cookie.
   boost::unordered_flat_map<Identity, Index, IdentityHash> half_open_;
   boost::unordered_flat_map<std::uint64_t, Remainders> remainders_;  ///< by namespace

@@ -137,6 +137,9 @@ void Tracker::take_announcement(Connection& connection, Evidence& evidence, cons
 bool Tracker::adopt_remainder(const SocketRow& row,
                               const Snapshot& snapshot,
                               const Identity& identity) {
+  if (!snapshot.incarnation_is_unique && row.incarnation == 0) {
+    return adopt_unstamped(row, snapshot, identity);
+  }
   const auto scope = scope_index(snapshot.netns, table_of(row.tuple));
   if (scopes_[scope].ending == 0) {
     return false;
@@ -160,6 +163,34 @@ bool Tracker::adopt_remainder(const SocketRow& row,
   }
   const auto found = ending_by_tuple_.find(Identity{snapshot.netns, 0, row.tuple});
   if (found == ending_by_tuple_.end() || marks_[found->second].phase != Mark::Phase::ending) {
+    return false;
+  }
+  const auto index = found->second;
+  rename(index, identity);
+  return see(index, row, snapshot);
+}
+
+/// Where a timestamp tells the uses of a tuple apart (Windows), the rest of a socket has none: it is
+/// the rest of the use that this snapshot lacks.
+bool Tracker::adopt_unstamped(const SocketRow& row,
+                              const Snapshot& snapshot,
+                              const Identity& identity) {
+  if (missing_by_tuple_.empty()) {
+    for (Index index = 0; index < slots_.size(); ++index) {
+      const auto& known = slots_[index].identity;
+      const auto& mark = marks_[index];
+      if (mark.phase == Mark::Phase::active && mark.epoch != epoch_ && known.incarnation != 0 &&
+          known.netns == snapshot.netns) {
+        auto& latest = missing_by_tuple_.emplace(Identity{known.netns, 0, known.tuple}, index)
+                           .first->second;
+        if (slots_[latest].identity.incarnation < known.incarnation) {
+          latest = index;
+        }
+      }
+    }
+  }
+  const auto found = missing_by_tuple_.find(identity);
+  if (found == missing_by_tuple_.end() || marks_[found->second].epoch == epoch_) {
     return false;
   }
   const auto index = found->second;

@@ -61,6 +61,23 @@ Result<void> create_private_file(const std::filesystem::path& path) {
   return {};
 }
 
+Result<void> create_private_directories(const std::filesystem::path& path) {
+  constexpr mode_t kPrivateDirectory = 0700;
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return {};
+  }
+  if (path.has_parent_path()) {
+    if (auto made = create_private_directories(path.parent_path()); !made) {
+      return made;
+    }
+  }
+  if (::mkdir(path.c_str(), kPrivateDirectory) != 0 && errno != EEXIST) {
+    return fail_errno(errno, "create");
+  }
+  return {};
+}
+
 std::filesystem::path default_recording_path() {
   if (auto named = environment_path("NETLOG_DB"); !named.empty()) {
     return named;

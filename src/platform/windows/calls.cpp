@@ -11,12 +11,11 @@
 #include <string_view>
 #include <utility>
 
-// clang-format off: each needs the ones before it
-#include <iphlpapi.h>
 #include <windows.h>
 #include <winsock2.h>
 #include <ws2tcpip.h>
-// clang-format on
+
+#include <iphlpapi.h>
 
 namespace netlog::platform {
 namespace {

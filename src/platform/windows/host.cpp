@@ -11,7 +11,6 @@
 #include <string>
 
 #include <fmt/format.h>
-
 #include <windows.h>
 
 namespace netlog::platform {

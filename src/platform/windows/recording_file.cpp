@@ -11,9 +11,10 @@
 #include <string>
 #include <utility>
 
+#include <windows.h>
+
 #include <sddl.h>
 #include <shlobj.h>
-#include <windows.h>
 
 namespace netlog::platform {
 namespace {
@@ -124,7 +125,10 @@ Result<void> create_private_file(const std::filesystem::path& path) {
 
 Result<void> create_private_directories(const std::filesystem::path& path) {
   std::error_code error;
-  if (path.has_parent_path() && !std::filesystem::exists(path.parent_path(), error)) {
+  if (std::filesystem::is_directory(path, error)) {
+    return {};
+  }
+  if (path.has_parent_path()) {
     if (auto made = create_private_directories(path.parent_path()); !made) {
       return made;
     }

@@ -5,11 +5,12 @@
 
 #include <memory>
 
+#include <windows.h>
+
 #include <fcntl.h>
 #include <io.h>
 #include <shellapi.h>
 #include <stdio.h>
-#include <windows.h>
 
 namespace netlog::platform {
 namespace {
