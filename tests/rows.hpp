@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "base/text.hpp"
+
 #include <filesystem>
 #include <string>
 
@@ -11,7 +13,7 @@ namespace netlog::test {
 
 /// What a query finds in a database: a line a row, `|` between cells, NULL as such.
 inline std::string rows(const std::filesystem::path& path, const std::string& sql) {
-  SQLite::Database database{path.string(), SQLite::OPEN_READONLY};
+  SQLite::Database database{utf8(path), SQLite::OPEN_READONLY};
   SQLite::Statement statement{database, sql};
   std::string text;
   while (statement.executeStep()) {

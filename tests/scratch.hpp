@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "base/text.hpp"
+
 #include <filesystem>
 #include <random>
 #include <string>
+#include <string_view>
 
 namespace netlog::test {
 
@@ -22,7 +25,10 @@ class Scratch {
     std::filesystem::remove_all(path_, ignored);
   }
 
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  /// Of a name in UTF-8.
+  std::filesystem::path operator/(std::string_view name) const {
+    return path_ / path_from_utf8(name);
+  }
 
  private:
   std::filesystem::path path_;

@@ -170,8 +170,8 @@ bool Tracker::adopt_remainder(const SocketRow& row,
   return see(index, row, snapshot);
 }
 
-/// Where a timestamp tells the uses of a tuple apart (Windows), the rest of a socket has none: it is
-/// the rest of the use that this snapshot lacks.
+/// Where a timestamp tells the uses of a tuple apart (Windows), the rest of a socket has none: it
+/// is the rest of the use that this snapshot lacks.
 bool Tracker::adopt_unstamped(const SocketRow& row,
                               const Snapshot& snapshot,
                               const Identity& identity) {
@@ -181,8 +181,8 @@ bool Tracker::adopt_unstamped(const SocketRow& row,
       const auto& mark = marks_[index];
       if (mark.phase == Mark::Phase::active && mark.epoch != epoch_ && known.incarnation != 0 &&
           known.netns == snapshot.netns) {
-        auto& latest = missing_by_tuple_.emplace(Identity{known.netns, 0, known.tuple}, index)
-                           .first->second;
+        auto& latest =
+            missing_by_tuple_.emplace(Identity{known.netns, 0, known.tuple}, index).first->second;
         if (slots_[latest].identity.incarnation < known.incarnation) {
           latest = index;
         }

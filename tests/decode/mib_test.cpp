@@ -124,9 +124,9 @@ std::vector<std::byte> joined(std::vector<std::byte> sections,
 
 TEST_CASE("every class of TCP table tells what it holds, for both families", "[decode]") {
   const auto [kind, bytes, family, expected] = GENERATE(table<MibTable,
-                                                               MibBytes,
-                                                               Family,
-                                                               std::string>(
+                                                              MibBytes,
+                                                              Family,
+                                                              std::string>(
       {{MibTable::basic,
         tcp4_basic(5),
         Family::ipv4,
@@ -162,9 +162,9 @@ TEST_CASE("every class of TCP table tells what it holds, for both families", "[d
 
 TEST_CASE("every class of UDP table tells what it holds, for both families", "[decode]") {
   const auto [kind, bytes, family, expected] = GENERATE(table<MibTable,
-                                                               MibBytes,
-                                                               Family,
-                                                               std::string>(
+                                                              MibBytes,
+                                                              Family,
+                                                              std::string>(
       {{MibTable::basic,
         MibBytes{}.dword(1).hex(kLocal4).port(53),
         Family::ipv4,

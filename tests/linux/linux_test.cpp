@@ -183,16 +183,16 @@ TEST_CASE("a child is told of once, and its end", "[live]") {
   CHECK_FALSE(table.tell(pid, kept));
 }
 
-TEST_CASE("a recording file is held by one", "[live]") {
+TEST_CASE("what is made for a recording is its owner's alone", "[live]") {
+  using std::filesystem::perms;
   const test::Scratch scratch;
-  const auto path = scratch / "a.db";
-  auto first = hold_recording_file(path);
-  REQUIRE(first.has_value());
-  CHECK((*first)->created());
-  CHECK(hold_recording_file(path).error().code ==
-        boost::system::errc::resource_unavailable_try_again);
-  first->reset();
-  const auto again = hold_recording_file(path);
-  REQUIRE(again.has_value());
-  CHECK_FALSE((*again)->created());
+  const auto rights = [](const std::filesystem::path& path) {
+    return std::filesystem::status(path).permissions() & perms::mask;
+  };
+  REQUIRE(create_private_directories(scratch / "a" / "b").has_value());
+  CHECK(rights(scratch / "a" / "b") == perms::owner_all);
+  REQUIRE(create_private_directories(scratch / "a" / "b").has_value());
+  REQUIRE(create_private_file(scratch / "a" / "b" / "x.nlcap").has_value());
+  CHECK(rights(scratch / "a" / "b" / "x.nlcap") == (perms::owner_read | perms::owner_write));
+  CHECK_FALSE(create_private_directories(scratch / "a" / "b" / "x.nlcap" / "c").has_value());
 }

@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Windows' calls by a script, up to the rows of a recording: what wine and a quiet machine never do.
-#include "platform/ip_helper/source.hpp"
-
+// Windows' calls by a script, up to the rows of a recording: what wine and a quiet machine never
+// do.
 #include "base/byte_reader.hpp"
-#include "base/time.hpp"
 #include "catch.hpp"
+#include "live_recording.hpp"
 #include "mib.hpp"
-#include "platform/clock.hpp"
+#include "platform/ip_helper/source.hpp"
 #include "platform/ip_helper/tables.hpp"
-#include "record/recorder.hpp"
-#include "rows.hpp"
-#include "scratch.hpp"
 
 #include <algorithm>
 #include <cstring>
 #include <functional>
 #include <map>
+#include <optional>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -143,16 +140,14 @@ const Script::Key kTcp4Offload{Protocol::tcp, Family::ipv4, MibTable::offload};
 /// A recorder over scripted calls: change the script, tick, ask.
 class Host {
  public:
-  Host() : writer_{scratch_ / "a.db", Session{}}, recorder_{writer_, 100 * kNsPerMs} {
-    script.processes = {{1234, 700, kLongAgo, "chrome.exe"}, {4, 0, kLongAgo, "System"}};
-  }
+  Host() { script.processes = {{1234, 700, kLongAgo, "chrome.exe"}, {4, 0, kLongAgo, "System"}}; }
 
   Result<void> open(SourceChoice choice = SourceChoice::automatic) {
     auto made = make_source(std::make_unique<ScriptedCalls>(script), choice);
     if (!made) {
       return made.error();
     }
-    source = std::move(*made);
+    recording_.emplace(std::move(*made));
     return {};
   }
 
@@ -161,46 +156,19 @@ class Host {
     script.tables[kTcp4Offload] = table_of_offloads(rows);
   }
 
-  void tick() {
-    RawRecord record;
-    record.kind = RecordKind::tick;
-    record.asked = Span{utc_now_ns(), utc_now_ns()};
-    recorder_.consume(record);
-    source->sample(SamplePlan{}, recorder_);
-    std::vector<OwnerQuestion> questions;
-    for (const auto& question : recorder_.tracker().questions(100)) {
-      questions.push_back({question.key, question.likely_pids});
-    }
-    if (!questions.empty()) {
-      source->find_owners(questions, std::chrono::seconds{1}, recorder_);
-    }
-    record.kind = RecordKind::tick_end;
-    record.asked = Span{utc_now_ns(), utc_now_ns()};
-    recorder_.consume(record);
-  }
-
-  /// Ends the recording.
-  std::string rows(const std::string& sql) {
-    if (!finished_) {
-      recorder_.finish();
-      writer_.finish(utc_now_ns());
-      finished_ = true;
-    }
-    return test::rows(scratch_ / "a.db", sql);
-  }
+  void tick() { recording_->tick(); }
+  std::string rows(const std::string& sql) { return recording_->rows(sql); }
+  [[nodiscard]] const LiveSource& source() const { return recording_->source(); }
 
   Script script;
-  std::unique_ptr<LiveSource> source;
 
  private:
-  test::Scratch scratch_;
-  store::Writer writer_;
-  record::Recorder recorder_;
-  bool finished_ = false;
+  std::optional<test::LiveRecording> recording_;
 };
 
 constexpr auto kConnections =
-    "SELECT local, remote, state, pid, process, owner_source, owner_reason, outcome, opened_ns IS NULL "
+    "SELECT local, remote, state, pid, process, owner_source, owner_reason, outcome, opened_ns IS "
+    "NULL "
     "FROM connections ORDER BY id";
 
 }  // namespace
@@ -225,8 +193,8 @@ TEST_CASE("a connection's life with its process, as the tables tell it", "[platf
   Host host;
   host.script.details[1234] = {"C:\\Program Files\\chrome.exe", "chrome.exe --x", "LAB\\anna"};
   REQUIRE(host.open().has_value());
-  CHECK(host.source->name() == "iphlpapi");
-  CHECK(host.source->fallback_reason().empty());
+  CHECK(host.source().name() == "iphlpapi");
+  CHECK(host.source().fallback_reason().empty());
   host.tick();
   host.show({{.state = 3}});
   host.tick();
@@ -401,7 +369,7 @@ TEST_CASE("an older Windows gives less, and says so", "[platform]") {
     row.dword(1).dword(5).hex("C0000201").port(50'000).hex("C6336407").port(443).dword(1234);
     host.script.tables[kTcp4Pid] = row.bytes();
     REQUIRE(host.open().has_value());
-    CHECK(host.source->fallback_reason() ==
+    CHECK(host.source().fallback_reason() ==
           "GetExtendedTcpTable (IPv4, OWNER_MODULE): The request is not supported [win32:50]");
     host.tick();
     CHECK(host.rows(kConnections) ==

@@ -79,7 +79,8 @@ Answer<std::vector<std::byte>> TableReader::read(Protocol protocol, Family famil
   }
   auto refusal = refuse(api_, call_name(protocol, family, table), code);
   if (code == kInsufficientBuffer) {
-    refusal.text += fmt::format(" after {} tries, the last with {} bytes", kMostTries, buffer.size());
+    refusal.text +=
+        fmt::format(" after {} tries, the last with {} bytes", kMostTries, buffer.size());
     size = kLeast;
   }
   return refusal;

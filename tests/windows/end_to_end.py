@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""end_to_end.py EMULATOR netlog.exe talker.exe netlog: records native sockets and a Windows program's with netlog.exe under wine,
+and asks both builds of netlog the same of the recording and of its capture. Ends with 1 and what was wrong."""
+
+import json
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+EMULATOR, NETLOG_EXE, TALKER, NETLOG = sys.argv[1:5]
+wrong = []
+
+
+def check(what, holds, seen=""):
+    if not holds:
+        wrong.append(f"{what}: {seen}")
+
+
+def windows(program, *arguments, **options):
+    return subprocess.Popen([EMULATOR, program, *arguments], **options)
+
+
+def output(command):
+    return subprocess.run(command, capture_output=True, check=True, timeout=120).stdout
+
+
+def by_windows(*arguments):
+    return output([EMULATOR, NETLOG_EXE, *arguments])
+
+
+def by_linux(*arguments):
+    return output([NETLOG, *arguments])
+
+
+def rows(database, statement, ask=by_linux):
+    return [json.loads(line) for line in ask("sql", "--db", database, "--format", "json", statement).splitlines()]
+
+
+def listen(family, address):
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.bind((address, 0))
+    made.listen()
+    return made
+
+
+def port(made):
+    return made.getsockname()[1]
+
+
+with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
+    database = str(pathlib.Path(folder, "Aufzeichnung.db"))
+    capture = str(pathlib.Path(folder, "capture.nlcap"))
+    at_windows = {path: "Z:" + path.replace("/", "\\") for path in (database, capture)}
+
+    native = listen(socket.AF_INET, "127.0.0.1")
+    native6 = listen(socket.AF_INET6, "::1")
+    datagrams = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    datagrams.bind(("::1", 0))
+
+    recorder = windows(NETLOG_EXE, "record", "--db", at_windows[database], "--capture", at_windows[capture], "--duration", "8s",
+                       stderr=subprocess.PIPE)
+    started = recorder.stderr.readline().decode()
+    check("netlog.exe begins to record", "recording into" in started and "iphlpapi" in started, started)
+
+    def wait_for(at_least, what):
+        """Waits until the recorder has written so many rows, or has ended."""
+        # Asked by wine's program: what one locks is not locked for others.
+        while (recorder.poll() is None
+               and rows(at_windows[database], f"SELECT count(*) AS n FROM {what}", by_windows)[0]["n"] < at_least):
+            time.sleep(0.1)
+
+    wait_for(1, "events")
+    talker = windows(TALKER, str(port(native)), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    said = {}
+    while "ready" not in said:
+        name, number = talker.stdout.readline().decode().split()
+        said[name] = int(number)
+    accepted, _ = native.accept()
+    outgoing6 = socket.create_connection(("::1", port(native6)))
+    incoming6, _ = native6.accept()
+    outgoing6_port = port(outgoing6)
+    wait_for(1, f"connections WHERE local_port = {outgoing6_port}")
+    incoming6.close()
+    wait_for(1, f"events WHERE local_port = {outgoing6_port} AND new = 'CLOSE_WAIT'")
+    outgoing6.close()
+    wait_for(3, f"connections WHERE pid = {said['pid']} AND local_port IN ({said['client']}, {said['to_native']}, {said['udp']})")
+    talker.stdin.close()
+    talker.wait(60)
+    check("netlog.exe ends with 0", recorder.wait(60) == 0, recorder.stderr.read().decode())
+
+    # Native sockets: no process that wine knows.
+    def connection(where):
+        found = rows(database, "SELECT family, direction, pid, process, state, local_address, owner_source FROM connections WHERE "
+                     + where)
+        return found[0] if found else {}
+
+    check("native IPv4 listener", connection(f"local_port = {port(native)} AND direction = 'listen'").get("state") == "LISTEN",
+          connection(f"local_port = {port(native)}"))
+    check("native IPv6 listener", connection(f"local_port = {port(native6)} AND direction = 'listen'").get("family") == "ipv6",
+          connection(f"local_port = {port(native6)}"))
+    check("native IPv6 UDP socket", connection(f"local_port = {port(datagrams)} AND protocol = 'udp'").get("family") == "ipv6",
+          connection(f"local_port = {port(datagrams)}"))
+    states = [row["new"] for row in rows(database, "SELECT new FROM events WHERE kind IN ('open', 'state', 'close') AND local_port = "
+                                         f"{outgoing6_port} ORDER BY id")]
+    check("states of the native connection", states[:2] == ["ESTABLISHED", "CLOSE_WAIT"] and states[-1] == "CLOSED", states)
+
+    # The Windows program's, as far as wine names their owner.
+    for name, what in (("client", "client"), ("to_native", "client to a native server"), ("udp", "UDP socket")):
+        found = connection(f"local_port = {said[name]} AND direction != 'inbound'")
+        check(f"the program's {what} has its pid and image",
+              (found.get("pid"), found.get("process"), found.get("owner_source")) == (said["pid"], "netlog-talker.exe", "exact")
+              or found.get("owner_source") == "last_seen", found)
+    for name in ("listener", "listener6"):
+        found = connection(f"local_port = {said[name]} AND direction = 'listen'")
+        check(f"the program's {name}", found.get("state") == "CLOSED", found)
+    check("the program's IPv6 connection", connection(f"local_port = {said['client6']}").get("family") == "ipv6",
+          connection(f"local_port = {said['client6']}"))
+    image = rows(database, f"SELECT exe, user, ended_at FROM processes WHERE pid = {said['pid']}")
+    check("its image, user and end", image and image[0]["exe"].endswith("netlog-talker.exe") and image[0]["user"]
+          and image[0]["ended_at"], image)
+
+    # Both builds say the same of one file.
+    for question in (["report"], ["report", "connections"], ["report", "--pid", str(said["pid"])], ["report", "listeners"],
+                     ["report", "gaps"], ["sql", "SELECT * FROM events ORDER BY id"],
+                     ["sql", "SELECT * FROM connections ORDER BY id"], ["sql", "SELECT * FROM counters ORDER BY at_ns, name"],
+                     ["check"]):
+        for form in ("json", "csv", "text"):
+            asked = [*question, "--format", form, "--utc"]
+            theirs = by_windows(*asked, "--db", at_windows[database])
+            expected = by_linux(*asked, "--db", database)
+            check("both builds agree", theirs == expected, f"{asked}:\n{theirs.decode()}\n{expected.decode()}")
+
+    # What was captured replays here to the same events.
+    replayed = str(pathlib.Path(folder, "replayed.db"))
+    by_linux("record", "--source", "capture:" + capture, "--db", replayed)
+    story = "SELECT at_ns, error_ns, kind, connection_id, old, new, pid, process, local, remote FROM events ORDER BY id"
+    lives = ("SELECT id, local, remote, direction, pid, owner_source, opened_ns, open_error_ns, closed_ns, close_error_ns, state, "
+             "offload, outcome FROM connections ORDER BY id")
+    for statement in (story, lives, "SELECT * FROM coverage", "SELECT * FROM processes ORDER BY id"):
+        first, again = rows(database, statement), rows(replayed, statement)
+        check("the replay is the same", first == again, f"{statement}: {len(first)} rows and {len(again)}")
+
+    events = rows(database, "SELECT count(*) AS n FROM events")[0]["n"]
+    gaps = rows(database, "SELECT source, reason, detail FROM gaps WHERE reason != 'skipped ticks'")
+    check("every table was read", gaps == [], gaps)
+
+if wrong:
+    print("\n".join(wrong), file=sys.stderr)
+    sys.exit(1)
+print(f"{events} events, the same in both builds and in the replay")
