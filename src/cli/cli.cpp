@@ -107,6 +107,7 @@ int run(std::vector<std::string> words) {
   add_info(app);
   add_check(app);
   add_doctor(app);
+  add_service(app);
   try {
     std::reverse(words.begin(), words.end());  // as CLI11 wants them
     app.parse(std::move(words));

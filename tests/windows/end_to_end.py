@@ -144,6 +144,28 @@ with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
         first, again = rows(database, statement), rows(replayed, statement)
         check("the replay is the same", first == again, f"{statement}: {len(first)} rows and {len(again)}")
 
+    # As a service: what was recorded is whole when it has stopped.
+    served = str(pathlib.Path(folder, "Dienst.db"))
+    at_windows[served] = "Z:" + served.replace("/", "\\")
+    by_windows("service", "install", "--db", at_windows[served], "--interval", "200ms")
+    try:
+        again = subprocess.run([EMULATOR, NETLOG_EXE, "service", "install"], capture_output=True, timeout=120)
+        check("a second install is refused in one line",
+              again.returncode == 1 and b"[win32:1073]" in again.stderr and again.stderr.count(b"\n") == 1, again)
+        by_windows("service", "start")
+        for _ in range(300):  # the service makes the file, then its tables
+            asked = subprocess.run([EMULATOR, NETLOG_EXE, "sql", "--db", at_windows[served], "--format", "csv",
+                                    "SELECT count(*) > 0 FROM events"], capture_output=True, timeout=120)
+            if asked.stdout.split()[-1:] == [b"1"]:
+                break
+            time.sleep(0.1)
+        by_windows("service", "stop")
+    finally:
+        by_windows("service", "uninstall")
+    sessions = rows(served, "SELECT ended_at, interval_ns FROM sessions")
+    check("the service has ended its session", len(sessions) == 1 and sessions[0]["ended_at"]
+          and sessions[0]["interval_ns"] == 200_000_000, sessions)
+
     events = rows(database, "SELECT count(*) AS n FROM events")[0]["n"]
     gaps = rows(database, "SELECT source, reason, detail FROM gaps WHERE reason != 'skipped ticks'")
     check("every table was read", gaps == [], gaps)
