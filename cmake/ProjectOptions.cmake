@@ -27,6 +27,7 @@ if(NETLOG_WERROR)
 endif()
 if(NETLOG_SANITIZE)
   target_compile_options(netlog_options INTERFACE -fsanitize=${NETLOG_SANITIZE}
+                                                  -fno-sanitize-recover=all
                                                   -fno-omit-frame-pointer)
   target_link_options(netlog_options INTERFACE -fsanitize=${NETLOG_SANITIZE})
   if(NETLOG_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

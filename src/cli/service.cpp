@@ -58,7 +58,6 @@ void must(const Result<void>& done, const char* what) {
                                     what,
                                     done.error().message(),
                                     denied ? "; run as an administrator" : "")};
-    run as an administrator ", what, done.error().message())};
   }
 }
 

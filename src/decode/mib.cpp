@@ -5,7 +5,6 @@
 #include "decode/tables.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -61,7 +60,9 @@ Endpoint read_endpoint(ByteReader& in, Family family) {
   Endpoint endpoint;
   endpoint.address.family = family;
   const auto bytes = in.take(endpoint.address.size());
-  std::memcpy(endpoint.address.bytes.data(), bytes.data(), bytes.size());
+  std::copy(bytes.begin(),
+            bytes.end(),
+            std::as_writable_bytes(std::span{endpoint.address.bytes}).begin());
   if (family == Family::ipv6) {
     endpoint.address.scope = in.u32();
   }
@@ -149,9 +150,10 @@ void join_offload(std::vector<SocketRow>& rows, std::vector<MibRow> states) {
     MibRow wanted;
     wanted.row.tuple = row.tuple;
     const auto [first, last] = std::equal_range(states.begin(), states.end(), wanted, by_tuple);
+    const bool only = last - first == 1;
     const auto match = std::find_if(first, last, [&](const MibRow& state) {
       const bool either_unknown = state.row.holder_key == 0 || row.holder_key == 0;
-      return state.row.holder_key == row.holder_key || (either_unknown && last - first == 1);
+      return state.row.holder_key == row.holder_key || (either_unknown && only);
     });
     if (match != last) {
       row.offload = offload_of(match->offload);
@@ -222,7 +224,8 @@ Result<MibRows> decode_mib_tables(std::span<const std::byte> sections,
 namespace {
 
 void add(std::optional<std::int64_t>& sum, std::uint64_t value) {
-  sum = sum.value_or(0) + static_cast<std::int64_t>(value);
+  constexpr auto kMost = std::uint64_t{1} << 60U;  // two of them fit; no machine counts so far
+  sum = sum.value_or(0) + static_cast<std::int64_t>(std::min(value, kMost));
 }
 
 // RtoAlgorithm, RtoMin, RtoMax, MaxConn, then these; NumConns is last.
