@@ -32,6 +32,7 @@ struct RecordOptions {
   std::string database;
   std::string interval = "100ms";
   std::string duration;
+  std::string cpu_budget = "25%";
   std::string source = "auto";
   std::string capture;
   int notice_buffer = platform::SourceOptions{}.notice_buffer_bytes;
@@ -60,6 +61,17 @@ std::optional<std::chrono::nanoseconds> duration_of(const std::string& text) {
         fmt::format("--duration {} is not a duration above 0, such as 10s or 1h", quote(text))};
   }
   return std::chrono::nanoseconds{*ns};
+}
+
+double budget_of(std::string_view text) {
+  constexpr double kPercent = 100;
+  const auto percent =
+      text.ends_with('%') ? parse_fraction(text.substr(0, text.size() - 1)) : std::nullopt;
+  if (!percent || *percent <= 0 || *percent > kPercent) {
+    throw UsageError{fmt::format(
+        "--cpu-budget {} is not a share of one processor such as 2% or 25%", quote(text))};
+  }
+  return *percent / kPercent;
 }
 
 platform::SourceChoice source_of(const std::string& text) {
@@ -157,6 +169,7 @@ void run_record(const RecordOptions& given) {
   record::LiveOptions options;
   options.interval = std::chrono::nanoseconds{interval_of(given.interval)};
   options.duration = duration_of(given.duration);
+  options.cpu_budget = budget_of(given.cpu_budget);
   const bool replay = given.source.starts_with(kCapturePrefix);
   if (!replay) {
     options.source.choice = source_of(given.source);
@@ -256,6 +269,13 @@ void add_record(CLI::App& app) {
           "--interval", options->interval, "Time between two looks at the tables, 1ms to 1h")
       ->capture_default_str();
   command->add_option("--duration", options->duration, "Stop after this time");
+  command
+      ->add_option(
+          "--cpu-budget",
+          options->cpu_budget,
+          "Share of one processor that looking at the tables may take before the interval is "
+          "stretched")
+      ->capture_default_str();
   command
       ->add_option("--source", options->source, "auto, trace, notice, poll, procfs or capture:FILE")
       ->capture_default_str();

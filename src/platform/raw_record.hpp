@@ -46,6 +46,8 @@ enum class RecordKind : std::uint16_t {
                          ///< offload states: MibTable sections (base/sections.hpp). `a` = TableSet
   mib_statistics = 25,   ///< the kernel's counters as of the IP Helper API: MibStatistics sections
   mib_modules = 26,      ///< services behind rows of the table that follows: ModuleSection sections
+  interval = 27,         ///< `a` = ns between two ticks from here on; more than the session's while
+                         ///< ticks are dear
 };
 
 /// Bits of RawRecord::b for sock_diag.

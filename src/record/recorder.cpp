@@ -66,6 +66,7 @@ Gap gap_of(const RawRecord& record,
 Recorder::Recorder(store::Writer& writer, std::int64_t interval_ns)
     : writer_{writer},
       interval_ns_{interval_ns},
+      stretched_ns_{interval_ns},
       coverage_{kCoverageWindowNs},
       gaps_{kGapQuietNs, kGapLongestNs} {}
 
@@ -144,6 +145,9 @@ void Recorder::consume(const RawRecord& record) {
       return end_namespace(record);
     case RecordKind::stalled:
       return add_gap(gap_of(record, std::nullopt, "writer", "queue full"));
+    case RecordKind::interval:
+      stretched_ns_ = std::max(record.a, interval_ns_);
+      return;
     case RecordKind::tick_end:
       return end_tick();
   }
@@ -178,11 +182,20 @@ void Recorder::begin_tick(const RawRecord& record) {
   if (last_tick_) {
     const auto from = last_tick_->began_ns;
     const auto to = record.asked.began_ns;
-    const auto expected = interval_ns_ * (skipped + 1) + record.c;
+    const auto expected = stretched_ns_ + interval_ns_ * skipped + record.c;
     if (to - from - expected > kSuspendNs) {
       add_gap(Gap{std::nullopt, from, to, "tick", "suspended", std::nullopt, std::nullopt});
     } else if (skipped > 0) {
       add_gap(Gap{std::nullopt, from, to, "tick", "skipped ticks", skipped, std::nullopt});
+    }
+    if (stretched_ns_ > interval_ns_) {
+      add_gap(Gap{std::nullopt,
+                  from,
+                  to,
+                  "tick",
+                  "interval stretched",
+                  std::nullopt,
+                  "to " + format_duration(stretched_ns_)});
     }
   }
   last_tick_ = record.asked;

@@ -83,6 +83,7 @@ class Recorder final : public platform::RecordSink {
 
   store::Writer& writer_;
   std::int64_t interval_ns_;
+  std::int64_t stretched_ns_;  ///< the interval in force
   track::Tracker tracker_;
   track::CoverageMeter coverage_;
   track::GapLedger gaps_;

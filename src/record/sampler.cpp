@@ -65,11 +65,13 @@ platform::SamplePlan SamplePlanner::plan(std::int64_t now_ns,
 Sampler::Sampler(boost::asio::io_context& io,
                  TickSchedule schedule,
                  std::int64_t interval_ns,
+                 double cpu_budget,
                  platform::LiveSource& source,
                  Recorder& recorder,
                  platform::CaptureWriter* capture)
     : schedule_{schedule},
       interval_ns_{interval_ns},
+      pacer_{std::chrono::nanoseconds{interval_ns}, cpu_budget},
       planner_{interval_ns},
       source_{source},
       recorder_{recorder},
@@ -79,7 +81,7 @@ Sampler::Sampler(boost::asio::io_context& io,
 
 boost::asio::awaitable<void> Sampler::run(TickSchedule::Clock::time_point ends_at) {
   while (!stopping_) {
-    const auto tick = schedule_.next(TickSchedule::Clock::now());
+    const auto tick = schedule_.next(TickSchedule::Clock::now(), every_);
     if (tick.due > ends_at) {
       // The time that was asked for is to pass, too.
       timer_.expires_at(ends_at);
@@ -94,7 +96,10 @@ boost::asio::awaitable<void> Sampler::run(TickSchedule::Clock::time_point ends_a
     if (stopping_) {
       co_return;
     }
-    take_sample(tick, TickSchedule::Clock::now() - tick.due);
+    const auto began = TickSchedule::Clock::now();
+    take_sample(tick, began - tick.due);
+    pacer_.took(TickSchedule::Clock::now() - began);
+    follow_pace();
   }
 }
 
@@ -115,6 +120,14 @@ boost::asio::awaitable<void> Sampler::drain() {
       // At once, and not at the next tick: what was lost is wrong until then.
       read_tables(platform::SamplePlan{true, true, true, false, false});
     }
+  }
+}
+
+void Sampler::follow_pace() {
+  if (std::exchange(every_, pacer_.every()) != every_) {
+    auto interval = tick_record(RecordKind::interval, platform::utc_now_ns());
+    interval.a = interval_ns_ * static_cast<std::int64_t>(every_);
+    Tee{recorder_, capture_}.consume(interval);
   }
 }
 

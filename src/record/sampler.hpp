@@ -34,10 +34,12 @@ class SamplePlanner {
 /// file if there is one.
 class Sampler {
  public:
-  /// References must outlive run(). `capture` may be null.
+  /// References must outlive run(). `capture` may be null. `cpu_budget`: what share of one
+  /// processor the ticks may take (0 … 1) before they become rarer.
   Sampler(boost::asio::io_context& io,
           TickSchedule schedule,
           std::int64_t interval_ns,
+          double cpu_budget,
           platform::LiveSource& source,
           Recorder& recorder,
           platform::CaptureWriter* capture);
@@ -53,8 +55,12 @@ class Sampler {
   void take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::duration lateness);
   void read_tables(const platform::SamplePlan& plan);
 
+  void follow_pace();
+
   TickSchedule schedule_;
   std::int64_t interval_ns_;
+  Pacer pacer_;
+  std::uint64_t every_ = 1;  ///< periods between two ticks, as recorded
   SamplePlanner planner_;
   platform::LiveSource& source_;
   Recorder& recorder_;

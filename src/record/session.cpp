@@ -164,6 +164,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   Sampler sampler{io,
                   TickSchedule{origin, options.interval},
                   options.interval.count(),
+                  options.cpu_budget,
                   source,
                   recorder,
                   capture ? &*capture : nullptr};

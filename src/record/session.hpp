@@ -16,6 +16,7 @@ struct LiveOptions {
   std::filesystem::path database;
   std::chrono::nanoseconds interval{};
   std::optional<std::chrono::nanoseconds> duration;  ///< absent: until a signal
+  double cpu_budget = 0.25;  ///< what the ticks may take of one processor before they become rarer
   platform::SourceOptions source;
   std::optional<std::filesystem::path> capture;
 };

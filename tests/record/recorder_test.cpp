@@ -77,6 +77,23 @@ TEST_CASE("every kind of loss is a row", "[record]") {
         "tick|suspended|500|9000|NULL|NULL\n");
 }
 
+TEST_CASE("a stretched interval is on record while it lasts", "[record]") {
+  const auto stretched = [](std::int64_t at_ms, std::int64_t ms) {
+    return made(RecordKind::interval, at_ms, at_ms, ms * kNsPerMs);
+  };
+  CHECK(recorded({made(RecordKind::tick, 100, 100),
+                  made(RecordKind::tick_end, 101, 101),
+                  stretched(180, 2000),
+                  made(RecordKind::tick, 2100, 2100, 20),
+                  made(RecordKind::tick_end, 2101, 2101),
+                  made(RecordKind::tick, 4100, 4100, 40),
+                  made(RecordKind::tick_end, 4101, 4101),
+                  stretched(4110, 100),
+                  made(RecordKind::tick, 4200, 4200, 41),
+                  made(RecordKind::tick_end, 4201, 4201)},
+                 kGaps) == "tick|interval stretched|100|4100|NULL|to 2s\n");
+}
+
 TEST_CASE("a namespace that came and went has a coverage of its own, from its first moment",
           "[record]") {
   const auto in = [](RawRecord record) {

@@ -46,3 +46,35 @@ TEST_CASE("every tick is given out or counted as skipped, once", "[record]") {
     now = std::max(now, tick.due) + std::chrono::microseconds{random() % 35'000};
   }
 }
+
+TEST_CASE("ticks that are left out on purpose are not skipped", "[record]") {
+  const TickSchedule::Clock::time_point origin{};
+  TickSchedule schedule{origin, 100ms};
+  static_cast<void>(schedule.next(origin));
+  auto tick = schedule.next(origin + 1ms, 4);
+  CHECK(tick.due == origin + 400ms);
+  CHECK(tick.skipped == 0);
+  tick = schedule.next(origin + 1030ms, 4);  // that of 800 ms was missed, and what followed it
+  CHECK(tick.due == origin + 1100ms);
+  CHECK(tick.skipped == 3);
+  tick = schedule.next(origin + 1100ms, 1);
+  CHECK(tick.due == origin + 1200ms);
+  CHECK(tick.skipped == 0);
+}
+
+TEST_CASE("ticks that take too much become rarer, and come back", "[record]") {
+  Pacer pacer{100ms, 0.25};
+  const auto after = [&](std::chrono::milliseconds time) {
+    pacer.took(time);
+    return pacer.every();
+  };
+  CHECK(after(25ms) == 1);
+  CHECK(after(90ms) == 1);  // one tick may have waited for something
+  CHECK(after(90ms) == 4);
+  CHECK(after(60ms) == 4);
+  CHECK(after(60ms) == 3);
+  CHECK(after(10ms) == 3);
+  CHECK(after(10ms) == 1);
+  CHECK(after(10s) == 1);
+  CHECK(after(10s) == Pacer::kMost);
+}

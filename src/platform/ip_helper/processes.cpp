@@ -30,6 +30,7 @@ std::uint32_t ProcessTable::look(RecordSink& sink) {
     return code;
   }
   listed_.clear();
+  services_.reset();
   for (auto& process : processes) {
     listed_.emplace(process.pid, std::move(process));
   }
@@ -81,14 +82,23 @@ std::vector<std::byte> ProcessTable::sections_of(const ListedProcess& process) {
   add(ProcessSection::exe, details.image);
   add(ProcessSection::cmdline, details.command_line);
   add(ProcessSection::user, details.account);
-  std::vector<RunningService> services;
-  api_.list_services(services);  // a process without known services is told without them
-  for (const auto& service : services) {
-    if (service.pid == process.pid) {
-      add(ProcessSection::service, service.name);
-    }
+  read_services();
+  for (const auto& service : (*services_)[process.pid]) {
+    add(ProcessSection::service, service);
   }
   return sections;
+}
+
+/// All at once: the system gives them only so.
+void ProcessTable::read_services() {
+  if (!services_) {
+    std::vector<RunningService> services;
+    api_.list_services(services);  // without them processes are told without services
+    services_.emplace();
+    for (auto& service : services) {
+      (*services_)[service.pid].push_back(std::move(service.name));
+    }
+  }
 }
 
 }  // namespace netlog::platform::ip_helper

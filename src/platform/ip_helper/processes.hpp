@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -27,10 +28,13 @@ class ProcessTable {
 
  private:
   [[nodiscard]] std::vector<std::byte> sections_of(const ListedProcess& process);
+  void read_services();
 
   Api& api_;
   std::unordered_map<std::uint32_t, ListedProcess> listed_;
   std::unordered_map<std::uint32_t, std::uint64_t> told_;  ///< when each was created
+  std::optional<std::unordered_map<std::uint32_t, std::vector<std::string>>>
+      services_;  ///< by pid; absent: not read since the last look
   std::int64_t looked_ns_ = 0;
 };
 
