@@ -102,6 +102,7 @@ int run(std::vector<std::string> words) {
   add_report(app);
   add_at(app);
   add_diff(app);
+  add_join(app);
   add_tail(app);
   add_sql(app);
   add_info(app);

@@ -11,6 +11,7 @@ void add_record(CLI::App& app);
 void add_report(CLI::App& app);
 void add_at(CLI::App& app);
 void add_diff(CLI::App& app);
+void add_join(CLI::App& app);
 void add_tail(CLI::App& app);
 void add_sql(CLI::App& app);
 void add_info(CLI::App& app);

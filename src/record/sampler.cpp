@@ -96,9 +96,9 @@ boost::asio::awaitable<void> Sampler::run(TickSchedule::Clock::time_point ends_a
     if (stopping_) {
       co_return;
     }
-    const auto began = TickSchedule::Clock::now();
-    take_sample(tick, began - tick.due);
-    pacer_.took(TickSchedule::Clock::now() - began);
+    const auto before_ns = platform::read_thread_cpu_clock_ns();
+    take_sample(tick, TickSchedule::Clock::now() - tick.due);
+    pacer_.took(std::chrono::nanoseconds{platform::read_thread_cpu_clock_ns() - before_ns});
     follow_pace();
   }
 }

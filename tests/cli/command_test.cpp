@@ -117,6 +117,7 @@ TEST_CASE("input that is not understood ends with 2 and one line", "[cli]") {
        "netlog report: --format 'jsn' is none of text, json, csv, did you mean json?"},
       {{"report", "--limit", "0"}, "netlog report: --limit '0' is not a number of rows above 0"},
       {{"tail", "-n", "many"}, "netlog tail: -n 'many' is not a number of events"},
+      {{"join", "one.db"}, "netlog join: B is required"},
       {{"sql"}, "netlog sql: no statement; give one"},
       {{"record", "--db", db, "--interval", "0"},
        "netlog record: --interval '0' is not a duration from 1ms to 1h"},

@@ -24,4 +24,8 @@ std::int64_t read_wall_clock_ns() {
   return read_clock(CLOCK_REALTIME);
 }
 
+std::int64_t read_thread_cpu_clock_ns() {
+  return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 }  // namespace netlog::platform

@@ -13,7 +13,7 @@ record() { # NAME, options of record, --, options of netlog-churn
   shift
   while [ "$1" != -- ]; do options+=("$1"); shift; done
   shift
-  "$netlog" record --db "$scratch/$name.db" "${options[@]}" 2>"$scratch/$name.log" &
+  "$netlog" record --cpu-budget 100% --db "$scratch/$name.db" "${options[@]}" 2>"$scratch/$name.log" &
   recorder=$!
   until grep -q 'recording into' "$scratch/$name.log"; do kill -0 "$recorder"; sleep 0.05; done
   until [ "$(sqlite3 "$scratch/$name.db" 'SELECT count(*) FROM counters')" -gt 0 ]; do kill -0 "$recorder"; sleep 0.05; done

@@ -12,7 +12,7 @@ sources=(notice poll procfs)
 if "$netlog" doctor | grep -q 'every TCP change'; then sources=(trace "${sources[@]}"); fi
 
 for source in "${sources[@]}"; do
-  "$netlog" record --source "$source" --db "$scratch/$source.db" 2>"$scratch/$source.log" &
+  "$netlog" record --cpu-budget 100% --source "$source" --db "$scratch/$source.db" 2>"$scratch/$source.log" &
   recorders+=($!)
 done
 for source in "${sources[@]}"; do
