@@ -141,13 +141,14 @@ Lookup by_tuple(const std::vector<End>& ends, bool seen_from_the_other_side) {
   return lookup;
 }
 
-/// What one pair's openings tell of b's clock minus a's: who connects is first, the other follows
-/// within a round trip.
+/// What one pair's openings tell of b's clock minus a's: who connects is first, the other end is
+/// open one and a half round trips later at most (RFC 9293 §3.5), and its host may have been busy.
 std::optional<OffsetBound> offset_of(const End& a, const End& b) {
   if (!a.opened_ns || !b.opened_ns) {
     return std::nullopt;
   }
-  const auto delay_ns = a.rtt_ns ? *a.rtt_ns : b.rtt_ns.value_or(kMostDelayNs);
+  const auto rtt_ns = a.rtt_ns ? a.rtt_ns : b.rtt_ns;
+  const auto delay_ns = rtt_ns ? 2 * *rtt_ns + kNsPerMs : kMostDelayNs;
   const bool a_connects = a.direction == "outbound" || b.direction == "inbound";
   return OffsetBound{*b.opened_ns - b.open_error_ns - *a.opened_ns - (a_connects ? delay_ns : 0),
                      *b.opened_ns - (*a.opened_ns - a.open_error_ns) + (a_connects ? 0 : delay_ns)};

@@ -175,8 +175,8 @@ a          laptop  1970-01-01 00:00:00.000  1970-01-01 00:00:10.000         -   
 b          web     1970-01-01 00:00:00.250  1970-01-01 00:00:10.250         -     1
 
 Clocks: b's minus a's
-offset    ±  agreeing  of pairs
- 250ms  2ms         4         4
+offset      ±  agreeing  of pairs
+ 248ms  4.5ms         4         4
 
 Connections between the two
 both ends  only in a  only in b  before or after b  before or after a
