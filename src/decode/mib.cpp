@@ -218,7 +218,7 @@ Result<MibRows> decode_mib_tables(std::span<const std::byte> sections,
   if (!states.empty()) {
     join_offload(rows, std::move(states));
   }
-  return MibRows{std::move(rows), table != MibTable::basic};
+  return MibRows{std::move(rows), table == MibTable::basic ? HolderKeys::none : HolderKeys::pids};
 }
 
 namespace {
@@ -294,6 +294,9 @@ Result<std::vector<ServiceName>> decode_mib_modules(std::span<const std::byte> s
       for_each_section<ModuleSection>(sections, [&](ModuleSection /*tag*/, auto bytes) {
         const auto text = as_text(bytes);
         const auto fields = words(text);
+        if (fields.size() == 2) {
+          return true;  // a service without a name tells nothing
+        }
         const auto pid = fields.size() < 3 ? std::nullopt : parse_number<std::uint32_t>(fields[0]);
         const auto tag = fields.size() < 3 ? std::nullopt : parse_number<std::uint64_t>(fields[1]);
         sound = pid && tag;

@@ -36,15 +36,17 @@ Result<void> read_stat(std::string_view stat, Process& process) {
 Result<void> read_listed(std::string_view listed, Process& process) {
   const auto fields = words(listed);
   const auto pid = fields.empty() ? std::nullopt : parse_number<std::uint32_t>(fields[0]);
-  const auto start = fields.size() < 4 ? std::nullopt : parse_number<std::uint64_t>(fields[1]);
-  const auto parent = fields.size() < 4 ? std::nullopt : parse_number<std::uint32_t>(fields[2]);
+  const auto start = fields.size() < 3 ? std::nullopt : parse_number<std::uint64_t>(fields[1]);
+  const auto parent = fields.size() < 3 ? std::nullopt : parse_number<std::uint32_t>(fields[2]);
   if (!pid || !start || !parent) {
     return fail(errc::malformed, fmt::format("listed process {}", quote(listed)));
   }
   process.id = ProcessId{*pid, *start};
   process.parent_pid = parent;
-  const auto name = listed.substr(static_cast<std::size_t>(fields[3].data() - listed.data()));
-  process.name = to_utf8(name, kMostName);
+  if (fields.size() > 3) {
+    const auto name = listed.substr(static_cast<std::size_t>(fields[3].data() - listed.data()));
+    process.name = to_utf8(name, kMostName);
+  }
   return {};
 }
 

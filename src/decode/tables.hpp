@@ -64,7 +64,7 @@ Result<void> add_snmp6(std::string_view text, Counters& counters);
 /// Rows of an IP Helper table.
 struct MibRows {
   std::vector<SocketRow> rows;
-  bool names_owners = true;  ///< false: the table was one without owners
+  HolderKeys keys = HolderKeys::pids;
 };
 
 /// Decodes the MibTable sections of one table: its rows and, joined to them row by row, the offload

@@ -71,6 +71,13 @@ struct Span {
   bool operator==(const Span&) const = default;
 };
 
+/// What the holder keys of a table's rows are.
+enum class HolderKeys : std::uint8_t {
+  none,    ///< the table tells nothing of owners
+  inodes,  ///< who holds a socket can change
+  pids,    ///< the process that made it; the row keeps the pid after its end
+};
+
 /// One or more tables of one network namespace, read whole. Rows in the kernel's order, not sorted;
 /// a tuple can occur twice with different incarnations (SO_REUSEPORT, reuse while the dump ran).
 struct Snapshot {
@@ -79,8 +86,8 @@ struct Snapshot {
   bool covers_time_wait =
       true;  ///< false: TIME_WAIT rows were left out, so their absence says nothing
   bool incarnation_is_unique =
-      false;                 ///< the incarnation alone identifies a socket (sock_diag cookie)
-  bool names_owners = true;  ///< rows carry what leads to an owner
+      false;  ///< the incarnation alone identifies a socket (sock_diag cookie)
+  HolderKeys keys = HolderKeys::inodes;
   Span taken;
   std::vector<SocketRow> rows;
 };

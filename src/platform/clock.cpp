@@ -6,11 +6,14 @@
 #include <atomic>
 #include <cstdlib>
 #include <limits>
+#include <utility>
 
 namespace netlog::platform {
 namespace {
 
 constexpr std::int64_t kClockStepNs = 20 * kNsPerMs;
+// A clock is slewed by 500 ppm at most (RFC 5905); the boot clock may itself go wrong by less.
+constexpr std::int64_t kSlewedPart = 1'000;
 
 // UTC between two readings of the boot clock; the narrowest of a few such sandwiches is good to
 // some tens of ns.
@@ -50,8 +53,10 @@ std::int64_t measure_utc_offset() {
 }
 
 void tell_clock_step(RecordSink& sink) {
+  static std::int64_t measured_ns = read_boot_clock_ns();
+  const auto since_ns = read_boot_clock_ns() - std::exchange(measured_ns, read_boot_clock_ns());
   const auto moved_ns = measure_utc_offset();
-  if (std::abs(moved_ns) >= kClockStepNs) {
+  if (std::abs(moved_ns) >= kClockStepNs + since_ns / kSlewedPart) {
     RawRecord record;
     record.kind = RecordKind::clock_step;
     record.asked = Span{utc_now_ns(), utc_now_ns()};

@@ -296,7 +296,7 @@ void Recorder::take_mib_tables(const RawRecord& record) {
   if (!table) {
     return unreadable(record, snapshot.tables, table.error().message());
   }
-  snapshot.names_owners = table->names_owners;
+  snapshot.keys = table->keys;
   take_rows(std::move(table->rows), std::move(snapshot), record);
 }
 

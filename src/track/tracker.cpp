@@ -65,7 +65,7 @@ std::size_t ProcessIdHash::operator()(const ProcessId& process) const {
 void Tracker::apply(const Snapshot& snapshot) {
   ++epoch_;
   ending_by_tuple_.clear();
-  missing_by_tuple_.clear();
+  missing_by_tuple_.reset();
   if (snapshot.covers_time_wait) {
     auto& remainders = remainders_[snapshot.netns];
     if (snapshot.taken.began_ns - remainders.begun_ns >= kRemainderNs) {
@@ -476,7 +476,7 @@ void Tracker::open_from(const SocketRow& row, const Snapshot& snapshot, const Id
   if (connection.direction == Direction::listen) {
     listeners_.opened(snapshot.netns, row.tuple.protocol, row.tuple.local, connection.id);
   }
-  give_first_owner(index, row, snapshot.names_owners, alive_after_ns);
+  give_first_owner(index, row, snapshot.keys, alive_after_ns);
   emit(index,
        connection.opened ? EventKind::open : EventKind::present,
        at,

@@ -152,6 +152,7 @@ class Tracker {
     Connection connection;
     Identity identity;
     std::uint64_t holder_key = 0;
+    bool key_is_pid = false;
     Span seen;  ///< the last snapshot or notice that reported it
     std::optional<Moment>
         gone;  ///< left the table of full sockets within this; TIME_WAIT or the end
@@ -301,7 +302,7 @@ class Tracker {
   void count_held(const Owner& owner, bool more);
   void give_first_owner(Index index,
                         const SocketRow& row,
-                        bool names_owners,
+                        HolderKeys keys,
                         std::int64_t alive_after_ns);
   void learn_holder(Index index, const ProcessId& holder);
   void bequeath(Index listener, const Moment& at);
@@ -325,7 +326,7 @@ class Tracker {
   /// Made when the first unknown TIME_WAIT row of a snapshot asks for it.
   boost::unordered_flat_map<Identity, Index, IdentityHash> ending_by_tuple_;
   /// Not in the snapshot under way, as far as it has been seen. Made when it is asked for.
-  boost::unordered_flat_map<Identity, Index, IdentityHash> missing_by_tuple_;
+  std::optional<boost::unordered_flat_map<Identity, Index, IdentityHash>> missing_by_tuple_;
   /// Handshakes of peers that are not complete: the socket that follows can have another cookie.
   boost::unordered_flat_map<Identity, Index, IdentityHash> half_open_;
   boost::unordered_flat_map<std::uint64_t, Remainders> remainders_;  ///< by namespace

@@ -79,7 +79,7 @@ void Tracker::open_noticed(const Notice& notice, const Identity& identity) {
   connection.direction = direction_of(born, notice.netns, !after_ns, after_ns.value_or(0));
   const auto opened = after_ns ? between(*after_ns, std::max(opened_until_ns, *after_ns)) : at;
   slot.seen = {opened.at_ns - opened.error_ns, at.at_ns};
-  give_first_owner(index, born, true, slot.seen.began_ns);
+  give_first_owner(index, born, HolderKeys::inodes, slot.seen.began_ns);
   if (after_ns) {
     connection.opened = opened;
   }
@@ -175,22 +175,24 @@ bool Tracker::adopt_remainder(const SocketRow& row,
 bool Tracker::adopt_unstamped(const SocketRow& row,
                               const Snapshot& snapshot,
                               const Identity& identity) {
-  if (missing_by_tuple_.empty()) {
+  const auto scope = scope_index(snapshot.netns, table_of(row.tuple));
+  if (!missing_by_tuple_) {
+    missing_by_tuple_.emplace();
     for (Index index = 0; index < slots_.size(); ++index) {
       const auto& known = slots_[index].identity;
       const auto& mark = marks_[index];
-      if (mark.phase == Mark::Phase::active && mark.epoch != epoch_ && known.incarnation != 0 &&
-          known.netns == snapshot.netns) {
+      if (mark.scope == scope && mark.phase == Mark::Phase::active && mark.epoch != epoch_ &&
+          known.incarnation != 0) {
         auto& latest =
-            missing_by_tuple_.emplace(Identity{known.netns, 0, known.tuple}, index).first->second;
+            missing_by_tuple_->emplace(Identity{known.netns, 0, known.tuple}, index).first->second;
         if (slots_[latest].identity.incarnation < known.incarnation) {
           latest = index;
         }
       }
     }
   }
-  const auto found = missing_by_tuple_.find(identity);
-  if (found == missing_by_tuple_.end() || marks_[found->second].epoch == epoch_) {
+  const auto found = missing_by_tuple_->find(identity);
+  if (found == missing_by_tuple_->end() || marks_[found->second].epoch == epoch_) {
     return false;
   }
   const auto index = found->second;

@@ -75,7 +75,13 @@ void Tracker::end_process(const ProcessId& process) {
     const auto& slot = slots_[index];
     if (marks_[index].phase != Mark::Phase::free && slot.holder_key != 0 &&
         slot.connection.owner.process == process) {
-      ask(index);
+      if (slot.key_is_pid) {
+        // Whoever has the pid next is not its owner.
+        slots_[index].connection.owner.source = OwnerSource::last_seen;
+        touch(index);
+      } else {
+        ask(index);
+      }
     }
   }
 }
@@ -162,10 +168,11 @@ void Tracker::drop_question(Index index) {
 /// What is known of the owner before anybody searched.
 void Tracker::give_first_owner(Index index,
                                const SocketRow& row,
-                               bool names_owners,
+                               HolderKeys keys,
                                std::int64_t alive_after_ns) {
   auto& slot = slots_[index];
   auto& connection = slot.connection;
+  slot.key_is_pid = keys == HolderKeys::pids;
   if (connection.direction == Direction::inbound) {
     const auto listener = listeners_.accepting(
         connection.netns, connection.tuple.protocol, connection.tuple.local, alive_after_ns);
@@ -180,7 +187,7 @@ void Tracker::give_first_owner(Index index,
     connection.owner = Owner{birth->caller->id, OwnerSource::exact, {}};
     count_held(connection.owner, true);
     births_.erase(slot.identity);
-  } else if (!names_owners) {
+  } else if (keys == HolderKeys::none) {
     connection.owner.why = UnknownOwner::no_source;
   } else if (row.holder_key != 0) {
     ask(index);

@@ -85,7 +85,7 @@ void Tracker::open_traced(const Transition& transition, const Identity& identity
   if (connection.direction == Direction::listen) {
     listeners_.opened(transition.netns, row.tuple.protocol, row.tuple.local, connection.id);
   }
-  give_first_owner(index, row, true, opened.at_ns);
+  give_first_owner(index, row, HolderKeys::inodes, opened.at_ns);
   if (connection.owner.source == OwnerSource::unknown) {
     connection.owner.why = UnknownOwner::not_yet;
   }

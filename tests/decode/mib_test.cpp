@@ -42,7 +42,7 @@ std::string told(const Result<MibRows>& decoded) {
   if (!decoded) {
     return decoded.error().message();
   }
-  std::string text = decoded->names_owners ? "" : "(no owners)\n";
+  std::string text = decoded->keys == HolderKeys::pids ? "" : "(no owners)\n";
   for (const auto& row : decoded->rows) {
     text += told(row) + "\n";
   }
@@ -453,7 +453,7 @@ TEST_CASE("a process as Windows lists it", "[decode]") {
   CHECK(process->user == "NT AUTHORITY\\LOCAL SERVICE");
   CHECK(process->service == "Dnscache, W32Time");
   CHECK(process->cmdline == std::nullopt);
-  for (const auto* const text : {"", "1234", "1234 5 6", "x 5 6 name", "1234 -5 6 name"}) {
+  for (const auto* const text : {"", "1234", "x 5 6", "x 5 6 name", "1234 -5 6 name"}) {
     std::vector<std::byte> bad;
     append_section(bad, ProcessSection::listed, as_bytes(text));
     CHECK_FALSE(decode_process(bad).has_value());
@@ -463,6 +463,7 @@ TEST_CASE("a process as Windows lists it", "[decode]") {
 TEST_CASE("services of one process, by the tags of their sockets", "[decode]") {
   std::vector<std::byte> sections;
   append_section(sections, ModuleSection::service, as_bytes("1234 66 Dnscache"));
+  append_section(sections, ModuleSection::service, as_bytes("1234 68 "));
   append_section(sections, ModuleSection::service, as_bytes("1234 67 name with blanks\xFF"));
   const auto services = decode_mib_modules(sections);
   REQUIRE(services.has_value());

@@ -195,4 +195,6 @@ TEST_CASE("what is made for a recording is its owner's alone", "[live]") {
   REQUIRE(create_private_file(scratch / "a" / "b" / "x.nlcap").has_value());
   CHECK(rights(scratch / "a" / "b" / "x.nlcap") == (perms::owner_read | perms::owner_write));
   CHECK_FALSE(create_private_directories(scratch / "a" / "b" / "x.nlcap" / "c").has_value());
+  CHECK(create_private_directories({}).has_value());
+  CHECK(create_private_directories("/").has_value());
 }

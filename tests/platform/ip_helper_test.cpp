@@ -263,6 +263,32 @@ TEST_CASE("a reused pid is two processes", "[platform]") {
   CHECK(host.rows("SELECT process FROM connections ORDER BY id") == "chrome.exe\nother.exe\n");
 }
 
+TEST_CASE("a row that outlives its process keeps it, whoever has the pid next", "[platform]") {
+  Host host;
+  host.show({{}});
+  REQUIRE(host.open().has_value());
+  host.tick();
+  host.script.processes.erase(host.script.processes.begin());
+  host.tick();
+  host.script.processes.push_back({1234, 4, kLongAgo + 9, "newcomer.exe"});
+  host.tick();
+  CHECK(host.rows("SELECT process, owner_source FROM connections") == "chrome.exe|last_seen\n");
+  CHECK(host.rows("SELECT kind FROM events") == "present\n");
+}
+
+TEST_CASE("a process list that fails is a gap, and is asked again", "[platform]") {
+  Host host;
+  host.show({{}});
+  REQUIRE(host.open().has_value());
+  host.script.processes_code = 8;
+  host.tick();
+  host.script.processes_code = kNoError;
+  host.tick();
+  CHECK(host.rows("SELECT source, reason, detail FROM gaps") ==
+        "iphlpapi|unreadable|NtQuerySystemInformation (processes): failed [win32:8]\n");
+  CHECK(host.rows("SELECT process, owner_source FROM connections") == "chrome.exe|exact\n");
+}
+
 TEST_CASE("what Windows refuses to tell of a process is unknown, its name is not", "[platform]") {
   Host host;
   host.show({{.pid = 4}});
@@ -408,6 +434,16 @@ TEST_CASE("a host without IPv6 has no IPv6 tables, and that is no gap", "[platfo
   host.tick();
   CHECK(host.rows("SELECT count(*) FROM gaps") == "0\n");
   CHECK(host.rows("SELECT count(*) FROM connections") == "1\n");
+}
+
+TEST_CASE("IPv6 that fails when the recorder begins is there all the same", "[platform]") {
+  Host host;
+  host.script.codes[{Protocol::tcp, Family::ipv6, MibTable::owner_module}] = kAccessDenied;
+  REQUIRE(host.open().has_value());
+  host.tick();
+  CHECK(
+      host.rows("SELECT source, reason, detail FROM gaps") ==
+      "iphlpapi|unreadable|GetExtendedTcpTable (IPv6, OWNER_MODULE): Access is denied [win32:5]\n");
 }
 
 TEST_CASE("coverage is counted over both families", "[platform]") {

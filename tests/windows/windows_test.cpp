@@ -143,6 +143,13 @@ TEST_CASE("what is made for a recording is private", "[live]") {
   const test::Scratch scratch;
   const auto path = scratch / "Ordner für €";
   REQUIRE(create_private_directories(path).has_value());
+  const auto usual = default_recording_path().parent_path();
+  CAPTURE(utf8(usual));
+  REQUIRE(create_private_directories(usual).has_value());
+  const auto again = create_private_directories(usual);  // that is ours
+  CAPTURE(again ? std::string{} : again.error().message());
+  CHECK(again.has_value());
+  CHECK_FALSE(create_private_directories("Q:\\no such drive\\x").has_value());
   const auto held = hold_recording_file(path / "x.db");
   REQUIRE(held.has_value());
   for (const auto& made : {path, path / "x.db", path / "x.db-wal", path / "x.db-shm"}) {
@@ -164,9 +171,15 @@ TEST_CASE("a request to stop is answered once", "[live]") {
     request_stop();
     CHECK(times == 1);
   }
+  // The service manager's, before anybody watched.
   request_stop();
   CHECK(times == 1);
+  int watching = 0;
+  on_watching([&] { ++watching; });
   const auto again = watch_stop_requests([&] { ++times; });
+  on_watching({});
+  CHECK(watching == 1);
+  CHECK(times == 2);
   request_stop();
   CHECK(times == 2);
 }

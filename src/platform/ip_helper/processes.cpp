@@ -5,6 +5,7 @@
 #include "base/time.hpp"
 #include "platform/clock.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,9 +16,11 @@ namespace {
 constexpr std::uint64_t kFiletimeAtUnixEpoch = 116'444'736'000'000'000;
 constexpr std::int64_t kNsPerFiletimeUnit = 100;
 
+// The system's own first processes may have no time of creation.
 std::int64_t utc_ns_of(std::uint64_t filetime) {
-  return (static_cast<std::int64_t>(filetime) - static_cast<std::int64_t>(kFiletimeAtUnixEpoch)) *
-         kNsPerFiletimeUnit;
+  constexpr std::uint64_t kMost = kFiletimeAtUnixEpoch + 90'000'000'000'000'000;  // in 2255
+  const auto known = std::clamp(filetime, kFiletimeAtUnixEpoch + 1, kMost);
+  return static_cast<std::int64_t>(known - kFiletimeAtUnixEpoch) * kNsPerFiletimeUnit;
 }
 
 }  // namespace

@@ -48,28 +48,11 @@ class IpHelperSource final : public LiveSource {
 
   /// Tries which classes the system gives.
   Result<void> open() {
-    std::string refused;
     for (const auto protocol : {Protocol::tcp, Protocol::udp}) {
       for (const auto family : {Family::ipv4, Family::ipv6}) {
         Reading reading{protocol, family, std::nullopt, false};
-        for (const auto table : {MibTable::owner_module, MibTable::owner_pid, MibTable::basic}) {
-          const auto read = reader_.read(protocol, family, table);
-          if (read) {
-            reading.rows = table;
-            break;
-          }
-          refused = read.error().text;
-          note_fallback(refused);
-        }
-        if (!reading.rows && family == Family::ipv4) {
-          return fail(errc::refused, refused);
-        }
-        if (reading.rows && protocol == Protocol::tcp) {
-          const auto read = reader_.read(protocol, family, MibTable::offload);
-          reading.offload = read.has_value();
-          if (!read) {
-            note_fallback(read.error().text);
-          }
+        if (auto opened = choose_class(reading); !opened) {
+          return opened;
         }
         readings_.push_back(reading);
       }
@@ -84,14 +67,14 @@ class IpHelperSource final : public LiveSource {
   void sample(const SamplePlan& plan, RecordSink& sink) override {
     tell_clock_step(sink);
     if (plan.changes) {
-      processes_.look(sink);
+      look_at_processes(sink);
     }
-    read_ns_ = utc_now_ns();
     for (auto& reading : readings_) {
       if (reading.rows && (reading.protocol == Protocol::udp || plan.tcp)) {
         read(reading, plan.info, sink);
       }
     }
+    read_ns_ = utc_now_ns();
     if (plan.counters) {
       read_counters(sink);
     }
@@ -108,7 +91,10 @@ class IpHelperSource final : public LiveSource {
     for (const auto& question : questions) {
       pids.insert(question.key);
     }
-    const auto looked = processes_.look(sink);
+    const auto looked = look_at_processes(sink);
+    if (looked != kNoError && looked != kAccessDenied) {
+      return;  // to be asked again
+    }
     const auto why = looked == kAccessDenied ? UnknownOwner::not_permitted : UnknownOwner::gone;
     std::string text;
     for (const auto key : pids) {
@@ -128,10 +114,55 @@ class IpHelperSource final : public LiveSource {
   void forget(std::span<const std::uint64_t> /*keys*/) override {}  // nothing is kept of them
 
  private:
+  std::uint32_t look_at_processes(RecordSink& sink) {
+    RawRecord record;
+    record.kind = RecordKind::mib_tables;
+    record.asked.began_ns = utc_now_ns();
+    const auto code = processes_.look(sink);
+    if (code != kNoError) {
+      tell_failure(record, refuse(*api_, "NtQuerySystemInformation (processes)", code).text, sink);
+    }
+    return code;
+  }
+
   void note_fallback(const std::string& why) {
     if (fallback_reason_.empty()) {
       fallback_reason_ = why;
     }
+  }
+
+  /// A family of which the system has no table of any class is not there; without IPv4 nothing is.
+  Result<void> choose_class(Reading& reading) {
+    std::string refused;
+    for (const auto table : {MibTable::owner_module, MibTable::owner_pid, MibTable::basic}) {
+      const auto read = reader_.read(reading.protocol, reading.family, table);
+      if (read) {
+        reading.rows = table;
+        break;
+      }
+      const bool lacks = read.error().code == kNotSupported || read.error().code == kProcNotFound;
+      if (refused.empty() || !lacks) {
+        refused = read.error().text;
+      }
+      if (!lacks && reading.family == Family::ipv6) {
+        reading.rows = table;  // it is there: each look that fails will be a gap
+        break;
+      }
+    }
+    if (!reading.rows) {
+      return reading.family == Family::ipv6 ? Result<void>{} : fail(errc::refused, refused);
+    }
+    if (!refused.empty()) {
+      note_fallback(refused);
+    }
+    if (reading.protocol == Protocol::tcp) {
+      const auto read = reader_.read(reading.protocol, reading.family, MibTable::offload);
+      reading.offload = read.has_value();
+      if (!read) {
+        note_fallback(read.error().text);
+      }
+    }
+    return {};
   }
 
   void read(Reading& reading, bool with_offload, RecordSink& sink) {
@@ -152,7 +183,9 @@ class IpHelperSource final : public LiveSource {
       if (const auto offload = reader_.read(reading.protocol, reading.family, MibTable::offload)) {
         append_section(record.payload, MibTable::offload, *offload);
       } else {
-        tell_failure(record, offload.error().text, sink);
+        auto failed = record;
+        failed.a = 0;  // the rows were read
+        tell_failure(failed, offload.error().text, sink);
       }
     }
     if (reading.rows == MibTable::owner_module) {
@@ -210,7 +243,7 @@ class IpHelperSource final : public LiveSource {
       if (code == kNoError || absent) {
         append_section(record.payload, which, bytes);
       } else if (code != kProcNotFound) {
-        tell_failure(record, refuse(*api_, "GetTcpStatisticsEx", code).text, sink);
+        tell_failure(record, refuse(*api_, call_name(which), code).text, sink);
       }
       return code != kProcNotFound;
     };

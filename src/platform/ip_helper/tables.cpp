@@ -53,6 +53,19 @@ std::string call_name(Protocol protocol, Family family, MibTable table) {
   }
 }
 
+std::string_view call_name(MibStatistics which) {
+  switch (which) {
+    case MibStatistics::udp4:
+    case MibStatistics::udp6:
+      return "GetUdpStatisticsEx";
+    case MibStatistics::tcp4_wide:
+    case MibStatistics::tcp6_wide:
+      return "GetTcpStatisticsEx2";
+    default:
+      return "GetTcpStatisticsEx";
+  }
+}
+
 Refusal refuse(Api& api, std::string_view call, std::uint32_t code) {
   const auto words = api.text_of(code);
   return {code, fmt::format("{}: {} [win32:{}]", call, words.empty() ? "failed" : words, code)};

@@ -30,6 +30,8 @@ using Answer = boost::system::result<T, Refusal>;
 /// `GetExtendedTcpTable (IPv4, OWNER_MODULE)`: what is called for a table.
 std::string call_name(Protocol protocol, Family family, MibTable table);
 
+std::string_view call_name(MibStatistics which);
+
 /// What a failed call came to, in one line.
 Refusal refuse(Api& api, std::string_view call, std::uint32_t code);
 

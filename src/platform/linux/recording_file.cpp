@@ -64,10 +64,10 @@ Result<void> create_private_file(const std::filesystem::path& path) {
 Result<void> create_private_directories(const std::filesystem::path& path) {
   constexpr mode_t kPrivateDirectory = 0700;
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
+  if (path.empty() || std::filesystem::is_directory(path, error)) {
     return {};
   }
-  if (path.has_parent_path()) {
+  if (path.has_relative_path()) {
     if (auto made = create_private_directories(path.parent_path()); !made) {
       return made;
     }

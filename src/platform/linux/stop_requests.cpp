@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "platform/stop_requests.hpp"
 
+#include "base/error.hpp"
 #include "platform/linux/unique_fd.hpp"
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <thread>
@@ -24,13 +26,23 @@ constexpr std::uint64_t kOver = std::uint64_t{1} << 32U;
 volatile std::sig_atomic_t told_fd = -1;
 
 void tell(int /*signal*/) {
+  const auto before = errno;
   static_cast<void>(::write(told_fd, &kSignalled, sizeof(kSignalled)));
+  errno = before;
+}
+
+UniqueFd make_event() {
+  UniqueFd event{::eventfd(0, EFD_CLOEXEC)};
+  if (!event) {
+    throw CommandFailed{fail_errno(errno, "cannot watch for signals: eventfd").message()};
+  }
+  return event;
 }
 
 class SignalWatcher final : public StopRequests {
  public:
   explicit SignalWatcher(std::function<void()> stop)
-      : event_{::eventfd(0, EFD_CLOEXEC)}, stop_{std::move(stop)}, thread_{[this] { wait(); }} {
+      : event_{make_event()}, stop_{std::move(stop)}, thread_{[this] { wait(); }} {
     told_fd = event_.get();
     for (const auto signal : kSignals) {
       struct sigaction action {};
@@ -52,7 +64,7 @@ class SignalWatcher final : public StopRequests {
  private:
   void wait() const {
     std::uint64_t told = 0;
-    while (::read(event_.get(), &told, sizeof(told)) < 0) {
+    while (::read(event_.get(), &told, sizeof(told)) < 0 && errno == EINTR) {
     }
     if (told < kOver) {
       // The other signal, too, has its default effect from now on.

@@ -22,7 +22,11 @@ namespace {
 
 using ip_helper::kProcNotFound;
 
-constexpr const wchar_t* kIpHelper = L"iphlpapi.dll";
+HMODULE ip_helper_library() {
+  static const auto library =
+      ::LoadLibraryExW(L"iphlpapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
+  return library;
+}
 
 using PlainTable = ULONG(WINAPI*)(void*, ULONG*, BOOL);
 using ExtendedTable = DWORD(WINAPI*)(void*, DWORD*, BOOL, ULONG, int, ULONG);
@@ -30,7 +34,7 @@ using Statistics = ULONG(WINAPI*)(void*, ULONG);
 using OwnerModule = DWORD(WINAPI*)(void*, int, void*, DWORD*);
 
 std::uint32_t read_plain(const char* function, std::span<std::byte> buffer, std::uint32_t& size) {
-  const auto call = look_up<PlainTable>(kIpHelper, function);
+  const auto call = look_up<PlainTable>(ip_helper_library(), function);
   if (call == nullptr) {
     return kProcNotFound;
   }
@@ -45,7 +49,7 @@ std::uint32_t read_extended(const char* function,
                             int table_class,
                             std::span<std::byte> buffer,
                             std::uint32_t& size) {
-  const auto call = look_up<ExtendedTable>(kIpHelper, function);
+  const auto call = look_up<ExtendedTable>(ip_helper_library(), function);
   if (call == nullptr) {
     return kProcNotFound;
   }
@@ -59,7 +63,7 @@ std::uint32_t read_extended(const char* function,
 /// What service a row of this kind belongs to; nothing when the system does not say.
 template <typename Row>
 std::optional<std::string> service_of(const char* function, Row row) {
-  const auto call = look_up<OwnerModule>(kIpHelper, function);
+  const auto call = look_up<OwnerModule>(ip_helper_library(), function);
   DWORD size = 0;
   if (call == nullptr ||
       call(&row, TCPIP_OWNER_MODULE_INFO_BASIC, nullptr, &size) != ERROR_INSUFFICIENT_BUFFER) {
@@ -112,7 +116,7 @@ class WindowsCalls final : public ip_helper::Api {
     const bool wide = which == MibStatistics::tcp4_wide || which == MibStatistics::tcp6_wide;
     const bool ipv6 = which == MibStatistics::tcp6 || which == MibStatistics::udp6 ||
                       which == MibStatistics::tcp6_wide;
-    const auto call = look_up<Statistics>(kIpHelper,
+    const auto call = look_up<Statistics>(ip_helper_library(),
                                           udp    ? "GetUdpStatisticsEx"
                                           : wide ? "GetTcpStatisticsEx2"
                                                  : "GetTcpStatisticsEx");

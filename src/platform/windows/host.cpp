@@ -4,6 +4,7 @@
 #include "base/time.hpp"
 #include "platform/clock.hpp"
 #include "platform/live_source.hpp"
+#include "platform/windows/library.hpp"
 #include "platform/windows/text.hpp"
 
 #include <algorithm>
@@ -55,20 +56,23 @@ std::int64_t utc_offset_s() {
   return (units(local_filetime) - units(utc_filetime)) / kUnitsPerSecond;
 }
 
+// GetVersionEx() tells a program without a manifest that this is Windows 8.
+OSVERSIONINFOW version() {
+  using RtlGetVersion = LONG(WINAPI*)(OSVERSIONINFOW*);
+  static const auto get = look_up<RtlGetVersion>(L"ntdll.dll", "RtlGetVersion");
+  OSVERSIONINFOW known{};
+  known.dwOSVersionInfoSize = sizeof(known);
+  if (get != nullptr) {
+    get(&known);
+  }
+  return known;
+}
+
 }  // namespace
 
 std::string windows_version() {
-  // GetVersionEx() tells a program without a manifest that this is Windows 8.
-  using RtlGetVersion = LONG(WINAPI*)(OSVERSIONINFOW*);
-  OSVERSIONINFOW version{};
-  version.dwOSVersionInfoSize = sizeof(version);
-  const auto get = reinterpret_cast<RtlGetVersion>(
-      reinterpret_cast<void*>(::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "RtlGetVersion")));
-  if (get == nullptr || get(&version) != 0) {
-    return {};
-  }
-  return fmt::format(
-      "{}.{}.{}", version.dwMajorVersion, version.dwMinorVersion, version.dwBuildNumber);
+  const auto known = version();
+  return fmt::format("{}.{}.{}", known.dwMajorVersion, known.dwMinorVersion, known.dwBuildNumber);
 }
 
 std::string describe_host() {
@@ -79,7 +83,11 @@ std::string describe_host() {
       text += fmt::format("{}={}\n", key, value);
     }
   };
-  const auto product = version_text(L"ProductName");
+  constexpr DWORD kFirstOfWindows11 = 22'000;
+  auto product = version_text(L"ProductName");
+  if (product.starts_with("Windows 10") && version().dwBuildNumber >= kFirstOfWindows11) {
+    product.replace(0, std::string_view{"Windows 10"}.size(), "Windows 11");  // it still says 10
+  }
   add("host", host_name());
   add("os", product.empty() ? "Windows" : product + " " + version_text(L"DisplayVersion"));
   add("kernel", windows_version());

@@ -5,7 +5,7 @@
 
 namespace netlog::platform {
 
-/// `10.0.19045`: major, minor, build; empty when the system does not say.
+/// `10.0.19045`: major, minor, build.
 std::string windows_version();
 
 }  // namespace netlog::platform

@@ -143,10 +143,8 @@ std::uint32_t list_processes(std::vector<ip_helper::ListedProcess>& processes) {
   for (std::size_t at = 0; at + sizeof(ProcessEntry) <= buffer.size();) {
     ProcessEntry entry;
     std::memcpy(&entry, buffer.data() + at, sizeof(entry));
-    processes.push_back({pid_of(entry.pid),
-                         pid_of(entry.parent),
-                         entry.created,
-                         entry.pid == nullptr ? "System Idle Process" : narrow(entry.name.view())});
+    processes.push_back(
+        {pid_of(entry.pid), pid_of(entry.parent), entry.created, narrow(entry.name.view())});
     if (entry.next_offset == 0) {
       break;
     }

@@ -13,6 +13,7 @@
 
 #include <windows.h>
 
+#include <aclapi.h>
 #include <sddl.h>
 #include <shlobj.h>
 
@@ -30,27 +31,42 @@ class Security {
  public:
   explicit Security(const wchar_t* sddl) {
     PSECURITY_DESCRIPTOR descriptor = nullptr;
-    ::ConvertStringSecurityDescriptorToSecurityDescriptorW(
-        sddl, SDDL_REVISION_1, &descriptor, nullptr);
+    if (::ConvertStringSecurityDescriptorToSecurityDescriptorW(
+            sddl, SDDL_REVISION_1, &descriptor, nullptr) == 0) {
+      throw CommandFailed{fail_win32(::GetLastError(), "make a private file").message()};
+    }
     descriptor_.reset(descriptor);
     attributes_ = {sizeof(attributes_), descriptor_.get(), FALSE};
   }
-  SECURITY_ATTRIBUTES* get() { return &attributes_; }
+  SECURITY_ATTRIBUTES* attributes() { return &attributes_; }
+  [[nodiscard]] PACL acl() const {
+    PACL acl = nullptr;
+    BOOL present = FALSE;
+    BOOL defaulted = FALSE;
+    ::GetSecurityDescriptorDacl(descriptor_.get(), &present, &acl, &defaulted);
+    return acl;
+  }
 
  private:
   std::unique_ptr<void, decltype(&::LocalFree)> descriptor_{nullptr, ::LocalFree};
   SECURITY_ATTRIBUTES attributes_{};
 };
 
-UniqueHandle open_file(const std::filesystem::path& path, DWORD disposition) {
+Result<UniqueHandle> open_file(const std::filesystem::path& path,
+                               DWORD disposition,
+                               const char* doing) {
   Security security{kPrivateFile};
-  return own(::CreateFileW(path.c_str(),
-                           GENERIC_READ | GENERIC_WRITE,
-                           FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                           security.get(),
-                           disposition,
-                           FILE_ATTRIBUTE_NORMAL,
-                           nullptr));
+  auto file = own(::CreateFileW(path.c_str(),
+                                GENERIC_READ | GENERIC_WRITE,
+                                FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                                security.attributes(),
+                                disposition,
+                                FILE_ATTRIBUTE_NORMAL,
+                                nullptr));
+  if (!file) {
+    return fail_win32(::GetLastError(), doing);
+  }
+  return file;
 }
 
 class HeldFile final : public RecordingFile {
@@ -91,54 +107,110 @@ bool is_administrator() {
   return ::CheckTokenMembership(nullptr, administrators, &member) != 0 && member != FALSE;
 }
 
+std::filesystem::path default_directory() {
+  const auto folder =
+      known_folder(is_administrator() ? FOLDERID_ProgramData : FOLDERID_LocalAppData);
+  return folder.value_or(".") / "netlog";
+}
+
+bool is_user_of_this_process(PSID sid) {
+  HANDLE opened = nullptr;
+  if (::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened) == 0) {
+    return false;
+  }
+  const auto token = own(opened);
+  alignas(TOKEN_USER) std::array<std::byte, 256> buffer{};
+  DWORD size = 0;
+  return ::GetTokenInformation(token.get(), TokenUser, buffer.data(), buffer.size(), &size) != 0 &&
+         ::EqualSid(sid, reinterpret_cast<const TOKEN_USER*>(buffer.data())->User.Sid) != 0;
+}
+
+/// Anybody may make directories below ProgramData: one that is there already is used when it is
+/// ours, the system's or the administrators', and is made private.
+Result<void> take_over(const std::filesystem::path& directory) {
+  const auto attributes = ::GetFileAttributesW(directory.c_str());
+  if (attributes == INVALID_FILE_ATTRIBUTES || (attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) {
+    return fail_win32(ERROR_REPARSE_TAG_INVALID, "use a directory that leads elsewhere");
+  }
+  PSID owner = nullptr;
+  PSECURITY_DESCRIPTOR descriptor = nullptr;
+  auto name = directory.native();
+  const auto read = ::GetNamedSecurityInfoW(name.data(),
+                                            SE_FILE_OBJECT,
+                                            OWNER_SECURITY_INFORMATION,
+                                            &owner,
+                                            nullptr,
+                                            nullptr,
+                                            nullptr,
+                                            &descriptor);
+  const std::unique_ptr<void, decltype(&::LocalFree)> keeper{descriptor, ::LocalFree};
+  if (read != ERROR_SUCCESS) {
+    return fail_win32(read, "ask who owns the directory");
+  }
+  if (::IsWellKnownSid(owner, WinLocalSystemSid) == 0 &&
+      ::IsWellKnownSid(owner, WinBuiltinAdministratorsSid) == 0 &&
+      !is_user_of_this_process(owner)) {
+    return fail_win32(ERROR_INVALID_OWNER, "use a directory that is somebody else's");
+  }
+  const Security security{kPrivateDirectory};
+  const auto set =
+      ::SetNamedSecurityInfoW(name.data(),
+                              SE_FILE_OBJECT,
+                              DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
+                              nullptr,
+                              nullptr,
+                              security.acl(),
+                              nullptr);
+  return set == ERROR_SUCCESS ? Result<void>{} : fail_win32(set, "make the directory private");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem::path& path) {
-  auto file = open_file(path, CREATE_NEW);
-  const bool created = static_cast<bool>(file);
-  if (!created && ::GetLastError() == ERROR_FILE_EXISTS) {
-    file = open_file(path, OPEN_EXISTING);
+  auto file = open_file(path, CREATE_NEW, "open for writing");
+  const bool created = file.has_value();
+  if (!created && file.error().code.value() == ERROR_FILE_EXISTS) {
+    file = open_file(path, OPEN_EXISTING, "open for writing");
   }
   if (!file) {
-    return fail_win32(::GetLastError(), "open for writing");
+    return file.error();
   }
   // One byte where neither SQLite's locks nor its data are.
   OVERLAPPED at{};
   at.OffsetHigh = 0x7FFF'FFFF;
-  if (::LockFileEx(file.get(), LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at) ==
-      0) {
+  if (::LockFileEx(
+          file->get(), LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at) == 0) {
     return fail_win32(::GetLastError(), "lock");
   }
-  // SQLite would make them with the rights of the directory.
+  // SQLite would make them with the rights of the directory; those that are there stay.
   for (const auto* const suffix : {"-wal", "-shm"}) {
-    open_file(with_suffix(path, suffix), CREATE_NEW);
+    static_cast<void>(open_file(with_suffix(path, suffix), CREATE_NEW, "create"));
   }
-  return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(std::move(file), created)};
+  return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(std::move(*file), created)};
 }
 
 Result<void> create_private_file(const std::filesystem::path& path) {
-  if (!open_file(path, CREATE_NEW)) {
-    return fail_win32(::GetLastError(), "create");
-  }
-  return {};
+  const auto made = open_file(path, CREATE_NEW, "create");
+  return made ? Result<void>{} : made.error();
 }
 
 Result<void> create_private_directories(const std::filesystem::path& path) {
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
+  if (path.empty()) {
     return {};
   }
-  if (path.has_parent_path()) {
+  if (std::filesystem::is_directory(path, error)) {
+    return path == default_directory() ? take_over(path) : Result<void>{};
+  }
+  if (path.has_relative_path()) {
     if (auto made = create_private_directories(path.parent_path()); !made) {
       return made;
     }
   }
   Security security{kPrivateDirectory};
-  if (::CreateDirectoryW(path.c_str(), security.get()) == 0 &&
-      ::GetLastError() != ERROR_ALREADY_EXISTS) {
-    return fail_win32(::GetLastError(), "create");
-  }
-  return {};
+  return ::CreateDirectoryW(path.c_str(), security.attributes()) != 0
+             ? Result<void>{}
+             : fail_win32(::GetLastError(), "create");
 }
 
 std::filesystem::path default_recording_path() {
@@ -147,9 +219,7 @@ std::filesystem::path default_recording_path() {
   if (size > 0 && size < named.size()) {
     return named.data();
   }
-  const auto folder =
-      known_folder(is_administrator() ? FOLDERID_ProgramData : FOLDERID_LocalAppData);
-  return folder.value_or(".") / "netlog" / "netlog.db";
+  return default_directory() / "netlog.db";
 }
 
 }  // namespace netlog::platform

@@ -139,7 +139,8 @@ void log_failure(const std::string& said) {
 
 void WINAPI service_main(DWORD /*count*/, wchar_t** /*arguments*/) {
   serving().status = ::RegisterServiceCtrlHandlerExW(kName, handle_control, nullptr);
-  report(SERVICE_RUNNING);
+  report(SERVICE_START_PENDING);
+  on_watching([] { report(SERVICE_RUNNING); });
   const auto end = serving().work();
   if (end.exit_code != 0) {
     log_failure(end.said);

@@ -17,7 +17,9 @@ struct Watched {
   std::mutex mutex;
   std::condition_variable over;
   std::function<void()> stop;  ///< empty: nobody watches, or it was called
+  std::function<void()> told;  ///< when somebody begins to watch
   bool watching = false;
+  bool requested = false;  ///< before anybody watched
 };
 
 Watched& watched() {
@@ -34,32 +36,41 @@ bool ask_to_stop() {
   return static_cast<bool>(stop);
 }
 
-// learn.microsoft.com, HandlerRoutine: after a close, logoff or shutdown the process ends when this
-// returns, or some seconds later.
+// learn.microsoft.com, HandlerRoutine: after a close or a shutdown the process ends when this
+// returns, or some seconds later. Only services hear of a logoff, of anybody's.
 BOOL WINAPI handle_console_event(DWORD event) {
+  if (event == CTRL_LOGOFF_EVENT) {
+    return TRUE;
+  }
   const bool asked = ask_to_stop();
   if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) {
     return asked ? TRUE : FALSE;  // the second one ends the process
   }
   std::unique_lock lock{watched().mutex};
   watched().over.wait(lock, [] { return !watched().watching; });
-  return TRUE;
+  return FALSE;
 }
 
 class ConsoleWatcher final : public StopRequests {
  public:
   explicit ConsoleWatcher(std::function<void()> stop) {
-    {
-      const std::lock_guard lock{watched().mutex};
+    // Never taken back: that would wait for a handler that waits for us.
+    static const bool registered = ::SetConsoleCtrlHandler(handle_console_event, TRUE) != 0;
+    static_cast<void>(registered);
+    const std::lock_guard lock{watched().mutex};
+    watched().watching = true;
+    if (std::exchange(watched().requested, false)) {
+      stop();
+    } else {
       watched().stop = std::move(stop);
-      watched().watching = true;
     }
-    ::SetConsoleCtrlHandler(handle_console_event, TRUE);
+    if (watched().told) {
+      watched().told();
+    }
   }
   ConsoleWatcher(const ConsoleWatcher&) = delete;
   ConsoleWatcher& operator=(const ConsoleWatcher&) = delete;
   ~ConsoleWatcher() override {
-    ::SetConsoleCtrlHandler(handle_console_event, FALSE);
     const std::lock_guard lock{watched().mutex};
     watched().stop = nullptr;
     watched().watching = false;
@@ -70,7 +81,15 @@ class ConsoleWatcher final : public StopRequests {
 }  // namespace
 
 void request_stop() {
-  ask_to_stop();
+  if (!ask_to_stop()) {
+    const std::lock_guard lock{watched().mutex};
+    watched().requested = !watched().watching;
+  }
+}
+
+void on_watching(std::function<void()> told) {
+  const std::lock_guard lock{watched().mutex};
+  watched().told = std::move(told);
 }
 
 std::unique_ptr<StopRequests> watch_stop_requests(std::function<void()> stop) {

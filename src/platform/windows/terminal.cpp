@@ -3,6 +3,7 @@
 
 #include "platform/windows/text.hpp"
 
+#include <cstdlib>
 #include <memory>
 
 #include <windows.h>
@@ -36,7 +37,14 @@ std::size_t terminal_width() {
 }
 
 void set_up_standard_streams() {
+  // The console is the shell's again after us.
+  static const auto code_page = ::GetConsoleOutputCP();
   ::SetConsoleOutputCP(CP_UTF8);
+  std::atexit([] {
+    if (code_page != 0) {
+      ::SetConsoleOutputCP(code_page);
+    }
+  });
   // Lines end as they are written: the same bytes on every system.
   ::_setmode(::_fileno(stdout), _O_BINARY);
   ::_setmode(::_fileno(stderr), _O_BINARY);
