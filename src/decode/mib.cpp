@@ -130,7 +130,7 @@ Result<std::vector<MibRow>> read_table(std::span<const std::byte> bytes, const L
       read.row.tuple.remote = {};  // whatever it says
       read.row.tuple.remote.address.family = layout.family;
     }
-    rows.push_back(std::move(read));
+    rows.push_back(read);
   }
   return rows;
 }
@@ -164,6 +164,7 @@ void join_offload(std::vector<SocketRow>& rows, std::vector<MibRow> states) {
 /// Without timestamps what shares a tuple (SO_REUSEADDR) is told apart by its owner.
 void tell_sharers_apart(std::vector<SocketRow>& rows) {
   std::vector<SocketRow*> order;
+  order.reserve(rows.size());
   for (auto& row : rows) {
     order.push_back(&row);
   }

@@ -23,7 +23,7 @@ namespace {
 using ip_helper::kProcNotFound;
 
 HMODULE ip_helper_library() {
-  static const auto library =
+  static auto* const library =
       ::LoadLibraryExW(L"iphlpapi.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
   return library;
 }

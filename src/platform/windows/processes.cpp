@@ -41,16 +41,16 @@ struct CountedText {
 /// The begin of SYSTEM_PROCESS_INFORMATION, as winternl.h of mingw-w64 and Windows' own (there
 /// partly as reserved bytes) lay it out.
 struct ProcessEntry {
-  std::uint32_t next_offset;
-  std::uint32_t threads;
-  std::array<std::int64_t, 3> reserved;
-  std::uint64_t created;
-  std::int64_t user_time;
-  std::int64_t kernel_time;
+  std::uint32_t next_offset = 0;
+  std::uint32_t threads = 0;
+  std::array<std::int64_t, 3> reserved{};
+  std::uint64_t created = 0;
+  std::int64_t user_time = 0;
+  std::int64_t kernel_time = 0;
   CountedText name;
-  std::int32_t base_priority;
-  void* pid;
-  void* parent;
+  std::int32_t base_priority = 0;
+  void* pid = nullptr;
+  void* parent = nullptr;
 };
 
 std::uint32_t pid_of(const void* handle) {

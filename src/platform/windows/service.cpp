@@ -130,7 +130,7 @@ DWORD WINAPI handle_control(DWORD control, DWORD /*event*/, void* /*data*/, void
 }
 
 void log_failure(const std::string& said) {
-  const auto log = ::RegisterEventSourceW(nullptr, kName);
+  auto* const log = ::RegisterEventSourceW(nullptr, kName);
   const auto text = wide(said);
   const wchar_t* line = text.c_str();
   ::ReportEventW(log, EVENTLOG_ERROR_TYPE, 0, 1, nullptr, 1, 0, &line, nullptr);

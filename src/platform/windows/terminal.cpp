@@ -3,6 +3,7 @@
 
 #include "platform/windows/text.hpp"
 
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 
@@ -11,7 +12,6 @@
 #include <fcntl.h>
 #include <io.h>
 #include <shellapi.h>
-#include <stdio.h>
 
 namespace netlog::platform {
 namespace {
@@ -24,7 +24,7 @@ HANDLE handle_of(StandardStream stream) {
 
 bool is_terminal(StandardStream stream) {
   DWORD mode = 0;
-  const auto handle = handle_of(stream);
+  auto* const handle = handle_of(stream);
   return ::GetConsoleMode(handle, &mode) != 0 &&
          ::SetConsoleMode(handle, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING) != 0;
 }
@@ -40,11 +40,11 @@ void set_up_standard_streams() {
   // The console is the shell's again after us.
   static const auto code_page = ::GetConsoleOutputCP();
   ::SetConsoleOutputCP(CP_UTF8);
-  std::atexit([] {
+  static_cast<void>(std::atexit([] {
     if (code_page != 0) {
       ::SetConsoleOutputCP(code_page);
     }
-  });
+  }));
   // Lines end as they are written: the same bytes on every system.
   ::_setmode(::_fileno(stdout), _O_BINARY);
   ::_setmode(::_fileno(stderr), _O_BINARY);
