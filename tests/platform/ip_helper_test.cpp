@@ -446,6 +446,26 @@ TEST_CASE("IPv6 that fails when the recorder begins is there all the same", "[pl
       "iphlpapi|unreadable|GetExtendedTcpTable (IPv6, OWNER_MODULE): Access is denied [win32:5]\n");
 }
 
+TEST_CASE("a class that the system does not know gives way to the next", "[platform]") {
+  Host host;
+  host.script.codes[{Protocol::tcp, Family::ipv6, MibTable::owner_module}] = kInvalidParameter;
+  host.script.tables[{Protocol::tcp, Family::ipv6, MibTable::owner_pid}] =
+      MibBytes{}
+          .dword(1)
+          .hex("20010DB8000000000000000000000001")
+          .dword(0)
+          .port(80)
+          .hex("20010DB8000000000000000000000002")
+          .dword(0)
+          .port(4000)
+          .dword(5)
+          .dword(1234)
+          .bytes();
+  REQUIRE(host.open().has_value());
+  host.tick();
+  CHECK(host.rows("SELECT local, process FROM connections") == "[2001:db8::1]:80|chrome.exe\n");
+}
+
 TEST_CASE("coverage is counted over both families", "[platform]") {
   const auto statistics = [](std::uint32_t active) {
     MibBytes bytes;

@@ -140,7 +140,8 @@ class IpHelperSource final : public LiveSource {
         reading.rows = table;
         break;
       }
-      const bool lacks = read.error().code == kNotSupported || read.error().code == kProcNotFound;
+      const bool lacks = read.error().code == kNotSupported || read.error().code == kProcNotFound ||
+                         read.error().code == kInvalidParameter;  // a class that it does not know
       if (refused.empty() || !lacks) {
         refused = read.error().text;
       }
