@@ -130,13 +130,11 @@ Recording read(store::Reader& reader) {
 
 using Lookup = std::unordered_map<std::string, std::vector<std::size_t>>;
 
-/// The ends of a recording by the tuple under which the other side knows them, in order of time.
-Lookup by_tuple(const std::vector<End>& ends, bool seen_from_the_other_side) {
+/// The ends of a recording by two of their endpoints, in order of time.
+Lookup by_tuple(const std::vector<End>& ends, std::string End::*first, std::string End::*second) {
   Lookup lookup;
   for (std::size_t i = 0; i < ends.size(); ++i) {
-    const auto& end = ends[i];
-    lookup[seen_from_the_other_side ? end.remote + ' ' + end.local : end.local + ' ' + end.remote]
-        .push_back(i);
+    lookup[ends[i].*first + ' ' + ends[i].*second].push_back(i);
   }
   return lookup;
 }
@@ -160,10 +158,12 @@ class Join {
       : a_{read(a)},
         b_{read(b)},
         one_host_{a_.host == b_.host && a_.boot_id == b_.boot_id && !a_.boot_id.empty()} {
-    ours_ = by_tuple(a_.ends, false);
-    theirs_ = by_tuple(b_.ends, true);
+    ours_ = by_tuple(a_.ends, &End::local, &End::remote);
+    theirs_ = by_tuple(b_.ends, &End::remote, &End::local);
     find_offset();
     pair();
+    only_a_ = find_alone(a_, b_, offset_ns_);
+    only_b_ = find_alone(b_, a_, -offset_ns_);
   }
 
   [[nodiscard]] Answer answer(std::int64_t limit) const {
@@ -177,6 +177,12 @@ class Join {
   }
 
  private:
+  /// What one recording has and the other should have.
+  struct Alone {
+    std::vector<const End*> inside;  ///< while the other recorded
+    std::int64_t outside = 0;
+  };
+
   [[nodiscard]] bool may_join(const End& end) const {
     return one_host_ || !is_loopback(end.remote_address);
   }
@@ -274,24 +280,17 @@ class Join {
                 {}};
     const auto both = std::count_if(
         a_.ends.begin(), a_.ends.end(), [](const End& end) { return end.other.has_value(); });
-    const auto from_a = alone(a_, b_, offset_ns_);
-    const auto from_b = alone(b_, a_, -offset_ns_);
     table.rows.push_back({std::int64_t{both},
-                          static_cast<std::int64_t>(from_a.inside.size()),
-                          static_cast<std::int64_t>(from_b.inside.size()),
-                          from_a.outside,
-                          from_b.outside});
+                          static_cast<std::int64_t>(only_a_.inside.size()),
+                          static_cast<std::int64_t>(only_b_.inside.size()),
+                          only_a_.outside,
+                          only_b_.outside});
     return table;
   }
 
-  /// What one recording has and the other should have.
-  struct Alone {
-    std::vector<const End*> inside;  ///< while the other recorded
-    std::int64_t outside = 0;
-  };
-  [[nodiscard]] Alone alone(const Recording& has,
-                            const Recording& lacks,
-                            std::int64_t shift_ns) const {
+  [[nodiscard]] Alone find_alone(const Recording& has,
+                                 const Recording& lacks,
+                                 std::int64_t shift_ns) const {
     Alone found;
     for (const auto& end : has.ends) {
       if (end.other || !may_join(end) || !lacks.addresses.contains(end.remote_address)) {
@@ -340,8 +339,8 @@ class Join {
                  {"connection_id", "connection", Unit::none, Align::right, true}},
                 {}};
     const auto add =
-        [&](const char* name, const Recording& has, const Recording& lacks, std::int64_t shift_ns) {
-          for (const auto* const end : alone(has, lacks, shift_ns).inside) {
+        [&](const char* name, const Alone& alone, const Recording& lacks, std::int64_t shift_ns) {
+          for (const auto* const end : alone.inside) {
             table.rows.push_back({std::string{name},
                                   end->opened_ns ? Cell{*end->opened_ns} : Cell{},
                                   end->process,
@@ -352,8 +351,8 @@ class Join {
                                   end->id});
           }
         };
-    add("a", a_, b_, offset_ns_);
-    add("b", b_, a_, -offset_ns_);
+    add("a", only_a_, b_, offset_ns_);
+    add("b", only_b_, a_, -offset_ns_);
     return table;
   }
 
@@ -423,6 +422,8 @@ class Join {
   Lookup theirs_;
   std::optional<Agreement> agreement_;
   std::int64_t asked_ = 0;
+  Alone only_a_;
+  Alone only_b_;
   std::int64_t offset_ns_ = 0;
   std::int64_t error_ns_ = 0;
 };

@@ -2,29 +2,14 @@
 #include "platform/ip_helper/processes.hpp"
 
 #include "base/byte_reader.hpp"
-#include "base/time.hpp"
 #include "platform/clock.hpp"
+#include "platform/ip_helper/filetime.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
 namespace netlog::platform::ip_helper {
-namespace {
-
-constexpr std::uint64_t kFiletimeAtUnixEpoch = 116'444'736'000'000'000;
-constexpr std::int64_t kNsPerFiletimeUnit = 100;
-
-// The system's own first processes may have no time of creation.
-std::int64_t utc_ns_of(std::uint64_t filetime) {
-  constexpr std::uint64_t kMost = kFiletimeAtUnixEpoch + 90'000'000'000'000'000;  // in 2255
-  const auto known = std::clamp(filetime, kFiletimeAtUnixEpoch + 1, kMost);
-  return static_cast<std::int64_t>(known - kFiletimeAtUnixEpoch) * kNsPerFiletimeUnit;
-}
-
-}  // namespace
-
 std::uint32_t ProcessTable::look(RecordSink& sink) {
   std::vector<ListedProcess> processes;
   const auto before_ns = std::exchange(looked_ns_, utc_now_ns());

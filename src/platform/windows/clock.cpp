@@ -2,16 +2,15 @@
 #include "platform/clock.hpp"
 
 #include "base/time.hpp"
+#include "platform/ip_helper/filetime.hpp"
 
 #include <windows.h>
 
 namespace netlog::platform {
 namespace {
 
-constexpr std::int64_t kNsPerFiletimeUnit = 100;
-
-std::int64_t units_of(const FILETIME& time) {
-  return static_cast<std::int64_t>(time.dwHighDateTime) << 32 | time.dwLowDateTime;
+std::uint64_t units_of(const FILETIME& time) {
+  return static_cast<std::uint64_t>(time.dwHighDateTime) << 32U | time.dwLowDateTime;
 }
 
 }  // namespace
@@ -29,10 +28,9 @@ std::int64_t read_boot_clock_ns() {
 }
 
 std::int64_t read_wall_clock_ns() {
-  constexpr std::int64_t kFiletimeAtUnixEpoch = 116'444'736'000'000'000;
   FILETIME now;
   ::GetSystemTimePreciseAsFileTime(&now);
-  return (units_of(now) - kFiletimeAtUnixEpoch) * kNsPerFiletimeUnit;
+  return ip_helper::utc_ns_of(units_of(now));
 }
 
 std::int64_t read_thread_cpu_clock_ns() {
@@ -41,7 +39,8 @@ std::int64_t read_thread_cpu_clock_ns() {
   FILETIME kernel;
   FILETIME user;
   ::GetThreadTimes(::GetCurrentThread(), &began, &ended, &kernel, &user);
-  return (units_of(kernel) + units_of(user)) * kNsPerFiletimeUnit;
+  constexpr std::int64_t kNsPerUnit = 100;
+  return static_cast<std::int64_t>(units_of(kernel) + units_of(user)) * kNsPerUnit;
 }
 
 }  // namespace netlog::platform
