@@ -1,61 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "store/inserts.hpp"
 
+#include "store/statement.hpp"
+
+#include <algorithm>
 #include <cassert>
 #include <string_view>
-#include <type_traits>
 
 #include <fmt/format.h>
 
 namespace netlog::store {
-
-/// Binds parameters from left to right and runs the statement; resets it on every path.
-class Run {
- public:
-  explicit Run(SQLite::Statement& statement) : statement_{statement} {}
-  Run(const Run&) = delete;
-  Run& operator=(const Run&) = delete;
-  ~Run() {
-    statement_.tryReset();
-    statement_.clearBindings();
-  }
-
-  template <typename T>
-  Run& with(const T& value) {
-    ++index_;
-    if constexpr (std::is_enum_v<T> || std::is_integral_v<T>) {
-      statement_.bind(index_, static_cast<std::int64_t>(value));
-    } else {
-      statement_.bindNoCopy(index_, value);
-    }
-    return *this;
-  }
-  template <typename T>
-  Run& with(const std::optional<T>& value) {
-    if (value) {
-      return with(*value);
-    }
-    ++index_;  // unbound is NULL
-    return *this;
-  }
-  Run& blob(const void* bytes, std::size_t size) {
-    statement_.bindNoCopy(++index_, bytes, static_cast<int>(size));
-    return *this;
-  }
-
-  void exec() { statement_.exec(); }
-  /// The first column of the first row, if there is one.
-  std::optional<std::int64_t> number() {
-    if (!statement_.executeStep() || statement_.getColumn(0).isNull()) {
-      return std::nullopt;
-    }
-    return statement_.getColumn(0).getInt64();
-  }
-
- private:
-  SQLite::Statement& statement_;
-  int index_ = 0;
-};
 
 namespace {
 
@@ -89,6 +43,8 @@ std::optional<UnknownOutcome> reason(const Connection& connection) {
 
 Inserts::Inserts(SQLite::Database& database, const Session& session)
     : database_{database},
+      flows_{database},
+      port_use_{database},
       insert_address_{
           database,
           "INSERT INTO address (family, text, bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"},
@@ -161,6 +117,7 @@ Inserts::Inserts(SQLite::Database& database, const Session& session)
       .exec();
   session_id_ = database.getLastInsertRowid();
   connection_base_ = database.execAndGet("SELECT coalesce(max(id), 0) FROM connection").getInt64();
+  flows_.catch_up();
   enter_downtime(session);
 }
 
@@ -186,17 +143,27 @@ void Inserts::enter_downtime(const Session& session) {
 
 void Inserts::operator()(const Event& event) {
   const auto& connection = event.connection;
+  const auto id = connection_base_ + connection.id;
+  const bool owner = event.kind == EventKind::owner;
+  if (owner && connection.gone) {
+    flows_.remove(id);  // it had been summed up under another owner
+  }
   if (event.kind == EventKind::present || event.kind == EventKind::open) {
     insert_connection(connection);
   } else if (!event.repeats) {
     update_connection(connection);
   }
-  const bool owner = event.kind == EventKind::owner;
+  if (event.kind == EventKind::close || (owner && connection.gone)) {
+    ended_.push_back(id);
+  }
+  if (event.kind == EventKind::close) {
+    port_use_.left(id);
+  }
   const auto wide = [](std::optional<std::uint8_t> code) {
     return code ? std::optional<std::int64_t>{*code} : std::nullopt;
   };
   Run{insert_event_}
-      .with(connection_base_ + connection.id)
+      .with(id)
       .with(event.kind)
       .with(event.at.at_ns)
       .with(event.at.error_ns)
@@ -210,14 +177,14 @@ void Inserts::insert_connection(const Connection& connection) {
   const auto& tuple = connection.tuple;
   const bool has_remote = tuple.remote.port != 0 || !tuple.remote.address.is_unspecified();
   const auto local = address_id(tuple.local.address);
-  const auto remote = has_remote ? std::optional{address_id(tuple.remote.address)} : std::nullopt;
+  const auto remote = has_remote ? address_id(tuple.remote.address) : 0;
   Run insert{insert_connection_};
   insert.with(connection_base_ + connection.id)
       .with(session_id_)
       .with(tuple.protocol)
       .with(local)
       .with(tuple.local.port)
-      .with(remote)
+      .with(has_remote ? std::optional{remote} : std::nullopt)
       .with(tuple.remote.port != 0 ? std::optional{tuple.remote.port} : std::nullopt)
       .with(known_netns(connection.netns))
       .with(at(connection.opened))
@@ -226,6 +193,13 @@ void Inserts::insert_connection(const Connection& connection) {
       .with(connection.module != 0 ? std::optional{connection.module} : std::nullopt);
   with_changing(insert, connection);
   insert.exec();
+  const bool ours = connection.direction == Direction::inbound ||
+                    connection.direction == Direction::listen;
+  if (tuple.protocol == Protocol::tcp && tuple.remote.port != 0 && !ours) {
+    port_use_.taken(connection_base_ + connection.id,
+                    {local, remote, tuple.remote.port},
+                    connection.opened ? connection.opened->at_ns : connection.first_seen_ns);
+  }
 }
 
 void Inserts::update_connection(const Connection& connection) {
@@ -361,6 +335,14 @@ void Inserts::operator()(const Heartbeat& heartbeat) {
       .with(heartbeat.skipped_ticks)
       .with(session_id_)
       .exec();
+}
+
+void Inserts::end_batch() {
+  std::sort(ended_.begin(), ended_.end());
+  ended_.erase(std::unique(ended_.begin(), ended_.end()), ended_.end());
+  flows_.add(ended_);
+  ended_.clear();
+  port_use_.write();
 }
 
 void Inserts::end_session(std::int64_t ended_ns) {

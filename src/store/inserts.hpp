@@ -3,12 +3,15 @@
 
 #include "model/event.hpp"
 #include "model/recording.hpp"
+#include "store/flows.hpp"
+#include "store/port_use.hpp"
 #include "store/writer.hpp"
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
@@ -42,6 +45,8 @@ class Inserts {
   void operator()(const Coverage& coverage);
   void operator()(const Heartbeat& heartbeat);
 
+  /// Before the commit: what is summed up over the items since the last time.
+  void end_batch();
   void end_session(std::int64_t ended_ns);
 
   [[nodiscard]] std::int64_t events() const { return events_; }
@@ -60,6 +65,9 @@ class Inserts {
   std::int64_t events_ = 0;
   std::map<ProcessId, std::int64_t> processes_;
   boost::unordered_flat_map<IpAddress, std::int64_t, AddressHash> addresses_;
+  std::vector<std::int64_t> ended_;  ///< connections that are to be summed up
+  Flows flows_;
+  PortUse port_use_;
 
   SQLite::Statement insert_address_;
   SQLite::Statement find_address_;
