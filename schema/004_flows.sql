@@ -10,26 +10,51 @@ INSERT INTO life_class (code, span_ns) VALUES
   (0, 1000000000), (1, 10000000000), (2, 60000000000), (3, 600000000000), (4, 3600000000000), (5, 21600000000000),
   (6, 86400000000000), (7, 604800000000000), (8, 4611686018427387904);
 
-ALTER TABLE connection ADD COLUMN life_class INTEGER REFERENCES life_class (code); -- NULL: still there, or not summed up yet
-ALTER TABLE connection ADD COLUMN flow_id INTEGER REFERENCES flow (id);            -- the same
-CREATE INDEX connection_by_life ON connection (life_class, coalesce(opened_ns, first_seen_ns));
-CREATE INDEX connection_by_flow ON connection (flow_id) WHERE flow_id IS NOT NULL;
-DROP INDEX connection_by_process;
+-- Whom connections are with. The port is the service's: ours of inbound connections, else the peer's.
+CREATE TABLE peer (
+  id INTEGER PRIMARY KEY,
+  direction INTEGER NOT NULL,
+  protocol INTEGER NOT NULL,
+  remote_address_id INTEGER NOT NULL REFERENCES address (id),
+  port INTEGER
+) STRICT;
+CREATE INDEX peer_by_address ON peer (remote_address_id, port, direction, protocol);
 
--- An aggregated flow (RFC 7015): what one process had with one peer on one port of a service.
+-- Aggregated flows (RFC 7015): what one process had with one peer from one of our addresses; and, without an address, with all.
 CREATE TABLE flow (
   id INTEGER PRIMARY KEY,
   process_id INTEGER REFERENCES process (id),
   direction INTEGER NOT NULL,
   protocol INTEGER NOT NULL,
   netns INTEGER,
-  local_address_id INTEGER NOT NULL REFERENCES address (id),
-  remote_address_id INTEGER REFERENCES address (id),
-  port INTEGER                 -- ours of inbound connections and listeners, else the peer's
+  local_address_id INTEGER REFERENCES address (id),
+  local_port INTEGER,               -- of listeners and inbound connections
+  peer_id INTEGER REFERENCES peer (id)
 ) STRICT;
-CREATE INDEX flow_by_peer ON flow (remote_address_id, port, process_id, direction);
-CREATE INDEX flow_by_process ON flow (process_id);
-CREATE INDEX flow_by_port ON flow (port);
+CREATE INDEX flow_by_process ON flow (process_id, direction, protocol, netns) WHERE local_address_id IS NULL;
+CREATE INDEX flow_by_owner ON flow (process_id, peer_id, local_address_id) WHERE local_address_id IS NOT NULL;
+CREATE INDEX flow_by_peer ON flow (peer_id) WHERE peer_id IS NOT NULL;
+CREATE INDEX flow_by_port ON flow (local_port) WHERE local_port IS NOT NULL;
+
+ALTER TABLE connection ADD COLUMN peer_id INTEGER REFERENCES peer (id);
+ALTER TABLE connection ADD COLUMN life_class INTEGER REFERENCES life_class (code); -- NULL: still there, or not summed up yet
+ALTER TABLE connection ADD COLUMN flow_id INTEGER REFERENCES flow (id);            -- the same
+DROP INDEX connection_by_process;
+
+INSERT INTO peer (direction, protocol, remote_address_id, port)
+SELECT DISTINCT direction, protocol, remote_address_id, iif(direction = 2, local_port, remote_port)
+FROM connection
+WHERE remote_address_id IS NOT NULL AND direction <> 3;
+UPDATE connection SET peer_id = (
+  SELECT p.id
+  FROM peer AS p
+  WHERE p.remote_address_id = connection.remote_address_id
+    AND p.port IS iif(connection.direction = 2, connection.local_port, connection.remote_port)
+    AND p.direction = connection.direction AND p.protocol = connection.protocol
+);
+
+CREATE INDEX connection_by_life ON connection (life_class, coalesce(opened_ns, first_seen_ns));
+CREATE INDEX connection_by_flow ON connection (flow_id) WHERE flow_id IS NOT NULL;
 
 CREATE TABLE flow_sum (
   flow_id INTEGER NOT NULL REFERENCES flow (id),
@@ -140,31 +165,22 @@ FROM (
   WHERE e.kind IN (0, 1, 2) AND e.new IS NOT NULL
 );
 
--- Reports read the views `flow…` for a whole recording, and `connection_flow…`, the same of every single connection, for anything less.
-CREATE VIEW flow_keys AS
+CREATE VIEW peers AS
 SELECT
-  f.id AS flow_id,
-  p.pid,
-  p.name AS process,
-  p.exe,
-  p.user,
-  (SELECT name FROM code_name WHERE kind = 'direction' AND code = f.direction) AS direction,
-  (SELECT name FROM code_name WHERE kind = 'protocol' AND code = f.protocol) AS protocol,
-  f.netns,
-  l.text AS local_address,
-  CASE WHEN f.direction IN (2, 3) THEN f.port END AS local_port,
+  p.id,
+  (SELECT name FROM code_name WHERE kind = 'direction' AND code = p.direction) AS direction,
+  (SELECT name FROM code_name WHERE kind = 'protocol' AND code = p.protocol) AS protocol,
   r.text AS remote_address,
-  CASE WHEN f.direction NOT IN (2, 3) THEN f.port END AS remote_port,
-  CASE f.direction
-    WHEN 2 THEN r.text || ' to port ' || f.port
-    WHEN 3 THEN NULL
-    ELSE CASE WHEN r.text LIKE '%:%' THEN '[' || r.text || ']' ELSE r.text END || coalesce(':' || f.port, '')
+  p.port,
+  CASE
+    WHEN p.direction = 2 THEN r.text || ' to port ' || p.port
+    ELSE CASE WHEN r.text LIKE '%:%' THEN '[' || r.text || ']' ELSE r.text END || coalesce(':' || p.port, '')
   END AS peer
-FROM flow AS f
-JOIN address AS l ON l.id = f.local_address_id
-LEFT JOIN address AS r ON r.id = f.remote_address_id
-LEFT JOIN process AS p ON p.id = f.process_id;
+FROM peer AS p
+JOIN address AS r ON r.id = p.remote_address_id;
 
+-- Every view `connection_…` below has a twin `peer_…` that says the same of whole recordings by flows, and where no peer is asked for
+-- one `process_…` that has even fewer rows.
 CREATE VIEW connection_flows AS
 SELECT
   p.pid,
@@ -178,11 +194,8 @@ SELECT
   c.local_port,
   r.text AS remote_address,
   c.remote_port,
-  CASE c.direction
-    WHEN 2 THEN r.text || ' to port ' || c.local_port
-    WHEN 3 THEN NULL
-    ELSE CASE WHEN r.text LIKE '%:%' THEN '[' || r.text || ']' ELSE r.text END || coalesce(':' || c.remote_port, '')
-  END AS peer,
+  c.peer_id,
+  (SELECT peer FROM peers WHERE peers.id = c.peer_id) AS peer,
   (SELECT name FROM code_name WHERE kind = 'outcome' AND code = c.outcome) AS outcome,
   (SELECT name FROM code_name WHERE kind = 'outcome_reason' AND code = c.outcome_reason) AS outcome_reason,
   (SELECT name FROM code_name WHERE kind = 'owner_reason' AND code = c.owner_reason) AS owner_reason,
@@ -217,30 +230,10 @@ JOIN address AS l ON l.id = c.local_address_id
 LEFT JOIN address AS r ON r.id = c.remote_address_id
 LEFT JOIN process AS p ON p.id = c.process_id;
 
-CREATE VIEW flows AS
-SELECT
-  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
-  k.remote_port, k.peer,
-  (SELECT name FROM code_name WHERE kind = 'outcome' AND code = u.outcome) AS outcome,
-  (SELECT name FROM code_name WHERE kind = 'outcome_reason' AND code = u.outcome_reason) AS outcome_reason,
-  (SELECT name FROM code_name WHERE kind = 'owner_reason' AND code = u.owner_reason) AS owner_reason,
-  u.connections, u.opened, u.closed_by_us, u.closed_by_peer, u.syns, u.longest_ns, u.open_error_ns, u.bytes_sent,
-  u.bytes_received, u.first_ns, u.last_ns, u.first_closed_ns, u.last_closed_ns
-FROM flow_sum AS u
-JOIN flow_keys AS k ON k.flow_id = u.flow_id
-WHERE u.connections > 0
-UNION ALL
-SELECT
-  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer,
-  outcome, outcome_reason, owner_reason, connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns,
-  bytes_sent, bytes_received, first_ns, last_ns, first_closed_ns, last_closed_ns
-FROM connection_flows
-WHERE life_class IS NULL;
-
-CREATE VIEW connection_flow_stays AS
+CREATE VIEW connection_stays AS
 SELECT
   c.pid, c.process, c.exe, c.user, c.direction, c.protocol, c.netns, c.local_address, c.local_port, c.remote_address,
-  c.remote_port, c.peer,
+  c.remote_port, c.peer_id, c.peer,
   i.state,
   1 AS stays,
   i.to_ns IS NULL AS still,
@@ -249,27 +242,9 @@ SELECT
 FROM connection_flows AS c
 JOIN state_intervals AS i ON i.connection_id = c.id;
 
-CREATE VIEW flow_stays AS
+CREATE VIEW connection_lives AS
 SELECT
-  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
-  k.remote_port, k.peer,
-  (SELECT name FROM code_name WHERE kind = 'state' AND code = y.state) AS state,
-  y.stays,
-  0 AS still,
-  y.longest_ns AS dwell_ns
-FROM flow_stay AS y
-JOIN flow_keys AS k ON k.flow_id = y.flow_id
-WHERE y.state > 0 AND y.stays > 0
-UNION ALL
-SELECT
-  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer,
-  state, stays, still, dwell_ns
-FROM connection_flow_stays
-WHERE life_class IS NULL;
-
-CREATE VIEW connection_flow_lives AS
-SELECT
-  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer,
+  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
   1 AS lives,
   longest_ns AS life_ns,
   open_error_ns,
@@ -277,35 +252,171 @@ SELECT
 FROM connection_flows
 WHERE longest_ns IS NOT NULL;
 
-CREATE VIEW flow_lives AS
+CREATE VIEW connection_opens AS
 SELECT
-  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
-  k.remote_port, k.peer,
-  y.stays AS lives,
-  y.longest_ns AS life_ns,
-  (SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id) AS open_error_ns
-FROM flow_stay AS y
-JOIN flow_keys AS k ON k.flow_id = y.flow_id
-WHERE y.state = 0 AND y.stays > 0
-UNION ALL
-SELECT
-  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer,
-  lives, life_ns, open_error_ns
-FROM connection_flow_lives
-WHERE life_class IS NULL;
-
-CREATE VIEW connection_flow_opens AS
-SELECT
-  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer,
+  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
   opened_ns / 1000000000 AS second,
   1 AS opens,
   id, opened_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
 FROM connection_flows
 WHERE opened_ns IS NOT NULL AND direction <> 'listen';
 
-CREATE VIEW flow_opens AS
+CREATE VIEW connection_calls AS
 SELECT
-  p.pid, p.name AS process, p.exe, p.user,
+  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  id, opened_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
+FROM connection_flows
+WHERE opened_ns IS NOT NULL AND direction = 'outbound' AND peer_id IS NOT NULL;
+
+CREATE VIEW peer_keys AS
+SELECT
+  f.id AS flow_id,
+  p.pid,
+  p.name AS process,
+  p.exe,
+  p.user,
+  (SELECT name FROM code_name WHERE kind = 'direction' AND code = f.direction) AS direction,
+  (SELECT name FROM code_name WHERE kind = 'protocol' AND code = f.protocol) AS protocol,
+  f.netns,
+  l.text AS local_address,
+  f.local_port,
+  r.text AS remote_address,
+  iif(f.direction = 2, NULL, e.port) AS remote_port,
+  f.peer_id,
+  (SELECT peer FROM peers WHERE peers.id = f.peer_id) AS peer
+FROM flow AS f
+JOIN address AS l ON l.id = f.local_address_id
+LEFT JOIN peer AS e ON e.id = f.peer_id
+LEFT JOIN address AS r ON r.id = e.remote_address_id
+LEFT JOIN process AS p ON p.id = f.process_id;
+
+CREATE VIEW process_keys AS
+SELECT
+  f.id AS flow_id,
+  p.pid,
+  p.name AS process,
+  p.exe,
+  p.user,
+  (SELECT name FROM code_name WHERE kind = 'direction' AND code = f.direction) AS direction,
+  (SELECT name FROM code_name WHERE kind = 'protocol' AND code = f.protocol) AS protocol,
+  f.netns
+FROM flow AS f
+LEFT JOIN process AS p ON p.id = f.process_id
+WHERE f.local_address_id IS NULL;
+
+CREATE VIEW peer_flows AS
+SELECT
+  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
+  k.remote_port, k.peer_id, k.peer,
+  (SELECT name FROM code_name WHERE kind = 'outcome' AND code = u.outcome) AS outcome,
+  (SELECT name FROM code_name WHERE kind = 'outcome_reason' AND code = u.outcome_reason) AS outcome_reason,
+  (SELECT name FROM code_name WHERE kind = 'owner_reason' AND code = u.owner_reason) AS owner_reason,
+  u.connections, u.opened, u.closed_by_us, u.closed_by_peer, u.syns, u.longest_ns, u.open_error_ns, u.bytes_sent,
+  u.bytes_received, u.first_ns, u.last_ns, u.first_closed_ns, u.last_closed_ns
+FROM peer_keys AS k
+JOIN flow_sum AS u ON u.flow_id = k.flow_id
+WHERE u.connections > 0
+UNION ALL
+SELECT
+  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  outcome, outcome_reason, owner_reason, connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns,
+  bytes_sent, bytes_received, first_ns, last_ns, first_closed_ns, last_closed_ns
+FROM connection_flows
+WHERE life_class IS NULL;
+
+CREATE VIEW peer_stays AS
+SELECT
+  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
+  k.remote_port, k.peer_id, k.peer,
+  (SELECT name FROM code_name WHERE kind = 'state' AND code = y.state) AS state,
+  y.stays,
+  0 AS still,
+  y.longest_ns AS dwell_ns
+FROM peer_keys AS k
+JOIN flow_stay AS y ON y.flow_id = k.flow_id
+WHERE y.state > 0 AND y.stays > 0
+UNION ALL
+SELECT
+  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  state, stays, still, dwell_ns
+FROM connection_stays
+WHERE life_class IS NULL;
+
+CREATE VIEW peer_lives AS
+SELECT
+  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
+  k.remote_port, k.peer_id, k.peer,
+  y.stays AS lives,
+  y.longest_ns AS life_ns,
+  (SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id) AS open_error_ns
+FROM peer_keys AS k
+JOIN flow_stay AS y ON y.flow_id = k.flow_id
+WHERE y.state = 0 AND y.stays > 0
+UNION ALL
+SELECT
+  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  lives, life_ns, open_error_ns
+FROM connection_lives
+WHERE life_class IS NULL;
+
+CREATE VIEW process_flows AS
+SELECT
+  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
+  (SELECT name FROM code_name WHERE kind = 'outcome' AND code = u.outcome) AS outcome,
+  (SELECT name FROM code_name WHERE kind = 'outcome_reason' AND code = u.outcome_reason) AS outcome_reason,
+  (SELECT name FROM code_name WHERE kind = 'owner_reason' AND code = u.owner_reason) AS owner_reason,
+  u.connections, u.opened, u.closed_by_us, u.closed_by_peer, u.syns, u.longest_ns, u.open_error_ns, u.bytes_sent,
+  u.bytes_received, u.first_ns, u.last_ns, u.first_closed_ns, u.last_closed_ns
+FROM process_keys AS k
+JOIN flow_sum AS u ON u.flow_id = k.flow_id
+WHERE u.connections > 0
+UNION ALL
+SELECT
+  pid, process, exe, user, direction, protocol, netns,
+  outcome, outcome_reason, owner_reason, connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns,
+  bytes_sent, bytes_received, first_ns, last_ns, first_closed_ns, last_closed_ns
+FROM connection_flows
+WHERE life_class IS NULL;
+
+CREATE VIEW process_stays AS
+SELECT
+  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
+  (SELECT name FROM code_name WHERE kind = 'state' AND code = y.state) AS state,
+  y.stays,
+  0 AS still,
+  y.longest_ns AS dwell_ns
+FROM process_keys AS k
+JOIN flow_stay AS y ON y.flow_id = k.flow_id
+WHERE y.state > 0 AND y.stays > 0
+UNION ALL
+SELECT
+  pid, process, exe, user, direction, protocol, netns,
+  state, stays, still, dwell_ns
+FROM connection_stays
+WHERE life_class IS NULL;
+
+CREATE VIEW process_lives AS
+SELECT
+  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
+  y.stays AS lives,
+  y.longest_ns AS life_ns,
+  (SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id) AS open_error_ns
+FROM process_keys AS k
+JOIN flow_stay AS y ON y.flow_id = k.flow_id
+WHERE y.state = 0 AND y.stays > 0
+UNION ALL
+SELECT
+  pid, process, exe, user, direction, protocol, netns,
+  lives, life_ns, open_error_ns
+FROM connection_lives
+WHERE life_class IS NULL;
+
+CREATE VIEW process_opens AS
+SELECT
+  p.pid,
+  p.name AS process,
+  p.exe,
+  p.user,
   (SELECT name FROM code_name WHERE kind = 'direction' AND code = o.direction) AS direction,
   o.second,
   o.opened AS opens
@@ -314,35 +425,27 @@ LEFT JOIN process AS p ON p.id = o.process_id
 WHERE o.opened > 0
 UNION ALL
 SELECT pid, process, exe, user, direction, second, opens
-FROM connection_flow_opens
+FROM connection_opens
 WHERE life_class IS NULL;
 
 -- Calls that may have a rhythm: of flows that call six times or more, and not more than once a second on average, the last thousand.
-CREATE VIEW connection_flow_calls AS
-SELECT
-  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer,
-  id, opened_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
-FROM connection_flows
-WHERE direction = 'outbound' AND opened_ns IS NOT NULL;
-
-CREATE VIEW flow_calls AS
+CREATE VIEW peer_calls AS
 SELECT
   k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
-  k.remote_port, k.peer,
+  k.remote_port, k.peer_id, k.peer,
   c.opened_ns
-FROM (
-  SELECT flow_id
-  FROM flow_sum
-  GROUP BY flow_id
-  HAVING sum(opened) >= 6 AND max(last_ns) - min(first_ns) >= 1000000000 * (sum(connections) - 1)
-) AS u
-JOIN flow_keys AS k ON k.flow_id = u.flow_id AND k.direction = 'outbound'
-JOIN connection AS c ON c.flow_id = u.flow_id
-WHERE c.opened_ns IS NOT NULL
-  AND c.id >= coalesce((SELECT n.id FROM connection AS n WHERE n.flow_id = u.flow_id ORDER BY n.id DESC LIMIT 1 OFFSET 999), 0)
+FROM peer_keys AS k
+JOIN connection AS c ON c.flow_id = k.flow_id
+WHERE k.direction = 'outbound' AND k.peer_id IS NOT NULL AND c.opened_ns IS NOT NULL
+  AND (
+    SELECT sum(u.opened) >= 6 AND max(u.last_ns) - min(u.first_ns) >= 1000000000 * (sum(u.connections) - 1)
+    FROM flow_sum AS u
+    WHERE u.flow_id = k.flow_id
+  )
+  AND c.id >= coalesce((SELECT n.id FROM connection AS n WHERE n.flow_id = k.flow_id ORDER BY n.id DESC LIMIT 1 OFFSET 999), 0)
 UNION ALL
 SELECT
-  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer,
+  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
   opened_ns
-FROM connection_flow_calls
+FROM connection_calls
 WHERE life_class IS NULL;

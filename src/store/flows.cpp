@@ -35,8 +35,8 @@ bool is_one_of(std::int64_t state, std::initializer_list<TcpState> states) {
 
 bool should_pass(std::int64_t state) {
   using enum TcpState;
-  return is_one_of(
-      state, {syn_sent, syn_received, fin_wait_1, fin_wait_2, close_wait, closing, last_ack});
+  return is_one_of(state,
+                   {syn_sent, syn_received, fin_wait_1, fin_wait_2, close_wait, closing, last_ack});
 }
 
 // Table life_class.
@@ -78,8 +78,8 @@ Flows::Flows(SQLite::Database& database)
     : database_{database},
       select_connection_{
           database,
-          "SELECT process_id, direction, protocol, netns, local_address_id, remote_address_id, "
-          "local_port, remote_port, outcome, outcome_reason, owner_reason, opened_ns, "
+          "SELECT process_id, direction, protocol, netns, local_address_id, local_port, peer_id, "
+          "outcome, outcome_reason, owner_reason, opened_ns, "
           "open_error_ns, first_seen_ns, last_seen_ns, closed_ns, syns, bytes_sent, "
           "bytes_received FROM connection WHERE id = ?"},
       select_states_{database,
@@ -87,10 +87,13 @@ Flows::Flows(SQLite::Database& database)
                      "5) ORDER BY id"},
       find_flow_{database,
                  "SELECT id FROM flow WHERE process_id IS ? AND direction = ? AND protocol = ? AND "
-                 "netns IS ? AND local_address_id = ? AND remote_address_id IS ? AND port IS ?"},
+                 "netns IS ? AND local_address_id = ? AND local_port IS ? AND peer_id IS ?"},
+      find_process_flow_{database,
+                         "SELECT id FROM flow WHERE process_id IS ? AND direction = ? AND protocol "
+                         "= ? AND netns IS ? AND local_address_id IS NULL"},
       insert_flow_{database,
                    "INSERT INTO flow (process_id, direction, protocol, netns, local_address_id, "
-                   "remote_address_id, port) VALUES (?, ?, ?, ?, ?, ?, ?)"},
+                   "local_port, peer_id) VALUES (?, ?, ?, ?, ?, ?, ?)"},
       assign_{database, "UPDATE connection SET flow_id = ?, life_class = ? WHERE id = ?"},
       unassign_{database,
                 "UPDATE connection SET flow_id = NULL, life_class = NULL WHERE id = ? AND flow_id "
@@ -135,16 +138,10 @@ Flows::Flows(SQLite::Database& database)
 void Flows::add(const std::vector<std::int64_t>& connections) {
   for (const auto connection : connections) {
     const auto ended = read(connection);
-    const auto flow = flow_id(ended.key);
-    count(flow, ended, 1);
+    const auto flow = count(ended, 1);
     for (const auto& stay : ended.stays) {
       if (should_pass(stay.state) && stay.to_ns - stay.from_ns >= kSlowNs) {
-        Run{add_slow_}
-            .with(connection)
-            .with(stay.state)
-            .with(stay.from_ns)
-            .with(stay.to_ns)
-            .exec();
+        Run{add_slow_}.with(connection).with(stay.state).with(stay.from_ns).with(stay.to_ns).exec();
       }
     }
     Run{assign_}.with(flow).with(life_class(ended.life_ns)).with(connection).exec();
@@ -156,8 +153,7 @@ void Flows::remove(std::int64_t connection) {
   if (!Run{unassign_}.with(connection).number()) {
     return;  // not summed up yet
   }
-  const auto ended = read(connection);
-  count(flow_id(ended.key), ended, -1);
+  count(read(connection), -1);
   Run{remove_slow_}.with(connection).exec();
   write();
 }
@@ -194,30 +190,28 @@ Flows::Ended Flows::read(std::int64_t connection) {
                direction,
                row.number(2).value_or(0),
                row.number(3).value_or(kNone),
-               row.number(4).value_or(0),
-               row.number(5).value_or(kNone),
-               row.number(ours ? 6 : 7).value_or(kNone)};
-  ended.sum_key = {0,
-                   row.number(8).value_or(0),
-                   row.number(9).value_or(kNone),
-                   row.number(10).value_or(kNone)};
-  ended.opened_ns = row.number(11);
+               row.number(4).value_or(kNone),
+               ours ? row.number(5).value_or(kNone) : kNone,
+               row.number(6).value_or(kNone)};
+  ended.sum_key = {
+      0, row.number(7).value_or(0), row.number(8).value_or(kNone), row.number(9).value_or(kNone)};
+  ended.opened_ns = row.number(10);
   auto& sum = ended.sum;
-  const auto closed_ns = row.number(15);
+  const auto closed_ns = row.number(14);
   sum.connections = 1;
   sum.opened = ended.opened_ns ? 1 : 0;
-  sum.open_error_ns = row.number(12);
-  sum.first_ns = ended.opened_ns.value_or(row.number(13).value_or(0));
+  sum.open_error_ns = row.number(11);
+  sum.first_ns = ended.opened_ns.value_or(row.number(12).value_or(0));
   sum.last_ns = sum.first_ns;
   sum.first_closed_ns = closed_ns;
   sum.last_closed_ns = closed_ns;
   if (ended.opened_ns && closed_ns && *closed_ns != *ended.opened_ns) {
     sum.longest_ns = *closed_ns - *ended.opened_ns;
   }
-  sum.syns = row.number(16);
-  sum.bytes_sent = row.number(17);
-  sum.bytes_received = row.number(18);
-  ended.life_ns = std::max(row.number(14).value_or(0), closed_ns.value_or(0)) - sum.first_ns;
+  sum.syns = row.number(15);
+  sum.bytes_sent = row.number(16);
+  sum.bytes_received = row.number(17);
+  ended.life_ns = std::max(row.number(13).value_or(0), closed_ns.value_or(0)) - sum.first_ns;
   read_stays(connection, ended);
   return ended;
 }
@@ -233,11 +227,11 @@ void Flows::read_stays(std::int64_t connection, Ended& ended) {
     if (stay) {
       stay->to_ns = at_ns;
       ended.stays.push_back(*stay);
-      by_us = by_us || is_one_of(stay->state,
-                                 {TcpState::fin_wait_1,
-                                  TcpState::fin_wait_2,
-                                  TcpState::closing,
-                                  TcpState::time_wait});
+      by_us =
+          by_us ||
+          is_one_of(
+              stay->state,
+              {TcpState::fin_wait_1, TcpState::fin_wait_2, TcpState::closing, TcpState::time_wait});
       by_peer = by_peer || is_one_of(stay->state, {TcpState::close_wait, TcpState::last_ack});
     }
     const auto state = states.number(1);
@@ -252,22 +246,24 @@ std::int64_t Flows::flow_id(const Key& key) {
   if (const auto found = flows_.find(key); found != flows_.end()) {
     return found->second;
   }
-  const auto with_key = [&](Run& run) -> Run& {
+  const auto with_process = [&](Run& run) -> Run& {
     return run.with(known(key.process))
         .with(key.direction)
         .with(key.protocol)
-        .with(known(key.netns))
-        .with(key.local_address)
-        .with(known(key.remote_address))
-        .with(known(key.port));
+        .with(known(key.netns));
+  };
+  const auto with_peer = [&](Run& run) -> Run& {
+    return run.with(known(key.local_address)).with(known(key.local_port)).with(known(key.peer));
   };
   auto id = [&] {
-    Run find{find_flow_};
-    return with_key(find).number();
+    const bool of_process = key.local_address == kNone;
+    Run find{of_process ? find_process_flow_ : find_flow_};
+    with_process(find);
+    return (of_process ? find : with_peer(find)).number();
   }();
   if (!id) {
     Run insert{insert_flow_};
-    with_key(insert).exec();
+    with_peer(with_process(insert)).exec();
     id = database_.getLastInsertRowid();
   }
   if (flows_.size() >= kMostFlows) {
@@ -275,6 +271,18 @@ std::int64_t Flows::flow_id(const Key& key) {
   }
   flows_.emplace(key, *id);
   return *id;
+}
+
+std::int64_t Flows::count(const Ended& ended, std::int64_t sign) {
+  const auto flow = flow_id(ended.key);
+  count(flow, ended, sign);
+  count(flow_id({ended.key.process, ended.key.direction, ended.key.protocol, ended.key.netns}),
+        ended,
+        sign);
+  if (ended.opened_ns && ended.key.direction != code(Direction::listen)) {
+    seconds_[{*ended.opened_ns / kSecondNs, ended.key.process, ended.key.direction}] += sign;
+  }
+  return flow;
 }
 
 void Flows::count(std::int64_t flow, const Ended& ended, std::int64_t sign) {
@@ -310,9 +318,6 @@ void Flows::count(std::int64_t flow, const Ended& ended, std::int64_t sign) {
   }
   for (const auto& stay : ended.stays) {
     add_stay(stay.state, stay.to_ns - stay.from_ns);
-  }
-  if (ended.opened_ns && ended.key.direction != code(Direction::listen)) {
-    seconds_[{*ended.opened_ns / kSecondNs, ended.key.process, ended.key.direction}] += sign;
   }
 }
 

@@ -32,15 +32,15 @@ class Flows {
   void catch_up();
 
  private:
-  /// What tells one flow from another. -1: none.
+  /// What tells one flow from another. -1: none; without an address it is all that a process has.
   struct Key {
     std::int64_t process = -1;
     std::int64_t direction = 0;
     std::int64_t protocol = 0;
     std::int64_t netns = -1;
-    std::int64_t local_address = 0;
-    std::int64_t remote_address = -1;
-    std::int64_t port = -1;
+    std::int64_t local_address = -1;
+    std::int64_t local_port = -1;
+    std::int64_t peer = -1;
 
     auto operator<=>(const Key&) const = default;
   };
@@ -103,7 +103,9 @@ class Flows {
   Ended read(std::int64_t connection);
   void read_stays(std::int64_t connection, Ended& ended);
   std::int64_t flow_id(const Key& key);
-  /// Into the sums that are not written yet, `sign` times.
+  /// Into the sums that are not written yet, `sign` times: its flow's and its process's.
+  /// @returns the flow
+  std::int64_t count(const Ended& ended, std::int64_t sign);
   void count(std::int64_t flow, const Ended& ended, std::int64_t sign);
   void write();
 
@@ -116,6 +118,7 @@ class Flows {
   SQLite::Statement select_connection_;
   SQLite::Statement select_states_;
   SQLite::Statement find_flow_;
+  SQLite::Statement find_process_flow_;
   SQLite::Statement insert_flow_;
   SQLite::Statement assign_;
   SQLite::Statement unassign_;

@@ -16,10 +16,15 @@ namespace {
 // The process table and the address cache stay bounded however many peers there are; an address
 // that is not cached is looked up in the file.
 constexpr std::size_t kMostAddresses = 1'000'000;
+constexpr std::size_t kMostPeers = 500'000;
 
 // Where there are no network namespaces the number is 0, which is no inode.
 std::optional<std::uint64_t> known_netns(std::uint64_t netns) {
   return netns == 0 ? std::nullopt : std::optional{netns};
+}
+
+bool knows_remote(const FiveTuple& tuple) {
+  return tuple.remote.port != 0 || !tuple.remote.address.is_unspecified();
 }
 
 std::optional<std::int64_t> at(const std::optional<Moment>& moment) {
@@ -49,24 +54,31 @@ Inserts::Inserts(SQLite::Database& database, const Session& session)
           database,
           "INSERT INTO address (family, text, bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"},
       find_address_{database, "SELECT id FROM address WHERE text = ?"},
+      insert_peer_{database,
+                   "INSERT INTO peer (direction, protocol, remote_address_id, port) VALUES (?, ?, "
+                   "?, ?)"},
+      find_peer_{database,
+                 "SELECT id FROM peer WHERE remote_address_id = ? AND port IS ? AND direction = ? "
+                 "AND protocol = ?"},
       insert_connection_{
           database,
           "INSERT INTO connection (id, session_id, protocol, local_address_id, "
           "local_port, remote_address_id, "
           "remote_port, netns, opened_ns, open_error_ns, first_seen_ns, module, direction, "
-          "process_id, owner_source, "
+          "peer_id, process_id, owner_source, "
           "owner_reason, uid, last_seen_ns, closed_ns, close_error_ns, gone, state, "
           "offload, outcome, outcome_reason, syns, bytes_sent, "
           "bytes_received, retransmits, rtt_us, seen_by) "
-          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
           "?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
-      update_connection_{database,
-                         "UPDATE connection SET direction = ?, process_id = ?, owner_source = ?, "
-                         "owner_reason = ?, uid = ?, "
-                         "last_seen_ns = ?, closed_ns = ?, close_error_ns = ?, gone = ?, state = "
-                         "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, "
-                         "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, seen_by "
-                         "= ? WHERE id = ?"},
+      update_connection_{
+          database,
+          "UPDATE connection SET direction = ?, peer_id = ?, process_id = ?, owner_source = ?, "
+          "owner_reason = ?, uid = ?, "
+          "last_seen_ns = ?, closed_ns = ?, close_error_ns = ?, gone = ?, state = "
+          "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, "
+          "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, seen_by "
+          "= ? WHERE id = ?"},
       insert_event_{database,
                     "INSERT INTO event (connection_id, kind, at_ns, error_ns, old, new) VALUES (?, "
                     "?, ?, ?, ?, ?)"},
@@ -175,7 +187,7 @@ void Inserts::operator()(const Event& event) {
 
 void Inserts::insert_connection(const Connection& connection) {
   const auto& tuple = connection.tuple;
-  const bool has_remote = tuple.remote.port != 0 || !tuple.remote.address.is_unspecified();
+  const bool has_remote = knows_remote(tuple);
   const auto local = address_id(tuple.local.address);
   const auto remote = has_remote ? address_id(tuple.remote.address) : 0;
   Run insert{insert_connection_};
@@ -193,8 +205,8 @@ void Inserts::insert_connection(const Connection& connection) {
       .with(connection.module != 0 ? std::optional{connection.module} : std::nullopt);
   with_changing(insert, connection);
   insert.exec();
-  const bool ours = connection.direction == Direction::inbound ||
-                    connection.direction == Direction::listen;
+  const bool ours =
+      connection.direction == Direction::inbound || connection.direction == Direction::listen;
   if (tuple.protocol == Protocol::tcp && tuple.remote.port != 0 && !ours) {
     port_use_.taken(connection_base_ + connection.id,
                     {local, remote, tuple.remote.port},
@@ -210,8 +222,9 @@ void Inserts::update_connection(const Connection& connection) {
 }
 
 /// The columns that change over a connection's life, in the order of both statements.
-void Inserts::with_changing(Run& run, const Connection& connection) const {
+void Inserts::with_changing(Run& run, const Connection& connection) {
   run.with(connection.direction)
+      .with(peer_id(connection))
       .with(process_row(connection.owner.process))
       .with(connection.owner.source)
       .with(reason(connection.owner))
@@ -369,6 +382,42 @@ std::int64_t Inserts::address_id(const IpAddress& address) {
   }
   addresses_.emplace(address, *id);
   return *id;
+}
+
+std::optional<std::int64_t> Inserts::peer_id(const Connection& connection) {
+  const auto& tuple = connection.tuple;
+  if (connection.direction == Direction::listen || !knows_remote(tuple)) {
+    return std::nullopt;
+  }
+  const auto port =
+      connection.direction == Direction::inbound ? tuple.local.port : tuple.remote.port;
+  Peer peer{connection.direction, tuple.protocol, address_id(tuple.remote.address), std::nullopt};
+  if (port != 0) {
+    peer.port = port;
+  }
+  if (const auto cached = peers_.find(peer); cached != peers_.end()) {
+    return cached->second;
+  }
+  auto id = Run{find_peer_}
+                .with(peer.remote_address)
+                .with(peer.port)
+                .with(peer.direction)
+                .with(peer.protocol)
+                .number();
+  if (!id) {
+    Run{insert_peer_}
+        .with(peer.direction)
+        .with(peer.protocol)
+        .with(peer.remote_address)
+        .with(peer.port)
+        .exec();
+    id = database_.getLastInsertRowid();
+  }
+  if (peers_.size() >= kMostPeers) {
+    peers_.clear();
+  }
+  peers_.emplace(peer, *id);
+  return id;
 }
 
 std::optional<std::int64_t> Inserts::process_row(const std::optional<ProcessId>& process) const {
