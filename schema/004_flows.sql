@@ -428,7 +428,7 @@ SELECT pid, process, exe, user, direction, second, opens
 FROM connection_opens
 WHERE life_class IS NULL;
 
--- Calls that may have a rhythm: of flows that call six times or more, and not more than once a second on average, the last thousand.
+-- Calls that may have a rhythm: of flows that call six times or more, and not more than once a second on average, the last 250.
 CREATE VIEW peer_calls AS
 SELECT
   k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
@@ -442,10 +442,21 @@ WHERE k.direction = 'outbound' AND k.peer_id IS NOT NULL AND c.opened_ns IS NOT 
     FROM flow_sum AS u
     WHERE u.flow_id = k.flow_id
   )
-  AND c.id >= coalesce((SELECT n.id FROM connection AS n WHERE n.flow_id = k.flow_id ORDER BY n.id DESC LIMIT 1 OFFSET 999), 0)
+  AND c.id >= coalesce((SELECT n.id FROM connection AS n WHERE n.flow_id = k.flow_id ORDER BY n.id DESC LIMIT 1 OFFSET 249), 0)
 UNION ALL
 SELECT
   pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
   opened_ns
 FROM connection_calls
 WHERE life_class IS NULL;
+
+-- Stays that last, and those of five seconds and more, in states that should pass.
+CREATE VIEW slow_stays AS
+SELECT connection_id, (SELECT name FROM code_name WHERE kind = 'state' AND code = y.state) AS state, from_ns, to_ns
+FROM slow_stay AS y
+UNION ALL
+SELECT connection_id, state, from_ns, to_ns
+FROM state_intervals
+WHERE connection_id IN (SELECT id FROM connection WHERE life_class IS NULL)
+  AND state IN ('CLOSE_WAIT', 'FIN_WAIT_1', 'FIN_WAIT_2', 'CLOSING', 'LAST_ACK', 'SYN_SENT', 'SYN_RECEIVED')
+  AND (to_ns IS NULL OR to_ns - from_ns >= 5000000000);

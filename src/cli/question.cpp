@@ -147,6 +147,8 @@ void add_database_options(CLI::App& command, Question& question) {
                      "Recording to read (default: $NETLOG_DB, else the system's place)");
   command.add_option("--format", question.format, "text, json or csv")->capture_default_str();
   command.add_flag("--utc", question.utc, "Show times in UTC instead of local time");
+  command.add_flag(
+      "--ascii", question.ascii, "Only ASCII in text, as where the locale is not UTF-8");
 }
 
 void add_filter_options(CLI::App& command, Question& question) {
@@ -281,6 +283,7 @@ std::filesystem::path database_path(const Question& question) {
 
 render::TextStyle text_style(const Question& question) {
   render::TextStyle style;
+  style.ascii = question.ascii || !platform::locale_is_utf8();
   if (platform::is_terminal(platform::StandardStream::output)) {
     style.width = platform::terminal_width();
     style.colour =

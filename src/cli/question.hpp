@@ -23,6 +23,7 @@ struct Question {
   std::string database;
   std::string format = "text";
   bool utc = false;
+  bool ascii = false;
 
   std::vector<std::string> pids;
   std::string process;
@@ -40,7 +41,7 @@ struct Question {
   std::string before;  ///< A..B, the window to compare with
 };
 
-/// --db, --format, --utc.
+/// --db, --format, --utc, --ascii.
 void add_database_options(CLI::App& command, Question& question);
 /// --pid, --process, … --at.
 void add_filter_options(CLI::App& command, Question& question);

@@ -22,6 +22,7 @@ enum class Unit : std::uint8_t {
   ns,       ///< a duration
   us,       ///< a duration
   percent,  ///< 0 … 100
+  spark,    ///< text: counts with commas between, the shape of a distribution
 };
 
 enum class Align : std::uint8_t { left, right };
@@ -32,6 +33,7 @@ struct Column {
   Unit unit = Unit::none;
   Align align = Align::left;
   bool optional = false;  ///< for people: left out first where the terminal is narrow
+  bool bar = false;       ///< for people: a bar beside the number, the longest for the largest
 };
 
 /// Every row has as many cells as there are columns.

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- about: who calls a peer at a fixed rhythm: period, jitter and a score from 0 to 1
--- section: beacons | Rhythms
+-- section: beacons | Rhythms, of the last calls
 -- column: score | score | right
 -- column: period_ns | period | ns
 -- column: jitter_ns | jitter | ns
@@ -15,11 +15,11 @@ calls AS (
   SELECT
     pid,
     process,
-    remote,
+    peer AS remote,
     opened_ns,
-    opened_ns - lag(opened_ns) OVER (PARTITION BY pid, process, remote ORDER BY opened_ns) AS pause_ns
-  FROM connections
-  WHERE direction = 'outbound' AND opened_ns IS NOT NULL AND remote IS NOT NULL AND (/*filter*/ 1)
+    opened_ns - lag(opened_ns) OVER (PARTITION BY pid, process, peer ORDER BY opened_ns) AS pause_ns
+  FROM peer_calls
+  WHERE /*filter of flows*/ 1
 ),
 ranked AS (
   SELECT
