@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- about: who calls a peer at a fixed rhythm: period, jitter and a score from 0 to 1
--- section: beacons | Rhythms, of the last calls
+-- section: beacons | Rhythms
 -- column: score | score | right
 -- column: period_ns | period | ns
 -- column: jitter_ns | jitter | ns

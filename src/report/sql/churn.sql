@@ -9,10 +9,14 @@
 -- column: user | user | optional
 -- column: direction | direction |
 WITH
-seconds AS (
-  SELECT pid, process, user, direction, second, sum(opens) AS n
+told AS (
+  SELECT pid, process, user, direction, second, opens
   FROM process_opens
   WHERE (:since_ns IS NULL OR second >= :since_ns / 1000000000) AND (/*filter of flows*/ 1)
+),
+seconds AS (
+  SELECT pid, process, user, direction, second, sum(opens) AS n
+  FROM told
   GROUP BY pid, process, user, direction, second
 )
 SELECT
@@ -34,10 +38,14 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: per_second | a second | right
 -- column: process | mostly |
 WITH
-selected AS (
-  SELECT process, second, sum(opens) AS n
+told AS (
+  SELECT process, second, opens
   FROM process_opens
   WHERE (:since_ns IS NULL OR second >= :since_ns / 1000000000) AND (/*filter of flows*/ 1)
+),
+selected AS MATERIALIZED (
+  SELECT process, second, sum(opens) AS n
+  FROM told
   GROUP BY second, process
 ),
 -- About thirty steps.

@@ -12,6 +12,11 @@
 -- column: timed_out | timed out | count optional
 -- column: unknown_end | unknown | count
 WITH
+flows AS (
+  SELECT peer_id, outcome, connections, closed_by_us, closed_by_peer
+  FROM peer_flows
+  WHERE protocol = 'tcp' AND direction <> 'listen' AND outcome <> 'open' AND (/*filter of flows*/ 1)
+),
 ends AS (
   SELECT
     peer_id,
@@ -24,8 +29,7 @@ ends AS (
     sum(iif(outcome = 'refused', connections, 0)) AS refused,
     sum(iif(outcome = 'timed_out', connections, 0)) AS timed_out,
     sum(iif(outcome = 'unknown', connections, 0)) AS unknown_end
-  FROM peer_flows
-  WHERE protocol = 'tcp' AND direction <> 'listen' AND outcome <> 'open' AND (/*filter of flows*/ 1)
+  FROM flows
   GROUP BY peer_id
 )
 SELECT ended, p.peer, by_us, by_peer, by_whom, reset, aborted, refused, timed_out, unknown_end

@@ -1,16 +1,17 @@
 -- SPDX-License-Identifier: MIT
 -- about: slow to connect or slow after: how long connections stay in each state, and with whom
--- section: states | Time in each state (of those still in it: so far); shape: under 1 ms, 10 ms, 100 ms, 1 s, 10 s, 1 min, more
+-- section: states | Time in each state; shape: up to 1 ms, 10 ms, 100 ms, 1 s, 10 s, 1 min, more
 -- column: state | state |
 -- column: intervals | intervals | count
--- column: still | still | count
+-- column: still | still in it | count
 -- column: half_ns | median | ns
 -- column: p90_ns | 90 % | ns
 -- column: p99_ns | 99 % | ns
 -- column: longest_ns | longest | ns
 -- column: shape | shape | spark
 WITH
-stays AS (SELECT state, dwell_ns, sum(stays) AS n, sum(still) AS still FROM process_stays WHERE /*filter of flows*/ 1 GROUP BY state, dwell_ns),
+told AS (SELECT state, dwell_ns, stays, still FROM process_stays WHERE /*filter of flows*/ 1),
+stays AS (SELECT state, dwell_ns, sum(stays) AS n, sum(still) AS still FROM told GROUP BY state, dwell_ns),
 ranked AS (
   SELECT
     *,
@@ -47,20 +48,24 @@ ORDER BY total DESC, state;
 -- column: open_half_ns | established median | ns
 -- column: open_longest_ns | longest | ns optional
 WITH
-top AS (
-  SELECT peer_id, sum(connections) AS connections
+flows AS (
+  SELECT peer_id, connections
   FROM peer_flows
   WHERE direction <> 'listen' AND peer_id IS NOT NULL AND protocol = 'tcp' AND (/*filter of flows*/ 1)
+),
+top AS MATERIALIZED (
+  SELECT peer_id, sum(connections) AS connections
+  FROM flows
   GROUP BY peer_id
   ORDER BY connections DESC, peer_id
   LIMIT iif(:limit < 0, 20, :limit)
 ),
-stays AS (
-  SELECT peer_id, state, dwell_ns, sum(stays) AS n
+told AS (
+  SELECT peer_id, state, dwell_ns, stays
   FROM peer_stays
   WHERE peer_id IN (SELECT peer_id FROM top) AND state IN ('SYN_SENT', 'ESTABLISHED') AND NOT still AND (/*filter of flows*/ 1)
-  GROUP BY peer_id, state, dwell_ns
 ),
+stays AS (SELECT peer_id, state, dwell_ns, sum(stays) AS n FROM told GROUP BY peer_id, state, dwell_ns),
 ranked AS (
   SELECT
     *,

@@ -29,6 +29,12 @@ LIMIT :limit;
 -- column: longest_ns | longest | ns
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time
+WITH flows AS (
+  SELECT connections, outcome, outcome_reason, pid, process, direction, peer_id, syns, longest_ns, first_closed_ns, last_closed_ns
+  FROM peer_flows
+  WHERE (outcome IN ('refused', 'timed_out', 'reset', 'aborted') OR outcome_reason IN ('unanswered', 'retransmitting'))
+    AND (/*filter of flows*/ 1)
+)
 SELECT
   sum(connections) AS connections,
   outcome,
@@ -41,8 +47,7 @@ SELECT
   max(longest_ns) AS longest_ns,
   min(first_closed_ns) AS first_ns,
   max(last_closed_ns) AS last_ns
-FROM peer_flows
-WHERE (outcome IN ('refused', 'timed_out', 'reset', 'aborted') OR outcome_reason IN ('unanswered', 'retransmitting')) AND (/*filter of flows*/ 1)
+FROM flows
 GROUP BY outcome, outcome_reason, pid, process, direction, peer_id
 ORDER BY connections DESC, last_ns DESC, pid, peer
 LIMIT iif(:limit < 0, 20, :limit);

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- about: which process leaks CLOSE_WAIT, or anything that only grows: since when, how fast, to which peer first
--- section: stuck | Still, or for five seconds and more, in a state that should pass
+-- section: stuck | In a state that should pass: still, or for 5 s and more
 -- column: now | now | count
 -- column: peak | most | count
 -- column: state | state |
@@ -14,7 +14,7 @@
 -- column: first_peer | first peer |
 WITH
 -- Up to the end of the window.
-stays AS (
+stays AS MATERIALIZED (
   SELECT
     c.pid,
     c.process,
@@ -44,12 +44,8 @@ levels AS (
 peaks AS (SELECT pid, process, state, max(level) AS peak FROM levels GROUP BY pid, process, state),
 -- SQLite takes the peer from the row of the minimum.
 firsts AS (SELECT pid, process, state, peer, min(from_ns) FROM stays GROUP BY pid, process, state),
-passed AS (
-  SELECT pid, process, state, sum(stays) AS n
-  FROM process_stays
-  WHERE NOT still AND (/*filter of flows*/ 1)
-  GROUP BY pid, process, state
-)
+told AS (SELECT pid, process, state, stays FROM process_stays WHERE NOT still AND (/*filter of flows*/ 1)),
+passed AS MATERIALIZED (SELECT pid, process, state, sum(stays) AS n FROM told GROUP BY pid, process, state)
 SELECT
   sum(s.to_ns IS NULL) AS now,
   p.peak,
@@ -91,12 +87,8 @@ grown AS (
   SELECT pid, process, direction, peer, min(opened_ns) AS first_ns, count(*) AS open_now FROM opened GROUP BY pid, process, direction
 ),
 lasts AS (SELECT pid, process, direction, max(opened_ns) AS last_ns FROM opened GROUP BY pid, process, direction),
-ended AS (
-  SELECT pid, process, direction, sum(opened) AS n
-  FROM process_flows
-  WHERE outcome <> 'open' AND (/*filter of flows*/ 1)
-  GROUP BY pid, process, direction
-)
+flows AS (SELECT pid, process, direction, opened FROM process_flows WHERE outcome <> 'open' AND (/*filter of flows*/ 1)),
+ended AS MATERIALIZED (SELECT pid, process, direction, sum(opened) AS n FROM flows GROUP BY pid, process, direction)
 SELECT
   g.open_now,
   g.pid,

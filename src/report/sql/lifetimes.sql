@@ -15,10 +15,10 @@ classes (class, lasted, from_ns, to_ns) AS (
     (7, 'up to 1 h', 600000000000, 3600000000000),
     (8, 'longer', 3600000000000, 9223372036854775807)
 ),
-lives AS (
-  SELECT life_ns, sum(lives) AS n FROM process_lives WHERE direction <> 'listen' AND (/*filter of flows*/ 1) GROUP BY life_ns
-),
-ended AS (SELECT sum(connections) AS n FROM process_flows WHERE direction <> 'listen' AND outcome <> 'open' AND (/*filter of flows*/ 1))
+told AS (SELECT life_ns, lives FROM process_lives WHERE direction <> 'listen' AND (/*filter of flows*/ 1)),
+lives AS (SELECT life_ns, sum(lives) AS n FROM told GROUP BY life_ns),
+flows AS (SELECT connections FROM process_flows WHERE direction <> 'listen' AND outcome <> 'open' AND (/*filter of flows*/ 1)),
+ended AS (SELECT sum(connections) AS n FROM flows)
 SELECT lasted, sum(n) AS connections
 FROM (
   SELECT class, lasted, n FROM classes JOIN lives ON life_ns >= from_ns AND life_ns < to_ns
@@ -37,13 +37,22 @@ ORDER BY class;
 -- column: longest_ns | longest | ns
 -- column: doubt_ns | at most more | ns optional
 WITH
-top AS (
-  SELECT peer_id, sum(connections) AS connections
+flows AS (
+  SELECT peer_id, connections
   FROM peer_flows
   WHERE direction <> 'listen' AND outcome <> 'open' AND longest_ns IS NOT NULL AND peer_id IS NOT NULL AND (/*filter of flows*/ 1)
+),
+top AS MATERIALIZED (
+  SELECT peer_id, sum(connections) AS connections
+  FROM flows
   GROUP BY peer_id
   ORDER BY connections DESC, peer_id
   LIMIT iif(:limit < 0, 20, :limit)
+),
+lives AS (
+  SELECT peer_id, life_ns, open_error_ns, lives
+  FROM peer_lives
+  WHERE peer_id IN (SELECT peer_id FROM top) AND (/*filter of flows*/ 1)
 ),
 ranked AS (
   SELECT
@@ -52,8 +61,7 @@ ranked AS (
     open_error_ns,
     sum(lives) OVER (PARTITION BY peer_id ORDER BY life_ns) AS reached,
     sum(lives) OVER (PARTITION BY peer_id) AS total
-  FROM peer_lives
-  WHERE peer_id IN (SELECT peer_id FROM top) AND (/*filter of flows*/ 1)
+  FROM lives
 )
 SELECT
   total AS connections,

@@ -26,6 +26,9 @@ LIMIT 5;
 -- column: longest_ns | longest | ns optional
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
+WITH flows AS (
+  SELECT protocol, direction, outcome, connections, longest_ns, bytes_sent, bytes_received FROM process_flows WHERE /*filter of flows*/ 1
+)
 SELECT
   protocol,
   direction,
@@ -37,8 +40,7 @@ SELECT
   max(longest_ns) AS longest_ns,
   sum(bytes_sent) AS bytes_sent,
   sum(bytes_received) AS bytes_received
-FROM process_flows
-WHERE /*filter of flows*/ 1
+FROM flows
 GROUP BY protocol, direction
 ORDER BY protocol, connections DESC, direction;
 -- section: processes | Busiest processes
@@ -51,6 +53,9 @@ ORDER BY protocol, connections DESC, direction;
 -- column: failed | failed | count
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
+WITH flows AS (
+  SELECT pid, process, user, outcome, connections, opened, bytes_sent, bytes_received FROM process_flows WHERE /*filter of flows*/ 1
+)
 SELECT
   pid,
   process,
@@ -61,8 +66,7 @@ SELECT
   sum(iif(outcome IN ('refused', 'timed_out', 'reset', 'aborted'), connections, 0)) AS failed,
   sum(bytes_sent) AS bytes_sent,
   sum(bytes_received) AS bytes_received
-FROM process_flows
-WHERE /*filter of flows*/ 1
+FROM flows
 GROUP BY pid, process, user
 ORDER BY connections DESC, pid
 LIMIT 10;
@@ -71,9 +75,9 @@ LIMIT 10;
 -- column: now | now | count
 -- column: entered | entered | count
 -- column: longest_ns | longest dwell | ns
+WITH told AS (SELECT state, stays, still, dwell_ns FROM process_stays WHERE /*filter of flows*/ 1)
 SELECT state, sum(still) AS now, sum(stays) AS entered, max(dwell_ns) AS longest_ns
-FROM process_stays
-WHERE /*filter of flows*/ 1
+FROM told
 GROUP BY state
 ORDER BY entered DESC, state;
 -- section: failures | Failures
@@ -84,6 +88,11 @@ ORDER BY entered DESC, state;
 -- column: outcome | outcome |
 -- column: connections | connections | count
 -- column: last_ns | last | time
+WITH flows AS (
+  SELECT pid, process, direction, peer_id, outcome, connections, last_closed_ns
+  FROM peer_flows
+  WHERE outcome IN ('refused', 'timed_out', 'reset', 'aborted') AND (/*filter of flows*/ 1)
+)
 SELECT
   pid,
   process,
@@ -92,8 +101,7 @@ SELECT
   outcome,
   sum(connections) AS connections,
   max(last_closed_ns) AS last_ns
-FROM peer_flows
-WHERE outcome IN ('refused', 'timed_out', 'reset', 'aborted') AND (/*filter of flows*/ 1)
+FROM flows
 GROUP BY pid, process, direction, peer_id, outcome
 ORDER BY connections DESC, last_ns DESC
 LIMIT 10;

@@ -15,7 +15,12 @@
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time optional
 WITH
-top AS (
+flows AS (
+  SELECT peer_id, outcome, connections, longest_ns, bytes_sent, bytes_received, first_ns, last_ns
+  FROM peer_flows
+  WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of flows*/ 1)
+),
+top AS MATERIALIZED (
   SELECT
     peer_id,
     sum(connections) AS connections,
@@ -26,11 +31,13 @@ top AS (
     sum(bytes_received) AS bytes_received,
     min(first_ns) AS first_ns,
     max(last_ns) AS last_ns
-  FROM peer_flows
-  WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of flows*/ 1)
+  FROM flows
   GROUP BY peer_id
   ORDER BY connections DESC, peer_id
   LIMIT iif(:limit < 0, 20, :limit)
+),
+lives AS (
+  SELECT peer_id, life_ns, lives FROM peer_lives WHERE peer_id IN (SELECT peer_id FROM top) AND (/*filter of flows*/ 1)
 ),
 ranked AS (
   SELECT
@@ -38,16 +45,15 @@ ranked AS (
     life_ns,
     sum(lives) OVER (PARTITION BY peer_id ORDER BY life_ns) AS reached,
     sum(lives) OVER (PARTITION BY peer_id) AS total
-  FROM peer_lives
-  WHERE peer_id IN (SELECT peer_id FROM top) AND (/*filter of flows*/ 1)
+  FROM lives
 ),
 halves AS (SELECT peer_id, min(life_ns) AS half_ns FROM ranked WHERE reached >= (total + 1) / 2 GROUP BY peer_id),
-users AS (
-  SELECT peer_id, process, sum(connections) AS n
+owned AS (
+  SELECT peer_id, process, connections
   FROM peer_flows
   WHERE peer_id IN (SELECT peer_id FROM top) AND process IS NOT NULL AND (/*filter of flows*/ 1)
-  GROUP BY peer_id, process
-)
+),
+users AS MATERIALIZED (SELECT peer_id, process, sum(connections) AS n FROM owned GROUP BY peer_id, process)
 SELECT
   top.connections,
   p.direction,

@@ -20,12 +20,9 @@ ORDER BY started_ns, id;
 -- column: since_ns | since | time
 -- column: closed_ns | closed | time
 -- column: accepted | accepted | count
-WITH accepted AS (
-  SELECT protocol, local_port, sum(connections) AS n
-  FROM peer_flows
-  WHERE direction = 'inbound' AND (/*filter of flows*/ 1)
-  GROUP BY protocol, local_port
-)
+WITH
+flows AS (SELECT protocol, local_port, connections FROM peer_flows WHERE direction = 'inbound' AND (/*filter of flows*/ 1)),
+accepted AS MATERIALIZED (SELECT protocol, local_port, sum(connections) AS n FROM flows GROUP BY protocol, local_port)
 SELECT
   protocol,
   local,
@@ -47,7 +44,13 @@ ORDER BY protocol, local_port, local, since_ns;
 -- column: longest_ns | longest | ns
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
-WITH met AS (
+WITH
+flows AS (
+  SELECT peer_id, outcome, connections, longest_ns, bytes_sent, bytes_received
+  FROM peer_flows
+  WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of flows*/ 1)
+),
+met AS (
   SELECT
     peer_id,
     sum(connections) AS connections,
@@ -56,8 +59,7 @@ WITH met AS (
     max(longest_ns) AS longest_ns,
     sum(bytes_sent) AS bytes_sent,
     sum(bytes_received) AS bytes_received
-  FROM peer_flows
-  WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of flows*/ 1)
+  FROM flows
   GROUP BY peer_id
   ORDER BY connections DESC, peer_id
   LIMIT 20
