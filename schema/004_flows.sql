@@ -105,6 +105,17 @@ CREATE TABLE open_second (
   PRIMARY KEY (second, process_id, direction)
 ) STRICT, WITHOUT ROWID;
 
+-- The same for each minute, with its busiest second.
+CREATE TABLE open_minute (
+  minute INTEGER NOT NULL,          -- since 1970
+  process_id INTEGER NOT NULL,      -- -1: unknown
+  direction INTEGER NOT NULL,
+  opened INTEGER NOT NULL,
+  most INTEGER NOT NULL,
+  most_second INTEGER NOT NULL,
+  PRIMARY KEY (minute, process_id, direction)
+) STRICT, WITHOUT ROWID;
+
 -- Local ports in use at once between one of our addresses and one endpoint.
 CREATE TABLE port_use (
   local_address_id INTEGER NOT NULL REFERENCES address (id),
@@ -145,7 +156,11 @@ DROP VIEW state_intervals;
 CREATE VIEW state_intervals AS
 SELECT
   connection_id,
-  (SELECT name FROM code_name WHERE kind = 'state' AND code = state_code) AS state,
+  CAST(CASE state_code
+    WHEN 1 THEN 'CLOSED' WHEN 2 THEN 'LISTEN' WHEN 3 THEN 'SYN_SENT' WHEN 4 THEN 'SYN_RECEIVED' WHEN 5 THEN 'ESTABLISHED'
+    WHEN 6 THEN 'FIN_WAIT_1' WHEN 7 THEN 'FIN_WAIT_2' WHEN 8 THEN 'CLOSE_WAIT' WHEN 9 THEN 'LAST_ACK' WHEN 10 THEN 'CLOSING'
+    WHEN 11 THEN 'TIME_WAIT' WHEN 12 THEN 'DELETE_TCB'
+  END AS TEXT) AS state,
   from_ns,
   to_ns,
   to_ns - from_ns AS dwell_ns
@@ -168,8 +183,10 @@ FROM (
 CREATE VIEW peers AS
 SELECT
   p.id,
-  (SELECT name FROM code_name WHERE kind = 'direction' AND code = p.direction) AS direction,
-  (SELECT name FROM code_name WHERE kind = 'protocol' AND code = p.protocol) AS protocol,
+  CAST(CASE p.direction
+    WHEN 0 THEN 'unknown' WHEN 1 THEN 'outbound' WHEN 2 THEN 'inbound' WHEN 3 THEN 'listen'
+  END AS TEXT) AS direction,
+  CAST(CASE p.protocol WHEN 6 THEN 'tcp' WHEN 17 THEN 'udp' END AS TEXT) AS protocol,
   r.text AS remote_address,
   p.port,
   CASE
@@ -179,6 +196,8 @@ SELECT
 FROM peer AS p
 JOIN address AS r ON r.id = p.remote_address_id;
 
+-- (SQLite looks into a UNION ALL only where both sides have the same affinity: hence the CASTs. A LEFT JOIN costs nothing where
+-- nobody asks for its columns.)
 -- Every view `connection_…` below has a twin `peer_…` that says the same of whole recordings by flows, and where no peer is asked for
 -- one `process_…` that has even fewer rows.
 CREATE VIEW connection_flows AS
@@ -187,8 +206,10 @@ SELECT
   p.name AS process,
   p.exe,
   p.user,
-  (SELECT name FROM code_name WHERE kind = 'direction' AND code = c.direction) AS direction,
-  (SELECT name FROM code_name WHERE kind = 'protocol' AND code = c.protocol) AS protocol,
+  CAST(CASE c.direction
+    WHEN 0 THEN 'unknown' WHEN 1 THEN 'outbound' WHEN 2 THEN 'inbound' WHEN 3 THEN 'listen'
+  END AS TEXT) AS direction,
+  CAST(CASE c.protocol WHEN 6 THEN 'tcp' WHEN 17 THEN 'udp' END AS TEXT) AS protocol,
   c.netns,
   l.text AS local_address,
   c.local_port,
@@ -196,26 +217,33 @@ SELECT
   c.remote_port,
   c.peer_id,
   (SELECT peer FROM peers WHERE peers.id = c.peer_id) AS peer,
-  (SELECT name FROM code_name WHERE kind = 'outcome' AND code = c.outcome) AS outcome,
-  (SELECT name FROM code_name WHERE kind = 'outcome_reason' AND code = c.outcome_reason) AS outcome_reason,
-  (SELECT name FROM code_name WHERE kind = 'owner_reason' AND code = c.owner_reason) AS owner_reason,
-  1 AS connections,
-  c.opened_ns IS NOT NULL AS opened,
-  c.outcome = 1 AND EXISTS (
+  CAST(CASE c.outcome
+    WHEN 0 THEN 'open' WHEN 1 THEN 'closed' WHEN 2 THEN 'refused' WHEN 3 THEN 'timed_out' WHEN 4 THEN 'reset'
+    WHEN 5 THEN 'aborted' WHEN 6 THEN 'unknown'
+  END AS TEXT) AS outcome,
+  CAST(CASE c.outcome_reason
+    WHEN 0 THEN 'not_noticed' WHEN 1 THEN 'peer_end_unseen' WHEN 2 THEN 'unanswered' WHEN 3 THEN 'retransmitting'
+  END AS TEXT) AS outcome_reason,
+  CAST(CASE c.owner_reason
+    WHEN 0 THEN 'not_yet' WHEN 1 THEN 'not_permitted' WHEN 2 THEN 'gone' WHEN 3 THEN 'kernel' WHEN 4 THEN 'no_source'
+  END AS TEXT) AS owner_reason,
+  CAST(1 AS INTEGER) AS connections,
+  CAST(c.opened_ns IS NOT NULL AS INTEGER) AS opened,
+  CAST(c.outcome = 1 AND EXISTS (
     SELECT 1 FROM event AS e WHERE e.connection_id = c.id AND e.kind IN (0, 1, 2) AND e.new IN (6, 7, 10, 11)
-  ) AS closed_by_us,
-  c.outcome = 1 AND EXISTS (
+  ) AS INTEGER) AS closed_by_us,
+  CAST(c.outcome = 1 AND EXISTS (
     SELECT 1 FROM event AS e WHERE e.connection_id = c.id AND e.kind IN (0, 1, 2) AND e.new IN (8, 9)
   ) AND NOT EXISTS (
     SELECT 1 FROM event AS e WHERE e.connection_id = c.id AND e.kind IN (0, 1, 2) AND e.new IN (6, 7, 10, 11)
-  ) AS closed_by_peer,
+  ) AS INTEGER) AS closed_by_peer,
   c.syns,
-  nullif(c.closed_ns - c.opened_ns, 0) AS longest_ns,
+  CAST(nullif(c.closed_ns - c.opened_ns, 0) AS INTEGER) AS longest_ns,
   c.open_error_ns,
   c.bytes_sent,
   c.bytes_received,
-  coalesce(c.opened_ns, c.first_seen_ns) AS first_ns,
-  coalesce(c.opened_ns, c.first_seen_ns) AS last_ns,
+  CAST(coalesce(c.opened_ns, c.first_seen_ns) AS INTEGER) AS first_ns,
+  CAST(coalesce(c.opened_ns, c.first_seen_ns) AS INTEGER) AS last_ns,
   c.closed_ns AS first_closed_ns,
   c.closed_ns AS last_closed_ns,
   c.id,
@@ -225,8 +253,8 @@ SELECT
   c.closed_ns,
   c.life_class
 FROM connection AS c
-JOIN session AS s ON s.id = c.session_id
-JOIN address AS l ON l.id = c.local_address_id
+LEFT JOIN session AS s ON s.id = c.session_id
+LEFT JOIN address AS l ON l.id = c.local_address_id
 LEFT JOIN address AS r ON r.id = c.remote_address_id
 LEFT JOIN process AS p ON p.id = c.process_id;
 
@@ -235,9 +263,9 @@ SELECT
   c.pid, c.process, c.exe, c.user, c.direction, c.protocol, c.netns, c.local_address, c.local_port, c.remote_address,
   c.remote_port, c.peer_id, c.peer,
   i.state,
-  1 AS stays,
-  i.to_ns IS NULL AS still,
-  coalesce(i.to_ns, (SELECT max(alive_ns) FROM session)) - i.from_ns AS dwell_ns,
+  CAST(1 AS INTEGER) AS stays,
+  CAST(iif(c.life_class IS NULL, i.to_ns IS NULL, 0) AS INTEGER) AS still,
+  CAST(coalesce(i.to_ns, (SELECT max(alive_ns) FROM session)) - i.from_ns AS INTEGER) AS dwell_ns,
   c.id, c.opened_ns, c.first_seen_ns, c.last_seen_ns, c.closed_ns, c.life_class
 FROM connection_flows AS c
 JOIN state_intervals AS i ON i.connection_id = c.id;
@@ -245,7 +273,7 @@ JOIN state_intervals AS i ON i.connection_id = c.id;
 CREATE VIEW connection_lives AS
 SELECT
   pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
-  1 AS lives,
+  CAST(1 AS INTEGER) AS lives,
   longest_ns AS life_ns,
   open_error_ns,
   id, opened_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
@@ -255,8 +283,11 @@ WHERE longest_ns IS NOT NULL;
 CREATE VIEW connection_opens AS
 SELECT
   pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
-  opened_ns / 1000000000 AS second,
-  1 AS opens,
+  CAST(1 AS INTEGER) AS span_s,
+  CAST(opened_ns / 1000000000 AS INTEGER) AS second,
+  CAST(1 AS INTEGER) AS opens,
+  CAST(1 AS INTEGER) AS most,
+  CAST(opened_ns / 1000000000 AS INTEGER) AS most_second,
   id, opened_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
 FROM connection_flows
 WHERE opened_ns IS NOT NULL AND direction <> 'listen';
@@ -275,20 +306,23 @@ SELECT
   p.name AS process,
   p.exe,
   p.user,
-  (SELECT name FROM code_name WHERE kind = 'direction' AND code = f.direction) AS direction,
-  (SELECT name FROM code_name WHERE kind = 'protocol' AND code = f.protocol) AS protocol,
+  CAST(CASE f.direction
+    WHEN 0 THEN 'unknown' WHEN 1 THEN 'outbound' WHEN 2 THEN 'inbound' WHEN 3 THEN 'listen'
+  END AS TEXT) AS direction,
+  CAST(CASE f.protocol WHEN 6 THEN 'tcp' WHEN 17 THEN 'udp' END AS TEXT) AS protocol,
   f.netns,
   l.text AS local_address,
   f.local_port,
   r.text AS remote_address,
-  iif(f.direction = 2, NULL, e.port) AS remote_port,
+  CAST(iif(f.direction = 2, NULL, e.port) AS INTEGER) AS remote_port,
   f.peer_id,
   (SELECT peer FROM peers WHERE peers.id = f.peer_id) AS peer
 FROM flow AS f
-JOIN address AS l ON l.id = f.local_address_id
+LEFT JOIN address AS l ON l.id = f.local_address_id
 LEFT JOIN peer AS e ON e.id = f.peer_id
 LEFT JOIN address AS r ON r.id = e.remote_address_id
-LEFT JOIN process AS p ON p.id = f.process_id;
+LEFT JOIN process AS p ON p.id = f.process_id
+WHERE f.local_address_id IS NOT NULL;
 
 CREATE VIEW process_keys AS
 SELECT
@@ -297,8 +331,10 @@ SELECT
   p.name AS process,
   p.exe,
   p.user,
-  (SELECT name FROM code_name WHERE kind = 'direction' AND code = f.direction) AS direction,
-  (SELECT name FROM code_name WHERE kind = 'protocol' AND code = f.protocol) AS protocol,
+  CAST(CASE f.direction
+    WHEN 0 THEN 'unknown' WHEN 1 THEN 'outbound' WHEN 2 THEN 'inbound' WHEN 3 THEN 'listen'
+  END AS TEXT) AS direction,
+  CAST(CASE f.protocol WHEN 6 THEN 'tcp' WHEN 17 THEN 'udp' END AS TEXT) AS protocol,
   f.netns
 FROM flow AS f
 LEFT JOIN process AS p ON p.id = f.process_id
@@ -308,13 +344,20 @@ CREATE VIEW peer_flows AS
 SELECT
   k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
   k.remote_port, k.peer_id, k.peer,
-  (SELECT name FROM code_name WHERE kind = 'outcome' AND code = u.outcome) AS outcome,
-  (SELECT name FROM code_name WHERE kind = 'outcome_reason' AND code = u.outcome_reason) AS outcome_reason,
-  (SELECT name FROM code_name WHERE kind = 'owner_reason' AND code = u.owner_reason) AS owner_reason,
+  CAST(CASE u.outcome
+    WHEN 0 THEN 'open' WHEN 1 THEN 'closed' WHEN 2 THEN 'refused' WHEN 3 THEN 'timed_out' WHEN 4 THEN 'reset'
+    WHEN 5 THEN 'aborted' WHEN 6 THEN 'unknown'
+  END AS TEXT) AS outcome,
+  CAST(CASE u.outcome_reason
+    WHEN 0 THEN 'not_noticed' WHEN 1 THEN 'peer_end_unseen' WHEN 2 THEN 'unanswered' WHEN 3 THEN 'retransmitting'
+  END AS TEXT) AS outcome_reason,
+  CAST(CASE u.owner_reason
+    WHEN 0 THEN 'not_yet' WHEN 1 THEN 'not_permitted' WHEN 2 THEN 'gone' WHEN 3 THEN 'kernel' WHEN 4 THEN 'no_source'
+  END AS TEXT) AS owner_reason,
   u.connections, u.opened, u.closed_by_us, u.closed_by_peer, u.syns, u.longest_ns, u.open_error_ns, u.bytes_sent,
   u.bytes_received, u.first_ns, u.last_ns, u.first_closed_ns, u.last_closed_ns
 FROM peer_keys AS k
-JOIN flow_sum AS u ON u.flow_id = k.flow_id
+CROSS JOIN flow_sum AS u ON u.flow_id = k.flow_id
 WHERE u.connections > 0
 UNION ALL
 SELECT
@@ -328,12 +371,16 @@ CREATE VIEW peer_stays AS
 SELECT
   k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
   k.remote_port, k.peer_id, k.peer,
-  (SELECT name FROM code_name WHERE kind = 'state' AND code = y.state) AS state,
+  CAST(CASE y.state
+    WHEN 1 THEN 'CLOSED' WHEN 2 THEN 'LISTEN' WHEN 3 THEN 'SYN_SENT' WHEN 4 THEN 'SYN_RECEIVED' WHEN 5 THEN 'ESTABLISHED'
+    WHEN 6 THEN 'FIN_WAIT_1' WHEN 7 THEN 'FIN_WAIT_2' WHEN 8 THEN 'CLOSE_WAIT' WHEN 9 THEN 'LAST_ACK' WHEN 10 THEN 'CLOSING'
+    WHEN 11 THEN 'TIME_WAIT' WHEN 12 THEN 'DELETE_TCB'
+  END AS TEXT) AS state,
   y.stays,
-  0 AS still,
+  CAST(0 AS INTEGER) AS still,
   y.longest_ns AS dwell_ns
 FROM peer_keys AS k
-JOIN flow_stay AS y ON y.flow_id = k.flow_id
+CROSS JOIN flow_stay AS y ON y.flow_id = k.flow_id
 WHERE y.state > 0 AND y.stays > 0
 UNION ALL
 SELECT
@@ -348,9 +395,9 @@ SELECT
   k.remote_port, k.peer_id, k.peer,
   y.stays AS lives,
   y.longest_ns AS life_ns,
-  (SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id) AS open_error_ns
+  CAST((SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id) AS INTEGER) AS open_error_ns
 FROM peer_keys AS k
-JOIN flow_stay AS y ON y.flow_id = k.flow_id
+CROSS JOIN flow_stay AS y ON y.flow_id = k.flow_id
 WHERE y.state = 0 AND y.stays > 0
 UNION ALL
 SELECT
@@ -362,13 +409,20 @@ WHERE life_class IS NULL;
 CREATE VIEW process_flows AS
 SELECT
   k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
-  (SELECT name FROM code_name WHERE kind = 'outcome' AND code = u.outcome) AS outcome,
-  (SELECT name FROM code_name WHERE kind = 'outcome_reason' AND code = u.outcome_reason) AS outcome_reason,
-  (SELECT name FROM code_name WHERE kind = 'owner_reason' AND code = u.owner_reason) AS owner_reason,
+  CAST(CASE u.outcome
+    WHEN 0 THEN 'open' WHEN 1 THEN 'closed' WHEN 2 THEN 'refused' WHEN 3 THEN 'timed_out' WHEN 4 THEN 'reset'
+    WHEN 5 THEN 'aborted' WHEN 6 THEN 'unknown'
+  END AS TEXT) AS outcome,
+  CAST(CASE u.outcome_reason
+    WHEN 0 THEN 'not_noticed' WHEN 1 THEN 'peer_end_unseen' WHEN 2 THEN 'unanswered' WHEN 3 THEN 'retransmitting'
+  END AS TEXT) AS outcome_reason,
+  CAST(CASE u.owner_reason
+    WHEN 0 THEN 'not_yet' WHEN 1 THEN 'not_permitted' WHEN 2 THEN 'gone' WHEN 3 THEN 'kernel' WHEN 4 THEN 'no_source'
+  END AS TEXT) AS owner_reason,
   u.connections, u.opened, u.closed_by_us, u.closed_by_peer, u.syns, u.longest_ns, u.open_error_ns, u.bytes_sent,
   u.bytes_received, u.first_ns, u.last_ns, u.first_closed_ns, u.last_closed_ns
 FROM process_keys AS k
-JOIN flow_sum AS u ON u.flow_id = k.flow_id
+CROSS JOIN flow_sum AS u ON u.flow_id = k.flow_id
 WHERE u.connections > 0
 UNION ALL
 SELECT
@@ -381,12 +435,16 @@ WHERE life_class IS NULL;
 CREATE VIEW process_stays AS
 SELECT
   k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
-  (SELECT name FROM code_name WHERE kind = 'state' AND code = y.state) AS state,
+  CAST(CASE y.state
+    WHEN 1 THEN 'CLOSED' WHEN 2 THEN 'LISTEN' WHEN 3 THEN 'SYN_SENT' WHEN 4 THEN 'SYN_RECEIVED' WHEN 5 THEN 'ESTABLISHED'
+    WHEN 6 THEN 'FIN_WAIT_1' WHEN 7 THEN 'FIN_WAIT_2' WHEN 8 THEN 'CLOSE_WAIT' WHEN 9 THEN 'LAST_ACK' WHEN 10 THEN 'CLOSING'
+    WHEN 11 THEN 'TIME_WAIT' WHEN 12 THEN 'DELETE_TCB'
+  END AS TEXT) AS state,
   y.stays,
-  0 AS still,
+  CAST(0 AS INTEGER) AS still,
   y.longest_ns AS dwell_ns
 FROM process_keys AS k
-JOIN flow_stay AS y ON y.flow_id = k.flow_id
+CROSS JOIN flow_stay AS y ON y.flow_id = k.flow_id
 WHERE y.state > 0 AND y.stays > 0
 UNION ALL
 SELECT
@@ -400,9 +458,9 @@ SELECT
   k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
   y.stays AS lives,
   y.longest_ns AS life_ns,
-  (SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id) AS open_error_ns
+  CAST((SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id) AS INTEGER) AS open_error_ns
 FROM process_keys AS k
-JOIN flow_stay AS y ON y.flow_id = k.flow_id
+CROSS JOIN flow_stay AS y ON y.flow_id = k.flow_id
 WHERE y.state = 0 AND y.stays > 0
 UNION ALL
 SELECT
@@ -411,38 +469,68 @@ SELECT
 FROM connection_lives
 WHERE life_class IS NULL;
 
+-- Seconds of a recording up to two hours long, minutes of a longer one.
 CREATE VIEW process_opens AS
 SELECT
   p.pid,
   p.name AS process,
   p.exe,
   p.user,
-  (SELECT name FROM code_name WHERE kind = 'direction' AND code = o.direction) AS direction,
+  CAST(CASE o.direction
+    WHEN 0 THEN 'unknown' WHEN 1 THEN 'outbound' WHEN 2 THEN 'inbound' WHEN 3 THEN 'listen'
+  END AS TEXT) AS direction,
+  CAST(1 AS INTEGER) AS span_s,
   o.second,
-  o.opened AS opens
+  o.opened AS opens,
+  o.opened AS most,
+  o.second AS most_second
 FROM open_second AS o
 LEFT JOIN process AS p ON p.id = o.process_id
-WHERE o.opened > 0
+WHERE o.opened > 0 AND (SELECT max(minute) - min(minute) FROM open_minute) <= 120
 UNION ALL
-SELECT pid, process, exe, user, direction, second, opens
+SELECT
+  p.pid,
+  p.name AS process,
+  p.exe,
+  p.user,
+  CAST(CASE o.direction
+    WHEN 0 THEN 'unknown' WHEN 1 THEN 'outbound' WHEN 2 THEN 'inbound' WHEN 3 THEN 'listen'
+  END AS TEXT) AS direction,
+  CAST(60 AS INTEGER) AS span_s,
+  CAST(o.minute * 60 AS INTEGER),
+  o.opened,
+  o.most,
+  o.most_second
+FROM open_minute AS o
+LEFT JOIN process AS p ON p.id = o.process_id
+WHERE o.opened > 0 AND (SELECT max(minute) - min(minute) FROM open_minute) > 120
+UNION ALL
+SELECT pid, process, exe, user, direction, span_s, second, opens, most, most_second
 FROM connection_opens
 WHERE life_class IS NULL;
 
 -- Calls that may have a rhythm: of flows that call six times or more, and not more than once a second on average, the last 250.
 CREATE VIEW peer_calls AS
-SELECT
+WITH callers AS MATERIALIZED (
+  SELECT
   k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
   k.remote_port, k.peer_id, k.peer,
-  c.opened_ns
-FROM peer_keys AS k
-JOIN connection AS c ON c.flow_id = k.flow_id
-WHERE k.direction = 'outbound' AND k.peer_id IS NOT NULL AND c.opened_ns IS NOT NULL
-  AND (
+    k.flow_id,
+    coalesce((SELECT n.id FROM connection AS n WHERE n.flow_id = k.flow_id ORDER BY n.id DESC LIMIT 1 OFFSET 249), 0) AS from_id
+  FROM peer_keys AS k
+  WHERE k.direction = 'outbound' AND k.peer_id IS NOT NULL AND (
     SELECT sum(u.opened) >= 6 AND max(u.last_ns) - min(u.first_ns) >= 1000000000 * (sum(u.connections) - 1)
     FROM flow_sum AS u
     WHERE u.flow_id = k.flow_id
   )
-  AND c.id >= coalesce((SELECT n.id FROM connection AS n WHERE n.flow_id = k.flow_id ORDER BY n.id DESC LIMIT 1 OFFSET 249), 0)
+)
+SELECT
+  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
+  k.remote_port, k.peer_id, k.peer,
+  c.opened_ns
+FROM callers AS k
+CROSS JOIN connection AS c ON c.flow_id = k.flow_id AND c.id >= k.from_id
+WHERE c.opened_ns IS NOT NULL
 UNION ALL
 SELECT
   pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,

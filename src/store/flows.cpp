@@ -133,7 +133,13 @@ Flows::Flows(SQLite::Database& database)
       remove_slow_{database, "DELETE FROM slow_stay WHERE connection_id = ?"},
       add_second_{database,
                   "INSERT INTO open_second AS s (second, process_id, direction, opened) VALUES (?, "
-                  "?, ?, ?) ON CONFLICT DO UPDATE SET opened = s.opened + excluded.opened"} {}
+                  "?, ?, ?) ON CONFLICT DO UPDATE SET opened = s.opened + excluded.opened "
+                  "RETURNING opened"},
+      add_minute_{database,
+                  "INSERT INTO open_minute AS m (minute, process_id, direction, opened, most, "
+                  "most_second) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET opened = "
+                  "m.opened + excluded.opened, most_second = iif(excluded.most > m.most, "
+                  "excluded.most_second, m.most_second), most = max(m.most, excluded.most)"} {}
 
 void Flows::add(const std::vector<std::int64_t>& connections) {
   for (const auto connection : connections) {
@@ -353,7 +359,20 @@ void Flows::write() {
         .exec();
   }
   for (const auto& [key, opened] : std::exchange(seconds_, {})) {
-    Run{add_second_}.with(key.second).with(key.process).with(key.direction).with(opened).exec();
+    const auto by_now = Run{add_second_}
+                            .with(key.second)
+                            .with(key.process)
+                            .with(key.direction)
+                            .with(opened)
+                            .number();
+    Run{add_minute_}
+        .with(key.second / 60)
+        .with(key.process)
+        .with(key.direction)
+        .with(opened)
+        .with(by_now)
+        .with(key.second)
+        .exec();
   }
 }
 

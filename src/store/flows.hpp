@@ -17,9 +17,10 @@ namespace netlog::store {
 /// its shortest. Ordered as the durations are; negative ones count as 0.
 std::int64_t duration_class(std::int64_t ns);
 
-/// Sums of ended connections: the tables flow, flow_sum, flow_stay, slow_stay and open_second
-/// (schema/004_flows.sql). What it adds it reads back from the file, so that the sums say what the
-/// rows say. Lives on the writer's thread, inside its transactions; must die before the database.
+/// Sums of ended connections: the tables flow, flow_sum, flow_stay, slow_stay, open_second and
+/// open_minute (schema/004_flows.sql). What it adds it reads back from the file, so that the sums
+/// say what the rows say. Lives on the writer's thread, inside its transactions; must die before
+/// the database.
 class Flows {
  public:
   explicit Flows(SQLite::Database& database);
@@ -127,6 +128,7 @@ class Flows {
   SQLite::Statement add_slow_;
   SQLite::Statement remove_slow_;
   SQLite::Statement add_second_;
+  SQLite::Statement add_minute_;
 };
 
 }  // namespace netlog::store

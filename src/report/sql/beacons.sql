@@ -11,7 +11,7 @@
 -- column: first_ns | first | time
 -- column: last_ns | last | time
 WITH
-calls AS (
+calls AS MATERIALIZED (
   SELECT
     pid,
     process,

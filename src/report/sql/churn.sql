@@ -9,21 +9,29 @@
 -- column: user | user | optional
 -- column: direction | direction |
 WITH
-told AS (
-  SELECT pid, process, user, direction, second, opens
+told AS MATERIALIZED (
+  SELECT pid, process, user, direction, span_s, second, opens, most, most_second
   FROM process_opens
   WHERE (:since_ns IS NULL OR second >= :since_ns / 1000000000) AND (/*filter of flows*/ 1)
 ),
 seconds AS (
-  SELECT pid, process, user, direction, second, sum(opens) AS n
+  SELECT
+    pid,
+    process,
+    user,
+    direction,
+    sum(opens) AS n,
+    -- Of a minute its busiest second is known.
+    iif(span_s = 1, sum(opens), max(most)) AS most,
+    most_second
   FROM told
-  GROUP BY pid, process, user, direction, second
+  GROUP BY pid, process, user, direction, span_s, second
 )
 SELECT
   sum(n) AS opened,
   -- SQLite takes the second from the row of the maximum.
-  max(n) AS peak,
-  second * 1000000000 AS peak_ns,
+  max(most) AS peak,
+  most_second * 1000000000 AS peak_ns,
   pid,
   process,
   user,
@@ -38,29 +46,34 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: per_second | a second | right
 -- column: process | mostly |
 WITH
-told AS (
-  SELECT process, second, opens
+told AS MATERIALIZED (
+  SELECT process, span_s, second, opens
   FROM process_opens
   WHERE (:since_ns IS NULL OR second >= :since_ns / 1000000000) AND (/*filter of flows*/ 1)
 ),
 selected AS MATERIALIZED (
-  SELECT process, second, sum(opens) AS n
+  SELECT process, second, max(span_s) AS span_s, sum(opens) AS n
   FROM told
   GROUP BY second, process
 ),
--- About thirty steps.
-step AS (SELECT max(1, (max(second) - min(second)) / 30) AS seconds, min(second) AS began FROM selected),
+-- About thirty steps of whole seconds, or minutes.
+step AS (
+  SELECT max(1, (max(second) - min(second)) / 30 / max(span_s)) * max(span_s) AS seconds, min(second) AS began
+  FROM selected
+),
 counted AS (
   SELECT (second - step.began) / step.seconds AS slot, process, sum(n) AS n
   FROM selected, step
   GROUP BY slot, process
+),
+slots AS (
+  -- SQLite takes the process from the row of the maximum.
+  SELECT slot, sum(n) AS opened, process, max(n) AS most FROM counted GROUP BY slot
 )
 SELECT
   (step.began + slot * step.seconds) * 1000000000 AS from_ns,
-  sum(n) AS opened,
-  printf('%.1f', 1.0 * sum(n) / step.seconds) AS per_second,
-  -- SQLite takes the process from the row of the maximum.
+  opened,
+  printf('%.1f', 1.0 * opened / step.seconds) AS per_second,
   process
-FROM (SELECT slot, n, process, max(n) OVER (PARTITION BY slot) AS most FROM counted), step
-GROUP BY slot
+FROM slots, step
 ORDER BY slot;

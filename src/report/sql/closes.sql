@@ -12,7 +12,7 @@
 -- column: timed_out | timed out | count optional
 -- column: unknown_end | unknown | count
 WITH
-flows AS (
+flows AS MATERIALIZED (
   SELECT peer_id, outcome, connections, closed_by_us, closed_by_peer
   FROM peer_flows
   WHERE protocol = 'tcp' AND direction <> 'listen' AND outcome <> 'open' AND (/*filter of flows*/ 1)

@@ -10,7 +10,7 @@
 -- column: longest_ns | longest | ns
 -- column: shape | shape | spark
 WITH
-told AS (SELECT state, dwell_ns, stays, still FROM process_stays WHERE /*filter of flows*/ 1),
+told AS MATERIALIZED (SELECT state, dwell_ns, stays, still FROM process_stays WHERE /*filter of flows*/ 1),
 stays AS (SELECT state, dwell_ns, sum(stays) AS n, sum(still) AS still FROM told GROUP BY state, dwell_ns),
 ranked AS (
   SELECT
@@ -48,7 +48,7 @@ ORDER BY total DESC, state;
 -- column: open_half_ns | established median | ns
 -- column: open_longest_ns | longest | ns optional
 WITH
-flows AS (
+flows AS MATERIALIZED (
   SELECT peer_id, connections
   FROM peer_flows
   WHERE direction <> 'listen' AND peer_id IS NOT NULL AND protocol = 'tcp' AND (/*filter of flows*/ 1)
@@ -60,7 +60,7 @@ top AS MATERIALIZED (
   ORDER BY connections DESC, peer_id
   LIMIT iif(:limit < 0, 20, :limit)
 ),
-told AS (
+told AS MATERIALIZED (
   SELECT peer_id, state, dwell_ns, stays
   FROM peer_stays
   WHERE peer_id IN (SELECT peer_id FROM top) AND state IN ('SYN_SENT', 'ESTABLISHED') AND NOT still AND (/*filter of flows*/ 1)

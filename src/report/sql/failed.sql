@@ -29,7 +29,7 @@ LIMIT :limit;
 -- column: longest_ns | longest | ns
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time
-WITH flows AS (
+WITH flows AS MATERIALIZED (
   SELECT connections, outcome, outcome_reason, pid, process, direction, peer_id, syns, longest_ns, first_closed_ns, last_closed_ns
   FROM peer_flows
   WHERE (outcome IN ('refused', 'timed_out', 'reset', 'aborted') OR outcome_reason IN ('unanswered', 'retransmitting'))

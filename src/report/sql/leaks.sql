@@ -44,7 +44,7 @@ levels AS (
 peaks AS (SELECT pid, process, state, max(level) AS peak FROM levels GROUP BY pid, process, state),
 -- SQLite takes the peer from the row of the minimum.
 firsts AS (SELECT pid, process, state, peer, min(from_ns) FROM stays GROUP BY pid, process, state),
-told AS (SELECT pid, process, state, stays FROM process_stays WHERE NOT still AND (/*filter of flows*/ 1)),
+told AS MATERIALIZED (SELECT pid, process, state, stays FROM process_stays WHERE NOT still AND (/*filter of flows*/ 1)),
 passed AS MATERIALIZED (SELECT pid, process, state, sum(stays) AS n FROM told GROUP BY pid, process, state)
 SELECT
   sum(s.to_ns IS NULL) AS now,
@@ -87,7 +87,7 @@ grown AS (
   SELECT pid, process, direction, peer, min(opened_ns) AS first_ns, count(*) AS open_now FROM opened GROUP BY pid, process, direction
 ),
 lasts AS (SELECT pid, process, direction, max(opened_ns) AS last_ns FROM opened GROUP BY pid, process, direction),
-flows AS (SELECT pid, process, direction, opened FROM process_flows WHERE outcome <> 'open' AND (/*filter of flows*/ 1)),
+flows AS MATERIALIZED (SELECT pid, process, direction, opened FROM process_flows WHERE outcome <> 'open' AND (/*filter of flows*/ 1)),
 ended AS MATERIALIZED (SELECT pid, process, direction, sum(opened) AS n FROM flows GROUP BY pid, process, direction)
 SELECT
   g.open_now,

@@ -15,8 +15,8 @@ classes (class, lasted, from_ns, to_ns) AS (
     (7, 'up to 1 h', 600000000000, 3600000000000),
     (8, 'longer', 3600000000000, 9223372036854775807)
 ),
-told AS (SELECT life_ns, lives FROM process_lives WHERE direction <> 'listen' AND (/*filter of flows*/ 1)),
-lives AS (SELECT life_ns, sum(lives) AS n FROM told GROUP BY life_ns),
+told AS MATERIALIZED (SELECT life_ns, lives FROM process_lives WHERE direction <> 'listen' AND (/*filter of flows*/ 1)),
+lives AS MATERIALIZED (SELECT life_ns, sum(lives) AS n FROM told GROUP BY life_ns),
 flows AS (SELECT connections FROM process_flows WHERE direction <> 'listen' AND outcome <> 'open' AND (/*filter of flows*/ 1)),
 ended AS (SELECT sum(connections) AS n FROM flows)
 SELECT lasted, sum(n) AS connections
@@ -37,7 +37,7 @@ ORDER BY class;
 -- column: longest_ns | longest | ns
 -- column: doubt_ns | at most more | ns optional
 WITH
-flows AS (
+flows AS MATERIALIZED (
   SELECT peer_id, connections
   FROM peer_flows
   WHERE direction <> 'listen' AND outcome <> 'open' AND longest_ns IS NOT NULL AND peer_id IS NOT NULL AND (/*filter of flows*/ 1)
@@ -49,7 +49,7 @@ top AS MATERIALIZED (
   ORDER BY connections DESC, peer_id
   LIMIT iif(:limit < 0, 20, :limit)
 ),
-lives AS (
+lives AS MATERIALIZED (
   SELECT peer_id, life_ns, open_error_ns, lives
   FROM peer_lives
   WHERE peer_id IN (SELECT peer_id FROM top) AND (/*filter of flows*/ 1)

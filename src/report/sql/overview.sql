@@ -26,7 +26,7 @@ LIMIT 5;
 -- column: longest_ns | longest | ns optional
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
-WITH flows AS (
+WITH flows AS MATERIALIZED (
   SELECT protocol, direction, outcome, connections, longest_ns, bytes_sent, bytes_received FROM process_flows WHERE /*filter of flows*/ 1
 )
 SELECT
@@ -53,7 +53,7 @@ ORDER BY protocol, connections DESC, direction;
 -- column: failed | failed | count
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
-WITH flows AS (
+WITH flows AS MATERIALIZED (
   SELECT pid, process, user, outcome, connections, opened, bytes_sent, bytes_received FROM process_flows WHERE /*filter of flows*/ 1
 )
 SELECT
@@ -75,7 +75,7 @@ LIMIT 10;
 -- column: now | now | count
 -- column: entered | entered | count
 -- column: longest_ns | longest dwell | ns
-WITH told AS (SELECT state, stays, still, dwell_ns FROM process_stays WHERE /*filter of flows*/ 1)
+WITH told AS MATERIALIZED (SELECT state, stays, still, dwell_ns FROM process_stays WHERE /*filter of flows*/ 1)
 SELECT state, sum(still) AS now, sum(stays) AS entered, max(dwell_ns) AS longest_ns
 FROM told
 GROUP BY state
@@ -88,7 +88,7 @@ ORDER BY entered DESC, state;
 -- column: outcome | outcome |
 -- column: connections | connections | count
 -- column: last_ns | last | time
-WITH flows AS (
+WITH flows AS MATERIALIZED (
   SELECT pid, process, direction, peer_id, outcome, connections, last_closed_ns
   FROM peer_flows
   WHERE outcome IN ('refused', 'timed_out', 'reset', 'aborted') AND (/*filter of flows*/ 1)

@@ -15,7 +15,7 @@
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time optional
 WITH
-flows AS (
+flows AS MATERIALIZED (
   SELECT peer_id, outcome, connections, longest_ns, bytes_sent, bytes_received, first_ns, last_ns
   FROM peer_flows
   WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of flows*/ 1)
@@ -36,7 +36,7 @@ top AS MATERIALIZED (
   ORDER BY connections DESC, peer_id
   LIMIT iif(:limit < 0, 20, :limit)
 ),
-lives AS (
+lives AS MATERIALIZED (
   SELECT peer_id, life_ns, lives FROM peer_lives WHERE peer_id IN (SELECT peer_id FROM top) AND (/*filter of flows*/ 1)
 ),
 ranked AS (
@@ -48,7 +48,7 @@ ranked AS (
   FROM lives
 ),
 halves AS (SELECT peer_id, min(life_ns) AS half_ns FROM ranked WHERE reached >= (total + 1) / 2 GROUP BY peer_id),
-owned AS (
+owned AS MATERIALIZED (
   SELECT peer_id, process, connections
   FROM peer_flows
   WHERE peer_id IN (SELECT peer_id FROM top) AND process IS NOT NULL AND (/*filter of flows*/ 1)

@@ -17,10 +17,14 @@ top AS (
   ORDER BY peak DESC, remote_address_id, remote_port
   LIMIT iif(:limit < 0, 20, :limit)
 ),
-now AS (
-  SELECT local_address_id, remote_address_id, remote_port, sum(state <> 11) AS open_now, sum(state = 11) AS time_wait_now
+present AS MATERIALIZED (
+  SELECT local_address_id, remote_address_id, remote_port, state, process_id
   FROM connection
   WHERE life_class IS NULL AND protocol = 6 AND direction IN (0, 1) AND remote_port IS NOT NULL
+),
+now AS (
+  SELECT local_address_id, remote_address_id, remote_port, sum(state <> 11) AS open_now, sum(state = 11) AS time_wait_now
+  FROM present
   GROUP BY local_address_id, remote_address_id, remote_port
 )
 SELECT
@@ -32,15 +36,22 @@ SELECT
   l.text AS local_address,
   iif(r.text LIKE '%:%', '[' || r.text || ']', r.text) || ':' || top.remote_port AS remote,
   (
-    SELECT f.process
-    FROM peer_flows AS f
-    WHERE f.process IS NOT NULL AND f.local_address = l.text AND f.peer_id IN (
-      SELECT e.id
+    SELECT p.name
+    FROM (
+      SELECT f.process_id, u.connections AS n
       FROM peer AS e
+      CROSS JOIN flow AS f ON f.peer_id = e.id
+      CROSS JOIN flow_sum AS u ON u.flow_id = f.id
       WHERE e.remote_address_id = top.remote_address_id AND e.port = top.remote_port AND e.direction IN (0, 1) AND e.protocol = 6
-    )
-    GROUP BY f.process
-    ORDER BY sum(f.connections) DESC, f.process
+        AND f.local_address_id = top.local_address_id
+      UNION ALL
+      SELECT process_id, 1
+      FROM present AS o
+      WHERE o.local_address_id = top.local_address_id AND o.remote_address_id = top.remote_address_id AND o.remote_port = top.remote_port
+    ) AS used
+    JOIN process AS p ON p.id = used.process_id
+    GROUP BY p.name
+    ORDER BY sum(n) DESC, p.name
     LIMIT 1
   ) AS process
 FROM top

@@ -21,8 +21,13 @@ ORDER BY started_ns, id;
 -- column: closed_ns | closed | time
 -- column: accepted | accepted | count
 WITH
-flows AS (SELECT protocol, local_port, connections FROM peer_flows WHERE direction = 'inbound' AND (/*filter of flows*/ 1)),
-accepted AS MATERIALIZED (SELECT protocol, local_port, sum(connections) AS n FROM flows GROUP BY protocol, local_port)
+flows AS MATERIALIZED (SELECT protocol, local_port, connections FROM peer_flows WHERE direction = 'inbound' AND (/*filter of flows*/ 1)),
+accepted AS MATERIALIZED (SELECT protocol, local_port, sum(connections) AS n FROM flows GROUP BY protocol, local_port),
+listening AS (
+  SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = 3
+  UNION ALL
+  SELECT id FROM connection WHERE life_class IS NULL
+)
 SELECT
   protocol,
   local,
@@ -31,7 +36,8 @@ SELECT
   CASE WHEN protocol = 'tcp' THEN coalesce((
     SELECT a.n FROM accepted AS a WHERE a.local_port = listener.local_port AND a.protocol = listener.protocol
   ), 0) END AS accepted
-FROM connections AS listener
+FROM listening
+CROSS JOIN connections AS listener USING (id)
 WHERE direction = 'listen' AND (/*filter*/ 1)
 ORDER BY protocol, local_port, local, since_ns;
 -- section: peers | Peers
@@ -45,7 +51,7 @@ ORDER BY protocol, local_port, local, since_ns;
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
 WITH
-flows AS (
+flows AS MATERIALIZED (
   SELECT peer_id, outcome, connections, longest_ns, bytes_sent, bytes_received
   FROM peer_flows
   WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of flows*/ 1)
