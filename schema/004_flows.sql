@@ -509,14 +509,14 @@ SELECT pid, process, exe, user, direction, span_s, second, opens, most, most_sec
 FROM connection_opens
 WHERE life_class IS NULL;
 
--- Calls that may have a rhythm: of flows that call six times or more, and not more than once a second on average, the last 250.
+-- Calls that may have a rhythm: of flows that call six times or more, and not more than once a second on average, the last hundred.
 CREATE VIEW peer_calls AS
 WITH callers AS MATERIALIZED (
   SELECT
   k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
   k.remote_port, k.peer_id, k.peer,
     k.flow_id,
-    coalesce((SELECT n.id FROM connection AS n WHERE n.flow_id = k.flow_id ORDER BY n.id DESC LIMIT 1 OFFSET 249), 0) AS from_id
+    coalesce((SELECT n.id FROM connection AS n WHERE n.flow_id = k.flow_id ORDER BY n.id DESC LIMIT 1 OFFSET 99), 0) AS from_id
   FROM peer_keys AS k
   WHERE k.direction = 'outbound' AND k.peer_id IS NOT NULL AND (
     SELECT sum(u.opened) >= 6 AND max(u.last_ns) - min(u.first_ns) >= 1000000000 * (sum(u.connections) - 1)

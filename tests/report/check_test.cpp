@@ -16,7 +16,8 @@ namespace {
 /// A recording of one connection that was opened, half closed by its peer and reset, all exact.
 std::filesystem::path recording(const test::Scratch& scratch) {
   auto path = scratch / "a.db";
-  store::Writer{path, Session{"h", "Linux", "6", "0", "b", 0, 1, "trace", 1}}.finish(2);
+  const Session session{"h", "Linux", "6", "0", "b", 0, 1, "trace", 1};
+  store::Writer{path, session}.finish(2);
   SQLite::Database{path.string(), SQLite::OPEN_READWRITE}.exec(
       "INSERT INTO address VALUES (1, 4, '192.0.2.1', x'c0000201');"
       "INSERT INTO connection (id, session_id, protocol, local_address_id, local_port, "
@@ -25,6 +26,7 @@ std::filesystem::path recording(const test::Scratch& scratch) {
       "VALUES (1, 1, 6, 1, 80, 1, 5000, 2, 0, 100, 0, 100, 300, 300, 0, 1, 1, 4, 4);"
       "INSERT INTO event (id, connection_id, kind, at_ns, error_ns, old, new) VALUES "
       "(1, 1, 1, 100, 0, NULL, 5), (2, 1, 2, 200, 0, 5, 8), (3, 1, 5, 300, 0, 8, 1)");
+  store::Writer{path, session}.finish(2);  // sums up what has ended
   return path;
 }
 
@@ -67,6 +69,13 @@ TEST_CASE("each check finds what it is for", "[report]") {
       {"UPDATE connection SET state = 5",
        "ends: its state is not the one that its last event led to"},
       {"UPDATE connection SET gone = 0", "ends: gone is 0, its events say otherwise"},
+      {"UPDATE flow_sum SET connections = 2 WHERE flow_id = 1",
+       "sums: flow 1 sums up 2 connections, there are 1"},
+      {"UPDATE flow_sum SET connections = 2 WHERE flow_id = 2",
+       "sums: the flows of processes sum up 2 connections, those of peers 1"},
+      {"UPDATE connection SET bytes_sent = 1", "sums: flow 1 sums up 1 connections, there are 1"},
+      {"UPDATE connection SET flow_id = NULL; DELETE FROM flow_sum",
+       "sums: it has ended and is in no sum"},
       {"UPDATE connection SET closed_ns = 50", "times: closed before it was opened"},
       {"UPDATE connection SET open_error_ns = -1", "times: a negative bound"},
       {"UPDATE event SET error_ns = -1 WHERE id = 2", "times: event 2 has a negative bound"},

@@ -438,7 +438,8 @@ TEST_CASE("the query of every report runs as it is printed, values and all", "[r
   Filter filter;
   filter.process = "ng'inx:limit";
   filter.since_ns = 5;
-  CHECK(sql_of("failed", filter, 7, Basis::connections).find("process = 'ng''inx:limit'") != std::string::npos);
+  CHECK(sql_of("failed", filter, 7, Basis::connections).find("process = 'ng''inx:limit'") !=
+        std::string::npos);
   SQLite::Database database{path.string(), SQLite::OPEN_READONLY};
   for (const auto& [name, about] : list_reports()) {
     CAPTURE(name);

@@ -2,13 +2,17 @@
 #include "catch.hpp"
 #include "rows.hpp"
 #include "scratch.hpp"
+#include "store/flows.hpp"
 #include "store/reader.hpp"
 #include "store/writer.hpp"
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <SQLiteCpp/Database.h>
@@ -243,6 +247,68 @@ TEST_CASE("a recording of the first schema is brought up to date and keeps its r
   CHECK(rows(path,
              "SELECT id, local, remote, outcome, outcome_reason, syns, bytes_sent FROM "
              "connections") == "1|192.0.2.1:80|192.0.2.1:5000|unknown|not_noticed|NULL|9\n");
+  CHECK(
+      rows(path, "SELECT peer, connections, outcome, bytes_sent, bytes_received FROM peer_flows") ==
+      "192.0.2.1 to port 80|1|unknown|9|10\n");
+}
+
+TEST_CASE("an owner that is found after the end moves the connection to another flow", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  auto items = one_life();
+  auto late = std::get<Event>(items.back()).connection;
+  const auto owner = std::exchange(late.owner, Owner{});
+  for (auto& item : items) {
+    if (auto* const told = std::get_if<Event>(&item)) {
+      told->connection.owner = {};
+    }
+  }
+  {
+    // Each batch by itself, as it comes when the search has taken longer.
+    Writer writer{path, session(), {.flush_items = 1}};
+    writer.push(std::move(items));
+    while (writer.totals().events < 3) {
+      std::this_thread::yield();
+    }
+    late.owner = owner;
+    writer.push({event(EventKind::owner, 3'500'000'000, late, std::nullopt, std::nullopt)});
+    writer.finish(4'000'000'000);
+  }
+  CHECK(rows(path, "SELECT pid, owner_reason, connections, bytes_sent FROM peer_flows") ==
+        "1234|NULL|1|7\n");
+  CHECK(rows(path, "SELECT pid, connections FROM process_flows") == "1234|1\n");
+  CHECK(rows(path, "SELECT pid, state, stays, dwell_ns FROM peer_stays ORDER BY state") ==
+        "1234|CLOSE_WAIT|1|1000000000\n1234|ESTABLISHED|1|500000000\n");
+  CHECK(rows(path, "SELECT pid, opens FROM process_opens") == "1234|1\n");
+}
+
+TEST_CASE("durations fall into classes that are less than an eighth wide", "[store]") {
+  const auto [ns, expected] = GENERATE(table<std::int64_t, std::int64_t>({
+      {-5, 0},
+      {0, 0},
+      {7, 7},
+      {15, 15},
+      {16, 16},
+      {17, 16},
+      {18, 17},
+      {31, 23},
+      {32, 24},
+      {1'000'000'000, 222},
+      {9'223'372'036'854'775'807, 487},
+  }));
+  CAPTURE(ns);
+  CHECK(duration_class(ns) == expected);
+}
+
+TEST_CASE("in a class of durations the longest is less than 12.5 % above the shortest", "[store]") {
+  std::mt19937_64 random{7};
+  for (int i = 0; i < 10'000; ++i) {
+    const auto ns = static_cast<std::int64_t>(random() >> (2 + random() % 54));
+    const auto next = ns + ns / 8 + 1;
+    CAPTURE(ns);
+    REQUIRE(duration_class(ns) < duration_class(next));
+    REQUIRE(duration_class(ns) <= duration_class(ns + 1));
+  }
 }
 
 TEST_CASE("files that are not recordings are refused in one line", "[store]") {
@@ -272,9 +338,9 @@ TEST_CASE("files that are not recordings are refused in one line", "[store]") {
   std::filesystem::remove(path);
   Writer{path, session()}.finish(2'000'000'000);
   SQLite::Database{path.string(), SQLite::OPEN_READWRITE}.exec("PRAGMA user_version = 99");
-  CHECK_THAT(refusal(), Contains("schema version 99 is newer than this build's 3"));
+  CHECK_THAT(refusal(), Contains("schema version 99 is newer than this build's 4"));
   CHECK_THROWS_WITH((Writer{path, session()}),
-                    Contains("schema version 99 is newer than this build's 3"));
+                    Contains("schema version 99 is newer than this build's 4"));
   std::filesystem::remove(path);
   std::filesystem::create_directory(path);
   CHECK_THAT(refusal(), Contains("not a regular file"));

@@ -15,24 +15,24 @@ calls AS MATERIALIZED (
   SELECT
     pid,
     process,
-    peer AS remote,
+    peer_id,
     opened_ns,
-    opened_ns - lag(opened_ns) OVER (PARTITION BY pid, process, peer ORDER BY opened_ns) AS pause_ns
+    opened_ns - lag(opened_ns) OVER (PARTITION BY peer_id, pid, process ORDER BY opened_ns) AS pause_ns
   FROM peer_calls
   WHERE /*filter of flows*/ 1
 ),
 ranked AS (
   SELECT
     *,
-    row_number() OVER (PARTITION BY pid, process, remote ORDER BY pause_ns) AS rank,
-    count(*) OVER (PARTITION BY pid, process, remote) AS n
+    row_number() OVER (PARTITION BY peer_id, pid, process ORDER BY pause_ns) AS rank,
+    count(*) OVER (PARTITION BY peer_id, pid, process) AS n
   FROM calls
   WHERE pause_ns IS NOT NULL
 ),
 medians AS (
-  SELECT pid, process, remote, n, max(iif(rank <= (n + 1) / 2, pause_ns, NULL)) AS period_ns
+  SELECT pid, process, peer_id, n, max(iif(rank <= (n + 1) / 2, pause_ns, NULL)) AS period_ns
   FROM ranked
-  GROUP BY pid, process, remote, n
+  GROUP BY peer_id, pid, process, n
   -- Fewer say nothing.
   HAVING n >= 5
 ),
@@ -40,28 +40,28 @@ away AS (
   SELECT
     m.pid,
     m.process,
-    m.remote,
+    m.peer_id,
     m.period_ns,
     r.opened_ns,
     r.pause_ns,
-    row_number() OVER (PARTITION BY m.pid, m.process, m.remote ORDER BY abs(r.pause_ns - m.period_ns)) AS rank,
+    row_number() OVER (PARTITION BY m.peer_id, m.pid, m.process ORDER BY abs(r.pause_ns - m.period_ns)) AS rank,
     m.n
   FROM medians AS m
-  JOIN ranked AS r ON r.pid IS m.pid AND r.process IS m.process AND r.remote = m.remote
+  JOIN ranked AS r ON r.peer_id = m.peer_id AND r.pid IS m.pid AND r.process IS m.process
 ),
 -- The median absolute deviation is not moved by a call that was missed.
 rhythms AS (
   SELECT
     pid,
     process,
-    remote,
+    peer_id,
     n,
     period_ns,
     max(iif(rank <= (n + 1) / 2, abs(pause_ns - period_ns), NULL)) AS jitter_ns,
     min(opened_ns - pause_ns) AS first_ns,
     max(opened_ns) AS last_ns
   FROM away
-  GROUP BY pid, process, remote, n, period_ns
+  GROUP BY peer_id, pid, process, n, period_ns
 )
 SELECT
   printf('%.2f', max(0.0, 1.0 - 2.0 * jitter_ns / period_ns)) AS score,
@@ -70,7 +70,7 @@ SELECT
   n + 1 AS calls,
   pid,
   process,
-  remote,
+  (SELECT p.peer FROM peers AS p WHERE p.id = peer_id) AS remote,
   first_ns,
   last_ns
 FROM rhythms

@@ -57,23 +57,23 @@ selected AS (
   SELECT
     process,
     direction,
-    iif(direction = 'inbound', remote_address || ' to port ' || local_port, coalesce(remote, remote_address)) AS peer,
+    peer_id,
     outcome,
     coalesce(opened_ns, first_seen_ns) <= :before_until_ns
       AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :before_since_ns AS before,
     coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after
-  FROM connections
+  FROM connection_flows
   WHERE direction <> 'listen' AND (/*filter of both windows*/ 1)
 )
 SELECT
   iif(sum(before) = 0, 'new', 'gone') AS change,
   process,
   direction,
-  peer,
+  (SELECT p.peer FROM peers AS p WHERE p.id = peer_id) AS peer,
   sum(before) + sum(after) AS connections,
   sum((before OR after) AND outcome IN ('refused', 'timed_out', 'reset', 'aborted')) AS failed
 FROM selected
-GROUP BY process, direction, peer
+GROUP BY process, direction, peer_id
 HAVING (sum(before) = 0) <> (sum(after) = 0)
 ORDER BY change DESC, connections DESC, peer
 LIMIT iif(:limit < 0, 40, :limit);
