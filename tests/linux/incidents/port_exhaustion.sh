@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# port_exhaustion.sh NETLOG: in a network namespace with a narrowed range of ephemeral ports a client opens and closes connections until
+# connect fails with EADDRNOTAVAIL: all ports are in TIME_WAIT. `netlog report ports` shows as many in use at once as there are.
+. "$(dirname "$0")/common.sh"
+need ip python3 sqlite3 unshare
+need_root
+in_own_network
+
+ports=4000
+set_limit ipv4/ip_local_port_range "20000 $((20000 + ports - 1))"
+set_limit ipv4/tcp_tw_reuse 0 # on loopback it is on, unlike elsewhere
+cat >"$scratch/server.py" <<'SERVER'
+import socket
+listener = socket.socket()
+listener.bind(("127.0.0.1", 8080))
+listener.listen(64)
+while True:
+    connection = listener.accept()[0]
+    connection.sendall(b"!")
+    connection.recv(1)  # until the client has closed: its port is the one in TIME_WAIT
+    connection.close()
+SERVER
+cat >"$scratch/client.py" <<'CLIENT'
+import errno, os, socket, time
+done = 0
+while True:
+    try:
+        with socket.create_connection(("127.0.0.1", 8080)) as connection:
+            connection.recv(1)
+            done += 1
+    except OSError as error:
+        assert error.errno == errno.EADDRNOTAVAIL, error
+        print(done, os.strerror(error.errno), flush=True)
+        break
+time.sleep(600)
+CLIENT
+in_background server python3 "$scratch/server.py"
+until_true 20 "a server" listens 8080
+start_recording
+in_background client python3 "$scratch/client.py"
+until_true 60 "an end of the ports" grep -q 'Cannot assign requested address' "$scratch/client.log"
+cat "$scratch/client.log"
+same "connections before the first failed" "$(cut -d ' ' -f 1 "$scratch/client.log")" "$ports"
+stop_recording
+
+answer=$(first_row report ports -- peak local_address remote process)
+same "in use at once" "$answer" "$ports 127.0.0.1 127.0.0.1:8080 python3"
