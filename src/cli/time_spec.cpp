@@ -3,8 +3,10 @@
 
 #include "base/text.hpp"
 
+#include <algorithm>
 #include <ctime>
 #include <string>
+#include <vector>
 
 #include <fmt/chrono.h>
 
@@ -107,32 +109,53 @@ std::optional<TimeSpec> parse_date_time(std::string_view text) {
               : std::nullopt;
 }
 
-// mktime() knows the zone's rules; it takes an hour that is left out in spring for the one after
-// it.
-std::int64_t utc_from_local(const CivilTime& civil) {
-  std::tm local{};
-  local.tm_year = civil.year - 1900;
-  local.tm_mon = civil.month - 1;
-  local.tm_mday = civil.day;
-  local.tm_hour = civil.hour;
-  local.tm_min = civil.minute;
-  local.tm_sec = civil.second;
-  local.tm_isdst = -1;
-  return static_cast<std::int64_t>(std::mktime(&local)) * kNsPerSecond + civil.nanosecond;
+// The moments at which clocks show this, in order: one, or two in an hour that autumn repeats. One
+// that spring leaves out is taken as if the clocks had not been put forward yet.
+std::vector<std::int64_t> moments_of(const CivilTime& civil) {
+  const auto shown = ns_from_civil(civil).value_or(0);
+  // No zone changes its offset twice within two days.
+  const auto before_s = local_offset_s(shown - kDayNs);
+  const auto after_s = local_offset_s(shown + kDayNs);
+  std::vector<std::int64_t> moments;
+  for (const auto offset_s : {before_s, after_s}) {
+    const auto utc_ns = shown - offset_s * kNsPerSecond;
+    if (local_offset_s(utc_ns) == offset_s && (moments.empty() || moments.back() != utc_ns)) {
+      moments.push_back(utc_ns);
+    }
+  }
+  if (moments.empty()) {
+    moments.push_back(shown - before_s * kNsPerSecond);
+  }
+  return moments;
 }
 
-CivilTime on_day_of(const CivilTime& clock, std::int64_t utc_ns) {
-  auto civil = civil_from_ns(utc_ns + local_offset_s(utc_ns) * kNsPerSecond);
-  civil.hour = clock.hour;
-  civil.minute = clock.minute;
-  civil.second = clock.second;
-  civil.nanosecond = clock.nanosecond;
-  return civil;
+// The moments near `near_ns` that a local time can mean, in order.
+std::vector<std::int64_t> moments_of(const LocalClock& clock, std::int64_t near_ns) {
+  std::vector<std::int64_t> moments;
+  for (const auto day : {-2, -1, 0, 1, 2}) {
+    auto civil = civil_from_ns(near_ns + local_offset_s(near_ns) * kNsPerSecond + day * kDayNs);
+    civil.hour = clock.civil.hour;
+    civil.minute = clock.civil.minute;
+    civil.second = clock.civil.second;
+    civil.nanosecond = clock.civil.nanosecond;
+    const auto that_day = moments_of(civil);
+    moments.insert(moments.end(), that_day.begin(), that_day.end());
+  }
+  return moments;
 }
 
-std::int64_t last_at_or_before(const CivilTime& clock, std::int64_t limit_ns) {
-  const auto that_day = utc_from_local(on_day_of(clock, limit_ns));
-  return that_day <= limit_ns ? that_day : utc_from_local(on_day_of(clock, limit_ns - kDayNs));
+// The last one within the recording, else the nearest to it, the earlier one when two are as near.
+std::int64_t best_of(const std::vector<std::int64_t>& moments, const Span& recorded) {
+  const auto away = [&](std::int64_t ns) {
+    return std::max({recorded.began_ns - ns, ns - recorded.ended_ns, std::int64_t{0}});
+  };
+  auto best = moments.front();
+  for (const auto ns : moments) {
+    if (away(ns) < away(best) || away(ns) == 0) {
+      best = ns;
+    }
+  }
+  return best;
 }
 
 }  // namespace
@@ -169,14 +192,10 @@ std::int64_t resolve(const TimeSpec& spec, std::int64_t now_ns, const Span& reco
   if (const auto* utc = std::get_if<Utc>(&spec)) {
     return utc->ns;
   }
-  if (const auto* local = std::get_if<LocalDateTime>(&spec)) {
-    return utc_from_local(local->civil);
-  }
-  const auto& clock = std::get<LocalClock>(spec).civil;
-  const auto before = last_at_or_before(clock, recorded.ended_ns);
-  const auto after = last_at_or_before(clock, recorded.ended_ns + kDayNs);
-  const bool nearer = recorded.began_ns - before <= after - recorded.ended_ns;
-  return before >= recorded.began_ns || nearer ? before : after;
+  const auto* const local = std::get_if<LocalDateTime>(&spec);
+  return best_of(local != nullptr ? moments_of(local->civil)
+                                  : moments_of(std::get<LocalClock>(spec), recorded.ended_ns),
+                 recorded);
 }
 
 std::int64_t resolve_end(const TimeSpec& spec,
@@ -184,8 +203,13 @@ std::int64_t resolve_end(const TimeSpec& spec,
                          std::int64_t now_ns,
                          const Span& recorded) {
   const auto* const clock = std::get_if<LocalClock>(&spec);
-  return clock == nullptr ? resolve(spec, now_ns, recorded)
-                          : last_at_or_before(clock->civil, since_ns + kDayNs);
+  const auto* const local = std::get_if<LocalDateTime>(&spec);
+  if (clock == nullptr && local == nullptr) {
+    return resolve(spec, now_ns, recorded);
+  }
+  const auto moments = clock != nullptr ? moments_of(*clock, since_ns) : moments_of(local->civil);
+  const auto end = std::upper_bound(moments.begin(), moments.end(), since_ns);
+  return end == moments.end() ? moments.back() : *end;
 }
 
 std::int32_t local_offset_s(std::int64_t utc_ns) {

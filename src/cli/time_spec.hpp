@@ -40,12 +40,15 @@ std::optional<TimeSpec> parse_time(std::string_view text);
 /// Reads `A..B`.
 std::optional<std::pair<TimeSpec, TimeSpec>> parse_time_range(std::string_view text);
 
-/// UTC ns of a time. `now_ns` is the wall clock. Of the moments that a bare clock time can mean it
-/// is the last one within the recording, else the one nearest to it. Local times go by the zone of
-/// the process.
+/// UTC ns of a time. `now_ns` is the wall clock. Local times go by the zone of the process. Of the
+/// moments that one can mean it is the last one within the recording, else the one nearest to it:
+/// a bare clock time comes every day, and one in the hour that autumn repeats twice that night. A
+/// time that spring leaves out means the moment that it would be had the clocks not been put
+/// forward.
 std::int64_t resolve(const TimeSpec& spec, std::int64_t now_ns, const Span& recorded);
 
-/// The end of a window that begins at `since_ns`: a bare clock time is the first one after that.
+/// The end of a window that begins at `since_ns`: of the moments that a local time can mean it is
+/// the first one after that.
 std::int64_t resolve_end(const TimeSpec& spec,
                          std::int64_t since_ns,
                          std::int64_t now_ns,

@@ -119,3 +119,94 @@ TEST_CASE(
   CHECK(resolve_end(*parse_time("09:19"), at(9, 18, 0), 0, recorded) == at(9, 19, 0));
   CHECK(resolve_end(*parse_time("00:10"), at(23, 50, 0), 0, recorded) == at(24, 10, 0));
 }
+
+namespace {
+
+/// What a question means by a window `since`..`until` (an instant without one), in UTC.
+std::string meant(const char* since, const char* until, const Span& recorded) {
+  const auto from = resolve(*parse_time(since), 0, recorded);
+  const auto to = until == nullptr ? from : resolve_end(*parse_time(until), from, 0, recorded);
+  const auto minute = [](std::int64_t ns) { return iso8601_utc(ns).substr(8, 8); };
+  return until == nullptr ? minute(from) : minute(from) + ".." + minute(to);
+}
+
+}  // namespace
+
+TEST_CASE("the night in which an hour is shown twice", "[cli]") {
+  // 02:00 to 03:00 is shown from 00:00 UTC with +02:00 and from 01:00 UTC with +01:00.
+  const Zone zone{GENERATE("CET-1CEST,M3.5.0,M10.5.0/3", "Europe/Berlin")};
+  const Span whole_night{utc("2026-10-24T20:00:00Z"), utc("2026-10-25T08:00:00Z")};
+  const Span until_the_change{utc("2026-10-24T20:00:00Z"), utc("2026-10-25T00:50:00Z")};
+  const Span evening_before{utc("2026-10-24T18:00:00Z"), utc("2026-10-24T20:00:00Z")};
+  const Span morning_after{utc("2026-10-25T04:00:00Z"), utc("2026-10-25T08:00:00Z")};
+  const auto [since, until, recorded, expected] =
+      GENERATE_REF(table<const char*, const char*, Span, const char*>({
+          // The last one that was recorded, else the nearest.
+          {"02:30", nullptr, whole_night, "25T01:30"},
+          {"2026-10-25T02:30", nullptr, whole_night, "25T01:30"},
+          {"02:30", nullptr, until_the_change, "25T00:30"},
+          {"2026-10-25T02:30", nullptr, until_the_change, "25T00:30"},
+          {"2026-10-25 02:30", nullptr, evening_before, "25T00:30"},
+          {"2026-10-25 02:30", nullptr, morning_after, "25T01:30"},
+          // An offset says which.
+          {"2026-10-25T02:30+02:00", nullptr, whole_night, "25T00:30"},
+          {"2026-10-25T02:30+01:00", nullptr, until_the_change, "25T01:30"},
+          {"01:59:59", nullptr, whole_night, "24T23:59"},
+          {"03:00", nullptr, whole_night, "25T02:00"},
+          // A window ends at the first moment after its beginning that its end can mean.
+          {"01:30", "02:30", whole_night, "24T23:30..25T00:30"},
+          {"2026-10-25T01:30", "2026-10-25T02:30", whole_night, "24T23:30..25T00:30"},
+          {"02:30", "02:45", whole_night, "25T01:30..25T01:45"},
+          {"2026-10-25T02:30+02:00", "02:45", whole_night, "25T00:30..25T00:45"},
+          {"2026-10-25T02:45+02:00", "02:30", whole_night, "25T00:45..25T01:30"},
+          {"01:00", "04:00", whole_night, "24T23:00..25T03:00"},  // four hours
+          {"2026-10-25", "2026-10-26", whole_night, "24T22:00..25T23:00"},
+          // The day before ends 25 hours after the same time of it.
+          {"2026-10-24T12:00", "12:30", whole_night, "24T10:00..24T10:30"},
+          {"2026-10-24T12:30", "12:00", whole_night, "24T10:30..25T11:00"},
+      }));
+  CAPTURE(since, until == nullptr ? "" : until);
+  CHECK(meant(since, until, recorded) == expected);
+}
+
+TEST_CASE("the night in which an hour is left out", "[cli]") {
+  // 02:00 to 03:00 is never shown: +02:00 begins at 01:00 UTC.
+  const Zone zone{GENERATE("CET-1CEST,M3.5.0,M10.5.0/3", "Europe/Berlin")};
+  const Span recorded{utc("2026-03-28T20:00:00Z"), utc("2026-03-29T08:00:00Z")};
+  const auto [since, until, expected] = GENERATE(table<const char*, const char*, const char*>({
+      // As long after 01:59 as it says.
+      {"02:30", nullptr, "29T01:30"},
+      {"2026-03-29T02:30", nullptr, "29T01:30"},
+      {"03:30", nullptr, "29T01:30"},
+      {"01:59:59", nullptr, "29T00:59"},
+      {"03:00", nullptr, "29T01:00"},
+      {"01:30", "02:30", "29T00:30..29T01:30"},
+      {"01:30", "03:30", "29T00:30..29T01:30"},
+      {"01:00", "04:00", "29T00:00..29T02:00"},  // two hours
+      {"2026-03-29", "2026-03-30", "28T23:00..29T22:00"},
+      // The day before ends 23 hours after the same time of it.
+      {"2026-03-28T12:00", "12:30", "28T11:00..28T11:30"},
+      {"2026-03-28T12:30", "12:00", "28T11:30..29T10:00"},
+  }));
+  CAPTURE(since, until == nullptr ? "" : until);
+  CHECK(meant(since, until, recorded) == expected);
+}
+
+TEST_CASE("zones that change otherwise", "[cli]") {
+  // By half an hour; and over midnight, which is the hour that is shown twice or not at all.
+  const auto [rules,
+              text,
+              recorded_until,
+              expected] = GENERATE(table<const char*, const char*, const char*, const char*>({
+      {"LHST-10:30LHDT-11,M10.1.0,M4.1.0", "2026-04-05T01:45", "2026-04-04T14:50:00Z", "04T14:45"},
+      {"LHST-10:30LHDT-11,M10.1.0,M4.1.0", "2026-04-05T01:45", "2026-04-05T12:00:00Z", "04T15:15"},
+      {"HAV5HAT,M3.2.0/0,M11.1.0/1", "2026-11-01T00:30", "2026-11-01T12:00:00Z", "01T05:30"},
+      {"HAV5HAT,M3.2.0/0,M11.1.0/1", "2026-03-08T00:30", "2026-03-08T12:00:00Z", "08T05:30"},
+      {"EST5EDT,M3.2.0,M11.1.0", "2026-11-01T01:30", "2026-11-01T12:00:00Z", "01T06:30"},
+      {"UTC0", "2026-11-01T01:30", "2026-11-01T12:00:00Z", "01T01:30"},
+  }));
+  CAPTURE(rules, text);
+  const auto ended = utc(recorded_until);
+  const Zone zone{rules};
+  CHECK(meant(text, nullptr, Span{ended - 24 * 3600 * kNsPerSecond, ended}) == expected);
+}
