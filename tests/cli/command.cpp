@@ -28,7 +28,7 @@ bool read_some(int fd, std::string& text) {
 
 }  // namespace
 
-Command::Command(const std::vector<std::string>& arguments) {
+Command::Command(const std::vector<std::string>& arguments, const char* zone) {
   const char* const binary = std::getenv("NETLOG_BIN");
   std::array<int, 2> out{};
   std::array<int, 2> err{};
@@ -54,7 +54,7 @@ Command::Command(const std::vector<std::string>& arguments) {
     // A shell's background jobs ignore SIGINT, and so would we.
     static_cast<void>(std::signal(SIGINT, SIG_DFL));
     static_cast<void>(std::signal(SIGTERM, SIG_DFL));
-    ::setenv("TZ", "UTC", 1);
+    ::setenv("TZ", zone, 1);
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
     ::execv(binary, argv.data());
     ::_exit(127);
@@ -107,8 +107,8 @@ Finished Command::wait() {
   return finished;
 }
 
-Finished run(const std::vector<std::string>& arguments) {
-  return Command{arguments}.wait();
+Finished run(const std::vector<std::string>& arguments, const char* zone) {
+  return Command{arguments, zone}.wait();
 }
 
 }  // namespace netlog::test

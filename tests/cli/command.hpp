@@ -15,10 +15,10 @@ struct Finished {
   std::string err;
 };
 
-/// The real binary ($NETLOG_BIN), started with these arguments.
+/// The real binary ($NETLOG_BIN), started with these arguments in this time zone.
 class Command {
  public:
-  explicit Command(const std::vector<std::string>& arguments);
+  explicit Command(const std::vector<std::string>& arguments, const char* zone = "UTC");
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
   ~Command();
@@ -35,6 +35,6 @@ class Command {
   std::string err_text_;
 };
 
-Finished run(const std::vector<std::string>& arguments);
+Finished run(const std::vector<std::string>& arguments, const char* zone = "UTC");
 
 }  // namespace netlog::test
