@@ -85,3 +85,8 @@ TEST_CASE("windows over the change of the clocks have the hours that they have",
   CHECK(ports("2026-10-25T02:10+02:00", "2026-10-25T02:50+02:00") == "1111 ");
   CHECK(ports("2026-10-25", "2026-10-26") == "1111 2222");
 }
+
+TEST_CASE("a window over the change of the clocks names both offsets", "[.report_faults]") {
+  const Night night;
+  CHECK_THAT(night.ask({"report", "connections"}), Contains("+02:00") && Contains("+01:00"));
+}

@@ -81,6 +81,21 @@ TEST_CASE("a pid used twice is two processes, each with its connections", "[repo
   CHECK(story.ask("who", port, {"pid", "process", "local"}) == "1234|backup|192.0.2.1:5003\n");
 }
 
+TEST_CASE("the story of a pid used twice says whose each connection was", "[.report_faults]") {
+  Story story;
+  use_a_pid_twice(story);
+  Filter filter;
+  filter.pids = {1234};
+  CHECK(story.ask("process", filter, {"process", "remote"}) ==
+        "curl|203.0.113.9:443\n"
+        "curl|203.0.113.50:5432\n"
+        "backup|203.0.113.50:5432\n");
+  CHECK(story.ask("process", filter, {"process", "peer", "connections"}) ==
+        "backup|203.0.113.50:5432|1\n"
+        "curl|203.0.113.50:5432|1\n"
+        "curl|203.0.113.9:443|1\n");
+}
+
 // A port passed from parent to child
 
 namespace {
@@ -120,6 +135,21 @@ TEST_CASE("a port passed from parent to child was never free", "[report]") {
   CHECK(test::rows(story.path(),
                    "SELECT at_ns / 1000000000, connection_id, old, new FROM events WHERE kind = "
                    "'owner' ORDER BY connection_id") == "20|1|10|11\n20|2|10|11\n");
+}
+
+TEST_CASE("a port passed from parent to child was the parent's before", "[.report_faults]") {
+  Story story;
+  pass_a_port(story);
+  auto filter = at_second(story, 15);
+  filter.local_port = 8080;
+  CHECK(story.ask("who", filter, {"held", "pid", "process", "from_ns"}) ==
+        "listener|10|parent|1\n"
+        "inbound|10|parent|3\n");
+  Filter parent;
+  parent.pids = {10};
+  CHECK(story.ask("connections", parent, {"local", "remote"}) ==
+        "192.0.2.1:8080|-\n"
+        "192.0.2.1:8080|198.51.100.7:4000\n");
 }
 
 // An accepted socket whose listener died
@@ -224,6 +254,21 @@ TEST_CASE("what starts and ends between two looks is told by its notice, within 
                  "remote_port = 4000") == "notice|10400000000|400000000|10000000\n");
 }
 
+TEST_CASE("what may have been open at an instant is shown with a doubt", "[.report_faults]") {
+  Story story;
+  story.starts(kParent, 0, "server");
+  story.tracker().expect_notices(0, table_bit(TableKind::tcp4), 5'000'000);
+  story.shows(Story::row(1, kWeb, kAny, listen), kParent);
+  story.look(0, 10);
+  story.tracker().apply(
+      Notice{0, Moment{story.ns(10.4), 10'000'000}, Story::row(2, kWeb, kGuest, closed)});
+  story.look(11, 15);
+  // It began after second 10 and ended in the 10 ms before 10.4.
+  auto filter = at_second(story, 10.2);
+  filter.remote_port = 4000;
+  CHECK(story.ask("connections", filter, {"remote", "sure"}) == "198.51.100.7:4000|?\n");
+}
+
 TEST_CASE("what starts and ends between two looks is traced exactly", "[report]") {
   Story story;
   story.starts(kChild, 0, "client");
@@ -295,6 +340,31 @@ TEST_CASE("one link-local address on two interfaces is two peers", "[report]") {
         "[fe80::9%3]:5000|[fe80::1%3]:443\n");
 }
 
+TEST_CASE("a scope that is named restricts to its interface", "[.report_faults]") {
+  Story story;
+  talk_on_two_links(story);
+  Filter filter;
+  filter.remote = parse_address_range("fe80::1%3");
+  CHECK(story.ask("connections", filter, {"remote"}) == "[fe80::1%3]:443\n");
+  filter.remote = parse_address_range("fe80::%2/10");
+  CHECK(story.ask("connections", filter, {"remote"}) == "[fe80::1%2]:443\n");
+}
+
+// Two network namespaces with the same addresses
+
+TEST_CASE("ports of two network namespaces are not added up", "[.report_faults]") {
+  Story story;
+  story.starts(kChild, 0, "client");
+  for (std::uint16_t i = 0; i < 3; ++i) {
+    story.shows(Story::row(10U + i, from_port(5000 + i), kDatabase, established), kChild, 7);
+    story.shows(Story::row(20U + i, from_port(5000 + i), kDatabase, established), kChild, 8);
+  }
+  story.look(0, 5);
+  CHECK(story.ask("ports", {}, {"peak", "remote"}) ==
+        "3|203.0.113.50:5432\n"
+        "3|203.0.113.50:5432\n");
+}
+
 // The questions that name a peer, a port or a window
 
 namespace {
@@ -356,4 +426,15 @@ TEST_CASE("who caused the storm", "[report]") {
   serve(story);
   const auto by_whom = story.ask("churn", window(story, 19, 26), {"opened", "pid", "process"});
   CHECK(by_whom.starts_with("10|30|storm\n"));
+}
+
+TEST_CASE("what only lived in a window neither began nor ended in it", "[.report_faults]") {
+  Story story;
+  serve(story);
+  CHECK(story.ask("churn", window(story, 19, 26), {"opened", "process"}) == "10|storm\n");
+  // The connection to the database lasts from second 2 to 9.
+  CHECK(story.ask("churn", window(story, 4, 7), {"opened", "process"}).empty());
+  CHECK(story.ask("closes", window(story, 4, 7), {"peer"}).empty());
+  CHECK(story.ask("lifetimes", window(story, 4, 7), {"peer"}).empty());
+  CHECK(story.ask("closes", window(story, 8.5, 10), {"peer"}) == "203.0.113.50:5432\n");
 }
