@@ -187,8 +187,8 @@ void Tracker::follow_clock(std::int64_t step_ns) {
     if (slot.gone) {
       slot.gone->at_ns += step_ns;
     }
-    if (slot.changed_ns != 0) {
-      slot.changed_ns += step_ns;
+    for (auto* const known_ns : {&slot.changed_ns, &slot.held_ns, &slot.doubted_ns}) {
+      *known_ns += *known_ns == 0 ? 0 : step_ns;
     }
   }
   // Traced ends and births are soon forgotten; a clock that jumps makes them so at once.
@@ -429,6 +429,7 @@ bool Tracker::see(Index index, const SocketRow& row, const Snapshot& snapshot) {
   }
   slot.seen = snapshot.taken;
   update_descriptor(index, row);
+  doubt_holder(index, snapshot.taken.ended_ns);
   update_offload(index, row, at);
   update_metrics(index, row);
   return true;

@@ -127,6 +127,8 @@ class Tracker {
   static constexpr std::size_t kMostRemembered = 20'000;
   /// A change is told just before the kernel makes it, and a table may be read in between.
   static constexpr std::int64_t kTellNs = 10'000'000;
+  /// How long a listener's holder is believed: it may close its copy and live on.
+  static constexpr std::int64_t kBelieveNs = 2'000'000'000;
 
   /// One table of one namespace.
   struct Scope {
@@ -152,6 +154,8 @@ class Tracker {
     Connection connection;
     Identity identity;
     std::uint64_t holder_key = 0;
+    std::int64_t held_ns = 0;     ///< when its holder was found last; 0: never
+    std::int64_t doubted_ns = 0;  ///< when its holder was asked for again
     bool key_is_pid = false;
     Span seen;  ///< the last snapshot or notice that reported it
     std::optional<Moment>
@@ -295,6 +299,7 @@ class Tracker {
   void enter(Index index, TcpState state, const Moment& at);
   void close(Index index, const Moment& at);
   void update_descriptor(Index index, const SocketRow& row);
+  void doubt_holder(Index index, std::int64_t now_ns);
   void update_offload(Index index, const SocketRow& row, const Moment& at);
   void update_metrics(Index index, const SocketRow& row);
   void ask(Index index);

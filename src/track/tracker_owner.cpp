@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The tracker's part for owners: what is asked, answered and inherited.
+#include "track/bounds.hpp"
 #include "track/tracker.hpp"
 
 #include <algorithm>
@@ -23,13 +24,18 @@ void Tracker::resolve(std::uint64_t key, const ProcessId& holder, const Moment& 
     const auto index = entry->second;
     auto& slot = slots_[index];
     slot.asked = false;
-    set_owner(
-        index,
-        Owner{holder, slot.holder_key == key ? OwnerSource::exact : OwnerSource::last_seen, {}},
-        at);
-    learn_holder(index, holder);
+    const Owner owner{
+        holder, slot.holder_key == key ? OwnerSource::exact : OwnerSource::last_seen, {}};
     const auto& connection = slot.connection;
-    if (connection.direction == Direction::listen) {
+    const bool listens = connection.direction == Direction::listen;
+    const auto held_ns = std::exchange(slot.held_ns, at.at_ns);
+    const bool known = listens && held_ns != 0;
+    if (known && connection.owner == owner) {
+      continue;  // who serves there may be another one, and is remembered
+    }
+    set_owner(index, owner, known ? between(held_ns, at.at_ns) : at);
+    learn_holder(index, holder);
+    if (listens) {
       listeners_.owned(connection.netns,
                        connection.tuple.protocol,
                        connection.tuple.local,
@@ -142,6 +148,18 @@ void Tracker::update_descriptor(Index index, const SocketRow& row) {
     owner.why = UnknownOwner::gone;
   }
   touch(index);
+}
+
+/// Who made a listener can hand it to a child and close its own copy, which no table tells.
+void Tracker::doubt_holder(Index index, std::int64_t now_ns) {
+  auto& slot = slots_[index];
+  const auto& connection = slot.connection;
+  if (connection.state == TcpState::listen && connection.owner.source == OwnerSource::exact &&
+      slot.holder_key != 0 && !slot.key_is_pid &&
+      now_ns - std::max(slot.held_ns, slot.doubted_ns) >= kBelieveNs) {
+    slot.doubted_ns = now_ns;
+    ask(index);
+  }
 }
 
 void Tracker::ask(Index index) {

@@ -289,6 +289,71 @@ TEST_CASE("sockets of a process that ended are asked for again", "[track]") {
   CHECK(events.back().old_owner == ProcessId{80, 1});
 }
 
+TEST_CASE("a listener that is handed over is followed while its maker lives on", "[track]") {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const auto at_second = [](int second, std::vector<SocketRow> rows) {
+    auto taken = snapshot(0, std::move(rows));
+    taken.taken = Span{second * kSecond, second * kSecond};
+    return taken;
+  };
+  const ProcessId maker{80, 1};
+  const ProcessId child{81, 2};
+  const auto listener = tcp(1, listen, 80, 0, 70);
+  Tracker tracker;
+  tracker.apply(at_second(10, {listener}));
+  tracker.resolve(70, maker, Moment{10 * kSecond, 0});
+  tracker.take_events();
+  tracker.apply(at_second(11, {listener}));
+  CHECK(tracker.questions(10).empty());
+  // Asked for again now and then; as long as the maker has it, it is the maker's.
+  tracker.apply(at_second(12, {listener}));
+  CHECK(tracker.questions(10).size() == 1);
+  tracker.resolve(70, maker, Moment{12 * kSecond, 0});
+  tracker.apply(at_second(14, {listener}));
+  tracker.give_up(70, UnknownOwner::gone);  // on its way from one to the other
+  tracker.apply(at_second(15, {listener}));
+  CHECK(tracker.questions(10).empty());
+  CHECK(tracker.take_events().empty());
+  tracker.apply(at_second(16, {listener}));
+  tracker.resolve(70, child, Moment{16 * kSecond, 0});
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].kind == EventKind::owner);
+  CHECK(events[0].old_owner == maker);
+  CHECK(events[0].connection.owner == Owner{child, OwnerSource::exact, {}});
+  CHECK(events[0].at == Moment{16 * kSecond, 4 * kSecond});
+  // Also when the clock has been set back.
+  tracker.follow_clock(-10 * kSecond);
+  tracker.apply(at_second(7, {listener}));
+  CHECK(tracker.questions(10).empty());
+  tracker.apply(at_second(8, {listener}));
+  CHECK(tracker.questions(10).size() == 1);
+}
+
+TEST_CASE("who serves on a listener is not forgotten when its holder is confirmed", "[track]") {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const ProcessId master{80, 1};
+  const ProcessId worker{81, 2};
+  Tracker tracker;
+  const auto look = [&](int second, std::vector<SocketRow> rows) {
+    auto taken = snapshot(0, std::move(rows));
+    taken.taken = Span{second * kSecond, second * kSecond};
+    tracker.apply(taken);
+  };
+  const auto listener = tcp(1, listen, 80, 0, 70);
+  look(10, {listener});
+  tracker.resolve(70, master, Moment{10 * kSecond, 0});
+  look(11, {listener, tcp(2, established, 80, 5000, 71)});
+  tracker.resolve(71, worker, Moment{11 * kSecond, 0});
+  look(12, {listener, tcp(2, established, 80, 5000, 71)});
+  tracker.resolve(70, master, Moment{12 * kSecond, 0});
+  tracker.take_events();
+  look(13, {listener, tcp(2, established, 80, 5000, 71), tcp(3, established, 80, 5001, 72)});
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].connection.owner == Owner{worker, OwnerSource::inherited, {}});
+}
+
 TEST_CASE("why an owner is unknown is kept", "[track]") {
   Tracker tracker;
   tracker.apply(snapshot(0, {tcp(1, established, 4000, 443, 77), tcp(2, time_wait, 4001, 443)}));
