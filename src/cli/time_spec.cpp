@@ -112,19 +112,22 @@ std::optional<TimeSpec> parse_date_time(std::string_view text) {
 // The moments at which clocks show this, in order: one, or two in an hour that autumn repeats. One
 // that spring leaves out is taken as if the clocks had not been put forward yet.
 std::vector<std::int64_t> moments_of(const CivilTime& civil) {
-  const auto shown = ns_from_civil(civil).value_or(0);
+  const auto shown_ns = ns_from_civil(civil);
+  if (!shown_ns) {
+    return {};  // before 1970
+  }
   // No zone changes its offset twice within two days.
-  const auto before_s = local_offset_s(shown - kDayNs);
-  const auto after_s = local_offset_s(shown + kDayNs);
+  const auto before_s = local_offset_s(*shown_ns - kDayNs);
+  const auto after_s = local_offset_s(*shown_ns + kDayNs);
   std::vector<std::int64_t> moments;
   for (const auto offset_s : {before_s, after_s}) {
-    const auto utc_ns = shown - offset_s * kNsPerSecond;
+    const auto utc_ns = *shown_ns - offset_s * kNsPerSecond;
     if (local_offset_s(utc_ns) == offset_s && (moments.empty() || moments.back() != utc_ns)) {
       moments.push_back(utc_ns);
     }
   }
   if (moments.empty()) {
-    moments.push_back(shown - before_s * kNsPerSecond);
+    moments.push_back(*shown_ns - before_s * kNsPerSecond);
   }
   return moments;
 }
