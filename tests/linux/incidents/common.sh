@@ -2,6 +2,7 @@
 # Sourced by each incident with its arguments: NETLOG. Everything that an incident starts ends with it, and so does its scratch
 # directory.
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
 netlog=$1
 scratch=$(mktemp -d)
 chmod 755 "$scratch" # for servers of another user
