@@ -3,6 +3,7 @@
 #include "base/byte_reader.hpp"
 #include "catch.hpp"
 #include "child.hpp"
+#include "cli/command.hpp"
 #include "decode/tables.hpp"
 #include "platform/linux/held_sockets.hpp"
 #include "platform/linux/owner_search.hpp"
@@ -10,10 +11,13 @@
 #include "platform/linux/sock_diag.hpp"
 #include "platform/linux/unique_fd.hpp"
 #include "platform/recording_file.hpp"
+#include "rows.hpp"
 #include "scratch.hpp"
 
 #include <algorithm>
 #include <array>
+#include <csignal>
+#include <string>
 #include <vector>
 
 #include <arpa/inet.h>
@@ -197,4 +201,31 @@ TEST_CASE("what is made for a recording is its owner's alone", "[live]") {
   CHECK_FALSE(create_private_directories(scratch / "a" / "b" / "x.nlcap" / "c").has_value());
   CHECK(create_private_directories({}).has_value());
   CHECK(create_private_directories("/").has_value());
+}
+
+TEST_CASE("a listener that a child keeps while its maker lives on is the child's", "[live]") {
+  const test::Scratch scratch;
+  const auto db = scratch / "a.db";
+  test::Command recorder{{"record", "--db", db.string(), "--interval", "50ms"}};
+  REQUIRE(recorder.wait_for_error_text("recording into"));
+  std::uint16_t port = 0;
+  auto ours = listener(port);
+  const auto ask = "SELECT pid FROM connections WHERE local_port = " + std::to_string(port);
+  const auto until = [&](std::int64_t pid) {
+    while (test::rows(db, ask) != std::to_string(pid) + "\n") {
+      ::usleep(10'000);
+    }
+  };
+  until(::getpid());
+  const test::Child child;
+  ours.reset();
+  until(child.pid());
+  recorder.send(SIGTERM);
+  CHECK(recorder.wait().exit_code == 0);
+  CHECK(test::rows(
+            db,
+            "SELECT old, new, error_ns > 0 FROM events WHERE kind = 'owner' AND old IS NOT NULL "
+            "AND local_port = " +
+                std::to_string(port)) ==
+        std::to_string(::getpid()) + "|" + std::to_string(child.pid()) + "|1\n");
 }
