@@ -88,19 +88,19 @@ first_row() { # the command without its --db, --, columns
   while [ "$1" != -- ]; do command+=("$1"); shift; done
   shift
   echo "\$ netlog ${command[*]}" >&2
-  "$netlog" "${command[@]}" --db "$scratch/netlog.db" | head -n 20 >&2
+  "$netlog" "${command[@]}" --db "$scratch/netlog.db" | sed -n 1,20p >&2
   "$netlog" "${command[@]}" --db "$scratch/netlog.db" --format csv | python3 -c '
 import csv, sys
 wanted = sys.argv[1:]
-heading = None
+heading, found = None, None
 for row in csv.reader(sys.stdin):
     if set(wanted) <= set(row):
         heading = row
     elif not row:
         heading = None
-    elif heading:
-        print(*(row[heading.index(name)] for name in wanted))
-        break
+    elif heading and found is None:
+        found = [row[heading.index(name)] for name in wanted]
+print(*(found or ["nothing"]))
 ' "$@"
 }
 
