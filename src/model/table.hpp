@@ -36,7 +36,7 @@ struct Column {
 
 /// Every row has as many cells as there are columns.
 struct Table {
-  std::string name;   ///< key in JSON
+  std::string name;   ///< `section` in JSON
   std::string title;  ///< for people; may be empty
   std::vector<Column> columns;
   std::vector<std::vector<Cell>> rows;

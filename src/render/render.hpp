@@ -24,7 +24,8 @@ struct TextStyle {
 /// Aligned tables under their titles, the line of honesty at the end. Hostile text is escaped.
 void write_text(std::ostream& out, const Answer& answer, const TextStyle& style);
 
-/// One JSON object in one line: {"report": …, "tables": {name: [row objects]}, "honesty": {…}}.
+/// JSON Lines: an object a row, {"section": table's name, column's name: value, …}, and the line of
+/// honesty as the last one, its section `honesty`. A table without rows gives no line.
 void write_json(std::ostream& out, const Answer& answer);
 
 /// RFC 4180; a header line for each table, tables separated by an empty line. Cells that a

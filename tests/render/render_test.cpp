@@ -83,12 +83,20 @@ TEST_CASE("JSON keeps unknown, integers and text apart", "[render]") {
   std::ostringstream out;
   write_json(out, answer_of({{"a\"\\\n\xFF", Cell{}, std::int64_t{9007199254740993}, 1.5}}));
   CHECK(out.str() ==
-        "{\"report\":\"r\",\"tables\":{\"t\":[{\"name\":\"a\\\"\\\\\\u000a\xEF\xBF\xBD\",\"peer\":"
-        "null,\"bytes\":9007199254740993,\"extra\":1.5}]},"
-        "\"honesty\":{\"from_ns\":0,\"to_ns\":1000000000,\"recorded_from_ns\":0,\"recorded_to_ns\":"
-        "1000000000,\"kernel_opens\":null,\"recorded_opens\":"
-        "null,\"percent\":null,\"gaps\":0,\"gaps_ns\":0,"
-        "\"note\":null}}\n");
+        R"({"section":"t","name":"a\"\\\u000a�","peer":null,"bytes":9007199254740993,"extra":1.5}
+{"section":"honesty","from_ns":0,"to_ns":1000000000,"recorded_from_ns":0,"recorded_to_ns":1000000000,"kernel_opens":null,"recorded_opens":null,"percent":null,"gaps":0,"gaps_ns":0,"note":null}
+)");
+}
+
+TEST_CASE("JSON is one object a line, and a table without rows none", "[render]") {
+  auto answer = answer_of({{"a\nb", Cell{}, Cell{}, Cell{}}, {"c", Cell{}, Cell{}, Cell{}}});
+  answer.tables.push_back(Table{"empty", "Empty", answer.tables[0].columns, {}});
+  answer.honesty.reset();
+  std::ostringstream out;
+  write_json(out, answer);
+  CHECK(out.str() == R"({"section":"t","name":"a\u000ab","peer":null,"bytes":null,"extra":null}
+{"section":"t","name":"c","peer":null,"bytes":null,"extra":null}
+)");
 }
 
 TEST_CASE("CSV quotes as RFC 4180 asks, and empty text is not unknown", "[render]") {
