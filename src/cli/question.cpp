@@ -2,9 +2,11 @@
 #include "cli/question.hpp"
 
 #include "base/error.hpp"
+#include "base/net_names.hpp"
 #include "base/text.hpp"
 #include "cli/time_spec.hpp"
 #include "platform/clock.hpp"
+#include "platform/name_files.hpp"
 #include "platform/recording_file.hpp"
 #include "platform/terminal.hpp"
 
@@ -24,6 +26,11 @@ std::string meant(const std::string& text, const std::vector<std::string>& candi
   return near ? ", did you mean " + *near + "?" : std::string{};
 }
 
+/// What an error says of a file that could not be read.
+std::string unreadable(const Result<std::string>& file) {
+  return file ? std::string{} : fmt::format(" ({})", file.error().code.message());
+}
+
 std::int64_t parse_pid(const std::string& text) {
   const auto pid = parse_number<std::uint32_t>(text);
   if (!pid || *pid == 0) {
@@ -32,18 +39,6 @@ std::int64_t parse_pid(const std::string& text) {
                                  std::numeric_limits<std::uint32_t>::max())};
   }
   return *pid;
-}
-
-std::optional<std::uint16_t> parse_port(const char* option, const std::string& text) {
-  if (text.empty()) {
-    return std::nullopt;
-  }
-  const auto port = parse_number<std::uint16_t>(
-      text.starts_with(':') ? std::string_view{text}.substr(1) : std::string_view{text});
-  if (!port || *port == 0) {
-    throw UsageError{fmt::format("{} {} is not a port from 1 to 65535", option, quote(text))};
-  }
-  return port;
 }
 
 std::optional<Protocol> parse_protocol(const std::string& text) {
@@ -60,28 +55,96 @@ std::optional<Protocol> parse_protocol(const std::string& text) {
   throw UsageError{fmt::format("--protocol {} is neither tcp nor udp", quote(text))};
 }
 
-/// `ADDR`, `ADDR/LEN`, `ADDR:PORT` or `[ADDR]:PORT`.
-void parse_remote(const std::string& text, report::Filter& filter) {
+std::optional<std::uint16_t> parse_port(const char* option,
+                                        const std::string& text,
+                                        std::optional<Protocol> protocol) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  const auto name =
+      text.starts_with(':') ? std::string_view{text}.substr(1) : std::string_view{text};
+  if (const auto port = parse_number<std::uint16_t>(name); port && *port > 0) {
+    return port;
+  }
+  const auto path = platform::name_files_directory() / "services";
+  const auto services = platform::read_name_file(path);
+  if (services) {
+    if (const auto port = port_of(parse_services(*services), name, protocol)) {
+      return port;
+    }
+  }
+  throw UsageError{fmt::format("{} {} is not a port from 1 to 65535, nor a {}service in {}{}",
+                               option,
+                               quote(text),
+                               protocol ? fmt::format("{} ", netlog::name(*protocol)) : "",
+                               utf8(path),
+                               unreadable(services))};
+}
+
+/// What --resolve gives to a name, else what the hosts file does. The network is never asked.
+std::vector<IpAddress> look_up(std::string_view host, const std::vector<HostName>& given) {
+  if (auto addresses = addresses_of(given, host); !addresses.empty()) {
+    return addresses;
+  }
+  const auto path = platform::name_files_directory() / "hosts";
+  const auto hosts = platform::read_name_file(path);
+  auto addresses = hosts ? addresses_of(parse_hosts(*hosts), host) : std::vector<IpAddress>{};
+  if (addresses.empty()) {
+    throw UsageError{
+        fmt::format("--remote {0} is no address, nor a name in {1}{2}; netlog does not ask the "
+                    "network, so say which address it was: --resolve {0}=ADDR",
+                    host,
+                    utf8(path),
+                    unreadable(hosts))};
+  }
+  return addresses;
+}
+
+std::vector<HostName> parse_resolve(const std::vector<std::string>& texts) {
+  std::vector<HostName> names;
+  for (const auto& text : texts) {
+    const auto equals = text.find('=');
+    const auto host = std::string_view{text}.substr(0, equals);
+    const auto address =
+        equals == std::string::npos ? std::nullopt : parse_address(text.substr(equals + 1));
+    if (!address || !is_net_name(host)) {
+      throw UsageError{
+          fmt::format("--resolve {} is not NAME=ADDR, such as db=192.0.2.1", quote(text))};
+    }
+    names.push_back(HostName{lower(host), *address});
+  }
+  return names;
+}
+
+/// `HOST`, `HOST:PORT` or `[ADDR]:PORT`, where HOST is an address, a block or a name.
+void parse_remote(const Question& question, report::Filter& filter) {
+  const auto given = parse_resolve(question.resolve);
+  const auto& text = question.remote;
   if (text.empty()) {
     return;
   }
-  auto address = std::string_view{text};
-  const auto colon = address.rfind(':');
-  const bool bracketed = address.starts_with("[") && colon > 0 && address[colon - 1] == ']';
-  if (colon != std::string_view::npos && (bracketed || address.find(':') == colon)) {
+  auto host = std::string_view{text};
+  const auto colon = host.rfind(':');
+  const bool bracketed = host.starts_with("[") && colon > 0 && host[colon - 1] == ']';
+  if (colon != std::string_view::npos && (bracketed || host.find(':') == colon)) {
     if (filter.remote_port) {
       throw UsageError{
           fmt::format("--remote {} names a port, and so does --remote-port", quote(text))};
     }
-    filter.remote_port = parse_port("--remote", std::string{address.substr(colon + 1)});
-    address = bracketed ? address.substr(1, colon - 2) : address.substr(0, colon);
+    filter.remote_port =
+        parse_port("--remote", std::string{host.substr(colon + 1)}, filter.protocol);
+    host = bracketed ? host.substr(1, colon - 2) : host.substr(0, colon);
   }
-  filter.remote = parse_address_range(address);
-  if (!filter.remote) {
+  if (const auto range = parse_address_range(host)) {
+    filter.remote = {*range};
+  } else if (is_net_name(host)) {
+    for (const auto& address : look_up(host, given)) {
+      filter.remote.push_back(AddressRange{address, address});
+    }
+  } else {
     throw UsageError{
-        fmt::format("--remote {} is not an address, a block or an endpoint, such as 192.0.2.1, "
-                    "2001:db8::/32 or "
-                    "192.0.2.1:443",
+        fmt::format("--remote {} is not an address, a block, a name or an endpoint, such as "
+                    "192.0.2.1, 2001:db8::/32, db or 192.0.2.1:443",
                     quote(text))};
   }
 }
@@ -162,11 +225,21 @@ void add_filter_options(CLI::App& command, Question& question) {
   command.add_option("--exe", question.exe, "Owned by this executable, or pattern")->group(kGroup);
   command.add_option("--user", question.user, "Owned by this user, or pattern")->group(kGroup);
   command.add_option("--protocol", question.protocol, "tcp or udp")->group(kGroup);
-  command.add_option("--port", question.port, "Local or remote port")->group(kGroup);
+  command.add_option("--port", question.port, "Local or remote port, or its service's name")
+      ->group(kGroup);
   command.add_option("--local-port", question.local_port, "Local port")->group(kGroup);
   command.add_option("--remote-port", question.remote_port, "Remote port")->group(kGroup);
   command
-      .add_option("--remote", question.remote, "Remote ADDR, block ADDR/LEN or endpoint ADDR:PORT")
+      .add_option("--remote",
+                  question.remote,
+                  "Remote ADDR, block ADDR/LEN, NAME of the hosts file, or endpoint such as "
+                  "ADDR:PORT")
+      ->group(kGroup);
+  command
+      .add_option("--resolve",
+                  question.resolve,
+                  "NAME=ADDR: what the name means in --remote; may be repeated")
+      ->allow_extra_args(false)
       ->group(kGroup);
   command
       .add_option("--state",
@@ -191,10 +264,10 @@ ParsedFilter::ParsedFilter(const Question& question) : times_{std::make_unique<T
   filter_.exe = given(question.exe);
   filter_.user = given(question.user);
   filter_.protocol = parse_protocol(question.protocol);
-  filter_.port = parse_port("--port", question.port);
-  filter_.local_port = parse_port("--local-port", question.local_port);
-  filter_.remote_port = parse_port("--remote-port", question.remote_port);
-  parse_remote(question.remote, filter_);
+  filter_.port = parse_port("--port", question.port, filter_.protocol);
+  filter_.local_port = parse_port("--local-port", question.local_port, filter_.protocol);
+  filter_.remote_port = parse_port("--remote-port", question.remote_port, filter_.protocol);
+  parse_remote(question, filter_);
   filter_.states = parse_states(question.states);
   const auto range = parse_time_range(question.since);
   if (!question.before.empty()) {

@@ -33,6 +33,7 @@ struct Question {
   std::string local_port;
   std::string remote_port;
   std::string remote;
+  std::vector<std::string> resolve;  ///< NAME=ADDR
   std::vector<std::string> states;
   std::string since;
   std::string until;

@@ -70,26 +70,26 @@ void add_pids(Builder& out, const std::vector<std::int64_t>& pids) {
 }
 
 // An IPv4 range means the same addresses behind dual-stack sockets, too: ::ffff:a.b.c.d.
-void add_remote(Builder& out, const std::optional<AddressRange>& range) {
-  if (!range) {
-    return;
+std::string in_range(Builder& out, const AddressRange& range, std::size_t number) {
+  const auto first = out.bind(fmt::format("f_remote{}_first", number), hex(range.first));
+  const auto last = out.bind(fmt::format("f_remote{}_last", number), hex(range.last));
+  if (range.first.family == Family::ipv4) {
+    return fmt::format(
+        "(family = 4 AND hex(bytes) BETWEEN {0} AND {1}) OR (family = 6 AND hex(bytes) BETWEEN "
+        "'00000000000000000000FFFF' || {0} AND '00000000000000000000FFFF' || {1})",
+        first,
+        last);
   }
-  const auto first = out.bind("f_remote_first", hex(range->first));
-  const auto last = out.bind("f_remote_last", hex(range->last));
-  if (range->first.family == Family::ipv4) {
-    out.add(
-        fmt::format("remote_address IN (SELECT text FROM address WHERE (family = 4 AND hex(bytes) "
-                    "BETWEEN {0} AND {1}) OR (family = 6 "
-                    "AND hex(bytes) BETWEEN '00000000000000000000FFFF' || {0} AND "
-                    "'00000000000000000000FFFF' || {1}))",
-                    first,
-                    last));
-  } else {
-    out.add(
-        fmt::format("remote_address IN (SELECT text FROM address WHERE family = 6 AND hex(bytes) "
-                    "BETWEEN {} AND {})",
-                    first,
-                    last));
+  return fmt::format("(family = 6 AND hex(bytes) BETWEEN {} AND {})", first, last);
+}
+
+void add_remote(Builder& out, const std::vector<AddressRange>& ranges) {
+  std::string any;
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    any += (i == 0 ? "" : " OR ") + in_range(out, ranges[i], i);
+  }
+  if (!any.empty()) {
+    out.add(fmt::format("remote_address IN (SELECT text FROM address WHERE {})", any));
   }
 }
 

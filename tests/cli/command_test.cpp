@@ -102,9 +102,17 @@ TEST_CASE("input that is not understood ends with 2 and one line", "[cli]") {
       {{"report", "--port", "70000"},
        "netlog report: --port '70000' is not a port from 1 to 65535"},
       {{"report", "--remote", "10.0.0.0/33"},
-       "netlog report: --remote '10.0.0.0/33' is not an address, a block or an endpoint"},
+       "netlog report: --remote '10.0.0.0/33' is not an address, a block, a name or an endpoint"},
       {{"report", "--remote", "10.0.0.1:99999"},
        "netlog report: --remote '99999' is not a port from 1 to 65535"},
+      {{"report", "--remote", "db.invalid"},
+       "netlog report: --remote db.invalid is no address, nor a name in /etc/hosts; netlog does "
+       "not ask the network, so say which address it was: --resolve db.invalid=ADDR"},
+      {{"report", "--resolve", "db=here"},
+       "netlog report: --resolve 'db=here' is not NAME=ADDR, such as db=192.0.2.1"},
+      {{"report", "--port", "no-such-service"},
+       "netlog report: --port 'no-such-service' is not a port from 1 to 65535, nor a service in "
+       "/etc/services"},
       {{"report", "--remote", "[::1]:80", "--remote-port", "80"},
        "netlog report: --remote '[::1]:80' names a port, and so does --remote-port"},
       {{"report", "diff"}, "netlog report: diff compares two windows: netlog diff"},
@@ -233,6 +241,26 @@ TEST_CASE("our own sockets are recorded with our pid until SIGTERM, and everythi
     }
     CHECK_THAT(run({"report", "--db", db.string(), "--pid", std::to_string(::getpid())}).out,
                Contains("Listened on"));
+  }
+  SECTION("a remote host has a name where the user gives it one") {
+    const auto ask = [&](const std::string& host) {
+      return run({"report",
+                  "connections",
+                  "--db",
+                  db.string(),
+                  "--remote",
+                  host + ":" + std::to_string(old.port()),
+                  "--resolve",
+                  "us=2001:db8::1",
+                  "--resolve",
+                  "us=127.0.0.1",
+                  "--resolve",
+                  "them=192.0.2.1"});
+    };
+    CHECK_THAT(ask("US").out, Contains("127.0.0.1:"));
+    CHECK_THAT(ask("them").out, !Contains("127.0.0.1:"));
+  }
+  SECTION("the other commands answer") {
     CHECK_THAT(run({"info", "--db", db.string()}).out, Contains("connections"));
     CHECK_THAT(run({"tail", "--db", db.string(), "--pid", std::to_string(::getpid())}).out,
                Contains("present ESTABLISHED"));

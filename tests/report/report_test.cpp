@@ -197,13 +197,17 @@ TEST_CASE("each filter selects what it says", "[report]") {
     filter.remote_port = 443, expected = {4};
   }
   SECTION("remote block") {
-    filter.remote = parse_address_range("198.51.100.0/24"), expected = {2, 3};
+    filter.remote = {*parse_address_range("198.51.100.0/24")}, expected = {2, 3};
   }
   SECTION("remote, also behind a dual-stack socket") {
-    filter.remote = parse_address_range("203.0.113.9"), expected = {4, 6};
+    filter.remote = {*parse_address_range("203.0.113.9")}, expected = {4, 6};
+  }
+  SECTION("any of several remote addresses") {
+    filter.remote = {*parse_address_range("203.0.113.9"), *parse_address_range("198.51.100.0/24")};
+    expected = {2, 3, 4, 6};
   }
   SECTION("remote IPv6 block") {
-    filter.remote = parse_address_range("::/0"), expected = {6};
+    filter.remote = {*parse_address_range("::/0")}, expected = {6};
   }
   SECTION("since") {
     filter.since_ns = 55 * kSecond, expected = {1, 3, 6};
