@@ -396,6 +396,28 @@ TEST_CASE("the doctor tries what a recorder needs", "[cli]") {
   CHECK_FALSE(std::filesystem::exists(db));
 }
 
+TEST_CASE("a pipe that is closed early is no error", "[cli]") {
+  const test::Scratch scratch;
+  const auto db = (scratch / "a.db").string();
+  REQUIRE(run({"record", "--db", db, "--duration", "100ms"}).exit_code == 0);
+  const auto rows =
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
+      "1000000) SELECT i, 'so that it does not fit a pipe' FROM n";
+  const auto* const format = GENERATE("text", "json", "csv");
+  for (const auto& arguments :
+       {std::vector<std::string>{"sql", "--db", db, "--format", format, rows},
+        {"report", "--db", db, "--format", format},
+        {"tail", "-f", "--db", db, "--format", format},
+        {"--help"}}) {
+    CAPTURE(arguments);
+    Command command{arguments};
+    command.close_output();
+    const auto finished = command.wait();
+    CHECK(finished.exit_code == 0);
+    CHECK(finished.err.empty());
+  }
+}
+
 TEST_CASE("following ends with a signal", "[cli]") {
   const test::Scratch scratch;
   const auto db = (scratch / "a.db").string();
