@@ -43,6 +43,7 @@ void add_join(CLI::App& app) {
   command->add_option("A", options->a, "Recording of one host")->required();
   command->add_option("B", options->b, "Recording of the other host")->required();
   add_database_options(*command, options->question);
+  add_names_option(*command, options->question);
   command->remove_option(command->get_option("--db"));
   command->callback([options] { run_join(*options); });
 }

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <limits>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -29,6 +30,10 @@ std::string meant(const std::string& text, const std::vector<std::string>& candi
 /// What an error says of a file that could not be read.
 std::string unreadable(const Result<std::string>& file) {
   return file ? std::string{} : fmt::format(" ({})", file.error().code.message());
+}
+
+std::filesystem::path services_path() {
+  return platform::name_files_directory() / "services";
 }
 
 std::int64_t parse_pid(const std::string& text) {
@@ -66,7 +71,7 @@ std::optional<std::uint16_t> parse_port(const char* option,
   if (const auto port = parse_number<std::uint16_t>(name); port && *port > 0) {
     return port;
   }
-  const auto path = platform::name_files_directory() / "services";
+  const auto path = services_path();
   const auto services = platform::read_name_file(path);
   if (services) {
     if (const auto port = port_of(parse_services(*services), name, protocol)) {
@@ -212,6 +217,13 @@ void add_database_options(CLI::App& command, Question& question) {
   command.add_flag("--utc", question.utc, "Show times in UTC instead of local time");
 }
 
+void add_names_option(CLI::App& command, Question& question) {
+  command.add_flag(
+      "--names",
+      question.names,
+      "Show ports as the names of their services, as text; other formats keep numbers");
+}
+
 void add_filter_options(CLI::App& command, Question& question) {
   constexpr const char* kGroup = "Filters";
   command.add_option("--pid", question.pids, "Owned by this process; may be repeated")
@@ -352,6 +364,34 @@ std::filesystem::path database_path(const Question& question) {
                                    : path_from_utf8(question.database);
 }
 
+namespace {
+
+using PortNames = std::map<std::pair<std::uint16_t, std::string_view>, std::string>;
+
+PortNames read_port_names() {
+  const auto services = platform::read_name_file(services_path());
+  if (!services) {
+    throw CommandFailed{fmt::format("cannot show --names: {}", services.error().message())};
+  }
+  PortNames names;
+  for (auto& service : parse_services(*services)) {
+    names.emplace(std::pair{service.port, name(service.protocol)}, std::move(service.name));
+  }
+  return names;
+}
+
+std::string service_name(const PortNames& names, std::uint16_t port, std::string_view protocol) {
+  for (const auto each : {name(Protocol::tcp), name(Protocol::udp)}) {
+    const auto found = names.find({port, each});
+    if (found != names.end() && (protocol.empty() || protocol == each)) {
+      return found->second;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 render::TextStyle text_style(const Question& question) {
   render::TextStyle style;
   if (platform::is_terminal(platform::StandardStream::output)) {
@@ -361,6 +401,12 @@ render::TextStyle text_style(const Question& question) {
   }
   if (!question.utc) {
     style.utc_offset_s = local_offset_s;
+  }
+  if (question.names && parse_format(question.format) == Format::text) {
+    style.service_name = [names = std::make_shared<const PortNames>(read_port_names())](
+                             std::uint16_t port, std::string_view protocol) {
+      return service_name(*names, port, protocol);
+    };
   }
   return style;
 }

@@ -91,6 +91,7 @@ void add_report(CLI::App& app) {
   command->add_flag("--sql", options->sql, "Print the query instead of its answer");
   add_limit_option(*command, *options);
   add_database_options(*command, options->question);
+  add_names_option(*command, options->question);
   add_filter_options(*command, options->question);
   command->callback([options] { run_report(*options); });
 }
@@ -104,6 +105,7 @@ void add_at(CLI::App& app) {
       ->required();
   add_limit_option(*command, *options);
   add_database_options(*command, options->question);
+  add_names_option(*command, options->question);
   add_filter_options(*command, options->question);
   command->remove_option(command->get_option("--at"));
   command->callback([options] { run_report(*options); });
@@ -117,6 +119,7 @@ void add_diff(CLI::App& app) {
   command->add_option("AFTER", options->question.since, "Such as 14:00..14:05")->required();
   add_limit_option(*command, *options);
   add_database_options(*command, options->question);
+  add_names_option(*command, options->question);
   add_filter_options(*command, options->question);
   for (const auto* const window : {"--since", "--until", "--at"}) {
     command->remove_option(command->get_option(window));

@@ -18,10 +18,12 @@ enum class Unit : std::uint8_t {
   none,   ///< text or a plain number
   count,  ///< a number of things
   bytes,
-  time,     ///< UTC ns since 1970
-  ns,       ///< a duration
-  us,       ///< a duration
-  percent,  ///< 0 … 100
+  time,      ///< UTC ns since 1970
+  ns,        ///< a duration
+  us,        ///< a duration
+  percent,   ///< 0 … 100
+  endpoint,  ///< text: `192.0.2.1:80`, `[2001:db8::1]:80`, `192.0.2.1 to port 80`, no port
+  port,
 };
 
 enum class Align : std::uint8_t { left, right };

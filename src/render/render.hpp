@@ -19,6 +19,9 @@ struct TextStyle {
   bool colour = false;
   /// Offset from UTC at a moment, seconds; times are shown in that zone with the offset named.
   std::function<std::int32_t(std::int64_t utc_ns)> utc_offset_s = [](std::int64_t) { return 0; };
+  /// The name of a port's service; of this protocol, `tcp` or `udp`, unless it is empty. Where
+  /// there is no name, and as long as this function is empty, ports are numbers.
+  std::function<std::string(std::uint16_t port, std::string_view protocol)> service_name;
 };
 
 /// Aligned tables under their titles, the line of honesty at the end. Hostile text is escaped.
@@ -41,8 +44,14 @@ std::string json_row(const std::vector<Column>& columns, const std::vector<Cell>
 std::string csv_row(const std::vector<Cell>& row);
 std::string csv_header(const std::vector<Column>& columns);
 
-/// A cell as people read it, escaped.
-std::string cell_text(const Cell& cell, Unit unit, const TextStyle& style);
+/// A cell as people read it, escaped. `protocol` is that of its row, for endpoints and ports.
+std::string cell_text(const Cell& cell,
+                      Unit unit,
+                      const TextStyle& style,
+                      std::string_view protocol = {});
+
+/// What the row tells of its protocol: the text in its column `protocol`, else nothing.
+std::string_view protocol_of(const std::vector<Column>& columns, const std::vector<Cell>& row);
 
 /// A moment in the style's zone, `2026-11-21 15:03:07.250`; without the date when `date` is false.
 std::string local_time(std::int64_t utc_ns, const TextStyle& style, bool date);

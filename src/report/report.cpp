@@ -20,7 +20,7 @@ constexpr std::string_view kFilterMark = "/*filter*/ 1";
 constexpr std::string_view kTimelessFilterMark = "/*filter without window*/ 1";
 constexpr std::string_view kStory = "process";
 
-constexpr std::array<std::pair<std::string_view, Unit>, 7> kUnits{{
+constexpr std::array<std::pair<std::string_view, Unit>, 9> kUnits{{
     {"", Unit::none},
     {"count", Unit::count},
     {"bytes", Unit::bytes},
@@ -28,6 +28,8 @@ constexpr std::array<std::pair<std::string_view, Unit>, 7> kUnits{{
     {"ns", Unit::ns},
     {"us", Unit::us},
     {"percent", Unit::percent},
+    {"endpoint", Unit::endpoint},
+    {"port", Unit::port},
 }};
 
 // `name | title | unit [optional]`
@@ -51,7 +53,8 @@ Column parse_column(std::string_view text) {
       throw std::invalid_argument{fmt::format("column {}", quote(text))};
     }
   }
-  const bool number = column.unit != Unit::none && column.unit != Unit::time;
+  const bool number =
+      column.unit != Unit::none && column.unit != Unit::time && column.unit != Unit::endpoint;
   column.align = number ? Align::right : column.align;
   return column;
 }
