@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/net_names.hpp"
 #include "base/text.hpp"
+#include "cli/choices.hpp"
 #include "cli/time_spec.hpp"
 #include "platform/clock.hpp"
 #include "platform/name_files.hpp"
@@ -159,16 +160,12 @@ std::vector<TcpState> parse_states(const std::vector<std::string>& texts) {
   for (const auto& text : texts) {
     const auto state = parse_tcp_state(text);
     if (!state) {
-      std::vector<std::string> names;
-      for (int number = 1; tcp_state_from_mib(number); ++number) {
-        names.emplace_back(name(*tcp_state_from_mib(number)));
-      }
       std::string upper = text;
       for (char& c : upper) {
         c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
       }
       throw UsageError{
-          fmt::format("--state {} is no TCP state{}", quote(text), meant(upper, names))};
+          fmt::format("--state {} is no TCP state{}", quote(text), meant(upper, state_names()))};
     }
     states.push_back(*state);
   }
@@ -203,6 +200,22 @@ void check_window(std::int64_t since_ns, std::int64_t until_ns) {
 
 }  // namespace
 
+std::vector<std::string> format_names() {
+  return {"text", "json", "csv"};
+}
+
+std::vector<std::string> protocol_names() {
+  return {std::string{name(Protocol::tcp)}, std::string{name(Protocol::udp)}};
+}
+
+std::vector<std::string> state_names() {
+  std::vector<std::string> names;
+  for (int number = 1; tcp_state_from_mib(number); ++number) {
+    names.emplace_back(name(*tcp_state_from_mib(number)));
+  }
+  return names;
+}
+
 struct ParsedFilter::Times {
   std::optional<TimeSpec> since;
   std::optional<TimeSpec> until;
@@ -210,10 +223,14 @@ struct ParsedFilter::Times {
 };
 
 void add_database_options(CLI::App& command, Question& question) {
-  command.add_option("--db",
-                     question.database,
-                     "Recording to read (default: $NETLOG_DB, else the system's place)");
-  command.add_option("--format", question.format, "text, json or csv")->capture_default_str();
+  command
+      .add_option("--db",
+                  question.database,
+                  "Recording to read (default: $NETLOG_DB, else the system's place)")
+      ->type_name("FILE");
+  command.add_option("--format", question.format, "text, json or csv")
+      ->type_name("FORMAT")
+      ->capture_default_str();
   command.add_flag("--utc", question.utc, "Show times in UTC instead of local time");
 }
 
@@ -228,44 +245,65 @@ void add_filter_options(CLI::App& command, Question& question) {
   constexpr const char* kGroup = "Filters";
   command.add_option("--pid", question.pids, "Owned by this process; may be repeated")
       ->allow_extra_args(false)
+      ->type_name("PID")
       ->group(kGroup);
   command
       .add_option("--process",
                   question.process,
                   "Owned by a process of this name, or pattern such as 'post*'")
+      ->type_name("PROCESS")
       ->group(kGroup);
-  command.add_option("--exe", question.exe, "Owned by this executable, or pattern")->group(kGroup);
-  command.add_option("--user", question.user, "Owned by this user, or pattern")->group(kGroup);
-  command.add_option("--protocol", question.protocol, "tcp or udp")->group(kGroup);
+  command.add_option("--exe", question.exe, "Owned by this executable, or pattern")
+      ->type_name("EXE")
+      ->group(kGroup);
+  command.add_option("--user", question.user, "Owned by this user, or pattern")
+      ->type_name("USER")
+      ->group(kGroup);
+  command.add_option("--protocol", question.protocol, "tcp or udp")
+      ->type_name("PROTOCOL")
+      ->group(kGroup);
   command.add_option("--port", question.port, "Local or remote port, or its service's name")
+      ->type_name("PORT")
       ->group(kGroup);
-  command.add_option("--local-port", question.local_port, "Local port")->group(kGroup);
-  command.add_option("--remote-port", question.remote_port, "Remote port")->group(kGroup);
+  command.add_option("--local-port", question.local_port, "Local port")
+      ->type_name("PORT")
+      ->group(kGroup);
+  command.add_option("--remote-port", question.remote_port, "Remote port")
+      ->type_name("PORT")
+      ->group(kGroup);
   command
       .add_option("--remote",
                   question.remote,
                   "Remote ADDR, block ADDR/LEN, NAME of the hosts file, or endpoint such as "
                   "ADDR:PORT")
+      ->type_name("HOST")
       ->group(kGroup);
   command
       .add_option("--resolve",
                   question.resolve,
                   "NAME=ADDR: what the name means in --remote; may be repeated")
       ->allow_extra_args(false)
+      ->type_name("NAME=ADDR")
       ->group(kGroup);
   command
       .add_option("--state",
                   question.states,
                   "Was in this TCP state, within the window if one is given; may be repeated")
       ->allow_extra_args(false)
+      ->type_name("STATE")
       ->group(kGroup);
   command
       .add_option("--since",
                   question.since,
                   "Lived at this time or later; A..B sets both ends of the window")
+      ->type_name("TIME")
       ->group(kGroup);
-  command.add_option("--until", question.until, "Began at this time or earlier")->group(kGroup);
-  command.add_option("--at", question.at, "Lived at this instant")->group(kGroup);
+  command.add_option("--until", question.until, "Began at this time or earlier")
+      ->type_name("TIME")
+      ->group(kGroup);
+  command.add_option("--at", question.at, "Lived at this instant")
+      ->type_name("TIME")
+      ->group(kGroup);
 }
 
 ParsedFilter::ParsedFilter(const Question& question) : times_{std::make_unique<Times>()} {
@@ -354,9 +392,8 @@ Format parse_format(const std::string& text) {
   if (text == "csv") {
     return Format::csv;
   }
-  throw UsageError{fmt::format("--format {} is none of text, json, csv{}",
-                               quote(text),
-                               meant(text, {"text", "json", "csv"}))};
+  throw UsageError{fmt::format(
+      "--format {} is none of text, json, csv{}", quote(text), meant(text, format_names()))};
 }
 
 std::filesystem::path database_path(const Question& question) {

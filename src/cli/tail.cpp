@@ -165,6 +165,7 @@ void add_tail(CLI::App& app) {
   const auto options = std::make_shared<TailOptions>();
   command->add_flag("-f,--follow", options->follow, "Go on with what comes, until interrupted");
   command->add_option("-n,--lines", options->lines, "How many events to begin with")
+      ->type_name("EVENTS")
       ->capture_default_str();
   add_database_options(*command, options->question);
   add_names_option(*command, options->question);
