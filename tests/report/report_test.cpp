@@ -287,6 +287,21 @@ TEST_CASE("honesty counts what touches the window and never rounds up", "[report
   CHECK(honesty(reader, {}).note == "owner unknown: 1 not_permitted");
 }
 
+TEST_CASE("columns with endpoints and ports say so, for --names and narrow terminals", "[report]") {
+  const std::set<std::string> endpoints{"local", "remote", "peer", "first_peer"};
+  const std::set<std::string> ports{"local_port", "remote_port"};
+  for (const auto& [name, about] : list_reports()) {
+    for (const auto& part : definition(name).sections) {
+      for (const auto& column : part.heading.columns) {
+        CAPTURE(name, part.heading.name, column.name);
+        CHECK((column.unit == Unit::endpoint) == endpoints.contains(column.name));
+        CHECK((column.unit == Unit::port) == ports.contains(column.name));
+        CHECK((column.unit != Unit::endpoint || column.align == Align::left));
+      }
+    }
+  }
+}
+
 TEST_CASE("every report's file is of the form, and what it describes is there", "[report]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";

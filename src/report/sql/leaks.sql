@@ -11,7 +11,7 @@
 -- column: oldest_ns | oldest since | time optional
 -- column: newest_ns | newest since | time optional
 -- column: per_hour | an hour | count
--- column: first_peer | first peer |
+-- column: first_peer | first peer | endpoint
 WITH
 selected AS (SELECT id, pid, process, remote, remote_address FROM connections WHERE /*filter*/ 1),
 -- Up to the end of the window.
@@ -81,7 +81,7 @@ LIMIT :limit;
 -- column: closed | closed | count
 -- column: first_ns | first | time
 -- column: last_ns | last | time
--- column: first_peer | first peer |
+-- column: first_peer | first peer | endpoint
 WITH selected AS (
   SELECT pid, process, direction, outcome, opened_ns, remote, local
   FROM connections

@@ -7,7 +7,7 @@
 -- column: time_wait_now | TIME_WAIT | count
 -- column: connections | connections | count
 -- column: local_address | local |
--- column: remote | remote |
+-- column: remote | remote | endpoint
 -- column: process | mostly | optional
 WITH
 used AS (
