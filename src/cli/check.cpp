@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/patience.hpp"
 #include "cli/question.hpp"
 #include "store/reader.hpp"
 
@@ -20,7 +21,9 @@ constexpr std::int64_t kMostOfEach = 20;
 void run_check(const Question& question) {
   const auto format = parse_format(question.format);
   const auto path = database_path(question);
+  Patience patience;
   store::Reader reader{path};
+  patience.watch(reader);
   const auto checked = report::check(reader, kMostOfEach);
   print(checked.answer, format, text_style(question));
   if (checked.violations > 0) {

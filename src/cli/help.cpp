@@ -38,6 +38,8 @@ std::string_view meaning(Unit unit) {
       return "duration, µs";
     case Unit::percent:
       return "percent";
+    case Unit::spark:
+      return "counts, with commas between";
     case Unit::endpoint:
       return "endpoint";
     case Unit::port:

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/patience.hpp"
 #include "cli/question.hpp"
 
 #include <cstdint>
@@ -24,8 +25,11 @@ struct JoinOptions {
 void run_join(const JoinOptions& options) {
   constexpr std::int64_t kRowsForPeople = 20;
   const auto format = parse_format(options.question.format);
+  Patience patience;
   store::Reader a{path_from_utf8(options.a)};
   store::Reader b{path_from_utf8(options.b)};
+  patience.watch(a);
+  patience.watch(b);
   print(
       report::join(
           a, b, format == Format::text ? kRowsForPeople : std::numeric_limits<std::int64_t>::max()),

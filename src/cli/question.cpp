@@ -232,6 +232,8 @@ void add_database_options(CLI::App& command, Question& question) {
       ->type_name("FORMAT")
       ->capture_default_str();
   command.add_flag("--utc", question.utc, "Show times in UTC instead of local time");
+  command.add_flag(
+      "--ascii", question.ascii, "Only ASCII in text, as where the locale is not UTF-8");
 }
 
 void add_names_option(CLI::App& command, Question& question) {
@@ -431,6 +433,7 @@ std::string service_name(const PortNames& names, std::uint16_t port, std::string
 
 render::TextStyle text_style(const Question& question) {
   render::TextStyle style;
+  style.ascii = question.ascii || !platform::locale_is_utf8();
   if (platform::is_terminal(platform::StandardStream::output)) {
     style.width = platform::terminal_width();
     style.colour =

@@ -24,6 +24,7 @@ struct Question {
   std::string format = "text";
   bool utc = false;
   bool names = false;  ///< of services, for ports
+  bool ascii = false;
 
   std::vector<std::string> pids;
   std::string process;
@@ -42,7 +43,7 @@ struct Question {
   std::string before;  ///< A..B, the window to compare with
 };
 
-/// --db, --format, --utc.
+/// --db, --format, --utc, --ascii.
 void add_database_options(CLI::App& command, Question& question);
 /// --names.
 void add_names_option(CLI::App& command, Question& question);

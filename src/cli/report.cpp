@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/patience.hpp"
 #include "cli/question.hpp"
 
 #include <cstdint>
@@ -65,14 +66,15 @@ void run_report(const ReportOptions& options) {
     question.local_port = std::exchange(question.port, {});  // a port is held on our side
   }
   const ParsedFilter filter{question};
+  Patience patience;
   store::Reader reader{database_path(options.question)};
+  patience.watch(reader);
+  const auto asked = filter.resolve(reader);
   if (options.sql) {
-    std::cout << report::sql_of(options.name, filter.resolve(reader), limit);
+    std::cout << report::sql_of(options.name, asked, limit, report::basis_for(reader, asked));
     return;
   }
-  print(report::ask(reader, options.name, filter.resolve(reader), limit),
-        format,
-        text_style(options.question));
+  print(report::ask(reader, options.name, asked, limit), format, text_style(options.question));
 }
 
 void add_limit_option(CLI::App& command, ReportOptions& options) {

@@ -2,6 +2,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/patience.hpp"
 #include "cli/question.hpp"
 #include "store/reader.hpp"
 
@@ -57,7 +58,9 @@ std::vector<Column> plain_columns(const std::vector<std::string>& names) {
 void run_sql(const SqlOptions& options) {
   const auto format = parse_format(options.question.format);
   const auto statement = statement_of(options);
+  Patience patience;
   store::Reader reader{database_path(options.question)};
+  patience.watch(reader);
   const auto style = text_style(options.question);
   std::vector<Column> columns;
   reader.each(

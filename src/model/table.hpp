@@ -24,6 +24,7 @@ enum class Unit : std::uint8_t {
   percent,   ///< 0 … 100
   endpoint,  ///< text: `192.0.2.1:80`, `[2001:db8::1]:80`, `192.0.2.1 to port 80`, no port
   port,
+  spark,  ///< text: counts with commas between, the shape of a distribution
 };
 
 enum class Align : std::uint8_t { left, right };
@@ -34,6 +35,7 @@ struct Column {
   Unit unit = Unit::none;
   Align align = Align::left;
   bool optional = false;  ///< for people: left out first where the terminal is narrow
+  bool bar = false;       ///< for people: a bar beside the number, the longest for the largest
 };
 
 /// Every row has as many cells as there are columns.

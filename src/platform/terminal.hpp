@@ -15,6 +15,9 @@ bool is_terminal(StandardStream stream);
 /// Columns of the terminal behind standard output; 0 when it is none.
 std::size_t terminal_width();
 
+/// Whether the user's locale writes UTF-8.
+bool locale_is_utf8();
+
 /// From now on the standard streams carry UTF-8 as it is written, and writing to a pipe that nobody
 /// reads fails instead of ending the process.
 void set_up_standard_streams();

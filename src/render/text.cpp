@@ -18,6 +18,7 @@ namespace {
 constexpr std::string_view kUnknown = "-";
 constexpr std::size_t kBetween = 2;    // blanks between columns
 constexpr std::size_t kNarrowest = 6;  // no column is shortened below this
+constexpr std::size_t kBarWidth = 30;
 constexpr std::size_t kNarrowestEndpoint =
     17;  // nor those that tell one row from another below this
 
@@ -63,6 +64,7 @@ std::string integer_text(std::int64_t value, Unit unit, const TextStyle& style) 
     case Unit::percent:
     case Unit::endpoint:
     case Unit::port:
+    case Unit::spark:
       break;
   }
   return fmt::format("{}", value);
@@ -94,26 +96,85 @@ std::string endpoint_text(std::string_view text,
   return std::string{text.substr(0, port)} + port_text(text.substr(port), style, protocol);
 }
 
+// A block of n eighths, for n from 1.
+std::string block(std::string_view first, std::size_t eighths) {
+  std::string text{first};  // U+2580 … U+258F: the last byte counts
+  text.back() = static_cast<char>(text.back() + static_cast<char>(eighths - 1));
+  return text;
+}
+
+/// Of full length for the largest; never nothing for something.
+std::string bar(std::int64_t value, std::int64_t most, bool ascii) {
+  if (value <= 0) {
+    return {};
+  }
+  const auto share = static_cast<double>(value) / static_cast<double>(std::max(most, value));
+  if (ascii) {
+    return std::string(static_cast<std::size_t>(std::ceil(share * kBarWidth)), '#');
+  }
+  const auto eighths = static_cast<std::size_t>(std::ceil(share * kBarWidth * 8));
+  std::string text;
+  for (std::size_t i = 0; i < eighths / 8; ++i) {
+    text += "█";
+  }
+  // U+258F is one eighth, U+2589 seven.
+  return eighths % 8 == 0 ? text : text + block("▉", 8 - eighths % 8);
+}
+
+/// `0,3,10`: a character for each number, as high as its share of the largest.
+std::string sparkline(std::string_view counts, bool ascii) {
+  constexpr std::string_view kAscii = ".:-=+*%#@";
+  std::vector<std::int64_t> values;
+  for (const auto part : split(counts, ',')) {
+    values.push_back(parse_number<std::int64_t>(part).value_or(0));
+  }
+  const auto most = *std::max_element(values.begin(), values.end());
+  std::string text;
+  for (const auto value : values) {
+    const auto level = most > 0 && value > 0
+                           ? static_cast<std::size_t>(std::ceil(8.0 * static_cast<double>(value) /
+                                                                static_cast<double>(most)))
+                           : 0;
+    text += ascii ? std::string{kAscii[level]} : level == 0 ? std::string{"·"} : block("▁", level);
+  }
+  return text;
+}
+
+/// What is not ASCII becomes a visible escape.
+std::string to_ascii(const std::string& text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto point = code_point_at(text, at);
+    const auto length = std::max(point.length, std::size_t{1});
+    out += point.value < 0x80 ? text.substr(at, length)
+                              : fmt::format("\\u{{{:x}}}", static_cast<std::uint32_t>(point.value));
+    at += length;
+  }
+  return out;
+}
+
 /// `endpoint`: of its text the port is worth most.
-std::string shorten(const std::string& text, std::size_t width, bool endpoint) {
+std::string shorten(const std::string& text, std::size_t width, bool endpoint, bool ascii) {
+  const std::string_view cut = ascii ? "..." : "…";
   if (display_width(text) <= width) {
     return text;
   }
   const auto port = endpoint ? port_in(text) : std::string::npos;
-  const auto kept = port != std::string::npos && text.size() - port + 3 <= width
-                        ? text.substr(port - 1)
-                        : std::string{};
+  const auto kept =
+      port != std::string::npos && text.size() - port + 2 + display_width(cut) <= width
+          ? text.substr(port - 1)
+          : std::string{};
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
     const auto length = std::max(code_point_at(text, at).length, std::size_t{1});
     const auto piece = text.substr(at, length);
-    if (display_width(out) + display_width(piece) + kept.size() + 1 > width) {
+    if (display_width(out) + display_width(piece) + kept.size() + display_width(cut) > width) {
       break;
     }
     out += piece;
     at += length;
   }
-  return out + "…" + kept;
+  return out + std::string{cut} + kept;
 }
 
 std::string pad(const std::string& text, std::size_t width, Align align) {
@@ -149,8 +210,10 @@ bool on_one_day(const Answer& answer, const TextStyle& style) {
 /// A table as text cells, with the width that each column wants.
 class Sheet {
  public:
-  Sheet(const Table& table, const TextStyle& style, bool dates) : columns_{table.columns} {
-    for (const auto& column : columns_) {
+  Sheet(const Table& table, const TextStyle& style, bool dates)
+      : columns_{table.columns}, ascii_{style.ascii} {
+    for (auto& column : columns_) {
+      column.title = ascii_ && column.title == "±" ? "+-" : column.title;
       widths_.push_back(display_width(column.title));
     }
     for (const auto& row : table.rows) {
@@ -164,6 +227,7 @@ class Sheet {
         widths_[i] = std::max(widths_[i], display_width(cells.back()));
       }
     }
+    draw_bars(table);
     drop_undescribed();
     if (style.width > 0) {
       drop_optional(style.width);
@@ -190,6 +254,28 @@ class Sheet {
   [[nodiscard]] std::size_t total() const {
     const auto gaps = widths_.empty() ? 0 : (widths_.size() - 1) * kBetween;
     return std::accumulate(widths_.begin(), widths_.end(), gaps);
+  }
+
+  void draw_bars(const Table& table) {
+    for (std::size_t i = columns_.size(); i-- > 0;) {
+      if (!columns_[i].bar) {
+        continue;
+      }
+      const auto value = [&](std::size_t row) {
+        const auto* const number = std::get_if<std::int64_t>(&table.rows[row][i]);
+        return number == nullptr ? 0 : *number;
+      };
+      std::int64_t most = 0;
+      for (std::size_t row = 0; row < table.rows.size(); ++row) {
+        most = std::max(most, value(row));
+      }
+      const auto at = static_cast<std::ptrdiff_t>(i + 1);
+      columns_.insert(columns_.begin() + at, Column{"", "shape", Unit::spark, Align::left, true});
+      widths_.insert(widths_.begin() + at, kBarWidth);
+      for (std::size_t row = 0; row < rows_.size(); ++row) {
+        rows_[row].insert(rows_[row].begin() + at, bar(value(row), most, ascii_));
+      }
+    }
   }
 
   // Columns without a title are for programs.
@@ -246,7 +332,8 @@ class Sheet {
       line.append(kBetween, ' ');
     }
     const bool endpoint = columns_[column].unit == Unit::endpoint;
-    line += pad(shorten(cell, widths_[column], endpoint), widths_[column], columns_[column].align);
+    line += pad(
+        shorten(cell, widths_[column], endpoint, ascii_), widths_[column], columns_[column].align);
   }
 
   static std::string_view trimmed(std::string_view line) {
@@ -254,6 +341,7 @@ class Sheet {
   }
 
   std::vector<Column> columns_;
+  bool ascii_;
   std::vector<std::size_t> widths_;
   std::vector<std::vector<std::string>> rows_;
 };
@@ -332,8 +420,12 @@ std::string cell_text(const Cell& cell,
   if (text == nullptr) {
     return std::string{kUnknown};
   }
-  return escape_for_terminal(unit == Unit::endpoint ? endpoint_text(*text, style, protocol)
-                                                    : *text);
+  if (unit == Unit::spark) {
+    return sparkline(*text, style.ascii);
+  }
+  const auto escaped =
+      escape_for_terminal(unit == Unit::endpoint ? endpoint_text(*text, style, protocol) : *text);
+  return style.ascii ? to_ascii(escaped) : escaped;
 }
 
 std::string_view protocol_of(const std::vector<Column>& columns, const std::vector<Cell>& row) {

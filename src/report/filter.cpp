@@ -10,6 +10,11 @@
 namespace netlog::report {
 namespace {
 
+// Up to here single connections are read as fast as sums, and more exact.
+constexpr std::int64_t kFewConnections = 50'000;
+// Rows are found by the window when it is this short, by owner or peer when it is longer.
+constexpr std::int64_t kShortWindowNs = std::int64_t{3'600} * 1'000'000'000;
+
 std::string hex(const IpAddress& address) {
   std::string out;
   for (std::size_t i = 0; i < address.size(); ++i) {
@@ -83,14 +88,12 @@ std::string in_range(Builder& out, const AddressRange& range, std::size_t number
   return fmt::format("(family = 6 AND hex(bytes) BETWEEN {} AND {})", first, last);
 }
 
-void add_remote(Builder& out, const std::vector<AddressRange>& ranges) {
+std::string addresses(Builder& out, const std::vector<AddressRange>& ranges) {
   std::string any;
   for (std::size_t i = 0; i < ranges.size(); ++i) {
     any += (i == 0 ? "" : " OR ") + in_range(out, ranges[i], i);
   }
-  if (!any.empty()) {
-    out.add(fmt::format("remote_address IN (SELECT text FROM address WHERE {})", any));
-  }
+  return "FROM address WHERE " + any;
 }
 
 void add_states(Builder& out, const Filter& filter) {
@@ -104,22 +107,20 @@ void add_states(Builder& out, const Filter& filter) {
   }
   std::string within;
   if (filter.until_ns) {
-    within += " AND i.from_ns <= :f_until";
+    within += " AND i.from_ns <= " + out.bind("f_until", *filter.until_ns);
   }
   if (filter.since_ns) {
-    within += " AND (i.to_ns IS NULL OR i.to_ns >= :f_since)";
+    within += " AND (i.to_ns IS NULL OR i.to_ns >= " + out.bind("f_since", *filter.since_ns) + ")";
   }
+  // `id` is the connection's: the view of intervals has none.
   out.add(
-      fmt::format("EXISTS (SELECT 1 FROM state_intervals AS i WHERE i.connection_id = "
-                  "connections.id AND i.state IN ({}){})",
+      fmt::format("EXISTS (SELECT 1 FROM state_intervals AS i WHERE i.connection_id = id AND "
+                  "i.state IN ({}){})",
                   list,
                   within));
 }
 
-}  // namespace
-
-Clause connection_clause(const Filter& filter) {
-  Builder out;
+void add_owner_and_ports(Builder& out, const Filter& filter) {
   add_pids(out, filter.pids);
   out.match("process", filter.process);
   out.match("exe", filter.exe);
@@ -133,7 +134,77 @@ Clause connection_clause(const Filter& filter) {
   }
   out.equal("local_port", filter.local_port);
   out.equal("remote_port", filter.remote_port);
-  add_remote(out, filter.remote);
+}
+
+void add_remote_and_states(Builder& out, const Filter& filter) {
+  if (!filter.remote.empty()) {
+    out.add(fmt::format("remote_address IN (SELECT text {})", addresses(out, filter.remote)));
+  }
+  add_states(out, filter);
+}
+
+bool names_owner(const Filter& filter) {
+  return !filter.pids.empty() || filter.process || filter.exe || filter.user;
+}
+
+bool is_short(const Filter& filter) {
+  return filter.since_ns && filter.until_ns &&
+         *filter.until_ns - *filter.since_ns <= kShortWindowNs;
+}
+
+constexpr std::string_view kStillThere = "SELECT id FROM connection WHERE life_class IS NULL";
+
+// A connection that was there in a window began in it, or before it by no more than its class of
+// lives lasts.
+std::string lived(const std::string& since, const std::string& until) {
+  return fmt::format(
+      "SELECT c.id FROM life_class AS k CROSS JOIN connection AS c ON c.life_class = k.code AND "
+      "coalesce(c.opened_ns, c.first_seen_ns) BETWEEN {} - k.span_ns AND {}",
+      since,
+      until);
+}
+
+// The owner's connections, by the flows of its processes.
+void add_rows_of_owner(Builder& out, const Filter& filter) {
+  Builder owner;
+  add_pids(owner, filter.pids);
+  owner.match("process", filter.process);
+  owner.match("exe", filter.exe);
+  owner.match("user", filter.user);
+  // The parameters are bound already.
+  out.add(fmt::format(
+      "id IN (SELECT c.id FROM (SELECT id, pid, name AS process, exe, user FROM process) AS p "
+      "CROSS JOIN flow AS f ON f.process_id = p.id AND f.local_address_id IS NOT NULL "
+      "CROSS JOIN connection AS c ON c.flow_id = f.id WHERE {} UNION ALL {})",
+      owner.take().sql,
+      kStillThere));
+}
+
+void add_rows(Builder& out, const Filter& filter) {
+  if (is_short(filter) || (filter.since_ns && !names_owner(filter) && filter.remote.empty())) {
+    const auto until = filter.until_ns ? out.bind("f_until", *filter.until_ns)
+                                       : std::string{"9223372036854775807"};
+    out.add(fmt::format("id IN ({} UNION ALL {})",
+                        lived(out.bind("f_since", *filter.since_ns), until),
+                        kStillThere));
+  } else if (names_owner(filter)) {
+    add_rows_of_owner(out, filter);
+  } else if (!filter.remote.empty()) {
+    out.add(fmt::format(
+        "id IN (SELECT c.id FROM peer AS p CROSS JOIN flow AS f ON f.peer_id = p.id "
+        "CROSS JOIN connection AS c ON c.flow_id = f.id WHERE p.remote_address_id IN (SELECT id "
+        "{}) UNION ALL {})",
+        addresses(out, filter.remote),
+        kStillThere));
+  }
+}
+
+}  // namespace
+
+Clause connection_clause(const Filter& filter) {
+  Builder out;
+  add_rows(out, filter);
+  add_owner_and_ports(out, filter);
   if (filter.until_ns) {
     out.add("coalesce(opened_ns, first_seen_ns) <= " + out.bind("f_until", *filter.until_ns));
   }
@@ -141,8 +212,58 @@ Clause connection_clause(const Filter& filter) {
     out.add("max(last_seen_ns, coalesce(closed_ns, 0)) >= " +
             out.bind("f_since", *filter.since_ns));
   }
-  add_states(out, filter);
+  add_remote_and_states(out, filter);
   return out.take();
+}
+
+Clause both_windows_clause(const Filter& filter) {
+  Builder out;
+  if (filter.before_ns && filter.since_ns && filter.until_ns) {
+    out.add(fmt::format(
+        "id IN ({} UNION ALL {} UNION ALL {})",
+        lived(out.bind("f_before_since", filter.before_ns->first),
+              out.bind("f_before_until", filter.before_ns->second)),
+        lived(out.bind("f_since", *filter.since_ns), out.bind("f_until", *filter.until_ns)),
+        kStillThere));
+  }
+  add_owner_and_ports(out, filter);
+  add_remote_and_states(out, filter);
+  return out.take();
+}
+
+Clause flow_clause(const Filter& filter) {
+  Builder out;
+  add_owner_and_ports(out, filter);
+  if (!filter.remote.empty()) {
+    out.add(fmt::format(
+        "peer_id IN (SELECT p.id FROM peer AS p WHERE p.remote_address_id IN (SELECT id {}))",
+        addresses(out, filter.remote)));
+  }
+  return out.take();
+}
+
+Basis basis_for(store::Reader& reader, const Filter& filter) {
+  if (filter.since_ns || filter.until_ns || filter.before_ns || !filter.states.empty()) {
+    return Basis::connections;
+  }
+  const auto number = [&](std::string_view sql, const store::Parameters& parameters) {
+    const auto rows = reader.query(sql, parameters);
+    const auto* const value = std::get_if<std::int64_t>(&rows.cells.at(0).at(0));
+    return value == nullptr ? 0 : *value;
+  };
+  if (number("SELECT max(id) FROM connection", {}) <= kFewConnections) {
+    return Basis::connections;
+  }
+  for (const auto& port : {filter.port, filter.local_port, filter.remote_port}) {
+    if (port && number("SELECT EXISTS (SELECT 1 FROM peer WHERE port = :port) OR EXISTS (SELECT 1 "
+                       "FROM flow WHERE local_port = :port)",
+                       {{"port", static_cast<std::int64_t>(*port)}}) == 0) {
+      return Basis::connections;
+    }
+  }
+  const bool of_peer =
+      filter.port || filter.local_port || filter.remote_port || !filter.remote.empty();
+  return of_peer ? Basis::peers : Basis::processes;
 }
 
 }  // namespace netlog::report

@@ -31,12 +31,32 @@ struct Filter {
   std::optional<std::pair<std::int64_t, std::int64_t>> before_ns;
 };
 
-/// SQL for a WHERE clause over the columns of the view `connections` (`1` when nothing restricts),
-/// and the values it binds.
+/// SQL for a WHERE clause (`1` when nothing restricts), and the values it binds.
 struct Clause {
   std::string sql;
   store::Parameters parameters;
 };
+
+/// Over the views of single connections: `connections`, `connection_flows` and their like. Beside
+/// the conditions it names the rows to look at by an index, where the filter allows it.
 Clause connection_clause(const Filter& filter);
+
+/// As connection_clause(), of what lived in one of the filter's two windows; for the report `diff`.
+Clause both_windows_clause(const Filter& filter);
+
+/// Over the views of sums, `peer_…` and `process_…`: of a filter that names times or states they
+/// know nothing.
+Clause flow_clause(const Filter& filter);
+
+/// What a question about a whole recording reads. Each later one is larger and tells more.
+enum class Basis : std::uint8_t {
+  processes,    ///< sums for each process
+  peers,        ///< sums for each process and peer
+  connections,  ///< every connection by itself
+};
+
+/// The smallest that can answer the filter. Of sums, ports are those of services; so where no
+/// service has the port, and where there are few connections, it is the connections themselves.
+Basis basis_for(store::Reader& reader, const Filter& filter);
 
 }  // namespace netlog::report

@@ -16,11 +16,12 @@
 namespace netlog::report {
 namespace {
 
-constexpr std::string_view kFilterMark = "/*filter*/ 1";
-constexpr std::string_view kTimelessFilterMark = "/*filter without window*/ 1";
+constexpr std::string_view kConnectionsMark = "/*filter*/ 1";
+constexpr std::string_view kFlowsMark = "/*filter of flows*/ 1";
+constexpr std::string_view kBothWindowsMark = "/*filter of both windows*/ 1";
 constexpr std::string_view kStory = "process";
 
-constexpr std::array<std::pair<std::string_view, Unit>, 9> kUnits{{
+constexpr std::array<std::pair<std::string_view, Unit>, 10> kUnits{{
     {"", Unit::none},
     {"count", Unit::count},
     {"bytes", Unit::bytes},
@@ -30,9 +31,10 @@ constexpr std::array<std::pair<std::string_view, Unit>, 9> kUnits{{
     {"percent", Unit::percent},
     {"endpoint", Unit::endpoint},
     {"port", Unit::port},
+    {"spark", Unit::spark},
 }};
 
-// `name | title | unit [optional]`
+// `name | title | unit [right] [bar] [optional]`
 Column parse_column(std::string_view text) {
   const auto parts = split(text, '|');
   if (parts.size() != 3) {
@@ -45,6 +47,8 @@ Column parse_column(std::string_view text) {
         kUnits.begin(), kUnits.end(), [&](const auto& entry) { return entry.first == word; });
     if (word == "optional") {
       column.optional = true;
+    } else if (word == "bar") {
+      column.bar = true;
     } else if (word == "right") {
       column.align = Align::right;
     } else if (unit != kUnits.end()) {
@@ -53,8 +57,8 @@ Column parse_column(std::string_view text) {
       throw std::invalid_argument{fmt::format("column {}", quote(text))};
     }
   }
-  const bool number =
-      column.unit != Unit::none && column.unit != Unit::time && column.unit != Unit::endpoint;
+  const bool number = column.unit != Unit::none && column.unit != Unit::time &&
+                      column.unit != Unit::endpoint && column.unit != Unit::spark;
   column.align = number ? Align::right : column.align;
   return column;
 }
@@ -116,7 +120,12 @@ Definition parse_definition(std::string_view text) {
         throw std::invalid_argument{fmt::format("section {}", quote(*section))};
       }
       definition.sections.push_back(
-          Section{Table{std::string{trim(parts[0])}, std::string{trim(parts[1])}, {}, {}}, ""});
+          Section{Table{std::string{trim(parts[0])}, std::string{trim(parts[1])}, {}, {}}, "", {}});
+    } else if (const auto basis = value_of("-- basis:")) {
+      if (definition.sections.empty() || (*basis != "sums" && *basis != "connections")) {
+        throw std::invalid_argument{fmt::format("basis {}", quote(*basis))};
+      }
+      definition.sections.back().of_sums = *basis == "sums";
     } else if (const auto column = value_of("-- column:")) {
       if (definition.sections.empty()) {
         throw std::invalid_argument{fmt::format("column before a section: {}", quote(*column))};
@@ -170,12 +179,41 @@ struct Prepared {
   store::Parameters parameters;
 };
 
-Prepared prepare(std::string_view name, const Filter& filter, std::int64_t limit) {
+/// Sums of all there is, which know of nothing to tell apart.
+bool is_everything(const Filter& filter) {
+  return flow_clause(filter).parameters.empty();
+}
+
+/// A query names the smallest views that can answer it; where the question needs more, their
+/// larger twins take their place.
+void widen(std::string& sql, Basis basis, const Filter& filter) {
+  if (basis == Basis::connections || filter.protocol) {
+    replace_all(sql, "FROM process_opens", "FROM connection_opens");  // has no twin by peers
+  }
+  if (basis != Basis::processes) {
+    for (const auto* const view : {"flows", "stays", "lives"}) {
+      replace_all(sql, fmt::format("FROM process_{}", view), fmt::format("FROM peer_{}", view));
+    }
+    replace_all(sql, "FROM process_opens", "FROM connection_opens");
+  }
+  if (basis == Basis::connections) {
+    for (const auto* const view : {"flows", "stays", "lives", "calls"}) {
+      replace_all(sql, fmt::format("FROM peer_{}", view), fmt::format("FROM connection_{}", view));
+    }
+  }
+}
+
+Prepared prepare(std::string_view name, const Filter& filter, std::int64_t limit, Basis basis) {
   // With a process to tell of, the overview is that process's story.
   const auto asked = name == "overview" && !filter.pids.empty() ? kStory : name;
-  auto clause = connection_clause(filter);
-  Prepared prepared{
-      std::string{asked}, parse_definition(definition_of(asked)), std::move(clause.parameters)};
+  Prepared prepared{std::string{asked}, parse_definition(definition_of(asked)), {}};
+  const auto clause_sql = [&](const Clause& clause) {
+    prepared.parameters.insert(clause.parameters.begin(), clause.parameters.end());
+    return clause.sql;
+  };
+  const auto connections = clause_sql(connection_clause(filter));
+  const auto flows = basis == Basis::connections ? connections : clause_sql(flow_clause(filter));
+  const auto both_windows = clause_sql(both_windows_clause(filter));
   prepared.parameters["limit"] = limit;
   prepared.parameters["pids"] = comma_list(filter.pids);
   prepared.parameters["since_ns"] = filter.since_ns ? Cell{*filter.since_ns} : Cell{};
@@ -184,13 +222,16 @@ Prepared prepare(std::string_view name, const Filter& filter, std::int64_t limit
       filter.before_ns ? Cell{filter.before_ns->first} : Cell{};
   prepared.parameters["before_until_ns"] =
       filter.before_ns ? Cell{filter.before_ns->second} : Cell{};
-  auto timeless = filter;
-  timeless.since_ns.reset();
-  timeless.until_ns.reset();
-  const auto timeless_sql = connection_clause(timeless).sql;
-  for (auto& section : prepared.definition.sections) {
-    replace_all(section.sql, kFilterMark, clause.sql);
-    replace_all(section.sql, kTimelessFilterMark, timeless_sql);
+  const bool of_sums = basis != Basis::connections && is_everything(filter);
+  auto& sections = prepared.definition.sections;
+  std::erase_if(sections, [&](const Section& section) {
+    return section.of_sums && *section.of_sums != of_sums;
+  });
+  for (auto& section : sections) {
+    widen(section.sql, basis, filter);
+    replace_all(section.sql, kConnectionsMark, connections);
+    replace_all(section.sql, kFlowsMark, flows);
+    replace_all(section.sql, kBothWindowsMark, both_windows);
   }
   return prepared;
 }
@@ -244,7 +285,15 @@ std::string with_values(std::string_view sql, const store::Parameters& parameter
 }  // namespace
 
 Answer ask(store::Reader& reader, std::string_view name, const Filter& filter, std::int64_t limit) {
-  const auto prepared = prepare(name, filter, limit);
+  return ask(reader, name, filter, limit, basis_for(reader, filter));
+}
+
+Answer ask(store::Reader& reader,
+           std::string_view name,
+           const Filter& filter,
+           std::int64_t limit,
+           Basis basis) {
+  const auto prepared = prepare(name, filter, limit, basis);
   Answer answer{prepared.name, {}, {}};
   for (const auto& section : prepared.definition.sections) {
     auto rows = reader.query(section.sql, prepared.parameters);
@@ -254,12 +303,12 @@ Answer ask(store::Reader& reader, std::string_view name, const Filter& filter, s
     }
     answer.tables.push_back(std::move(table));
   }
-  answer.honesty = honesty(reader, filter);
+  answer.honesty = honesty(reader, filter, basis);
   return answer;
 }
 
-std::string sql_of(std::string_view name, const Filter& filter, std::int64_t limit) {
-  const auto prepared = prepare(name, filter, limit);
+std::string sql_of(std::string_view name, const Filter& filter, std::int64_t limit, Basis basis) {
+  const auto prepared = prepare(name, filter, limit, basis);
   std::string text;
   for (const auto& section : prepared.definition.sections) {
     text += fmt::format("{}-- {}\n{}\n",
@@ -271,6 +320,10 @@ std::string sql_of(std::string_view name, const Filter& filter, std::int64_t lim
 }
 
 Honesty honesty(store::Reader& reader, const Filter& filter) {
+  return honesty(reader, filter, basis_for(reader, filter));
+}
+
+Honesty honesty(store::Reader& reader, const Filter& filter, Basis basis) {
   const auto whole = reader.query(
       "SELECT min(started_ns), max(max(coalesce(ended_ns, 0), last_alive_ns)) FROM sessions");
   Honesty honesty;
@@ -296,13 +349,13 @@ Honesty honesty(store::Reader& reader, const Filter& filter) {
       window);
   honesty.gaps = static_cast<std::int64_t>(gaps.cells.size());
   honesty.gaps_ns = united_length(gaps.cells);
-  auto clause = connection_clause(filter);
-  const auto owners = reader.query(
-      fmt::format("WITH selected AS (SELECT * FROM connections WHERE {}) SELECT "
-                  "coalesce(owner_reason, 'not_yet') AS reason, count(*) FROM selected "
-                  "WHERE owner_source = 'unknown' GROUP BY reason ORDER BY count(*) DESC, reason",
-                  clause.sql),
-      clause.parameters);
+  const auto clause = basis == Basis::connections ? connection_clause(filter) : flow_clause(filter);
+  auto sql = fmt::format(
+      "SELECT owner_reason, sum(connections) FROM process_flows WHERE owner_reason IS NOT NULL AND "
+      "({}) GROUP BY owner_reason ORDER BY sum(connections) DESC, owner_reason",
+      clause.sql);
+  widen(sql, basis, filter);
+  const auto owners = reader.query(sql, clause.parameters);
   for (const auto& row : owners.cells) {
     honesty.note += fmt::format("{}{} {}",
                                 honesty.note.empty() ? "owner unknown: " : ", ",

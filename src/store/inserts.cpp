@@ -1,71 +1,30 @@
 // SPDX-License-Identifier: MIT
 #include "store/inserts.hpp"
 
+#include "store/statement.hpp"
+
+#include <algorithm>
 #include <cassert>
 #include <string_view>
-#include <type_traits>
 
 #include <fmt/format.h>
 
 namespace netlog::store {
-
-/// Binds parameters from left to right and runs the statement; resets it on every path.
-class Run {
- public:
-  explicit Run(SQLite::Statement& statement) : statement_{statement} {}
-  Run(const Run&) = delete;
-  Run& operator=(const Run&) = delete;
-  ~Run() {
-    statement_.tryReset();
-    statement_.clearBindings();
-  }
-
-  template <typename T>
-  Run& with(const T& value) {
-    ++index_;
-    if constexpr (std::is_enum_v<T> || std::is_integral_v<T>) {
-      statement_.bind(index_, static_cast<std::int64_t>(value));
-    } else {
-      statement_.bindNoCopy(index_, value);
-    }
-    return *this;
-  }
-  template <typename T>
-  Run& with(const std::optional<T>& value) {
-    if (value) {
-      return with(*value);
-    }
-    ++index_;  // unbound is NULL
-    return *this;
-  }
-  Run& blob(const void* bytes, std::size_t size) {
-    statement_.bindNoCopy(++index_, bytes, static_cast<int>(size));
-    return *this;
-  }
-
-  void exec() { statement_.exec(); }
-  /// The first column of the first row, if there is one.
-  std::optional<std::int64_t> number() {
-    if (!statement_.executeStep() || statement_.getColumn(0).isNull()) {
-      return std::nullopt;
-    }
-    return statement_.getColumn(0).getInt64();
-  }
-
- private:
-  SQLite::Statement& statement_;
-  int index_ = 0;
-};
 
 namespace {
 
 // The process table and the address cache stay bounded however many peers there are; an address
 // that is not cached is looked up in the file.
 constexpr std::size_t kMostAddresses = 1'000'000;
+constexpr std::size_t kMostPeers = 500'000;
 
 // Where there are no network namespaces the number is 0, which is no inode.
 std::optional<std::uint64_t> known_netns(std::uint64_t netns) {
   return netns == 0 ? std::nullopt : std::optional{netns};
+}
+
+bool knows_remote(const FiveTuple& tuple) {
+  return tuple.remote.port != 0 || !tuple.remote.address.is_unspecified();
 }
 
 std::optional<std::int64_t> at(const std::optional<Moment>& moment) {
@@ -89,28 +48,37 @@ std::optional<UnknownOutcome> reason(const Connection& connection) {
 
 Inserts::Inserts(SQLite::Database& database, const Session& session)
     : database_{database},
+      flows_{database},
+      port_use_{database},
       insert_address_{
           database,
           "INSERT INTO address (family, text, bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"},
       find_address_{database, "SELECT id FROM address WHERE text = ?"},
+      insert_peer_{database,
+                   "INSERT INTO peer (direction, protocol, remote_address_id, port) VALUES (?, ?, "
+                   "?, ?)"},
+      find_peer_{database,
+                 "SELECT id FROM peer WHERE remote_address_id = ? AND port IS ? AND direction = ? "
+                 "AND protocol = ?"},
       insert_connection_{
           database,
           "INSERT INTO connection (id, session_id, protocol, local_address_id, "
           "local_port, remote_address_id, "
           "remote_port, netns, opened_ns, open_error_ns, first_seen_ns, module, direction, "
-          "process_id, owner_source, "
+          "peer_id, process_id, owner_source, "
           "owner_reason, uid, last_seen_ns, closed_ns, close_error_ns, gone, state, "
           "offload, outcome, outcome_reason, syns, bytes_sent, "
           "bytes_received, retransmits, rtt_us, seen_by) "
-          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
           "?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
-      update_connection_{database,
-                         "UPDATE connection SET direction = ?, process_id = ?, owner_source = ?, "
-                         "owner_reason = ?, uid = ?, "
-                         "last_seen_ns = ?, closed_ns = ?, close_error_ns = ?, gone = ?, state = "
-                         "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, "
-                         "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, seen_by "
-                         "= ? WHERE id = ?"},
+      update_connection_{
+          database,
+          "UPDATE connection SET direction = ?, peer_id = ?, process_id = ?, owner_source = ?, "
+          "owner_reason = ?, uid = ?, "
+          "last_seen_ns = ?, closed_ns = ?, close_error_ns = ?, gone = ?, state = "
+          "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, "
+          "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, seen_by "
+          "= ? WHERE id = ?"},
       insert_event_{database,
                     "INSERT INTO event (connection_id, kind, at_ns, error_ns, old, new) VALUES (?, "
                     "?, ?, ?, ?, ?)"},
@@ -161,6 +129,7 @@ Inserts::Inserts(SQLite::Database& database, const Session& session)
       .exec();
   session_id_ = database.getLastInsertRowid();
   connection_base_ = database.execAndGet("SELECT coalesce(max(id), 0) FROM connection").getInt64();
+  flows_.catch_up();
   enter_downtime(session);
 }
 
@@ -186,17 +155,27 @@ void Inserts::enter_downtime(const Session& session) {
 
 void Inserts::operator()(const Event& event) {
   const auto& connection = event.connection;
+  const auto id = connection_base_ + connection.id;
+  const bool owner = event.kind == EventKind::owner;
+  if (owner && connection.gone) {
+    flows_.remove(id);  // it had been summed up under another owner
+  }
   if (event.kind == EventKind::present || event.kind == EventKind::open) {
     insert_connection(connection);
   } else if (!event.repeats) {
     update_connection(connection);
   }
-  const bool owner = event.kind == EventKind::owner;
+  if (event.kind == EventKind::close || (owner && connection.gone)) {
+    ended_.push_back(id);
+  }
+  if (event.kind == EventKind::close) {
+    port_use_.left(id);
+  }
   const auto wide = [](std::optional<std::uint8_t> code) {
     return code ? std::optional<std::int64_t>{*code} : std::nullopt;
   };
   Run{insert_event_}
-      .with(connection_base_ + connection.id)
+      .with(id)
       .with(event.kind)
       .with(event.at.at_ns)
       .with(event.at.error_ns)
@@ -208,16 +187,16 @@ void Inserts::operator()(const Event& event) {
 
 void Inserts::insert_connection(const Connection& connection) {
   const auto& tuple = connection.tuple;
-  const bool has_remote = tuple.remote.port != 0 || !tuple.remote.address.is_unspecified();
+  const bool has_remote = knows_remote(tuple);
   const auto local = address_id(tuple.local.address);
-  const auto remote = has_remote ? std::optional{address_id(tuple.remote.address)} : std::nullopt;
+  const auto remote = has_remote ? address_id(tuple.remote.address) : 0;
   Run insert{insert_connection_};
   insert.with(connection_base_ + connection.id)
       .with(session_id_)
       .with(tuple.protocol)
       .with(local)
       .with(tuple.local.port)
-      .with(remote)
+      .with(has_remote ? std::optional{remote} : std::nullopt)
       .with(tuple.remote.port != 0 ? std::optional{tuple.remote.port} : std::nullopt)
       .with(known_netns(connection.netns))
       .with(at(connection.opened))
@@ -226,6 +205,13 @@ void Inserts::insert_connection(const Connection& connection) {
       .with(connection.module != 0 ? std::optional{connection.module} : std::nullopt);
   with_changing(insert, connection);
   insert.exec();
+  const bool ours =
+      connection.direction == Direction::inbound || connection.direction == Direction::listen;
+  if (tuple.protocol == Protocol::tcp && tuple.remote.port != 0 && !ours) {
+    port_use_.taken(connection_base_ + connection.id,
+                    {local, remote, tuple.remote.port},
+                    connection.opened ? connection.opened->at_ns : connection.first_seen_ns);
+  }
 }
 
 void Inserts::update_connection(const Connection& connection) {
@@ -236,8 +222,9 @@ void Inserts::update_connection(const Connection& connection) {
 }
 
 /// The columns that change over a connection's life, in the order of both statements.
-void Inserts::with_changing(Run& run, const Connection& connection) const {
+void Inserts::with_changing(Run& run, const Connection& connection) {
   run.with(connection.direction)
+      .with(peer_id(connection))
       .with(process_row(connection.owner.process))
       .with(connection.owner.source)
       .with(reason(connection.owner))
@@ -363,6 +350,14 @@ void Inserts::operator()(const Heartbeat& heartbeat) {
       .exec();
 }
 
+void Inserts::end_batch() {
+  std::sort(ended_.begin(), ended_.end());
+  ended_.erase(std::unique(ended_.begin(), ended_.end()), ended_.end());
+  flows_.add(ended_);
+  ended_.clear();
+  port_use_.write();
+}
+
 void Inserts::end_session(std::int64_t ended_ns) {
   SQLite::Statement end{database_, "UPDATE session SET ended_ns = ?, alive_ns = ? WHERE id = ?"};
   Run{end}.with(ended_ns).with(ended_ns).with(session_id_).exec();
@@ -387,6 +382,42 @@ std::int64_t Inserts::address_id(const IpAddress& address) {
   }
   addresses_.emplace(address, *id);
   return *id;
+}
+
+std::optional<std::int64_t> Inserts::peer_id(const Connection& connection) {
+  const auto& tuple = connection.tuple;
+  if (connection.direction == Direction::listen || !knows_remote(tuple)) {
+    return std::nullopt;
+  }
+  const auto port =
+      connection.direction == Direction::inbound ? tuple.local.port : tuple.remote.port;
+  Peer peer{connection.direction, tuple.protocol, address_id(tuple.remote.address), std::nullopt};
+  if (port != 0) {
+    peer.port = port;
+  }
+  if (const auto cached = peers_.find(peer); cached != peers_.end()) {
+    return cached->second;
+  }
+  auto id = Run{find_peer_}
+                .with(peer.remote_address)
+                .with(peer.port)
+                .with(peer.direction)
+                .with(peer.protocol)
+                .number();
+  if (!id) {
+    Run{insert_peer_}
+        .with(peer.direction)
+        .with(peer.protocol)
+        .with(peer.remote_address)
+        .with(peer.port)
+        .exec();
+    id = database_.getLastInsertRowid();
+  }
+  if (peers_.size() >= kMostPeers) {
+    peers_.clear();
+  }
+  peers_.emplace(peer, *id);
+  return id;
 }
 
 std::optional<std::int64_t> Inserts::process_row(const std::optional<ProcessId>& process) const {

@@ -3,12 +3,16 @@
 
 #include "model/event.hpp"
 #include "model/recording.hpp"
+#include "store/flows.hpp"
+#include "store/port_use.hpp"
 #include "store/writer.hpp"
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
@@ -22,6 +26,16 @@ struct AddressHash {
   std::size_t operator()(const IpAddress& address) const {
     return hash_value(Endpoint{address, 0});
   }
+};
+
+/// Whom connections are with: a row of the table peer.
+struct Peer {
+  Direction direction = Direction::unknown;
+  Protocol protocol = Protocol::tcp;
+  std::int64_t remote_address = 0;
+  std::optional<std::int64_t> port;
+
+  auto operator<=>(const Peer&) const = default;
 };
 
 /// Writes the rows of one session. Lives on the writer's thread, inside its transactions; must die
@@ -42,6 +56,8 @@ class Inserts {
   void operator()(const Coverage& coverage);
   void operator()(const Heartbeat& heartbeat);
 
+  /// Before the commit: what is summed up over the items since the last time.
+  void end_batch();
   void end_session(std::int64_t ended_ns);
 
   [[nodiscard]] std::int64_t events() const { return events_; }
@@ -49,8 +65,9 @@ class Inserts {
  private:
   void insert_connection(const Connection& connection);
   void update_connection(const Connection& connection);
-  void with_changing(Run& run, const Connection& connection) const;
+  void with_changing(Run& run, const Connection& connection);
   std::int64_t address_id(const IpAddress& address);
+  std::optional<std::int64_t> peer_id(const Connection& connection);
   std::optional<std::int64_t> process_row(const std::optional<ProcessId>& process) const;
   void enter_downtime(const Session& session);
 
@@ -60,9 +77,15 @@ class Inserts {
   std::int64_t events_ = 0;
   std::map<ProcessId, std::int64_t> processes_;
   boost::unordered_flat_map<IpAddress, std::int64_t, AddressHash> addresses_;
+  std::map<Peer, std::int64_t> peers_;
+  std::vector<std::int64_t> ended_;  ///< connections that are to be summed up
+  Flows flows_;
+  PortUse port_use_;
 
   SQLite::Statement insert_address_;
   SQLite::Statement find_address_;
+  SQLite::Statement insert_peer_;
+  SQLite::Statement find_peer_;
   SQLite::Statement insert_connection_;
   SQLite::Statement update_connection_;
   SQLite::Statement insert_event_;

@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::size_t kMostText = std::size_t{1} << 20U;
 constexpr int kBusyMs = 5'000;
+constexpr int kStepsBetweenProgress = 50'000;
 
 [[noreturn]] void refuse(const std::filesystem::path& path, std::string_view why) {
   throw StoreError{fmt::format("cannot open recording {}: {}", utf8(path), why)};
@@ -193,6 +194,15 @@ class Reader::Impl {
     }
   }
 
+  void on_progress(std::function<bool()> go_on) {
+    go_on_ = std::move(go_on);
+    sqlite3_progress_handler(
+        database_.getHandle(),
+        kStepsBetweenProgress,
+        [](void* self) { return static_cast<Impl*>(self)->go_on_() ? 0 : 1; },
+        this);
+  }
+
   int version() { return database_.execAndGet("PRAGMA user_version").getInt(); }
 
  private:
@@ -247,6 +257,9 @@ class Reader::Impl {
   }
 
   [[noreturn]] void fail(int code) {
+    if (code == SQLITE_INTERRUPT) {
+      throw StoreError{"stopped before the answer was complete"};
+    }
     throw StoreError{fmt::format("cannot query {}: {} [sqlite:{}]",
                                  utf8(path_),
                                  sqlite3_errmsg(database_.getHandle()),
@@ -255,6 +268,7 @@ class Reader::Impl {
 
   std::filesystem::path path_;
   SQLite::Database database_;
+  std::function<bool()> go_on_;
 };
 
 Reader::Reader(const std::filesystem::path& path) : impl_{std::make_unique<Impl>(path)} {}
@@ -303,6 +317,10 @@ std::vector<std::string> Reader::faults() {
     }
   }
   return faults;
+}
+
+void Reader::on_progress(std::function<bool()> go_on) {
+  impl_->on_progress(std::move(go_on));
 }
 
 int Reader::schema_version() const {

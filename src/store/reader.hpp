@@ -50,6 +50,9 @@ class Reader {
             const std::function<void(const std::vector<std::string>&)>& names,
             const std::function<bool(const std::vector<Cell>&)>& row);
 
+  /// Called every few milliseconds of a query; false interrupts it.
+  void on_progress(std::function<bool()> go_on);
+
   [[nodiscard]] int schema_version() const;
 
   /// What SQLite itself finds wrong with the file, a line each (PRAGMA integrity_check,

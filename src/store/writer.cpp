@@ -175,6 +175,7 @@ class Writer::Thread {
     for (const auto& item : batch) {
       std::visit(*inserts_, item);
     }
+    inserts_->end_batch();
     transaction.commit();
     count();
   }

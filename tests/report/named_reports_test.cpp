@@ -176,6 +176,17 @@ void record(const std::filesystem::path& path, const std::vector<Seen>& all) {
   writer.finish(60 * kSecond);
 }
 
+std::string text_of(store::Reader& reader,
+                    std::string_view report,
+                    const Filter& filter,
+                    Basis basis) {
+  std::ostringstream out;
+  render::write_text(out, ask(reader, report, filter, -1, basis), {});
+  const auto text = out.str();
+  return "\n" + text.substr(0, text.rfind("\nwindow"));
+}
+
+/// What a report says; the same from every basis that can answer.
 std::string text_of(std::string_view report,
                     const Filter& filter = {},
                     const std::vector<Seen>& all = history()) {
@@ -183,10 +194,12 @@ std::string text_of(std::string_view report,
   const auto path = scratch / "a.db";
   record(path, all);
   store::Reader reader{path};
-  std::ostringstream out;
-  render::write_text(out, ask(reader, report, filter, -1), {});
-  const auto text = out.str();
-  return "\n" + text.substr(0, text.rfind("\nwindow"));
+  auto text = text_of(reader, report, filter, Basis::connections);
+  if (!filter.since_ns && !filter.until_ns && filter.states.empty()) {
+    CHECK(text_of(reader, report, filter, Basis::peers) == text);
+    CHECK(text_of(reader, report, filter, Basis::processes) == text);
+  }
+  return text;
 }
 
 Filter port_80_at(int second) {
@@ -209,16 +222,16 @@ opened  most in 1 s  at            pid  process  user  direction
      1            1  00:00:30.000   11  nginx    -     inbound
 
 When
-from          opened  a second  shape                           mostly
-00:00:05.000       1       1.0  ###############                 curl
-00:00:10.000       1       1.0  ###############                 leaky
-00:00:11.000       1       1.0  ###############                 nginx
-00:00:20.000       1       1.0  ###############                 leaky
-00:00:30.000       2       2.0  ##############################  leaky
-00:00:35.000       1       1.0  ###############                 pool
-00:00:36.000       1       1.0  ###############                 pool
-00:00:40.000       1       1.0  ###############                 curl
-00:00:44.000       1       1.0  ###############                 pool
+from          opened  shape                           a second  mostly
+00:00:05.000       1  ███████████████                      1.0  curl
+00:00:10.000       1  ███████████████                      1.0  leaky
+00:00:11.000       1  ███████████████                      1.0  nginx
+00:00:20.000       1  ███████████████                      1.0  leaky
+00:00:30.000       2  ██████████████████████████████       2.0  leaky
+00:00:35.000       1  ███████████████                      1.0  pool
+00:00:36.000       1  ███████████████                      1.0  pool
+00:00:40.000       1  ███████████████                      1.0  curl
+00:00:44.000       1  ███████████████                      1.0  pool
 )");
 }
 
@@ -234,21 +247,21 @@ ended  peer                     we first  peer first  one of us  reset  aborted 
 
 TEST_CASE("how long connections stay in each state", "[report]") {
   CHECK(text_of("dwell") == R"(
-Time in each state (of those still in it: so far)
-state        intervals  still  median  90 %  99 %  longest
-ESTABLISHED          8      1      1s   16s   16s      16s
-CLOSE_WAIT           4      3     29s   49s   49s      49s
-SYN_SENT             3      1      3s   20s   20s      20s
-LISTEN               2      1     20s   35s   35s      35s
-LAST_ACK             1      0      1s    1s    1s       1s
-TIME_WAIT            1      0      5s    5s    5s       5s
+Time in each state; shape: up to 1 ms, 10 ms, 100 ms, 1 s, 10 s, 1 min, more
+state        intervals  still in it  median  90 %  99 %  longest  shape
+ESTABLISHED          8            1      1s   16s   16s      16s  ····█▃·
+CLOSE_WAIT           4            3     29s   49s   49s      49s  ····▃█·
+SYN_SENT             3            1      3s   20s   20s      20s  ····█▄·
+LISTEN               2            1     20s   35s   35s      35s  ·····█·
+LAST_ACK             1            0      1s    1s    1s       1s  ····█··
+TIME_WAIT            1            0      5s    5s    5s       5s  ····█··
 
 Time with each peer
 peer                     connections  connect median  longest  established median  longest
+203.0.113.50:5432                  3              1s       1s                  9s      10s
 203.0.113.60:8080                  3               -        -                  1s       1s
 198.51.100.7 to port 80            2               -        -                  1s       2s
-203.0.113.50:5432                  2              1s       1s                  9s      10s
-203.0.113.9:443                    1              3s       3s                   -        -
+203.0.113.9:443                    2              3s       3s                   -        -
 )");
 }
 
@@ -279,7 +292,7 @@ from          to            namespace  opened  recorded  share  failed  recorded
 
 TEST_CASE("what only grows", "[report]") {
   CHECK(text_of("leaks") == R"(
-In a state that should pass
+In a state that should pass: still, or for 5 s and more
 now  most  state       pid  process  left it  longest  oldest since  newest since  an hour  first peer
   3     3  CLOSE_WAIT   30  leaky          0      49s  00:00:11.000  00:00:31.000      360  203.0.113.60:8080
   1     1  SYN_SENT     20  curl           1      20s  00:00:40.000  00:00:40.000        -  203.0.113.9:443
@@ -293,7 +306,7 @@ TEST_CASE("what was growing at a moment, whatever became of it", "[report]") {
   Filter filter;
   filter.until_ns = 25 * kSecond;
   CHECK(text_of("leaks", filter) == R"(
-In a state that should pass
+In a state that should pass: still, or for 5 s and more
 now  most  state       pid  process  left it  longest  oldest since  newest since  an hour  first peer
   2     2  CLOSE_WAIT   30  leaky          0      14s  00:00:11.000  00:00:21.000      360  203.0.113.60:8080
 
@@ -306,8 +319,8 @@ TEST_CASE("how long connections last", "[report]") {
   CHECK(text_of("lifetimes") == R"(
 Lifetimes, at least
 lasted       connections  shape
-up to 10 s             3  ##############################
-up to 1 min            2  ####################
+up to 10 s             3  ██████████████████████████████
+up to 1 min            2  ████████████████████
 
 By peer, at least
 ended  peer                     median  90 %  longest  at most more
@@ -425,14 +438,16 @@ TEST_CASE("the query of every report runs as it is printed, values and all", "[r
   Filter filter;
   filter.process = "ng'inx:limit";
   filter.since_ns = 5;
-  CHECK(sql_of("failed", filter, 7).find("process = 'ng''inx:limit'") != std::string::npos);
+  CHECK(sql_of("failed", filter, 7, Basis::connections).find("process = 'ng''inx:limit'") !=
+        std::string::npos);
   SQLite::Database database{path.string(), SQLite::OPEN_READONLY};
   for (const auto& [name, about] : list_reports()) {
     CAPTURE(name);
-    const auto sql = sql_of(name, filter, 7);
+    const auto sql = sql_of(name, filter, 7, Basis::connections);
     CHECK_NOTHROW(database.exec(sql));
+    CHECK_NOTHROW(database.exec(sql_of(name, {}, 7, Basis::processes)));
   }
-  CHECK(test::rows(path, sql_of("listeners", {}, -1)) ==
+  CHECK(test::rows(path, sql_of("listeners", {}, -1, Basis::processes)) ==
         "tcp|0.0.0.0:80|10|nginx|NULL|NULL|20000000000|NULL|1|NULL\n"
         "tcp|0.0.0.0:80|11|nginx|NULL|25000000000|NULL|5000000000|1|NULL\n");
 }

@@ -259,7 +259,7 @@ direction  proto  peer                     connections  open  failed  longest  s
 inbound    tcp    198.51.100.7 to port 80            1     0       0      10s     -         -
 inbound    tcp    198.51.100.8 to port 80            1     1       0        -     -         -
 
-Connections
+Its last connections
 began         direction  proto  local         remote              outcome  duration  sent  received      ±  states
 00:00:10.000  inbound    tcp    192.0.2.1:80  198.51.100.7:40000  closed        10s     -         -  100ms  ESTABLISHED 9s > CLOSE_WAIT 1s
 00:00:30.000  inbound    tcp    192.0.2.1:80  198.51.100.8:40001  open            -     -         -  100ms  ESTABLISHED

@@ -3,9 +3,14 @@
 
 #include <algorithm>
 #include <csignal>
+#include <memory>
+#include <string_view>
+#include <type_traits>
 
 #include <sys/ioctl.h>
 
+#include <langinfo.h>
+#include <locale.h>
 #include <unistd.h>
 
 namespace netlog::platform {
@@ -17,6 +22,12 @@ bool is_terminal(StandardStream stream) {
 std::size_t terminal_width() {
   winsize size{};
   return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+bool locale_is_utf8() {
+  const std::unique_ptr<std::remove_pointer_t<locale_t>, decltype(&::freelocale)> locale{
+      ::newlocale(LC_CTYPE_MASK, "", nullptr), ::freelocale};
+  return locale && std::string_view{::nl_langinfo_l(CODESET, locale.get())} == "UTF-8";
 }
 
 void set_up_standard_streams() {

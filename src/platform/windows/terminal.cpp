@@ -36,6 +36,10 @@ std::size_t terminal_width() {
              : 0;
 }
 
+bool locale_is_utf8() {
+  return true;  // the console is told so
+}
+
 void set_up_standard_streams() {
   // The console is the shell's again after us.
   static const auto code_page = ::GetConsoleOutputCP();

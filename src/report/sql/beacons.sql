@@ -15,11 +15,11 @@ calls AS (
   SELECT
     pid,
     process,
-    remote,
+    peer AS remote,
     opened_ns,
-    opened_ns - lag(opened_ns) OVER (PARTITION BY pid, process, remote ORDER BY opened_ns) AS pause_ns
-  FROM connections
-  WHERE direction = 'outbound' AND opened_ns IS NOT NULL AND remote IS NOT NULL AND (/*filter*/ 1)
+    opened_ns - lag(opened_ns) OVER (PARTITION BY pid, process, peer ORDER BY opened_ns) AS pause_ns
+  FROM peer_calls
+  WHERE /*filter of flows*/ 1
 ),
 ranked AS (
   SELECT

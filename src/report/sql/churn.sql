@@ -9,10 +9,14 @@
 -- column: user | user | optional
 -- column: direction | direction |
 WITH
-selected AS (SELECT pid, process, user, direction, opened_ns FROM connections WHERE direction <> 'listen' AND opened_ns IS NOT NULL AND (/*filter*/ 1)),
+told AS (
+  SELECT pid, process, user, direction, second, opens
+  FROM process_opens
+  WHERE (:since_ns IS NULL OR second >= :since_ns / 1000000000) AND (/*filter of flows*/ 1)
+),
 seconds AS (
-  SELECT pid, process, user, direction, opened_ns / 1000000000 AS second, count(*) AS n
-  FROM selected
+  SELECT pid, process, user, direction, second, sum(opens) AS n
+  FROM told
   GROUP BY pid, process, user, direction, second
 )
 SELECT
@@ -30,33 +34,33 @@ ORDER BY opened DESC, pid, direction
 LIMIT iif(:limit < 0, 20, :limit);
 -- section: times | When
 -- column: from_ns | from | time
--- column: opened | opened | count
+-- column: opened | opened | count bar
 -- column: per_second | a second | right
--- column: bar | shape |
 -- column: process | mostly |
 WITH
-selected AS (SELECT process, opened_ns FROM connections WHERE direction <> 'listen' AND opened_ns IS NOT NULL AND (/*filter*/ 1)),
--- About thirty steps of whole seconds.
-step AS (
-  SELECT
-    max(1, (max(opened_ns) - min(opened_ns)) / 30000000000) * 1000000000 AS ns,
-    min(opened_ns) / 1000000000 * 1000000000 AS began_ns
-  FROM selected
+told AS (
+  SELECT process, second, opens
+  FROM process_opens
+  WHERE (:since_ns IS NULL OR second >= :since_ns / 1000000000) AND (/*filter of flows*/ 1)
 ),
+selected AS MATERIALIZED (
+  SELECT process, second, sum(opens) AS n
+  FROM told
+  GROUP BY second, process
+),
+-- About thirty steps.
+step AS (SELECT max(1, (max(second) - min(second)) / 30) AS seconds, min(second) AS began FROM selected),
 counted AS (
-  SELECT (opened_ns - step.began_ns) / step.ns AS slot, process, count(*) AS n
+  SELECT (second - step.began) / step.seconds AS slot, process, sum(n) AS n
   FROM selected, step
   GROUP BY slot, process
-),
-slots AS (
-  -- SQLite takes the process from the row of the maximum.
-  SELECT slot, sum(n) AS opened, process, max(n) AS most FROM counted GROUP BY slot
 )
 SELECT
-  step.began_ns + slot * step.ns AS from_ns,
-  opened,
-  printf('%.1f', opened * 1e9 / step.ns) AS per_second,
-  substr('##############################', 1, (opened * 30 - 1) / (SELECT max(opened) FROM slots) + 1) AS bar,
+  (step.began + slot * step.seconds) * 1000000000 AS from_ns,
+  sum(n) AS opened,
+  printf('%.1f', 1.0 * sum(n) / step.seconds) AS per_second,
+  -- SQLite takes the process from the row of the maximum.
   process
-FROM slots, step
+FROM (SELECT slot, n, process, max(n) OVER (PARTITION BY slot) AS most FROM counted), step
+GROUP BY slot
 ORDER BY slot;

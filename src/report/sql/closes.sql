@@ -12,36 +12,28 @@
 -- column: timed_out | timed out | count optional
 -- column: unknown_end | unknown | count
 WITH
-selected AS (
-  SELECT
-    id,
-    outcome,
-    iif(direction = 'inbound', remote_address || ' to port ' || local_port, coalesce(remote, remote_address)) AS peer
-  FROM connections
-  WHERE protocol = 'tcp' AND direction <> 'listen' AND outcome <> 'open' AND (/*filter*/ 1)
+flows AS (
+  SELECT peer_id, outcome, connections, closed_by_us, closed_by_peer
+  FROM peer_flows
+  WHERE protocol = 'tcp' AND direction <> 'listen' AND outcome <> 'open' AND (/*filter of flows*/ 1)
 ),
-fins AS (
+ends AS (
   SELECT
-    connection_id,
-    max(state IN ('FIN_WAIT_1', 'FIN_WAIT_2', 'CLOSING', 'TIME_WAIT')) AS by_us,
-    max(state IN ('CLOSE_WAIT', 'LAST_ACK')) AS by_peer
-  FROM state_intervals
-  WHERE connection_id IN (SELECT id FROM selected)
-  GROUP BY connection_id
+    peer_id,
+    sum(connections) AS ended,
+    sum(closed_by_us) AS by_us,
+    sum(closed_by_peer) AS by_peer,
+    sum(iif(outcome = 'closed', connections - closed_by_us - closed_by_peer, 0)) AS by_whom,
+    sum(iif(outcome = 'reset', connections, 0)) AS reset,
+    sum(iif(outcome = 'aborted', connections, 0)) AS aborted,
+    sum(iif(outcome = 'refused', connections, 0)) AS refused,
+    sum(iif(outcome = 'timed_out', connections, 0)) AS timed_out,
+    sum(iif(outcome = 'unknown', connections, 0)) AS unknown_end
+  FROM flows
+  GROUP BY peer_id
 )
-SELECT
-  count(*) AS ended,
-  peer,
-  sum(outcome = 'closed' AND coalesce(f.by_us, 0)) AS by_us,
-  sum(outcome = 'closed' AND coalesce(f.by_peer, 0) AND NOT coalesce(f.by_us, 0)) AS by_peer,
-  sum(outcome = 'closed' AND NOT coalesce(f.by_us, 0) AND NOT coalesce(f.by_peer, 0)) AS by_whom,
-  sum(outcome = 'reset') AS reset,
-  sum(outcome = 'aborted') AS aborted,
-  sum(outcome = 'refused') AS refused,
-  sum(outcome = 'timed_out') AS timed_out,
-  sum(outcome = 'unknown') AS unknown_end
-FROM selected
-LEFT JOIN fins AS f ON f.connection_id = selected.id
-GROUP BY peer
-ORDER BY ended DESC, peer
+SELECT ended, p.peer, by_us, by_peer, by_whom, reset, aborted, refused, timed_out, unknown_end
+FROM ends
+LEFT JOIN peers AS p ON p.id = ends.peer_id
+ORDER BY ended DESC, p.peer
 LIMIT iif(:limit < 0, 20, :limit);

@@ -15,7 +15,7 @@ selected AS (
     closed_ns BETWEEN :since_ns AND :until_ns AS closed_after,
     duration_ns / 1e9 AS lasted
   FROM connections
-  WHERE direction <> 'listen' AND (/*filter without window*/ 1)
+  WHERE direction <> 'listen' AND (/*filter of both windows*/ 1)
 ),
 span AS (
   -- The recorded part of each window; of one that was not recorded nothing is said.
@@ -63,7 +63,7 @@ selected AS (
       AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :before_since_ns AS before,
     coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after
   FROM connections
-  WHERE direction <> 'listen' AND (/*filter without window*/ 1)
+  WHERE direction <> 'listen' AND (/*filter of both windows*/ 1)
 )
 SELECT
   iif(sum(before) = 0, 'new', 'gone') AS change,
@@ -94,7 +94,7 @@ selected AS (
       AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :before_since_ns AS before,
     coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after
   FROM connections
-  WHERE direction = 'listen' AND (/*filter without window*/ 1)
+  WHERE direction = 'listen' AND (/*filter of both windows*/ 1)
 )
 SELECT iif(sum(before) = 0, 'new', 'gone') AS change, pid, process, protocol, local
 FROM selected
@@ -115,7 +115,7 @@ selected AS (
       AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :before_since_ns AS before,
     coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after
   FROM connections
-  WHERE pid IS NOT NULL AND (/*filter without window*/ 1)
+  WHERE pid IS NOT NULL AND (/*filter of both windows*/ 1)
 )
 SELECT iif(sum(before) = 0, 'new', 'gone') AS change, pid, process, sum(before) + sum(after) AS connections
 FROM selected

@@ -1,43 +1,45 @@
 -- SPDX-License-Identifier: MIT
 -- about: slow to connect or slow after: how long connections stay in each state, and with whom
--- section: states | Time in each state (of those still in it: so far)
+-- section: states | Time in each state; shape: up to 1 ms, 10 ms, 100 ms, 1 s, 10 s, 1 min, more
 -- column: state | state |
 -- column: intervals | intervals | count
--- column: still | still | count
+-- column: still | still in it | count
 -- column: half_ns | median | ns
 -- column: p90_ns | 90 % | ns
 -- column: p99_ns | 99 % | ns
 -- column: longest_ns | longest | ns
+-- column: shape | shape | spark
 WITH
-selected AS (SELECT id FROM connections WHERE /*filter*/ 1),
-stays AS (
-  SELECT
-    state,
-    to_ns IS NULL AS still,
-    coalesce(to_ns, (SELECT max(last_alive_ns) FROM sessions)) - from_ns AS dwell_ns
-  FROM state_intervals
-  WHERE connection_id IN (SELECT id FROM selected)
-),
+told AS (SELECT state, dwell_ns, stays, still FROM process_stays WHERE /*filter of flows*/ 1),
+stays AS (SELECT state, dwell_ns, sum(stays) AS n, sum(still) AS still FROM told GROUP BY state, dwell_ns),
 ranked AS (
   SELECT
-    state,
-    still,
-    dwell_ns,
-    row_number() OVER (PARTITION BY state ORDER BY dwell_ns) AS rank,
-    count(*) OVER (PARTITION BY state) AS n
+    *,
+    sum(n) OVER (PARTITION BY state ORDER BY dwell_ns) AS reached,
+    sum(n) OVER (PARTITION BY state) AS total
   FROM stays
 )
 SELECT
   state,
-  n AS intervals,
+  total AS intervals,
   sum(still) AS still,
-  max(iif(rank <= (n + 1) / 2, dwell_ns, NULL)) AS half_ns,
-  max(iif(rank <= (n * 90 + 99) / 100, dwell_ns, NULL)) AS p90_ns,
-  max(iif(rank <= (n * 99 + 99) / 100, dwell_ns, NULL)) AS p99_ns,
-  max(dwell_ns) AS longest_ns
+  min(iif(reached >= (total + 1) / 2, dwell_ns, NULL)) AS half_ns,
+  min(iif(reached >= (total * 90 + 99) / 100, dwell_ns, NULL)) AS p90_ns,
+  min(iif(reached >= (total * 99 + 99) / 100, dwell_ns, NULL)) AS p99_ns,
+  max(dwell_ns) AS longest_ns,
+  printf(
+    '%d,%d,%d,%d,%d,%d,%d',
+    sum(iif(dwell_ns < 1e6, n, 0)),
+    sum(iif(dwell_ns >= 1e6 AND dwell_ns < 1e7, n, 0)),
+    sum(iif(dwell_ns >= 1e7 AND dwell_ns < 1e8, n, 0)),
+    sum(iif(dwell_ns >= 1e8 AND dwell_ns < 1e9, n, 0)),
+    sum(iif(dwell_ns >= 1e9 AND dwell_ns < 1e10, n, 0)),
+    sum(iif(dwell_ns >= 1e10 AND dwell_ns < 6e10, n, 0)),
+    sum(iif(dwell_ns >= 6e10, n, 0))
+  ) AS shape
 FROM ranked
-GROUP BY state, n
-ORDER BY n DESC, state;
+GROUP BY state, total
+ORDER BY total DESC, state;
 -- section: peers | Time with each peer
 -- column: peer | peer | endpoint
 -- column: connections | connections | count
@@ -46,31 +48,39 @@ ORDER BY n DESC, state;
 -- column: open_half_ns | established median | ns
 -- column: open_longest_ns | longest | ns optional
 WITH
-selected AS (
-  SELECT id, iif(direction = 'inbound', remote_address || ' to port ' || local_port, remote) AS peer
-  FROM connections
-  WHERE direction <> 'listen' AND (/*filter*/ 1)
+flows AS (
+  SELECT peer_id, connections
+  FROM peer_flows
+  WHERE direction <> 'listen' AND peer_id IS NOT NULL AND protocol = 'tcp' AND (/*filter of flows*/ 1)
 ),
+top AS MATERIALIZED (
+  SELECT peer_id, sum(connections) AS connections
+  FROM flows
+  GROUP BY peer_id
+  ORDER BY connections DESC, peer_id
+  LIMIT iif(:limit < 0, 20, :limit)
+),
+told AS (
+  SELECT peer_id, state, dwell_ns, stays
+  FROM peer_stays
+  WHERE peer_id IN (SELECT peer_id FROM top) AND state IN ('SYN_SENT', 'ESTABLISHED') AND NOT still AND (/*filter of flows*/ 1)
+),
+stays AS (SELECT peer_id, state, dwell_ns, sum(stays) AS n FROM told GROUP BY peer_id, state, dwell_ns),
 ranked AS (
   SELECT
-    s.peer,
-    i.state,
-    i.dwell_ns,
-    i.connection_id,
-    row_number() OVER (PARTITION BY s.peer, i.state ORDER BY i.dwell_ns) AS rank,
-    count(*) OVER (PARTITION BY s.peer, i.state) AS n
-  FROM state_intervals AS i
-  JOIN selected AS s ON s.id = i.connection_id
-  WHERE i.dwell_ns IS NOT NULL AND i.state IN ('SYN_SENT', 'ESTABLISHED')
+    *,
+    sum(n) OVER (PARTITION BY peer_id, state ORDER BY dwell_ns) AS reached,
+    sum(n) OVER (PARTITION BY peer_id, state) AS total
+  FROM stays
 )
 SELECT
-  peer,
-  count(DISTINCT connection_id) AS connections,
-  max(iif(state = 'SYN_SENT' AND rank <= (n + 1) / 2, dwell_ns, NULL)) AS connect_half_ns,
+  (SELECT peer FROM peers WHERE peers.id = top.peer_id) AS peer,
+  top.connections,
+  min(iif(state = 'SYN_SENT' AND reached >= (total + 1) / 2, dwell_ns, NULL)) AS connect_half_ns,
   max(iif(state = 'SYN_SENT', dwell_ns, NULL)) AS connect_longest_ns,
-  max(iif(state = 'ESTABLISHED' AND rank <= (n + 1) / 2, dwell_ns, NULL)) AS open_half_ns,
+  min(iif(state = 'ESTABLISHED' AND reached >= (total + 1) / 2, dwell_ns, NULL)) AS open_half_ns,
   max(iif(state = 'ESTABLISHED', dwell_ns, NULL)) AS open_longest_ns
-FROM ranked
-GROUP BY peer
-ORDER BY connections DESC, peer
-LIMIT iif(:limit < 0, 20, :limit);
+FROM top
+LEFT JOIN ranked ON ranked.peer_id = top.peer_id
+GROUP BY top.peer_id
+ORDER BY top.connections DESC, peer;

@@ -14,7 +14,7 @@ SELECT
   coalesce(opened_ns, first_seen_ns) AS since_ns,
   last_seen_ns - coalesce(opened_ns, first_seen_ns) AS waited_ns
 FROM selected
-WHERE outcome = 'open' AND state = 'SYN_SENT'
+WHERE outcome = 'open' AND state = 'SYN_SENT' AND id IN (SELECT id FROM connection WHERE life_class IS NULL)
 ORDER BY since_ns, id
 LIMIT :limit;
 -- section: failures | Failed
@@ -29,21 +29,25 @@ LIMIT :limit;
 -- column: longest_ns | longest | ns
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time
-WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+WITH flows AS (
+  SELECT connections, outcome, outcome_reason, pid, process, direction, peer_id, syns, longest_ns, first_closed_ns, last_closed_ns
+  FROM peer_flows
+  WHERE (outcome IN ('refused', 'timed_out', 'reset', 'aborted') OR outcome_reason IN ('unanswered', 'retransmitting'))
+    AND (/*filter of flows*/ 1)
+)
 SELECT
-  count(*) AS connections,
+  sum(connections) AS connections,
   outcome,
   outcome_reason,
   pid,
   process,
   direction,
-  iif(direction = 'inbound', remote_address || ' to port ' || local_port, remote) AS peer,
+  (SELECT p.peer FROM peers AS p WHERE p.id = peer_id) AS peer,
   max(syns) AS syns,
-  max(duration_ns) AS longest_ns,
-  min(closed_ns) AS first_ns,
-  max(closed_ns) AS last_ns
-FROM selected
-WHERE outcome IN ('refused', 'timed_out', 'reset', 'aborted') OR outcome_reason IN ('unanswered', 'retransmitting')
-GROUP BY outcome, outcome_reason, pid, process, direction, peer
+  max(longest_ns) AS longest_ns,
+  min(first_closed_ns) AS first_ns,
+  max(last_closed_ns) AS last_ns
+FROM flows
+GROUP BY outcome, outcome_reason, pid, process, direction, peer_id
 ORDER BY connections DESC, last_ns DESC, pid, peer
-LIMIT :limit;
+LIMIT iif(:limit < 0, 20, :limit);

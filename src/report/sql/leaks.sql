@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- about: which process leaks CLOSE_WAIT, or anything that only grows: since when, how fast, to which peer first
--- section: stuck | In a state that should pass
+-- section: stuck | In a state that should pass: still, or for 5 s and more
 -- column: now | now | count
 -- column: peak | most | count
 -- column: state | state |
@@ -13,21 +13,20 @@
 -- column: per_hour | an hour | count
 -- column: first_peer | first peer | endpoint
 WITH
-selected AS (SELECT id, pid, process, remote, remote_address FROM connections WHERE /*filter*/ 1),
 -- Up to the end of the window.
-stays AS (
+stays AS MATERIALIZED (
   SELECT
     c.pid,
     c.process,
-    i.state,
-    i.from_ns,
-    iif(i.to_ns <= coalesce(:until_ns, i.to_ns), i.to_ns, NULL) AS to_ns,
+    y.state,
+    y.from_ns,
+    iif(y.to_ns <= coalesce(:until_ns, y.to_ns), y.to_ns, NULL) AS to_ns,
     coalesce(:until_ns, (SELECT max(last_alive_ns) FROM sessions)) AS end_ns,
     coalesce(c.remote, c.remote_address) AS peer
-  FROM state_intervals AS i
-  JOIN selected AS c ON c.id = i.connection_id
-  WHERE i.state IN ('CLOSE_WAIT', 'FIN_WAIT_1', 'FIN_WAIT_2', 'CLOSING', 'LAST_ACK', 'SYN_SENT', 'SYN_RECEIVED')
-    AND (:until_ns IS NULL OR i.from_ns <= :until_ns)
+  FROM slow_stays AS y
+  CROSS JOIN connections AS c ON c.id = y.connection_id
+  WHERE (:until_ns IS NULL OR y.from_ns <= :until_ns) AND (:since_ns IS NULL OR y.to_ns IS NULL OR y.to_ns >= :since_ns)
+    AND (/*filter*/ 1)
 ),
 steps AS (
   SELECT pid, process, state, from_ns AS at_ns, 1 AS step FROM stays
@@ -43,36 +42,30 @@ levels AS (
   FROM steps
 ),
 peaks AS (SELECT pid, process, state, max(level) AS peak FROM levels GROUP BY pid, process, state),
--- Those that stay; of what has passed by now, those that stayed for long.
-stuck AS (SELECT * FROM stays WHERE to_ns IS NULL OR to_ns - from_ns >= 5000000000)
+-- SQLite takes the peer from the row of the minimum.
+firsts AS (SELECT pid, process, state, peer, min(from_ns) FROM stays GROUP BY pid, process, state),
+told AS (SELECT pid, process, state, stays FROM process_stays WHERE NOT still AND (/*filter of flows*/ 1)),
+passed AS MATERIALIZED (SELECT pid, process, state, sum(stays) AS n FROM told GROUP BY pid, process, state)
 SELECT
   sum(s.to_ns IS NULL) AS now,
   p.peak,
   s.state,
   s.pid,
   s.process,
-  (
-    SELECT count(*)
-    FROM stays AS x
-    WHERE x.to_ns IS NOT NULL AND x.state = s.state AND x.pid IS s.pid AND x.process IS s.process
-  ) AS passed,
+  coalesce(passed.n, 0) AS passed,
   max(coalesce(s.to_ns, s.end_ns) - s.from_ns) AS longest_ns,
   min(s.from_ns) AS oldest_ns,
   max(s.from_ns) AS newest_ns,
   -- How fast they grew; of a single one, and of those that came at once, nothing can be said.
   CAST(round((count(*) - 1) * 3.6e12 / nullif(max(s.from_ns) - min(s.from_ns), 0)) AS INTEGER) AS per_hour,
-  (
-    SELECT x.peer
-    FROM stuck AS x
-    WHERE x.state = s.state AND x.pid IS s.pid AND x.process IS s.process
-    ORDER BY x.from_ns
-    LIMIT 1
-  ) AS first_peer
-FROM stuck AS s
+  f.peer AS first_peer
+FROM stays AS s
 JOIN peaks AS p ON p.pid IS s.pid AND p.process IS s.process AND p.state = s.state
+JOIN firsts AS f ON f.pid IS s.pid AND f.process IS s.process AND f.state = s.state
+LEFT JOIN passed ON passed.pid IS s.pid AND passed.process IS s.process AND passed.state = s.state
 GROUP BY s.state, s.pid, s.process
 ORDER BY s.state <> 'CLOSE_WAIT', now DESC, p.peak DESC, s.pid
-LIMIT :limit;
+LIMIT iif(:limit < 0, 20, :limit);
 -- section: growing | Opened and never closed
 -- column: open_now | open | count
 -- column: pid | pid | right
@@ -82,28 +75,32 @@ LIMIT :limit;
 -- column: first_ns | first | time
 -- column: last_ns | last | time
 -- column: first_peer | first peer | endpoint
-WITH selected AS (
-  SELECT pid, process, direction, outcome, opened_ns, remote, local
+WITH
+opened AS (
+  SELECT pid, process, direction, opened_ns, coalesce(remote, local) AS peer
   FROM connections
-  WHERE opened_ns IS NOT NULL AND direction <> 'listen' AND (/*filter*/ 1)
-)
+  WHERE outcome = 'open' AND opened_ns IS NOT NULL AND direction <> 'listen'
+    AND id IN (SELECT id FROM connection WHERE life_class IS NULL) AND (/*filter*/ 1)
+),
+grown AS (
+  -- SQLite takes the peer from the row of the minimum.
+  SELECT pid, process, direction, peer, min(opened_ns) AS first_ns, count(*) AS open_now FROM opened GROUP BY pid, process, direction
+),
+lasts AS (SELECT pid, process, direction, max(opened_ns) AS last_ns FROM opened GROUP BY pid, process, direction),
+flows AS (SELECT pid, process, direction, opened FROM process_flows WHERE outcome <> 'open' AND (/*filter of flows*/ 1)),
+ended AS MATERIALIZED (SELECT pid, process, direction, sum(opened) AS n FROM flows GROUP BY pid, process, direction)
 SELECT
-  sum(outcome = 'open') AS open_now,
-  pid,
-  process,
-  direction,
-  sum(outcome <> 'open') AS closed,
-  min(iif(outcome = 'open', opened_ns, NULL)) AS first_ns,
-  max(iif(outcome = 'open', opened_ns, NULL)) AS last_ns,
-  (
-    SELECT coalesce(s.remote, s.local)
-    FROM selected AS s
-    WHERE s.outcome = 'open' AND s.pid IS selected.pid AND s.direction = selected.direction
-    ORDER BY s.opened_ns
-    LIMIT 1
-  ) AS first_peer
-FROM selected
-GROUP BY pid, process, direction
-HAVING open_now >= 10 AND open_now > 10 * closed
-ORDER BY open_now DESC, pid
-LIMIT :limit;
+  g.open_now,
+  g.pid,
+  g.process,
+  g.direction,
+  coalesce(e.n, 0) AS closed,
+  g.first_ns,
+  l.last_ns,
+  g.peer AS first_peer
+FROM grown AS g
+JOIN lasts AS l ON l.pid IS g.pid AND l.process IS g.process AND l.direction = g.direction
+LEFT JOIN ended AS e ON e.pid IS g.pid AND e.process IS g.process AND e.direction = g.direction
+WHERE g.open_now >= 10 AND g.open_now > 10 * coalesce(e.n, 0)
+ORDER BY g.open_now DESC, g.pid
+LIMIT iif(:limit < 0, 20, :limit);

@@ -2,43 +2,32 @@
 -- about: how long connections last: is a pool being recycled
 -- section: histogram | Lifetimes, at least
 -- column: lasted | lasted |
--- column: connections | connections | count
--- column: bar | shape |
+-- column: connections | connections | count bar
 WITH
-selected AS (SELECT duration_ns FROM connections WHERE direction <> 'listen' AND outcome <> 'open' AND (/*filter*/ 1)),
-sorted AS (
-  SELECT
-    CASE
-      -- Opened and closed within one look, or opened before the recorder.
-      WHEN duration_ns IS NULL THEN 9
-      WHEN duration_ns < 10000000 THEN 1
-      WHEN duration_ns < 100000000 THEN 2
-      WHEN duration_ns < 1000000000 THEN 3
-      WHEN duration_ns < 10000000000 THEN 4
-      WHEN duration_ns < 60000000000 THEN 5
-      WHEN duration_ns < 600000000000 THEN 6
-      WHEN duration_ns < 3600000000000 THEN 7
-      ELSE 8
-    END AS class,
-    count(*) AS connections
-  FROM selected
-  GROUP BY class
+classes (class, lasted, from_ns, to_ns) AS (
+  VALUES
+    (1, 'up to 10 ms', -1, 10000000),
+    (2, 'up to 100 ms', 10000000, 100000000),
+    (3, 'up to 1 s', 100000000, 1000000000),
+    (4, 'up to 10 s', 1000000000, 10000000000),
+    (5, 'up to 1 min', 10000000000, 60000000000),
+    (6, 'up to 10 min', 60000000000, 600000000000),
+    (7, 'up to 1 h', 600000000000, 3600000000000),
+    (8, 'longer', 3600000000000, 9223372036854775807)
+),
+told AS (SELECT life_ns, lives FROM process_lives WHERE direction <> 'listen' AND (/*filter of flows*/ 1)),
+lives AS (SELECT life_ns, sum(lives) AS n FROM told GROUP BY life_ns),
+flows AS (SELECT connections FROM process_flows WHERE direction <> 'listen' AND outcome <> 'open' AND (/*filter of flows*/ 1)),
+ended AS (SELECT sum(connections) AS n FROM flows)
+SELECT lasted, sum(n) AS connections
+FROM (
+  SELECT class, lasted, n FROM classes JOIN lives ON life_ns >= from_ns AND life_ns < to_ns
+  UNION ALL
+  -- Opened and closed within one look, or opened before the recorder.
+  SELECT 9, 'not known', ended.n - coalesce((SELECT sum(n) FROM lives), 0) FROM ended
 )
-SELECT
-  CASE class
-    WHEN 1 THEN 'up to 10 ms'
-    WHEN 2 THEN 'up to 100 ms'
-    WHEN 3 THEN 'up to 1 s'
-    WHEN 4 THEN 'up to 10 s'
-    WHEN 5 THEN 'up to 1 min'
-    WHEN 6 THEN 'up to 10 min'
-    WHEN 7 THEN 'up to 1 h'
-    WHEN 8 THEN 'longer'
-    ELSE 'not known'
-  END AS lasted,
-  connections,
-  substr('##############################', 1, (connections * 30 - 1) / (SELECT max(connections) FROM sorted) + 1) AS bar
-FROM sorted
+WHERE n > 0
+GROUP BY class
 ORDER BY class;
 -- section: peers | By peer, at least
 -- column: connections | ended | count
@@ -48,32 +37,40 @@ ORDER BY class;
 -- column: longest_ns | longest | ns
 -- column: doubt_ns | at most more | ns optional
 WITH
-selected AS (
-  SELECT
-    iif(direction = 'inbound', remote_address || ' to port ' || local_port, coalesce(remote, remote_address)) AS peer,
-    duration_ns,
-    open_error_ns
-  FROM connections
-  WHERE direction <> 'listen' AND outcome <> 'open' AND duration_ns IS NOT NULL AND (/*filter*/ 1)
+flows AS (
+  SELECT peer_id, connections
+  FROM peer_flows
+  WHERE direction <> 'listen' AND outcome <> 'open' AND longest_ns IS NOT NULL AND peer_id IS NOT NULL AND (/*filter of flows*/ 1)
+),
+top AS MATERIALIZED (
+  SELECT peer_id, sum(connections) AS connections
+  FROM flows
+  GROUP BY peer_id
+  ORDER BY connections DESC, peer_id
+  LIMIT iif(:limit < 0, 20, :limit)
+),
+lives AS (
+  SELECT peer_id, life_ns, open_error_ns, lives
+  FROM peer_lives
+  WHERE peer_id IN (SELECT peer_id FROM top) AND (/*filter of flows*/ 1)
 ),
 ranked AS (
   SELECT
-    peer,
-    duration_ns,
+    peer_id,
+    life_ns,
     open_error_ns,
-    row_number() OVER (PARTITION BY peer ORDER BY duration_ns) AS rank,
-    count(*) OVER (PARTITION BY peer) AS n
-  FROM selected
+    sum(lives) OVER (PARTITION BY peer_id ORDER BY life_ns) AS reached,
+    sum(lives) OVER (PARTITION BY peer_id) AS total
+  FROM lives
 )
 SELECT
-  n AS connections,
-  peer,
-  max(iif(rank <= (n + 1) / 2, duration_ns, NULL)) AS half_ns,
-  max(iif(rank <= (n * 90 + 99) / 100, duration_ns, NULL)) AS p90_ns,
-  max(duration_ns) AS longest_ns,
+  total AS connections,
+  (SELECT peer FROM peers WHERE peers.id = peer_id) AS peer,
+  min(iif(reached >= (total + 1) / 2, life_ns, NULL)) AS half_ns,
+  min(iif(reached >= (total * 90 + 99) / 100, life_ns, NULL)) AS p90_ns,
+  max(life_ns) AS longest_ns,
   -- It was opened up to so much earlier.
   max(open_error_ns) AS doubt_ns
 FROM ranked
-GROUP BY peer, n
-ORDER BY connections DESC, peer
-LIMIT iif(:limit < 0, 20, :limit);
+GROUP BY peer_id, total
+ORDER BY connections DESC, peer;

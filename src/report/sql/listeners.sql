@@ -12,7 +12,25 @@
 -- column: accepted | accepted | count
 -- column: container | container | optional
 WITH
-selected AS (SELECT * FROM connections WHERE direction = 'listen' AND (/*filter*/ 1))
+selected AS (
+  SELECT *
+  FROM connections
+  WHERE direction = 'listen' AND (/*filter*/ 1) AND id IN (
+    SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = 3
+    UNION ALL
+    SELECT id FROM connection WHERE life_class IS NULL
+  )
+),
+-- What came in while it listened; of a flow that was there before or after, too, the share is not known.
+accepted AS (
+  SELECT s.id, sum(iif(a.first_ns >= s.first_seen_ns AND a.last_ns <= coalesce(s.closed_ns, a.last_ns), a.connections, NULL)) AS n,
+    max((a.first_ns < s.first_seen_ns AND a.last_ns >= s.first_seen_ns) OR (a.first_ns <= s.closed_ns AND a.last_ns > s.closed_ns)) AS mixed
+  FROM selected AS s
+  JOIN (
+    SELECT protocol, local_port, netns, first_ns, last_ns, connections FROM peer_flows WHERE direction = 'inbound'
+  ) AS a ON a.protocol = s.protocol AND a.local_port = s.local_port AND a.netns IS s.netns
+  GROUP BY s.id
+)
 SELECT
   protocol,
   local,
@@ -24,18 +42,12 @@ SELECT
   closed_ns AS gone_ns,
   nullif(max(opened_ns - max(closed_ns) OVER (
     PARTITION BY protocol, local, netns
-    ORDER BY coalesce(opened_ns, first_seen_ns), id
+    ORDER BY coalesce(opened_ns, first_seen_ns), selected.id
     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
   ), 0), 0) AS away_ns,
-  (
-    SELECT count(*)
-    FROM connections AS a
-    WHERE a.direction = 'inbound' AND a.protocol = selected.protocol AND a.local_port = selected.local_port
-      AND a.netns IS selected.netns
-      AND coalesce(a.opened_ns, a.first_seen_ns) >= selected.first_seen_ns
-      AND (selected.closed_ns IS NULL OR coalesce(a.opened_ns, a.first_seen_ns) <= selected.closed_ns)
-  ) AS accepted,
+  iif(accepted.mixed, NULL, coalesce(accepted.n, 0)) AS accepted,
   container
 FROM selected
-ORDER BY protocol, local_port, local, coalesce(opened_ns, first_seen_ns), id
+LEFT JOIN accepted ON accepted.id = selected.id
+ORDER BY protocol, local_port, local, coalesce(opened_ns, first_seen_ns), selected.id
 LIMIT :limit;

@@ -26,19 +26,21 @@ LIMIT 5;
 -- column: longest_ns | longest | ns optional
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
-WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+WITH flows AS (
+  SELECT protocol, direction, outcome, connections, longest_ns, bytes_sent, bytes_received FROM process_flows WHERE /*filter of flows*/ 1
+)
 SELECT
   protocol,
   direction,
-  count(*) AS connections,
-  sum(outcome = 'open') AS open_now,
-  sum(outcome = 'closed') AS closed,
-  sum(outcome IN ('refused', 'timed_out', 'reset', 'aborted')) AS failed,
-  sum(outcome = 'unknown') AS unknown_end,
-  max(duration_ns) AS longest_ns,
+  sum(connections) AS connections,
+  sum(iif(outcome = 'open', connections, 0)) AS open_now,
+  sum(iif(outcome = 'closed', connections, 0)) AS closed,
+  sum(iif(outcome IN ('refused', 'timed_out', 'reset', 'aborted'), connections, 0)) AS failed,
+  sum(iif(outcome = 'unknown', connections, 0)) AS unknown_end,
+  max(longest_ns) AS longest_ns,
   sum(bytes_sent) AS bytes_sent,
   sum(bytes_received) AS bytes_received
-FROM selected
+FROM flows
 GROUP BY protocol, direction
 ORDER BY protocol, connections DESC, direction;
 -- section: processes | Busiest processes
@@ -51,18 +53,20 @@ ORDER BY protocol, connections DESC, direction;
 -- column: failed | failed | count
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
-WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+WITH flows AS (
+  SELECT pid, process, user, outcome, connections, opened, bytes_sent, bytes_received FROM process_flows WHERE /*filter of flows*/ 1
+)
 SELECT
   pid,
   process,
   user,
-  count(*) AS connections,
-  sum(opened_ns IS NOT NULL) AS opened,
-  sum(outcome = 'open') AS open_now,
-  sum(outcome IN ('refused', 'timed_out', 'reset', 'aborted')) AS failed,
+  sum(connections) AS connections,
+  sum(opened) AS opened,
+  sum(iif(outcome = 'open', connections, 0)) AS open_now,
+  sum(iif(outcome IN ('refused', 'timed_out', 'reset', 'aborted'), connections, 0)) AS failed,
   sum(bytes_sent) AS bytes_sent,
   sum(bytes_received) AS bytes_received
-FROM selected
+FROM flows
 GROUP BY pid, process, user
 ORDER BY connections DESC, pid
 LIMIT 10;
@@ -71,14 +75,9 @@ LIMIT 10;
 -- column: now | now | count
 -- column: entered | entered | count
 -- column: longest_ns | longest dwell | ns
-WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
-SELECT
-  state,
-  sum(to_ns IS NULL) AS now,
-  count(*) AS entered,
-  max(coalesce(to_ns, (SELECT max(last_alive_ns) FROM sessions)) - from_ns) AS longest_ns
-FROM state_intervals
-WHERE connection_id IN (SELECT id FROM selected)
+WITH told AS (SELECT state, stays, still, dwell_ns FROM process_stays WHERE /*filter of flows*/ 1)
+SELECT state, sum(still) AS now, sum(stays) AS entered, max(dwell_ns) AS longest_ns
+FROM told
 GROUP BY state
 ORDER BY entered DESC, state;
 -- section: failures | Failures
@@ -89,17 +88,20 @@ ORDER BY entered DESC, state;
 -- column: outcome | outcome |
 -- column: connections | connections | count
 -- column: last_ns | last | time
-WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+WITH flows AS (
+  SELECT pid, process, direction, peer_id, outcome, connections, last_closed_ns
+  FROM peer_flows
+  WHERE outcome IN ('refused', 'timed_out', 'reset', 'aborted') AND (/*filter of flows*/ 1)
+)
 SELECT
   pid,
   process,
   direction,
-  iif(direction = 'inbound', remote_address, remote) AS peer,
+  (SELECT p.peer FROM peers AS p WHERE p.id = peer_id) AS peer,
   outcome,
-  count(*) AS connections,
-  max(closed_ns) AS last_ns
-FROM selected
-WHERE outcome IN ('refused', 'timed_out', 'reset', 'aborted')
-GROUP BY pid, process, direction, peer, outcome
+  sum(connections) AS connections,
+  max(last_closed_ns) AS last_ns
+FROM flows
+GROUP BY pid, process, direction, peer_id, outcome
 ORDER BY connections DESC, last_ns DESC
 LIMIT 10;

@@ -15,49 +15,60 @@
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time optional
 WITH
-selected AS (
+flows AS (
+  SELECT peer_id, outcome, connections, longest_ns, bytes_sent, bytes_received, first_ns, last_ns
+  FROM peer_flows
+  WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of flows*/ 1)
+),
+top AS MATERIALIZED (
   SELECT
-    direction,
-    protocol,
-    process,
-    outcome,
-    duration_ns,
-    bytes_sent,
-    bytes_received,
-    coalesce(opened_ns, first_seen_ns) AS began_ns,
-    iif(direction = 'inbound', remote_address || ' to port ' || local_port, coalesce(remote, remote_address)) AS peer
-  FROM connections
-  WHERE direction <> 'listen' AND (/*filter*/ 1)
+    peer_id,
+    sum(connections) AS connections,
+    sum(iif(outcome = 'open', connections, 0)) AS open_now,
+    sum(iif(outcome IN ('refused', 'timed_out', 'reset', 'aborted'), connections, 0)) AS failed,
+    max(longest_ns) AS longest_ns,
+    sum(bytes_sent) AS bytes_sent,
+    sum(bytes_received) AS bytes_received,
+    min(first_ns) AS first_ns,
+    max(last_ns) AS last_ns
+  FROM flows
+  GROUP BY peer_id
+  ORDER BY connections DESC, peer_id
+  LIMIT iif(:limit < 0, 20, :limit)
+),
+lives AS (
+  SELECT peer_id, life_ns, lives FROM peer_lives WHERE peer_id IN (SELECT peer_id FROM top) AND (/*filter of flows*/ 1)
 ),
 ranked AS (
   SELECT
-    *,
-    row_number() OVER (PARTITION BY direction, protocol, peer ORDER BY duration_ns NULLS LAST) AS rank,
-    count(duration_ns) OVER (PARTITION BY direction, protocol, peer) AS n
-  FROM selected
-)
+    peer_id,
+    life_ns,
+    sum(lives) OVER (PARTITION BY peer_id ORDER BY life_ns) AS reached,
+    sum(lives) OVER (PARTITION BY peer_id) AS total
+  FROM lives
+),
+halves AS (SELECT peer_id, min(life_ns) AS half_ns FROM ranked WHERE reached >= (total + 1) / 2 GROUP BY peer_id),
+owned AS (
+  SELECT peer_id, process, connections
+  FROM peer_flows
+  WHERE peer_id IN (SELECT peer_id FROM top) AND process IS NOT NULL AND (/*filter of flows*/ 1)
+),
+users AS MATERIALIZED (SELECT peer_id, process, sum(connections) AS n FROM owned GROUP BY peer_id, process)
 SELECT
-  count(*) AS connections,
-  direction,
-  protocol,
-  peer,
-  (
-    SELECT s.process
-    FROM selected AS s
-    WHERE s.peer IS ranked.peer AND s.direction = ranked.direction AND s.process IS NOT NULL
-    GROUP BY s.process
-    ORDER BY count(*) DESC, s.process
-    LIMIT 1
-  ) AS process,
-  sum(outcome = 'open') AS open_now,
-  sum(outcome IN ('refused', 'timed_out', 'reset', 'aborted')) AS failed,
-  max(iif(rank <= (n + 1) / 2, duration_ns, NULL)) AS half_ns,
-  max(duration_ns) AS longest_ns,
-  sum(bytes_sent) AS bytes_sent,
-  sum(bytes_received) AS bytes_received,
-  min(began_ns) AS first_ns,
-  max(began_ns) AS last_ns
-FROM ranked
-GROUP BY direction, protocol, peer
-ORDER BY connections DESC, direction, peer
-LIMIT iif(:limit < 0, 20, :limit);
+  top.connections,
+  p.direction,
+  p.protocol,
+  p.peer,
+  (SELECT process FROM users WHERE users.peer_id = top.peer_id ORDER BY n DESC, process LIMIT 1) AS process,
+  top.open_now,
+  top.failed,
+  halves.half_ns,
+  top.longest_ns,
+  top.bytes_sent,
+  top.bytes_received,
+  top.first_ns,
+  top.last_ns
+FROM top
+JOIN peers AS p ON p.id = top.peer_id
+LEFT JOIN halves ON halves.peer_id = top.peer_id
+ORDER BY top.connections DESC, p.direction, p.peer;

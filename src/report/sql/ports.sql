@@ -1,6 +1,56 @@
 -- SPDX-License-Identifier: MIT
 -- about: ephemeral ports in use at once for each local address and remote endpoint, TIME_WAIT counted, and who used them
 -- section: ports | Ports in use at once
+-- basis: sums
+-- column: peak | peak | count
+-- column: peak_ns | at | time optional
+-- column: open_now | open | count
+-- column: time_wait_now | TIME_WAIT | count
+-- column: connections | connections | count
+-- column: local_address | local |
+-- column: remote | remote | endpoint
+-- column: process | mostly | optional
+WITH
+top AS (
+  SELECT *
+  FROM port_use
+  ORDER BY peak DESC, remote_address_id, remote_port
+  LIMIT iif(:limit < 0, 20, :limit)
+),
+now AS (
+  SELECT local_address_id, remote_address_id, remote_port, sum(state <> 11) AS open_now, sum(state = 11) AS time_wait_now
+  FROM connection
+  WHERE life_class IS NULL AND protocol = 6 AND direction IN (0, 1) AND remote_port IS NOT NULL
+  GROUP BY local_address_id, remote_address_id, remote_port
+)
+SELECT
+  top.peak,
+  top.peak_ns,
+  coalesce(now.open_now, 0) AS open_now,
+  coalesce(now.time_wait_now, 0) AS time_wait_now,
+  top.connections,
+  l.text AS local_address,
+  iif(r.text LIKE '%:%', '[' || r.text || ']', r.text) || ':' || top.remote_port AS remote,
+  (
+    SELECT f.process
+    FROM peer_flows AS f
+    WHERE f.process IS NOT NULL AND f.local_address = l.text AND f.peer_id IN (
+      SELECT e.id
+      FROM peer AS e
+      WHERE e.remote_address_id = top.remote_address_id AND e.port = top.remote_port AND e.direction IN (0, 1) AND e.protocol = 6
+    )
+    GROUP BY f.process
+    ORDER BY sum(f.connections) DESC, f.process
+    LIMIT 1
+  ) AS process
+FROM top
+JOIN address AS l ON l.id = top.local_address_id
+JOIN address AS r ON r.id = top.remote_address_id
+LEFT JOIN now
+  ON now.local_address_id = top.local_address_id AND now.remote_address_id = top.remote_address_id AND now.remote_port = top.remote_port
+ORDER BY top.peak DESC, remote, local_address;
+-- section: ports | Ports in use at once
+-- basis: connections
 -- column: peak | peak | count
 -- column: peak_ns | at | time optional
 -- column: open_now | open | count

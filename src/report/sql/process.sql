@@ -20,19 +20,19 @@ ORDER BY started_ns, id;
 -- column: since_ns | since | time
 -- column: closed_ns | closed | time
 -- column: accepted | accepted | count
-WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+WITH
+flows AS (SELECT protocol, local_port, connections FROM peer_flows WHERE direction = 'inbound' AND (/*filter of flows*/ 1)),
+accepted AS MATERIALIZED (SELECT protocol, local_port, sum(connections) AS n FROM flows GROUP BY protocol, local_port)
 SELECT
   protocol,
   local,
   coalesce(opened_ns, first_seen_ns) AS since_ns,
   closed_ns,
-  CASE WHEN protocol = 'tcp' THEN (
-    SELECT count(*)
-    FROM selected AS a
-    WHERE a.direction = 'inbound' AND a.local_port = listener.local_port AND a.protocol = listener.protocol
-  ) END AS accepted
-FROM selected AS listener
-WHERE direction = 'listen'
+  CASE WHEN protocol = 'tcp' THEN coalesce((
+    SELECT a.n FROM accepted AS a WHERE a.local_port = listener.local_port AND a.protocol = listener.protocol
+  ), 0) END AS accepted
+FROM connections AS listener
+WHERE direction = 'listen' AND (/*filter*/ 1)
 ORDER BY protocol, local_port, local, since_ns;
 -- section: peers | Peers
 -- column: direction | direction | optional
@@ -44,23 +44,31 @@ ORDER BY protocol, local_port, local, since_ns;
 -- column: longest_ns | longest | ns
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
-WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
-SELECT
-  direction,
-  protocol,
-  iif(direction = 'inbound', remote_address || ' to port ' || local_port, remote) AS peer,
-  count(*) AS connections,
-  sum(outcome = 'open') AS open_now,
-  sum(outcome IN ('refused', 'timed_out', 'reset', 'aborted')) AS failed,
-  max(duration_ns) AS longest_ns,
-  sum(bytes_sent) AS bytes_sent,
-  sum(bytes_received) AS bytes_received
-FROM selected
-WHERE direction <> 'listen'
-GROUP BY direction, protocol, peer
-ORDER BY connections DESC, peer
-LIMIT 20;
--- section: connections | Connections
+WITH
+flows AS (
+  SELECT peer_id, outcome, connections, longest_ns, bytes_sent, bytes_received
+  FROM peer_flows
+  WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of flows*/ 1)
+),
+met AS (
+  SELECT
+    peer_id,
+    sum(connections) AS connections,
+    sum(iif(outcome = 'open', connections, 0)) AS open_now,
+    sum(iif(outcome IN ('refused', 'timed_out', 'reset', 'aborted'), connections, 0)) AS failed,
+    max(longest_ns) AS longest_ns,
+    sum(bytes_sent) AS bytes_sent,
+    sum(bytes_received) AS bytes_received
+  FROM flows
+  GROUP BY peer_id
+  ORDER BY connections DESC, peer_id
+  LIMIT 20
+)
+SELECT p.direction, p.protocol, p.peer, connections, open_now, failed, longest_ns, bytes_sent, bytes_received
+FROM met
+JOIN peers AS p ON p.id = met.peer_id
+ORDER BY connections DESC, p.peer;
+-- section: connections | Its last connections
 -- column: began_ns | began | time
 -- column: direction | direction |
 -- column: protocol | proto | optional
@@ -72,7 +80,15 @@ LIMIT 20;
 -- column: bytes_received | received | bytes optional
 -- column: open_error_ns | ± | ns optional
 -- column: states | states |
-WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+WITH
+last AS (
+  SELECT id
+  FROM connections
+  WHERE direction <> 'listen' AND (/*filter*/ 1)
+  ORDER BY id DESC
+  LIMIT iif(:limit < 0, 200, :limit)
+),
+selected AS (SELECT * FROM connections WHERE id IN (SELECT id FROM last))
 SELECT
   coalesce(opened_ns, first_seen_ns) AS began_ns,
   direction,
@@ -98,6 +114,4 @@ SELECT
     )
   ) AS states
 FROM selected
-WHERE direction <> 'listen'
-ORDER BY began_ns, id
-LIMIT :limit;
+ORDER BY began_ns, id;

@@ -15,7 +15,15 @@
 -- column: open_error_ns | ± | ns optional
 -- column: until_ns | until | time optional
 -- column: cmdline | command line | optional
-WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+WITH
+holders AS (
+  SELECT id
+  FROM connections
+  WHERE /*filter*/ 1
+  ORDER BY direction <> 'listen', local_port, coalesce(opened_ns, first_seen_ns), id
+  LIMIT iif(:limit < 0, 200, :limit)
+),
+selected AS (SELECT * FROM connections WHERE id IN (SELECT id FROM holders))
 SELECT
   local_port,
   iif(direction = 'listen', 'listener', direction) AS held,
@@ -39,5 +47,4 @@ SELECT
   (SELECT e.at_ns FROM events AS e WHERE e.connection_id = selected.id AND e.kind = 'close') AS until_ns,
   cmdline
 FROM selected
-ORDER BY direction <> 'listen', local_port, from_ns, id
-LIMIT :limit;
+ORDER BY direction <> 'listen', local_port, from_ns, id;

@@ -1,0 +1,462 @@
+-- SPDX-License-Identifier: MIT
+-- Sums of ended connections, so that a question about a whole recording need not read each of them; and an index over time.
+
+-- Lives by their length: what was there in a window began at most a class's span before it.
+CREATE TABLE life_class (
+  code INTEGER PRIMARY KEY,
+  span_ns INTEGER NOT NULL
+) STRICT;
+INSERT INTO life_class (code, span_ns) VALUES
+  (0, 1000000000), (1, 10000000000), (2, 60000000000), (3, 600000000000), (4, 3600000000000), (5, 21600000000000),
+  (6, 86400000000000), (7, 604800000000000), (8, 4611686018427387904);
+
+-- Whom connections are with. The port is the service's: ours of inbound connections, else the peer's.
+CREATE TABLE peer (
+  id INTEGER PRIMARY KEY,
+  direction INTEGER NOT NULL,
+  protocol INTEGER NOT NULL,
+  remote_address_id INTEGER NOT NULL REFERENCES address (id),
+  port INTEGER
+) STRICT;
+CREATE INDEX peer_by_address ON peer (remote_address_id, port, direction, protocol);
+
+-- Aggregated flows (RFC 7015): what one process had with one peer from one of our addresses; and, without an address, with all.
+CREATE TABLE flow (
+  id INTEGER PRIMARY KEY,
+  process_id INTEGER REFERENCES process (id),
+  direction INTEGER NOT NULL,
+  protocol INTEGER NOT NULL,
+  netns INTEGER,
+  local_address_id INTEGER REFERENCES address (id),
+  local_port INTEGER,               -- of listeners and inbound connections
+  peer_id INTEGER REFERENCES peer (id)
+) STRICT;
+CREATE INDEX flow_by_process ON flow (process_id, direction, protocol, netns) WHERE local_address_id IS NULL;
+CREATE INDEX flow_by_owner ON flow (process_id, peer_id, local_address_id) WHERE local_address_id IS NOT NULL;
+CREATE INDEX flow_by_peer ON flow (peer_id) WHERE peer_id IS NOT NULL;
+CREATE INDEX flow_by_port ON flow (local_port) WHERE local_port IS NOT NULL;
+
+ALTER TABLE connection ADD COLUMN peer_id INTEGER REFERENCES peer (id);
+ALTER TABLE connection ADD COLUMN life_class INTEGER REFERENCES life_class (code); -- NULL: still there, or not summed up yet
+ALTER TABLE connection ADD COLUMN flow_id INTEGER REFERENCES flow (id);            -- the same
+DROP INDEX connection_by_process;
+
+INSERT INTO peer (direction, protocol, remote_address_id, port)
+SELECT DISTINCT direction, protocol, remote_address_id, iif(direction = 2, local_port, remote_port)
+FROM connection
+WHERE remote_address_id IS NOT NULL AND direction <> 3;
+UPDATE connection SET peer_id = (
+  SELECT p.id
+  FROM peer AS p
+  WHERE p.remote_address_id = connection.remote_address_id
+    AND p.port IS iif(connection.direction = 2, connection.local_port, connection.remote_port)
+    AND p.direction = connection.direction AND p.protocol = connection.protocol
+);
+
+CREATE INDEX connection_by_life ON connection (life_class, coalesce(opened_ns, first_seen_ns));
+CREATE INDEX connection_by_flow ON connection (flow_id) WHERE flow_id IS NOT NULL;
+
+CREATE TABLE flow_sum (
+  flow_id INTEGER NOT NULL REFERENCES flow (id),
+  outcome INTEGER NOT NULL,
+  outcome_reason INTEGER NOT NULL,  -- -1: none
+  owner_reason INTEGER NOT NULL,    -- -1: none
+  connections INTEGER NOT NULL,
+  opened INTEGER NOT NULL,          -- those whose beginning was seen
+  closed_by_us INTEGER NOT NULL,    -- of those that were closed: who sent the first FIN
+  closed_by_peer INTEGER NOT NULL,
+  syns INTEGER,                     -- most
+  longest_ns INTEGER,
+  open_error_ns INTEGER,            -- largest
+  bytes_sent INTEGER,
+  bytes_received INTEGER,
+  first_ns INTEGER NOT NULL,        -- beginnings
+  last_ns INTEGER NOT NULL,
+  first_closed_ns INTEGER,
+  last_closed_ns INTEGER,
+  PRIMARY KEY (flow_id, outcome, outcome_reason, owner_reason)
+) STRICT, WITHOUT ROWID;
+
+-- How long its connections stayed in a state (0: how long they lived): eight classes for each doubling.
+CREATE TABLE flow_stay (
+  flow_id INTEGER NOT NULL REFERENCES flow (id),
+  state INTEGER NOT NULL,
+  class INTEGER NOT NULL,
+  stays INTEGER NOT NULL,
+  longest_ns INTEGER NOT NULL,
+  PRIMARY KEY (flow_id, state, class)
+) STRICT, WITHOUT ROWID;
+
+-- Stays of five seconds and more in a state that should pass.
+CREATE TABLE slow_stay (
+  connection_id INTEGER NOT NULL REFERENCES connection (id),
+  state INTEGER NOT NULL,
+  from_ns INTEGER NOT NULL,
+  to_ns INTEGER NOT NULL,
+  PRIMARY KEY (connection_id, state, from_ns)
+) STRICT, WITHOUT ROWID;
+
+-- Connections opened in each second of UTC, and by now ended.
+CREATE TABLE open_second (
+  second INTEGER NOT NULL,
+  process_id INTEGER NOT NULL,      -- -1: unknown
+  direction INTEGER NOT NULL,
+  opened INTEGER NOT NULL,
+  PRIMARY KEY (second, process_id, direction)
+) STRICT, WITHOUT ROWID;
+
+-- Local ports in use at once between one of our addresses and one endpoint.
+CREATE TABLE port_use (
+  local_address_id INTEGER NOT NULL REFERENCES address (id),
+  remote_address_id INTEGER NOT NULL REFERENCES address (id),
+  remote_port INTEGER NOT NULL,
+  connections INTEGER NOT NULL,
+  peak INTEGER NOT NULL,
+  peak_ns INTEGER NOT NULL,
+  PRIMARY KEY (local_address_id, remote_address_id, remote_port)
+) STRICT, WITHOUT ROWID;
+INSERT INTO port_use (local_address_id, remote_address_id, remote_port, connections, peak, peak_ns)
+WITH
+steps AS (
+  SELECT local_address_id, remote_address_id, remote_port, coalesce(opened_ns, first_seen_ns) AS at_ns, 1 AS step
+  FROM connection
+  WHERE protocol = 6 AND direction IN (0, 1) AND remote_address_id IS NOT NULL AND remote_port IS NOT NULL
+  UNION ALL
+  SELECT local_address_id, remote_address_id, remote_port, max(last_seen_ns, coalesce(closed_ns, 0)), -1
+  FROM connection
+  WHERE protocol = 6 AND direction IN (0, 1) AND remote_address_id IS NOT NULL AND remote_port IS NOT NULL AND gone
+),
+levels AS (
+  SELECT
+    local_address_id,
+    remote_address_id,
+    remote_port,
+    at_ns,
+    step,
+    sum(step) OVER (PARTITION BY local_address_id, remote_address_id, remote_port ORDER BY at_ns, step DESC) AS level
+  FROM steps
+)
+SELECT local_address_id, remote_address_id, remote_port, sum(step > 0), max(level), at_ns
+FROM levels
+GROUP BY local_address_id, remote_address_id, remote_port;
+
+-- The next event is looked up, so that a question about a few connections reads the events of those only.
+DROP VIEW state_intervals;
+CREATE VIEW state_intervals AS
+SELECT
+  connection_id,
+  (SELECT name FROM code_name WHERE kind = 'state' AND code = state_code) AS state,
+  from_ns,
+  to_ns,
+  to_ns - from_ns AS dwell_ns
+FROM (
+  SELECT
+    e.connection_id,
+    e.new AS state_code,
+    e.at_ns AS from_ns,
+    (
+      SELECT n.at_ns
+      FROM event AS n
+      WHERE n.connection_id = e.connection_id AND n.id > e.id AND n.kind IN (0, 1, 2, 5)
+      ORDER BY n.id
+      LIMIT 1
+    ) AS to_ns
+  FROM event AS e
+  WHERE e.kind IN (0, 1, 2) AND e.new IS NOT NULL
+);
+
+CREATE VIEW peers AS
+SELECT
+  p.id,
+  (SELECT name FROM code_name WHERE kind = 'direction' AND code = p.direction) AS direction,
+  (SELECT name FROM code_name WHERE kind = 'protocol' AND code = p.protocol) AS protocol,
+  r.text AS remote_address,
+  p.port,
+  CASE
+    WHEN p.direction = 2 THEN r.text || ' to port ' || p.port
+    ELSE CASE WHEN r.text LIKE '%:%' THEN '[' || r.text || ']' ELSE r.text END || coalesce(':' || p.port, '')
+  END AS peer
+FROM peer AS p
+JOIN address AS r ON r.id = p.remote_address_id;
+
+-- Every view `connection_…` below has a twin `peer_…` that says the same of whole recordings by flows, and where no peer is asked for
+-- one `process_…` that has even fewer rows.
+CREATE VIEW connection_flows AS
+SELECT
+  p.pid,
+  p.name AS process,
+  p.exe,
+  p.user,
+  (SELECT name FROM code_name WHERE kind = 'direction' AND code = c.direction) AS direction,
+  (SELECT name FROM code_name WHERE kind = 'protocol' AND code = c.protocol) AS protocol,
+  c.netns,
+  l.text AS local_address,
+  c.local_port,
+  r.text AS remote_address,
+  c.remote_port,
+  c.peer_id,
+  (SELECT peer FROM peers WHERE peers.id = c.peer_id) AS peer,
+  (SELECT name FROM code_name WHERE kind = 'outcome' AND code = c.outcome) AS outcome,
+  (SELECT name FROM code_name WHERE kind = 'outcome_reason' AND code = c.outcome_reason) AS outcome_reason,
+  (SELECT name FROM code_name WHERE kind = 'owner_reason' AND code = c.owner_reason) AS owner_reason,
+  1 AS connections,
+  c.opened_ns IS NOT NULL AS opened,
+  c.outcome = 1 AND EXISTS (
+    SELECT 1 FROM event AS e WHERE e.connection_id = c.id AND e.kind IN (0, 1, 2) AND e.new IN (6, 7, 10, 11)
+  ) AS closed_by_us,
+  c.outcome = 1 AND EXISTS (
+    SELECT 1 FROM event AS e WHERE e.connection_id = c.id AND e.kind IN (0, 1, 2) AND e.new IN (8, 9)
+  ) AND NOT EXISTS (
+    SELECT 1 FROM event AS e WHERE e.connection_id = c.id AND e.kind IN (0, 1, 2) AND e.new IN (6, 7, 10, 11)
+  ) AS closed_by_peer,
+  c.syns,
+  nullif(c.closed_ns - c.opened_ns, 0) AS longest_ns,
+  c.open_error_ns,
+  c.bytes_sent,
+  c.bytes_received,
+  coalesce(c.opened_ns, c.first_seen_ns) AS first_ns,
+  coalesce(c.opened_ns, c.first_seen_ns) AS last_ns,
+  c.closed_ns AS first_closed_ns,
+  c.closed_ns AS last_closed_ns,
+  c.id,
+  c.opened_ns,
+  c.first_seen_ns,
+  CASE WHEN c.gone THEN c.last_seen_ns ELSE max(c.last_seen_ns, s.alive_ns) END AS last_seen_ns,
+  c.closed_ns,
+  c.life_class
+FROM connection AS c
+JOIN session AS s ON s.id = c.session_id
+JOIN address AS l ON l.id = c.local_address_id
+LEFT JOIN address AS r ON r.id = c.remote_address_id
+LEFT JOIN process AS p ON p.id = c.process_id;
+
+CREATE VIEW connection_stays AS
+SELECT
+  c.pid, c.process, c.exe, c.user, c.direction, c.protocol, c.netns, c.local_address, c.local_port, c.remote_address,
+  c.remote_port, c.peer_id, c.peer,
+  i.state,
+  1 AS stays,
+  i.to_ns IS NULL AS still,
+  coalesce(i.to_ns, (SELECT max(alive_ns) FROM session)) - i.from_ns AS dwell_ns,
+  c.id, c.opened_ns, c.first_seen_ns, c.last_seen_ns, c.closed_ns, c.life_class
+FROM connection_flows AS c
+JOIN state_intervals AS i ON i.connection_id = c.id;
+
+CREATE VIEW connection_lives AS
+SELECT
+  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  1 AS lives,
+  longest_ns AS life_ns,
+  open_error_ns,
+  id, opened_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
+FROM connection_flows
+WHERE longest_ns IS NOT NULL;
+
+CREATE VIEW connection_opens AS
+SELECT
+  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  opened_ns / 1000000000 AS second,
+  1 AS opens,
+  id, opened_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
+FROM connection_flows
+WHERE opened_ns IS NOT NULL AND direction <> 'listen';
+
+CREATE VIEW connection_calls AS
+SELECT
+  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  id, opened_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
+FROM connection_flows
+WHERE opened_ns IS NOT NULL AND direction = 'outbound' AND peer_id IS NOT NULL;
+
+CREATE VIEW peer_keys AS
+SELECT
+  f.id AS flow_id,
+  p.pid,
+  p.name AS process,
+  p.exe,
+  p.user,
+  (SELECT name FROM code_name WHERE kind = 'direction' AND code = f.direction) AS direction,
+  (SELECT name FROM code_name WHERE kind = 'protocol' AND code = f.protocol) AS protocol,
+  f.netns,
+  l.text AS local_address,
+  f.local_port,
+  r.text AS remote_address,
+  iif(f.direction = 2, NULL, e.port) AS remote_port,
+  f.peer_id,
+  (SELECT peer FROM peers WHERE peers.id = f.peer_id) AS peer
+FROM flow AS f
+JOIN address AS l ON l.id = f.local_address_id
+LEFT JOIN peer AS e ON e.id = f.peer_id
+LEFT JOIN address AS r ON r.id = e.remote_address_id
+LEFT JOIN process AS p ON p.id = f.process_id;
+
+CREATE VIEW process_keys AS
+SELECT
+  f.id AS flow_id,
+  p.pid,
+  p.name AS process,
+  p.exe,
+  p.user,
+  (SELECT name FROM code_name WHERE kind = 'direction' AND code = f.direction) AS direction,
+  (SELECT name FROM code_name WHERE kind = 'protocol' AND code = f.protocol) AS protocol,
+  f.netns
+FROM flow AS f
+LEFT JOIN process AS p ON p.id = f.process_id
+WHERE f.local_address_id IS NULL;
+
+CREATE VIEW peer_flows AS
+SELECT
+  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
+  k.remote_port, k.peer_id, k.peer,
+  (SELECT name FROM code_name WHERE kind = 'outcome' AND code = u.outcome) AS outcome,
+  (SELECT name FROM code_name WHERE kind = 'outcome_reason' AND code = u.outcome_reason) AS outcome_reason,
+  (SELECT name FROM code_name WHERE kind = 'owner_reason' AND code = u.owner_reason) AS owner_reason,
+  u.connections, u.opened, u.closed_by_us, u.closed_by_peer, u.syns, u.longest_ns, u.open_error_ns, u.bytes_sent,
+  u.bytes_received, u.first_ns, u.last_ns, u.first_closed_ns, u.last_closed_ns
+FROM peer_keys AS k
+JOIN flow_sum AS u ON u.flow_id = k.flow_id
+WHERE u.connections > 0
+UNION ALL
+SELECT
+  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  outcome, outcome_reason, owner_reason, connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns,
+  bytes_sent, bytes_received, first_ns, last_ns, first_closed_ns, last_closed_ns
+FROM connection_flows
+WHERE life_class IS NULL;
+
+CREATE VIEW peer_stays AS
+SELECT
+  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
+  k.remote_port, k.peer_id, k.peer,
+  (SELECT name FROM code_name WHERE kind = 'state' AND code = y.state) AS state,
+  y.stays,
+  0 AS still,
+  y.longest_ns AS dwell_ns
+FROM peer_keys AS k
+JOIN flow_stay AS y ON y.flow_id = k.flow_id
+WHERE y.state > 0 AND y.stays > 0
+UNION ALL
+SELECT
+  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  state, stays, still, dwell_ns
+FROM connection_stays
+WHERE life_class IS NULL;
+
+CREATE VIEW peer_lives AS
+SELECT
+  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
+  k.remote_port, k.peer_id, k.peer,
+  y.stays AS lives,
+  y.longest_ns AS life_ns,
+  (SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id) AS open_error_ns
+FROM peer_keys AS k
+JOIN flow_stay AS y ON y.flow_id = k.flow_id
+WHERE y.state = 0 AND y.stays > 0
+UNION ALL
+SELECT
+  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  lives, life_ns, open_error_ns
+FROM connection_lives
+WHERE life_class IS NULL;
+
+CREATE VIEW process_flows AS
+SELECT
+  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
+  (SELECT name FROM code_name WHERE kind = 'outcome' AND code = u.outcome) AS outcome,
+  (SELECT name FROM code_name WHERE kind = 'outcome_reason' AND code = u.outcome_reason) AS outcome_reason,
+  (SELECT name FROM code_name WHERE kind = 'owner_reason' AND code = u.owner_reason) AS owner_reason,
+  u.connections, u.opened, u.closed_by_us, u.closed_by_peer, u.syns, u.longest_ns, u.open_error_ns, u.bytes_sent,
+  u.bytes_received, u.first_ns, u.last_ns, u.first_closed_ns, u.last_closed_ns
+FROM process_keys AS k
+JOIN flow_sum AS u ON u.flow_id = k.flow_id
+WHERE u.connections > 0
+UNION ALL
+SELECT
+  pid, process, exe, user, direction, protocol, netns,
+  outcome, outcome_reason, owner_reason, connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns,
+  bytes_sent, bytes_received, first_ns, last_ns, first_closed_ns, last_closed_ns
+FROM connection_flows
+WHERE life_class IS NULL;
+
+CREATE VIEW process_stays AS
+SELECT
+  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
+  (SELECT name FROM code_name WHERE kind = 'state' AND code = y.state) AS state,
+  y.stays,
+  0 AS still,
+  y.longest_ns AS dwell_ns
+FROM process_keys AS k
+JOIN flow_stay AS y ON y.flow_id = k.flow_id
+WHERE y.state > 0 AND y.stays > 0
+UNION ALL
+SELECT
+  pid, process, exe, user, direction, protocol, netns,
+  state, stays, still, dwell_ns
+FROM connection_stays
+WHERE life_class IS NULL;
+
+CREATE VIEW process_lives AS
+SELECT
+  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
+  y.stays AS lives,
+  y.longest_ns AS life_ns,
+  (SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id) AS open_error_ns
+FROM process_keys AS k
+JOIN flow_stay AS y ON y.flow_id = k.flow_id
+WHERE y.state = 0 AND y.stays > 0
+UNION ALL
+SELECT
+  pid, process, exe, user, direction, protocol, netns,
+  lives, life_ns, open_error_ns
+FROM connection_lives
+WHERE life_class IS NULL;
+
+CREATE VIEW process_opens AS
+SELECT
+  p.pid,
+  p.name AS process,
+  p.exe,
+  p.user,
+  (SELECT name FROM code_name WHERE kind = 'direction' AND code = o.direction) AS direction,
+  o.second,
+  o.opened AS opens
+FROM open_second AS o
+LEFT JOIN process AS p ON p.id = o.process_id
+WHERE o.opened > 0
+UNION ALL
+SELECT pid, process, exe, user, direction, second, opens
+FROM connection_opens
+WHERE life_class IS NULL;
+
+-- Calls that may have a rhythm: of flows that call six times or more, and not more than once a second on average, the last 250.
+CREATE VIEW peer_calls AS
+SELECT
+  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
+  k.remote_port, k.peer_id, k.peer,
+  c.opened_ns
+FROM peer_keys AS k
+JOIN connection AS c ON c.flow_id = k.flow_id
+WHERE k.direction = 'outbound' AND k.peer_id IS NOT NULL AND c.opened_ns IS NOT NULL
+  AND (
+    SELECT sum(u.opened) >= 6 AND max(u.last_ns) - min(u.first_ns) >= 1000000000 * (sum(u.connections) - 1)
+    FROM flow_sum AS u
+    WHERE u.flow_id = k.flow_id
+  )
+  AND c.id >= coalesce((SELECT n.id FROM connection AS n WHERE n.flow_id = k.flow_id ORDER BY n.id DESC LIMIT 1 OFFSET 249), 0)
+UNION ALL
+SELECT
+  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  opened_ns
+FROM connection_calls
+WHERE life_class IS NULL;
+
+-- Stays that last, and those of five seconds and more, in states that should pass.
+CREATE VIEW slow_stays AS
+SELECT connection_id, (SELECT name FROM code_name WHERE kind = 'state' AND code = y.state) AS state, from_ns, to_ns
+FROM slow_stay AS y
+UNION ALL
+SELECT connection_id, state, from_ns, to_ns
+FROM state_intervals
+WHERE connection_id IN (SELECT id FROM connection WHERE life_class IS NULL)
+  AND state IN ('CLOSE_WAIT', 'FIN_WAIT_1', 'FIN_WAIT_2', 'CLOSING', 'LAST_ACK', 'SYN_SENT', 'SYN_RECEIVED')
+  AND (to_ns IS NULL OR to_ns - from_ns >= 5000000000);

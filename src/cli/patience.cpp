@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "cli/patience.hpp"
+
+#include "platform/terminal.hpp"
+
+#include <iostream>
+
+#include <fmt/format.h>
+
+namespace netlog::cli {
+
+Patience::Patience()
+    : on_terminal_{platform::is_terminal(platform::StandardStream::error)},
+      began_{std::chrono::steady_clock::now()},
+      requests_{platform::watch_stop_requests([this] { stopped_ = true; })} {}
+
+Patience::~Patience() {
+  clear();
+}
+
+void Patience::watch(store::Reader& reader) {
+  reader.on_progress([this] { return go_on(); });
+}
+
+bool Patience::go_on() {
+  const auto waited =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - began_);
+  if (on_terminal_ && waited > shown_) {
+    shown_ = waited;
+    std::cerr << fmt::format("\rreading the recording, {} s; Ctrl-C stops", waited.count())
+              << std::flush;
+  }
+  if (stopped_) {
+    clear();
+  }
+  return !stopped_;
+}
+
+void Patience::clear() {
+  if (shown_.count() > 0) {
+    std::cerr << "\r\x1b[K" << std::flush;
+    shown_ = {};
+  }
+}
+
+}  // namespace netlog::cli

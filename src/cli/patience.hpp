@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "platform/stop_requests.hpp"
+#include "store/reader.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+
+namespace netlog::cli {
+
+/// For as long as it lives: Ctrl-C ends a question cleanly (the query fails as interrupted), and
+/// one that takes more than a second says so on a terminal. Must outlive the readers it watches.
+class Patience {
+ public:
+  Patience();
+  Patience(const Patience&) = delete;
+  Patience& operator=(const Patience&) = delete;
+  ~Patience();
+
+  void watch(store::Reader& reader);
+
+ private:
+  bool go_on();
+  void clear();
+
+  const bool on_terminal_;
+  const std::chrono::steady_clock::time_point began_;
+  std::chrono::seconds shown_{0};
+  std::atomic<bool> stopped_{false};
+  std::unique_ptr<platform::StopRequests> requests_;
+};
+
+}  // namespace netlog::cli

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: MIT
+#include "store/flows.hpp"
+
+#include "model/connection.hpp"
+#include "model/event.hpp"
+#include "model/tcp_state.hpp"
+#include "store/statement.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <utility>
+
+namespace netlog::store {
+namespace {
+
+// However many peers there are; a flow that is not known here is looked up in the file.
+constexpr std::size_t kMostFlows = 500'000;
+constexpr std::size_t kCatchUpAtOnce = 10'000;
+
+constexpr std::int64_t kNone = -1;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kSlowNs = 5 * kSecondNs;
+constexpr std::int64_t kWholeLife = 0;  // in the place of a state
+
+template <typename Enum>
+constexpr std::int64_t code(Enum value) {
+  return static_cast<std::int64_t>(value);
+}
+
+bool is_one_of(std::int64_t state, std::initializer_list<TcpState> states) {
+  return std::any_of(
+      states.begin(), states.end(), [&](TcpState other) { return state == code(other); });
+}
+
+bool should_pass(std::int64_t state) {
+  using enum TcpState;
+  return is_one_of(state,
+                   {syn_sent, syn_received, fin_wait_1, fin_wait_2, close_wait, closing, last_ack});
+}
+
+// Table life_class.
+std::int64_t life_class(std::int64_t life_ns) {
+  constexpr std::array<std::int64_t, 8> kSpansS{1, 10, 60, 600, 3'600, 21'600, 86'400, 604'800};
+  const auto* const found = std::find_if(kSpansS.begin(), kSpansS.end(), [&](std::int64_t span_s) {
+    return life_ns <= span_s * kSecondNs;
+  });
+  return found - kSpansS.begin();
+}
+
+std::optional<std::int64_t> known(std::int64_t number) {
+  return number == kNone ? std::nullopt : std::optional{number};
+}
+
+void keep_most(std::optional<std::int64_t>& most, std::optional<std::int64_t> value) {
+  most = std::max(most, value);  // nothing is less than anything
+}
+
+void keep_least(std::optional<std::int64_t>& least, std::optional<std::int64_t> value) {
+  least = least && value ? std::min(least, value) : std::max(least, value);
+}
+
+void add_known(std::optional<std::int64_t>& sum, std::optional<std::int64_t> value) {
+  if (value) {
+    sum = sum.value_or(0) + *value;
+  }
+}
+
+}  // namespace
+
+std::int64_t duration_class(std::int64_t ns) {
+  const auto value = static_cast<std::uint64_t>(std::max<std::int64_t>(ns, 0));
+  const int octave = std::max(static_cast<int>(std::bit_width(value)) - 4, 0);
+  return octave * 8 + static_cast<std::int64_t>(value >> static_cast<unsigned>(octave));
+}
+
+Flows::Flows(SQLite::Database& database)
+    : database_{database},
+      select_connection_{
+          database,
+          "SELECT process_id, direction, protocol, netns, local_address_id, local_port, peer_id, "
+          "outcome, outcome_reason, owner_reason, opened_ns, "
+          "open_error_ns, first_seen_ns, last_seen_ns, closed_ns, syns, bytes_sent, "
+          "bytes_received FROM connection WHERE id = ?"},
+      select_states_{database,
+                     "SELECT at_ns, new FROM event WHERE connection_id = ? AND kind IN (0, 1, 2, "
+                     "5) ORDER BY id"},
+      find_flow_{database,
+                 "SELECT id FROM flow WHERE process_id IS ? AND direction = ? AND protocol = ? AND "
+                 "netns IS ? AND local_address_id = ? AND local_port IS ? AND peer_id IS ?"},
+      find_process_flow_{database,
+                         "SELECT id FROM flow WHERE process_id IS ? AND direction = ? AND protocol "
+                         "= ? AND netns IS ? AND local_address_id IS NULL"},
+      insert_flow_{database,
+                   "INSERT INTO flow (process_id, direction, protocol, netns, local_address_id, "
+                   "local_port, peer_id) VALUES (?, ?, ?, ?, ?, ?, ?)"},
+      assign_{database, "UPDATE connection SET flow_id = ?, life_class = ? WHERE id = ?"},
+      unassign_{database,
+                "UPDATE connection SET flow_id = NULL, life_class = NULL WHERE id = ? AND flow_id "
+                "IS NOT NULL RETURNING id"},
+      add_sum_{database,
+               "INSERT INTO flow_sum AS s (flow_id, outcome, outcome_reason, owner_reason, "
+               "connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, "
+               "open_error_ns, bytes_sent, bytes_received, first_ns, last_ns, first_closed_ns, "
+               "last_closed_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+               "ON CONFLICT DO UPDATE SET connections = s.connections + excluded.connections, "
+               "opened = s.opened + excluded.opened, "
+               "closed_by_us = s.closed_by_us + excluded.closed_by_us, "
+               "closed_by_peer = s.closed_by_peer + excluded.closed_by_peer, "
+               // Of NULL and a value SQLite's max() makes NULL.
+               "syns = coalesce(max(s.syns, excluded.syns), s.syns, excluded.syns), "
+               "longest_ns = coalesce(max(s.longest_ns, excluded.longest_ns), s.longest_ns, "
+               "excluded.longest_ns), "
+               "open_error_ns = coalesce(max(s.open_error_ns, excluded.open_error_ns), "
+               "s.open_error_ns, excluded.open_error_ns), "
+               "bytes_sent = coalesce(s.bytes_sent + excluded.bytes_sent, s.bytes_sent, "
+               "excluded.bytes_sent), "
+               "bytes_received = coalesce(s.bytes_received + excluded.bytes_received, "
+               "s.bytes_received, excluded.bytes_received), "
+               "first_ns = min(s.first_ns, excluded.first_ns), "
+               "last_ns = max(s.last_ns, excluded.last_ns), "
+               "first_closed_ns = coalesce(min(s.first_closed_ns, excluded.first_closed_ns), "
+               "s.first_closed_ns, excluded.first_closed_ns), "
+               "last_closed_ns = coalesce(max(s.last_closed_ns, excluded.last_closed_ns), "
+               "s.last_closed_ns, excluded.last_closed_ns)"},
+      add_stays_{database,
+                 "INSERT INTO flow_stay AS s (flow_id, state, class, stays, longest_ns) VALUES (?, "
+                 "?, ?, ?, ?) ON CONFLICT DO UPDATE SET stays = s.stays + excluded.stays, "
+                 "longest_ns = max(s.longest_ns, excluded.longest_ns)"},
+      add_slow_{database,
+                "INSERT INTO slow_stay (connection_id, state, from_ns, to_ns) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING"},
+      remove_slow_{database, "DELETE FROM slow_stay WHERE connection_id = ?"},
+      add_second_{database,
+                  "INSERT INTO open_second AS s (second, process_id, direction, opened) VALUES (?, "
+                  "?, ?, ?) ON CONFLICT DO UPDATE SET opened = s.opened + excluded.opened"} {}
+
+void Flows::add(const std::vector<std::int64_t>& connections) {
+  for (const auto connection : connections) {
+    const auto ended = read(connection);
+    const auto flow = count(ended, 1);
+    for (const auto& stay : ended.stays) {
+      if (should_pass(stay.state) && stay.to_ns - stay.from_ns >= kSlowNs) {
+        Run{add_slow_}.with(connection).with(stay.state).with(stay.from_ns).with(stay.to_ns).exec();
+      }
+    }
+    Run{assign_}.with(flow).with(life_class(ended.life_ns)).with(connection).exec();
+  }
+  write();
+}
+
+void Flows::remove(std::int64_t connection) {
+  if (!Run{unassign_}.with(connection).number()) {
+    return;  // not summed up yet
+  }
+  count(read(connection), -1);
+  Run{remove_slow_}.with(connection).exec();
+  write();
+}
+
+void Flows::catch_up() {
+  SQLite::Statement select{
+      database_, "SELECT id FROM connection WHERE life_class IS NULL AND gone ORDER BY id LIMIT ?"};
+  for (;;) {
+    std::vector<std::int64_t> connections;
+    {
+      Run run{select};
+      run.with(kCatchUpAtOnce);
+      while (run.step()) {
+        connections.push_back(*run.number(0));
+      }
+    }
+    if (connections.empty()) {
+      return;
+    }
+    add(connections);
+  }
+}
+
+Flows::Ended Flows::read(std::int64_t connection) {
+  Ended ended;
+  Run row{select_connection_};
+  row.with(connection);
+  if (!row.step()) {
+    return ended;
+  }
+  const auto direction = row.number(1).value_or(0);
+  const bool ours = direction == code(Direction::inbound) || direction == code(Direction::listen);
+  ended.key = {row.number(0).value_or(kNone),
+               direction,
+               row.number(2).value_or(0),
+               row.number(3).value_or(kNone),
+               row.number(4).value_or(kNone),
+               ours ? row.number(5).value_or(kNone) : kNone,
+               row.number(6).value_or(kNone)};
+  ended.sum_key = {
+      0, row.number(7).value_or(0), row.number(8).value_or(kNone), row.number(9).value_or(kNone)};
+  ended.opened_ns = row.number(10);
+  auto& sum = ended.sum;
+  const auto closed_ns = row.number(14);
+  sum.connections = 1;
+  sum.opened = ended.opened_ns ? 1 : 0;
+  sum.open_error_ns = row.number(11);
+  sum.first_ns = ended.opened_ns.value_or(row.number(12).value_or(0));
+  sum.last_ns = sum.first_ns;
+  sum.first_closed_ns = closed_ns;
+  sum.last_closed_ns = closed_ns;
+  if (ended.opened_ns && closed_ns && *closed_ns != *ended.opened_ns) {
+    sum.longest_ns = *closed_ns - *ended.opened_ns;
+  }
+  sum.syns = row.number(15);
+  sum.bytes_sent = row.number(16);
+  sum.bytes_received = row.number(17);
+  ended.life_ns = std::max(row.number(13).value_or(0), closed_ns.value_or(0)) - sum.first_ns;
+  read_stays(connection, ended);
+  return ended;
+}
+
+void Flows::read_stays(std::int64_t connection, Ended& ended) {
+  bool by_us = false;
+  bool by_peer = false;
+  std::optional<Ended::Stay> stay;
+  Run states{select_states_};
+  states.with(connection);
+  while (states.step()) {
+    const auto at_ns = states.number(0).value_or(0);
+    if (stay) {
+      stay->to_ns = at_ns;
+      ended.stays.push_back(*stay);
+      by_us =
+          by_us ||
+          is_one_of(
+              stay->state,
+              {TcpState::fin_wait_1, TcpState::fin_wait_2, TcpState::closing, TcpState::time_wait});
+      by_peer = by_peer || is_one_of(stay->state, {TcpState::close_wait, TcpState::last_ack});
+    }
+    const auto state = states.number(1);
+    stay = state ? std::optional{Ended::Stay{*state, at_ns, at_ns}} : std::nullopt;
+  }
+  const bool closed = ended.sum_key.outcome == code(Outcome::closed);
+  ended.sum.closed_by_us = closed && by_us ? 1 : 0;
+  ended.sum.closed_by_peer = closed && by_peer && !by_us ? 1 : 0;
+}
+
+std::int64_t Flows::flow_id(const Key& key) {
+  if (const auto found = flows_.find(key); found != flows_.end()) {
+    return found->second;
+  }
+  const auto with_process = [&](Run& run) -> Run& {
+    return run.with(known(key.process))
+        .with(key.direction)
+        .with(key.protocol)
+        .with(known(key.netns));
+  };
+  const auto with_peer = [&](Run& run) -> Run& {
+    return run.with(known(key.local_address)).with(known(key.local_port)).with(known(key.peer));
+  };
+  auto id = [&] {
+    const bool of_process = key.local_address == kNone;
+    Run find{of_process ? find_process_flow_ : find_flow_};
+    with_process(find);
+    return (of_process ? find : with_peer(find)).number();
+  }();
+  if (!id) {
+    Run insert{insert_flow_};
+    with_peer(with_process(insert)).exec();
+    id = database_.getLastInsertRowid();
+  }
+  if (flows_.size() >= kMostFlows) {
+    flows_.clear();
+  }
+  flows_.emplace(key, *id);
+  return *id;
+}
+
+std::int64_t Flows::count(const Ended& ended, std::int64_t sign) {
+  const auto flow = flow_id(ended.key);
+  count(flow, ended, sign);
+  count(flow_id({ended.key.process, ended.key.direction, ended.key.protocol, ended.key.netns}),
+        ended,
+        sign);
+  if (ended.opened_ns && ended.key.direction != code(Direction::listen)) {
+    seconds_[{*ended.opened_ns / kSecondNs, ended.key.process, ended.key.direction}] += sign;
+  }
+  return flow;
+}
+
+void Flows::count(std::int64_t flow, const Ended& ended, std::int64_t sign) {
+  auto key = ended.sum_key;
+  key.flow = flow;
+  const auto& one = ended.sum;
+  const auto [entry, first] = sums_.try_emplace(key, Sum{});
+  auto& sum = entry->second;
+  sum.connections += sign;
+  sum.opened += sign * one.opened;
+  sum.closed_by_us += sign * one.closed_by_us;
+  sum.closed_by_peer += sign * one.closed_by_peer;
+  const auto times = [&](std::optional<std::int64_t> value) {
+    return value ? std::optional{sign * *value} : value;
+  };
+  add_known(sum.bytes_sent, times(one.bytes_sent));
+  add_known(sum.bytes_received, times(one.bytes_received));
+  keep_most(sum.syns, one.syns);
+  keep_most(sum.longest_ns, one.longest_ns);
+  keep_most(sum.open_error_ns, one.open_error_ns);
+  sum.first_ns = first ? one.first_ns : std::min(sum.first_ns, one.first_ns);
+  sum.last_ns = first ? one.last_ns : std::max(sum.last_ns, one.last_ns);
+  keep_least(sum.first_closed_ns, one.first_closed_ns);
+  keep_most(sum.last_closed_ns, one.last_closed_ns);
+
+  const auto add_stay = [&](std::int64_t state, std::int64_t ns) {
+    auto& stays = stays_[{flow, state, duration_class(ns)}];
+    stays.count += sign;
+    stays.longest_ns = std::max(stays.longest_ns, ns);
+  };
+  if (one.longest_ns) {
+    add_stay(kWholeLife, *one.longest_ns);
+  }
+  for (const auto& stay : ended.stays) {
+    add_stay(stay.state, stay.to_ns - stay.from_ns);
+  }
+}
+
+void Flows::write() {
+  for (const auto& [key, sum] : std::exchange(sums_, {})) {
+    Run{add_sum_}
+        .with(key.flow)
+        .with(key.outcome)
+        .with(key.outcome_reason)
+        .with(key.owner_reason)
+        .with(sum.connections)
+        .with(sum.opened)
+        .with(sum.closed_by_us)
+        .with(sum.closed_by_peer)
+        .with(sum.syns)
+        .with(sum.longest_ns)
+        .with(sum.open_error_ns)
+        .with(sum.bytes_sent)
+        .with(sum.bytes_received)
+        .with(sum.first_ns)
+        .with(sum.last_ns)
+        .with(sum.first_closed_ns)
+        .with(sum.last_closed_ns)
+        .exec();
+  }
+  for (const auto& [key, stays] : std::exchange(stays_, {})) {
+    Run{add_stays_}
+        .with(key.flow)
+        .with(key.state)
+        .with(key.duration_class)
+        .with(stays.count)
+        .with(stays.longest_ns)
+        .exec();
+  }
+  for (const auto& [key, opened] : std::exchange(seconds_, {})) {
+    Run{add_second_}.with(key.second).with(key.process).with(key.direction).with(opened).exec();
+  }
+}
+
+}  // namespace netlog::store

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+#include <boost/unordered/unordered_flat_map.hpp>
+
+namespace netlog::store {
+
+/// Class of a duration in ns, eight for each doubling: a class's longest is less than 12.5 % above
+/// its shortest. Ordered as the durations are; negative ones count as 0.
+std::int64_t duration_class(std::int64_t ns);
+
+/// Sums of ended connections: the tables flow, flow_sum, flow_stay, slow_stay and open_second
+/// (schema/004_flows.sql). What it adds it reads back from the file, so that the sums say what the
+/// rows say. Lives on the writer's thread, inside its transactions; must die before the database.
+class Flows {
+ public:
+  explicit Flows(SQLite::Database& database);
+
+  /// Adds connections that have ended and are not summed up yet.
+  void add(const std::vector<std::int64_t>& connections);
+  /// Takes one out again, before its rows change.
+  void remove(std::int64_t connection);
+  /// Adds all that are not: of a recording that an older netlog has written.
+  void catch_up();
+
+ private:
+  /// What tells one flow from another. -1: none; without an address it is all that a process has.
+  struct Key {
+    std::int64_t process = -1;
+    std::int64_t direction = 0;
+    std::int64_t protocol = 0;
+    std::int64_t netns = -1;
+    std::int64_t local_address = -1;
+    std::int64_t local_port = -1;
+    std::int64_t peer = -1;
+
+    auto operator<=>(const Key&) const = default;
+  };
+  struct SumKey {
+    std::int64_t flow = 0;
+    std::int64_t outcome = 0;
+    std::int64_t outcome_reason = -1;
+    std::int64_t owner_reason = -1;
+
+    auto operator<=>(const SumKey&) const = default;
+  };
+  struct Sum {
+    std::int64_t connections = 0;
+    std::int64_t opened = 0;
+    std::int64_t closed_by_us = 0;
+    std::int64_t closed_by_peer = 0;
+    std::optional<std::int64_t> syns;
+    std::optional<std::int64_t> longest_ns;
+    std::optional<std::int64_t> open_error_ns;
+    std::optional<std::int64_t> bytes_sent;
+    std::optional<std::int64_t> bytes_received;
+    std::int64_t first_ns = 0;
+    std::int64_t last_ns = 0;
+    std::optional<std::int64_t> first_closed_ns;
+    std::optional<std::int64_t> last_closed_ns;
+  };
+  struct StayKey {
+    std::int64_t flow = 0;
+    std::int64_t state = 0;
+    std::int64_t duration_class = 0;
+
+    auto operator<=>(const StayKey&) const = default;
+  };
+  struct Stays {
+    std::int64_t count = 0;
+    std::int64_t longest_ns = 0;
+  };
+  struct SecondKey {
+    std::int64_t second = 0;
+    std::int64_t process = -1;
+    std::int64_t direction = 0;
+
+    auto operator<=>(const SecondKey&) const = default;
+  };
+  /// One connection as its row and its events stand.
+  struct Ended {
+    Key key;
+    SumKey sum_key;  ///< without the flow
+    Sum sum;
+    std::int64_t life_ns = 0;  ///< from its beginning to when it was last seen
+    std::optional<std::int64_t> opened_ns;
+    struct Stay {
+      std::int64_t state = 0;
+      std::int64_t from_ns = 0;
+      std::int64_t to_ns = 0;
+    };
+    std::vector<Stay> stays;
+  };
+
+  Ended read(std::int64_t connection);
+  void read_stays(std::int64_t connection, Ended& ended);
+  std::int64_t flow_id(const Key& key);
+  /// Into the sums that are not written yet, `sign` times: its flow's and its process's.
+  /// @returns the flow
+  std::int64_t count(const Ended& ended, std::int64_t sign);
+  void count(std::int64_t flow, const Ended& ended, std::int64_t sign);
+  void write();
+
+  SQLite::Database& database_;
+  std::map<Key, std::int64_t> flows_;
+  std::map<SumKey, Sum> sums_;
+  std::map<StayKey, Stays> stays_;
+  std::map<SecondKey, std::int64_t> seconds_;
+
+  SQLite::Statement select_connection_;
+  SQLite::Statement select_states_;
+  SQLite::Statement find_flow_;
+  SQLite::Statement find_process_flow_;
+  SQLite::Statement insert_flow_;
+  SQLite::Statement assign_;
+  SQLite::Statement unassign_;
+  SQLite::Statement add_sum_;
+  SQLite::Statement add_stays_;
+  SQLite::Statement add_slow_;
+  SQLite::Statement remove_slow_;
+  SQLite::Statement add_second_;
+};
+
+}  // namespace netlog::store

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#include "store/port_use.hpp"
+
+#include "store/statement.hpp"
+
+namespace netlog::store {
+
+PortUse::PortUse(SQLite::Database& database)
+    : upsert_{database,
+              "INSERT INTO port_use AS u (local_address_id, remote_address_id, remote_port, "
+              "connections, peak, peak_ns) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+              "connections = u.connections + excluded.connections, "
+              "peak_ns = iif(excluded.peak > u.peak, excluded.peak_ns, u.peak_ns), "
+              "peak = max(u.peak, excluded.peak)"} {}
+
+void PortUse::taken(std::int64_t connection, const Pair& pair, std::int64_t at_ns) {
+  holders_.emplace(connection, pair);
+  auto& use = uses_[pair];
+  ++use.now;
+  ++use.unwritten;
+  if (use.now > use.peak) {
+    use.peak = use.now;
+    use.peak_ns = at_ns;
+  }
+  changed_.insert(pair);
+}
+
+void PortUse::left(std::int64_t connection) {
+  const auto holder = holders_.find(connection);
+  if (holder == holders_.end()) {
+    return;
+  }
+  --uses_[holder->second].now;
+  changed_.insert(holder->second);
+  holders_.erase(holder);
+}
+
+void PortUse::write() {
+  for (const auto& pair : changed_) {
+    const auto entry = uses_.find(pair);
+    auto& use = entry->second;
+    if (use.unwritten > 0) {
+      Run{upsert_}
+          .with(pair.local_address)
+          .with(pair.remote_address)
+          .with(pair.remote_port)
+          .with(use.unwritten)
+          .with(use.peak)
+          .with(use.peak_ns)
+          .exec();
+      use.unwritten = 0;
+    }
+    if (use.now == 0) {
+      uses_.erase(entry);
+    }
+  }
+  changed_.clear();
+}
+
+}  // namespace netlog::store

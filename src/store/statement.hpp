@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+
+#include <SQLiteCpp/Statement.h>
+
+namespace netlog::store {
+
+/// Binds parameters from left to right and runs the statement; resets it on every path. What is
+/// bound must live as long.
+class Run {
+ public:
+  explicit Run(SQLite::Statement& statement) : statement_{statement} {}
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+  ~Run() {
+    statement_.tryReset();
+    statement_.clearBindings();
+  }
+
+  template <typename T>
+  Run& with(const T& value) {
+    ++index_;
+    if constexpr (std::is_enum_v<T> || std::is_integral_v<T>) {
+      statement_.bind(index_, static_cast<std::int64_t>(value));
+    } else {
+      statement_.bindNoCopy(index_, value);
+    }
+    return *this;
+  }
+  template <typename T>
+  Run& with(const std::optional<T>& value) {
+    if (value) {
+      return with(*value);
+    }
+    ++index_;  // unbound is NULL
+    return *this;
+  }
+  Run& blob(const void* bytes, std::size_t size) {
+    statement_.bindNoCopy(++index_, bytes, static_cast<int>(size));
+    return *this;
+  }
+
+  void exec() { statement_.exec(); }
+  /// False after the last row.
+  bool step() { return statement_.executeStep(); }
+  /// A column of the row that step() has reached; absent where it is NULL.
+  [[nodiscard]] std::optional<std::int64_t> number(int column) const {
+    const auto cell = statement_.getColumn(column);
+    return cell.isNull() ? std::nullopt : std::optional{std::int64_t{cell.getInt64()}};
+  }
+  /// The first column of the first row, if there is one.
+  std::optional<std::int64_t> number() { return step() ? number(0) : std::nullopt; }
+
+ private:
+  SQLite::Statement& statement_;
+  int index_ = 0;
+};
+
+}  // namespace netlog::store
