@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "base/version.hpp"
 #include "cli/commands.hpp"
+#include "cli/description.hpp"
 #include "platform/terminal.hpp"
 
 #include <algorithm>
@@ -42,8 +43,8 @@ std::vector<std::string> option_names(const CLI::App& app) {
 
 std::vector<std::string> subcommand_names(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const auto* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) {
-    names.push_back(subcommand->get_name());
+  for (const auto* command : commands_of(app)) {
+    names.push_back(command->get_name());
   }
   return names;
 }
@@ -109,6 +110,8 @@ int run(std::vector<std::string> words) {
   add_check(app);
   add_doctor(app);
   add_service(app);
+  add_help(app);
+  add_completion(app);
   try {
     std::reverse(words.begin(), words.end());  // as CLI11 wants them
     app.parse(std::move(words));

@@ -17,6 +17,8 @@ void add_sql(CLI::App& app);
 void add_info(CLI::App& app);
 void add_check(CLI::App& app);
 void add_doctor(CLI::App& app);
+void add_help(CLI::App& app);
+void add_completion(CLI::App& app);
 /// Only where the system has a service manager that netlog speaks to.
 void add_service(CLI::App& app);
 

@@ -62,8 +62,11 @@ void add_doctor(CLI::App& app) {
   auto* const command = app.add_subcommand(
       "doctor", "What this host lets netlog see with your rights, and how to get more");
   const auto question = std::make_shared<Question>();
-  command->add_option("--db", question->database, "Recording that is to be written");
-  command->add_option("--format", question->format, "text, json or csv")->capture_default_str();
+  command->add_option("--db", question->database, "Recording that is to be written")
+      ->type_name("FILE");
+  command->add_option("--format", question->format, "text, json or csv")
+      ->type_name("FORMAT")
+      ->capture_default_str();
   command->callback([question] {
     const auto format = parse_format(question->format);
     const auto findings = platform::examine_host(database_path(*question));

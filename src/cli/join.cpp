@@ -44,9 +44,12 @@ void add_join(CLI::App& app) {
       "join",
       "Two recordings of two hosts: both ends of their connections, and what one end missed");
   const auto options = std::make_shared<JoinOptions>();
-  command->add_option("A", options->a, "Recording of one host")->required();
-  command->add_option("B", options->b, "Recording of the other host")->required();
+  command->add_option("A", options->a, "Recording of one host")->type_name("FILE")->required();
+  command->add_option("B", options->b, "Recording of the other host")
+      ->type_name("FILE")
+      ->required();
   add_database_options(*command, options->question);
+  add_names_option(*command, options->question);
   command->remove_option(command->get_option("--db"));
   command->callback([options] { run_join(*options); });
 }

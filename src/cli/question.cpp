@@ -2,15 +2,19 @@
 #include "cli/question.hpp"
 
 #include "base/error.hpp"
+#include "base/net_names.hpp"
 #include "base/text.hpp"
+#include "cli/choices.hpp"
 #include "cli/time_spec.hpp"
 #include "platform/clock.hpp"
+#include "platform/name_files.hpp"
 #include "platform/recording_file.hpp"
 #include "platform/terminal.hpp"
 
 #include <cstdlib>
 #include <iostream>
 #include <limits>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -24,6 +28,15 @@ std::string meant(const std::string& text, const std::vector<std::string>& candi
   return near ? ", did you mean " + *near + "?" : std::string{};
 }
 
+/// What an error says of a file that could not be read.
+std::string unreadable(const Result<std::string>& file) {
+  return file ? std::string{} : fmt::format(" ({})", file.error().code.message());
+}
+
+std::filesystem::path services_path() {
+  return platform::name_files_directory() / "services";
+}
+
 std::int64_t parse_pid(const std::string& text) {
   const auto pid = parse_number<std::uint32_t>(text);
   if (!pid || *pid == 0) {
@@ -32,18 +45,6 @@ std::int64_t parse_pid(const std::string& text) {
                                  std::numeric_limits<std::uint32_t>::max())};
   }
   return *pid;
-}
-
-std::optional<std::uint16_t> parse_port(const char* option, const std::string& text) {
-  if (text.empty()) {
-    return std::nullopt;
-  }
-  const auto port = parse_number<std::uint16_t>(
-      text.starts_with(':') ? std::string_view{text}.substr(1) : std::string_view{text});
-  if (!port || *port == 0) {
-    throw UsageError{fmt::format("{} {} is not a port from 1 to 65535", option, quote(text))};
-  }
-  return port;
 }
 
 std::optional<Protocol> parse_protocol(const std::string& text) {
@@ -60,28 +61,96 @@ std::optional<Protocol> parse_protocol(const std::string& text) {
   throw UsageError{fmt::format("--protocol {} is neither tcp nor udp", quote(text))};
 }
 
-/// `ADDR`, `ADDR/LEN`, `ADDR:PORT` or `[ADDR]:PORT`.
-void parse_remote(const std::string& text, report::Filter& filter) {
+std::optional<std::uint16_t> parse_port(const char* option,
+                                        const std::string& text,
+                                        std::optional<Protocol> protocol) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  const auto name =
+      text.starts_with(':') ? std::string_view{text}.substr(1) : std::string_view{text};
+  if (const auto port = parse_number<std::uint16_t>(name); port && *port > 0) {
+    return port;
+  }
+  const auto path = services_path();
+  const auto services = platform::read_name_file(path);
+  if (services) {
+    if (const auto port = port_of(parse_services(*services), name, protocol)) {
+      return port;
+    }
+  }
+  throw UsageError{fmt::format("{} {} is not a port from 1 to 65535, nor a {}service in {}{}",
+                               option,
+                               quote(text),
+                               protocol ? fmt::format("{} ", netlog::name(*protocol)) : "",
+                               utf8(path),
+                               unreadable(services))};
+}
+
+/// What --resolve gives to a name, else what the hosts file does. The network is never asked.
+std::vector<IpAddress> look_up(std::string_view host, const std::vector<HostName>& given) {
+  if (auto addresses = addresses_of(given, host); !addresses.empty()) {
+    return addresses;
+  }
+  const auto path = platform::name_files_directory() / "hosts";
+  const auto hosts = platform::read_name_file(path);
+  auto addresses = hosts ? addresses_of(parse_hosts(*hosts), host) : std::vector<IpAddress>{};
+  if (addresses.empty()) {
+    throw UsageError{
+        fmt::format("--remote {0} is no address, nor a name in {1}{2}; netlog does not ask the "
+                    "network, so say which address it was: --resolve {0}=ADDR",
+                    host,
+                    utf8(path),
+                    unreadable(hosts))};
+  }
+  return addresses;
+}
+
+std::vector<HostName> parse_resolve(const std::vector<std::string>& texts) {
+  std::vector<HostName> names;
+  for (const auto& text : texts) {
+    const auto equals = text.find('=');
+    const auto host = std::string_view{text}.substr(0, equals);
+    const auto address =
+        equals == std::string::npos ? std::nullopt : parse_address(text.substr(equals + 1));
+    if (!address || !is_net_name(host)) {
+      throw UsageError{
+          fmt::format("--resolve {} is not NAME=ADDR, such as db=192.0.2.1", quote(text))};
+    }
+    names.push_back(HostName{lower(host), *address});
+  }
+  return names;
+}
+
+/// `HOST`, `HOST:PORT` or `[ADDR]:PORT`, where HOST is an address, a block or a name.
+void parse_remote(const Question& question, report::Filter& filter) {
+  const auto given = parse_resolve(question.resolve);
+  const auto& text = question.remote;
   if (text.empty()) {
     return;
   }
-  auto address = std::string_view{text};
-  const auto colon = address.rfind(':');
-  const bool bracketed = address.starts_with("[") && colon > 0 && address[colon - 1] == ']';
-  if (colon != std::string_view::npos && (bracketed || address.find(':') == colon)) {
+  auto host = std::string_view{text};
+  const auto colon = host.rfind(':');
+  const bool bracketed = host.starts_with("[") && colon > 0 && host[colon - 1] == ']';
+  if (colon != std::string_view::npos && (bracketed || host.find(':') == colon)) {
     if (filter.remote_port) {
       throw UsageError{
           fmt::format("--remote {} names a port, and so does --remote-port", quote(text))};
     }
-    filter.remote_port = parse_port("--remote", std::string{address.substr(colon + 1)});
-    address = bracketed ? address.substr(1, colon - 2) : address.substr(0, colon);
+    filter.remote_port =
+        parse_port("--remote", std::string{host.substr(colon + 1)}, filter.protocol);
+    host = bracketed ? host.substr(1, colon - 2) : host.substr(0, colon);
   }
-  filter.remote = parse_address_range(address);
-  if (!filter.remote) {
+  if (const auto range = parse_address_range(host)) {
+    filter.remote = {*range};
+  } else if (is_net_name(host)) {
+    for (const auto& address : look_up(host, given)) {
+      filter.remote.push_back(AddressRange{address, address});
+    }
+  } else {
     throw UsageError{
-        fmt::format("--remote {} is not an address, a block or an endpoint, such as 192.0.2.1, "
-                    "2001:db8::/32 or "
-                    "192.0.2.1:443",
+        fmt::format("--remote {} is not an address, a block, a name or an endpoint, such as "
+                    "192.0.2.1, 2001:db8::/32, db or 192.0.2.1:443",
                     quote(text))};
   }
 }
@@ -91,16 +160,12 @@ std::vector<TcpState> parse_states(const std::vector<std::string>& texts) {
   for (const auto& text : texts) {
     const auto state = parse_tcp_state(text);
     if (!state) {
-      std::vector<std::string> names;
-      for (int number = 1; tcp_state_from_mib(number); ++number) {
-        names.emplace_back(name(*tcp_state_from_mib(number)));
-      }
       std::string upper = text;
       for (char& c : upper) {
         c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
       }
       throw UsageError{
-          fmt::format("--state {} is no TCP state{}", quote(text), meant(upper, names))};
+          fmt::format("--state {} is no TCP state{}", quote(text), meant(upper, state_names()))};
     }
     states.push_back(*state);
   }
@@ -135,6 +200,22 @@ void check_window(std::int64_t since_ns, std::int64_t until_ns) {
 
 }  // namespace
 
+std::vector<std::string> format_names() {
+  return {"text", "json", "csv"};
+}
+
+std::vector<std::string> protocol_names() {
+  return {std::string{name(Protocol::tcp)}, std::string{name(Protocol::udp)}};
+}
+
+std::vector<std::string> state_names() {
+  std::vector<std::string> names;
+  for (int number = 1; tcp_state_from_mib(number); ++number) {
+    names.emplace_back(name(*tcp_state_from_mib(number)));
+  }
+  return names;
+}
+
 struct ParsedFilter::Times {
   std::optional<TimeSpec> since;
   std::optional<TimeSpec> until;
@@ -142,47 +223,89 @@ struct ParsedFilter::Times {
 };
 
 void add_database_options(CLI::App& command, Question& question) {
-  command.add_option("--db",
-                     question.database,
-                     "Recording to read (default: $NETLOG_DB, else the system's place)");
-  command.add_option("--format", question.format, "text, json or csv")->capture_default_str();
+  command
+      .add_option("--db",
+                  question.database,
+                  "Recording to read (default: $NETLOG_DB, else the system's place)")
+      ->type_name("FILE");
+  command.add_option("--format", question.format, "text, json or csv")
+      ->type_name("FORMAT")
+      ->capture_default_str();
   command.add_flag("--utc", question.utc, "Show times in UTC instead of local time");
   command.add_flag(
       "--ascii", question.ascii, "Only ASCII in text, as where the locale is not UTF-8");
+}
+
+void add_names_option(CLI::App& command, Question& question) {
+  command.add_flag(
+      "--names",
+      question.names,
+      "Show ports as the names of their services, as text; other formats keep numbers");
 }
 
 void add_filter_options(CLI::App& command, Question& question) {
   constexpr const char* kGroup = "Filters";
   command.add_option("--pid", question.pids, "Owned by this process; may be repeated")
       ->allow_extra_args(false)
+      ->type_name("PID")
       ->group(kGroup);
   command
       .add_option("--process",
                   question.process,
                   "Owned by a process of this name, or pattern such as 'post*'")
+      ->type_name("PROCESS")
       ->group(kGroup);
-  command.add_option("--exe", question.exe, "Owned by this executable, or pattern")->group(kGroup);
-  command.add_option("--user", question.user, "Owned by this user, or pattern")->group(kGroup);
-  command.add_option("--protocol", question.protocol, "tcp or udp")->group(kGroup);
-  command.add_option("--port", question.port, "Local or remote port")->group(kGroup);
-  command.add_option("--local-port", question.local_port, "Local port")->group(kGroup);
-  command.add_option("--remote-port", question.remote_port, "Remote port")->group(kGroup);
+  command.add_option("--exe", question.exe, "Owned by this executable, or pattern")
+      ->type_name("EXE")
+      ->group(kGroup);
+  command.add_option("--user", question.user, "Owned by this user, or pattern")
+      ->type_name("USER")
+      ->group(kGroup);
+  command.add_option("--protocol", question.protocol, "tcp or udp")
+      ->type_name("PROTOCOL")
+      ->group(kGroup);
+  command.add_option("--port", question.port, "Local or remote port, or its service's name")
+      ->type_name("PORT")
+      ->group(kGroup);
+  command.add_option("--local-port", question.local_port, "Local port")
+      ->type_name("PORT")
+      ->group(kGroup);
+  command.add_option("--remote-port", question.remote_port, "Remote port")
+      ->type_name("PORT")
+      ->group(kGroup);
   command
-      .add_option("--remote", question.remote, "Remote ADDR, block ADDR/LEN or endpoint ADDR:PORT")
+      .add_option("--remote",
+                  question.remote,
+                  "Remote ADDR, block ADDR/LEN, NAME of the hosts file, or endpoint such as "
+                  "ADDR:PORT")
+      ->type_name("HOST")
+      ->group(kGroup);
+  command
+      .add_option("--resolve",
+                  question.resolve,
+                  "NAME=ADDR: what the name means in --remote; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("NAME=ADDR")
       ->group(kGroup);
   command
       .add_option("--state",
                   question.states,
                   "Was in this TCP state, within the window if one is given; may be repeated")
       ->allow_extra_args(false)
+      ->type_name("STATE")
       ->group(kGroup);
   command
       .add_option("--since",
                   question.since,
                   "Lived at this time or later; A..B sets both ends of the window")
+      ->type_name("TIME")
       ->group(kGroup);
-  command.add_option("--until", question.until, "Began at this time or earlier")->group(kGroup);
-  command.add_option("--at", question.at, "Lived at this instant")->group(kGroup);
+  command.add_option("--until", question.until, "Began at this time or earlier")
+      ->type_name("TIME")
+      ->group(kGroup);
+  command.add_option("--at", question.at, "Lived at this instant")
+      ->type_name("TIME")
+      ->group(kGroup);
 }
 
 ParsedFilter::ParsedFilter(const Question& question) : times_{std::make_unique<Times>()} {
@@ -193,10 +316,10 @@ ParsedFilter::ParsedFilter(const Question& question) : times_{std::make_unique<T
   filter_.exe = given(question.exe);
   filter_.user = given(question.user);
   filter_.protocol = parse_protocol(question.protocol);
-  filter_.port = parse_port("--port", question.port);
-  filter_.local_port = parse_port("--local-port", question.local_port);
-  filter_.remote_port = parse_port("--remote-port", question.remote_port);
-  parse_remote(question.remote, filter_);
+  filter_.port = parse_port("--port", question.port, filter_.protocol);
+  filter_.local_port = parse_port("--local-port", question.local_port, filter_.protocol);
+  filter_.remote_port = parse_port("--remote-port", question.remote_port, filter_.protocol);
+  parse_remote(question, filter_);
   filter_.states = parse_states(question.states);
   const auto range = parse_time_range(question.since);
   if (!question.before.empty()) {
@@ -271,15 +394,42 @@ Format parse_format(const std::string& text) {
   if (text == "csv") {
     return Format::csv;
   }
-  throw UsageError{fmt::format("--format {} is none of text, json, csv{}",
-                               quote(text),
-                               meant(text, {"text", "json", "csv"}))};
+  throw UsageError{fmt::format(
+      "--format {} is none of text, json, csv{}", quote(text), meant(text, format_names()))};
 }
 
 std::filesystem::path database_path(const Question& question) {
   return question.database.empty() ? platform::default_recording_path()
                                    : path_from_utf8(question.database);
 }
+
+namespace {
+
+using PortNames = std::map<std::pair<std::uint16_t, std::string_view>, std::string>;
+
+PortNames read_port_names() {
+  const auto services = platform::read_name_file(services_path());
+  if (!services) {
+    throw CommandFailed{fmt::format("cannot show --names: {}", services.error().message())};
+  }
+  PortNames names;
+  for (auto& service : parse_services(*services)) {
+    names.emplace(std::pair{service.port, name(service.protocol)}, std::move(service.name));
+  }
+  return names;
+}
+
+std::string service_name(const PortNames& names, std::uint16_t port, std::string_view protocol) {
+  for (const auto each : {name(Protocol::tcp), name(Protocol::udp)}) {
+    const auto found = names.find({port, each});
+    if (found != names.end() && (protocol.empty() || protocol == each)) {
+      return found->second;
+    }
+  }
+  return {};
+}
+
+}  // namespace
 
 render::TextStyle text_style(const Question& question) {
   render::TextStyle style;
@@ -291,6 +441,12 @@ render::TextStyle text_style(const Question& question) {
   }
   if (!question.utc) {
     style.utc_offset_s = local_offset_s;
+  }
+  if (question.names && parse_format(question.format) == Format::text) {
+    style.service_name = [names = std::make_shared<const PortNames>(read_port_names())](
+                             std::uint16_t port, std::string_view protocol) {
+      return service_name(*names, port, protocol);
+    };
   }
   return style;
 }

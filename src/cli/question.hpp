@@ -23,6 +23,7 @@ struct Question {
   std::string database;
   std::string format = "text";
   bool utc = false;
+  bool names = false;  ///< of services, for ports
   bool ascii = false;
 
   std::vector<std::string> pids;
@@ -34,6 +35,7 @@ struct Question {
   std::string local_port;
   std::string remote_port;
   std::string remote;
+  std::vector<std::string> resolve;  ///< NAME=ADDR
   std::vector<std::string> states;
   std::string since;
   std::string until;
@@ -43,6 +45,8 @@ struct Question {
 
 /// --db, --format, --utc, --ascii.
 void add_database_options(CLI::App& command, Question& question);
+/// --names.
+void add_names_option(CLI::App& command, Question& question);
 /// --pid, --process, … --at.
 void add_filter_options(CLI::App& command, Question& question);
 
@@ -72,6 +76,7 @@ Format parse_format(const std::string& text);
 std::filesystem::path database_path(const Question& question);
 
 /// How text goes to this standard output.
+/// @throws CommandFailed: --names, and the services file cannot be read.
 render::TextStyle text_style(const Question& question);
 
 void print(const Answer& answer, Format format, const render::TextStyle& style);

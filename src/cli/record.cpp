@@ -2,6 +2,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
+#include "cli/choices.hpp"
 #include "cli/commands.hpp"
 #include "platform/recording_file.hpp"
 #include "platform/terminal.hpp"
@@ -74,22 +75,20 @@ double budget_of(std::string_view text) {
   return *percent / kPercent;
 }
 
+constexpr std::array<std::pair<std::string_view, platform::SourceChoice>, 5> kSources{
+    {{"auto", platform::SourceChoice::automatic},
+     {"trace", platform::SourceChoice::trace},
+     {"notice", platform::SourceChoice::notice},
+     {"poll", platform::SourceChoice::poll},
+     {"procfs", platform::SourceChoice::procfs}}};
+
 platform::SourceChoice source_of(const std::string& text) {
-  using enum platform::SourceChoice;
-  constexpr std::array<std::pair<std::string_view, platform::SourceChoice>, 5> kChoices{
-      {{"auto", automatic},
-       {"trace", trace},
-       {"notice", notice},
-       {"poll", poll},
-       {"procfs", procfs}}};
-  std::vector<std::string> names{std::string{kCapturePrefix} + "FILE"};
-  for (const auto& [name, choice] : kChoices) {
+  for (const auto& [name, choice] : kSources) {
     if (name == text) {
       return choice;
     }
-    names.emplace_back(name);
   }
-  const auto near = nearest(text, names);
+  const auto near = nearest(text, source_names());
   throw UsageError{
       fmt::format("--source {} is none of auto, trace, notice, poll, procfs, capture:FILE{}",
                   quote(text),
@@ -99,7 +98,7 @@ platform::SourceChoice source_of(const std::string& text) {
 void set_up_log(const std::string& level) {
   const auto parsed = spdlog::level::from_str(level);
   if (parsed == spdlog::level::off && level != "off") {
-    const auto near = nearest(level, {"trace", "debug", "info", "warn", "error", "off"});
+    const auto near = nearest(level, log_levels());
     throw UsageError{fmt::format("--log-level {} is none of trace, debug, info, warn, error, off{}",
                                  quote(level),
                                  near ? ", did you mean " + *near + "?" : "")};
@@ -257,48 +256,73 @@ void read_config(CLI::App& command, const std::string& path) {
 
 }  // namespace
 
+std::vector<std::string> source_names() {
+  std::vector<std::string> names;
+  names.reserve(kSources.size() + 1);
+  for (const auto& [name, choice] : kSources) {
+    names.emplace_back(name);
+  }
+  names.emplace_back(kCapturePrefix);
+  return names;
+}
+
+std::vector<std::string> log_levels() {
+  return {"trace", "debug", "info", "warn", "error", "off"};
+}
+
 void add_record(CLI::App& app) {
   auto* const command =
       app.add_subcommand("record", "Record this host's connections until stopped");
   const auto options = std::make_shared<RecordOptions>();
-  command->add_option("--db",
-                      options->database,
-                      "Recording to write (default: $NETLOG_DB, else the system's place)");
+  command
+      ->add_option("--db",
+                   options->database,
+                   "Recording to write (default: $NETLOG_DB, else the system's place)")
+      ->type_name("FILE");
   command
       ->add_option(
           "--interval", options->interval, "Time between two looks at the tables, 1ms to 1h")
+      ->type_name("DURATION")
       ->capture_default_str();
-  command->add_option("--duration", options->duration, "Stop after this time");
+  command->add_option("--duration", options->duration, "Stop after this time")
+      ->type_name("DURATION");
   command
       ->add_option(
           "--cpu-budget",
           options->cpu_budget,
           "Share of one processor that looking at the tables may take before the interval is "
           "stretched")
+      ->type_name("SHARE")
       ->capture_default_str();
   command
       ->add_option("--source", options->source, "auto, trace, notice, poll, procfs or capture:FILE")
+      ->type_name("SOURCE")
       ->capture_default_str();
-  command->add_option(
-      "--capture", options->capture, "Keep all that the sources said in this new file");
+  command
+      ->add_option("--capture", options->capture, "Keep all that the sources said in this new file")
+      ->type_name("FILE");
   command
       ->add_option("--notice-buffer",
                    options->notice_buffer,
                    "Receive buffer for the kernel's notices of ends, such as 512K; more than "
                    "net.core.rmem_max only with CAP_NET_ADMIN")
-      ->transform(CLI::AsSizeValue{false})
-      ->check(CLI::Range(4 << 10, 1 << 30))
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue{false}.description(""))
+      ->check(CLI::Range(4 << 10, 1 << 30).description(""))
       ->default_str("8M");
   command
       ->add_option("--trace-buffer",
                    options->trace_buffer,
                    "Buffer for traced changes, such as 1M; rounded up to a power of two")
-      ->transform(CLI::AsSizeValue{false})
-      ->check(CLI::Range(4 << 10, 1 << 30))
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue{false}.description(""))
+      ->check(CLI::Range(4 << 10, 1 << 30).description(""))
       ->default_str("16M");
   command->add_option("--log-level", options->log_level, "trace, debug, info, warn, error, off")
+      ->type_name("LEVEL")
       ->capture_default_str();
-  command->add_option("--config", options->config, "TOML file that sets any of these options");
+  command->add_option("--config", options->config, "TOML file that sets any of these options")
+      ->type_name("FILE");
   command->callback([command, options] {
     if (!options->config.empty()) {
       read_config(*command, options->config);

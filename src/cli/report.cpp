@@ -78,8 +78,11 @@ void run_report(const ReportOptions& options) {
 }
 
 void add_limit_option(CLI::App& command, ReportOptions& options) {
-  command.add_option(
-      "--limit", options.limit, "At most so many rows in long tables; ranked ones show 20 as text");
+  command
+      .add_option("--limit",
+                  options.limit,
+                  "At most so many rows in long tables; ranked ones show 20 as text")
+      ->type_name("ROWS");
 }
 
 }  // namespace
@@ -87,12 +90,14 @@ void add_limit_option(CLI::App& command, ReportOptions& options) {
 void add_report(CLI::App& app) {
   auto* const command = app.add_subcommand("report", "Answer a question from a recording");
   const auto options = std::make_shared<ReportOptions>();
-  command->add_option("NAME", options->name, "Which report; --list names them")
+  command->add_option("REPORT", options->name, "Which report; --list names them")
+      ->type_name("")
       ->capture_default_str();
   command->add_flag("--list", options->list, "Name all reports");
   command->add_flag("--sql", options->sql, "Print the query instead of its answer");
   add_limit_option(*command, *options);
   add_database_options(*command, options->question);
+  add_names_option(*command, options->question);
   add_filter_options(*command, options->question);
   command->callback([options] { run_report(*options); });
 }
@@ -103,9 +108,11 @@ void add_at(CLI::App& app) {
   options->name = "connections";
   command
       ->add_option("TIME", options->question.at, "Such as 14:03:07, 2026-11-21T14:03:07Z or -10m")
+      ->type_name("")
       ->required();
   add_limit_option(*command, *options);
   add_database_options(*command, options->question);
+  add_names_option(*command, options->question);
   add_filter_options(*command, options->question);
   command->remove_option(command->get_option("--at"));
   command->callback([options] { run_report(*options); });
@@ -115,10 +122,15 @@ void add_diff(CLI::App& app) {
   auto* const command = app.add_subcommand("diff", "What changed between two windows");
   const auto options = std::make_shared<ReportOptions>();
   options->name = "diff";
-  command->add_option("BEFORE", options->question.before, "Such as 13:55..14:00")->required();
-  command->add_option("AFTER", options->question.since, "Such as 14:00..14:05")->required();
+  command->add_option("BEFORE", options->question.before, "Such as 13:55..14:00")
+      ->type_name("")
+      ->required();
+  command->add_option("AFTER", options->question.since, "Such as 14:00..14:05")
+      ->type_name("")
+      ->required();
   add_limit_option(*command, *options);
   add_database_options(*command, options->question);
+  add_names_option(*command, options->question);
   add_filter_options(*command, options->question);
   for (const auto* const window : {"--since", "--until", "--at"}) {
     command->remove_option(command->get_option(window));

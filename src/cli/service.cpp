@@ -45,9 +45,12 @@ struct ServiceOptions {
 };
 
 void add_options(CLI::App& command, ServiceOptions& options) {
-  command.add_option("--db", options.database, "Recording to write (default: the system's place)");
-  command.add_option("--interval", options.interval, "Time between two looks at the tables");
-  command.add_option("--config", options.config, "TOML file that sets any option of record");
+  command.add_option("--db", options.database, "Recording to write (default: the system's place)")
+      ->type_name("FILE");
+  command.add_option("--interval", options.interval, "Time between two looks at the tables")
+      ->type_name("DURATION");
+  command.add_option("--config", options.config, "TOML file that sets any option of record")
+      ->type_name("FILE");
 }
 
 void must(const Result<void>& done, const char* what) {

@@ -95,8 +95,9 @@ void run_sql(const SqlOptions& options) {
 void add_sql(CLI::App& app) {
   auto* const command = app.add_subcommand("sql", "Ask a recording in SQL; read-only, row by row");
   const auto options = std::make_shared<SqlOptions>();
-  command->add_option("STATEMENT", options->statement, "One statement that reads");
-  command->add_option("--file", options->file, "Read the statement from this file");
+  command->add_option("STATEMENT", options->statement, "One statement that reads")->type_name("");
+  command->add_option("--file", options->file, "Read the statement from this file")
+      ->type_name("FILE");
   add_database_options(*command, options->question);
   command->callback([options] { run_sql(*options); });
 }

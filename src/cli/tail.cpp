@@ -36,8 +36,8 @@ std::vector<Column> event_columns() {
           {"pid", "pid", Unit::none, Align::right, false},
           {"process", "process", Unit::none, Align::left, false},
           {"protocol", "proto", Unit::none, Align::left, false},
-          {"local", "local", Unit::none, Align::left, false},
-          {"remote", "remote", Unit::none, Align::left, false},
+          {"local", "local", Unit::endpoint, Align::left, false},
+          {"remote", "remote", Unit::endpoint, Align::left, false},
           {"connection_id", "connection", Unit::none, Align::right, false},
           {"id", "id", Unit::none, Align::right, false}};
 }
@@ -111,8 +111,9 @@ class Tail {
   // `14:03:07.250 ±100ms state ESTABLISHED > CLOSE_WAIT 1234 nginx tcp 192.0.2.1:80 -
   // 198.51.100.7:43210`
   [[nodiscard]] std::string line(const std::vector<Cell>& row) const {
+    const auto protocol = render::protocol_of(columns_, row);
     const auto text = [&](std::size_t i) {
-      return render::cell_text(row[i], columns_[i].unit, style_);
+      return render::cell_text(row[i], columns_[i].unit, style_, protocol);
     };
     const bool known = !std::holds_alternative<std::monostate>(row[3]) ||
                        !std::holds_alternative<std::monostate>(row[4]);
@@ -164,8 +165,10 @@ void add_tail(CLI::App& app) {
   const auto options = std::make_shared<TailOptions>();
   command->add_flag("-f,--follow", options->follow, "Go on with what comes, until interrupted");
   command->add_option("-n,--lines", options->lines, "How many events to begin with")
+      ->type_name("EVENTS")
       ->capture_default_str();
   add_database_options(*command, options->question);
+  add_names_option(*command, options->question);
   add_filter_options(*command, options->question);
   command->callback([options] { run_tail(*options); });
 }

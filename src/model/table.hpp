@@ -18,11 +18,13 @@ enum class Unit : std::uint8_t {
   none,   ///< text or a plain number
   count,  ///< a number of things
   bytes,
-  time,     ///< UTC ns since 1970
-  ns,       ///< a duration
-  us,       ///< a duration
-  percent,  ///< 0 … 100
-  spark,    ///< text: counts with commas between, the shape of a distribution
+  time,      ///< UTC ns since 1970
+  ns,        ///< a duration
+  us,        ///< a duration
+  percent,   ///< 0 … 100
+  endpoint,  ///< text: `192.0.2.1:80`, `[2001:db8::1]:80`, `192.0.2.1 to port 80`, no port
+  port,
+  spark,  ///< text: counts with commas between, the shape of a distribution
 };
 
 enum class Align : std::uint8_t { left, right };
@@ -38,7 +40,7 @@ struct Column {
 
 /// Every row has as many cells as there are columns.
 struct Table {
-  std::string name;   ///< key in JSON
+  std::string name;   ///< `section` in JSON
   std::string title;  ///< for people; may be empty
   std::vector<Column> columns;
   std::vector<std::vector<Cell>> rows;

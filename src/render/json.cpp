@@ -40,21 +40,19 @@ std::string json_cell(const Cell& cell) {
   return "null";
 }
 
-}  // namespace
-
-std::string json_row(const std::vector<Column>& columns, const std::vector<Cell>& row) {
-  std::string out = "{";
+std::string json_members(const std::vector<Column>& columns, const std::vector<Cell>& row) {
+  std::string out;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     out +=
         fmt::format("{}{}:{}", i == 0 ? "" : ",", json_string(columns[i].name), json_cell(row[i]));
   }
-  return out + "}";
+  return out;
 }
 
 std::string json_honesty(const Honesty& honesty) {
   return fmt::format(
-      ",\"honesty\":{{\"from_ns\":{},\"to_ns\":{},\"recorded_from_ns\":{},\"recorded_to_ns\":{},"
-      "\"kernel_opens\":{},\"recorded_opens\":{},"
+      "{{\"section\":\"honesty\",\"from_ns\":{},\"to_ns\":{},\"recorded_from_ns\":{},"
+      "\"recorded_to_ns\":{},\"kernel_opens\":{},\"recorded_opens\":{},"
       "\"percent\":{},\"gaps\":{},\"gaps_ns\":{},\"note\":{}}}",
       honesty.from_ns,
       honesty.to_ns,
@@ -68,21 +66,22 @@ std::string json_honesty(const Honesty& honesty) {
       honesty.note.empty() ? "null" : json_string(honesty.note));
 }
 
+}  // namespace
+
+std::string json_row(const std::vector<Column>& columns, const std::vector<Cell>& row) {
+  return "{" + json_members(columns, row) + "}";
+}
+
 void write_json(std::ostream& out, const Answer& answer) {
-  out << "{\"report\":" << json_string(answer.report) << ",\"tables\":{";
-  for (std::size_t i = 0; i < answer.tables.size(); ++i) {
-    const auto& table = answer.tables[i];
-    out << (i == 0 ? "" : ",") << json_string(table.name) << ":[";
-    for (std::size_t row = 0; row < table.rows.size(); ++row) {
-      out << (row == 0 ? "" : ",") << json_row(table.columns, table.rows[row]);
+  for (const auto& table : answer.tables) {
+    const auto begin = "{\"section\":" + json_string(table.name) + ",";
+    for (const auto& row : table.rows) {
+      out << begin << json_members(table.columns, row) << "}\n";
     }
-    out << ']';
   }
-  out << '}';
   if (answer.honesty) {
-    out << json_honesty(*answer.honesty);
+    out << json_honesty(*answer.honesty) << '\n';
   }
-  out << "}\n";
 }
 
 }  // namespace netlog::render

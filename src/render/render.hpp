@@ -20,12 +20,16 @@ struct TextStyle {
   bool ascii = false;  ///< nothing but ASCII: bars of `#`, other characters escaped
   /// Offset from UTC at a moment, seconds; times are shown in that zone with the offset named.
   std::function<std::int32_t(std::int64_t utc_ns)> utc_offset_s = [](std::int64_t) { return 0; };
+  /// The name of a port's service; of this protocol, `tcp` or `udp`, unless it is empty. Where
+  /// there is no name, and as long as this function is empty, ports are numbers.
+  std::function<std::string(std::uint16_t port, std::string_view protocol)> service_name;
 };
 
 /// Aligned tables under their titles, the line of honesty at the end. Hostile text is escaped.
 void write_text(std::ostream& out, const Answer& answer, const TextStyle& style);
 
-/// One JSON object in one line: {"report": …, "tables": {name: [row objects]}, "honesty": {…}}.
+/// JSON Lines: an object a row, {"section": table's name, column's name: value, …}, and the line of
+/// honesty as the last one, its section `honesty`. A table without rows gives no line.
 void write_json(std::ostream& out, const Answer& answer);
 
 /// RFC 4180; a header line for each table, tables separated by an empty line. Cells that a
@@ -41,8 +45,14 @@ std::string json_row(const std::vector<Column>& columns, const std::vector<Cell>
 std::string csv_row(const std::vector<Cell>& row);
 std::string csv_header(const std::vector<Column>& columns);
 
-/// A cell as people read it, escaped.
-std::string cell_text(const Cell& cell, Unit unit, const TextStyle& style);
+/// A cell as people read it, escaped. `protocol` is that of its row, for endpoints and ports.
+std::string cell_text(const Cell& cell,
+                      Unit unit,
+                      const TextStyle& style,
+                      std::string_view protocol = {});
+
+/// What the row tells of its protocol: the text in its column `protocol`, else nothing.
+std::string_view protocol_of(const std::vector<Column>& columns, const std::vector<Cell>& row);
 
 /// A moment in the style's zone, `2026-11-21 15:03:07.250`; without the date when `date` is false.
 std::string local_time(std::int64_t utc_ns, const TextStyle& style, bool date);

@@ -62,10 +62,38 @@ std::string integer_text(std::int64_t value, Unit unit, const TextStyle& style) 
       return thousands(value);
     case Unit::none:
     case Unit::percent:
+    case Unit::endpoint:
+    case Unit::port:
     case Unit::spark:
       break;
   }
   return fmt::format("{}", value);
+}
+
+/// Where the port begins in the text of an endpoint, after `:` or ` to port `; npos where it has
+/// none.
+std::size_t port_in(std::string_view endpoint) {
+  constexpr std::string_view kOurs = " to port ";
+  if (const auto at = endpoint.find(kOurs); at != std::string_view::npos) {
+    return at + kOurs.size();
+  }
+  const auto colon = endpoint.rfind(':');
+  const bool has_port = colon != std::string_view::npos && colon > 0 &&
+                        (endpoint.find(':') == colon || endpoint[colon - 1] == ']');
+  return has_port ? colon + 1 : std::string_view::npos;
+}
+
+std::string port_text(std::string_view number, const TextStyle& style, std::string_view protocol) {
+  const auto port = parse_number<std::uint16_t>(number);
+  auto name = port && style.service_name ? style.service_name(*port, protocol) : std::string{};
+  return name.empty() ? std::string{number} : name;
+}
+
+std::string endpoint_text(std::string_view text,
+                          const TextStyle& style,
+                          std::string_view protocol) {
+  const auto port = std::min(port_in(text), text.size());
+  return std::string{text.substr(0, port)} + port_text(text.substr(port), style, protocol);
 }
 
 // A block of n eighths, for n from 1.
@@ -125,18 +153,17 @@ std::string to_ascii(const std::string& text) {
   return out;
 }
 
-std::string shorten(const std::string& text, std::size_t width, bool ascii) {
+/// `endpoint`: of its text the port is worth most.
+std::string shorten(const std::string& text, std::size_t width, bool endpoint, bool ascii) {
   const std::string_view cut = ascii ? "..." : "…";
   if (display_width(text) <= width) {
     return text;
   }
-  // Of an endpoint the port is worth most.
-  const auto port = text.rfind(':');
-  const bool endpoint = port != std::string::npos && port + 1 < text.size() &&
-                        text.find_first_not_of("0123456789", port + 1) == std::string::npos;
-  const auto kept = endpoint && text.size() - port + 1 + display_width(cut) <= width
-                        ? text.substr(port)
-                        : std::string{};
+  const auto port = endpoint ? port_in(text) : std::string::npos;
+  const auto kept =
+      port != std::string::npos && text.size() - port + 2 + display_width(cut) <= width
+          ? text.substr(port - 1)
+          : std::string{};
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
     const auto length = std::max(code_point_at(text, at).length, std::size_t{1});
@@ -191,10 +218,11 @@ class Sheet {
     }
     for (const auto& row : table.rows) {
       auto& cells = rows_.emplace_back();
+      const auto protocol = protocol_of(columns_, row);
       for (std::size_t i = 0; i < row.size(); ++i) {
         const auto* const time =
             columns_[i].unit == Unit::time ? std::get_if<std::int64_t>(&row[i]) : nullptr;
-        cells.push_back(time == nullptr ? cell_text(row[i], columns_[i].unit, style)
+        cells.push_back(time == nullptr ? cell_text(row[i], columns_[i].unit, style, protocol)
                                         : local_time(*time, style, dates));
         widths_[i] = std::max(widths_[i], display_width(cells.back()));
       }
@@ -277,9 +305,7 @@ class Sheet {
   }
 
   static std::size_t narrowest(const Column& column) {
-    const bool endpoint =
-        column.name == "local" || column.name == "remote" || column.name == "peer";
-    return endpoint ? kNarrowestEndpoint : kNarrowest;
+    return column.unit == Unit::endpoint ? kNarrowestEndpoint : kNarrowest;
   }
 
   // Takes from the widest text column first.
@@ -287,7 +313,8 @@ class Sheet {
     while (total() > width) {
       std::size_t widest = columns_.size();
       for (std::size_t i = 0; i < columns_.size(); ++i) {
-        const bool text = columns_[i].align == Align::left && columns_[i].unit == Unit::none;
+        const bool text = columns_[i].align == Align::left &&
+                          (columns_[i].unit == Unit::none || columns_[i].unit == Unit::endpoint);
         if (text && widths_[i] > narrowest(columns_[i]) &&
             (widest == columns_.size() || widths_[i] > widths_[widest])) {
           widest = i;
@@ -304,7 +331,9 @@ class Sheet {
     if (column > 0) {
       line.append(kBetween, ' ');
     }
-    line += pad(shorten(cell, widths_[column], ascii_), widths_[column], columns_[column].align);
+    const bool endpoint = columns_[column].unit == Unit::endpoint;
+    line += pad(
+        shorten(cell, widths_[column], endpoint, ascii_), widths_[column], columns_[column].align);
   }
 
   static std::string_view trimmed(std::string_view line) {
@@ -376,9 +405,13 @@ std::string offset_text(std::int32_t offset_s) {
              : fmt::format("{}{:02}:{:02}", offset_s < 0 ? '-' : '+', minutes / 60, minutes % 60);
 }
 
-std::string cell_text(const Cell& cell, Unit unit, const TextStyle& style) {
+std::string cell_text(const Cell& cell,
+                      Unit unit,
+                      const TextStyle& style,
+                      std::string_view protocol) {
   if (const auto* integer = std::get_if<std::int64_t>(&cell)) {
-    return integer_text(*integer, unit, style);
+    const auto text = integer_text(*integer, unit, style);
+    return unit == Unit::port ? port_text(text, style, protocol) : text;
   }
   if (const auto* real = std::get_if<double>(&cell)) {
     return unit == Unit::percent ? percent_text(*real) : fmt::format("{:.6g}", *real);
@@ -390,8 +423,20 @@ std::string cell_text(const Cell& cell, Unit unit, const TextStyle& style) {
   if (unit == Unit::spark) {
     return sparkline(*text, style.ascii);
   }
-  const auto escaped = escape_for_terminal(*text);
+  const auto escaped =
+      escape_for_terminal(unit == Unit::endpoint ? endpoint_text(*text, style, protocol) : *text);
   return style.ascii ? to_ascii(escaped) : escaped;
+}
+
+std::string_view protocol_of(const std::vector<Column>& columns, const std::vector<Cell>& row) {
+  const auto column = std::find_if(
+      columns.begin(), columns.end(), [](const auto& each) { return each.name == "protocol"; });
+  if (column == columns.end()) {
+    return {};
+  }
+  const auto* const text =
+      std::get_if<std::string>(&row[static_cast<std::size_t>(column - columns.begin())]);
+  return text == nullptr ? std::string_view{} : *text;
 }
 
 std::string text_row(const std::vector<Column>& columns,

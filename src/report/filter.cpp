@@ -75,18 +75,25 @@ void add_pids(Builder& out, const std::vector<std::int64_t>& pids) {
 }
 
 // An IPv4 range means the same addresses behind dual-stack sockets, too: ::ffff:a.b.c.d.
-std::string addresses(Builder& out, const AddressRange& range) {
-  const auto first = out.bind("f_remote_first", hex(range.first));
-  const auto last = out.bind("f_remote_last", hex(range.last));
+std::string in_range(Builder& out, const AddressRange& range, std::size_t number) {
+  const auto first = out.bind(fmt::format("f_remote{}_first", number), hex(range.first));
+  const auto last = out.bind(fmt::format("f_remote{}_last", number), hex(range.last));
   if (range.first.family == Family::ipv4) {
     return fmt::format(
-        "FROM address WHERE (family = 4 AND hex(bytes) BETWEEN {0} AND {1}) OR (family = 6 AND "
-        "hex(bytes) BETWEEN '00000000000000000000FFFF' || {0} AND '00000000000000000000FFFF' || "
-        "{1})",
+        "(family = 4 AND hex(bytes) BETWEEN {0} AND {1}) OR (family = 6 AND hex(bytes) BETWEEN "
+        "'00000000000000000000FFFF' || {0} AND '00000000000000000000FFFF' || {1})",
         first,
         last);
   }
-  return fmt::format("FROM address WHERE family = 6 AND hex(bytes) BETWEEN {} AND {}", first, last);
+  return fmt::format("(family = 6 AND hex(bytes) BETWEEN {} AND {})", first, last);
+}
+
+std::string addresses(Builder& out, const std::vector<AddressRange>& ranges) {
+  std::string any;
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    any += (i == 0 ? "" : " OR ") + in_range(out, ranges[i], i);
+  }
+  return "FROM address WHERE " + any;
 }
 
 void add_states(Builder& out, const Filter& filter) {
@@ -130,8 +137,8 @@ void add_owner_and_ports(Builder& out, const Filter& filter) {
 }
 
 void add_remote_and_states(Builder& out, const Filter& filter) {
-  if (filter.remote) {
-    out.add(fmt::format("remote_address IN (SELECT text {})", addresses(out, *filter.remote)));
+  if (!filter.remote.empty()) {
+    out.add(fmt::format("remote_address IN (SELECT text {})", addresses(out, filter.remote)));
   }
   add_states(out, filter);
 }
@@ -174,7 +181,7 @@ void add_rows_of_owner(Builder& out, const Filter& filter) {
 }
 
 void add_rows(Builder& out, const Filter& filter) {
-  if (is_short(filter) || (filter.since_ns && !names_owner(filter) && !filter.remote)) {
+  if (is_short(filter) || (filter.since_ns && !names_owner(filter) && filter.remote.empty())) {
     const auto until = filter.until_ns ? out.bind("f_until", *filter.until_ns)
                                        : std::string{"9223372036854775807"};
     out.add(fmt::format("id IN ({} UNION ALL {})",
@@ -182,12 +189,12 @@ void add_rows(Builder& out, const Filter& filter) {
                         kStillThere));
   } else if (names_owner(filter)) {
     add_rows_of_owner(out, filter);
-  } else if (filter.remote) {
+  } else if (!filter.remote.empty()) {
     out.add(fmt::format(
         "id IN (SELECT c.id FROM peer AS p CROSS JOIN flow AS f ON f.peer_id = p.id "
         "CROSS JOIN connection AS c ON c.flow_id = f.id WHERE p.remote_address_id IN (SELECT id "
         "{}) UNION ALL {})",
-        addresses(out, *filter.remote),
+        addresses(out, filter.remote),
         kStillThere));
   }
 }
@@ -227,10 +234,10 @@ Clause both_windows_clause(const Filter& filter) {
 Clause flow_clause(const Filter& filter) {
   Builder out;
   add_owner_and_ports(out, filter);
-  if (filter.remote) {
+  if (!filter.remote.empty()) {
     out.add(fmt::format(
         "peer_id IN (SELECT p.id FROM peer AS p WHERE p.remote_address_id IN (SELECT id {}))",
-        addresses(out, *filter.remote)));
+        addresses(out, filter.remote)));
   }
   return out.take();
 }
@@ -255,7 +262,7 @@ Basis basis_for(store::Reader& reader, const Filter& filter) {
     }
   }
   const bool of_peer =
-      filter.port || filter.local_port || filter.remote_port || filter.remote.has_value();
+      filter.port || filter.local_port || filter.remote_port || !filter.remote.empty();
   return of_peer ? Basis::peers : Basis::processes;
 }
 

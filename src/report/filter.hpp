@@ -23,7 +23,7 @@ struct Filter {
   std::optional<std::uint16_t> port;  ///< local or remote
   std::optional<std::uint16_t> local_port;
   std::optional<std::uint16_t> remote_port;
-  std::optional<AddressRange> remote;
+  std::vector<AddressRange> remote;
   std::vector<TcpState> states;          ///< was in one of them (within the window)
   std::optional<std::int64_t> since_ns;  ///< its life reaches to this time or later
   std::optional<std::int64_t> until_ns;  ///< its life began before this time

@@ -21,7 +21,7 @@ constexpr std::string_view kFlowsMark = "/*filter of flows*/ 1";
 constexpr std::string_view kBothWindowsMark = "/*filter of both windows*/ 1";
 constexpr std::string_view kStory = "process";
 
-constexpr std::array<std::pair<std::string_view, Unit>, 8> kUnits{{
+constexpr std::array<std::pair<std::string_view, Unit>, 10> kUnits{{
     {"", Unit::none},
     {"count", Unit::count},
     {"bytes", Unit::bytes},
@@ -29,6 +29,8 @@ constexpr std::array<std::pair<std::string_view, Unit>, 8> kUnits{{
     {"ns", Unit::ns},
     {"us", Unit::us},
     {"percent", Unit::percent},
+    {"endpoint", Unit::endpoint},
+    {"port", Unit::port},
     {"spark", Unit::spark},
 }};
 
@@ -55,8 +57,8 @@ Column parse_column(std::string_view text) {
       throw std::invalid_argument{fmt::format("column {}", quote(text))};
     }
   }
-  const bool number =
-      column.unit != Unit::none && column.unit != Unit::time && column.unit != Unit::spark;
+  const bool number = column.unit != Unit::none && column.unit != Unit::time &&
+                      column.unit != Unit::endpoint && column.unit != Unit::spark;
   column.align = number ? Align::right : column.align;
   return column;
 }

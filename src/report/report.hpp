@@ -55,6 +55,10 @@ struct Definition {
 /// and a test reads them all.
 Definition parse_definition(std::string_view text);
 
+/// What a named report's own file says.
+/// @throws UsageError for an unknown name.
+Definition definition(std::string_view name);
+
 /// The line of honesty for a window: coverage in it and gaps that touch it.
 Honesty honesty(store::Reader& reader, const Filter& filter);
 Honesty honesty(store::Reader& reader, const Filter& filter, Basis basis);

@@ -71,8 +71,10 @@ Command::~Command() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
-  ::close(out_);
   ::close(err_);
+  if (out_ >= 0) {
+    ::close(out_);
+  }
 }
 
 void Command::send(int signal) const {
@@ -86,6 +88,10 @@ bool Command::wait_for_error_text(const std::string& text) {
     }
   }
   return true;
+}
+
+void Command::close_output() {
+  ::close(std::exchange(out_, -1));
 }
 
 Finished Command::wait() {

@@ -26,6 +26,8 @@ class Command {
   void send(int signal) const;
   /// Waits until its stderr holds `text`; false when it ended before.
   bool wait_for_error_text(const std::string& text);
+  /// Reads no more of its stdout.
+  void close_output();
   Finished wait();
 
  private:

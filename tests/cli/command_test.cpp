@@ -102,9 +102,17 @@ TEST_CASE("input that is not understood ends with 2 and one line", "[cli]") {
       {{"report", "--port", "70000"},
        "netlog report: --port '70000' is not a port from 1 to 65535"},
       {{"report", "--remote", "10.0.0.0/33"},
-       "netlog report: --remote '10.0.0.0/33' is not an address, a block or an endpoint"},
+       "netlog report: --remote '10.0.0.0/33' is not an address, a block, a name or an endpoint"},
       {{"report", "--remote", "10.0.0.1:99999"},
        "netlog report: --remote '99999' is not a port from 1 to 65535"},
+      {{"report", "--remote", "db.invalid"},
+       "netlog report: --remote db.invalid is no address, nor a name in /etc/hosts; netlog does "
+       "not ask the network, so say which address it was: --resolve db.invalid=ADDR"},
+      {{"report", "--resolve", "db=here"},
+       "netlog report: --resolve 'db=here' is not NAME=ADDR, such as db=192.0.2.1"},
+      {{"report", "--port", "no-such-service"},
+       "netlog report: --port 'no-such-service' is not a port from 1 to 65535, nor a service in "
+       "/etc/services"},
       {{"report", "--remote", "[::1]:80", "--remote-port", "80"},
        "netlog report: --remote '[::1]:80' names a port, and so does --remote-port"},
       {{"report", "diff"}, "netlog report: diff compares two windows: netlog diff"},
@@ -119,6 +127,11 @@ TEST_CASE("input that is not understood ends with 2 and one line", "[cli]") {
       {{"tail", "-n", "many"}, "netlog tail: -n 'many' is not a number of events"},
       {{"join", "one.db"}, "netlog join: B is required"},
       {{"sql"}, "netlog sql: no statement; give one"},
+      {{"help", "chrun"},
+       "netlog help: unknown topic 'chrun', did you mean churn?; `netlog help` names them all"},
+      {{"help", "--man", "exit-codes"}, "netlog help: unknown command 'exit-codes'"},
+      {{"completion", "csh"}, "netlog completion: no completion for 'csh'; there is bash, fish"},
+      {{"complet"}, "netlog: unknown command 'complet', did you mean completion?"},
       {{"record", "--db", db, "--interval", "0"},
        "netlog record: --interval '0' is not a duration from 1ms to 1h"},
       {{"record", "--db", db, "--cpu-budget", "3"},
@@ -233,6 +246,26 @@ TEST_CASE("our own sockets are recorded with our pid until SIGTERM, and everythi
     }
     CHECK_THAT(run({"report", "--db", db.string(), "--pid", std::to_string(::getpid())}).out,
                Contains("Listened on"));
+  }
+  SECTION("a remote host has a name where the user gives it one") {
+    const auto ask = [&](const std::string& host) {
+      return run({"report",
+                  "connections",
+                  "--db",
+                  db.string(),
+                  "--remote",
+                  host + ":" + std::to_string(old.port()),
+                  "--resolve",
+                  "us=2001:db8::1",
+                  "--resolve",
+                  "us=127.0.0.1",
+                  "--resolve",
+                  "them=192.0.2.1"});
+    };
+    CHECK_THAT(ask("US").out, Contains("127.0.0.1:"));
+    CHECK_THAT(ask("them").out, !Contains("127.0.0.1:"));
+  }
+  SECTION("the other commands answer") {
     CHECK_THAT(run({"info", "--db", db.string()}).out, Contains("connections"));
     CHECK_THAT(run({"tail", "--db", db.string(), "--pid", std::to_string(::getpid())}).out,
                Contains("present ESTABLISHED"));
@@ -366,6 +399,28 @@ TEST_CASE("the doctor tries what a recorder needs", "[cli]") {
   CHECK(csv.exit_code == 0);
   CHECK(csv.out.starts_with("check,allowed,found,means,remedy\r\ntables,"));
   CHECK_FALSE(std::filesystem::exists(db));
+}
+
+TEST_CASE("a pipe that is closed early is no error", "[cli]") {
+  const test::Scratch scratch;
+  const auto db = (scratch / "a.db").string();
+  REQUIRE(run({"record", "--db", db, "--duration", "100ms"}).exit_code == 0);
+  const auto rows =
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
+      "1000000) SELECT i, 'so that it does not fit a pipe' FROM n";
+  const auto* const format = GENERATE("text", "json", "csv");
+  for (const auto& arguments :
+       {std::vector<std::string>{"sql", "--db", db, "--format", format, rows},
+        {"report", "--db", db, "--format", format},
+        {"tail", "-f", "--db", db, "--format", format},
+        {"--help"}}) {
+    CAPTURE(arguments);
+    Command command{arguments};
+    command.close_output();
+    const auto finished = command.wait();
+    CHECK(finished.exit_code == 0);
+    CHECK(finished.err.empty());
+  }
 }
 
 TEST_CASE("following ends with a signal", "[cli]") {

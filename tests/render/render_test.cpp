@@ -15,7 +15,7 @@ Answer answer_of(std::vector<std::vector<Cell>> rows) {
                 {Table{"t",
                        "Title",
                        {{"name", "name", Unit::none, Align::left, false},
-                        {"peer", "peer", Unit::none, Align::left, false},
+                        {"peer", "peer", Unit::endpoint, Align::left, false},
                         {"bytes", "sent", Unit::bytes, Align::right, false},
                         {"extra", "extra", Unit::none, Align::left, true}},
                        std::move(rows)}},
@@ -73,6 +73,56 @@ TEST_CASE("a shortened endpoint keeps its port", "[render]") {
       answer_of({{"a-very-long-process-name", "[2001:db8::1234]:50443", std::int64_t{1}, "x"}}),
       36);
   CHECK(text.find("…:50443") != std::string::npos);
+  CHECK(text_of(answer_of({{"a-very-long-process-name",
+                            "2001:db8:1234:5678::1234 to port 443",
+                            std::int64_t{1},
+                            "x"}}),
+                36)
+            .find("… 443") != std::string::npos);
+}
+
+TEST_CASE("ports have names where the style has some", "[render]") {
+  TextStyle style;
+  style.service_name = [](std::uint16_t port, std::string_view protocol) {
+    return port == 443 ? std::string{protocol == "udp" ? "quic" : "https"} : std::string{};
+  };
+  const auto [text, protocol, expected] = GENERATE(table<std::string, std::string, std::string>({
+      {"192.0.2.1:443", "tcp", "192.0.2.1:https"},
+      {"192.0.2.1:443", "udp", "192.0.2.1:quic"},
+      {"192.0.2.1:443", "", "192.0.2.1:https"},
+      {"[2001:db8::1]:443", "tcp", "[2001:db8::1]:https"},
+      {"198.51.100.7 to port 443", "tcp", "198.51.100.7 to port https"},
+      {"2001:db8::1 to port 443", "tcp", "2001:db8::1 to port https"},
+      {"192.0.2.1:4430", "tcp", "192.0.2.1:4430"},
+      {"192.0.2.1", "tcp", "192.0.2.1"},
+      {"2001:db8::443", "tcp", "2001:db8::443"},
+      {"::443", "tcp", "::443"},
+      {":443", "tcp", ":443"},
+      {"192.0.2.1:", "tcp", "192.0.2.1:"},
+      {"192.0.2.1:+443", "tcp", "192.0.2.1:+443"},
+      {"192.0.2.1:99999999", "tcp", "192.0.2.1:99999999"},
+      {"\x1b:443", "tcp", "\\x1b:https"},
+      {"", "tcp", ""},
+  }));
+  CAPTURE(text, protocol);
+  CHECK(cell_text(text, Unit::endpoint, style, protocol) == expected);
+  CHECK(cell_text(text, Unit::endpoint, TextStyle{}, protocol) == escape_for_terminal(text));
+  CHECK(cell_text(std::int64_t{443}, Unit::port, style, "tcp") == "https");
+  CHECK(cell_text(std::int64_t{44'300}, Unit::port, style, "tcp") == "44300");
+  CHECK(cell_text(std::int64_t{70'000}, Unit::port, style, "tcp") == "70000");
+  CHECK(cell_text(Cell{}, Unit::port, style, "tcp") == "-");
+}
+
+TEST_CASE("a row's column tells the protocol for its ports", "[render]") {
+  auto answer = answer_of({{"udp", "192.0.2.1:443", Cell{}, Cell{}}});
+  answer.tables[0].columns[0].name = "protocol";
+  TextStyle style;
+  style.service_name = [](std::uint16_t, std::string_view protocol) {
+    return "by-" + std::string{protocol};
+  };
+  std::ostringstream out;
+  write_text(out, answer, style);
+  CHECK(out.str().find("192.0.2.1:by-udp") != std::string::npos);
 }
 
 TEST_CASE("an empty table says so", "[render]") {
@@ -83,12 +133,20 @@ TEST_CASE("JSON keeps unknown, integers and text apart", "[render]") {
   std::ostringstream out;
   write_json(out, answer_of({{"a\"\\\n\xFF", Cell{}, std::int64_t{9007199254740993}, 1.5}}));
   CHECK(out.str() ==
-        "{\"report\":\"r\",\"tables\":{\"t\":[{\"name\":\"a\\\"\\\\\\u000a\xEF\xBF\xBD\",\"peer\":"
-        "null,\"bytes\":9007199254740993,\"extra\":1.5}]},"
-        "\"honesty\":{\"from_ns\":0,\"to_ns\":1000000000,\"recorded_from_ns\":0,\"recorded_to_ns\":"
-        "1000000000,\"kernel_opens\":null,\"recorded_opens\":"
-        "null,\"percent\":null,\"gaps\":0,\"gaps_ns\":0,"
-        "\"note\":null}}\n");
+        R"({"section":"t","name":"a\"\\\u000a�","peer":null,"bytes":9007199254740993,"extra":1.5}
+{"section":"honesty","from_ns":0,"to_ns":1000000000,"recorded_from_ns":0,"recorded_to_ns":1000000000,"kernel_opens":null,"recorded_opens":null,"percent":null,"gaps":0,"gaps_ns":0,"note":null}
+)");
+}
+
+TEST_CASE("JSON is one object a line, and a table without rows none", "[render]") {
+  auto answer = answer_of({{"a\nb", Cell{}, Cell{}, Cell{}}, {"c", Cell{}, Cell{}, Cell{}}});
+  answer.tables.push_back(Table{"empty", "Empty", answer.tables[0].columns, {}});
+  answer.honesty.reset();
+  std::ostringstream out;
+  write_json(out, answer);
+  CHECK(out.str() == R"({"section":"t","name":"a\u000ab","peer":null,"bytes":null,"extra":null}
+{"section":"t","name":"c","peer":null,"bytes":null,"extra":null}
+)");
 }
 
 TEST_CASE("CSV quotes as RFC 4180 asks, and empty text is not unknown", "[render]") {

@@ -197,13 +197,17 @@ TEST_CASE("each filter selects what it says", "[report]") {
     filter.remote_port = 443, expected = {4};
   }
   SECTION("remote block") {
-    filter.remote = parse_address_range("198.51.100.0/24"), expected = {2, 3};
+    filter.remote = {*parse_address_range("198.51.100.0/24")}, expected = {2, 3};
   }
   SECTION("remote, also behind a dual-stack socket") {
-    filter.remote = parse_address_range("203.0.113.9"), expected = {4, 6};
+    filter.remote = {*parse_address_range("203.0.113.9")}, expected = {4, 6};
+  }
+  SECTION("any of several remote addresses") {
+    filter.remote = {*parse_address_range("203.0.113.9"), *parse_address_range("198.51.100.0/24")};
+    expected = {2, 3, 4, 6};
   }
   SECTION("remote IPv6 block") {
-    filter.remote = parse_address_range("::/0"), expected = {6};
+    filter.remote = {*parse_address_range("::/0")}, expected = {6};
   }
   SECTION("since") {
     filter.since_ns = 55 * kSecond, expected = {1, 3, 6};
@@ -281,6 +285,21 @@ TEST_CASE("honesty counts what touches the window and never rounds up", "[report
   CHECK(line.gaps == 0);
   CHECK(std::holds_alternative<std::monostate>(line.percent));
   CHECK(honesty(reader, {}).note == "owner unknown: 1 not_permitted");
+}
+
+TEST_CASE("columns with endpoints and ports say so, for --names and narrow terminals", "[report]") {
+  const std::set<std::string> endpoints{"local", "remote", "peer", "first_peer"};
+  const std::set<std::string> ports{"local_port", "remote_port"};
+  for (const auto& [name, about] : list_reports()) {
+    for (const auto& part : definition(name).sections) {
+      for (const auto& column : part.heading.columns) {
+        CAPTURE(name, part.heading.name, column.name);
+        CHECK((column.unit == Unit::endpoint) == endpoints.contains(column.name));
+        CHECK((column.unit == Unit::port) == ports.contains(column.name));
+        CHECK((column.unit != Unit::endpoint || column.align == Align::left));
+      }
+    }
+  }
 }
 
 TEST_CASE("every report's file is of the form, and what it describes is there", "[report]") {

@@ -8,6 +8,7 @@ target_sources(
           linux/doctor.cpp
           linux/host.cpp
           linux/live_source.cpp
+          linux/name_files.cpp
           linux/namespace_source.cpp
           linux/namespaces.cpp
           linux/notices.cpp

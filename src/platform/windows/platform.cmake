@@ -7,6 +7,7 @@ target_sources(
           windows/doctor.cpp
           windows/host.cpp
           windows/live_source.cpp
+          windows/name_files.cpp
           windows/processes.cpp
           windows/recording_file.cpp
           windows/service.cpp

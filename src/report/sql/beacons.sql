@@ -7,7 +7,7 @@
 -- column: calls | calls | count
 -- column: pid | pid | right
 -- column: process | process |
--- column: remote | remote |
+-- column: remote | remote | endpoint
 -- column: first_ns | first | time
 -- column: last_ns | last | time
 WITH

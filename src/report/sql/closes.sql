@@ -2,7 +2,7 @@
 -- about: how connections end with each peer: who closes first, who resets
 -- section: peers | Ends
 -- column: ended | ended | count
--- column: peer | peer |
+-- column: peer | peer | endpoint
 -- column: by_us | we first | count
 -- column: by_peer | peer first | count
 -- column: by_whom | one of us | count optional

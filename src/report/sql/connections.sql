@@ -11,8 +11,8 @@
 -- column: process | process |
 -- column: direction | direction | optional
 -- column: protocol | proto | optional
--- column: local | local |
--- column: remote | remote |
+-- column: local | local | endpoint
+-- column: remote | remote | endpoint
 -- column: state | state |
 -- column: sure | sure | optional
 -- column: outcome | outcome | optional

@@ -49,7 +49,7 @@ ORDER BY rank;
 -- column: change | change |
 -- column: process | process |
 -- column: direction | direction |
--- column: peer | peer |
+-- column: peer | peer | endpoint
 -- column: connections | connections | count
 -- column: failed | failed | count
 WITH
@@ -82,7 +82,7 @@ LIMIT iif(:limit < 0, 40, :limit);
 -- column: pid | pid | right
 -- column: process | process |
 -- column: protocol | proto |
--- column: local | local |
+-- column: local | local | endpoint
 WITH
 selected AS (
   SELECT

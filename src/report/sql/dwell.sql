@@ -41,7 +41,7 @@ FROM ranked
 GROUP BY state, total
 ORDER BY total DESC, state;
 -- section: peers | Time with each peer
--- column: peer | peer |
+-- column: peer | peer | endpoint
 -- column: connections | connections | count
 -- column: connect_half_ns | connect median | ns
 -- column: connect_longest_ns | longest | ns optional

@@ -3,7 +3,7 @@
 -- section: hanging | Still waiting for an answer
 -- column: pid | pid | right
 -- column: process | process |
--- column: remote | remote |
+-- column: remote | remote | endpoint
 -- column: since_ns | since | time
 -- column: waited_ns | waited | ns
 WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
@@ -24,7 +24,7 @@ LIMIT :limit;
 -- column: pid | pid | right
 -- column: process | process |
 -- column: direction | direction | optional
--- column: peer | peer |
+-- column: peer | peer | endpoint
 -- column: syns | SYNs | count optional
 -- column: longest_ns | longest | ns
 -- column: first_ns | first | time optional

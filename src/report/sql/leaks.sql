@@ -11,7 +11,7 @@
 -- column: oldest_ns | oldest since | time optional
 -- column: newest_ns | newest since | time optional
 -- column: per_hour | an hour | count
--- column: first_peer | first peer |
+-- column: first_peer | first peer | endpoint
 WITH
 -- Up to the end of the window.
 stays AS MATERIALIZED (
@@ -74,7 +74,7 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: closed | closed | count
 -- column: first_ns | first | time
 -- column: last_ns | last | time
--- column: first_peer | first peer |
+-- column: first_peer | first peer | endpoint
 WITH
 opened AS (
   SELECT pid, process, direction, opened_ns, coalesce(remote, local) AS peer

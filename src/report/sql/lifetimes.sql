@@ -31,7 +31,7 @@ GROUP BY class
 ORDER BY class;
 -- section: peers | By peer, at least
 -- column: connections | ended | count
--- column: peer | peer |
+-- column: peer | peer | endpoint
 -- column: half_ns | median | ns
 -- column: p90_ns | 90 % | ns
 -- column: longest_ns | longest | ns

@@ -2,7 +2,7 @@
 -- about: what listens here, since when, and whether it was ever gone
 -- section: listeners | Listeners and unconnected UDP sockets
 -- column: protocol | proto |
--- column: local | local |
+-- column: local | local | endpoint
 -- column: pid | pid | right
 -- column: process | process |
 -- column: user | user | optional

@@ -84,7 +84,7 @@ ORDER BY entered DESC, state;
 -- column: pid | pid | right
 -- column: process | process |
 -- column: direction | direction |
--- column: peer | remote |
+-- column: peer | remote | endpoint
 -- column: outcome | outcome |
 -- column: connections | connections | count
 -- column: last_ns | last | time

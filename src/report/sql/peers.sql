@@ -4,7 +4,7 @@
 -- column: connections | connections | count
 -- column: direction | direction |
 -- column: protocol | proto | optional
--- column: peer | peer |
+-- column: peer | peer | endpoint
 -- column: process | mostly | optional
 -- column: open_now | open | count optional
 -- column: failed | failed | count

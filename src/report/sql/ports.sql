@@ -8,7 +8,7 @@
 -- column: time_wait_now | TIME_WAIT | count
 -- column: connections | connections | count
 -- column: local_address | local |
--- column: remote | remote |
+-- column: remote | remote | endpoint
 -- column: process | mostly | optional
 WITH
 top AS (
@@ -68,7 +68,7 @@ ORDER BY top.peak DESC, remote, local_address;
 -- column: time_wait_now | TIME_WAIT | count
 -- column: connections | connections | count
 -- column: local_address | local |
--- column: remote | remote |
+-- column: remote | remote | endpoint
 -- column: process | mostly | optional
 WITH
 used AS (

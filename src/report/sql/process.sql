@@ -16,7 +16,7 @@ WHERE instr(:pids, ',' || pid || ',')
 ORDER BY started_ns, id;
 -- section: listeners | Listened on
 -- column: protocol | proto |
--- column: local | local |
+-- column: local | local | endpoint
 -- column: since_ns | since | time
 -- column: closed_ns | closed | time
 -- column: accepted | accepted | count
@@ -43,7 +43,7 @@ ORDER BY protocol, local_port, local, since_ns;
 -- section: peers | Peers
 -- column: direction | direction | optional
 -- column: protocol | proto | optional
--- column: peer | peer |
+-- column: peer | peer | endpoint
 -- column: connections | connections | count
 -- column: open_now | open | count
 -- column: failed | failed | count
@@ -78,8 +78,8 @@ ORDER BY connections DESC, p.peer;
 -- column: began_ns | began | time
 -- column: direction | direction |
 -- column: protocol | proto | optional
--- column: local | local |
--- column: remote | remote |
+-- column: local | local | endpoint
+-- column: remote | remote | endpoint
 -- column: outcome | outcome |
 -- column: duration_ns | duration | ns
 -- column: bytes_sent | sent | bytes optional

@@ -1,15 +1,15 @@
 -- SPDX-License-Identifier: MIT
 -- about: who held a port: --port or --local-port, with --at for one moment; TIME_WAIT leftovers and inherited listeners too
 -- section: holders | Held the port
--- column: local_port | port | right
+-- column: local_port | port | port
 -- column: held | as |
 -- column: pid | pid | right
 -- column: process | process |
 -- column: user | user | optional
 -- column: owner_source | owner | optional
 -- column: protocol | proto | optional
--- column: local | local |
--- column: remote | remote |
+-- column: local | local | endpoint
+-- column: remote | remote | endpoint
 -- column: state | state |
 -- column: from_ns | from | time
 -- column: open_error_ns | ± | ns optional
