@@ -53,6 +53,8 @@ UPDATE connection SET peer_id = (
     AND p.direction = connection.direction AND p.protocol = connection.protocol
 );
 
+-- Former owners.
+CREATE INDEX event_of_owner ON event (old) WHERE kind = 4 AND old IS NOT NULL;
 CREATE INDEX connection_by_life ON connection (life_class, coalesce(opened_ns, first_seen_ns));
 CREATE INDEX connection_by_flow ON connection (flow_id) WHERE flow_id IS NOT NULL;
 
@@ -118,38 +120,40 @@ CREATE TABLE open_minute (
 
 -- Local ports in use at once between one of our addresses and one endpoint.
 CREATE TABLE port_use (
+  netns INTEGER NOT NULL,           -- -1: none
   local_address_id INTEGER NOT NULL REFERENCES address (id),
   remote_address_id INTEGER NOT NULL REFERENCES address (id),
   remote_port INTEGER NOT NULL,
   connections INTEGER NOT NULL,
   peak INTEGER NOT NULL,
   peak_ns INTEGER NOT NULL,
-  PRIMARY KEY (local_address_id, remote_address_id, remote_port)
+  PRIMARY KEY (netns, local_address_id, remote_address_id, remote_port)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO port_use (local_address_id, remote_address_id, remote_port, connections, peak, peak_ns)
+INSERT INTO port_use (netns, local_address_id, remote_address_id, remote_port, connections, peak, peak_ns)
 WITH
 steps AS (
-  SELECT local_address_id, remote_address_id, remote_port, coalesce(opened_ns, first_seen_ns) AS at_ns, 1 AS step
+  SELECT coalesce(netns, -1) AS netns, local_address_id, remote_address_id, remote_port, coalesce(opened_ns, first_seen_ns) AS at_ns, 1 AS step
   FROM connection
   WHERE protocol = 6 AND direction IN (0, 1) AND remote_address_id IS NOT NULL AND remote_port IS NOT NULL
   UNION ALL
-  SELECT local_address_id, remote_address_id, remote_port, max(last_seen_ns, coalesce(closed_ns, 0)), -1
+  SELECT coalesce(netns, -1), local_address_id, remote_address_id, remote_port, max(last_seen_ns, coalesce(closed_ns, 0)), -1
   FROM connection
   WHERE protocol = 6 AND direction IN (0, 1) AND remote_address_id IS NOT NULL AND remote_port IS NOT NULL AND gone
 ),
 levels AS (
   SELECT
+    netns,
     local_address_id,
     remote_address_id,
     remote_port,
     at_ns,
     step,
-    sum(step) OVER (PARTITION BY local_address_id, remote_address_id, remote_port ORDER BY at_ns, step DESC) AS level
+    sum(step) OVER (PARTITION BY netns, local_address_id, remote_address_id, remote_port ORDER BY at_ns, step DESC) AS level
   FROM steps
 )
-SELECT local_address_id, remote_address_id, remote_port, sum(step > 0), max(level), at_ns
+SELECT netns, local_address_id, remote_address_id, remote_port, sum(step > 0), max(level), at_ns
 FROM levels
-GROUP BY local_address_id, remote_address_id, remote_port;
+GROUP BY netns, local_address_id, remote_address_id, remote_port;
 
 -- The next event is looked up, so that a question about a few connections reads the events of those only.
 DROP VIEW state_intervals;
@@ -202,6 +206,7 @@ JOIN address AS r ON r.id = p.remote_address_id;
 -- one `process_…` that has even fewer rows.
 CREATE VIEW connection_flows AS
 SELECT
+  c.process_id,
   p.pid,
   p.name AS process,
   p.exe,
@@ -260,8 +265,8 @@ LEFT JOIN process AS p ON p.id = c.process_id;
 
 CREATE VIEW connection_stays AS
 SELECT
-  c.pid, c.process, c.exe, c.user, c.direction, c.protocol, c.netns, c.local_address, c.local_port, c.remote_address,
-  c.remote_port, c.peer_id, c.peer,
+  c.process_id, c.pid, c.process, c.exe, c.user, c.direction, c.protocol, c.netns, c.local_address, c.local_port,
+  c.remote_address, c.remote_port, c.peer_id, c.peer,
   i.state,
   CAST(1 AS INTEGER) AS stays,
   CAST(iif(c.life_class IS NULL, i.to_ns IS NULL, 0) AS INTEGER) AS still,
@@ -272,7 +277,8 @@ JOIN state_intervals AS i ON i.connection_id = c.id;
 
 CREATE VIEW connection_lives AS
 SELECT
-  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port,
+  peer_id, peer,
   CAST(1 AS INTEGER) AS lives,
   longest_ns AS life_ns,
   open_error_ns,
@@ -282,7 +288,8 @@ WHERE longest_ns IS NOT NULL;
 
 CREATE VIEW connection_opens AS
 SELECT
-  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port,
+  peer_id, peer,
   CAST(1 AS INTEGER) AS span_s,
   CAST(opened_ns / 1000000000 AS INTEGER) AS second,
   CAST(1 AS INTEGER) AS opens,
@@ -294,7 +301,8 @@ WHERE opened_ns IS NOT NULL AND direction <> 'listen';
 
 CREATE VIEW connection_calls AS
 SELECT
-  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port,
+  peer_id, peer,
   id, opened_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
 FROM connection_flows
 WHERE opened_ns IS NOT NULL AND direction = 'outbound' AND peer_id IS NOT NULL;
@@ -302,6 +310,7 @@ WHERE opened_ns IS NOT NULL AND direction = 'outbound' AND peer_id IS NOT NULL;
 CREATE VIEW peer_keys AS
 SELECT
   f.id AS flow_id,
+  f.process_id,
   p.pid,
   p.name AS process,
   p.exe,
@@ -327,6 +336,7 @@ WHERE f.local_address_id IS NOT NULL;
 CREATE VIEW process_keys AS
 SELECT
   f.id AS flow_id,
+  f.process_id,
   p.pid,
   p.name AS process,
   p.exe,
@@ -342,8 +352,8 @@ WHERE f.local_address_id IS NULL;
 
 CREATE VIEW peer_flows AS
 SELECT
-  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
-  k.remote_port, k.peer_id, k.peer,
+  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port,
+  k.remote_address, k.remote_port, k.peer_id, k.peer,
   CAST(CASE u.outcome
     WHEN 0 THEN 'open' WHEN 1 THEN 'closed' WHEN 2 THEN 'refused' WHEN 3 THEN 'timed_out' WHEN 4 THEN 'reset'
     WHEN 5 THEN 'aborted' WHEN 6 THEN 'unknown'
@@ -361,7 +371,8 @@ CROSS JOIN flow_sum AS u ON u.flow_id = k.flow_id
 WHERE u.connections > 0
 UNION ALL
 SELECT
-  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port,
+  peer_id, peer,
   outcome, outcome_reason, owner_reason, connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns,
   bytes_sent, bytes_received, first_ns, last_ns, first_closed_ns, last_closed_ns
 FROM connection_flows
@@ -369,8 +380,8 @@ WHERE life_class IS NULL;
 
 CREATE VIEW peer_stays AS
 SELECT
-  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
-  k.remote_port, k.peer_id, k.peer,
+  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port,
+  k.remote_address, k.remote_port, k.peer_id, k.peer,
   CAST(CASE y.state
     WHEN 1 THEN 'CLOSED' WHEN 2 THEN 'LISTEN' WHEN 3 THEN 'SYN_SENT' WHEN 4 THEN 'SYN_RECEIVED' WHEN 5 THEN 'ESTABLISHED'
     WHEN 6 THEN 'FIN_WAIT_1' WHEN 7 THEN 'FIN_WAIT_2' WHEN 8 THEN 'CLOSE_WAIT' WHEN 9 THEN 'LAST_ACK' WHEN 10 THEN 'CLOSING'
@@ -384,31 +395,34 @@ CROSS JOIN flow_stay AS y ON y.flow_id = k.flow_id
 WHERE y.state > 0 AND y.stays > 0
 UNION ALL
 SELECT
-  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port,
+  peer_id, peer,
   state, stays, still, dwell_ns
 FROM connection_stays
 WHERE life_class IS NULL;
 
 CREATE VIEW peer_lives AS
 SELECT
-  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
-  k.remote_port, k.peer_id, k.peer,
+  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port,
+  k.remote_address, k.remote_port, k.peer_id, k.peer,
   y.stays AS lives,
   y.longest_ns AS life_ns,
+  CAST(NULL AS INTEGER) AS closed_ns,
   CAST((SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id) AS INTEGER) AS open_error_ns
 FROM peer_keys AS k
 CROSS JOIN flow_stay AS y ON y.flow_id = k.flow_id
 WHERE y.state = 0 AND y.stays > 0
 UNION ALL
 SELECT
-  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
-  lives, life_ns, open_error_ns
+  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port,
+  peer_id, peer,
+  lives, life_ns, closed_ns, open_error_ns
 FROM connection_lives
 WHERE life_class IS NULL;
 
 CREATE VIEW process_flows AS
 SELECT
-  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
+  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
   CAST(CASE u.outcome
     WHEN 0 THEN 'open' WHEN 1 THEN 'closed' WHEN 2 THEN 'refused' WHEN 3 THEN 'timed_out' WHEN 4 THEN 'reset'
     WHEN 5 THEN 'aborted' WHEN 6 THEN 'unknown'
@@ -426,7 +440,7 @@ CROSS JOIN flow_sum AS u ON u.flow_id = k.flow_id
 WHERE u.connections > 0
 UNION ALL
 SELECT
-  pid, process, exe, user, direction, protocol, netns,
+  process_id, pid, process, exe, user, direction, protocol, netns,
   outcome, outcome_reason, owner_reason, connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns,
   bytes_sent, bytes_received, first_ns, last_ns, first_closed_ns, last_closed_ns
 FROM connection_flows
@@ -434,7 +448,7 @@ WHERE life_class IS NULL;
 
 CREATE VIEW process_stays AS
 SELECT
-  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
+  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
   CAST(CASE y.state
     WHEN 1 THEN 'CLOSED' WHEN 2 THEN 'LISTEN' WHEN 3 THEN 'SYN_SENT' WHEN 4 THEN 'SYN_RECEIVED' WHEN 5 THEN 'ESTABLISHED'
     WHEN 6 THEN 'FIN_WAIT_1' WHEN 7 THEN 'FIN_WAIT_2' WHEN 8 THEN 'CLOSE_WAIT' WHEN 9 THEN 'LAST_ACK' WHEN 10 THEN 'CLOSING'
@@ -448,30 +462,32 @@ CROSS JOIN flow_stay AS y ON y.flow_id = k.flow_id
 WHERE y.state > 0 AND y.stays > 0
 UNION ALL
 SELECT
-  pid, process, exe, user, direction, protocol, netns,
+  process_id, pid, process, exe, user, direction, protocol, netns,
   state, stays, still, dwell_ns
 FROM connection_stays
 WHERE life_class IS NULL;
 
 CREATE VIEW process_lives AS
 SELECT
-  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
+  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
   y.stays AS lives,
   y.longest_ns AS life_ns,
+  CAST(NULL AS INTEGER) AS closed_ns,
   CAST((SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id) AS INTEGER) AS open_error_ns
 FROM process_keys AS k
 CROSS JOIN flow_stay AS y ON y.flow_id = k.flow_id
 WHERE y.state = 0 AND y.stays > 0
 UNION ALL
 SELECT
-  pid, process, exe, user, direction, protocol, netns,
-  lives, life_ns, open_error_ns
+  process_id, pid, process, exe, user, direction, protocol, netns,
+  lives, life_ns, closed_ns, open_error_ns
 FROM connection_lives
 WHERE life_class IS NULL;
 
 -- Seconds of a recording up to two hours long, minutes of a longer one.
 CREATE VIEW process_opens AS
 SELECT
+  p.id AS process_id,
   p.pid,
   p.name AS process,
   p.exe,
@@ -489,6 +505,7 @@ LEFT JOIN process AS p ON p.id = o.process_id
 WHERE o.opened > 0 AND (SELECT max(minute) - min(minute) FROM open_minute) <= 120
 UNION ALL
 SELECT
+  p.id AS process_id,
   p.pid,
   p.name AS process,
   p.exe,
@@ -505,7 +522,7 @@ FROM open_minute AS o
 LEFT JOIN process AS p ON p.id = o.process_id
 WHERE o.opened > 0 AND (SELECT max(minute) - min(minute) FROM open_minute) > 120
 UNION ALL
-SELECT pid, process, exe, user, direction, span_s, second, opens, most, most_second
+SELECT process_id, pid, process, exe, user, direction, span_s, second, opens, most, most_second
 FROM connection_opens
 WHERE life_class IS NULL;
 
@@ -513,8 +530,8 @@ WHERE life_class IS NULL;
 CREATE VIEW peer_calls AS
 WITH callers AS MATERIALIZED (
   SELECT
-  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
-  k.remote_port, k.peer_id, k.peer,
+  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port,
+  k.remote_address, k.remote_port, k.peer_id, k.peer,
     k.flow_id,
     coalesce((SELECT n.id FROM connection AS n WHERE n.flow_id = k.flow_id ORDER BY n.id DESC LIMIT 1 OFFSET 99), 0) AS from_id
   FROM peer_keys AS k
@@ -525,15 +542,16 @@ WITH callers AS MATERIALIZED (
   )
 )
 SELECT
-  k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port, k.remote_address,
-  k.remote_port, k.peer_id, k.peer,
+  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port,
+  k.remote_address, k.remote_port, k.peer_id, k.peer,
   c.opened_ns
 FROM callers AS k
 CROSS JOIN connection AS c ON c.flow_id = k.flow_id AND c.id >= k.from_id
 WHERE c.opened_ns IS NOT NULL
 UNION ALL
 SELECT
-  pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port,
+  peer_id, peer,
   opened_ns
 FROM connection_calls
 WHERE life_class IS NULL;

@@ -17,7 +17,8 @@ struct TextStyle {
   std::size_t width =
       0;  ///< columns of the terminal; 0: not a terminal, nothing is shortened or left out
   bool colour = false;
-  bool ascii = false;  ///< nothing but ASCII: bars of `#`, other characters escaped
+  bool ascii = false;    ///< nothing but ASCII: bars of `#`, other characters escaped
+  bool offsets = false;  ///< each time with its offset from UTC: where they differ
   /// Offset from UTC at a moment, seconds; times are shown in that zone with the offset named.
   std::function<std::int32_t(std::int64_t utc_ns)> utc_offset_s = [](std::int64_t) { return 0; };
   /// The name of a port's service; of this protocol, `tcp` or `udp`, unless it is empty. Where

@@ -364,8 +364,9 @@ std::string coverage_text(const Honesty& honesty) {
 }
 
 std::string honesty_text(const Honesty& honesty, const TextStyle& style) {
-  const auto offset = offset_text(style.utc_offset_s(honesty.to_ns));
-  auto text = fmt::format("window {} .. {} {} | {} | {}",
+  const auto offset =
+      style.offsets ? std::string{} : " " + offset_text(style.utc_offset_s(honesty.to_ns));
+  auto text = fmt::format("window {} .. {}{} | {} | {}",
                           local_time(honesty.from_ns, style, true),
                           local_time(honesty.to_ns, style, true),
                           offset,
@@ -395,7 +396,8 @@ std::string local_time(std::int64_t utc_ns, const TextStyle& style, bool date) {
   const auto t = civil_from_ns(utc_ns + style.utc_offset_s(utc_ns) * kNsPerSecond);
   const auto clock =
       fmt::format("{:02}:{:02}:{:02}.{:03}", t.hour, t.minute, t.second, t.nanosecond / 1'000'000);
-  return date ? fmt::format("{:04}-{:02}-{:02} {}", t.year, t.month, t.day, clock) : clock;
+  return (date ? fmt::format("{:04}-{:02}-{:02} {}", t.year, t.month, t.day, clock) : clock) +
+         (style.offsets ? offset_text(style.utc_offset_s(utc_ns)) : "");
 }
 
 std::string offset_text(std::int32_t offset_s) {
@@ -449,7 +451,10 @@ std::string text_row(const std::vector<Column>& columns,
   return line + "\n";
 }
 
-void write_text(std::ostream& out, const Answer& answer, const TextStyle& style) {
+void write_text(std::ostream& out, const Answer& answer, const TextStyle& asked) {
+  auto style = asked;
+  style.offsets = answer.honesty && style.utc_offset_s(answer.honesty->from_ns) !=
+                                        style.utc_offset_s(answer.honesty->to_ns);
   const bool dates = !on_one_day(answer, style);
   for (const auto& table : answer.tables) {
     if (!table.title.empty()) {

@@ -85,7 +85,11 @@ std::string in_range(Builder& out, const AddressRange& range, std::size_t number
         first,
         last);
   }
-  return fmt::format("(family = 6 AND hex(bytes) BETWEEN {} AND {})", first, last);
+  const auto scope = range.first.scope == 0
+                         ? std::string{}
+                         : " AND text GLOB " + out.bind(fmt::format("f_remote{}_scope", number),
+                                                        fmt::format("*%{}", range.first.scope));
+  return fmt::format("(family = 6 AND hex(bytes) BETWEEN {} AND {}{})", first, last, scope);
 }
 
 std::string addresses(Builder& out, const std::vector<AddressRange>& ranges) {
@@ -120,11 +124,26 @@ void add_states(Builder& out, const Filter& filter) {
                   within));
 }
 
-void add_owner_and_ports(Builder& out, const Filter& filter) {
+void add_owner(Builder& out, const Filter& filter) {
   add_pids(out, filter.pids);
   out.match("process", filter.process);
   out.match("exe", filter.exe);
   out.match("user", filter.user);
+}
+
+constexpr std::string_view kOwners = "(SELECT id, pid, name AS process, exe, user FROM process)";
+
+/// Connections that have had such an owner, and have another one since.
+std::string formerly(const std::string& owner, const std::string& since) {
+  return fmt::format(
+      "SELECT e.connection_id FROM {} AS p CROSS JOIN event AS e ON e.old = p.id WHERE e.kind = 4 "
+      "AND e.old IS NOT NULL{} AND {}",
+      kOwners,
+      since.empty() ? "" : " AND e.at_ns >= " + since,
+      owner);
+}
+
+void add_ports(Builder& out, const Filter& filter) {
   if (filter.protocol) {
     out.add("protocol = " + out.bind("f_protocol", std::string{name(*filter.protocol)}));
   }
@@ -154,6 +173,17 @@ bool is_short(const Filter& filter) {
 
 constexpr std::string_view kStillThere = "SELECT id FROM connection WHERE life_class IS NULL";
 
+bool is_instant(const Filter& filter) {
+  return filter.since_ns && filter.since_ns == filter.until_ns;
+}
+
+// What began by the end of the window; of an instant, by the latest that the bounds allow.
+std::string latest_opening(Builder& out, const Filter& filter) {
+  const auto until = out.bind("f_until", *filter.until_ns);
+  return is_instant(filter) ? until + " + (SELECT coalesce(max(open_error_ns), 0) FROM flow_sum)"
+                            : until;
+}
+
 // A connection that was there in a window began in it, or before it by no more than its class of
 // lives lasts.
 std::string lived(const std::string& since, const std::string& until) {
@@ -164,32 +194,48 @@ std::string lived(const std::string& since, const std::string& until) {
       until);
 }
 
-// The owner's connections, by the flows of its processes.
-void add_rows_of_owner(Builder& out, const Filter& filter) {
+// The owner, at some time within the window; of a long one its connections are found by the flows
+// of its processes.
+void add_owner_of_connections(Builder& out, const Filter& filter) {
+  if (!names_owner(filter)) {
+    return;
+  }
   Builder owner;
-  add_pids(owner, filter.pids);
-  owner.match("process", filter.process);
-  owner.match("exe", filter.exe);
-  owner.match("user", filter.user);
-  // The parameters are bound already.
-  out.add(fmt::format(
-      "id IN (SELECT c.id FROM (SELECT id, pid, name AS process, exe, user FROM process) AS p "
-      "CROSS JOIN flow AS f ON f.process_id = p.id AND f.local_address_id IS NOT NULL "
-      "CROSS JOIN connection AS c ON c.flow_id = f.id WHERE {} UNION ALL {})",
-      owner.take().sql,
-      kStillThere));
+  add_owner(owner, filter);
+  const auto is_owner = owner.take();
+  for (const auto& [parameter, value] : is_owner.parameters) {
+    out.bind(parameter, value);
+  }
+  const auto since = filter.since_ns ? out.bind("f_since", *filter.since_ns) : std::string{};
+  const auto former = formerly(is_owner.sql, since);
+  const auto not_before =
+      filter.until_ns
+          ? fmt::format(
+                " AND NOT EXISTS (SELECT 1 FROM event AS e WHERE e.connection_id = id AND "
+                "e.kind = 4 AND e.old IS NOT NULL AND e.at_ns > {})",
+                out.bind("f_until", *filter.until_ns))
+          : std::string{};
+  out.add(fmt::format("(({}{}) OR id IN ({}))", is_owner.sql, not_before, former));
+  if (!is_short(filter)) {
+    out.add(fmt::format(
+        "id IN (SELECT c.id FROM {} AS p CROSS JOIN flow AS f ON f.process_id = p.id AND "
+        "f.local_address_id IS NOT NULL CROSS JOIN connection AS c ON c.flow_id = f.id WHERE {} "
+        "UNION ALL {} UNION ALL {})",
+        kOwners,
+        is_owner.sql,
+        former,
+        kStillThere));
+  }
 }
 
 void add_rows(Builder& out, const Filter& filter) {
   if (is_short(filter) || (filter.since_ns && !names_owner(filter) && filter.remote.empty())) {
-    const auto until = filter.until_ns ? out.bind("f_until", *filter.until_ns)
-                                       : std::string{"9223372036854775807"};
+    const auto until =
+        filter.until_ns ? latest_opening(out, filter) : std::string{"9223372036854775807"};
     out.add(fmt::format("id IN ({} UNION ALL {})",
                         lived(out.bind("f_since", *filter.since_ns), until),
                         kStillThere));
-  } else if (names_owner(filter)) {
-    add_rows_of_owner(out, filter);
-  } else if (!filter.remote.empty()) {
+  } else if (!names_owner(filter) && !filter.remote.empty()) {
     out.add(fmt::format(
         "id IN (SELECT c.id FROM peer AS p CROSS JOIN flow AS f ON f.peer_id = p.id "
         "CROSS JOIN connection AS c ON c.flow_id = f.id WHERE p.remote_address_id IN (SELECT id "
@@ -204,9 +250,14 @@ void add_rows(Builder& out, const Filter& filter) {
 Clause connection_clause(const Filter& filter) {
   Builder out;
   add_rows(out, filter);
-  add_owner_and_ports(out, filter);
+  add_owner_of_connections(out, filter);
+  add_ports(out, filter);
   if (filter.until_ns) {
-    out.add("coalesce(opened_ns, first_seen_ns) <= " + out.bind("f_until", *filter.until_ns));
+    // At an instant it may have been open already, if only its bound reaches so far.
+    const auto* const began = is_instant(filter)
+                                  ? "coalesce(opened_ns - open_error_ns, first_seen_ns) <= "
+                                  : "coalesce(opened_ns, first_seen_ns) <= ";
+    out.add(began + out.bind("f_until", *filter.until_ns));
   }
   if (filter.since_ns) {
     out.add("max(last_seen_ns, coalesce(closed_ns, 0)) >= " +
@@ -226,14 +277,16 @@ Clause both_windows_clause(const Filter& filter) {
         lived(out.bind("f_since", *filter.since_ns), out.bind("f_until", *filter.until_ns)),
         kStillThere));
   }
-  add_owner_and_ports(out, filter);
+  add_owner_of_connections(out, filter);
+  add_ports(out, filter);
   add_remote_and_states(out, filter);
   return out.take();
 }
 
 Clause flow_clause(const Filter& filter) {
   Builder out;
-  add_owner_and_ports(out, filter);
+  add_owner(out, filter);
+  add_ports(out, filter);
   if (!filter.remote.empty()) {
     out.add(fmt::format(
         "peer_id IN (SELECT p.id FROM peer AS p WHERE p.remote_address_id IN (SELECT id {}))",

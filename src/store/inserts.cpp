@@ -208,9 +208,11 @@ void Inserts::insert_connection(const Connection& connection) {
   const bool ours =
       connection.direction == Direction::inbound || connection.direction == Direction::listen;
   if (tuple.protocol == Protocol::tcp && tuple.remote.port != 0 && !ours) {
-    port_use_.taken(connection_base_ + connection.id,
-                    {local, remote, tuple.remote.port},
-                    connection.opened ? connection.opened->at_ns : connection.first_seen_ns);
+    const auto netns = known_netns(connection.netns);
+    port_use_.taken(
+        connection_base_ + connection.id,
+        {netns ? static_cast<std::int64_t>(*netns) : -1, local, remote, tuple.remote.port},
+        connection.opened ? connection.opened->at_ns : connection.first_seen_ns);
   }
 }
 

@@ -7,8 +7,8 @@ namespace netlog::store {
 
 PortUse::PortUse(SQLite::Database& database)
     : upsert_{database,
-              "INSERT INTO port_use AS u (local_address_id, remote_address_id, remote_port, "
-              "connections, peak, peak_ns) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+              "INSERT INTO port_use AS u (netns, local_address_id, remote_address_id, remote_port, "
+              "connections, peak, peak_ns) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
               "connections = u.connections + excluded.connections, "
               "peak_ns = iif(excluded.peak > u.peak, excluded.peak_ns, u.peak_ns), "
               "peak = max(u.peak, excluded.peak)"} {}
@@ -41,6 +41,7 @@ void PortUse::write() {
     auto& use = entry->second;
     if (use.unwritten > 0) {
       Run{upsert_}
+          .with(pair.netns)
           .with(pair.local_address)
           .with(pair.remote_address)
           .with(pair.remote_port)

@@ -12,12 +12,14 @@
 
 namespace netlog::store {
 
-/// How many local ports were in use at once between one of our addresses and one endpoint: the
-/// table port_use (schema/004_flows.sql). A connection's port is in use until the kernel has
-/// forgotten it, so TIME_WAIT counts. Lives on the writer's thread; must die before the database.
+/// How many local ports were in use at once in one namespace between one of our addresses and one
+/// endpoint: the table port_use (schema/004_flows.sql). A connection's port is in use until the
+/// kernel has forgotten it, so TIME_WAIT counts. Lives on the writer's thread; must die before the
+/// database.
 class PortUse {
  public:
   struct Pair {
+    std::int64_t netns = -1;  ///< -1: none
     std::int64_t local_address = 0;
     std::int64_t remote_address = 0;
     std::uint16_t remote_port = 0;

@@ -86,7 +86,7 @@ TEST_CASE("windows over the change of the clocks have the hours that they have",
   CHECK(ports("2026-10-25", "2026-10-26") == "1111 2222");
 }
 
-TEST_CASE("a window over the change of the clocks names both offsets", "[.report_faults]") {
+TEST_CASE("a window over the change of the clocks names both offsets", "[cli]") {
   const Night night;
   CHECK_THAT(night.ask({"report", "connections"}), Contains("+02:00") && Contains("+01:00"));
 }

@@ -114,7 +114,7 @@ TEST_CASE("an index finds what a look at every row finds", "[report]") {
       filter.pids = {10 + static_cast<std::int64_t>(random() % 4)};
     }
     if ((choice & 2U) != 0) {
-      filter.remote = parse_address_range(fmt::format("198.51.100.{}/31", random() % 6));
+      filter.remote = {*parse_address_range(fmt::format("198.51.100.{}/31", random() % 6))};
     }
     if ((choice & 4U) != 0) {
       filter.since_ns = 100 * kDay + static_cast<std::int64_t>(random() % (25 * kDay));
@@ -128,8 +128,8 @@ TEST_CASE("an index finds what a look at every row finds", "[report]") {
     for (const auto& one : all) {
       const bool of_pid = filter.pids.empty() || filter.pids.front() == one.pid;
       const auto address = IpAddress::v4(198, 51, 100, static_cast<std::uint8_t>(one.remote));
-      const bool of_remote =
-          !filter.remote || (filter.remote->first <= address && address <= filter.remote->last);
+      const bool of_remote = filter.remote.empty() || (filter.remote[0].first <= address &&
+                                                       address <= filter.remote[0].last);
       const bool in_window = (!filter.until_ns || one.from_ns <= *filter.until_ns) &&
                              (!filter.since_ns || !one.to_ns || *one.to_ns >= *filter.since_ns);
       if (of_pid && of_remote && in_window) {

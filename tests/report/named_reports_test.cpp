@@ -353,19 +353,19 @@ connections  direction  proto  peer                     mostly  open  failed  me
 TEST_CASE("how many ports were in use at once", "[report]") {
   CHECK(text_of("ports") == R"(
 Ports in use at once
-peak  at            open  TIME_WAIT  connections  local      remote             mostly
-   3  00:00:44.000     1          0            3  192.0.2.1  203.0.113.50:5432  pool
-   3  00:00:30.000     3          0            3  192.0.2.1  203.0.113.60:8080  leaky
-   1  00:00:05.000     1          0            2  192.0.2.1  203.0.113.9:443    curl
+peak  at            open  TIME_WAIT  connections  local      remote             mostly  namespace
+   3  00:00:44.000     1          0            3  192.0.2.1  203.0.113.50:5432  pool            -
+   3  00:00:30.000     3          0            3  192.0.2.1  203.0.113.60:8080  leaky           -
+   1  00:00:05.000     1          0            2  192.0.2.1  203.0.113.9:443    curl            -
 )");
 }
 
 TEST_CASE("who held a port: the listener, and what was left in TIME_WAIT", "[report]") {
   CHECK(text_of("who", port_80_at(15)) == R"(
 Held the port
-port  as        pid  process  user  owner      proto  local         remote             state      from           ±  until         command line
-  80  listener   10  nginx    -     exact      tcp    0.0.0.0:80    -                  LISTEN     00:00:00.000   -  00:00:20.000  -
-  80  inbound    10  nginx    -     last_seen  tcp    192.0.2.1:80  198.51.100.7:4000  TIME_WAIT  00:00:11.000  1s  00:00:18.000  -
+port  as        pid  process  user  owner      proto  local         remote             state      sure  from           ±  until         command line
+  80  listener   10  nginx    -     exact      tcp    0.0.0.0:80    -                  LISTEN     yes   00:00:00.000   -  00:00:20.000  -
+  80  inbound    10  nginx    -     last_seen  tcp    192.0.2.1:80  198.51.100.7:4000  TIME_WAIT  yes   00:00:11.000  1s  00:00:18.000  -
 )");
 }
 

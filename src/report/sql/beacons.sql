@@ -13,41 +13,43 @@
 WITH
 calls AS MATERIALIZED (
   SELECT
+    process_id,
     pid,
     process,
     peer_id,
     opened_ns,
-    opened_ns - lag(opened_ns) OVER (PARTITION BY peer_id, pid, process ORDER BY opened_ns) AS pause_ns
+    opened_ns - lag(opened_ns) OVER (PARTITION BY peer_id, process_id ORDER BY opened_ns) AS pause_ns
   FROM peer_calls
   WHERE /*filter of flows*/ 1
 ),
 ranked AS (
   SELECT
     *,
-    row_number() OVER (PARTITION BY peer_id, pid, process ORDER BY pause_ns) AS rank,
-    count(*) OVER (PARTITION BY peer_id, pid, process) AS n
+    row_number() OVER (PARTITION BY peer_id, process_id ORDER BY pause_ns) AS rank,
+    count(*) OVER (PARTITION BY peer_id, process_id) AS n
   FROM calls
   WHERE pause_ns IS NOT NULL
 ),
 medians AS (
-  SELECT pid, process, peer_id, n, max(iif(rank <= (n + 1) / 2, pause_ns, NULL)) AS period_ns
+  SELECT process_id, pid, process, peer_id, n, max(iif(rank <= (n + 1) / 2, pause_ns, NULL)) AS period_ns
   FROM ranked
-  GROUP BY peer_id, pid, process, n
+  GROUP BY peer_id, process_id, n
   -- Fewer say nothing.
   HAVING n >= 5
 ),
 away AS (
   SELECT
+    m.process_id,
     m.pid,
     m.process,
     m.peer_id,
     m.period_ns,
     r.opened_ns,
     r.pause_ns,
-    row_number() OVER (PARTITION BY m.peer_id, m.pid, m.process ORDER BY abs(r.pause_ns - m.period_ns)) AS rank,
+    row_number() OVER (PARTITION BY m.peer_id, m.process_id ORDER BY abs(r.pause_ns - m.period_ns)) AS rank,
     m.n
   FROM medians AS m
-  JOIN ranked AS r ON r.peer_id = m.peer_id AND r.pid IS m.pid AND r.process IS m.process
+  JOIN ranked AS r ON r.peer_id = m.peer_id AND r.process_id IS m.process_id
 ),
 -- The median absolute deviation is not moved by a call that was missed.
 rhythms AS (
@@ -61,7 +63,7 @@ rhythms AS (
     min(opened_ns - pause_ns) AS first_ns,
     max(opened_ns) AS last_ns
   FROM away
-  GROUP BY peer_id, pid, process, n, period_ns
+  GROUP BY peer_id, process_id, n, period_ns
 )
 SELECT
   printf('%.2f', max(0.0, 1.0 - 2.0 * jitter_ns / period_ns)) AS score,

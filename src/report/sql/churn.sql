@@ -10,12 +10,13 @@
 -- column: direction | direction |
 WITH
 told AS MATERIALIZED (
-  SELECT pid, process, user, direction, span_s, second, opens, most, most_second
+  SELECT process_id, pid, process, user, direction, span_s, second, opens, most, most_second
   FROM process_opens
   WHERE (:since_ns IS NULL OR second >= :since_ns / 1000000000) AND (/*filter of flows*/ 1)
 ),
 seconds AS (
   SELECT
+    process_id,
     pid,
     process,
     user,
@@ -25,7 +26,7 @@ seconds AS (
     iif(span_s = 1, sum(opens), max(most)) AS most,
     most_second
   FROM told
-  GROUP BY pid, process, user, direction, span_s, second
+  GROUP BY process_id, direction, span_s, second
 )
 SELECT
   sum(n) AS opened,
@@ -37,7 +38,7 @@ SELECT
   user,
   direction
 FROM seconds
-GROUP BY pid, process, user, direction
+GROUP BY process_id, direction
 ORDER BY opened DESC, pid, direction
 LIMIT iif(:limit < 0, 20, :limit);
 -- section: times | When

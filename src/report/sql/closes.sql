@@ -15,7 +15,9 @@ WITH
 flows AS MATERIALIZED (
   SELECT peer_id, outcome, connections, closed_by_us, closed_by_peer
   FROM peer_flows
-  WHERE protocol = 'tcp' AND direction <> 'listen' AND outcome <> 'open' AND (/*filter of flows*/ 1)
+  WHERE protocol = 'tcp' AND direction <> 'listen' AND outcome <> 'open'
+    AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
+    AND (/*filter of flows*/ 1)
 ),
 ends AS (
   SELECT

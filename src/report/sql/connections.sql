@@ -27,11 +27,25 @@
 -- column: owner_source | owner | optional
 -- column: user | user | optional
 -- column: states | states | optional
-WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+WITH
+selected AS (SELECT * FROM connections WHERE /*filter*/ 1),
+held AS (
+  -- Who held it at the end of the window, if it has another owner since.
+  SELECT
+    selected.*,
+    (
+      SELECT e.old
+      FROM event AS e
+      WHERE e.connection_id = selected.id AND e.kind = 4 AND e.old IS NOT NULL AND e.at_ns > :until_ns
+      ORDER BY e.id
+      LIMIT 1
+    ) AS then_id
+  FROM selected
+)
 SELECT
   coalesce(opened_ns, first_seen_ns) AS began_ns,
-  pid,
-  process,
+  iif(then_id IS NULL, held.pid, p.pid) AS pid,
+  iif(then_id IS NULL, process, p.name) AS process,
   direction,
   protocol,
   local,
@@ -40,11 +54,14 @@ SELECT
   coalesce((
     SELECT i.state
     FROM state_intervals AS i
-    WHERE i.connection_id = selected.id AND i.from_ns <= :until_ns AND (i.to_ns IS NULL OR i.to_ns > :until_ns)
+    WHERE i.connection_id = held.id AND i.from_ns <= :until_ns AND (i.to_ns IS NULL OR i.to_ns > :until_ns)
   ), iif(:until_ns < closed_ns, NULL, state)) AS state,
-  -- At an instant: whether its bounds leave a doubt that it was still there.
+  -- At an instant: whether its bounds leave a doubt that it was there.
   CASE WHEN :since_ns = :until_ns THEN iif(
-    :since_ns BETWEEN closed_ns - close_error_ns AND closed_ns AND coalesce(state, '') <> 'TIME_WAIT', '?', 'yes'
+    :since_ns < opened_ns
+      OR (:since_ns BETWEEN closed_ns - close_error_ns AND closed_ns AND coalesce(state, '') <> 'TIME_WAIT'),
+    '?',
+    'yes'
   ) END AS sure,
   outcome,
   outcome_reason,
@@ -56,7 +73,7 @@ SELECT
   retransmits,
   open_error_ns,
   owner_source,
-  user,
+  iif(then_id IS NULL, held.user, p.user) AS user,
   offload,
   (
     SELECT group_concat(step, ' > ')
@@ -67,14 +84,15 @@ SELECT
         ELSE printf(' %.3gs', dwell_ns / 1e9)
       END AS step
       FROM state_intervals
-      WHERE connection_id = selected.id
+      WHERE connection_id = held.id
       ORDER BY from_ns
     )
   ) AS states,
-  id,
+  held.id,
   opened_ns,
   closed_ns,
   close_error_ns
-FROM selected
-ORDER BY began_ns, id
+FROM held
+LEFT JOIN process AS p ON p.id = then_id
+ORDER BY began_ns, held.id
 LIMIT :limit;

@@ -12,7 +12,9 @@ SELECT
   process,
   remote,
   coalesce(opened_ns, first_seen_ns) AS since_ns,
-  last_seen_ns - coalesce(opened_ns, first_seen_ns) AS waited_ns
+  coalesce(:until_ns, (
+    SELECT max(at_ns) FROM (SELECT max(last_alive_ns) AS at_ns FROM sessions UNION ALL SELECT last_seen_ns FROM selected)
+  )) - coalesce(opened_ns, first_seen_ns) AS waited_ns
 FROM selected
 WHERE outcome = 'open' AND state = 'SYN_SENT' AND id IN (SELECT id FROM connection WHERE life_class IS NULL)
 ORDER BY since_ns, id
@@ -30,9 +32,10 @@ LIMIT :limit;
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time
 WITH flows AS MATERIALIZED (
-  SELECT connections, outcome, outcome_reason, pid, process, direction, peer_id, syns, longest_ns, first_closed_ns, last_closed_ns
+  SELECT process_id, connections, outcome, outcome_reason, pid, process, direction, peer_id, syns, longest_ns, first_closed_ns, last_closed_ns
   FROM peer_flows
   WHERE (outcome IN ('refused', 'timed_out', 'reset', 'aborted') OR outcome_reason IN ('unanswered', 'retransmitting'))
+    AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
     AND (/*filter of flows*/ 1)
 )
 SELECT
@@ -48,6 +51,6 @@ SELECT
   min(first_closed_ns) AS first_ns,
   max(last_closed_ns) AS last_ns
 FROM flows
-GROUP BY outcome, outcome_reason, pid, process, direction, peer_id
+GROUP BY outcome, outcome_reason, process_id, direction, peer_id
 ORDER BY connections DESC, last_ns DESC, pid, peer
 LIMIT iif(:limit < 0, 20, :limit);

@@ -16,6 +16,7 @@ WITH
 -- Up to the end of the window.
 stays AS MATERIALIZED (
   SELECT
+    (SELECT n.process_id FROM connection AS n WHERE n.id = c.id) AS process_id,
     c.pid,
     c.process,
     y.state,
@@ -29,23 +30,22 @@ stays AS MATERIALIZED (
     AND (/*filter*/ 1)
 ),
 steps AS (
-  SELECT pid, process, state, from_ns AS at_ns, 1 AS step FROM stays
+  SELECT process_id, state, from_ns AS at_ns, 1 AS step FROM stays
   UNION ALL
-  SELECT pid, process, state, to_ns, -1 FROM stays WHERE to_ns IS NOT NULL
+  SELECT process_id, state, to_ns, -1 FROM stays WHERE to_ns IS NOT NULL
 ),
 levels AS (
   SELECT
-    pid,
-    process,
+    process_id,
     state,
-    sum(step) OVER (PARTITION BY pid, process, state ORDER BY at_ns, step) AS level
+    sum(step) OVER (PARTITION BY process_id, state ORDER BY at_ns, step) AS level
   FROM steps
 ),
-peaks AS (SELECT pid, process, state, max(level) AS peak FROM levels GROUP BY pid, process, state),
+peaks AS (SELECT process_id, state, max(level) AS peak FROM levels GROUP BY process_id, state),
 -- SQLite takes the peer from the row of the minimum.
-firsts AS (SELECT pid, process, state, peer, min(from_ns) FROM stays GROUP BY pid, process, state),
-told AS MATERIALIZED (SELECT pid, process, state, stays FROM process_stays WHERE NOT still AND (/*filter of flows*/ 1)),
-passed AS MATERIALIZED (SELECT pid, process, state, sum(stays) AS n FROM told GROUP BY pid, process, state)
+firsts AS (SELECT process_id, state, peer, min(from_ns) FROM stays GROUP BY process_id, state),
+told AS MATERIALIZED (SELECT process_id, state, stays FROM process_stays WHERE NOT still AND (/*filter of flows*/ 1)),
+passed AS MATERIALIZED (SELECT process_id, state, sum(stays) AS n FROM told GROUP BY process_id, state)
 SELECT
   sum(s.to_ns IS NULL) AS now,
   p.peak,
@@ -60,10 +60,10 @@ SELECT
   CAST(round((count(*) - 1) * 3.6e12 / nullif(max(s.from_ns) - min(s.from_ns), 0)) AS INTEGER) AS per_hour,
   f.peer AS first_peer
 FROM stays AS s
-JOIN peaks AS p ON p.pid IS s.pid AND p.process IS s.process AND p.state = s.state
-JOIN firsts AS f ON f.pid IS s.pid AND f.process IS s.process AND f.state = s.state
-LEFT JOIN passed ON passed.pid IS s.pid AND passed.process IS s.process AND passed.state = s.state
-GROUP BY s.state, s.pid, s.process
+JOIN peaks AS p ON p.process_id IS s.process_id AND p.state = s.state
+JOIN firsts AS f ON f.process_id IS s.process_id AND f.state = s.state
+LEFT JOIN passed ON passed.process_id IS s.process_id AND passed.state = s.state
+GROUP BY s.state, s.process_id
 ORDER BY s.state <> 'CLOSE_WAIT', now DESC, p.peak DESC, s.pid
 LIMIT iif(:limit < 0, 20, :limit);
 -- section: growing | Opened and never closed
@@ -77,18 +77,26 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: first_peer | first peer | endpoint
 WITH
 opened AS (
-  SELECT pid, process, direction, opened_ns, coalesce(remote, local) AS peer
+  SELECT
+    (SELECT n.process_id FROM connection AS n WHERE n.id = connections.id) AS process_id,
+    pid,
+    process,
+    direction,
+    opened_ns,
+    coalesce(remote, local) AS peer
   FROM connections
   WHERE outcome = 'open' AND opened_ns IS NOT NULL AND direction <> 'listen'
     AND id IN (SELECT id FROM connection WHERE life_class IS NULL) AND (/*filter*/ 1)
 ),
 grown AS (
   -- SQLite takes the peer from the row of the minimum.
-  SELECT pid, process, direction, peer, min(opened_ns) AS first_ns, count(*) AS open_now FROM opened GROUP BY pid, process, direction
+  SELECT process_id, pid, process, direction, peer, min(opened_ns) AS first_ns, count(*) AS open_now
+  FROM opened
+  GROUP BY process_id, direction
 ),
-lasts AS (SELECT pid, process, direction, max(opened_ns) AS last_ns FROM opened GROUP BY pid, process, direction),
-flows AS MATERIALIZED (SELECT pid, process, direction, opened FROM process_flows WHERE outcome <> 'open' AND (/*filter of flows*/ 1)),
-ended AS MATERIALIZED (SELECT pid, process, direction, sum(opened) AS n FROM flows GROUP BY pid, process, direction)
+lasts AS (SELECT process_id, direction, max(opened_ns) AS last_ns FROM opened GROUP BY process_id, direction),
+flows AS MATERIALIZED (SELECT process_id, direction, opened FROM process_flows WHERE outcome <> 'open' AND (/*filter of flows*/ 1)),
+ended AS MATERIALIZED (SELECT process_id, direction, sum(opened) AS n FROM flows GROUP BY process_id, direction)
 SELECT
   g.open_now,
   g.pid,
@@ -99,8 +107,8 @@ SELECT
   l.last_ns,
   g.peer AS first_peer
 FROM grown AS g
-JOIN lasts AS l ON l.pid IS g.pid AND l.process IS g.process AND l.direction = g.direction
-LEFT JOIN ended AS e ON e.pid IS g.pid AND e.process IS g.process AND e.direction = g.direction
+JOIN lasts AS l ON l.process_id IS g.process_id AND l.direction = g.direction
+LEFT JOIN ended AS e ON e.process_id IS g.process_id AND e.direction = g.direction
 WHERE g.open_now >= 10 AND g.open_now > 10 * coalesce(e.n, 0)
 ORDER BY g.open_now DESC, g.pid
 LIMIT iif(:limit < 0, 20, :limit);

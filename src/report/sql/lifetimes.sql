@@ -15,9 +15,20 @@ classes (class, lasted, from_ns, to_ns) AS (
     (7, 'up to 1 h', 600000000000, 3600000000000),
     (8, 'longer', 3600000000000, 9223372036854775807)
 ),
-told AS MATERIALIZED (SELECT life_ns, lives FROM process_lives WHERE direction <> 'listen' AND (/*filter of flows*/ 1)),
+told AS MATERIALIZED (
+  SELECT life_ns, lives
+  FROM process_lives
+  WHERE direction <> 'listen' AND (:since_ns IS NULL OR closed_ns >= :since_ns) AND (:until_ns IS NULL OR closed_ns <= :until_ns)
+    AND (/*filter of flows*/ 1)
+),
 lives AS MATERIALIZED (SELECT life_ns, sum(lives) AS n FROM told GROUP BY life_ns),
-flows AS (SELECT connections FROM process_flows WHERE direction <> 'listen' AND outcome <> 'open' AND (/*filter of flows*/ 1)),
+flows AS MATERIALIZED (
+  SELECT connections
+  FROM process_flows
+  WHERE direction <> 'listen' AND outcome <> 'open'
+    AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
+    AND (/*filter of flows*/ 1)
+),
 ended AS (SELECT sum(connections) AS n FROM flows)
 SELECT lasted, sum(n) AS connections
 FROM (
@@ -40,7 +51,9 @@ WITH
 flows AS MATERIALIZED (
   SELECT peer_id, connections
   FROM peer_flows
-  WHERE direction <> 'listen' AND outcome <> 'open' AND longest_ns IS NOT NULL AND peer_id IS NOT NULL AND (/*filter of flows*/ 1)
+  WHERE direction <> 'listen' AND outcome <> 'open' AND longest_ns IS NOT NULL AND peer_id IS NOT NULL
+    AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
+    AND (/*filter of flows*/ 1)
 ),
 top AS MATERIALIZED (
   SELECT peer_id, sum(connections) AS connections
@@ -52,7 +65,9 @@ top AS MATERIALIZED (
 lives AS MATERIALIZED (
   SELECT peer_id, life_ns, open_error_ns, lives
   FROM peer_lives
-  WHERE peer_id IN (SELECT peer_id FROM top) AND (/*filter of flows*/ 1)
+  WHERE peer_id IN (SELECT peer_id FROM top)
+    AND (:since_ns IS NULL OR closed_ns >= :since_ns) AND (:until_ns IS NULL OR closed_ns <= :until_ns)
+    AND (/*filter of flows*/ 1)
 ),
 ranked AS (
   SELECT

@@ -54,7 +54,7 @@ ORDER BY protocol, connections DESC, direction;
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
 WITH flows AS MATERIALIZED (
-  SELECT pid, process, user, outcome, connections, opened, bytes_sent, bytes_received FROM process_flows WHERE /*filter of flows*/ 1
+  SELECT process_id, pid, process, user, outcome, connections, opened, bytes_sent, bytes_received FROM process_flows WHERE /*filter of flows*/ 1
 )
 SELECT
   pid,
@@ -67,7 +67,7 @@ SELECT
   sum(bytes_sent) AS bytes_sent,
   sum(bytes_received) AS bytes_received
 FROM flows
-GROUP BY pid, process, user
+GROUP BY process_id
 ORDER BY connections DESC, pid
 LIMIT 10;
 -- section: states | TCP states
@@ -89,7 +89,7 @@ ORDER BY entered DESC, state;
 -- column: connections | connections | count
 -- column: last_ns | last | time
 WITH flows AS MATERIALIZED (
-  SELECT pid, process, direction, peer_id, outcome, connections, last_closed_ns
+  SELECT process_id, pid, process, direction, peer_id, outcome, connections, last_closed_ns
   FROM peer_flows
   WHERE outcome IN ('refused', 'timed_out', 'reset', 'aborted') AND (/*filter of flows*/ 1)
 )
@@ -102,6 +102,6 @@ SELECT
   sum(connections) AS connections,
   max(last_closed_ns) AS last_ns
 FROM flows
-GROUP BY pid, process, direction, peer_id, outcome
+GROUP BY process_id, direction, peer_id, outcome
 ORDER BY connections DESC, last_ns DESC
 LIMIT 10;

@@ -10,22 +10,23 @@
 -- column: local_address | local |
 -- column: remote | remote | endpoint
 -- column: process | mostly | optional
+-- column: netns | namespace | right optional
 WITH
 top AS (
   SELECT *
   FROM port_use
-  ORDER BY peak DESC, remote_address_id, remote_port
+  ORDER BY peak DESC, netns, remote_address_id, remote_port
   LIMIT iif(:limit < 0, 20, :limit)
 ),
 present AS MATERIALIZED (
-  SELECT local_address_id, remote_address_id, remote_port, state, process_id
+  SELECT coalesce(netns, -1) AS netns, local_address_id, remote_address_id, remote_port, state, process_id
   FROM connection
   WHERE life_class IS NULL AND protocol = 6 AND direction IN (0, 1) AND remote_port IS NOT NULL
 ),
 now AS (
-  SELECT local_address_id, remote_address_id, remote_port, sum(state <> 11) AS open_now, sum(state = 11) AS time_wait_now
+  SELECT netns, local_address_id, remote_address_id, remote_port, sum(state <> 11) AS open_now, sum(state = 11) AS time_wait_now
   FROM present
-  GROUP BY local_address_id, remote_address_id, remote_port
+  GROUP BY netns, local_address_id, remote_address_id, remote_port
 )
 SELECT
   top.peak,
@@ -43,22 +44,25 @@ SELECT
       CROSS JOIN flow AS f ON f.peer_id = e.id
       CROSS JOIN flow_sum AS u ON u.flow_id = f.id
       WHERE e.remote_address_id = top.remote_address_id AND e.port = top.remote_port AND e.direction IN (0, 1) AND e.protocol = 6
-        AND f.local_address_id = top.local_address_id
+        AND f.local_address_id = top.local_address_id AND f.netns IS nullif(top.netns, -1)
       UNION ALL
       SELECT process_id, 1
       FROM present AS o
-      WHERE o.local_address_id = top.local_address_id AND o.remote_address_id = top.remote_address_id AND o.remote_port = top.remote_port
+      WHERE o.netns = top.netns AND o.local_address_id = top.local_address_id AND o.remote_address_id = top.remote_address_id
+        AND o.remote_port = top.remote_port
     ) AS used
     JOIN process AS p ON p.id = used.process_id
     GROUP BY p.name
     ORDER BY sum(n) DESC, p.name
     LIMIT 1
-  ) AS process
+  ) AS process,
+  nullif(top.netns, -1) AS netns
 FROM top
 JOIN address AS l ON l.id = top.local_address_id
 JOIN address AS r ON r.id = top.remote_address_id
 LEFT JOIN now
-  ON now.local_address_id = top.local_address_id AND now.remote_address_id = top.remote_address_id AND now.remote_port = top.remote_port
+  ON now.netns = top.netns AND now.local_address_id = top.local_address_id AND now.remote_address_id = top.remote_address_id
+  AND now.remote_port = top.remote_port
 ORDER BY top.peak DESC, remote, local_address;
 -- section: ports | Ports in use at once
 -- basis: connections
@@ -70,9 +74,11 @@ ORDER BY top.peak DESC, remote, local_address;
 -- column: local_address | local |
 -- column: remote | remote | endpoint
 -- column: process | mostly | optional
+-- column: netns | namespace | right optional
 WITH
 used AS (
   SELECT
+    netns,
     local_address,
     remote,
     coalesce(opened_ns, first_seen_ns) AS from_ns,
@@ -83,21 +89,22 @@ used AS (
   WHERE protocol = 'tcp' AND direction IN ('outbound', 'unknown') AND remote_port IS NOT NULL AND (/*filter*/ 1)
 ),
 steps AS (
-  SELECT local_address, remote, from_ns AS at_ns, 1 AS step FROM used
+  SELECT netns, local_address, remote, from_ns AS at_ns, 1 AS step FROM used
   UNION ALL
-  SELECT local_address, remote, until_ns, -1 FROM used WHERE until_ns IS NOT NULL
+  SELECT netns, local_address, remote, until_ns, -1 FROM used WHERE until_ns IS NOT NULL
 ),
 levels AS (
   SELECT
+    netns,
     local_address,
     remote,
     at_ns,
-    sum(step) OVER (PARTITION BY local_address, remote ORDER BY at_ns, step DESC) AS level
+    sum(step) OVER (PARTITION BY netns, local_address, remote ORDER BY at_ns, step DESC) AS level
   FROM steps
 ),
 peaks AS (
   -- SQLite takes the other columns from the row of the maximum.
-  SELECT local_address, remote, max(level) AS peak, at_ns AS peak_ns FROM levels GROUP BY local_address, remote
+  SELECT netns, local_address, remote, max(level) AS peak, at_ns AS peak_ns FROM levels GROUP BY netns, local_address, remote
 )
 SELECT
   p.peak,
@@ -110,13 +117,14 @@ SELECT
   (
     SELECT x.process
     FROM used AS x
-    WHERE x.local_address = p.local_address AND x.remote = p.remote AND x.process IS NOT NULL
+    WHERE x.netns IS p.netns AND x.local_address = p.local_address AND x.remote = p.remote AND x.process IS NOT NULL
     GROUP BY x.process
     ORDER BY count(*) DESC, x.process
     LIMIT 1
-  ) AS process
+  ) AS process,
+  p.netns
 FROM peaks AS p
-JOIN used AS u ON u.local_address = p.local_address AND u.remote = p.remote
-GROUP BY p.local_address, p.remote
+JOIN used AS u ON u.netns IS p.netns AND u.local_address = p.local_address AND u.remote = p.remote
+GROUP BY p.netns, p.local_address, p.remote
 ORDER BY p.peak DESC, p.remote, p.local_address
 LIMIT iif(:limit < 0, 20, :limit);

@@ -41,6 +41,8 @@ CROSS JOIN connections AS listener USING (id)
 WHERE direction = 'listen' AND (/*filter*/ 1)
 ORDER BY protocol, local_port, local, since_ns;
 -- section: peers | Peers
+-- column: process | process |
+-- column: process_started_ns | of | time optional
 -- column: direction | direction | optional
 -- column: protocol | proto | optional
 -- column: peer | peer | endpoint
@@ -52,12 +54,13 @@ ORDER BY protocol, local_port, local, since_ns;
 -- column: bytes_received | received | bytes
 WITH
 flows AS MATERIALIZED (
-  SELECT peer_id, outcome, connections, longest_ns, bytes_sent, bytes_received
+  SELECT process_id, peer_id, outcome, connections, longest_ns, bytes_sent, bytes_received
   FROM peer_flows
   WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of flows*/ 1)
 ),
 met AS (
   SELECT
+    process_id,
     peer_id,
     sum(connections) AS connections,
     sum(iif(outcome = 'open', connections, 0)) AS open_now,
@@ -66,16 +69,30 @@ met AS (
     sum(bytes_sent) AS bytes_sent,
     sum(bytes_received) AS bytes_received
   FROM flows
-  GROUP BY peer_id
+  GROUP BY process_id, peer_id
   ORDER BY connections DESC, peer_id
   LIMIT 20
 )
-SELECT p.direction, p.protocol, p.peer, connections, open_now, failed, longest_ns, bytes_sent, bytes_received
+SELECT
+  r.name AS process,
+  r.started_ns AS process_started_ns,
+  p.direction,
+  p.protocol,
+  p.peer,
+  connections,
+  open_now,
+  failed,
+  longest_ns,
+  bytes_sent,
+  bytes_received
 FROM met
 JOIN peers AS p ON p.id = met.peer_id
-ORDER BY connections DESC, p.peer;
+LEFT JOIN processes AS r ON r.id = met.process_id
+ORDER BY connections DESC, p.peer, r.name, r.started_ns;
 -- section: connections | Its last connections
 -- column: began_ns | began | time
+-- column: process | process |
+-- column: process_started_ns | of | time optional
 -- column: direction | direction |
 -- column: protocol | proto | optional
 -- column: local | local | endpoint
@@ -97,6 +114,10 @@ last AS (
 selected AS (SELECT * FROM connections WHERE id IN (SELECT id FROM last))
 SELECT
   coalesce(opened_ns, first_seen_ns) AS began_ns,
+  process,
+  (
+    SELECT r.started_ns FROM connection AS c JOIN process AS r ON r.id = c.process_id WHERE c.id = selected.id
+  ) AS process_started_ns,
   direction,
   protocol,
   local,

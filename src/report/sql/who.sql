@@ -11,6 +11,7 @@
 -- column: local | local | endpoint
 -- column: remote | remote | endpoint
 -- column: state | state |
+-- column: sure | sure | optional
 -- column: from_ns | from | time
 -- column: open_error_ns | ± | ns optional
 -- column: until_ns | until | time optional
@@ -23,13 +24,26 @@ holders AS (
   ORDER BY direction <> 'listen', local_port, coalesce(opened_ns, first_seen_ns), id
   LIMIT iif(:limit < 0, 200, :limit)
 ),
-selected AS (SELECT * FROM connections WHERE id IN (SELECT id FROM holders))
+selected AS (SELECT * FROM connections WHERE id IN (SELECT id FROM holders)),
+held AS (
+  -- Who held it at the end of the window, if it has another owner since.
+  SELECT
+    selected.*,
+    (
+      SELECT e.old
+      FROM event AS e
+      WHERE e.connection_id = selected.id AND e.kind = 4 AND e.old IS NOT NULL AND e.at_ns > :until_ns
+      ORDER BY e.id
+      LIMIT 1
+    ) AS then_id
+  FROM selected
+)
 SELECT
   local_port,
   iif(direction = 'listen', 'listener', direction) AS held,
-  pid,
-  process,
-  user,
+  iif(then_id IS NULL, held.pid, p.pid) AS pid,
+  iif(then_id IS NULL, process, p.name) AS process,
+  iif(then_id IS NULL, held.user, p.user) AS user,
   owner_source,
   protocol,
   local,
@@ -38,13 +52,21 @@ SELECT
   (
     SELECT i.state
     FROM state_intervals AS i
-    WHERE i.connection_id = selected.id AND (:until_ns IS NULL OR i.from_ns <= :until_ns)
+    WHERE i.connection_id = held.id AND (:until_ns IS NULL OR i.from_ns <= :until_ns)
     ORDER BY i.from_ns DESC
     LIMIT 1
   ) AS state,
+  -- At an instant: whether its bounds leave a doubt that it was there.
+  CASE WHEN :since_ns = :until_ns THEN iif(
+    :since_ns < opened_ns
+      OR (:since_ns BETWEEN closed_ns - close_error_ns AND closed_ns AND coalesce(state, '') <> 'TIME_WAIT'),
+    '?',
+    'yes'
+  ) END AS sure,
   coalesce(opened_ns, first_seen_ns) AS from_ns,
   open_error_ns,
-  (SELECT e.at_ns FROM events AS e WHERE e.connection_id = selected.id AND e.kind = 'close') AS until_ns,
-  cmdline
-FROM selected
-ORDER BY direction <> 'listen', local_port, from_ns, id;
+  (SELECT e.at_ns FROM events AS e WHERE e.connection_id = held.id AND e.kind = 'close') AS until_ns,
+  iif(then_id IS NULL, held.cmdline, p.cmdline) AS cmdline
+FROM held
+LEFT JOIN process AS p ON p.id = then_id
+ORDER BY direction <> 'listen', local_port, from_ns, held.id;
