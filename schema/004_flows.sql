@@ -1,14 +1,15 @@
 -- SPDX-License-Identifier: MIT
 -- Sums of ended connections, so that a question about a whole recording need not read each of them; and an index over time.
 
--- Lives by their length: what was there in a window began at most a class's span before it.
+-- Lives by their length: what was there in a window began at most a class's span before it. A minute and two of TIME_WAIT have classes of
+-- their own.
 CREATE TABLE life_class (
   code INTEGER PRIMARY KEY,
   span_ns INTEGER NOT NULL
 ) STRICT;
 INSERT INTO life_class (code, span_ns) VALUES
-  (0, 1000000000), (1, 10000000000), (2, 60000000000), (3, 600000000000), (4, 3600000000000), (5, 21600000000000),
-  (6, 86400000000000), (7, 604800000000000), (8, 4611686018427387904);
+  (0, 1000000000), (1, 10000000000), (2, 65000000000), (3, 130000000000), (4, 300000000000), (5, 900000000000),
+  (6, 3600000000000), (7, 21600000000000), (8, 86400000000000), (9, 604800000000000), (10, 4611686018427387904);
 
 -- Whom connections are with. The port is the service's: ours of inbound connections, else the peer's.
 CREATE TABLE peer (

@@ -41,7 +41,8 @@ bool should_pass(std::int64_t state) {
 
 // Table life_class.
 std::int64_t life_class(std::int64_t life_ns) {
-  constexpr std::array<std::int64_t, 8> kSpansS{1, 10, 60, 600, 3'600, 21'600, 86'400, 604'800};
+  constexpr std::array<std::int64_t, 10> kSpansS{
+      1, 10, 65, 130, 300, 900, 3'600, 21'600, 86'400, 604'800};
   const auto* const found = std::find_if(kSpansS.begin(), kSpansS.end(), [&](std::int64_t span_s) {
     return life_ns <= span_s * kSecondNs;
   });

@@ -213,6 +213,9 @@ class Reader::Impl {
       sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
       sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
       database.exec("PRAGMA cell_size_check = ON");
+      // A page is wanted many times by one question; at most 128 MiB of them are kept.
+      database.exec("PRAGMA cache_size = -131072");
+      database.exec("PRAGMA temp_store = MEMORY");
       check_identity(database, path);
       // A view or a trigger that somebody changed would answer in our name.
       SQLite::Database model{":memory:", SQLite::OPEN_READWRITE};

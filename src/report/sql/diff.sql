@@ -6,15 +6,15 @@
 -- column: after | after | right
 -- column: change | change | right
 WITH
-selected AS (
+selected AS MATERIALIZED (
   SELECT
     outcome,
     opened_ns BETWEEN :before_since_ns AND :before_until_ns AS opened_before,
     opened_ns BETWEEN :since_ns AND :until_ns AS opened_after,
     closed_ns BETWEEN :before_since_ns AND :before_until_ns AS closed_before,
     closed_ns BETWEEN :since_ns AND :until_ns AS closed_after,
-    duration_ns / 1e9 AS lasted
-  FROM connections
+    longest_ns / 1e9 AS lasted
+  FROM connection_flows
   WHERE direction <> 'listen' AND (/*filter of both windows*/ 1)
 ),
 span AS (
@@ -53,7 +53,7 @@ ORDER BY rank;
 -- column: connections | connections | count
 -- column: failed | failed | count
 WITH
-selected AS (
+selected AS MATERIALIZED (
   SELECT
     process,
     direction,
@@ -84,7 +84,7 @@ LIMIT iif(:limit < 0, 40, :limit);
 -- column: protocol | proto |
 -- column: local | local | endpoint
 WITH
-selected AS (
+selected AS MATERIALIZED (
   SELECT
     pid,
     process,
@@ -94,7 +94,11 @@ selected AS (
       AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :before_since_ns AS before,
     coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after
   FROM connections
-  WHERE direction = 'listen' AND (/*filter of both windows*/ 1)
+  WHERE direction = 'listen' AND (/*filter of both windows*/ 1) AND id IN (
+    SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = 3
+    UNION ALL
+    SELECT id FROM connection WHERE life_class IS NULL
+  )
 )
 SELECT iif(sum(before) = 0, 'new', 'gone') AS change, pid, process, protocol, local
 FROM selected
@@ -107,18 +111,19 @@ ORDER BY change DESC, local, pid;
 -- column: process | process |
 -- column: connections | connections | count
 WITH
-selected AS (
+selected AS MATERIALIZED (
   SELECT
+    process_id,
     pid,
     process,
     coalesce(opened_ns, first_seen_ns) <= :before_until_ns
       AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :before_since_ns AS before,
     coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after
-  FROM connections
+  FROM connection_flows
   WHERE pid IS NOT NULL AND (/*filter of both windows*/ 1)
 )
 SELECT iif(sum(before) = 0, 'new', 'gone') AS change, pid, process, sum(before) + sum(after) AS connections
 FROM selected
-GROUP BY pid, process
+GROUP BY process_id
 HAVING (sum(before) = 0) <> (sum(after) = 0)
 ORDER BY change DESC, connections DESC, pid;

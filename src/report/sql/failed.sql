@@ -6,17 +6,20 @@
 -- column: remote | remote | endpoint
 -- column: since_ns | since | time
 -- column: waited_ns | waited | ns
-WITH selected AS (SELECT * FROM connections WHERE /*filter*/ 1)
+WITH selected AS (
+  SELECT pid, process, remote, coalesce(opened_ns, first_seen_ns) AS since_ns, last_seen_ns, id
+  FROM connections
+  WHERE id IN (SELECT id FROM connection WHERE life_class IS NULL) AND outcome = 'open' AND state = 'SYN_SENT' AND (/*filter*/ 1)
+)
 SELECT
   pid,
   process,
   remote,
-  coalesce(opened_ns, first_seen_ns) AS since_ns,
+  since_ns,
   coalesce(:until_ns, (
     SELECT max(at_ns) FROM (SELECT max(last_alive_ns) AS at_ns FROM sessions UNION ALL SELECT last_seen_ns FROM selected)
-  )) - coalesce(opened_ns, first_seen_ns) AS waited_ns
+  )) - since_ns AS waited_ns
 FROM selected
-WHERE outcome = 'open' AND state = 'SYN_SENT' AND id IN (SELECT id FROM connection WHERE life_class IS NULL)
 ORDER BY since_ns, id
 LIMIT :limit;
 -- section: failures | Failed
