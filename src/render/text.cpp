@@ -16,11 +16,14 @@ namespace netlog::render {
 namespace {
 
 constexpr std::string_view kUnknown = "-";
-constexpr std::size_t kBetween = 2;    // blanks between columns
-constexpr std::size_t kNarrowest = 6;  // no column is shortened below this
+constexpr std::size_t kBetween = 2;  // blanks between columns
+// Widths that a text column is shortened to, in this order; an endpoint tells one row from another.
+constexpr std::size_t kComfortable = 20;
+constexpr std::size_t kComfortableEndpoint = 24;
+constexpr std::size_t kShort = 12;
+constexpr std::size_t kNarrowest = 6;
 constexpr std::size_t kBarWidth = 30;
-constexpr std::size_t kNarrowestEndpoint =
-    17;  // nor those that tell one row from another below this
+constexpr std::size_t kNarrowestEndpoint = 17;
 
 std::string thousands(std::int64_t value) {
   auto digits = fmt::format("{}", value);
@@ -208,9 +211,47 @@ bool on_one_day(const Answer& answer, const TextStyle& style) {
 }
 
 /// A table as text cells, with the width that each column wants.
+// `11-21 14:03:07`
+std::string brief_time(std::int64_t utc_ns, const TextStyle& style, bool date) {
+  const auto text = local_time(utc_ns, style, date);
+  const auto point = text.find('.');
+  return text.substr(date ? 5 : 0, point - (date ? 5 : 0)) + text.substr(point + 4);
+}
+
 class Sheet {
  public:
   Sheet(const Table& table, const TextStyle& style, bool dates)
+      : Sheet{table, style, dates, false} {
+    // Where even what must be shown has no room, times without years and fractions make some.
+    if (style.width > 0 && total() > style.width) {
+      *this = Sheet{table, style, dates, true};
+      narrow(style.width);
+    }
+  }
+
+  void write(std::ostream& out, const TextStyle& style) const {
+    const bool colour = style.colour;
+    const auto cut = [&](const std::string& line) {
+      const std::string text{trimmed(line)};
+      return style.width > 0 ? shorten(text, style.width, false, ascii_) : text;
+    };
+    std::string heading;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      append(heading, columns_[i].title, i);
+    }
+    out << (colour ? "\x1b[2m" : "") << cut(heading) << (colour ? "\x1b[0m" : "") << '\n';
+    for (const auto& row : rows_) {
+      std::string line;
+      for (std::size_t i = 0; i < columns_.size(); ++i) {
+        append(line, row[i], i);
+      }
+      out << cut(line) << '\n';
+    }
+  }
+
+ private:
+  /// Without the columns that are optional and have no room.
+  Sheet(const Table& table, const TextStyle& style, bool dates, bool brief)
       : columns_{table.columns}, ascii_{style.ascii} {
     for (auto& column : columns_) {
       column.title = ascii_ && column.title == "±" ? "+-" : column.title;
@@ -223,6 +264,7 @@ class Sheet {
         const auto* const time =
             columns_[i].unit == Unit::time ? std::get_if<std::int64_t>(&row[i]) : nullptr;
         cells.push_back(time == nullptr ? cell_text(row[i], columns_[i].unit, style, protocol)
+                        : brief         ? brief_time(*time, style, dates)
                                         : local_time(*time, style, dates));
         widths_[i] = std::max(widths_[i], display_width(cells.back()));
       }
@@ -231,26 +273,9 @@ class Sheet {
     drop_undescribed();
     if (style.width > 0) {
       drop_optional(style.width);
-      narrow(style.width);
     }
   }
 
-  void write(std::ostream& out, bool colour) const {
-    std::string heading;
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      append(heading, columns_[i].title, i);
-    }
-    out << (colour ? "\x1b[2m" : "") << trimmed(heading) << (colour ? "\x1b[0m" : "") << '\n';
-    for (const auto& row : rows_) {
-      std::string line;
-      for (std::size_t i = 0; i < columns_.size(); ++i) {
-        append(line, row[i], i);
-      }
-      out << trimmed(line) << '\n';
-    }
-  }
-
- private:
   [[nodiscard]] std::size_t total() const {
     const auto gaps = widths_.empty() ? 0 : (widths_.size() - 1) * kBetween;
     return std::accumulate(widths_.begin(), widths_.end(), gaps);
@@ -304,18 +329,23 @@ class Sheet {
     }
   }
 
-  static std::size_t narrowest(const Column& column) {
-    return column.unit == Unit::endpoint ? kNarrowestEndpoint : kNarrowest;
+  // Long names first, and those of few letters (a state, a direction) only when nothing else is
+  // left.
+  void narrow(std::size_t width) {
+    narrow_to(width, kComfortable, kComfortableEndpoint);
+    narrow_to(width, kShort, kNarrowestEndpoint);
+    narrow_to(width, kNarrowest, kNarrowestEndpoint);
   }
 
   // Takes from the widest text column first.
-  void narrow(std::size_t width) {
+  void narrow_to(std::size_t width, std::size_t text_width, std::size_t endpoint_width) {
     while (total() > width) {
       std::size_t widest = columns_.size();
       for (std::size_t i = 0; i < columns_.size(); ++i) {
-        const bool text = columns_[i].align == Align::left &&
-                          (columns_[i].unit == Unit::none || columns_[i].unit == Unit::endpoint);
-        if (text && widths_[i] > narrowest(columns_[i]) &&
+        const bool endpoint = columns_[i].unit == Unit::endpoint;
+        const bool text =
+            endpoint || (columns_[i].align == Align::left && columns_[i].unit == Unit::none);
+        if (text && widths_[i] > (endpoint ? endpoint_width : text_width) &&
             (widest == columns_.size() || widths_[i] > widths_[widest])) {
           widest = i;
         }
@@ -363,6 +393,29 @@ std::string coverage_text(const Honesty& honesty) {
                      thousands(*kernel));
 }
 
+/// Broken between the parts of a line, where it is too long.
+std::string wrapped(const std::string& text, std::size_t width) {
+  constexpr std::string_view kSeparator = " | ";
+  std::string out;
+  std::size_t used = 0;
+  for (std::size_t at = 0; at <= text.size();) {
+    const auto end = std::min(text.find(kSeparator, at), text.size());
+    const auto part = text.substr(at, end - at);
+    const auto wanted = display_width(part);
+    if (used > 0 && width > 0 && used + kSeparator.size() + wanted > width) {
+      out += "\n";
+      used = 0;
+    } else if (used > 0) {
+      out += kSeparator;
+      used += kSeparator.size();
+    }
+    out += part;
+    used += wanted;
+    at = end + kSeparator.size();
+  }
+  return out;
+}
+
 std::string honesty_text(const Honesty& honesty, const TextStyle& style) {
   const auto offset =
       style.offsets ? std::string{} : " " + offset_text(style.utc_offset_s(honesty.to_ns));
@@ -387,7 +440,7 @@ std::string honesty_text(const Honesty& honesty, const TextStyle& style) {
   if (!honesty.note.empty()) {
     text += " | " + escape_for_terminal(honesty.note);
   }
-  return text;
+  return wrapped(text, style.width);
 }
 
 }  // namespace
@@ -465,7 +518,7 @@ void write_text(std::ostream& out, const Answer& answer, const TextStyle& asked)
       out << "none\n\n";
       continue;
     }
-    Sheet{table, style, dates}.write(out, style.colour);
+    Sheet{table, style, dates}.write(out, style);
     out << '\n';
   }
   if (answer.honesty) {

@@ -284,7 +284,7 @@ Gaps
 from          to            length  source  reason         lost  namespace  detail
 00:00:50.000  00:00:52.000      2s  tick    skipped ticks     2          -  -
 
-Coverage
+Intervals that were not covered in full
 from          to            namespace  opened  recorded  share  failed  recorded
 00:00:00.000  00:01:00.000          -      10         9  90.00       1         1
 )");

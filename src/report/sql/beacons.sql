@@ -8,8 +8,8 @@
 -- column: pid | pid | right
 -- column: process | process |
 -- column: remote | remote | endpoint
--- column: first_ns | first | time
--- column: last_ns | last | time
+-- column: first_ns | first | time optional
+-- column: last_ns | last | time optional
 WITH
 calls AS MATERIALIZED (
   SELECT

@@ -14,7 +14,7 @@ FROM gaps
 WHERE (:until_ns IS NULL OR from_ns <= :until_ns) AND (:since_ns IS NULL OR to_ns >= :since_ns)
 ORDER BY from_ns, id
 LIMIT :limit;
--- section: coverage | Coverage
+-- section: coverage | Intervals that were not covered in full
 -- column: from_ns | from | time
 -- column: to_ns | to | time
 -- column: netns | namespace | right
@@ -26,5 +26,6 @@ LIMIT :limit;
 SELECT from_ns, to_ns, netns, kernel_opens, recorded_opens, percent, kernel_failures, recorded_failures
 FROM coverage
 WHERE (:until_ns IS NULL OR from_ns <= :until_ns) AND (:since_ns IS NULL OR to_ns >= :since_ns)
+  AND (:limit >= 0 OR recorded_opens < kernel_opens OR recorded_failures < kernel_failures)
 ORDER BY from_ns, netns
 LIMIT :limit;

@@ -8,7 +8,7 @@
 -- column: interval_ns | interval | ns
 -- column: started_ns | started | time
 -- column: ended_ns | ended | time
--- column: skipped_ticks | skipped | count
+-- column: skipped_ticks | skipped | count optional
 SELECT host, kernel, sources, interval_ns, started_ns, ended_ns, skipped_ticks, os
 FROM sessions
 WHERE (:until_ns IS NULL OR started_ns <= :until_ns)
@@ -24,8 +24,8 @@ LIMIT 5;
 -- column: failed | failed | count
 -- column: unknown_end | end unknown | count
 -- column: longest_ns | longest | ns optional
--- column: bytes_sent | sent | bytes
--- column: bytes_received | received | bytes
+-- column: bytes_sent | sent | bytes optional
+-- column: bytes_received | received | bytes optional
 WITH flows AS MATERIALIZED (
   SELECT protocol, direction, outcome, connections, longest_ns, bytes_sent, bytes_received FROM process_flows WHERE /*filter of flows*/ 1
 )
@@ -83,7 +83,7 @@ ORDER BY entered DESC, state;
 -- section: failures | Failures
 -- column: pid | pid | right
 -- column: process | process |
--- column: direction | direction |
+-- column: direction | direction | optional
 -- column: peer | remote | endpoint
 -- column: outcome | outcome |
 -- column: connections | connections | count

@@ -41,7 +41,7 @@ CROSS JOIN connections AS listener USING (id)
 WHERE direction = 'listen' AND (/*filter*/ 1)
 ORDER BY protocol, local_port, local, since_ns;
 -- section: peers | Peers
--- column: process | process |
+-- column: process | process | optional
 -- column: process_started_ns | of | time optional
 -- column: direction | direction | optional
 -- column: protocol | proto | optional
@@ -91,9 +91,9 @@ LEFT JOIN processes AS r ON r.id = met.process_id
 ORDER BY connections DESC, p.peer, r.name, r.started_ns;
 -- section: connections | Its last connections
 -- column: began_ns | began | time
--- column: process | process |
+-- column: process | process | optional
 -- column: process_started_ns | of | time optional
--- column: direction | direction |
+-- column: direction | direction | optional
 -- column: protocol | proto | optional
 -- column: local | local | endpoint
 -- column: remote | remote | endpoint
@@ -102,7 +102,7 @@ ORDER BY connections DESC, p.peer, r.name, r.started_ns;
 -- column: bytes_sent | sent | bytes optional
 -- column: bytes_received | received | bytes optional
 -- column: open_error_ns | ± | ns optional
--- column: states | states |
+-- column: states | states | optional
 WITH
 last AS (
   SELECT id

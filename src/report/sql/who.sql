@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- about: who held a port: --port or --local-port, with --at for one moment; TIME_WAIT leftovers and inherited listeners too
 -- section: holders | Held the port
--- column: local_port | port | port
+-- column: local_port | port | port optional
 -- column: held | as |
 -- column: pid | pid | right
 -- column: process | process |
