@@ -38,7 +38,7 @@ CREATE INDEX flow_by_peer ON flow (peer_id) WHERE peer_id IS NOT NULL;
 CREATE INDEX flow_by_port ON flow (local_port) WHERE local_port IS NOT NULL;
 
 ALTER TABLE connection ADD COLUMN peer_id INTEGER REFERENCES peer (id);
-ALTER TABLE connection ADD COLUMN life_class INTEGER REFERENCES life_class (code); -- NULL: still there, or not summed up yet
+ALTER TABLE connection ADD COLUMN life_class INTEGER REFERENCES life_class (code); -- NULL: still there
 ALTER TABLE connection ADD COLUMN flow_id INTEGER REFERENCES flow (id);            -- the same
 DROP INDEX connection_by_process;
 
@@ -149,7 +149,7 @@ levels AS (
     remote_port,
     at_ns,
     step,
-    sum(step) OVER (PARTITION BY netns, local_address_id, remote_address_id, remote_port ORDER BY at_ns, step DESC) AS level
+    sum(step) OVER (PARTITION BY netns, local_address_id, remote_address_id, remote_port ORDER BY at_ns, step) AS level
   FROM steps
 )
 SELECT netns, local_address_id, remote_address_id, remote_port, sum(step > 0), max(level), at_ns
@@ -223,7 +223,8 @@ SELECT
   c.remote_port,
   c.peer_id,
   (SELECT peer FROM peers WHERE peers.id = c.peer_id) AS peer,
-  CAST(CASE c.outcome
+  -- Whether what an earlier recorder left open is still there is not known.
+  CAST(CASE iif(c.life_class IS NOT NULL AND c.outcome = 0, 6, c.outcome)
     WHEN 0 THEN 'open' WHEN 1 THEN 'closed' WHEN 2 THEN 'refused' WHEN 3 THEN 'timed_out' WHEN 4 THEN 'reset'
     WHEN 5 THEN 'aborted' WHEN 6 THEN 'unknown'
   END AS TEXT) AS outcome,
@@ -244,7 +245,8 @@ SELECT
     SELECT 1 FROM event AS e WHERE e.connection_id = c.id AND e.kind IN (0, 1, 2) AND e.new IN (6, 7, 10, 11)
   ) AS INTEGER) AS closed_by_peer,
   c.syns,
-  CAST(nullif(c.closed_ns - c.opened_ns, 0) AS INTEGER) AS longest_ns,
+  -- Of what was opened and closed within one look, or across a clock that was set back, nothing is known.
+  CAST(iif(c.closed_ns > c.opened_ns, c.closed_ns - c.opened_ns, NULL) AS INTEGER) AS longest_ns,
   c.open_error_ns,
   c.bytes_sent,
   c.bytes_received,
@@ -271,8 +273,8 @@ SELECT
   i.state,
   CAST(1 AS INTEGER) AS stays,
   CAST(iif(c.life_class IS NULL, i.to_ns IS NULL, 0) AS INTEGER) AS still,
-  CAST(coalesce(i.to_ns, (SELECT max(alive_ns) FROM session)) - i.from_ns AS INTEGER) AS dwell_ns,
-  c.id, c.opened_ns, c.first_seen_ns, c.last_seen_ns, c.closed_ns, c.life_class
+  CAST(max(0, coalesce(i.to_ns, c.last_seen_ns) - i.from_ns) AS INTEGER) AS dwell_ns,
+  c.id, c.opened_ns, c.open_error_ns, c.first_seen_ns, c.last_seen_ns, c.closed_ns, c.life_class
 FROM connection_flows AS c
 JOIN state_intervals AS i ON i.connection_id = c.id;
 
@@ -282,8 +284,7 @@ SELECT
   peer_id, peer,
   CAST(1 AS INTEGER) AS lives,
   longest_ns AS life_ns,
-  open_error_ns,
-  id, opened_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
+  id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
 FROM connection_flows
 WHERE longest_ns IS NOT NULL;
 
@@ -296,7 +297,7 @@ SELECT
   CAST(1 AS INTEGER) AS opens,
   CAST(1 AS INTEGER) AS most,
   CAST(opened_ns / 1000000000 AS INTEGER) AS most_second,
-  id, opened_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
+  id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
 FROM connection_flows
 WHERE opened_ns IS NOT NULL AND direction <> 'listen';
 
@@ -304,7 +305,7 @@ CREATE VIEW connection_calls AS
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port,
   peer_id, peer,
-  id, opened_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
+  id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
 FROM connection_flows
 WHERE opened_ns IS NOT NULL AND direction = 'outbound' AND peer_id IS NOT NULL;
 
@@ -355,7 +356,7 @@ CREATE VIEW peer_flows AS
 SELECT
   k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port,
   k.remote_address, k.remote_port, k.peer_id, k.peer,
-  CAST(CASE u.outcome
+  CAST(CASE iif(u.outcome = 0, 6, u.outcome)
     WHEN 0 THEN 'open' WHEN 1 THEN 'closed' WHEN 2 THEN 'refused' WHEN 3 THEN 'timed_out' WHEN 4 THEN 'reset'
     WHEN 5 THEN 'aborted' WHEN 6 THEN 'unknown'
   END AS TEXT) AS outcome,
@@ -424,7 +425,7 @@ WHERE life_class IS NULL;
 CREATE VIEW process_flows AS
 SELECT
   k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
-  CAST(CASE u.outcome
+  CAST(CASE iif(u.outcome = 0, 6, u.outcome)
     WHEN 0 THEN 'open' WHEN 1 THEN 'closed' WHEN 2 THEN 'refused' WHEN 3 THEN 'timed_out' WHEN 4 THEN 'reset'
     WHEN 5 THEN 'aborted' WHEN 6 THEN 'unknown'
   END AS TEXT) AS outcome,
@@ -500,7 +501,8 @@ SELECT
   o.second,
   o.opened AS opens,
   o.opened AS most,
-  o.second AS most_second
+  o.second AS most_second,
+  CAST(NULL AS INTEGER) AS opened_ns
 FROM open_second AS o
 LEFT JOIN process AS p ON p.id = o.process_id
 WHERE o.opened > 0 AND (SELECT max(minute) - min(minute) FROM open_minute) <= 120
@@ -518,12 +520,13 @@ SELECT
   CAST(o.minute * 60 AS INTEGER),
   o.opened,
   o.most,
-  o.most_second
+  o.most_second,
+  CAST(NULL AS INTEGER)
 FROM open_minute AS o
 LEFT JOIN process AS p ON p.id = o.process_id
 WHERE o.opened > 0 AND (SELECT max(minute) - min(minute) FROM open_minute) > 120
 UNION ALL
-SELECT process_id, pid, process, exe, user, direction, span_s, second, opens, most, most_second
+SELECT process_id, pid, process, exe, user, direction, span_s, second, opens, most, most_second, opened_ns
 FROM connection_opens
 WHERE life_class IS NULL;
 

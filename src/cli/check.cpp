@@ -25,6 +25,7 @@ void run_check(const Question& question) {
   store::Reader reader{path};
   patience.watch(reader);
   const auto checked = report::check(reader, kMostOfEach);
+  patience.clear();
   print(checked.answer, format, text_style(question));
   if (checked.violations > 0) {
     throw CommandFailed{fmt::format(

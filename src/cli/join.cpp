@@ -30,11 +30,10 @@ void run_join(const JoinOptions& options) {
   store::Reader b{path_from_utf8(options.b)};
   patience.watch(a);
   patience.watch(b);
-  print(
-      report::join(
-          a, b, format == Format::text ? kRowsForPeople : std::numeric_limits<std::int64_t>::max()),
-      format,
-      text_style(options.question));
+  const auto answer = report::join(
+      a, b, format == Format::text ? kRowsForPeople : std::numeric_limits<std::int64_t>::max());
+  patience.clear();
+  print(answer, format, text_style(options.question));
 }
 
 }  // namespace

@@ -20,10 +20,11 @@ class Patience {
   ~Patience();
 
   void watch(store::Reader& reader);
+  /// Takes away what it says, before the answer is printed.
+  void clear();
 
  private:
   bool go_on();
-  void clear();
 
   const bool on_terminal_;
   const std::chrono::steady_clock::time_point began_;

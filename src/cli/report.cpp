@@ -74,7 +74,9 @@ void run_report(const ReportOptions& options) {
     std::cout << report::sql_of(options.name, asked, limit, report::basis_for(reader, asked));
     return;
   }
-  print(report::ask(reader, options.name, asked, limit), format, text_style(options.question));
+  const auto answer = report::ask(reader, options.name, asked, limit);
+  patience.clear();
+  print(answer, format, text_style(options.question));
 }
 
 void add_limit_option(CLI::App& command, ReportOptions& options) {

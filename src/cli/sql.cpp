@@ -75,6 +75,7 @@ void run_sql(const SqlOptions& options) {
         }
       },
       [&](const std::vector<Cell>& row) {
+        patience.clear();
         switch (format) {
           case Format::text:
             std::cout << render::text_row(columns, row, style);

@@ -27,7 +27,7 @@ struct TextStyle {
 };
 
 /// Aligned tables under their titles, the line of honesty at the end. Hostile text is escaped.
-void write_text(std::ostream& out, const Answer& answer, const TextStyle& style);
+void write_text(std::ostream& out, const Answer& answer, const TextStyle& asked);
 
 /// JSON Lines: an object a row, {"section": table's name, column's name: value, …}, and the line of
 /// honesty as the last one, its section `honesty`. A table without rows gives no line.

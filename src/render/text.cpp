@@ -113,7 +113,9 @@ std::string bar(std::int64_t value, std::int64_t most, bool ascii) {
   }
   const auto share = static_cast<double>(value) / static_cast<double>(std::max(most, value));
   if (ascii) {
-    return std::string(static_cast<std::size_t>(std::ceil(share * kBarWidth)), '#');
+    std::string text;
+    text.append(static_cast<std::size_t>(std::ceil(share * kBarWidth)), '#');
+    return text;
   }
   const auto eighths = static_cast<std::size_t>(std::ceil(share * kBarWidth * 8));
   std::string text;
@@ -210,7 +212,6 @@ bool on_one_day(const Answer& answer, const TextStyle& style) {
   return same;
 }
 
-/// A table as text cells, with the width that each column wants.
 // `11-21 14:03:07`
 std::string brief_time(std::int64_t utc_ns, const TextStyle& style, bool date) {
   const auto text = local_time(utc_ns, style, date);
@@ -218,6 +219,7 @@ std::string brief_time(std::int64_t utc_ns, const TextStyle& style, bool date) {
   return text.substr(date ? 5 : 0, point - (date ? 5 : 0)) + text.substr(point + 4);
 }
 
+/// A table as text cells, with the width that each column wants.
 class Sheet {
  public:
   Sheet(const Table& table, const TextStyle& style, bool dates)
@@ -254,7 +256,9 @@ class Sheet {
   Sheet(const Table& table, const TextStyle& style, bool dates, bool brief)
       : columns_{table.columns}, ascii_{style.ascii} {
     for (auto& column : columns_) {
-      column.title = ascii_ && column.title == "±" ? "+-" : column.title;
+      if (const auto at = column.title.find("±"); ascii_ && at != std::string::npos) {
+        column.title.replace(at, std::string_view{"±"}.size(), "+-");
+      }
       widths_.push_back(display_width(column.title));
     }
     for (const auto& row : table.rows) {

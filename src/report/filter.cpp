@@ -196,7 +196,10 @@ std::string lived(const std::string& since, const std::string& until) {
 
 // The owner, at some time within the window; of a long one its connections are found by the flows
 // of its processes.
-void add_owner_of_connections(Builder& out, const Filter& filter) {
+void add_owner_of_connections(Builder& out,
+                              const Filter& filter,
+                              std::optional<std::int64_t> since_ns,
+                              std::optional<std::int64_t> until_ns) {
   if (!names_owner(filter)) {
     return;
   }
@@ -206,15 +209,14 @@ void add_owner_of_connections(Builder& out, const Filter& filter) {
   for (const auto& [parameter, value] : is_owner.parameters) {
     out.bind(parameter, value);
   }
-  const auto since = filter.since_ns ? out.bind("f_since", *filter.since_ns) : std::string{};
+  const auto since = since_ns ? out.bind("f_owner_since", *since_ns) : std::string{};
   const auto former = formerly(is_owner.sql, since);
   const auto not_before =
-      filter.until_ns
-          ? fmt::format(
-                " AND NOT EXISTS (SELECT 1 FROM event AS e WHERE e.connection_id = id AND "
-                "e.kind = 4 AND e.old IS NOT NULL AND e.at_ns > {})",
-                out.bind("f_until", *filter.until_ns))
-          : std::string{};
+      until_ns ? fmt::format(
+                     " AND NOT EXISTS (SELECT 1 FROM event AS e WHERE e.connection_id = id AND "
+                     "e.kind = 4 AND e.old IS NOT NULL AND e.at_ns > {})",
+                     out.bind("f_owner_until", *until_ns))
+               : std::string{};
   out.add(fmt::format("(({}{}) OR id IN ({}))", is_owner.sql, not_before, former));
   if (!is_short(filter)) {
     out.add(fmt::format(
@@ -250,7 +252,7 @@ void add_rows(Builder& out, const Filter& filter) {
 Clause connection_clause(const Filter& filter) {
   Builder out;
   add_rows(out, filter);
-  add_owner_of_connections(out, filter);
+  add_owner_of_connections(out, filter, filter.since_ns, filter.until_ns);
   add_ports(out, filter);
   if (filter.until_ns) {
     // At an instant it may have been open already, if only its bound reaches so far.
@@ -277,7 +279,8 @@ Clause both_windows_clause(const Filter& filter) {
         lived(out.bind("f_since", *filter.since_ns), out.bind("f_until", *filter.until_ns)),
         kStillThere));
   }
-  add_owner_of_connections(out, filter);
+  add_owner_of_connections(
+      out, filter, filter.before_ns ? filter.before_ns->first : filter.since_ns, std::nullopt);
   add_ports(out, filter);
   add_remote_and_states(out, filter);
   return out.take();
@@ -307,10 +310,24 @@ Basis basis_for(store::Reader& reader, const Filter& filter) {
   if (number("SELECT max(id) FROM connection", {}) <= kFewConnections) {
     return Basis::connections;
   }
-  for (const auto& port : {filter.port, filter.local_port, filter.remote_port}) {
-    if (port && number("SELECT EXISTS (SELECT 1 FROM peer WHERE port = :port) OR EXISTS (SELECT 1 "
-                       "FROM flow WHERE local_port = :port)",
-                       {{"port", static_cast<std::int64_t>(*port)}}) == 0) {
+  // Of ports the sums know those of services, on the side that has them.
+  const auto of_service = [&](const char* known, std::optional<std::uint16_t> port) {
+    return !port || number(fmt::format("SELECT EXISTS ({})", known),
+                           {{"port", static_cast<std::int64_t>(*port)}}) != 0;
+  };
+  constexpr const char* kLocal = "SELECT 1 FROM flow WHERE local_port = :port";
+  constexpr const char* kRemote = "SELECT 1 FROM peer WHERE port = :port AND direction <> 2";
+  if (!of_service(kLocal, filter.local_port) || !of_service(kRemote, filter.remote_port) ||
+      (!of_service(kLocal, filter.port) && !of_service(kRemote, filter.port))) {
+    return Basis::connections;
+  }
+  // And of owners the last ones.
+  if (names_owner(filter)) {
+    Builder owner;
+    add_owner(owner, filter);
+    const auto is_owner = owner.take();
+    if (number(fmt::format("SELECT EXISTS ({})", formerly(is_owner.sql, "")),
+               is_owner.parameters) != 0) {
       return Basis::connections;
     }
   }

@@ -104,35 +104,43 @@ std::int64_t united_length(const std::vector<std::vector<Cell>>& spans) {
   return total;
 }
 
+std::optional<std::string_view> value_of(std::string_view line, std::string_view key) {
+  return line.starts_with(key) ? std::optional{trim(line.substr(key.size()))} : std::nullopt;
+}
+
+// `KEY | Title`
+Section parse_section(std::string_view text) {
+  const auto parts = split(text, '|');
+  if (parts.size() != 2) {
+    throw std::invalid_argument{fmt::format("section {}", quote(text))};
+  }
+  return {Table{std::string{trim(parts[0])}, std::string{trim(parts[1])}, {}, {}}, "", {}};
+}
+
+void add_line(Section& section, std::string_view line) {
+  if (const auto basis = value_of(line, "-- basis:")) {
+    if (*basis != "sums" && *basis != "connections") {
+      throw std::invalid_argument{fmt::format("basis {}", quote(*basis))};
+    }
+    section.of_sums = *basis == "sums";
+  } else if (const auto column = value_of(line, "-- column:")) {
+    section.heading.columns.push_back(parse_column(*column));
+  } else if (!line.starts_with("--")) {
+    section.sql += std::string{line} + "\n";
+  }
+}
+
 }  // namespace
 
 Definition parse_definition(std::string_view text) {
   Definition definition;
   for (const auto line : split(text, '\n')) {
-    const auto value_of = [&](std::string_view key) -> std::optional<std::string_view> {
-      return line.starts_with(key) ? std::optional{trim(line.substr(key.size()))} : std::nullopt;
-    };
-    if (const auto about = value_of("-- about:")) {
+    if (const auto about = value_of(line, "-- about:")) {
       definition.about = *about;
-    } else if (const auto section = value_of("-- section:")) {
-      const auto parts = split(*section, '|');
-      if (parts.size() != 2) {
-        throw std::invalid_argument{fmt::format("section {}", quote(*section))};
-      }
-      definition.sections.push_back(
-          Section{Table{std::string{trim(parts[0])}, std::string{trim(parts[1])}, {}, {}}, "", {}});
-    } else if (const auto basis = value_of("-- basis:")) {
-      if (definition.sections.empty() || (*basis != "sums" && *basis != "connections")) {
-        throw std::invalid_argument{fmt::format("basis {}", quote(*basis))};
-      }
-      definition.sections.back().of_sums = *basis == "sums";
-    } else if (const auto column = value_of("-- column:")) {
-      if (definition.sections.empty()) {
-        throw std::invalid_argument{fmt::format("column before a section: {}", quote(*column))};
-      }
-      definition.sections.back().heading.columns.push_back(parse_column(*column));
-    } else if (!definition.sections.empty() && !line.starts_with("--")) {
-      definition.sections.back().sql += std::string{line} + "\n";
+    } else if (const auto section = value_of(line, "-- section:")) {
+      definition.sections.push_back(parse_section(*section));
+    } else if (!definition.sections.empty()) {
+      add_line(definition.sections.back(), line);
     }
   }
   if (definition.about.empty() || definition.sections.empty()) {
@@ -230,7 +238,8 @@ Prepared prepare(std::string_view name, const Filter& filter, std::int64_t limit
   for (auto& section : sections) {
     widen(section.sql, basis, filter);
     replace_all(section.sql, kConnectionsMark, connections);
-    replace_all(section.sql, kFlowsMark, flows);
+    const bool by_connection = section.sql.find("FROM connection_opens") != std::string::npos;
+    replace_all(section.sql, kFlowsMark, by_connection ? connections : flows);
     replace_all(section.sql, kBothWindowsMark, both_windows);
   }
   return prepared;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cassert>
 #include <utility>
 
 namespace netlog::store {
@@ -71,7 +72,7 @@ void add_known(std::optional<std::int64_t>& sum, std::optional<std::int64_t> val
 
 std::int64_t duration_class(std::int64_t ns) {
   const auto value = static_cast<std::uint64_t>(std::max<std::int64_t>(ns, 0));
-  const int octave = std::max(static_cast<int>(std::bit_width(value)) - 4, 0);
+  const std::int64_t octave = std::max(static_cast<int>(std::bit_width(value)) - 4, 0);
   return octave * 8 + static_cast<std::int64_t>(value >> static_cast<unsigned>(octave));
 }
 
@@ -81,11 +82,14 @@ Flows::Flows(SQLite::Database& database)
           database,
           "SELECT process_id, direction, protocol, netns, local_address_id, local_port, peer_id, "
           "outcome, outcome_reason, owner_reason, opened_ns, "
-          "open_error_ns, first_seen_ns, last_seen_ns, closed_ns, syns, bytes_sent, "
-          "bytes_received FROM connection WHERE id = ?"},
-      select_states_{database,
-                     "SELECT at_ns, new FROM event WHERE connection_id = ? AND kind IN (0, 1, 2, "
-                     "5) ORDER BY id"},
+          "open_error_ns, first_seen_ns, iif(gone, last_seen_ns, max(last_seen_ns, (SELECT "
+          "alive_ns "
+          "FROM session WHERE id = session_id))), closed_ns, syns, bytes_sent, bytes_received "
+          "FROM connection WHERE id = ?"},
+      select_states_{
+          database,
+          "SELECT at_ns, new, kind FROM event WHERE connection_id = ? AND kind IN (0, 1, 2, "
+          "5) ORDER BY id"},
       find_flow_{database,
                  "SELECT id FROM flow WHERE process_id IS ? AND direction = ? AND protocol = ? AND "
                  "netns IS ? AND local_address_id = ? AND local_port IS ? AND peer_id IS ?"},
@@ -166,13 +170,14 @@ void Flows::remove(std::int64_t connection) {
 }
 
 void Flows::catch_up() {
-  SQLite::Statement select{
-      database_, "SELECT id FROM connection WHERE life_class IS NULL AND gone ORDER BY id LIMIT ?"};
-  for (;;) {
+  SQLite::Statement select{database_,
+                           "SELECT id FROM connection WHERE id > ? AND +life_class IS NULL ORDER "
+                           "BY id LIMIT ?"};
+  for (std::int64_t last = 0;;) {
     std::vector<std::int64_t> connections;
     {
       Run run{select};
-      run.with(kCatchUpAtOnce);
+      run.with(last).with(kCatchUpAtOnce);
       while (run.step()) {
         connections.push_back(*run.number(0));
       }
@@ -181,6 +186,7 @@ void Flows::catch_up() {
       return;
     }
     add(connections);
+    last = connections.back();
   }
 }
 
@@ -188,9 +194,9 @@ Flows::Ended Flows::read(std::int64_t connection) {
   Ended ended;
   Run row{select_connection_};
   row.with(connection);
-  if (!row.step()) {
-    return ended;
-  }
+  const bool there = row.step();
+  assert(there);
+  static_cast<void>(there);
   const auto direction = row.number(1).value_or(0);
   const bool ours = direction == code(Direction::inbound) || direction == code(Direction::listen);
   ended.key = {row.number(0).value_or(kNone),
@@ -212,25 +218,25 @@ Flows::Ended Flows::read(std::int64_t connection) {
   sum.last_ns = sum.first_ns;
   sum.first_closed_ns = closed_ns;
   sum.last_closed_ns = closed_ns;
-  if (ended.opened_ns && closed_ns && *closed_ns != *ended.opened_ns) {
+  if (ended.opened_ns && closed_ns && *closed_ns > *ended.opened_ns) {
     sum.longest_ns = *closed_ns - *ended.opened_ns;
   }
   sum.syns = row.number(15);
   sum.bytes_sent = row.number(16);
   sum.bytes_received = row.number(17);
-  ended.life_ns = std::max(row.number(13).value_or(0), closed_ns.value_or(0)) - sum.first_ns;
-  read_stays(connection, ended);
+  const auto last_seen_ns = row.number(13).value_or(0);
+  ended.life_ns = std::max(last_seen_ns, closed_ns.value_or(0)) - sum.first_ns;
+  read_stays(connection, last_seen_ns, ended);
   return ended;
 }
 
-void Flows::read_stays(std::int64_t connection, Ended& ended) {
+void Flows::read_stays(std::int64_t connection, std::int64_t last_seen_ns, Ended& ended) {
   bool by_us = false;
   bool by_peer = false;
   std::optional<Ended::Stay> stay;
   Run states{select_states_};
   states.with(connection);
-  while (states.step()) {
-    const auto at_ns = states.number(0).value_or(0);
+  const auto leave = [&](std::int64_t at_ns) {
     if (stay) {
       stay->to_ns = at_ns;
       ended.stays.push_back(*stay);
@@ -241,9 +247,16 @@ void Flows::read_stays(std::int64_t connection, Ended& ended) {
               {TcpState::fin_wait_1, TcpState::fin_wait_2, TcpState::closing, TcpState::time_wait});
       by_peer = by_peer || is_one_of(stay->state, {TcpState::close_wait, TcpState::last_ack});
     }
+  };
+  while (states.step()) {
+    const auto at_ns = states.number(0).value_or(0);
+    leave(at_ns);
     const auto state = states.number(1);
-    stay = state ? std::optional{Ended::Stay{*state, at_ns, at_ns}} : std::nullopt;
+    stay = state && states.number(2) != code(EventKind::close)
+               ? std::optional{Ended::Stay{*state, at_ns, at_ns}}
+               : std::nullopt;
   }
+  leave(last_seen_ns);  // the recorder ended first
   const bool closed = ended.sum_key.outcome == code(Outcome::closed);
   ended.sum.closed_by_us = closed && by_us ? 1 : 0;
   ended.sum.closed_by_peer = closed && by_peer && !by_us ? 1 : 0;
@@ -318,7 +331,7 @@ void Flows::count(std::int64_t flow, const Ended& ended, std::int64_t sign) {
   const auto add_stay = [&](std::int64_t state, std::int64_t ns) {
     auto& stays = stays_[{flow, state, duration_class(ns)}];
     stays.count += sign;
-    stays.longest_ns = std::max(stays.longest_ns, ns);
+    stays.longest_ns = std::max(stays.longest_ns, ns);  // a clock set back leaves 0
   };
   if (one.longest_ns) {
     add_stay(kWholeLife, *one.longest_ns);

@@ -29,7 +29,8 @@ class Flows {
   void add(const std::vector<std::int64_t>& connections);
   /// Takes one out again, before its rows change.
   void remove(std::int64_t connection);
-  /// Adds all that are not: of a recording that an older netlog has written.
+  /// Before a session begins: adds all that are not. What an earlier recorder left open counts as
+  /// long as it saw it; a recording that an older netlog has written takes some 20 s for each million.
   void catch_up();
 
  private:
@@ -102,7 +103,7 @@ class Flows {
   };
 
   Ended read(std::int64_t connection);
-  void read_stays(std::int64_t connection, Ended& ended);
+  void read_stays(std::int64_t connection, std::int64_t last_seen_ns, Ended& ended);
   std::int64_t flow_id(const Key& key);
   /// Into the sums that are not written yet, `sign` times: its flow's and its process's.
   /// @returns the flow

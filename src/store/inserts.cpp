@@ -217,6 +217,9 @@ void Inserts::insert_connection(const Connection& connection) {
 }
 
 void Inserts::update_connection(const Connection& connection) {
+  if (connection.direction == Direction::inbound) {
+    port_use_.left(connection_base_ + connection.id);  // it was taken for one of ours
+  }
   Run update{update_connection_};
   with_changing(update, connection);
   update.with(connection_base_ + connection.id);

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <set>
 #include <sstream>
 #include <vector>
 
@@ -450,6 +451,155 @@ TEST_CASE("the query of every report runs as it is printed, values and all", "[r
   CHECK(test::rows(path, sql_of("listeners", {}, -1, Basis::processes)) ==
         "tcp|0.0.0.0:80|10|nginx|NULL|NULL|20000000000|NULL|1|NULL\n"
         "tcp|0.0.0.0:80|11|nginx|NULL|25000000000|NULL|5000000000|1|NULL\n");
+}
+
+namespace {
+
+/// Whether a statement reads the table of events, or an index of it, from one end to the other.
+bool scans_events(SQLite::Database& database, const std::string& sql) {
+  std::set<int> roots;
+  SQLite::Statement pages{database, "SELECT rootpage FROM sqlite_schema WHERE tbl_name = 'event'"};
+  while (pages.executeStep()) {
+    roots.insert(pages.getColumn(0).getInt());
+  }
+  std::set<int> cursors;
+  SQLite::Statement program{database, "EXPLAIN " + sql};
+  while (program.executeStep()) {
+    const std::string opcode = program.getColumn(1).getText();
+    const auto cursor = program.getColumn(2).getInt();
+    if (opcode == "OpenRead" && roots.contains(program.getColumn(3).getInt())) {
+      cursors.insert(cursor);
+    } else if ((opcode == "Rewind" || opcode == "Last") && cursors.contains(cursor)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("with a window or a process no report reads all events", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, history());
+  SQLite::Database database{path.string(), SQLite::OPEN_READONLY};
+  CHECK(scans_events(database, "SELECT count(*) FROM event WHERE at_ns > 5"));
+  Filter window;
+  window.since_ns = 20 * kSecond;
+  window.until_ns = 40 * kSecond;
+  auto two_windows = window;
+  two_windows.before_ns = {0, 10 * kSecond};
+  Filter process;
+  process.pids = {kLeaky};
+  for (const auto& [name, about] : list_reports()) {
+    for (const auto& filter : {name == "diff" ? two_windows : window, process}) {
+      auto sql = sql_of(name, filter, -1, Basis::connections);
+      for (auto end = sql.find(";\n"); end != std::string::npos; end = sql.find(";\n")) {
+        CAPTURE(name, sql.substr(0, end));
+        CHECK_FALSE(scans_events(database, sql.substr(0, end)));
+        sql.erase(0, end + 2);
+      }
+    }
+  }
+}
+
+TEST_CASE("every report answers every filter, from every basis that can", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, history());
+  store::Reader reader{path};
+  Filter filter;
+  bool windowed = true;
+  SECTION("an instant") {
+    filter.since_ns = filter.until_ns = 30 * kSecond;
+  }
+  SECTION("from a time on") {
+    filter.since_ns = 30 * kSecond;
+  }
+  SECTION("up to a time") {
+    filter.until_ns = 30 * kSecond;
+  }
+  SECTION("a state") {
+    filter.states = {close_wait};
+  }
+  SECTION("what the sums know") {
+    windowed = false;
+    SECTION("a process") {
+      filter.pids = {kLeaky, kCurl};
+    }
+    SECTION("names") {
+      filter.process = "n*";
+      filter.exe = "/usr/*";
+      filter.user = "root";
+    }
+    SECTION("a protocol") {
+      filter.protocol = Protocol::tcp;
+    }
+    SECTION("ports") {
+      filter.port = 443;
+      filter.local_port = 80;
+      filter.remote_port = 443;
+    }
+    SECTION("a peer") {
+      filter.remote = {*parse_address_range("203.0.113.9"), *parse_address_range("fe80::1%3")};
+    }
+  }
+  filter.before_ns = {0, 10 * kSecond};
+  for (const auto& [name, about] : list_reports()) {
+    CAPTURE(name);
+    CHECK_NOTHROW(ask(reader, name, filter, 7, Basis::connections));
+    if (!windowed) {
+      CHECK_NOTHROW(ask(reader, name, filter, 7, Basis::peers));
+    }
+  }
+}
+
+TEST_CASE("what an earlier recorder left open ends, for all we know, with it", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, history());
+  store::Writer{
+      path,
+      Session{"host1", "Debian", "6.1", "0.1.0", "boot", 0, kSecond, "poll", 86'400 * kSecond}}
+      .finish(86'500 * kSecond);
+  store::Reader reader{path};
+  for (const auto basis : {Basis::connections, Basis::processes}) {
+    const auto leaks = text_of(reader, "leaks", {}, basis);
+    CHECK(leaks.find("  0     3  CLOSE_WAIT   30  leaky          3      49s") != std::string::npos);
+    const auto ports = text_of(reader, "ports", {}, basis);
+    CHECK(ports.find("     0          0            3  192.0.2.1  203.0.113.60:8080") !=
+          std::string::npos);
+    const auto dwell = text_of(reader, "dwell", {}, basis);
+    CHECK(dwell.find("CLOSE_WAIT           4            0     29s   49s   49s      49s") !=
+          std::string::npos);
+  }
+}
+
+TEST_CASE("what a question about a whole recording reads", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, history());
+  const auto basis = [&](const Filter& filter) {
+    store::Reader reader{path};
+    return basis_for(reader, filter);
+  };
+  Filter port;
+  port.port = 443;
+  CHECK(basis({}) == Basis::connections);  // there are few
+  SQLite::Database{path.string(), SQLite::OPEN_READWRITE}.exec(
+      "UPDATE connection SET id = 50001 WHERE id = (SELECT max(id) FROM connection)");
+  CHECK(basis({}) == Basis::processes);
+  CHECK(basis(port) == Basis::peers);
+  port.local_port = 443;  // nothing listens on it
+  CHECK(basis(port) == Basis::connections);
+  port.local_port.reset();
+  port.port = 5001;  // ephemeral: no sum knows it
+  CHECK(basis(port) == Basis::connections);
+  Filter remote;
+  remote.remote = {*parse_address_range("203.0.113.9")};
+  CHECK(basis(remote) == Basis::peers);
+  remote.since_ns = 5;
+  CHECK(basis(remote) == Basis::connections);
 }
 
 TEST_CASE("a window beyond the recording says what the recording holds", "[report]") {

@@ -2,6 +2,7 @@
 #include "platform/terminal.hpp"
 
 #include <algorithm>
+#include <clocale>
 #include <csignal>
 #include <memory>
 #include <string_view>
@@ -10,7 +11,6 @@
 #include <sys/ioctl.h>
 
 #include <langinfo.h>
-#include <locale.h>
 #include <unistd.h>
 
 namespace netlog::platform {

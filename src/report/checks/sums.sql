@@ -2,33 +2,51 @@
 -- section: violations | Violations
 WITH
 told AS (
-  SELECT flow_id, count(*) AS n, sum(opened_ns IS NOT NULL) AS opened, sum(bytes_sent) AS sent, sum(bytes_received) AS received
+  SELECT
+    flow_id,
+    count(*) AS n,
+    sum(opened_ns IS NOT NULL) AS opened,
+    sum(closed_ns > opened_ns) AS lives,
+    sum(bytes_sent) AS sent,
+    sum(bytes_received) AS received
   FROM connection
   WHERE flow_id IS NOT NULL
   GROUP BY flow_id
 ),
 summed AS (
-  SELECT
-    f.id AS flow_id,
-    f.local_address_id IS NULL AS of_process,
-    sum(u.connections) AS n,
-    sum(u.opened) AS opened,
-    sum(u.bytes_sent) AS sent,
-    sum(u.bytes_received) AS received
-  FROM flow AS f
-  JOIN flow_sum AS u ON u.flow_id = f.id
-  GROUP BY f.id
+  SELECT flow_id, sum(connections) AS n, sum(opened) AS opened, sum(bytes_sent) AS sent, sum(bytes_received) AS received
+  FROM flow_sum
+  GROUP BY flow_id
   HAVING n > 0
+),
+lived AS (SELECT flow_id, sum(stays) AS lives FROM flow_stay WHERE state = 0 GROUP BY flow_id),
+-- What all flows of peers and what all flows of processes sum up.
+totals AS (
+  SELECT
+    sum(iif(f.local_address_id IS NULL, s.n, 0)) AS of_processes,
+    sum(iif(f.local_address_id IS NULL, 0, s.n)) AS of_peers
+  FROM summed AS s
+  JOIN flow AS f ON f.id = s.flow_id
 )
-SELECT NULL AS connection_id, 'flow ' || s.flow_id || ' sums up ' || s.n || ' connections, there are ' || coalesce(t.n, 0) AS detail
-FROM summed AS s
-LEFT JOIN told AS t ON t.flow_id = s.flow_id
-WHERE NOT s.of_process
-  AND (t.n IS NOT s.n OR t.opened IS NOT s.opened OR t.sent IS NOT s.sent OR t.received IS NOT s.received)
+SELECT NULL AS connection_id, 'flow ' || t.flow_id || ' sums up ' || coalesce(s.n, 0) || ' connections, there are ' || t.n AS detail
+FROM told AS t
+LEFT JOIN summed AS s ON s.flow_id = t.flow_id
+LEFT JOIN lived AS l ON l.flow_id = t.flow_id
+WHERE t.n IS NOT s.n OR t.opened IS NOT s.opened OR t.sent IS NOT s.sent OR t.received IS NOT s.received
+  OR coalesce(t.lives, 0) <> coalesce(l.lives, 0)
 UNION ALL
-SELECT NULL, 'the flows of processes sum up ' || sum(iif(of_process, n, 0)) || ' connections, those of peers ' || sum(iif(of_process, 0, n))
-FROM summed
-HAVING sum(iif(of_process, n, 0)) <> sum(iif(of_process, 0, n))
+SELECT NULL, 'the flows of processes sum up ' || of_processes || ' connections, those of peers ' || of_peers
+FROM totals
+WHERE of_processes <> of_peers
+UNION ALL
+SELECT NULL, 'the seconds count ' || seconds || ' openings, the minutes ' || minutes || ', there are ' || opened
+FROM (
+  SELECT
+    (SELECT coalesce(sum(opened), 0) FROM open_second) AS seconds,
+    (SELECT coalesce(sum(opened), 0) FROM open_minute) AS minutes,
+    (SELECT count(*) FROM connection WHERE flow_id IS NOT NULL AND opened_ns IS NOT NULL AND direction <> 3) AS opened
+)
+WHERE seconds <> opened OR minutes <> opened
 UNION ALL
 SELECT id, 'it has ended and is in no sum'
 FROM connection

@@ -12,7 +12,7 @@ WITH
 told AS MATERIALIZED (
   SELECT process_id, pid, process, user, direction, span_s, second, opens, most, most_second
   FROM process_opens
-  WHERE (:since_ns IS NULL OR second >= :since_ns / 1000000000) AND (/*filter of flows*/ 1)
+  WHERE (:since_ns IS NULL OR opened_ns >= :since_ns) AND (:until_ns IS NULL OR opened_ns <= :until_ns) AND (/*filter of flows*/ 1)
 ),
 seconds AS (
   SELECT
@@ -50,7 +50,7 @@ WITH
 told AS MATERIALIZED (
   SELECT process, span_s, second, opens
   FROM process_opens
-  WHERE (:since_ns IS NULL OR second >= :since_ns / 1000000000) AND (/*filter of flows*/ 1)
+  WHERE (:since_ns IS NULL OR opened_ns >= :since_ns) AND (:until_ns IS NULL OR opened_ns <= :until_ns) AND (/*filter of flows*/ 1)
 ),
 selected AS MATERIALIZED (
   SELECT process, second, max(span_s) AS span_s, sum(opens) AS n

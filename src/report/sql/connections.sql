@@ -55,7 +55,7 @@ SELECT
     SELECT i.state
     FROM state_intervals AS i
     WHERE i.connection_id = held.id AND i.from_ns <= :until_ns AND (i.to_ns IS NULL OR i.to_ns > :until_ns)
-  ), iif(:until_ns < closed_ns, NULL, state)) AS state,
+  ), iif(:until_ns < closed_ns OR :until_ns < opened_ns, NULL, state)) AS state,
   -- At an instant: whether its bounds leave a doubt that it was there.
   CASE WHEN :since_ns = :until_ns THEN iif(
     :since_ns < opened_ns

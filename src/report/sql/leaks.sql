@@ -22,7 +22,7 @@ stays AS MATERIALIZED (
     y.state,
     y.from_ns,
     iif(y.to_ns <= coalesce(:until_ns, y.to_ns), y.to_ns, NULL) AS to_ns,
-    coalesce(:until_ns, (SELECT max(last_alive_ns) FROM sessions)) AS end_ns,
+    coalesce(:until_ns, c.last_seen_ns) AS end_ns,
     coalesce(c.remote, c.remote_address) AS peer
   FROM slow_stays AS y
   CROSS JOIN connections AS c ON c.id = y.connection_id

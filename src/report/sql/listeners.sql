@@ -21,15 +21,18 @@ selected AS (
     SELECT id FROM connection WHERE life_class IS NULL
   )
 ),
+-- Whole flows, whatever the window.
 flows AS MATERIALIZED (
-  SELECT protocol, local_port, netns, first_ns, last_ns, connections FROM peer_flows WHERE direction = 'inbound'
+  SELECT protocol, local_address, local_port, netns, first_ns, last_ns, connections FROM main.peer_flows WHERE direction = 'inbound'
 ),
 -- What came in while it listened; of a flow that was there before or after, too, the share is not known.
 accepted AS (
   SELECT s.id, sum(iif(a.first_ns >= s.first_seen_ns AND a.last_ns <= coalesce(s.closed_ns, a.last_ns), a.connections, NULL)) AS n,
     max((a.first_ns < s.first_seen_ns AND a.last_ns >= s.first_seen_ns) OR (a.first_ns <= s.closed_ns AND a.last_ns > s.closed_ns)) AS mixed
   FROM selected AS s
-  JOIN flows AS a ON a.protocol = s.protocol AND a.local_port = s.local_port AND a.netns IS s.netns
+  JOIN flows AS a
+    ON a.protocol = s.protocol AND a.local_port = s.local_port AND a.netns IS s.netns
+    AND (s.local_address IN ('0.0.0.0', '::') OR a.local_address = s.local_address)
   GROUP BY s.id
 )
 SELECT

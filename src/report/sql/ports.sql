@@ -82,7 +82,8 @@ used AS (
     local_address,
     remote,
     coalesce(opened_ns, first_seen_ns) AS from_ns,
-    iif(gone, max(last_seen_ns, coalesce(closed_ns, 0)), NULL) AS until_ns,
+    -- What an earlier recorder left open counts as long as it saw it.
+    iif(id IN (SELECT id FROM connection WHERE life_class IS NULL), NULL, max(last_seen_ns, coalesce(closed_ns, 0))) AS until_ns,
     state,
     process
   FROM connections
@@ -99,7 +100,7 @@ levels AS (
     local_address,
     remote,
     at_ns,
-    sum(step) OVER (PARTITION BY netns, local_address, remote ORDER BY at_ns, step DESC) AS level
+    sum(step) OVER (PARTITION BY netns, local_address, remote ORDER BY at_ns, step) AS level
   FROM steps
 ),
 peaks AS (

@@ -21,8 +21,12 @@ ORDER BY started_ns, id;
 -- column: closed_ns | closed | time
 -- column: accepted | accepted | count
 WITH
-flows AS MATERIALIZED (SELECT protocol, local_port, connections FROM peer_flows WHERE direction = 'inbound' AND (/*filter of flows*/ 1)),
-accepted AS MATERIALIZED (SELECT protocol, local_port, sum(connections) AS n FROM flows GROUP BY protocol, local_port),
+flows AS MATERIALIZED (
+  SELECT protocol, local_address, local_port, connections FROM peer_flows WHERE direction = 'inbound' AND (/*filter of flows*/ 1)
+),
+accepted AS MATERIALIZED (
+  SELECT protocol, local_address, local_port, sum(connections) AS n FROM flows GROUP BY protocol, local_address, local_port
+),
 listening AS (
   SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = 3
   UNION ALL
@@ -34,7 +38,10 @@ SELECT
   coalesce(opened_ns, first_seen_ns) AS since_ns,
   closed_ns,
   CASE WHEN protocol = 'tcp' THEN coalesce((
-    SELECT a.n FROM accepted AS a WHERE a.local_port = listener.local_port AND a.protocol = listener.protocol
+    SELECT sum(a.n)
+    FROM accepted AS a
+    WHERE a.local_port = listener.local_port AND a.protocol = listener.protocol
+      AND (listener.local_address IN ('0.0.0.0', '::') OR a.local_address = listener.local_address)
   ), 0) END AS accepted
 FROM listening
 CROSS JOIN connections AS listener USING (id)

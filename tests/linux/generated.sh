@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# generated.sh NETLOG NETLOG-GENERATE: an invented day is consistent, and every report answers on it, also from sums.
+set -euo pipefail
+netlog=$1
+generate=$2
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export NETLOG_DB=$scratch/day.db LC_ALL=C
+
+"$generate" "$NETLOG_DB" --connections 30000 --hours 24
+"$netlog" check
+sums=$("$netlog" sql "SELECT max(id) > 50000 FROM connection" | tail -1)
+[ "$sums" = 1 ] || { echo "too few connections to be summed up"; exit 1; }
+"$netlog" report --list | while read -r name _; do
+  case $name in
+    diff) "$netlog" diff 2026-11-20T13:55:00Z..2026-11-20T14:00:00Z 2026-11-20T14:00:00Z..2026-11-20T14:05:00Z >"$scratch/out" ;;
+    process) "$netlog" report --pid 555 >"$scratch/out" ;;
+    *) "$netlog" report "$name" --limit 20 >"$scratch/out" ;;
+  esac
+  grep -q '^window 2026-11-20 00:00:00.000 .. 2026-11-21 00:00:00.000 UTC | coverage 100 %' "$scratch/out" ||
+    grep -q '^window 2026-11-20 13:55' "$scratch/out" || { echo "$name: no line of honesty"; exit 1; }
+done
+# What is wrong with that day.
+"$netlog" report leaks --format csv | grep -q ',CLOSE_WAIT,666,legacy,' || { echo "the leak is not found"; exit 1; }
+"$netlog" report beacons --format csv | sed -n 2p | grep -q ',555,agent,203.0.113.66:443,' || { echo "the beacon is not found"; exit 1; }
+"$netlog" report failed --format csv | sed -n '/^connections/,$p' | sed -n 2p | grep -q ',refused,.*,31337,batch,' ||
+  { echo "the failing batch is not found"; exit 1; }
