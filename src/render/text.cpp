@@ -225,8 +225,10 @@ class Sheet {
   Sheet(const Table& table, const TextStyle& style, bool dates)
       : Sheet{table, style, dates, false} {
     // Where even what must be shown has no room, times without years and fractions make some.
-    if (style.width > 0 && total() > style.width) {
+    if (style.width > 0 && least() > style.width) {
       *this = Sheet{table, style, dates, true};
+    }
+    if (style.width > 0) {
       narrow(style.width);
     }
   }
@@ -285,6 +287,22 @@ class Sheet {
     return std::accumulate(widths_.begin(), widths_.end(), gaps);
   }
 
+  /// With texts as short as they can comfortably be.
+  [[nodiscard]] std::size_t least() const {
+    auto least = total();
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      const auto comfortable =
+          columns_[i].unit == Unit::endpoint ? kComfortableEndpoint : kComfortable;
+      least -= is_text(columns_[i]) ? widths_[i] - std::min(widths_[i], comfortable) : 0;
+    }
+    return least;
+  }
+
+  static bool is_text(const Column& column) {
+    return column.unit == Unit::endpoint ||
+           (column.align == Align::left && column.unit == Unit::none);
+  }
+
   void draw_bars(const Table& table) {
     for (std::size_t i = columns_.size(); i-- > 0;) {
       if (!columns_[i].bar) {
@@ -317,7 +335,7 @@ class Sheet {
   }
 
   void drop_optional(std::size_t width) {
-    for (std::size_t i = columns_.size(); i-- > 0 && total() > width;) {
+    for (std::size_t i = columns_.size(); i-- > 0 && least() > width;) {
       if (columns_[i].optional) {
         drop(i);
       }
@@ -347,9 +365,7 @@ class Sheet {
       std::size_t widest = columns_.size();
       for (std::size_t i = 0; i < columns_.size(); ++i) {
         const bool endpoint = columns_[i].unit == Unit::endpoint;
-        const bool text =
-            endpoint || (columns_[i].align == Align::left && columns_[i].unit == Unit::none);
-        if (text && widths_[i] > (endpoint ? endpoint_width : text_width) &&
+        if (is_text(columns_[i]) && widths_[i] > (endpoint ? endpoint_width : text_width) &&
             (widest == columns_.size() || widths_[i] > widths_[widest])) {
           widest = i;
         }

@@ -30,7 +30,8 @@ class Flows {
   /// Takes one out again, before its rows change.
   void remove(std::int64_t connection);
   /// Before a session begins: adds all that are not. What an earlier recorder left open counts as
-  /// long as it saw it; a recording that an older netlog has written takes some 20 s for each million.
+  /// long as it saw it; a recording that an older netlog has written takes half a minute for each
+  /// million.
   void catch_up();
 
  private:

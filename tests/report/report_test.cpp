@@ -260,9 +260,9 @@ nginx    00:00:00.010  inbound    tcp    198.51.100.7 to port 80            1   
 nginx    00:00:00.010  inbound    tcp    198.51.100.8 to port 80            1     1       0        -     -         -
 
 Its last connections
-began         process  of            direction  proto  local         remote              outcome  duration  sent  received      ±  states
-00:00:10.000  nginx    00:00:00.010  inbound    tcp    192.0.2.1:80  198.51.100.7:40000  closed        10s     -         -  100ms  ESTABLISHED 9s > CLOSE_WAIT 1s
-00:00:30.000  nginx    00:00:00.010  inbound    tcp    192.0.2.1:80  198.51.100.8:40001  open            -     -         -  100ms  ESTABLISHED
+began         process  of            direction  proto  local         remote              outcome  duration  states                          sent  received      ±
+00:00:10.000  nginx    00:00:00.010  inbound    tcp    192.0.2.1:80  198.51.100.7:40000  closed        10s  ESTABLISHED 9s > CLOSE_WAIT 1s     -         -  100ms
+00:00:30.000  nginx    00:00:00.010  inbound    tcp    192.0.2.1:80  198.51.100.8:40001  open            -  ESTABLISHED                        -         -  100ms
 
 window 1970-01-01 00:00:00.000 .. 1970-01-01 00:01:40.000 UTC | coverage 99.99 % (1 of 30,000 TCP opens unseen) | 2 gaps, 3s in all
 )");

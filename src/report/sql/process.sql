@@ -131,9 +131,6 @@ SELECT
   remote,
   outcome,
   duration_ns,
-  bytes_sent,
-  bytes_received,
-  open_error_ns,
   (
     SELECT group_concat(step, ' > ')
     FROM (
@@ -146,6 +143,9 @@ SELECT
       WHERE connection_id = selected.id
       ORDER BY from_ns
     )
-  ) AS states
+  ) AS states,
+  bytes_sent,
+  bytes_received,
+  open_error_ns
 FROM selected
 ORDER BY began_ns, id;
