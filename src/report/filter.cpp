@@ -213,8 +213,9 @@ void add_owner_of_connections(Builder& out,
   const auto former = formerly(is_owner.sql, since);
   const auto not_before =
       until_ns ? fmt::format(
-                     " AND NOT EXISTS (SELECT 1 FROM event AS e WHERE e.connection_id = id AND "
-                     "e.kind = 4 AND e.old IS NOT NULL AND e.at_ns > {})",
+                     " AND id NOT IN (SELECT e.connection_id FROM event AS e INDEXED BY "
+                     "event_of_owner WHERE e.kind = 4 AND e.old IS NOT NULL AND e.at_ns > "
+                     "{})",
                      out.bind("f_owner_until", *until_ns))
                : std::string{};
   out.add(fmt::format("(({}{}) OR id IN ({}))", is_owner.sql, not_before, former));

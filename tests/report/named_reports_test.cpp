@@ -458,7 +458,10 @@ namespace {
 /// Whether a statement reads the table of events, or an index of it, from one end to the other.
 bool scans_events(SQLite::Database& database, const std::string& sql) {
   std::set<int> roots;
-  SQLite::Statement pages{database, "SELECT rootpage FROM sqlite_schema WHERE tbl_name = 'event'"};
+  // The index of former owners has few rows.
+  SQLite::Statement pages{database,
+                          "SELECT rootpage FROM sqlite_schema WHERE tbl_name = 'event' AND name <> "
+                          "'event_of_owner'"};
   while (pages.executeStep()) {
     roots.insert(pages.getColumn(0).getInt());
   }

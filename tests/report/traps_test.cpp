@@ -145,6 +145,9 @@ TEST_CASE("a port passed from parent to child was the parent's before", "[report
   CHECK(story.ask("who", filter, {"held", "pid", "process", "from_ns"}) ==
         "listener|10|parent|1\n"
         "inbound|10|parent|3\n");
+  auto child = at_second(story, 15);
+  child.pids = {11};
+  CHECK(story.ask("who", child, {"held", "process"}).empty());
   Filter parent;
   parent.pids = {10};
   CHECK(story.ask("connections", parent, {"local", "remote"}) ==
