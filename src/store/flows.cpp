@@ -17,7 +17,7 @@ namespace {
 
 // However many peers there are; a flow that is not known here is looked up in the file.
 constexpr std::size_t kMostFlows = 500'000;
-constexpr std::size_t kCatchUpAtOnce = 10'000;
+constexpr std::ptrdiff_t kCatchUpAtOnce = 10'000;
 
 constexpr std::int64_t kNone = -1;
 constexpr std::int64_t kSecondNs = 1'000'000'000;
@@ -170,23 +170,16 @@ void Flows::remove(std::int64_t connection) {
 }
 
 void Flows::catch_up() {
-  SQLite::Statement select{database_,
-                           "SELECT id FROM connection WHERE id > ? AND +life_class IS NULL ORDER "
-                           "BY id LIMIT ?"};
-  for (std::int64_t last = 0;;) {
-    std::vector<std::int64_t> connections;
-    {
-      Run run{select};
-      run.with(last).with(kCatchUpAtOnce);
-      while (run.step()) {
-        connections.push_back(*run.number(0));
-      }
-    }
-    if (connections.empty()) {
-      return;
-    }
-    add(connections);
-    last = connections.back();
+  std::vector<std::int64_t> missing;
+  SQLite::Statement select{database_, "SELECT id FROM connection WHERE life_class IS NULL"};
+  while (select.executeStep()) {
+    missing.push_back(select.getColumn(0).getInt64());
+  }
+  // Not all at once: what is not written yet is kept in memory.
+  for (auto from = missing.begin(); from != missing.end();) {
+    const auto to = from + std::min<std::ptrdiff_t>(kCatchUpAtOnce, missing.end() - from);
+    add({from, to});
+    from = to;
   }
 }
 

@@ -58,13 +58,13 @@ if command -v groff >/dev/null; then
   done
 fi
 
-# A recording with processes whose names mean something to a shell.
+# A recording with processes whose names mean something to a shell, and which no other process has.
 mkfifo "$scratch/ready"
 python3 - "$scratch/ready" <<'END' &
 import os, signal, socket, sys
 children = []
 told, tell = os.pipe()
-for name in ("netlog-good", "netlog-$(id)", "netlog a b", "netlog;id", "netlog`id`", "-netlog", "netlog\x1b[2J", "netlog*"):
+for name in ("oddly-good", "oddly-$(id)", "oddly a b", "oddly;id", "oddly`id`", "-oddly", "oddly\x1b[2J", "oddly*"):
     child = os.fork()
     if child == 0:
         open("/proc/self/comm", "w").write(name)
@@ -82,7 +82,7 @@ holder=$!
 cat "$scratch/ready"
 "$netlog" record --db "$scratch/a.db" --source poll --duration 300ms 2>/dev/null
 kill $holder
-"$netlog" sql --db "$scratch/a.db" "SELECT name FROM processes" | grep -qxF 'netlog;id' || fail "the processes were not recorded"
+"$netlog" sql --db "$scratch/a.db" "SELECT name FROM processes" | grep -qxF 'oddly;id' || fail "the processes were not recorded"
 
 # What bash makes of a line: the words, then the candidates that are expected, all of them or some.
 ask() {
@@ -118,9 +118,9 @@ is "a.db" report --db = a
 is "a.db" join x.db a
 is "" at ""
 is "" nonsense x
-is "netlog-good" report --db a.db --process netlog
-is "netlog-good" report --db=a.db --process netlog
-is "netlog-good" report --process netlog --db a.db --process netlog
+is "oddly-good" report --db a.db --process oddly
+is "oddly-good" report --db=a.db --process oddly
+is "oddly-good" report --process oddly --db a.db --process oddly
 is "" report --db none.db --process ""
 is "" report --db /dev/null --pid ""
 [ -n "$(ask report --db a.db --pid "")" ] || fail "no pids"
