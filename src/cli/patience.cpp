@@ -27,6 +27,7 @@ bool Patience::go_on() {
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - began_);
   if (on_terminal_ && waited > shown_) {
     shown_ = waited;
+    visible_ = true;
     std::cerr << fmt::format("\rreading the recording, {} s; Ctrl-C stops", waited.count())
               << std::flush;
   }
@@ -37,9 +38,9 @@ bool Patience::go_on() {
 }
 
 void Patience::clear() {
-  if (shown_.count() > 0) {
+  if (visible_) {
     std::cerr << "\r\x1b[K" << std::flush;
-    shown_ = {};
+    visible_ = false;
   }
 }
 

@@ -28,7 +28,8 @@ class Patience {
 
   const bool on_terminal_;
   const std::chrono::steady_clock::time_point began_;
-  std::chrono::seconds shown_{0};
+  std::chrono::seconds shown_{0};  ///< said last
+  bool visible_ = false;
   std::atomic<bool> stopped_{false};
   std::unique_ptr<platform::StopRequests> requests_;
 };

@@ -72,13 +72,6 @@ Column column_of(const Section& section, const std::string& name) {
   return Column{name, "", Unit::none, Align::left, false};
 }
 
-std::string_view definition_of(std::string_view name) {
-  check_report_name(name);
-  const auto* const report = std::find_if(
-      kReports.begin(), kReports.end(), [&](const auto& entry) { return entry.first == name; });
-  return report->second;
-}
-
 // `,10,20,`: a number is looked for between its commas.
 std::string comma_list(const std::vector<std::int64_t>& numbers) {
   return fmt::format(",{},", fmt::join(numbers, ","));
@@ -149,6 +142,13 @@ Definition parse_definition(std::string_view text) {
   return definition;
 }
 
+Definition definition(std::string_view name) {
+  check_report_name(name);
+  const auto* const report = std::find_if(
+      kReports.begin(), kReports.end(), [&](const auto& entry) { return entry.first == name; });
+  return parse_definition(report->second);
+}
+
 std::vector<ReportName> list_reports() {
   std::vector<ReportName> reports;
   reports.reserve(kReports.size());
@@ -214,7 +214,7 @@ void widen(std::string& sql, Basis basis, const Filter& filter) {
 Prepared prepare(std::string_view name, const Filter& filter, std::int64_t limit, Basis basis) {
   // With a process to tell of, the overview is that process's story.
   const auto asked = name == "overview" && !filter.pids.empty() ? kStory : name;
-  Prepared prepared{std::string{asked}, parse_definition(definition_of(asked)), {}};
+  Prepared prepared{std::string{asked}, definition(asked), {}};
   const auto clause_sql = [&](const Clause& clause) {
     prepared.parameters.insert(clause.parameters.begin(), clause.parameters.end());
     return clause.sql;

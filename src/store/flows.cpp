@@ -7,7 +7,6 @@
 #include "store/statement.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cassert>
 #include <utility>
@@ -38,16 +37,6 @@ bool should_pass(std::int64_t state) {
   using enum TcpState;
   return is_one_of(state,
                    {syn_sent, syn_received, fin_wait_1, fin_wait_2, close_wait, closing, last_ack});
-}
-
-// Table life_class.
-std::int64_t life_class(std::int64_t life_ns) {
-  constexpr std::array<std::int64_t, 10> kSpansS{
-      1, 10, 65, 130, 300, 900, 3'600, 21'600, 86'400, 604'800};
-  const auto* const found = std::find_if(kSpansS.begin(), kSpansS.end(), [&](std::int64_t span_s) {
-    return life_ns <= span_s * kSecondNs;
-  });
-  return found - kSpansS.begin();
 }
 
 std::optional<std::int64_t> known(std::int64_t number) {
@@ -82,9 +71,9 @@ Flows::Flows(SQLite::Database& database)
           database,
           "SELECT process_id, direction, protocol, netns, local_address_id, local_port, peer_id, "
           "outcome, outcome_reason, owner_reason, opened_ns, "
-          "open_error_ns, first_seen_ns, iif(gone, last_seen_ns, max(last_seen_ns, (SELECT "
-          "alive_ns "
-          "FROM session WHERE id = session_id))), closed_ns, syns, bytes_sent, bytes_received "
+          "open_error_ns, first_seen_ns, iif(gone, last_seen_ns, max(last_seen_ns, "
+          "(SELECT alive_ns FROM session WHERE id = session_id))), closed_ns, syns, bytes_sent, "
+          "bytes_received "
           "FROM connection WHERE id = ?"},
       select_states_{
           database,
@@ -99,7 +88,9 @@ Flows::Flows(SQLite::Database& database)
       insert_flow_{database,
                    "INSERT INTO flow (process_id, direction, protocol, netns, local_address_id, "
                    "local_port, peer_id) VALUES (?, ?, ?, ?, ?, ?, ?)"},
-      assign_{database, "UPDATE connection SET flow_id = ?, life_class = ? WHERE id = ?"},
+      assign_{database,
+              "UPDATE connection SET flow_id = ?, life_class = (SELECT code FROM life_class WHERE "
+              "span_ns >= ? ORDER BY code LIMIT 1) WHERE id = ?"},
       unassign_{database,
                 "UPDATE connection SET flow_id = NULL, life_class = NULL WHERE id = ? AND flow_id "
                 "IS NOT NULL RETURNING id"},
@@ -155,7 +146,7 @@ void Flows::add(const std::vector<std::int64_t>& connections) {
         Run{add_slow_}.with(connection).with(stay.state).with(stay.from_ns).with(stay.to_ns).exec();
       }
     }
-    Run{assign_}.with(flow).with(life_class(ended.life_ns)).with(connection).exec();
+    Run{assign_}.with(flow).with(ended.life_ns).with(connection).exec();
   }
   write();
 }

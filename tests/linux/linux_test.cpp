@@ -211,15 +211,17 @@ TEST_CASE("a listener that a child keeps while its maker lives on is the child's
   std::uint16_t port = 0;
   auto ours = listener(port);
   const auto ask = "SELECT pid FROM connections WHERE local_port = " + std::to_string(port);
-  const auto until = [&](std::int64_t pid) {
-    while (test::rows(db, ask) != std::to_string(pid) + "\n") {
+  const auto becomes_owner = [&](std::int64_t pid) {
+    constexpr int kTries = 3'000;
+    for (int i = 0; i < kTries && test::rows(db, ask) != std::to_string(pid) + "\n"; ++i) {
       ::usleep(10'000);
     }
+    return test::rows(db, ask) == std::to_string(pid) + "\n";
   };
-  until(::getpid());
+  REQUIRE(becomes_owner(::getpid()));
   const test::Child child;
   ours.reset();
-  until(child.pid());
+  REQUIRE(becomes_owner(child.pid()));
   recorder.send(SIGTERM);
   CHECK(recorder.wait().exit_code == 0);
   CHECK(test::rows(
