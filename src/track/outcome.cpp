@@ -65,6 +65,7 @@ Verdict judge_traced(const Connection& connection, const Evidence& evidence, End
 
 void Evidence::add(TcpState state) {
   answered = answered || (state != TcpState::syn_sent && state != TcpState::closed);
+  connecting = connecting || state == TcpState::syn_sent;
   switch (state) {
     case TcpState::time_wait:
       finished = true;

@@ -8,6 +8,7 @@ namespace netlog::track {
 /// What has been proven about the end of a connection; see docs/outcomes.md for which evidence
 /// leads to which word.
 struct Evidence {
+  bool connecting = false;    ///< seen in SYN_SENT
   bool answered = false;      ///< seen in a state that only a completed handshake leads to
   bool sent_fin = false;      ///< seen in FIN_WAIT_1, FIN_WAIT_2, CLOSING, LAST_ACK or TIME_WAIT
   bool received_fin = false;  ///< seen in CLOSE_WAIT, CLOSING, LAST_ACK or TIME_WAIT

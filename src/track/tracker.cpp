@@ -87,6 +87,9 @@ void Tracker::apply(const Snapshot& snapshot) {
   std::for_each(fresh.begin(), others, [&](const auto& entry) {
     open_from(*entry.row, snapshot, entry.identity);
   });
+  if (others != fresh.begin()) {
+    reconsider_directions(snapshot);
+  }
   if (snapshot.covers_time_wait) {
     settle_doubts(snapshot);
   }

@@ -291,7 +291,7 @@ class Tracker {
   [[nodiscard]] bool awaits_notice(const Slot& slot,
                                    const Moment& left,
                                    const Snapshot& snapshot) const;
-  void reconsider_direction(Index index, const Snapshot& snapshot);
+  void reconsider_directions(const Snapshot& snapshot);
   [[nodiscard]] static Moment end_of(const Slot& slot, const Notice& notice);
   void begin_end(Index index, const Notice& notice);
   static void take_announcement(Connection& connection, Evidence& evidence, const SocketRow& row);

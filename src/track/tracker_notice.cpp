@@ -229,7 +229,6 @@ void Tracker::settle_doubts(const Snapshot& snapshot) {
     if (marks_[index].phase != Mark::Phase::ending || slot.connection.netns != snapshot.netns) {
       continue;
     }
-    reconsider_direction(index, snapshot);
     if (fin_acknowledged(slot.connection, slot.evidence)) {
       const auto& tuple = slot.connection.tuple;
       doubtful.emplace(Identity{snapshot.netns, 0, seen_by_peer(tuple)}, index);
@@ -279,20 +278,27 @@ bool Tracker::join_remainder(const Notice& notice) {
   return false;
 }
 
-/// What was only announced can have been accepted on a listener that this snapshot is the first to
-/// show.
-void Tracker::reconsider_direction(Index index, const Snapshot& snapshot) {
-  auto& slot = slots_[index];
-  auto& connection = slot.connection;
-  if (connection.seen_by != SeenBy::notice || connection.direction != Direction::outbound) {
-    return;
-  }
-  const auto listener = listeners_.accepting(
-      connection.netns, connection.tuple.protocol, connection.tuple.local, slot.seen.began_ns);
-  if (listener) {
+/// What was opened since the last snapshot can have been accepted on a listener that this one is
+/// the first to show: the kernel walks listeners before connections.
+void Tracker::reconsider_directions(const Snapshot& snapshot) {
+  for (Index index = 0; index < slots_.size(); ++index) {
+    auto& slot = slots_[index];
+    auto& connection = slot.connection;
+    const auto& last = scopes_[marks_[index].scope].last;
+    const bool traced = (connection.seen_by | SeenBy::trace) == connection.seen_by;
+    if (marks_[index].phase == Mark::Phase::free || connection.netns != snapshot.netns ||
+        connection.direction != Direction::outbound || traced || slot.evidence.connecting ||
+        !connection.opened || !last || connection.opened->at_ns < last->began_ns) {
+      continue;
+    }
+    const auto listener = listeners_.accepting(
+        connection.netns, connection.tuple.protocol, connection.tuple.local, slot.seen.began_ns);
+    if (!listener) {
+      continue;
+    }
     connection.direction = Direction::inbound;
     touch(index);
-    if (listener->owner) {
+    if (listener->owner && !connection.owner.process) {
       set_owner(index,
                 Owner{listener->owner, OwnerSource::inherited, {}},
                 between(snapshot.taken.began_ns, snapshot.taken.ended_ns));

@@ -623,6 +623,31 @@ TEST_CASE("what was announced before its listener was seen is inbound all the sa
   CHECK(events[2].connection.outcome == Outcome::closed);
 }
 
+TEST_CASE("what a snapshot showed before its listener was seen is inbound all the same",
+          "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {tcp(8, listen, 22, 0)}));
+  // The listeners had been walked when these began.
+  tracker.apply(snapshot(1, {tcp(8, listen, 22, 0), tcp(1, established, 80, 5000)}));
+  tracker.apply(snapshot(2,
+                         {tcp(8, listen, 22, 0),
+                          tcp(1, established, 80, 5000),
+                          tcp(2, established, 80, 5001),
+                          tcp(3, syn_sent, 80, 443)}));
+  tracker.apply(
+      snapshot(3, {tcp(8, listen, 22, 0), tcp(9, listen, 80, 0), tcp(2, close_wait, 80, 5001)}));
+  tracker.apply(snapshot(4, {}));
+  std::map<ConnectionId, Direction> directions;
+  for (const auto& event : tracker.take_events()) {
+    directions[event.connection.id] = event.connection.direction;
+  }
+  CHECK(directions == std::map<ConnectionId, Direction>{{1, Direction::listen},
+                                                        {2, Direction::outbound},
+                                                        {3, Direction::inbound},
+                                                        {4, Direction::outbound},
+                                                        {5, Direction::listen}});
+}
+
 TEST_CASE("what a failed connect and an abort leave behind is recorded", "[track]") {
   Tracker tracker;
   tracker.apply(snapshot(0, {}));
