@@ -57,7 +57,7 @@ SQLite::Database open_for_writing(const std::filesystem::path& path) {
     SQLite::Database database{utf8(path), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMs};
     migrate(database, path);
     database.exec("PRAGMA journal_mode = WAL");
-    database.exec("PRAGMA synchronous = NORMAL");
+    database.exec("PRAGMA synchronous = FULL");
     return database;
   } catch (const SQLite::Exception& error) {
     throw wrap("open recording", path, error);

@@ -338,9 +338,9 @@ TEST_CASE("files that are not recordings are refused in one line", "[store]") {
   std::filesystem::remove(path);
   Writer{path, session()}.finish(2'000'000'000);
   SQLite::Database{path.string(), SQLite::OPEN_READWRITE}.exec("PRAGMA user_version = 99");
-  CHECK_THAT(refusal(), Contains("schema version 99 is newer than this build's 4"));
+  CHECK_THAT(refusal(), Contains("schema version 99 is newer than this build's 5"));
   CHECK_THROWS_WITH((Writer{path, session()}),
-                    Contains("schema version 99 is newer than this build's 4"));
+                    Contains("schema version 99 is newer than this build's 5"));
   std::filesystem::remove(path);
   std::filesystem::create_directory(path);
   CHECK_THAT(refusal(), Contains("not a regular file"));
