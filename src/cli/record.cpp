@@ -27,6 +27,8 @@ namespace {
 
 constexpr std::int64_t kShortestInterval = kNsPerMs;
 constexpr std::int64_t kLongestInterval = 3600 * kNsPerSecond;
+constexpr std::int64_t kDefaultMaxSize = 1 << 30;
+constexpr std::int64_t kSmallestMaxSize = 16 << 20;
 constexpr std::string_view kCapturePrefix = "capture:";
 
 struct RecordOptions {
@@ -38,6 +40,9 @@ struct RecordOptions {
   std::string capture;
   int notice_buffer = platform::SourceOptions{}.notice_buffer_bytes;
   int trace_buffer = platform::SourceOptions{}.trace_buffer_bytes;
+  std::int64_t max_size = kDefaultMaxSize;
+  std::string max_age = "30d";
+  std::string sync = "batch";
   std::string log_level = "info";
   std::string config;
 };
@@ -62,6 +67,28 @@ std::optional<std::chrono::nanoseconds> duration_of(const std::string& text) {
         fmt::format("--duration {} is not a duration above 0, such as 10s or 1h", quote(text))};
   }
   return std::chrono::nanoseconds{*ns};
+}
+
+record::Limits limits_of(const RecordOptions& given) {
+  record::Limits limits;
+  if (given.max_size != 0 && given.max_size < kSmallestMaxSize) {
+    throw UsageError{fmt::format(
+        "--max-size {} is too small; give at least 16M, or 0 for no limit", given.max_size)};
+  }
+  limits.max_bytes = given.max_size;
+  const auto age = parse_duration(given.max_age);
+  if (!age) {
+    throw UsageError{fmt::format("--max-age {} is not a duration such as 30d or 12h, or 0 for no limit",
+                                 quote(given.max_age))};
+  }
+  limits.max_age = std::chrono::nanoseconds{*age};
+  if (given.sync != "batch" && given.sync != "checkpoint") {
+    throw UsageError{
+        fmt::format("--sync {} is neither batch nor checkpoint", quote(given.sync))};
+  }
+  limits.synchronous = given.sync == "batch" ? store::Synchronous::every_batch
+                                             : store::Synchronous::checkpoints;
+  return limits;
 }
 
 double budget_of(std::string_view text) {
@@ -169,6 +196,7 @@ void run_record(const RecordOptions& given) {
   options.interval = std::chrono::nanoseconds{interval_of(given.interval)};
   options.duration = duration_of(given.duration);
   options.cpu_budget = budget_of(given.cpu_budget);
+  options.limits = limits_of(given);
   const bool replay = given.source.starts_with(kCapturePrefix);
   if (!replay) {
     options.source.choice = source_of(given.source);
@@ -198,6 +226,12 @@ void run_record(const RecordOptions& given) {
     }
     spdlog::warn("using {} from now on: {}", source, reason);
   };
+  observer.told = [&](const std::string& text) {
+    if (terminal) {
+      StatusLine::clear();
+    }
+    spdlog::warn(text);
+  };
   observer.progress =
       [&](const record::Progress& progress, const store::WriterTotals& totals, std::size_t open) {
         if (terminal) {
@@ -207,6 +241,7 @@ void run_record(const RecordOptions& given) {
   const auto recorded =
       replay ? record::record_capture(path_from_utf8(given.source.substr(kCapturePrefix.size())),
                                       options.database,
+                                      options.limits,
                                       observer)
              : record::record_live(options, observer);
   if (terminal) {
@@ -318,6 +353,26 @@ void add_record(CLI::App& app) {
       ->transform(CLI::AsSizeValue{false}.description(""))
       ->check(CLI::Range(4 << 10, 1 << 30).description(""))
       ->default_str("16M");
+  command
+      ->add_option("--max-size",
+                   options->max_size,
+                   "Bound of the recording and its -wal, such as 256M; the oldest ended connections "
+                   "go first, a gap says up to when; 0: no limit")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue{false}.description(""))
+      ->default_str("1G");
+  command
+      ->add_option(
+          "--max-age", options->max_age, "Drop what ended longer ago than this; 0: no limit")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  command
+      ->add_option("--sync",
+                   options->sync,
+                   "What a power cut may take: batch (at most the last one, some 250 ms) or "
+                   "checkpoint (all since the last checkpoint; fewer writes)")
+      ->type_name("WHEN")
+      ->capture_default_str();
   command->add_option("--log-level", options->log_level, "trace, debug, info, warn, error, off")
       ->type_name("LEVEL")
       ->capture_default_str();

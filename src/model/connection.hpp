@@ -97,6 +97,9 @@ struct Connection {
   Owner owner;
   std::optional<std::uint32_t> uid;
   std::uint64_t module = 0;      ///< tells services of one process apart (Windows); 0: unknown
+  /// The socket's own identity: the sock_diag cookie (Linux), the row's create timestamp (Windows).
+  /// 0: the source has none.
+  std::uint64_t incarnation = 0;
   std::optional<Moment> opened;  ///< absent: it was there before the recorder
   std::int64_t first_seen_ns = 0;
   std::int64_t last_seen_ns = 0;

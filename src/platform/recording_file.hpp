@@ -18,6 +18,8 @@ class RecordingFile {
   virtual ~RecordingFile() = default;
 
   [[nodiscard]] virtual bool created() const = 0;
+  /// Whether its path still leads to it: nobody has deleted, moved or replaced it.
+  [[nodiscard]] virtual bool in_place() const = 0;
 };
 
 /// Errors: resource_unavailable_try_again when another recorder holds it; else the system's reason

@@ -24,6 +24,7 @@ constexpr std::int64_t kHeartbeatNs = kNsPerSecond;
 constexpr std::int64_t kRefreshNs = 10 * kNsPerSecond;
 // The kernel sends notices from a work item that may have to wait for its turn.
 constexpr std::int64_t kNoticeDelayNs = 50 * kNsPerMs;
+constexpr std::int64_t kLookAwayNs = 2 * kNsPerSecond;
 constexpr std::int64_t kSuspendNs = kNsPerSecond;
 constexpr std::size_t kMostDetail = 300;
 
@@ -44,6 +45,14 @@ std::string_view source_of(RecordKind kind) {
     default:
       return "procfs";
   }
+}
+
+/// How the kernel's notices and the trace identify sockets.
+Snapshot by_cookie(std::uint64_t netns) {
+  Snapshot snapshot;
+  snapshot.netns = netns;
+  snapshot.incarnation_is_unique = true;
+  return snapshot;
 }
 
 /// A gap in the time that the record is about.
@@ -67,8 +76,13 @@ Recorder::Recorder(store::Writer& writer, std::int64_t interval_ns)
     : writer_{writer},
       interval_ns_{interval_ns},
       stretched_ns_{interval_ns},
+      tracker_{static_cast<ConnectionId>(writer.left_open().connections.size()) + 1},
       coverage_{kCoverageWindowNs},
-      gaps_{kGapQuietNs, kGapLongestNs} {}
+      gaps_{kGapQuietNs, kGapLongestNs} {
+  for (const auto& connection : writer.left_open().connections) {
+    left_open_[connection.netns].push_back(connection);
+  }
+}
 
 void Recorder::consume(const RawRecord& record) {
   now_ns_ = std::max(now_ns_, record.asked.ended_ns);
@@ -237,7 +251,52 @@ void Recorder::end_tick() {
     items_.emplace_back(std::move(gap));
   }
   if (!items_.empty()) {
-    blocked_ns_ += writer_.push(std::exchange(items_, {})).count();
+    deliver(std::exchange(items_, {}));
+  }
+}
+
+void Recorder::deliver(std::vector<store::Item> items) {
+  auto pushed = writer_.push(std::move(items));
+  blocked_ns_ += pushed.blocked.count();
+  note_dropped(pushed);
+  if (pushed.wants_census) {
+    const store::Census census{
+        lost_since_ns_.value_or(now_ns_), now_ns_, tracker_.connections()};
+    note_dropped(writer_.push({census}));
+    lost_since_ns_.reset();
+  }
+}
+
+/// What the file will never have was not recorded: neither for the coverage nor without a gap.
+void Recorder::note_dropped(const store::Pushed& pushed) {
+  std::int64_t events = 0;
+  std::int64_t from_ns = now_ns_;
+  for (const auto& item : pushed.dropped) {
+    if (const auto* const event = std::get_if<Event>(&item)) {
+      coverage_.uncount(*event);
+      ++events;
+      from_ns = std::min(from_ns, event->at.at_ns);
+    }
+  }
+  if (events > 0) {
+    lost_since_ns_ = std::min(lost_since_ns_.value_or(from_ns), from_ns);
+    add_gap(Gap{std::nullopt, from_ns, now_ns_, "writer", pushed.why, events, pushed.detail});
+  }
+}
+
+/// What an earlier session had left open in this namespace, as soon as a source tells sockets apart
+/// there.
+void Recorder::resume(const Snapshot& shown_by) {
+  const auto found = left_open_.extract(shown_by.netns);
+  if (!found) {
+    return;
+  }
+  // Tables are read in every interval, or once a second.
+  const auto& before = writer_.left_open();
+  const Span alive{before.alive_ns - before.interval_ns - kLookAwayNs, before.alive_ns};
+  tracker_.resume(found.mapped(), alive, shown_by);
+  for (const auto& connection : found.mapped()) {
+    items_.emplace_back(store::Resumed{connection.id});
   }
 }
 
@@ -254,7 +313,7 @@ void Recorder::finish() {
   }
   items_.emplace_back(
       Heartbeat{now_ns_, progress_.ticks, progress_.late_ticks, progress_.skipped_ticks});
-  writer_.push(std::exchange(items_, {}));
+  deliver(std::exchange(items_, {}));
 }
 
 void Recorder::note_cut_capture() {
@@ -309,6 +368,12 @@ void Recorder::take_rows(Result<std::vector<SocketRow>> rows,
   snapshot.netns = record.netns;
   snapshot.taken = record.asked;
   snapshot.rows = std::move(*rows);
+  const bool tells_apart = std::any_of(snapshot.rows.begin(),
+                                       snapshot.rows.end(),
+                                       [](const SocketRow& row) { return row.incarnation != 0; });
+  if (tells_apart) {
+    resume(snapshot);
+  }
   const auto before =
       std::exchange(last_read_ns_[TableKey{record.netns, snapshot.tables}], record.asked.ended_ns);
   tracker_.apply(snapshot);
@@ -401,6 +466,7 @@ void Recorder::take_notices(const RawRecord& record) {
   }
   const auto tables = record.a == 0 ? kAllTables : static_cast<TableSet>(record.a);
   tracker_.expect_notices(record.netns, tables, kNoticeDelayNs);
+  resume(by_cookie(record.netns));
   // The kernel puts no time on a notice: it came between two drains.
   const Moment at{record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns};
   for (const auto& row : *rows) {
@@ -410,6 +476,9 @@ void Recorder::take_notices(const RawRecord& record) {
 
 void Recorder::take_trace(const RawRecord& record) {
   tracker_.begin_trace();
+  while (!left_open_.empty()) {
+    resume(by_cookie(left_open_.begin()->first));
+  }
   const auto all = decode::decode_trace(record.payload, record.a);
   if (!all) {
     return unreadable(record, 0, all.error().message());

@@ -79,12 +79,17 @@ class Recorder final : public platform::RecordSink {
   void take_traced(const Birth& birth);
   void note_disagreements(const platform::RawRecord& record, std::int64_t before_ns);
   void add_gap(const Gap& gap);
+  void resume(const Snapshot& shown_by);
+  void deliver(std::vector<store::Item> items);
+  void note_dropped(const store::Pushed& pushed);
   void unreadable(const platform::RawRecord& record, TableSet tables, std::string why);
 
   store::Writer& writer_;
   std::int64_t interval_ns_;
   std::int64_t stretched_ns_;  ///< the interval in force
   track::Tracker tracker_;
+  std::map<std::uint64_t, std::vector<Connection>> left_open_;  ///< not looked for yet
+  std::optional<std::int64_t> lost_since_ns_;  ///< the file lacks events since then
   track::CoverageMeter coverage_;
   track::GapLedger gaps_;
   std::vector<store::Item> items_;

@@ -70,6 +70,26 @@ class CreatedFile {
   bool created_;
 };
 
+/// The writer's options for a file that is held; `held` must outlive the writer.
+store::WriterOptions writer_options(const std::filesystem::path& path,
+                                    const Limits& limits,
+                                    std::unique_ptr<platform::RecordingFile>& held) {
+  store::WriterOptions options;
+  options.max_bytes = limits.max_bytes;
+  options.max_age = limits.max_age;
+  options.synchronous = limits.synchronous;
+  options.in_place = [&held] { return held->in_place(); };
+  options.take_again = [&held, path]() -> Result<void> {
+    auto again = platform::hold_recording_file(path);
+    if (!again) {
+      return again.error();
+    }
+    held = std::move(*again);
+    return {};
+  };
+  return options;
+}
+
 RawRecord session_record(const LiveOptions& options, const platform::LiveSource& source) {
   const auto now_ns = platform::utc_now_ns();
   const auto text = fmt::format("{}interval_ns={}\nsources={}\nstarted_ns={}\n",
@@ -144,7 +164,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
         fmt::format("cannot read this host's connection tables: {}", made.error().message())};
   }
   auto& source = **made;
-  const auto held = hold(options.database);
+  auto held = hold(options.database);
   CreatedFile created{options.database, held->created()};
   std::optional<platform::CaptureWriter> capture;
   if (options.capture) {
@@ -154,12 +174,16 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   if (capture) {
     capture->write(about);
   }
-  store::Writer writer{options.database, session_from(about)};
+  asio::io_context io{1};
+  auto keeping = writer_options(options.database, options.limits, held);
+  keeping.tell = [&](const std::string& text) {
+    asio::post(io, [&observer, text] { observer.told(text); });
+  };
+  store::Writer writer{options.database, session_from(about), std::move(keeping)};
   created.keep();
   Recorder recorder{writer, options.interval.count()};
   observer.started(source.name(), source.fallback_reason());
 
-  asio::io_context io{1};
   const auto origin = TickSchedule::Clock::now();
   Sampler sampler{io,
                   TickSchedule{origin, options.interval},
@@ -197,6 +221,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
 
 Recorded record_capture(const std::filesystem::path& capture,
                         const std::filesystem::path& database,
+                        const Limits& limits,
                         const Observer& observer) {
   platform::CaptureReader reader{capture};
   const auto next = [&]() -> std::optional<RawRecord> {
@@ -213,9 +238,9 @@ Recorded record_capture(const std::filesystem::path& capture,
         fmt::format("cannot replay {}: it does not begin with a session", utf8(capture))};
   }
   const auto session = session_from(*about);
-  const auto held = hold(database);
+  auto held = hold(database);
   CreatedFile created{database, held->created()};
-  store::Writer writer{database, session};
+  store::Writer writer{database, session, writer_options(database, limits, held)};
   created.keep();
   Recorder recorder{writer, session.interval_ns};
   observer.started("capture:" + utf8(capture), "");

@@ -12,6 +12,13 @@
 
 namespace netlog::record {
 
+/// How the recording is kept.
+struct Limits {
+  std::int64_t max_bytes = 0;          ///< of the file and its WAL; 0: no limit
+  std::chrono::nanoseconds max_age{};  ///< of what has ended; 0: no limit
+  store::Synchronous synchronous = store::Synchronous::every_batch;
+};
+
 struct LiveOptions {
   std::filesystem::path database;
   std::chrono::nanoseconds interval{};
@@ -19,6 +26,7 @@ struct LiveOptions {
   double cpu_budget = 0.25;  ///< what the ticks may take of one processor before they become rarer
   platform::SourceOptions source;
   std::optional<std::filesystem::path> capture;
+  Limits limits;
 };
 
 /// All are called on the recording's thread.
@@ -26,6 +34,8 @@ struct Observer {
   std::function<void(std::string_view source, std::string_view fallback_reason)> started;
   /// The best source has ended; what is used from now on, and why.
   std::function<void(std::string_view source, std::string_view reason)> fell_back;
+  /// The recording cannot be written for now, or can again. One line.
+  std::function<void(const std::string& text)> told;
   std::function<void(const Progress&, const store::WriterTotals&, std::size_t open_connections)>
       progress;
   std::chrono::milliseconds every{500};  ///< how often progress is told
@@ -43,6 +53,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer);
 /// Records what a capture file holds. @throws CommandFailed, StoreError.
 Recorded record_capture(const std::filesystem::path& capture,
                         const std::filesystem::path& database,
+                        const Limits& limits,
                         const Observer& observer);
 
 }  // namespace netlog::record

@@ -9,13 +9,14 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <set>
 #include <utility>
 
 namespace netlog::store {
 namespace {
 
 // However many peers there are; a flow that is not known here is looked up in the file.
-constexpr std::size_t kMostFlows = 500'000;
+constexpr std::size_t kMostFlows = 100'000;
 constexpr std::ptrdiff_t kCatchUpAtOnce = 10'000;
 
 constexpr std::int64_t kNone = -1;
@@ -135,7 +136,18 @@ Flows::Flows(SQLite::Database& database)
                   "INSERT INTO open_minute AS m (minute, process_id, direction, opened, most, "
                   "most_second) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET opened = "
                   "m.opened + excluded.opened, most_second = iif(excluded.most > m.most, "
-                  "excluded.most_second, m.most_second), most = max(m.most, excluded.most)"} {}
+                  "excluded.most_second, m.most_second), most = max(m.most, excluded.most)"},
+      delete_sums_{database, "DELETE FROM flow_sum WHERE flow_id = ? AND connections <= 0"},
+      delete_stays_{database, "DELETE FROM flow_stay WHERE flow_id = ? AND stays <= 0"},
+      delete_flow_{database,
+                   "DELETE FROM flow WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM flow_sum WHERE "
+                   "flow_id = ?1)"},
+      delete_second_{database,
+                     "DELETE FROM open_second WHERE second = ? AND process_id = ? AND direction = "
+                     "? AND opened <= 0"},
+      delete_minute_{database,
+                     "DELETE FROM open_minute WHERE minute = ? AND process_id = ? AND direction = "
+                     "? AND opened <= 0"} {}
 
 void Flows::add(const std::vector<std::int64_t>& connections) {
   for (const auto connection : connections) {
@@ -151,13 +163,29 @@ void Flows::add(const std::vector<std::int64_t>& connections) {
   write();
 }
 
-void Flows::remove(std::int64_t connection) {
-  if (!Run{unassign_}.with(connection).number()) {
-    return;  // not summed up yet
+void Flows::remove(const std::vector<std::int64_t>& connections) {
+  for (const auto connection : connections) {
+    if (Run{unassign_}.with(connection).number()) {  // else it is not summed up yet
+      count(read(connection), -1);
+      Run{remove_slow_}.with(connection).exec();
+    }
   }
-  count(read(connection), -1);
-  Run{remove_slow_}.with(connection).exec();
+  std::set<std::int64_t> flows;
+  for (const auto& [key, sum] : sums_) {
+    flows.insert(key.flow);
+  }
+  const auto seconds = seconds_;
   write();
+  for (const auto flow : flows) {
+    Run{delete_sums_}.with(flow).exec();
+    Run{delete_stays_}.with(flow).exec();
+    Run{delete_flow_}.with(flow).exec();
+  }
+  flows_.clear();  // some of them are gone
+  for (const auto& [key, opened] : seconds) {
+    Run{delete_second_}.with(key.second).with(key.process).with(key.direction).exec();
+    Run{delete_minute_}.with(key.second / 60).with(key.process).with(key.direction).exec();
+  }
 }
 
 void Flows::catch_up() {

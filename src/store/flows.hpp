@@ -27,8 +27,10 @@ class Flows {
 
   /// Adds connections that have ended and are not summed up yet.
   void add(const std::vector<std::int64_t>& connections);
-  /// Takes one out again, before its rows change.
-  void remove(std::int64_t connection);
+  /// Takes some out again, before their rows change or go. A flow of which nothing is left goes.
+  void remove(const std::vector<std::int64_t>& connections);
+  /// Rows that it remembers may have been deleted.
+  void forget() { flows_.clear(); }
   /// Before a session begins: adds all that are not. What an earlier recorder left open counts as
   /// long as it saw it; a recording that an older netlog has written takes half a minute for each
   /// million.
@@ -131,6 +133,11 @@ class Flows {
   SQLite::Statement remove_slow_;
   SQLite::Statement add_second_;
   SQLite::Statement add_minute_;
+  SQLite::Statement delete_sums_;
+  SQLite::Statement delete_stays_;
+  SQLite::Statement delete_flow_;
+  SQLite::Statement delete_second_;
+  SQLite::Statement delete_minute_;
 };
 
 }  // namespace netlog::store

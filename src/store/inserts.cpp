@@ -4,7 +4,6 @@
 #include "store/statement.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -13,10 +12,10 @@ namespace netlog::store {
 
 namespace {
 
-// The process table and the address cache stay bounded however many peers there are; an address
-// that is not cached is looked up in the file.
-constexpr std::size_t kMostAddresses = 1'000'000;
-constexpr std::size_t kMostPeers = 500'000;
+// However many there are; what is not remembered is looked up in the file.
+constexpr std::size_t kMostAddresses = 100'000;
+constexpr std::size_t kMostPeers = 100'000;
+constexpr std::size_t kMostProcesses = 100'000;
 
 // Where there are no network namespaces the number is 0, which is no inode.
 std::optional<std::uint64_t> known_netns(std::uint64_t netns) {
@@ -46,8 +45,10 @@ std::optional<UnknownOutcome> reason(const Connection& connection) {
 
 }  // namespace
 
-Inserts::Inserts(SQLite::Database& database, const Session& session)
+Inserts::Inserts(SQLite::Database& database, const SessionStart& start)
     : database_{database},
+      start_{start},
+      processes_{start.owners},
       flows_{database},
       port_use_{database},
       insert_address_{
@@ -68,9 +69,9 @@ Inserts::Inserts(SQLite::Database& database, const Session& session)
           "peer_id, process_id, owner_source, "
           "owner_reason, uid, last_seen_ns, closed_ns, close_error_ns, gone, state, "
           "offload, outcome, outcome_reason, syns, bytes_sent, "
-          "bytes_received, retransmits, rtt_us, seen_by) "
+          "bytes_received, retransmits, rtt_us, seen_by, incarnation) "
           "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-          "?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+          "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       update_connection_{
           database,
           "UPDATE connection SET direction = ?, peer_id = ?, process_id = ?, owner_source = ?, "
@@ -78,7 +79,9 @@ Inserts::Inserts(SQLite::Database& database, const Session& session)
           "last_seen_ns = ?, closed_ns = ?, close_error_ns = ?, gone = ?, state = "
           "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, "
           "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, seen_by "
-          "= ? WHERE id = ?"},
+          "= ?, incarnation = ? WHERE id = ?"},
+      find_connection_{database, "SELECT state, process_id, gone FROM connection WHERE id = ?"},
+      resume_connection_{database, "UPDATE connection SET session_id = ? WHERE id = ?"},
       insert_event_{database,
                     "INSERT INTO event (connection_id, kind, at_ns, error_ns, old, new) VALUES (?, "
                     "?, ?, ?, ?, ?)"},
@@ -88,7 +91,8 @@ Inserts::Inserts(SQLite::Database& database, const Session& session)
                       "parent_pid, container) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       find_process_{database,
                     "SELECT p.id FROM process AS p JOIN session AS s ON s.id = p.session_id "
-                    "WHERE p.pid = ? AND p.start = ? AND s.boot_id = ? ORDER BY p.id DESC LIMIT 1"},
+                    "WHERE p.pid = ? AND p.start = ? AND (s.id = ? OR s.boot_id = ?) "
+                    "ORDER BY p.id DESC LIMIT 1"},
       end_process_{database, "UPDATE process SET ended_ns = ?, end_error_ns = ? WHERE id = ?"},
       insert_service_{database,
                       "INSERT INTO service (session_id, pid, tag, name) VALUES (?, ?, ?, ?) "
@@ -111,78 +115,163 @@ Inserts::Inserts(SQLite::Database& database, const Session& session)
       heartbeat_{database,
                  "UPDATE session SET alive_ns = ?, ticks = ?, late_ticks = ?, skipped_ticks = ? "
                  "WHERE id = ?"} {
-  SQLite::Statement insert{database,
-                           "INSERT INTO session (host, os, kernel, netlog_version, boot_id, "
-                           "utc_offset_s, interval_ns, sources, "
-                           "started_ns, alive_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
-  Run{insert}
-      .with(session.host)
-      .with(session.os)
-      .with(session.kernel)
-      .with(session.netlog_version)
-      .with(session.boot_id)
-      .with(session.utc_offset_s)
-      .with(session.interval_ns)
-      .with(session.sources)
-      .with(session.started_ns)
-      .with(session.started_ns)
-      .exec();
-  session_id_ = database.getLastInsertRowid();
-  connection_base_ = database.execAndGet("SELECT coalesce(max(id), 0) FROM connection").getInt64();
-  flows_.catch_up();
-  enter_downtime(session);
-}
-
-void Inserts::enter_downtime(const Session& session) {
-  SQLite::Statement last{database_,
-                         "SELECT coalesce(ended_ns, alive_ns), ended_ns IS NULL FROM session WHERE "
-                         "id < ? ORDER BY id DESC LIMIT 1"};
-  last.bind(1, session_id_);
-  if (last.executeStep()) {
-    const auto from_ns = last.getColumn(0).getInt64();
-    const bool killed = last.getColumn(1).getInt() != 0;
-    if (from_ns < session.started_ns) {
-      (*this)(Gap{std::nullopt,
-                  from_ns,
-                  session.started_ns,
-                  "recorder",
-                  killed ? "recorder was killed" : "not recording",
-                  std::nullopt,
-                  std::nullopt});
-    }
-  }
+  port_use_.resume(start.session_id);
 }
 
 void Inserts::operator()(const Event& event) {
   const auto& connection = event.connection;
-  const auto id = connection_base_ + connection.id;
+  const auto id = row_of(connection.id);
   const bool owner = event.kind == EventKind::owner;
   if (owner && connection.gone) {
-    flows_.remove(id);  // it had been summed up under another owner
+    flows_.remove({id});  // it had been summed up under another owner
   }
   if (event.kind == EventKind::present || event.kind == EventKind::open) {
     insert_connection(connection);
-  } else if (!event.repeats) {
-    update_connection(connection);
+  } else if (!event.repeats && !update_connection(connection)) {
+    dropped_.insert(id);
+  }
+  const bool dropped = dropped_.contains(id);
+  if (event.kind == EventKind::close) {
+    port_use_.left(id);
+    dropped_.erase(id);
+  }
+  if (dropped) {
+    return;
   }
   if (event.kind == EventKind::close || (owner && connection.gone)) {
     ended_.push_back(id);
   }
-  if (event.kind == EventKind::close) {
-    port_use_.left(id);
-  }
   const auto wide = [](std::optional<std::uint8_t> code) {
     return code ? std::optional<std::int64_t>{*code} : std::nullopt;
   };
+  insert_event(id,
+               event.kind,
+               event.at,
+               owner ? process_row(event.old_owner) : wide(event.old_code),
+               owner ? process_row(connection.owner.process) : wide(event.new_code));
+}
+
+void Inserts::insert_event(std::int64_t connection,
+                           EventKind kind,
+                           const Moment& at,
+                           std::optional<std::int64_t> from,
+                           std::optional<std::int64_t> to) {
   Run{insert_event_}
-      .with(id)
-      .with(event.kind)
-      .with(event.at.at_ns)
-      .with(event.at.error_ns)
-      .with(owner ? process_row(event.old_owner) : wide(event.old_code))
-      .with(owner ? process_row(connection.owner.process) : wide(event.new_code))
+      .with(connection)
+      .with(kind)
+      .with(at.at_ns)
+      .with(at.error_ns)
+      .with(from)
+      .with(to)
       .exec();
-  ++events_;
+}
+
+/// It was summed up as what an earlier recorder left open when the session began.
+void Inserts::operator()(const Resumed& resumed) {
+  const auto row = row_of(resumed.id);
+  flows_.remove({row});
+  Run{resume_connection_}.with(start_.session_id).with(row).exec();
+  port_use_.resume_one(row);
+}
+
+void Inserts::operator()(const Census& census) {
+  const Moment changed{census.at_ns, census.at_ns - census.since_ns};
+  std::vector<std::int64_t> listed;
+  listed.reserve(census.connections.size());
+  for (const auto& connection : census.connections) {
+    take_up(connection, changed);
+    listed.push_back(row_of(connection.id));
+  }
+  std::sort(listed.begin(), listed.end());
+  end_unlisted(listed, changed);
+}
+
+/// Writes what the file lacks of a connection whose events were lost.
+void Inserts::take_up(const Connection& connection, const Moment& changed) {
+  const auto row = row_of(connection.id);
+  const auto state = connection.state ? std::optional{static_cast<std::int64_t>(*connection.state)}
+                                      : std::nullopt;
+  const auto owner = process_row(connection.owner.process);
+  std::optional<std::int64_t> old_state;
+  std::optional<std::int64_t> old_owner;
+  bool known = false;
+  bool gone = false;
+  {
+    Run find{find_connection_};
+    find.with(row);
+    known = find.step();
+    if (known) {
+      old_state = find.number(0);
+      old_owner = find.number(1);
+      gone = find.number(2) != 0;
+    }
+  }
+  if (!known) {
+    insert_connection(connection);
+    insert_event(row,
+                 connection.opened ? EventKind::open : EventKind::present,
+                 connection.opened.value_or(Moment{connection.first_seen_ns, 0}),
+                 std::nullopt,
+                 state);
+    return;
+  }
+  if (gone) {
+    return;
+  }
+  update_connection(connection);
+  if (old_state != state) {
+    insert_event(row, EventKind::state, changed, old_state, state);
+  }
+  if (old_owner != owner) {
+    insert_event(row, EventKind::owner, changed, old_owner, owner);
+  }
+}
+
+/// What this session had open and is not there any more.
+void Inserts::end_unlisted(const std::vector<std::int64_t>& listed, const Moment& ended) {
+  struct Unlisted {
+    std::int64_t row = 0;
+    std::optional<std::int64_t> state;
+    bool over = false;  ///< in TIME_WAIT
+  };
+  std::vector<Unlisted> unlisted;
+  {
+    SQLite::Statement select{database_,
+                             "SELECT id, state, outcome <> 0 FROM connection WHERE life_class IS "
+                             "NULL AND gone = 0 AND session_id = ?"};
+    Run open{select};
+    open.with(start_.session_id);
+    while (open.step()) {
+      const auto row = open.number(0).value_or(0);
+      if (!std::binary_search(listed.begin(), listed.end(), row)) {
+        unlisted.push_back({row, open.number(1), open.number(2) != 0});
+      }
+    }
+  }
+  SQLite::Statement end{
+      database_,
+      "UPDATE connection SET gone = 1, incarnation = NULL, state = iif(state IS NULL, NULL, ?), "
+      "closed_ns = iif(outcome = 0, ?, closed_ns), "
+      "close_error_ns = iif(outcome = 0, ?, close_error_ns), "
+      "outcome_reason = iif(outcome = 0, ?, outcome_reason), "
+      "outcome = iif(outcome = 0, ?, outcome) WHERE id = ?"};
+  for (const auto& [row, state, over] : unlisted) {
+    insert_event(row,
+                 EventKind::close,
+                 ended,
+                 state,
+                 state ? std::optional{static_cast<std::int64_t>(TcpState::closed)} : std::nullopt);
+    Run{end}
+        .with(TcpState::closed)
+        .with(ended.at_ns)
+        .with(ended.error_ns)
+        .with(UnknownOutcome::not_noticed)
+        .with(Outcome::unknown)
+        .with(row)
+        .exec();
+    ended_.push_back(row);
+    port_use_.left(row);
+  }
 }
 
 void Inserts::insert_connection(const Connection& connection) {
@@ -191,8 +280,8 @@ void Inserts::insert_connection(const Connection& connection) {
   const auto local = address_id(tuple.local.address);
   const auto remote = has_remote ? address_id(tuple.remote.address) : 0;
   Run insert{insert_connection_};
-  insert.with(connection_base_ + connection.id)
-      .with(session_id_)
+  insert.with(row_of(connection.id))
+      .with(start_.session_id)
       .with(tuple.protocol)
       .with(local)
       .with(tuple.local.port)
@@ -210,20 +299,22 @@ void Inserts::insert_connection(const Connection& connection) {
   if (tuple.protocol == Protocol::tcp && tuple.remote.port != 0 && !ours) {
     const auto netns = known_netns(connection.netns);
     port_use_.taken(
-        connection_base_ + connection.id,
+        row_of(connection.id),
         {netns ? static_cast<std::int64_t>(*netns) : -1, local, remote, tuple.remote.port},
         connection.opened ? connection.opened->at_ns : connection.first_seen_ns);
   }
 }
 
-void Inserts::update_connection(const Connection& connection) {
+/// False when it has been dropped to make room.
+bool Inserts::update_connection(const Connection& connection) {
   if (connection.direction == Direction::inbound) {
-    port_use_.left(connection_base_ + connection.id);  // it was taken for one of ours
+    port_use_.left(row_of(connection.id));  // it was taken for one of ours
   }
   Run update{update_connection_};
   with_changing(update, connection);
-  update.with(connection_base_ + connection.id);
+  update.with(row_of(connection.id));
   update.exec();
+  return database_.getChanges() > 0;
 }
 
 /// The columns that change over a connection's life, in the order of both statements.
@@ -247,22 +338,18 @@ void Inserts::with_changing(Run& run, const Connection& connection) {
       .with(connection.metrics.bytes_received)
       .with(connection.metrics.retransmits)
       .with(connection.metrics.rtt_us)
-      .with(connection.seen_by);
+      .with(connection.seen_by)
+      .with(connection.gone || connection.incarnation == 0 ? std::nullopt
+                                                           : std::optional{connection.incarnation});
 }
 
 void Inserts::operator()(const Process& process) {
-  SQLite::Statement boot{database_, "SELECT boot_id FROM session WHERE id = ?"};
-  boot.bind(1, session_id_);
-  boot.executeStep();
   // The incarnation may be known from an earlier session of the same boot.
-  std::optional<std::int64_t> known;
-  if (!boot.getColumn(0).isNull()) {
-    const auto boot_id = boot.getColumn(0).getString();
-    known = Run{find_process_}.with(process.id.pid).with(process.id.start).with(boot_id).number();
-  }
+  processes_.erase(process.id);
+  auto known = process_row(process.id);
   if (!known) {
     Run{insert_process_}
-        .with(session_id_)
+        .with(start_.session_id)
         .with(process.id.pid)
         .with(process.id.start)
         .with(process.started_ns)
@@ -277,7 +364,7 @@ void Inserts::operator()(const Process& process) {
         .exec();
     known = database_.getLastInsertRowid();
   }
-  processes_[process.id] = *known;
+  processes_.emplace(process.id, *known);
 }
 
 void Inserts::operator()(const ProcessEnded& ended) {
@@ -290,7 +377,7 @@ void Inserts::operator()(const ProcessEnded& ended) {
 
 void Inserts::operator()(const ServiceName& service) {
   Run{insert_service_}
-      .with(session_id_)
+      .with(start_.session_id)
       .with(service.pid)
       .with(service.tag)
       .with(service.name)
@@ -299,7 +386,7 @@ void Inserts::operator()(const ServiceName& service) {
 
 void Inserts::operator()(const Gap& gap) {
   Run{insert_gap_}
-      .with(session_id_)
+      .with(start_.session_id)
       .with(gap.netns ? known_netns(*gap.netns) : std::nullopt)
       .with(gap.from_ns)
       .with(gap.to_ns)
@@ -312,7 +399,7 @@ void Inserts::operator()(const Gap& gap) {
 
 void Inserts::operator()(const Counters& counters) {
   Run{insert_counters_}
-      .with(session_id_)
+      .with(start_.session_id)
       .with(known_netns(counters.netns))
       .with(counters.at_ns)
       .with(counters.active_opens)
@@ -334,7 +421,7 @@ void Inserts::operator()(const Counters& counters) {
 
 void Inserts::operator()(const Coverage& coverage) {
   Run{insert_coverage_}
-      .with(session_id_)
+      .with(start_.session_id)
       .with(known_netns(coverage.netns))
       .with(coverage.from_ns)
       .with(coverage.to_ns)
@@ -351,7 +438,7 @@ void Inserts::operator()(const Heartbeat& heartbeat) {
       .with(heartbeat.ticks)
       .with(heartbeat.late_ticks)
       .with(heartbeat.skipped_ticks)
-      .with(session_id_)
+      .with(start_.session_id)
       .exec();
 }
 
@@ -361,11 +448,6 @@ void Inserts::end_batch() {
   flows_.add(ended_);
   ended_.clear();
   port_use_.write();
-}
-
-void Inserts::end_session(std::int64_t ended_ns) {
-  SQLite::Statement end{database_, "UPDATE session SET ended_ns = ?, alive_ns = ? WHERE id = ?"};
-  Run{end}.with(ended_ns).with(ended_ns).with(session_id_).exec();
 }
 
 std::int64_t Inserts::address_id(const IpAddress& address) {
@@ -425,13 +507,33 @@ std::optional<std::int64_t> Inserts::peer_id(const Connection& connection) {
   return id;
 }
 
-std::optional<std::int64_t> Inserts::process_row(const std::optional<ProcessId>& process) const {
+std::optional<std::int64_t> Inserts::process_row(const std::optional<ProcessId>& process) {
   if (!process) {
     return std::nullopt;
   }
-  const auto row = processes_.find(*process);
-  assert(row != processes_.end());
-  return row == processes_.end() ? std::nullopt : std::optional{row->second};
+  if (const auto cached = processes_.find(*process); cached != processes_.end()) {
+    return cached->second;
+  }
+  const auto row = Run{find_process_}
+                       .with(process->pid)
+                       .with(process->start)
+                       .with(start_.session_id)
+                       .with(start_.boot_id)
+                       .number();
+  if (processes_.size() >= kMostProcesses) {
+    processes_.clear();
+  }
+  if (row) {
+    processes_.emplace(*process, *row);
+  }
+  return row;
+}
+
+void Inserts::forget() {
+  processes_.clear();
+  addresses_.clear();
+  peers_.clear();
+  flows_.forget();
 }
 
 }  // namespace netlog::store

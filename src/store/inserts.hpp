@@ -5,12 +5,14 @@
 #include "model/recording.hpp"
 #include "store/flows.hpp"
 #include "store/port_use.hpp"
+#include "store/session_start.hpp"
 #include "store/writer.hpp"
 
 #include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,12 +41,11 @@ struct Peer {
 };
 
 /// Writes the rows of one session. Lives on the writer's thread, inside its transactions; must die
-/// before the database.
+/// before the database, and with a transaction that was rolled back: what it remembers of the file
+/// may be wrong then.
 class Inserts {
  public:
-  /// Begins the session in its own transaction, and enters the time since the last recorder as a
-  /// gap.
-  Inserts(SQLite::Database& database, const Session& session);
+  Inserts(SQLite::Database& database, const SessionStart& start);
 
   void operator()(const Event& event);
   void operator()(const Refresh& refresh) { update_connection(refresh.connection); }
@@ -55,30 +56,39 @@ class Inserts {
   void operator()(const Counters& counters);
   void operator()(const Coverage& coverage);
   void operator()(const Heartbeat& heartbeat);
+  void operator()(const Resumed& resumed);
+  void operator()(const Census& census);
 
   /// Before the commit: what is summed up over the items since the last time.
   void end_batch();
-  void end_session(std::int64_t ended_ns);
 
-  [[nodiscard]] std::int64_t events() const { return events_; }
+  /// Rows that it remembers may have been deleted.
+  void forget();
+  Flows& flows() { return flows_; }
 
  private:
+  [[nodiscard]] std::int64_t row_of(ConnectionId id) const { return start_.row_of(id); }
+  void insert_event(std::int64_t connection,
+                    EventKind kind,
+                    const Moment& at,
+                    std::optional<std::int64_t> from,
+                    std::optional<std::int64_t> to);
+  void take_up(const Connection& connection, const Moment& changed);
+  void end_unlisted(const std::vector<std::int64_t>& listed, const Moment& ended);
   void insert_connection(const Connection& connection);
-  void update_connection(const Connection& connection);
+  bool update_connection(const Connection& connection);
   void with_changing(Run& run, const Connection& connection);
   std::int64_t address_id(const IpAddress& address);
   std::optional<std::int64_t> peer_id(const Connection& connection);
-  std::optional<std::int64_t> process_row(const std::optional<ProcessId>& process) const;
-  void enter_downtime(const Session& session);
+  std::optional<std::int64_t> process_row(const std::optional<ProcessId>& process);
 
   SQLite::Database& database_;
-  std::int64_t session_id_ = 0;
-  std::int64_t connection_base_ = 0;  ///< rows of this session are numbered from here
-  std::int64_t events_ = 0;
+  const SessionStart& start_;
   std::map<ProcessId, std::int64_t> processes_;
   boost::unordered_flat_map<IpAddress, std::int64_t, AddressHash> addresses_;
   std::map<Peer, std::int64_t> peers_;
   std::vector<std::int64_t> ended_;  ///< connections that are to be summed up
+  std::set<std::int64_t> dropped_;   ///< to make room, before their last event came
   Flows flows_;
   PortUse port_use_;
 
@@ -88,6 +98,8 @@ class Inserts {
   SQLite::Statement find_peer_;
   SQLite::Statement insert_connection_;
   SQLite::Statement update_connection_;
+  SQLite::Statement find_connection_;
+  SQLite::Statement resume_connection_;
   SQLite::Statement insert_event_;
   SQLite::Statement insert_process_;
   SQLite::Statement find_process_;

@@ -3,10 +3,23 @@
 
 #include "store/statement.hpp"
 
+#include <string>
+
 namespace netlog::store {
+namespace {
+
+// Open, TCP, outbound or perhaps so.
+constexpr const char* kHolders =
+    "SELECT id, coalesce(netns, -1), local_address_id, remote_address_id, remote_port, "
+    "coalesce(opened_ns, first_seen_ns) FROM connection WHERE life_class IS NULL AND gone = 0 AND "
+    "protocol = 6 AND direction IN (0, 1) AND remote_address_id IS NOT NULL AND remote_port IS NOT "
+    "NULL AND ";
+
+}  // namespace
 
 PortUse::PortUse(SQLite::Database& database)
-    : upsert_{database,
+    : database_{database},
+      upsert_{database,
               "INSERT INTO port_use AS u (netns, local_address_id, remote_address_id, remote_port, "
               "connections, peak, peak_ns) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
               "connections = u.connections + excluded.connections, "
@@ -23,6 +36,27 @@ void PortUse::taken(std::int64_t connection, const Pair& pair, std::int64_t at_n
     use.peak_ns = at_ns;
   }
   changed_.insert(pair);
+}
+
+void PortUse::resume(std::int64_t session) {
+  SQLite::Statement select{database_, std::string{kHolders} + "session_id = ?"};
+  select.bind(1, session);
+  hold(select);
+}
+
+void PortUse::resume_one(std::int64_t connection) {
+  SQLite::Statement select{database_, std::string{kHolders} + "id = ?"};
+  select.bind(1, connection);
+  hold(select);
+}
+
+void PortUse::hold(SQLite::Statement& selected) {
+  while (selected.executeStep()) {
+    const auto number = [&](int column) { return selected.getColumn(column).getInt64(); };
+    const Pair pair{number(1), number(2), number(3), static_cast<std::uint16_t>(number(4))};
+    taken(number(0), pair, number(5));
+    --uses_[pair].unwritten;  // the file has it
+  }
 }
 
 void PortUse::left(std::int64_t connection) {

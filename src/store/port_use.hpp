@@ -30,6 +30,9 @@ class PortUse {
   explicit PortUse(SQLite::Database& database);
 
   void taken(std::int64_t connection, const Pair& pair, std::int64_t at_ns);
+  /// What a session has open already, and what it takes up again: its ports are counted.
+  void resume(std::int64_t session);
+  void resume_one(std::int64_t connection);
   /// Of a connection that took none: nothing happens.
   void left(std::int64_t connection);
   /// Into the file what has changed since the last time.
@@ -43,6 +46,9 @@ class PortUse {
     std::int64_t unwritten = 0;  ///< connections
   };
 
+  void hold(SQLite::Statement& selected);
+
+  SQLite::Database& database_;
   boost::unordered_flat_map<std::int64_t, Pair> holders_;  ///< connections that hold a port
   std::map<Pair, Use> uses_;                               ///< of pairs in use
   std::set<Pair> changed_;

@@ -2,20 +2,20 @@
 #include "store/writer.hpp"
 
 #include "base/text.hpp"
-#include "store/inserts.hpp"
-#include "store/migrate.hpp"
+#include "store/recording.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <exception>
+#include <iterator>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <utility>
 
-#include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Exception.h>
-#include <SQLiteCpp/Transaction.h>
 #include <fmt/format.h>
 
 #include <sqlite3.h>
@@ -23,12 +23,13 @@
 namespace netlog::store {
 namespace {
 
-constexpr int kBusyMs = 5'000;  // a reader that checkpoints, or a migration by another process
+constexpr int kTrimsABatch = 8;
+constexpr std::chrono::seconds kLookEvery{1};
 
 std::string_view advice(int code) {
   switch (code) {
     case SQLITE_FULL:
-      return "; free some space and start again, what was committed is safe";
+      return "; free some space, what was committed is safe";
     case SQLITE_NOTADB:
       return "; name another file with --db";
     case SQLITE_CANTOPEN:
@@ -52,60 +53,114 @@ StoreError wrap(std::string_view doing,
                                 advice(error.getErrorCode()))};
 }
 
-SQLite::Database open_for_writing(const std::filesystem::path& path) {
-  try {
-    SQLite::Database database{utf8(path), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMs};
-    migrate(database, path);
-    database.exec("PRAGMA journal_mode = WAL");
-    database.exec("PRAGMA synchronous = FULL");
-    return database;
-  } catch (const SQLite::Exception& error) {
-    throw wrap("open recording", path, error);
+/// What may be otherwise in a moment, by nothing that we do.
+bool may_pass(const SQLite::Exception& error) {
+  switch (error.getErrorCode()) {
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_READONLY:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_CANTOPEN:
+    case SQLITE_NOMEM:
+    case SQLITE_PERM:
+    case SQLITE_PROTOCOL:
+      return true;
+    default:
+      return false;
   }
 }
 
-std::int64_t size_of(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  return error ? 0 : static_cast<std::int64_t>(size);
+bool is_damage(const SQLite::Exception& error) {
+  return error.getErrorCode() == SQLITE_CORRUPT || error.getErrorCode() == SQLITE_NOTADB;
+}
+
+std::string reason_of(const SQLite::Exception& error) {
+  switch (error.getErrorCode()) {
+    case SQLITE_FULL:
+      return "disk full";
+    case SQLITE_READONLY:
+      return "file became read-only";
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return "file locked by another process";
+    default:
+      return "file could not be written";
+  }
+}
+
+bool told_of_a_connection(const Item& item) {
+  return std::holds_alternative<Event>(item) || std::holds_alternative<Refresh>(item) ||
+         std::holds_alternative<Resumed>(item) || std::holds_alternative<Coverage>(item);
+}
+
+/// Moves what tells of connections out of `items`.
+void set_aside(std::vector<Item>& items, std::vector<Item>& dropped) {
+  const auto first =
+      std::stable_partition(items.begin(), items.end(), [](const Item& item) {
+        return !told_of_a_connection(item);
+      });
+  dropped.insert(
+      dropped.end(), std::make_move_iterator(first), std::make_move_iterator(items.end()));
+  items.erase(first, items.end());
 }
 
 }  // namespace
 
 class Writer::Thread {
  public:
-  Thread(std::filesystem::path path, const Session& session, WriterOptions options)
-      : path_{std::move(path)}, options_{options}, database_{open_for_writing(path_)} {
+  Thread(std::filesystem::path path, Session session, WriterOptions options)
+      : path_{std::move(path)}, session_{std::move(session)}, options_{std::move(options)} {
     try {
-      SQLite::Transaction transaction{database_, SQLite::TransactionBehavior::IMMEDIATE};
-      inserts_.emplace(database_, session);
-      transaction.commit();
+      recording_.emplace(path_, session_, options_);
     } catch (const SQLite::Exception& error) {
-      throw wrap("begin a session in recording", path_, error);
+      throw wrap("open recording", path_, error);
     }
+    left_open_ = recording_->start().left_open;
     thread_ = std::thread{[this] { run(); }};
   }
   Thread(const Thread&) = delete;
   Thread& operator=(const Thread&) = delete;
   ~Thread() { stop(); }
 
-  std::chrono::nanoseconds push(std::vector<Item> items) {
+  [[nodiscard]] const LeftOpen& left_open() const { return left_open_; }
+
+  Pushed push(std::vector<Item> items) {
+    Pushed pushed;
     std::unique_lock lock{mutex_};
-    const auto room = [&] { return queue_.size() < options_.queue_items || failure_; };
-    std::chrono::nanoseconds blocked{};
+    const auto room = [&] {
+      return queue_.size() < options_.queue_items || failure_ || outage_ || lossy_;
+    };
     if (!room()) {
       const auto began = std::chrono::steady_clock::now();
       changed_.wait(lock, room);
-      blocked = std::chrono::steady_clock::now() - began;
+      pushed.blocked = std::chrono::steady_clock::now() - began;
     }
     if (failure_) {
       std::rethrow_exception(failure_);
     }
+    if (!items.empty() && std::holds_alternative<Census>(items.front())) {
+      lossy_ = false;
+    }
+    if (!lossy_ && queue_.size() >= options_.queue_items) {
+      lossy_ = true;
+      set_aside(queue_, dropped_);
+    }
+    if (lossy_) {
+      set_aside(items, dropped_);
+    }
+    if (queue_.size() >= options_.queue_items) {
+      std::erase_if(items, [](const Item& item) { return !std::holds_alternative<Gap>(item); });
+    }
     queue_.insert(
         queue_.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+    pushed.dropped = std::exchange(dropped_, {});
+    pushed.why = reason_;
+    pushed.detail = detail_;
+    pushed.wants_census = lossy_ && !outage_;
     lock.unlock();
     changed_.notify_all();
-    return blocked;
+    return pushed;
   }
 
   void finish(std::int64_t ended_ns) {
@@ -114,17 +169,12 @@ class Writer::Thread {
       std::rethrow_exception(failure_);
     }
     try {
-      inserts_->end_session(ended_ns);
-      inserts_.reset();
-      // What is left is one plain file, which can be read where nothing may be written. While
-      // somebody reads, it stays as it is.
-      if (database_.tryExec("PRAGMA journal_mode = DELETE") != SQLITE_OK) {
-        database_.tryExec("PRAGMA wal_checkpoint(PASSIVE)");
-      }
+      recording_->end(ended_ns);
     } catch (const SQLite::Exception& error) {
       throw wrap("end the session in recording", path_, error);
     }
-    count();
+    bytes_ = recording_->bytes();
+    recording_.reset();
   }
 
   [[nodiscard]] WriterTotals totals() const { return {events_.load(), bytes_.load()}; }
@@ -144,7 +194,8 @@ class Writer::Thread {
   void run() {
     try {
       while (auto batch = next_batch()) {
-        write(*batch);
+        write_until_written(std::move(*batch));
+        trim();
       }
     } catch (const SQLite::Exception& error) {
       fail(std::make_exception_ptr(wrap("write recording", path_, error)));
@@ -170,21 +221,156 @@ class Writer::Thread {
     return batch;
   }
 
-  void write(const std::vector<Item>& batch) {
-    SQLite::Transaction transaction{database_, SQLite::TransactionBehavior::IMMEDIATE};
-    for (const auto& item : batch) {
-      std::visit(*inserts_, item);
+  void write_until_written(std::vector<Item> batch) {
+    for (std::size_t written = 0; written < batch.size();) {
+      try {
+        if (moved()) {
+          begin_anew(batch, written, "file was deleted or replaced");
+          continue;
+        }
+        const auto part = std::span{batch}.subspan(
+            written, std::min(options_.flush_items, batch.size() - written));
+        recording_->write(part);
+        written += part.size();
+        events_ += std::count_if(part.begin(), part.end(), [](const Item& item) {
+          return std::holds_alternative<Event>(item);
+        });
+        bytes_ = recording_->bytes();
+        end_outage();
+      } catch (const SQLite::Exception& error) {
+        if (is_damage(error) && move_damaged_away(error)) {
+          continue;
+        }
+        wait_out(error);
+      }
     }
-    inserts_->end_batch();
-    transaction.commit();
-    count();
   }
 
-  void count() {
-    if (inserts_) {
-      events_ = inserts_->events();
+  void trim() {
+    try {
+      for (int i = 0; i < kTrimsABatch && recording_->trim(); ++i) {
+      }
+      bytes_ = recording_->bytes();
+    } catch (const SQLite::Exception& error) {
+      if (!may_pass(error)) {
+        throw;
+      }
     }
-    bytes_ = size_of(path_) + size_of(with_suffix(path_, "-wal"));
+  }
+
+  /// Somebody has deleted the file, or put another one in its place.
+  bool moved() {
+    const auto now = std::chrono::steady_clock::now();
+    if (!recording_) {
+      return true;
+    }
+    if (!options_.in_place || now < look_at_) {
+      return false;
+    }
+    look_at_ = now + kLookEvery;
+    return !options_.in_place();
+  }
+
+  bool move_damaged_away(const SQLite::Exception& error) {
+    if (!options_.take_again) {
+      return false;
+    }
+    const auto suffix = fmt::format(".damaged-{}", session_.started_ns);
+    const auto aside = with_suffix(path_, suffix.c_str());
+    std::error_code failed;
+    recording_.reset();
+    std::filesystem::rename(path_, aside, failed);
+    if (failed) {
+      return false;
+    }
+    for (const auto* const side : {"-wal", "-shm"}) {
+      std::filesystem::rename(with_suffix(path_, side), with_suffix(aside, side), failed);
+    }
+    detail_of_move_ = fmt::format("the damaged file is {} now: {}", utf8(aside), error.what());
+    return true;
+  }
+
+  /// A new file in the place of one that is gone; what `batch` tells of connections does not fit
+  /// it.
+  void begin_anew(std::vector<Item>& batch, std::size_t& written, std::string_view reason) {
+    recording_.reset();
+    if (auto taken = options_.take_again(); !taken) {
+      throw SQLite::Exception{
+          fmt::format("it was deleted or replaced, and cannot be made again: {}",
+                      taken.error().message())
+              .c_str(),
+          SQLITE_CANTOPEN};
+    }
+    session_.started_ns = latest(batch).value_or(session_.started_ns);
+    try {
+      recording_.emplace(path_, session_, options_);
+    } catch (const StoreError& error) {
+      throw SQLite::Exception{error.what(), SQLITE_CANTOPEN};
+    }
+    recording_->number_anew();
+    batch.erase(batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(written));
+    written = 0;
+    {
+      const std::lock_guard lock{mutex_};
+      reason_ = reason;
+      detail_ = std::exchange(detail_of_move_, {});
+      lossy_ = true;
+      set_aside(batch, dropped_);
+      set_aside(queue_, dropped_);
+    }
+    say(fmt::format("recording into a new {}: the {}", utf8(path_), reason));
+  }
+
+  static std::optional<std::int64_t> latest(const std::vector<Item>& batch) {
+    std::optional<std::int64_t> latest;
+    for (const auto& item : batch) {
+      if (const auto* const heartbeat = std::get_if<Heartbeat>(&item)) {
+        latest = heartbeat->at_ns;
+      }
+    }
+    return latest;
+  }
+
+  /// Until the next try. @throws the error when it will not pass, or when we are to stop.
+  void wait_out(const SQLite::Exception& error) {
+    if (!may_pass(error)) {
+      throw error;
+    }
+    bool begins = false;
+    {
+      std::unique_lock lock{mutex_};
+      begins = !std::exchange(outage_, true);
+      reason_ = reason_of(error);
+      detail_ = error.what();
+    }
+    changed_.notify_all();
+    if (begins) {
+      say(wrap("write recording", path_, error).what() +
+          std::string{"; sampling goes on, what can be held is written when it works again"});
+    }
+    std::unique_lock lock{mutex_};
+    if (stopping_ && std::exchange(last_try_, true)) {
+      throw error;
+    }
+    changed_.wait_for(lock, options_.retry_after, [&] { return stopping_ && !last_try_; });
+  }
+
+  void end_outage() {
+    bool ended = false;
+    {
+      const std::lock_guard lock{mutex_};
+      ended = std::exchange(outage_, false);
+      last_try_ = false;
+    }
+    if (ended) {
+      say(fmt::format("recording into {} again", utf8(path_)));
+    }
+  }
+
+  void say(const std::string& text) const {
+    if (options_.tell) {
+      options_.tell(text);
+    }
   }
 
   void fail(std::exception_ptr failure) {
@@ -196,25 +382,42 @@ class Writer::Thread {
   }
 
   std::filesystem::path path_;
+  Session session_;
   WriterOptions options_;
-  SQLite::Database database_;
-  std::optional<Inserts> inserts_;
+  LeftOpen left_open_;
+
+  // Of the thread.
+  std::optional<Recording> recording_;  ///< absent while its file cannot be made again
+  std::chrono::steady_clock::time_point look_at_;
+  std::string detail_of_move_;
+
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Item> queue_;
+  std::vector<Item> dropped_;
+  bool outage_ = false;    ///< the batch under way could not be written yet
+  bool lossy_ = false;     ///< something was dropped; what tells of connections waits for a census
+  bool last_try_ = false;  ///< we are to stop, and have tried once more
+  std::string reason_;
+  std::string detail_;
   bool stopping_ = false;
   std::exception_ptr failure_;
+
   std::atomic<std::int64_t> events_{0};
   std::atomic<std::int64_t> bytes_{0};
   std::thread thread_;
 };
 
 Writer::Writer(const std::filesystem::path& path, const Session& session, WriterOptions options)
-    : thread_{std::make_unique<Thread>(path, session, options)} {}
+    : thread_{std::make_unique<Thread>(path, session, std::move(options))} {}
 
 Writer::~Writer() = default;
 
-std::chrono::nanoseconds Writer::push(std::vector<Item> items) {
+const LeftOpen& Writer::left_open() const {
+  return thread_->left_open();
+}
+
+Pushed Writer::push(std::vector<Item> items) {
   return thread_->push(std::move(items));
 }
 

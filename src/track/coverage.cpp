@@ -42,6 +42,15 @@ void CoverageMeter::count(const Event& event) {
   }
 }
 
+void CoverageMeter::uncount(const Event& event) {
+  if (counts(event)) {
+    --namespaces_[event.connection.netns].recorded_opens;
+  }
+  if (fails(event)) {
+    --namespaces_[event.connection.netns].recorded_failures;
+  }
+}
+
 void CoverageMeter::begin(std::uint64_t netns, std::int64_t at_ns) {
   auto& of = namespaces_[netns];
   of.first = Sample{at_ns, 0, 0, 0, 0};
@@ -107,11 +116,12 @@ Coverage CoverageMeter::between(std::uint64_t netns, const Sample& first, const 
   coverage.from_ns = first.at_ns;
   coverage.to_ns = last.at_ns;
   coverage.kernel_opens = grown(first.kernel_opens, last.kernel_opens);
-  coverage.recorded_opens = last.recorded_opens - first.recorded_opens;
+  // What was lost can have been counted in the window before.
+  coverage.recorded_opens = grown(first.recorded_opens, last.recorded_opens);
   if (first.kernel_failures && last.kernel_failures) {
     coverage.kernel_failures = grown(*first.kernel_failures, *last.kernel_failures);
   }
-  coverage.recorded_failures = last.recorded_failures - first.recorded_failures;
+  coverage.recorded_failures = grown(first.recorded_failures, last.recorded_failures);
   return coverage;
 }
 

@@ -24,6 +24,9 @@ class CoverageMeter {
   /// Every event of a tick, before that tick's counters.
   void count(const Event& event);
 
+  /// An event that was counted and that the recording will not have.
+  void uncount(const Event& event);
+
   /// A namespace that came into use at this time: its counters began with nothing then.
   void begin(std::uint64_t netns, std::int64_t at_ns);
 

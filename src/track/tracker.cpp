@@ -20,10 +20,6 @@ std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
   return hash ^ (hash >> 32U);
 }
 
-Identity identity_of(const SocketRow& row, std::uint64_t netns, bool incarnation_is_unique) {
-  return {netns, row.incarnation, incarnation_is_unique ? FiveTuple{} : row.tuple};
-}
-
 // How many snapshots of a table are remembered.
 constexpr std::size_t kMostRecent = 64;
 
@@ -32,9 +28,6 @@ constexpr std::int64_t kStaleNs = 5'000'000'000;
 
 // A notice is not later than this, also where the kernel's workers and we have to wait.
 constexpr std::int64_t kRemainderNs = 1'000'000'000;
-
-constexpr std::array kTableKinds{
-    TableKind::tcp4, TableKind::tcp6, TableKind::udp4, TableKind::udp6};
 
 bool listens(const SocketRow& row) {
   return row.state == TcpState::listen ||
@@ -49,6 +42,10 @@ bool is_remainder(const SocketRow& row) {
 }
 
 }  // namespace
+
+Identity identity_of(const SocketRow& row, std::uint64_t netns, bool incarnation_is_unique) {
+  return {netns, row.incarnation, incarnation_is_unique ? FiveTuple{} : row.tuple};
+}
 
 std::size_t IdentityHash::operator()(const Identity& identity) const {
   auto hash = mix(mix(0, identity.netns), identity.incarnation);
@@ -327,6 +324,7 @@ Tracker::Index Tracker::create(const Identity& identity,
   slot.connection.offload = row.offload;
   slot.connection.uid = row.uid;
   slot.connection.module = row.module;
+  slot.connection.incarnation = row.incarnation;
   slot.connection.metrics = row.metrics.value_or(Metrics{});
   if (row.state) {
     slot.evidence.add(*row.state);
@@ -467,7 +465,8 @@ void Tracker::open_from(const SocketRow& row, const Snapshot& snapshot, const Id
   }
   // A handshake of a peer is never told, a connect not by every trace.
   const bool half_open = row.state == TcpState::syn_received || row.state == TcpState::syn_sent;
-  if (tracing_ && before && row.tuple.protocol == Protocol::tcp && !half_open) {
+  const bool looked = before && before->ended_ns > resumed_ns_;
+  if (tracing_ && looked && row.tuple.protocol == Protocol::tcp && !half_open) {
     ++disagreements_.opens;
   }
   if (is_remainder(row)) {

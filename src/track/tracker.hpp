@@ -6,6 +6,7 @@
 #include "track/listeners.hpp"
 #include "track/outcome.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -26,6 +27,8 @@ struct Identity {
 
   bool operator==(const Identity&) const = default;
 };
+
+Identity identity_of(const SocketRow& row, std::uint64_t netns, bool incarnation_is_unique);
 
 struct IdentityHash {
   std::size_t operator()(const Identity& identity) const;
@@ -67,6 +70,20 @@ struct Disagreements {
 /// of its own.
 class Tracker {
  public:
+  /// New connections are numbered from `first`.
+  explicit Tracker(ConnectionId first = 1) : next_id_{first} {}
+
+  /// Connections of one namespace that an earlier session, alive at some moment in `alive`, has left
+  /// open. Numbered below the tracker's own. Comes before the first snapshot that identifies sockets
+  /// as they are identified; what that one lacks has ended since, what it has more was opened since.
+  /// @param shown_by the namespace, and how its rows identify sockets
+  void resume(const std::vector<Connection>& connections,
+              const Span& alive,
+              const Snapshot& shown_by);
+
+  /// All that there are now, once their first event has been taken.
+  [[nodiscard]] std::vector<Connection> connections() const;
+
   /// Ends of sockets of these tables will be announced in this namespace, at the latest `delay_ns`
   /// after them: what a snapshot misses waits so long for its notice, which knows more, and is not
   /// taken for another connection when it comes.
@@ -124,6 +141,8 @@ class Tracker {
  private:
   using Index = std::uint32_t;
 
+  static constexpr std::array kTableKinds{
+      TableKind::tcp4, TableKind::tcp6, TableKind::udp4, TableKind::udp6};
   static constexpr std::size_t kMostRemembered = 20'000;
   /// A change is told just before the kernel makes it, and a table may be read in between.
   static constexpr std::int64_t kTellNs = 10'000'000;
@@ -348,7 +367,8 @@ class Tracker {
   std::vector<Index> dirty_;
   std::vector<std::uint64_t> vacated_;
   std::uint64_t epoch_ = 0;
-  ConnectionId next_id_ = 1;
+  ConnectionId next_id_;
+  std::int64_t resumed_ns_ = 0;  ///< until then an earlier session has looked
 };
 
 }  // namespace netlog::track

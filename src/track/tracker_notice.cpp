@@ -203,8 +203,10 @@ bool Tracker::adopt_unstamped(const SocketRow& row,
 void Tracker::rename(Index index, const Identity& identity) {
   by_identity_.erase(slots_[index].identity);
   slots_[index].identity = identity;
+  slots_[index].connection.incarnation = identity.incarnation;
   by_identity_.emplace(identity, index);
   marks_[index].epoch = epoch_;
+  touch(index);
 }
 
 /// The child of a handshake that we know by another cookie: the kernel gave the child one of its

@@ -23,11 +23,21 @@ constexpr mode_t kPrivate = 0600;  // a command line or a peer's address is priv
 /// SQLite has closed the file.
 class HeldFile final : public RecordingFile {
  public:
-  HeldFile(UniqueFd fd, bool created) : fd_{std::move(fd)}, created_{created} {}
+  HeldFile(UniqueFd fd, std::filesystem::path path, bool created)
+      : fd_{std::move(fd)}, path_{std::move(path)}, created_{created} {}
   [[nodiscard]] bool created() const override { return created_; }
+  [[nodiscard]] bool in_place() const override {
+    struct stat held {};
+    struct stat named {};
+    if (::fstat(fd_.get(), &held) != 0 || ::stat(path_.c_str(), &named) != 0) {
+      return errno != ENOENT && errno != ENOTDIR;
+    }
+    return held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+  }
 
  private:
   UniqueFd fd_;
+  std::filesystem::path path_;
   bool created_;
 };
 
@@ -50,7 +60,7 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail_errno(errno, "lock");
   }
-  return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(std::move(fd), created)};
+  return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(std::move(fd), path, created)};
 }
 
 Result<void> create_private_file(const std::filesystem::path& path) {

@@ -73,6 +73,8 @@ class HeldFile final : public RecordingFile {
  public:
   HeldFile(UniqueHandle file, bool created) : file_{std::move(file)}, created_{created} {}
   [[nodiscard]] bool created() const override { return created_; }
+  /// SQLite opens its files so that nobody can delete or move them meanwhile.
+  [[nodiscard]] bool in_place() const override { return true; }
 
  private:
   UniqueHandle file_;

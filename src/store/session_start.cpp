@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+#include "store/session_start.hpp"
+
+#include "store/flows.hpp"
+#include "store/statement.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <SQLiteCpp/Transaction.h>
+
+namespace netlog::store {
+namespace {
+
+/// The session before this one.
+struct Earlier {
+  std::int64_t id = 0;
+  std::optional<std::string> boot_id;
+  std::int64_t alive_ns = 0;
+  std::int64_t interval_ns = 0;
+  bool killed = false;
+};
+
+std::int64_t insert_session(SQLite::Database& database, const Session& session) {
+  SQLite::Statement insert{database,
+                           "INSERT INTO session (host, os, kernel, netlog_version, boot_id, "
+                           "utc_offset_s, interval_ns, sources, "
+                           "started_ns, alive_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
+  Run{insert}
+      .with(session.host)
+      .with(session.os)
+      .with(session.kernel)
+      .with(session.netlog_version)
+      .with(session.boot_id)
+      .with(session.utc_offset_s)
+      .with(session.interval_ns)
+      .with(session.sources)
+      .with(session.started_ns)
+      .with(session.started_ns)
+      .exec();
+  return database.getLastInsertRowid();
+}
+
+std::optional<Earlier> find_earlier(SQLite::Database& database, std::int64_t session_id) {
+  SQLite::Statement select{database,
+                           "SELECT id, boot_id, coalesce(ended_ns, alive_ns), interval_ns, "
+                           "ended_ns IS NULL FROM session WHERE id < ? ORDER BY id DESC LIMIT 1"};
+  select.bind(1, session_id);
+  if (!select.executeStep()) {
+    return std::nullopt;
+  }
+  const auto boot = select.getColumn(1);
+  return Earlier{select.getColumn(0).getInt64(),
+                 boot.isNull() ? std::nullopt : std::optional{boot.getString()},
+                 select.getColumn(2).getInt64(),
+                 select.getColumn(3).getInt64(),
+                 select.getColumn(4).getInt() != 0};
+}
+
+void enter_downtime(SQLite::Database& database,
+                    std::int64_t session_id,
+                    const Earlier& earlier,
+                    std::int64_t started_ns) {
+  if (earlier.alive_ns >= started_ns) {
+    return;
+  }
+  SQLite::Statement insert{database,
+                           "INSERT INTO gap (session_id, from_ns, to_ns, source, reason) VALUES "
+                           "(?, ?, ?, 'recorder', ?)"};
+  Run{insert}
+      .with(session_id)
+      .with(earlier.alive_ns)
+      .with(started_ns)
+      .with(std::string{earlier.killed ? "recorder was killed" : "not recording"})
+      .exec();
+}
+
+/// No socket outlives the kernel that it was in.
+void end_with_the_boot(SQLite::Database& database, std::int64_t started_ns) {
+  // Between when it was seen last and now.
+  SQLite::Statement events{
+      database,
+      "INSERT INTO event (connection_id, kind, at_ns, error_ns, old, new) "
+      "SELECT c.id, :close, max(:now, c.last_seen_ns), max(:now - max(c.last_seen_ns, s.alive_ns), "
+      "0), c.state, iif(c.protocol = :tcp, :closed, NULL) "
+      "FROM connection AS c JOIN session AS s ON s.id = c.session_id "
+      "WHERE c.life_class IS NULL AND c.gone = 0 ORDER BY c.id"};
+  events.bind(":close", static_cast<int>(EventKind::close));
+  events.bind(":now", started_ns);
+  events.bind(":tcp", static_cast<int>(Protocol::tcp));
+  events.bind(":closed", static_cast<int>(TcpState::closed));
+  events.exec();
+  SQLite::Statement connections{
+      database,
+      "UPDATE connection SET gone = 1, incarnation = NULL, "
+      "last_seen_ns = max(last_seen_ns, (SELECT alive_ns FROM session WHERE id = session_id)), "
+      "state = iif(protocol = :tcp, :closed, state), "
+      // What is in TIME_WAIT had ended before.
+      "closed_ns = iif(outcome = 0, (SELECT max(at_ns) FROM event AS e WHERE e.connection_id = "
+      "connection.id), closed_ns), "
+      "close_error_ns = iif(outcome = 0, max(:now - max(last_seen_ns, (SELECT alive_ns FROM session "
+      "WHERE id = session_id)), 0), close_error_ns), "
+      "outcome_reason = iif(outcome = 0, :not_noticed, outcome_reason), "
+      "outcome = iif(outcome = 0, :unknown, outcome) "
+      "WHERE life_class IS NULL AND gone = 0"};
+  connections.bind(":now", started_ns);
+  connections.bind(":tcp", static_cast<int>(Protocol::tcp));
+  connections.bind(":closed", static_cast<int>(TcpState::closed));
+  connections.bind(":not_noticed", static_cast<int>(UnknownOutcome::not_noticed));
+  connections.bind(":unknown", static_cast<int>(Outcome::unknown));
+  connections.exec();
+}
+
+/// A row that may be damaged or forged: nothing where it makes no sense.
+std::optional<Endpoint> endpoint_of(const SQLite::Column& text, std::int64_t port) {
+  const auto address = text.isNull() ? std::optional{IpAddress{}} : parse_address(text.getString());
+  return address && port >= 0 && port <= UINT16_MAX
+             ? std::optional{Endpoint{*address, static_cast<std::uint16_t>(port)}}
+             : std::nullopt;
+}
+
+template <typename Code>
+std::optional<Code> code_of(const Run& row, int column) {
+  const auto value = row.number(column);
+  return value ? std::optional{static_cast<Code>(*value)} : std::nullopt;
+}
+
+template <typename Number>
+std::optional<Number> number_of(const Run& row, int column) {
+  const auto value = row.number(column);
+  return value ? std::optional{static_cast<Number>(*value)} : std::nullopt;
+}
+
+void read_left_open(SQLite::Database& database, const Earlier& earlier, SessionStart& start) {
+  SQLite::Statement select{
+      database,
+      "SELECT c.id, c.netns, c.protocol, l.text, c.local_port, r.text, coalesce(c.remote_port, 0), "
+      "c.direction, c.state, c.offload, p.pid, p.start, c.owner_source, c.owner_reason, c.uid, "
+      "coalesce(c.module, 0), c.opened_ns, c.open_error_ns, c.first_seen_ns, "
+      "max(c.last_seen_ns, :alive), c.closed_ns, c.close_error_ns, c.outcome, "
+      "coalesce(c.outcome_reason, 0), c.bytes_sent, c.bytes_received, c.retransmits, c.rtt_us, "
+      "c.seen_by, c.incarnation, c.process_id, l.family "
+      "FROM connection AS c JOIN address AS l ON l.id = c.local_address_id "
+      "LEFT JOIN address AS r ON r.id = c.remote_address_id "
+      "LEFT JOIN process AS p ON p.id = c.process_id "
+      "WHERE c.life_class IS NULL AND c.gone = 0 AND c.session_id = :session AND c.incarnation IS "
+      "NOT NULL ORDER BY c.id"};
+  select.bind(":alive", earlier.alive_ns);
+  select.bind(":session", earlier.id);
+  Run row{select};
+  while (row.step()) {
+    const auto moment = [&](int column) {
+      const auto at = row.number(column);
+      return at ? std::optional{Moment{*at, row.number(column + 1).value_or(0)}} : std::nullopt;
+    };
+    auto local = endpoint_of(select.getColumn(3), row.number(4).value_or(-1));
+    auto remote = endpoint_of(select.getColumn(5), row.number(6).value_or(-1));
+    if (!local || !remote) {
+      continue;
+    }
+    if (select.getColumn(5).isNull()) {
+      remote->address.family = local->address.family;
+    }
+    Connection connection;
+    connection.id = static_cast<ConnectionId>(start.left_open_rows.size()) + 1;
+    connection.netns = static_cast<std::uint64_t>(row.number(1).value_or(0));
+    connection.tuple =
+        FiveTuple{static_cast<Protocol>(row.number(2).value_or(0)), *local, *remote};
+    connection.direction = static_cast<Direction>(row.number(7).value_or(0));
+    connection.state = code_of<TcpState>(row, 8);
+    connection.offload = code_of<Offload>(row, 9);
+    if (row.number(10) && row.number(11)) {
+      connection.owner.process = ProcessId{static_cast<std::uint32_t>(*row.number(10)),
+                                           static_cast<std::uint64_t>(*row.number(11))};
+      start.owners[*connection.owner.process] = row.number(30).value_or(0);
+    }
+    connection.owner.source = static_cast<OwnerSource>(row.number(12).value_or(0));
+    connection.owner.why = static_cast<UnknownOwner>(row.number(13).value_or(0));
+    connection.uid = number_of<std::uint32_t>(row, 14);
+    connection.module = static_cast<std::uint64_t>(row.number(15).value_or(0));
+    connection.opened = moment(16);
+    connection.first_seen_ns = row.number(18).value_or(0);
+    connection.last_seen_ns = row.number(19).value_or(0);
+    connection.closed = moment(20);
+    connection.outcome = static_cast<Outcome>(row.number(22).value_or(0));
+    connection.outcome_why = static_cast<UnknownOutcome>(row.number(23).value_or(0));
+    connection.metrics.bytes_sent = number_of<std::uint64_t>(row, 24);
+    connection.metrics.bytes_received = number_of<std::uint64_t>(row, 25);
+    connection.metrics.retransmits = number_of<std::uint32_t>(row, 26);
+    connection.metrics.rtt_us = number_of<std::uint32_t>(row, 27);
+    connection.seen_by = static_cast<SeenBy>(row.number(28).value_or(0));
+    connection.incarnation = static_cast<std::uint64_t>(row.number(29).value_or(0));
+    start.left_open_rows.push_back(row.number(0).value_or(0));
+    start.left_open.connections.push_back(std::move(connection));
+  }
+}
+
+}  // namespace
+
+SessionStart start_session(SQLite::Database& database, const Session& session) {
+  SQLite::Transaction transaction{database, SQLite::TransactionBehavior::IMMEDIATE};
+  SessionStart start;
+  start.session_id = insert_session(database, session);
+  start.boot_id = session.boot_id;
+  if (const auto earlier = find_earlier(database, start.session_id)) {
+    enter_downtime(database, start.session_id, *earlier, session.started_ns);
+    const bool same_boot = earlier->boot_id == session.boot_id;
+    if (!same_boot && earlier->boot_id && session.boot_id) {
+      end_with_the_boot(database, session.started_ns);
+    } else if (same_boot) {
+      read_left_open(database, *earlier, start);
+      start.left_open.alive_ns = std::min(earlier->alive_ns, session.started_ns);
+      start.left_open.interval_ns = earlier->interval_ns;
+    }
+  }
+  start.connection_base =
+      database.execAndGet("SELECT coalesce(max(id), 0) FROM connection").getInt64();
+  Flows{database}.catch_up();
+  transaction.commit();
+  return start;
+}
+
+}  // namespace netlog::store
