@@ -72,22 +72,22 @@ std::optional<std::chrono::nanoseconds> duration_of(const std::string& text) {
 record::Limits limits_of(const RecordOptions& given) {
   record::Limits limits;
   if (given.max_size != 0 && given.max_size < kSmallestMaxSize) {
-    throw UsageError{fmt::format(
-        "--max-size {} is too small; give at least 16M, or 0 for no limit", given.max_size)};
+    throw UsageError{fmt::format("--max-size {} is too small; give at least 16M, or 0 for no limit",
+                                 given.max_size)};
   }
   limits.max_bytes = given.max_size;
   const auto age = parse_duration(given.max_age);
   if (!age) {
-    throw UsageError{fmt::format("--max-age {} is not a duration such as 30d or 12h, or 0 for no limit",
-                                 quote(given.max_age))};
+    throw UsageError{
+        fmt::format("--max-age {} is not a duration such as 30d or 12h, or 0 for no limit",
+                    quote(given.max_age))};
   }
   limits.max_age = std::chrono::nanoseconds{*age};
   if (given.sync != "batch" && given.sync != "checkpoint") {
-    throw UsageError{
-        fmt::format("--sync {} is neither batch nor checkpoint", quote(given.sync))};
+    throw UsageError{fmt::format("--sync {} is neither batch nor checkpoint", quote(given.sync))};
   }
-  limits.synchronous = given.sync == "batch" ? store::Synchronous::every_batch
-                                             : store::Synchronous::checkpoints;
+  limits.synchronous =
+      given.sync == "batch" ? store::Synchronous::every_batch : store::Synchronous::checkpoints;
   return limits;
 }
 
@@ -354,10 +354,11 @@ void add_record(CLI::App& app) {
       ->check(CLI::Range(4 << 10, 1 << 30).description(""))
       ->default_str("16M");
   command
-      ->add_option("--max-size",
-                   options->max_size,
-                   "Bound of the recording and its -wal, such as 256M; the oldest ended connections "
-                   "go first, a gap says up to when; 0: no limit")
+      ->add_option(
+          "--max-size",
+          options->max_size,
+          "Bound of the recording and its -wal, such as 256M; the oldest ended connections "
+          "go first, a gap says up to when; 0: no limit")
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue{false}.description(""))
       ->default_str("1G");

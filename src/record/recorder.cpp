@@ -260,8 +260,7 @@ void Recorder::deliver(std::vector<store::Item> items) {
   blocked_ns_ += pushed.blocked.count();
   note_dropped(pushed);
   if (pushed.wants_census) {
-    const store::Census census{
-        lost_since_ns_.value_or(now_ns_), now_ns_, tracker_.connections()};
+    const store::Census census{lost_since_ns_.value_or(now_ns_), now_ns_, tracker_.connections()};
     note_dropped(writer_.push({census}));
     lost_since_ns_.reset();
   }

@@ -189,8 +189,8 @@ void Inserts::operator()(const Census& census) {
 /// Writes what the file lacks of a connection whose events were lost.
 void Inserts::take_up(const Connection& connection, const Moment& changed) {
   const auto row = row_of(connection.id);
-  const auto state = connection.state ? std::optional{static_cast<std::int64_t>(*connection.state)}
-                                      : std::nullopt;
+  const auto state =
+      connection.state ? std::optional{static_cast<std::int64_t>(*connection.state)} : std::nullopt;
   const auto owner = process_row(connection.owner.process);
   std::optional<std::int64_t> old_state;
   std::optional<std::int64_t> old_owner;

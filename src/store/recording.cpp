@@ -111,9 +111,10 @@ void Recording::make_room_in_wal() {
   }
   database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
   if (bytes() > max_bytes_) {
-    throw SQLite::Exception{"a reader keeps the write-ahead log from being emptied, and --max-size "
-                            "is reached",
-                            SQLITE_FULL};
+    throw SQLite::Exception{
+        "a reader keeps the write-ahead log from being emptied, and --max-size "
+        "is reached",
+        SQLITE_FULL};
   }
 }
 

@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kMiB = 1 << 20;
 constexpr std::int64_t kLeastWal = 4 * kMiB;
 constexpr std::int64_t kMostWal = 32 * kMiB;
-constexpr std::int64_t kWalPart = 8;     // of the limit
+constexpr std::int64_t kWalPart = 8;      // of the limit
 constexpr std::int64_t kMarginPart = 64;  // of the limit: what a batch adds
 constexpr std::int64_t kAtOnce = 500;
 constexpr std::int64_t kSamplesAtOnce = 2'000;
@@ -195,8 +195,7 @@ void Retention::drop_sessions(Flows& flows, std::int64_t before_ns) {
       continue;
     }
     for (const auto* const table : {"service", "gap", "coverage_window", "counter_sample"}) {
-      SQLite::Statement rows{database_,
-                             fmt::format("DELETE FROM {} WHERE session_id = ?", table)};
+      SQLite::Statement rows{database_, fmt::format("DELETE FROM {} WHERE session_id = ?", table)};
       Run{rows}.with(session).exec();
     }
     SQLite::Statement row{database_, "DELETE FROM session WHERE id = ?"};
@@ -219,7 +218,8 @@ void Retention::drop_unreferenced(std::int64_t before_ns) {
   Run{ports}.with(before_ns).exec();
   database_.exec(
       "DELETE FROM peer WHERE id NOT IN (SELECT peer_id FROM flow WHERE peer_id IS NOT NULL) AND "
-      "id NOT IN (SELECT peer_id FROM connection WHERE life_class IS NULL AND peer_id IS NOT NULL)");
+      "id NOT IN (SELECT peer_id FROM connection WHERE life_class IS NULL AND peer_id IS NOT "
+      "NULL)");
   database_.exec(
       "DELETE FROM address WHERE id NOT IN (SELECT local_address_id FROM flow WHERE "
       "local_address_id IS NOT NULL UNION SELECT remote_address_id FROM peer UNION SELECT "
@@ -230,7 +230,8 @@ void Retention::drop_unreferenced(std::int64_t before_ns) {
 
 void Retention::enter(std::string_view reason, std::int64_t to_ns, std::int64_t connections) {
   SQLite::Statement known{
-      database_, "SELECT id FROM gap WHERE source = 'retention' AND reason = ? ORDER BY id LIMIT 1"};
+      database_,
+      "SELECT id FROM gap WHERE source = 'retention' AND reason = ? ORDER BY id LIMIT 1"};
   const std::string text{reason};
   if (const auto row = Run{known}.with(text).number()) {
     SQLite::Statement update{database_,
@@ -243,13 +244,7 @@ void Retention::enter(std::string_view reason, std::int64_t to_ns, std::int64_t 
                            "INSERT INTO gap (session_id, from_ns, to_ns, source, reason, lost, "
                            "detail) SELECT ?, min(min(started_ns), ?), ?, 'retention', ?, ?, "
                            "'ended connections were dropped' FROM session"};
-  Run{insert}
-      .with(session_id_)
-      .with(to_ns)
-      .with(to_ns)
-      .with(text)
-      .with(connections)
-      .exec();
+  Run{insert}.with(session_id_).with(to_ns).with(to_ns).with(text).with(connections).exec();
 }
 
 }  // namespace netlog::store

@@ -98,7 +98,8 @@ void end_with_the_boot(SQLite::Database& database, std::int64_t started_ns) {
       // What is in TIME_WAIT had ended before.
       "closed_ns = iif(outcome = 0, (SELECT max(at_ns) FROM event AS e WHERE e.connection_id = "
       "connection.id), closed_ns), "
-      "close_error_ns = iif(outcome = 0, max(:now - max(last_seen_ns, (SELECT alive_ns FROM session "
+      "close_error_ns = iif(outcome = 0, max(:now - max(last_seen_ns, (SELECT alive_ns FROM "
+      "session "
       "WHERE id = session_id)), 0), close_error_ns), "
       "outcome_reason = iif(outcome = 0, :not_noticed, outcome_reason), "
       "outcome = iif(outcome = 0, :unknown, outcome) "
@@ -164,8 +165,7 @@ void read_left_open(SQLite::Database& database, const Earlier& earlier, SessionS
     Connection connection;
     connection.id = static_cast<ConnectionId>(start.left_open_rows.size()) + 1;
     connection.netns = static_cast<std::uint64_t>(row.number(1).value_or(0));
-    connection.tuple =
-        FiveTuple{static_cast<Protocol>(row.number(2).value_or(0)), *local, *remote};
+    connection.tuple = FiveTuple{static_cast<Protocol>(row.number(2).value_or(0)), *local, *remote};
     connection.direction = static_cast<Direction>(row.number(7).value_or(0));
     connection.state = code_of<TcpState>(row, 8);
     connection.offload = code_of<Offload>(row, 9);

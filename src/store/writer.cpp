@@ -96,10 +96,8 @@ bool told_of_a_connection(const Item& item) {
 
 /// Moves what tells of connections out of `items`.
 void set_aside(std::vector<Item>& items, std::vector<Item>& dropped) {
-  const auto first =
-      std::stable_partition(items.begin(), items.end(), [](const Item& item) {
-        return !told_of_a_connection(item);
-      });
+  const auto first = std::stable_partition(
+      items.begin(), items.end(), [](const Item& item) { return !told_of_a_connection(item); });
   dropped.insert(
       dropped.end(), std::make_move_iterator(first), std::make_move_iterator(items.end()));
   items.erase(first, items.end());

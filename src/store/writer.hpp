@@ -65,8 +65,8 @@ using Item = std::variant<Event,
 
 /// What the session before this one, of the same boot, had open when it ended.
 struct LeftOpen {
-  std::int64_t alive_ns = 0;     ///< its last sign of life
-  std::int64_t interval_ns = 0;  ///< between two of its looks
+  std::int64_t alive_ns = 0;            ///< its last sign of life
+  std::int64_t interval_ns = 0;         ///< between two of its looks
   std::vector<Connection> connections;  ///< numbered from 1
 };
 
@@ -82,7 +82,7 @@ struct WriterOptions {
   std::chrono::milliseconds retry_after{1'000};  ///< after a batch that could not be written
   std::size_t queue_items = 100'000;  ///< a fuller queue blocks push(); in an outage it is dropped
   Synchronous synchronous = Synchronous::every_batch;
-  std::int64_t max_bytes = 0;         ///< of the file and its WAL; 0: no limit
+  std::int64_t max_bytes = 0;          ///< of the file and its WAL; 0: no limit
   std::chrono::nanoseconds max_age{};  ///< of what has ended; 0: no limit
   /// One line for the user, once an outage: it began, or it is over. Called on the writer's thread.
   std::function<void(const std::string&)> tell{};
@@ -101,8 +101,8 @@ struct WriterTotals {
 struct Pushed {
   std::chrono::nanoseconds blocked{};
   std::vector<Item> dropped;  ///< of this push or an earlier one: the file will never have it
-  std::string why;            ///< a short fixed phrase, as a gap's reason; meaningful with `dropped`
-  std::string detail;         ///< one line
+  std::string why;     ///< a short fixed phrase, as a gap's reason; meaningful with `dropped`
+  std::string detail;  ///< one line
   bool wants_census = false;  ///< something was dropped: nothing is taken until a Census comes
 };
 

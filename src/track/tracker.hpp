@@ -73,9 +73,10 @@ class Tracker {
   /// New connections are numbered from `first`.
   explicit Tracker(ConnectionId first = 1) : next_id_{first} {}
 
-  /// Connections of one namespace that an earlier session, alive at some moment in `alive`, has left
-  /// open. Numbered below the tracker's own. Comes before the first snapshot that identifies sockets
-  /// as they are identified; what that one lacks has ended since, what it has more was opened since.
+  /// Connections of one namespace that an earlier session, alive at some moment in `alive`, has
+  /// left open. Numbered below the tracker's own. Comes before the first snapshot that identifies
+  /// sockets as they are identified; what that one lacks has ended since, what it has more was
+  /// opened since.
   /// @param shown_by the namespace, and how its rows identify sockets
   void resume(const std::vector<Connection>& connections,
               const Span& alive,

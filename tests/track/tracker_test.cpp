@@ -729,3 +729,31 @@ TEST_CASE("UDP sockets open and close without states", "[track]") {
   CHECK(text(events[0]) == "1 close ->- (100,210]");
   CHECK(events[0].connection.outcome == Outcome::closed);
 }
+
+TEST_CASE("what an earlier session left open goes on, or ended in between", "[track]") {
+  Tracker earlier;
+  earlier.apply(snapshot(0, {tcp(8, listen, 80, 0), tcp(1, established, 80, 5000)}));
+  earlier.apply(snapshot(1,
+                         {tcp(8, listen, 80, 0),
+                          tcp(1, established, 80, 5000),
+                          tcp(2, established, 80, 5001),
+                          tcp(3, fin_wait_2, 80, 5002)}));
+  earlier.take_events();
+  auto left = earlier.connections();
+  std::sort(left.begin(), left.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  REQUIRE(left.size() == 4);
+
+  Tracker tracker{5};
+  const auto now = snapshot(10,
+                            {tcp(8, listen, 80, 0),
+                             tcp(1, close_wait, 80, 5000),
+                             tcp(3, fin_wait_2, 80, 5002),
+                             tcp(4, established, 80, 5003)});
+  tracker.resume(left, Span{100, 110}, now);
+  tracker.apply(now);
+  CHECK(texts(tracker) == Lines{"2 state ESTABLISHED>CLOSE_WAIT (100,1010]",
+                                "3 close ESTABLISHED>CLOSED (110,1010]",
+                                "5 open ->ESTABLISHED (100,1010]"});
+  tracker.apply(snapshot(11, {}));
+  CHECK(tracker.take_events().size() == 4);
+}
