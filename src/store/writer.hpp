@@ -35,9 +35,18 @@ struct Refresh {
 };
 
 /// One thing to write. Order matters only so far: a process before the connections it owns, `open`
-/// or `present` of a connection before anything else about it.
-using Item = std::
-    variant<Event, Refresh, Process, ProcessEnded, ServiceName, Gap, Counters, Coverage, Heartbeat>;
+/// or `present` of a connection before anything else about it, a clock step between the events that
+/// the old clock stamped and those of the new one.
+using Item = std::variant<Event,
+                          Refresh,
+                          Process,
+                          ProcessEnded,
+                          ServiceName,
+                          Gap,
+                          ClockStep,
+                          Counters,
+                          Coverage,
+                          Heartbeat>;
 
 struct WriterOptions {
   std::size_t flush_items = 5'000;
