@@ -7,6 +7,7 @@
 #include "platform/recording_file.hpp"
 #include "platform/terminal.hpp"
 #include "record/session.hpp"
+#include "render/render.hpp"
 
 #include <array>
 #include <chrono>
@@ -36,6 +37,7 @@ struct RecordOptions {
   std::string cpu_budget = "25%";
   std::string source = "auto";
   std::string capture;
+  std::string group;
   int notice_buffer = platform::SourceOptions{}.notice_buffer_bytes;
   int trace_buffer = platform::SourceOptions{}.trace_buffer_bytes;
   std::string log_level = "info";
@@ -93,6 +95,17 @@ platform::SourceChoice source_of(const std::string& text) {
       fmt::format("--source {} is none of auto, trace, notice, poll, procfs, capture:FILE{}",
                   quote(text),
                   near ? ", did you mean " + *near + "?" : "")};
+}
+
+std::optional<platform::Readers> readers_of(const std::string& group) {
+  if (group.empty()) {
+    return std::nullopt;
+  }
+  const auto readers = platform::find_readers(group);
+  if (!readers) {
+    throw UsageError{fmt::format("--group {}: {}", quote(group), readers.error().message())};
+  }
+  return *readers;
 }
 
 void set_up_log(const std::string& level) {
@@ -169,6 +182,7 @@ void run_record(const RecordOptions& given) {
   options.interval = std::chrono::nanoseconds{interval_of(given.interval)};
   options.duration = duration_of(given.duration);
   options.cpu_budget = budget_of(given.cpu_budget);
+  options.readers = readers_of(given.group);
   const bool replay = given.source.starts_with(kCapturePrefix);
   if (!replay) {
     options.source.choice = source_of(given.source);
@@ -187,16 +201,20 @@ void run_record(const RecordOptions& given) {
   StatusLine status;
   record::Observer observer;
   observer.started = [&](std::string_view source, std::string_view fallback_reason) {
-    spdlog::info("recording into {} from {}", utf8(options.database), source);
+    spdlog::info("recording into {} from {}",
+                 render::escape_for_terminal(utf8(options.database)),
+                 render::escape_for_terminal(source));
     if (!fallback_reason.empty()) {
-      spdlog::warn("using {}, not the best there is: {}", source, fallback_reason);
+      spdlog::warn("using {}, not the best there is: {}",
+                   source,
+                   render::escape_for_terminal(fallback_reason));
     }
   };
   observer.fell_back = [&](std::string_view source, std::string_view reason) {
     if (terminal) {
       StatusLine::clear();
     }
-    spdlog::warn("using {} from now on: {}", source, reason);
+    spdlog::warn("using {} from now on: {}", source, render::escape_for_terminal(reason));
   };
   observer.progress =
       [&](const record::Progress& progress, const store::WriterTotals& totals, std::size_t open) {
@@ -207,7 +225,8 @@ void run_record(const RecordOptions& given) {
   const auto recorded =
       replay ? record::record_capture(path_from_utf8(given.source.substr(kCapturePrefix.size())),
                                       options.database,
-                                      observer)
+                                      observer,
+                                      options.readers)
              : record::record_live(options, observer);
   if (terminal) {
     StatusLine::clear();
@@ -219,7 +238,7 @@ void run_record(const RecordOptions& given) {
                recorded.progress.skipped_ticks,
                recorded.progress.gaps,
                size_text(recorded.totals.file_bytes),
-               utf8(options.database));
+               render::escape_for_terminal(utf8(options.database)));
 }
 
 /// Gives the options that the command line left alone the values of a TOML file; a table [record]
@@ -301,6 +320,11 @@ void add_record(CLI::App& app) {
   command
       ->add_option("--capture", options->capture, "Keep all that the sources said in this new file")
       ->type_name("FILE");
+  command
+      ->add_option("--group",
+                   options->group,
+                   "Group that may read the recording as well; without it, only its owner may")
+      ->type_name("GROUP");
   command
       ->add_option("--notice-buffer",
                    options->notice_buffer,

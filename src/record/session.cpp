@@ -7,6 +7,7 @@
 #include "decode/tables.hpp"
 #include "platform/clock.hpp"
 #include "platform/recording_file.hpp"
+#include "platform/rights.hpp"
 #include "platform/stop_requests.hpp"
 #include "record/sampler.hpp"
 
@@ -46,6 +47,21 @@ std::unique_ptr<platform::RecordingFile> hold(const std::filesystem::path& path)
       "cannot record into {}: {}; check its directory and rights, or name another file with --db",
       utf8(path),
       held.error().message())};
+}
+
+void let_read(platform::RecordingFile& held,
+              const std::filesystem::path& path,
+              const std::optional<platform::Readers>& readers) {
+  if (!readers) {
+    return;
+  }
+  if (const auto opened = held.let_read(*readers); !opened) {
+    throw CommandFailed{fmt::format(
+        "cannot let group {} read {}: {}; only its members and root may give a file to a group",
+        readers->group,
+        utf8(path),
+        opened.error().message())};
+  }
 }
 
 /// Removes the file that we created if recording never began: no partial database is left behind.
@@ -154,7 +170,17 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   if (capture) {
     capture->write(about);
   }
+  // Before the writer's thread begins: each thread has rights of its own.
+  if (const auto dropped = platform::drop_rights({options.database, options.readers.has_value()});
+      !dropped) {
+    throw CommandFailed{
+        fmt::format("cannot give up the rights that recording into {} does not need: {}; start it "
+                    "where it may (seccomp?), or as a user without rights",
+                    utf8(options.database),
+                    dropped.error().message())};
+  }
   store::Writer writer{options.database, session_from(about)};
+  let_read(*held, options.database, options.readers);
   created.keep();
   Recorder recorder{writer, options.interval.count()};
   observer.started(source.name(), source.fallback_reason());
@@ -197,7 +223,8 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
 
 Recorded record_capture(const std::filesystem::path& capture,
                         const std::filesystem::path& database,
-                        const Observer& observer) {
+                        const Observer& observer,
+                        const std::optional<platform::Readers>& readers) {
   platform::CaptureReader reader{capture};
   const auto next = [&]() -> std::optional<RawRecord> {
     auto record = reader.next();
@@ -216,6 +243,7 @@ Recorded record_capture(const std::filesystem::path& capture,
   const auto held = hold(database);
   CreatedFile created{database, held->created()};
   store::Writer writer{database, session};
+  let_read(*held, database, readers);
   created.keep();
   Recorder recorder{writer, session.interval_ns};
   observer.started("capture:" + utf8(capture), "");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "platform/live_source.hpp"
+#include "platform/recording_file.hpp"
 #include "record/recorder.hpp"
 
 #include <chrono>
@@ -19,6 +20,7 @@ struct LiveOptions {
   double cpu_budget = 0.25;  ///< what the ticks may take of one processor before they become rarer
   platform::SourceOptions source;
   std::optional<std::filesystem::path> capture;
+  std::optional<platform::Readers> readers;  ///< absent: the recording is its owner's alone
 };
 
 /// All are called on the recording's thread.
@@ -37,12 +39,15 @@ struct Recorded {
 };
 
 /// Records this host until the duration is over or something asks to stop
-/// (platform/stop_requests.hpp); everything is flushed then. @throws CommandFailed, StoreError.
+/// (platform/stop_requests.hpp); everything is flushed then. Once its sources and files are open
+/// this process has given up the rights that it no longer needs (platform/rights.hpp). @throws
+/// CommandFailed, StoreError.
 Recorded record_live(const LiveOptions& options, const Observer& observer);
 
 /// Records what a capture file holds. @throws CommandFailed, StoreError.
 Recorded record_capture(const std::filesystem::path& capture,
                         const std::filesystem::path& database,
-                        const Observer& observer);
+                        const Observer& observer,
+                        const std::optional<platform::Readers>& readers = std::nullopt);
 
 }  // namespace netlog::record

@@ -73,6 +73,9 @@ class HeldFile final : public RecordingFile {
  public:
   HeldFile(UniqueHandle file, bool created) : file_{std::move(file)}, created_{created} {}
   [[nodiscard]] bool created() const override { return created_; }
+  [[nodiscard]] Result<void> let_read(const Readers& /*readers*/) override {
+    return fail_win32(ERROR_NOT_SUPPORTED, "not on Windows");
+  }
 
  private:
   UniqueHandle file_;
@@ -165,6 +168,11 @@ Result<void> take_over(const std::filesystem::path& directory) {
 }
 
 }  // namespace
+
+Result<Readers> find_readers(const std::string& /*group*/) {
+  return fail_win32(ERROR_NOT_SUPPORTED,
+                    "not on Windows: the owner of a file says who may read it");
+}
 
 Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem::path& path) {
   auto file = open_file(path, CREATE_NEW, "open for writing");
