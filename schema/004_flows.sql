@@ -11,6 +11,18 @@ INSERT INTO life_class (code, span_ns) VALUES
   (0, 1000000000), (1, 10000000000), (2, 65000000000), (3, 130000000000), (4, 300000000000), (5, 900000000000),
   (6, 3600000000000), (7, 21600000000000), (8, 86400000000000), (9, 604800000000000), (10, 4611686018427387904);
 
+-- When the wall clock was set, and by how much: events up to `after_event` are stamped by the clock as it was before. A duration is the
+-- difference of two stamps less the steps between them, which is what the boot clock counted.
+CREATE TABLE clock_step (
+  id INTEGER PRIMARY KEY,
+  session_id INTEGER NOT NULL REFERENCES session (id),
+  at_ns INTEGER NOT NULL,           -- by the new clock
+  step_ns INTEGER NOT NULL,
+  after_event INTEGER NOT NULL      -- 0: none
+) STRICT;
+CREATE INDEX clock_step_by_event ON clock_step (after_event, step_ns);
+ALTER TABLE connection ADD COLUMN stepped_ns INTEGER; -- sum of the steps while it was open; NULL: none
+
 -- Whom connections are with. The port is the service's: ours of inbound connections, else the peer's.
 CREATE TABLE peer (
   id INTEGER PRIMARY KEY,
@@ -96,6 +108,7 @@ CREATE TABLE slow_stay (
   state INTEGER NOT NULL,
   from_ns INTEGER NOT NULL,
   to_ns INTEGER NOT NULL,
+  stepped_ns INTEGER NOT NULL,      -- the clock, meanwhile
   PRIMARY KEY (connection_id, state, from_ns)
 ) STRICT, WITHOUT ROWID;
 
@@ -168,12 +181,26 @@ SELECT
   END AS TEXT) AS state,
   from_ns,
   to_ns,
-  to_ns - from_ns AS dwell_ns
+  -- Bounds that overlap, and steps of which only the gap was kept (before schema 4), can turn the moments around.
+  max(0, to_ns - from_ns - stepped_ns) AS dwell_ns,
+  stepped_ns
 FROM (
   SELECT
     e.connection_id,
     e.new AS state_code,
     e.at_ns AS from_ns,
+    -- Asked once for all rows, so that a recording without steps pays nothing for them.
+    iif((SELECT max(after_event) FROM clock_step) >= e.id, (
+      SELECT coalesce(sum(k.step_ns), 0)
+      FROM clock_step AS k
+      WHERE k.after_event >= e.id AND k.after_event < coalesce((
+        SELECT n.id
+        FROM event AS n
+        WHERE n.connection_id = e.connection_id AND n.id > e.id AND n.kind IN (0, 1, 2, 5)
+        ORDER BY n.id
+        LIMIT 1
+      ), k.after_event + 1)
+    ), 0) AS stepped_ns,
     (
       SELECT n.at_ns
       FROM event AS n
@@ -184,6 +211,77 @@ FROM (
   FROM event AS e
   WHERE e.kind IN (0, 1, 2) AND e.new IS NOT NULL
 );
+
+DROP VIEW connections;
+CREATE VIEW connections AS
+SELECT
+  c.id,
+  c.session_id,
+  (SELECT name FROM code_name WHERE kind = 'protocol' AND code = c.protocol) AS protocol,
+  (SELECT name FROM code_name WHERE kind = 'family' AND code = l.family) AS family,
+  l.text AS local_address,
+  c.local_port,
+  r.text AS remote_address,
+  c.remote_port,
+  (SELECT name FROM code_name WHERE kind = 'direction' AND code = c.direction) AS direction,
+  p.pid,
+  p.name AS process,
+  p.exe,
+  p.cmdline,
+  p.user,
+  p.cgroup,
+  coalesce(
+    (SELECT name FROM service AS sv WHERE sv.session_id = c.session_id AND sv.pid = p.pid AND sv.tag = c.module),
+    p.service) AS service,
+  c.netns,
+  (SELECT name FROM code_name WHERE kind = 'owner_source' AND code = c.owner_source) AS owner_source,
+  strftime('%Y-%m-%dT%H:%M:%S', c.opened_ns / 1000000000, 'unixepoch')
+    || printf('.%06dZ', c.opened_ns / 1000 % 1000000) AS opened_at,
+  c.opened_ns,
+  c.open_error_ns,
+  c.first_seen_ns,
+  CASE WHEN c.gone THEN c.last_seen_ns ELSE max(c.last_seen_ns, s.alive_ns) END AS last_seen_ns,
+  strftime('%Y-%m-%dT%H:%M:%S', c.closed_ns / 1000000000, 'unixepoch')
+    || printf('.%06dZ', c.closed_ns / 1000 % 1000000) AS closed_at,
+  c.closed_ns,
+  c.close_error_ns,
+  -- Opened and closed within one look at the table: how long is not known.
+  iif(
+    c.closed_ns - c.opened_ns > coalesce(c.stepped_ns, 0), c.closed_ns - c.opened_ns - coalesce(c.stepped_ns, 0), NULL
+  ) AS duration_ns,
+  (SELECT name FROM code_name WHERE kind = 'state' AND code = c.state) AS state,
+  (SELECT name FROM code_name WHERE kind = 'offload' AND code = c.offload) AS offload,
+  (SELECT name FROM code_name WHERE kind = 'outcome' AND code = c.outcome) AS outcome,
+  c.bytes_sent,
+  c.bytes_received,
+  c.retransmits,
+  c.rtt_us,
+  (SELECT name FROM code_name WHERE kind = 'seen_by' AND code = c.seen_by) AS seen_by,
+  (SELECT name FROM code_name WHERE kind = 'owner_reason' AND code = c.owner_reason) AS owner_reason,
+  c.uid,
+  c.gone,
+  CASE WHEN l.text LIKE '%:%' THEN '[' || l.text || ']' ELSE l.text END || ':' || c.local_port AS local,
+  CASE WHEN r.text LIKE '%:%' THEN '[' || r.text || ']' ELSE r.text END || coalesce(':' || c.remote_port, '') AS remote,
+  (SELECT name FROM code_name WHERE kind = 'outcome_reason' AND code = c.outcome_reason) AS outcome_reason,
+  c.syns,
+  p.container,
+  c.stepped_ns
+FROM connection AS c
+JOIN session AS s ON s.id = c.session_id
+JOIN address AS l ON l.id = c.local_address_id
+LEFT JOIN address AS r ON r.id = c.remote_address_id
+LEFT JOIN process AS p ON p.id = c.process_id;
+
+CREATE VIEW clock_steps AS
+SELECT
+  id,
+  session_id,
+  strftime('%Y-%m-%dT%H:%M:%S', at_ns / 1000000000, 'unixepoch')
+    || printf('.%06dZ', at_ns / 1000 % 1000000) AS at,
+  at_ns,
+  step_ns,
+  after_event
+FROM clock_step;
 
 CREATE VIEW peers AS
 SELECT
@@ -245,8 +343,10 @@ SELECT
     SELECT 1 FROM event AS e WHERE e.connection_id = c.id AND e.kind IN (0, 1, 2) AND e.new IN (6, 7, 10, 11)
   ) AS INTEGER) AS closed_by_peer,
   c.syns,
-  -- Of what was opened and closed within one look, or across a clock that was set back, nothing is known.
-  CAST(iif(c.closed_ns > c.opened_ns, c.closed_ns - c.opened_ns, NULL) AS INTEGER) AS longest_ns,
+  -- Of what was opened and closed within one look nothing is known.
+  CAST(iif(
+    c.closed_ns - c.opened_ns > coalesce(c.stepped_ns, 0), c.closed_ns - c.opened_ns - coalesce(c.stepped_ns, 0), NULL
+  ) AS INTEGER) AS longest_ns,
   c.open_error_ns,
   c.bytes_sent,
   c.bytes_received,
@@ -273,7 +373,7 @@ SELECT
   i.state,
   CAST(1 AS INTEGER) AS stays,
   CAST(iif(c.life_class IS NULL, i.to_ns IS NULL, 0) AS INTEGER) AS still,
-  CAST(max(0, coalesce(i.to_ns, c.last_seen_ns) - i.from_ns) AS INTEGER) AS dwell_ns,
+  CAST(max(0, coalesce(i.to_ns, c.last_seen_ns) - i.from_ns - i.stepped_ns) AS INTEGER) AS dwell_ns,
   c.id, c.opened_ns, c.open_error_ns, c.first_seen_ns, c.last_seen_ns, c.closed_ns, c.life_class
 FROM connection_flows AS c
 JOIN state_intervals AS i ON i.connection_id = c.id;
@@ -562,11 +662,12 @@ WHERE life_class IS NULL;
 
 -- Stays that last, and those of five seconds and more, in states that should pass.
 CREATE VIEW slow_stays AS
-SELECT connection_id, (SELECT name FROM code_name WHERE kind = 'state' AND code = y.state) AS state, from_ns, to_ns
+SELECT connection_id, (SELECT name FROM code_name WHERE kind = 'state' AND code = y.state) AS state, from_ns, to_ns,
+  stepped_ns
 FROM slow_stay AS y
 UNION ALL
-SELECT connection_id, state, from_ns, to_ns
+SELECT connection_id, state, from_ns, to_ns, stepped_ns
 FROM state_intervals
 WHERE connection_id IN (SELECT id FROM connection WHERE life_class IS NULL)
   AND state IN ('CLOSE_WAIT', 'FIN_WAIT_1', 'FIN_WAIT_2', 'CLOSING', 'LAST_ACK', 'SYN_SENT', 'SYN_RECEIVED')
-  AND (to_ns IS NULL OR to_ns - from_ns >= 5000000000);
+  AND (to_ns IS NULL OR dwell_ns >= 5000000000);

@@ -40,7 +40,7 @@ class Story {
 
   [[nodiscard]] std::filesystem::path path() const { return scratch_ / "a.db"; }
   [[nodiscard]] std::int64_t ns(double second) const {
-    return begin_ns_ + static_cast<std::int64_t>(second * 1e9);
+    return begin_ns_ + stepped_ns_ + static_cast<std::int64_t>(second * 1e9);
   }
   track::Tracker& tracker() { return tracker_; }
 
@@ -119,6 +119,17 @@ class Story {
     }
   }
 
+  /// After the last look the wall clock was set: the story's own seconds go on.
+  void clock_steps(double by) {
+    const auto step_ns = static_cast<std::int64_t>(by * 1e9);
+    stepped_ns_ += step_ns;
+    tracker_.follow_clock(step_ns);
+    items_.emplace_back(ClockStep{ns(last_), step_ns});
+  }
+
+  /// What was told so far becomes a batch of its own.
+  void flush() { writer_.push(std::exchange(items_, {})); }
+
   /// The recording is whole; nothing can be told any more.
   void over() {
     for (auto& connection : tracker_.take_refreshes()) {
@@ -191,6 +202,7 @@ class Story {
   std::map<std::uint64_t, Socket> sockets_;
   std::set<std::uint64_t> namespaces_{0};
   double last_ = 0;
+  std::int64_t stepped_ns_ = 0;
   std::optional<store::Reader> reader_;
 };
 

@@ -7,6 +7,7 @@
 #include "cli/commands.hpp"
 #include "cli/description.hpp"
 #include "platform/terminal.hpp"
+#include "render/render.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -88,7 +89,9 @@ std::string explain(const CLI::ParseError& error, const CLI::App& app) {
 
 int complain(const CLI::App& app, std::string_view message, int code) {
   const auto& at = addressed(app);
-  std::cerr << "netlog" << (&at == &app ? "" : " " + at.get_name()) << ": " << message << '\n';
+  // It may quote a file's name, or what is in a file.
+  std::cerr << "netlog" << (&at == &app ? "" : " " + at.get_name()) << ": "
+            << render::escape_for_terminal(message) << '\n';
   return code;
 }
 

@@ -451,6 +451,11 @@ render::TextStyle text_style(const Question& question) {
   return style;
 }
 
+render::CsvReader csv_reader() {
+  return platform::is_terminal(platform::StandardStream::output) ? render::CsvReader::terminal
+                                                                 : render::CsvReader::program;
+}
+
 void print(const Answer& answer, Format format, const render::TextStyle& style) {
   switch (format) {
     case Format::text:
@@ -460,7 +465,7 @@ void print(const Answer& answer, Format format, const render::TextStyle& style) 
       render::write_json(std::cout, answer);
       break;
     case Format::csv:
-      render::write_csv(std::cout, answer);
+      render::write_csv(std::cout, answer, csv_reader());
       break;
   }
 }

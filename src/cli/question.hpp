@@ -81,4 +81,7 @@ render::TextStyle text_style(const Question& question);
 
 void print(const Answer& answer, Format format, const render::TextStyle& style);
 
+/// Who reads the CSV on our stdout.
+render::CsvReader csv_reader();
+
 }  // namespace netlog::cli

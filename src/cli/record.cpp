@@ -7,6 +7,7 @@
 #include "platform/recording_file.hpp"
 #include "platform/terminal.hpp"
 #include "record/session.hpp"
+#include "render/render.hpp"
 
 #include <array>
 #include <chrono>
@@ -38,6 +39,7 @@ struct RecordOptions {
   std::string cpu_budget = "25%";
   std::string source = "auto";
   std::string capture;
+  std::string group;
   int notice_buffer = platform::SourceOptions{}.notice_buffer_bytes;
   int trace_buffer = platform::SourceOptions{}.trace_buffer_bytes;
   std::int64_t max_size = kDefaultMaxSize;
@@ -69,26 +71,38 @@ std::optional<std::chrono::nanoseconds> duration_of(const std::string& text) {
   return std::chrono::nanoseconds{*ns};
 }
 
-record::Limits limits_of(const RecordOptions& given) {
-  record::Limits limits;
+std::optional<platform::Readers> readers_of(const std::string& group) {
+  if (group.empty()) {
+    return std::nullopt;
+  }
+  const auto readers = platform::find_readers(group);
+  if (!readers) {
+    throw UsageError{fmt::format("--group {}: {}", quote(group), readers.error().message())};
+  }
+  return *readers;
+}
+
+record::Keeping keeping_of(const RecordOptions& given) {
+  record::Keeping keeping;
   if (given.max_size != 0 && given.max_size < kSmallestMaxSize) {
     throw UsageError{fmt::format("--max-size {} is too small; give at least 16M, or 0 for no limit",
                                  given.max_size)};
   }
-  limits.max_bytes = given.max_size;
+  keeping.max_bytes = given.max_size;
   const auto age = parse_duration(given.max_age);
   if (!age) {
     throw UsageError{
         fmt::format("--max-age {} is not a duration such as 30d or 12h, or 0 for no limit",
                     quote(given.max_age))};
   }
-  limits.max_age = std::chrono::nanoseconds{*age};
+  keeping.max_age = std::chrono::nanoseconds{*age};
   if (given.sync != "batch" && given.sync != "checkpoint") {
     throw UsageError{fmt::format("--sync {} is neither batch nor checkpoint", quote(given.sync))};
   }
-  limits.synchronous =
+  keeping.synchronous =
       given.sync == "batch" ? store::Synchronous::every_batch : store::Synchronous::checkpoints;
-  return limits;
+  keeping.readers = readers_of(given.group);
+  return keeping;
 }
 
 double budget_of(std::string_view text) {
@@ -196,7 +210,7 @@ void run_record(const RecordOptions& given) {
   options.interval = std::chrono::nanoseconds{interval_of(given.interval)};
   options.duration = duration_of(given.duration);
   options.cpu_budget = budget_of(given.cpu_budget);
-  options.limits = limits_of(given);
+  options.keeping = keeping_of(given);
   const bool replay = given.source.starts_with(kCapturePrefix);
   if (!replay) {
     options.source.choice = source_of(given.source);
@@ -215,22 +229,26 @@ void run_record(const RecordOptions& given) {
   StatusLine status;
   record::Observer observer;
   observer.started = [&](std::string_view source, std::string_view fallback_reason) {
-    spdlog::info("recording into {} from {}", utf8(options.database), source);
+    spdlog::info("recording into {} from {}",
+                 render::escape_for_terminal(utf8(options.database)),
+                 render::escape_for_terminal(source));
     if (!fallback_reason.empty()) {
-      spdlog::warn("using {}, not the best there is: {}", source, fallback_reason);
+      spdlog::warn("using {}, not the best there is: {}",
+                   source,
+                   render::escape_for_terminal(fallback_reason));
     }
   };
   observer.fell_back = [&](std::string_view source, std::string_view reason) {
     if (terminal) {
       StatusLine::clear();
     }
-    spdlog::warn("using {} from now on: {}", source, reason);
+    spdlog::warn("using {} from now on: {}", source, render::escape_for_terminal(reason));
   };
   observer.told = [&](const std::string& text) {
     if (terminal) {
       StatusLine::clear();
     }
-    spdlog::warn(text);
+    spdlog::warn(render::escape_for_terminal(text));
   };
   observer.progress =
       [&](const record::Progress& progress, const store::WriterTotals& totals, std::size_t open) {
@@ -241,8 +259,8 @@ void run_record(const RecordOptions& given) {
   const auto recorded =
       replay ? record::record_capture(path_from_utf8(given.source.substr(kCapturePrefix.size())),
                                       options.database,
-                                      options.limits,
-                                      observer)
+                                       options.keeping,
+                                       observer)
              : record::record_live(options, observer);
   if (terminal) {
     StatusLine::clear();
@@ -254,7 +272,7 @@ void run_record(const RecordOptions& given) {
                recorded.progress.skipped_ticks,
                recorded.progress.gaps,
                size_text(recorded.totals.file_bytes),
-               utf8(options.database));
+               render::escape_for_terminal(utf8(options.database)));
 }
 
 /// Gives the options that the command line left alone the values of a TOML file; a table [record]
@@ -336,6 +354,11 @@ void add_record(CLI::App& app) {
   command
       ->add_option("--capture", options->capture, "Keep all that the sources said in this new file")
       ->type_name("FILE");
+  command
+      ->add_option("--group",
+                   options->group,
+                   "Group that may read the recording as well; without it, only its owner may")
+      ->type_name("GROUP");
   command
       ->add_option("--notice-buffer",
                    options->notice_buffer,

@@ -62,6 +62,7 @@ void run_sql(const SqlOptions& options) {
   store::Reader reader{database_path(options.question)};
   patience.watch(reader);
   const auto style = text_style(options.question);
+  const auto for_csv = csv_reader();
   std::vector<Column> columns;
   reader.each(
       statement,
@@ -70,7 +71,7 @@ void run_sql(const SqlOptions& options) {
         columns = plain_columns(names);
         if (format != Format::json) {
           std::vector<Cell> cells{names.begin(), names.end()};
-          std::cout << (format == Format::csv ? render::csv_row(cells)
+          std::cout << (format == Format::csv ? render::csv_row(cells, for_csv)
                                               : render::text_row(columns, cells, style));
         }
       },
@@ -84,7 +85,7 @@ void run_sql(const SqlOptions& options) {
             std::cout << render::json_row(columns, row) << '\n';
             break;
           case Format::csv:
-            std::cout << render::csv_row(row);
+            std::cout << render::csv_row(row, for_csv);
             break;
         }
         return static_cast<bool>(std::cout);

@@ -103,7 +103,7 @@ class Tail {
         std::cout << render::json_row(columns_, row) << '\n';
         break;
       case Format::csv:
-        std::cout << render::csv_row(row);
+        std::cout << render::csv_row(row, csv_reader_);
         break;
     }
   }
@@ -137,6 +137,7 @@ class Tail {
   report::Clause clause_;
   Format format_;
   render::TextStyle style_;
+  render::CsvReader csv_reader_ = csv_reader();
   std::vector<Column> columns_ = event_columns();
   std::int64_t seen_ = 0;
 };

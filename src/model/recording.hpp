@@ -82,6 +82,15 @@ struct ServiceName {
   bool operator==(const ServiceName&) const = default;
 };
 
+/// The wall clock was set, forwards or (negative) backwards. What follows is stamped by the new
+/// one; what came before keeps its stamps.
+struct ClockStep {
+  std::int64_t at_ns = 0;  ///< by the new one
+  std::int64_t step_ns = 0;
+
+  bool operator==(const ClockStep&) const = default;
+};
+
 /// The recorder was alive at this moment; open connections were still seen.
 struct Heartbeat {
   std::int64_t at_ns = 0;

@@ -3,6 +3,7 @@
 
 #include "base/time.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <limits>
@@ -52,15 +53,25 @@ std::int64_t measure_utc_offset() {
   return now - offset_ns().exchange(now, std::memory_order_relaxed);
 }
 
+OffsetChange follow_offset(std::int64_t moved_ns, std::int64_t since_ns) {
+  const auto slewed_ns = std::max<std::int64_t>(since_ns, 0) / kSlewedPart;
+  if (std::abs(moved_ns) >= kClockStepNs + slewed_ns) {
+    return {moved_ns, true};
+  }
+  return {std::clamp(moved_ns, -slewed_ns, slewed_ns), false};
+}
+
 void tell_clock_step(RecordSink& sink) {
   static std::int64_t measured_ns = read_boot_clock_ns();
   const auto since_ns = read_boot_clock_ns() - std::exchange(measured_ns, read_boot_clock_ns());
-  const auto moved_ns = measure_utc_offset();
-  if (std::abs(moved_ns) >= kClockStepNs + since_ns / kSlewedPart) {
+  const auto change =
+      follow_offset(sandwich() - offset_ns().load(std::memory_order_relaxed), since_ns);
+  offset_ns().fetch_add(change.by_ns, std::memory_order_relaxed);
+  if (change.is_step) {
     RawRecord record;
     record.kind = RecordKind::clock_step;
     record.asked = Span{utc_now_ns(), utc_now_ns()};
-    record.a = moved_ns;
+    record.a = change.by_ns;
     sink.consume(record);
   }
 }

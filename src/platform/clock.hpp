@@ -17,7 +17,19 @@ std::int64_t boot_to_utc_ns(std::int64_t boot_ns);
 /// Measures the offset between the boot clock and UTC again; returns by how many ns it has moved.
 std::int64_t measure_utc_offset();
 
-/// Measures the offset, and hands over a clock_step when it has moved by more than clocks drift.
+/// What becomes of the offset when UTC is found to have moved against the boot clock.
+struct OffsetChange {
+  std::int64_t by_ns = 0;
+  bool is_step = false;
+};
+
+/// What moved by more than clocks drift is a step, and followed at once. Anything less is a slew
+/// (NTP: 500 ppm at most), or a step too small to tell from one: it is followed by a thousandth of
+/// the time since the last measurement at most, so that durations are never wrong by more than
+/// that.
+OffsetChange follow_offset(std::int64_t moved_ns, std::int64_t since_ns);
+
+/// Measures the offset, follows it, and hands over a clock_step when it was one.
 void tell_clock_step(RecordSink& sink);
 
 /// The clock that counts from the boot, also while the system sleeps, in ns. Defined once in linux/

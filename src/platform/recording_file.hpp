@@ -3,10 +3,17 @@
 
 #include "base/error.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 
 namespace netlog::platform {
+
+/// A group of this system whose members may read a recording.
+struct Readers {
+  std::uint32_t group = 0;
+};
 
 /// Holds a recording for one recorder: the file exists (created for its owner alone when it did
 /// not) and nobody else records into it. Released when destroyed; the file stays.
@@ -20,10 +27,21 @@ class RecordingFile {
   [[nodiscard]] virtual bool created() const = 0;
   /// Whether its path still leads to it: nobody has deleted, moved or replaced it.
   [[nodiscard]] virtual bool in_place() const = 0;
+
+  /// Lets a group read (0640) the file and what SQLite keeps beside it (-wal, -shm); the system's
+  /// place for recordings is opened to the group as well. Errors: the system's reason (not a member
+  /// of that group).
+  [[nodiscard]] virtual Result<void> let_read(const Readers& readers) = 0;
 };
 
+/// The group of that name, or number. Errors: invalid_argument when there is none; not_supported on
+/// Windows, where the owner of a file says who else may read it.
+Result<Readers> find_readers(const std::string& group);
+
+/// The file is 0600 afterwards, and so are the side files that a killed recorder may have left,
+/// whatever they were before: who else may read is said anew each time.
 /// Errors: resource_unavailable_try_again when another recorder holds it; else the system's reason
-/// (no such directory, permission denied, read-only).
+/// (no such directory, permission denied, read-only, not the owner).
 Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem::path& path);
 
 /// Creates an empty file that only its owner may read; one that exists is an error.

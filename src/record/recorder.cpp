@@ -144,7 +144,7 @@ void Recorder::consume(const RawRecord& record) {
                             "receive buffer overrun",
                             record.a < 0 ? std::nullopt : std::optional{record.a}));
     case RecordKind::clock_step:
-      follow_clock(record.a);
+      follow_clock(record);
       return add_gap(Gap{std::nullopt,
                          std::min(record.asked.ended_ns, record.asked.ended_ns - record.a),
                          std::max(record.asked.ended_ns, record.asked.ended_ns - record.a),
@@ -168,7 +168,10 @@ void Recorder::consume(const RawRecord& record) {
 }
 
 /// From here on everything is stamped by the stepped clock.
-void Recorder::follow_clock(std::int64_t step_ns) {
+void Recorder::follow_clock(const RawRecord& record) {
+  take_events();
+  const auto step_ns = record.a;
+  items_.emplace_back(ClockStep{record.asked.ended_ns, step_ns});
   if (step_ns < 0) {
     now_ns_ += step_ns;
     last_heartbeat_ns_ += step_ns;
@@ -176,6 +179,10 @@ void Recorder::follow_clock(std::int64_t step_ns) {
   }
   for (auto& [table, read_ns] : last_read_ns_) {
     read_ns += step_ns;
+  }
+  if (last_tick_) {  // the clock is looked at within a tick, after its beginning
+    last_tick_->began_ns += step_ns;
+    last_tick_->ended_ns += step_ns;
   }
   tracker_.follow_clock(step_ns);
 }
@@ -215,7 +222,7 @@ void Recorder::begin_tick(const RawRecord& record) {
   last_tick_ = record.asked;
 }
 
-void Recorder::end_tick() {
+void Recorder::take_events() {
   auto events = tracker_.take_events();
   progress_.events += static_cast<std::int64_t>(events.size());
   for (const auto& event : events) {
@@ -223,6 +230,10 @@ void Recorder::end_tick() {
   }
   items_.insert(
       items_.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
+}
+
+void Recorder::end_tick() {
+  take_events();
   for (const auto& [netns, counters] : std::exchange(counters_, {})) {
     items_.emplace_back(counters);
     if (const auto coverage = coverage_.measure(counters)) {

@@ -69,7 +69,8 @@ class Recorder final : public platform::RecordSink {
   void take_mib_modules(const platform::RawRecord& record);
   void take_process(const platform::RawRecord& record);
   void take_holders(const platform::RawRecord& record);
-  void follow_clock(std::int64_t step_ns);
+  void take_events();
+  void follow_clock(const platform::RawRecord& record);
   void end_namespace(const platform::RawRecord& record);
   void take_notices(const platform::RawRecord& record);
   void take_trace(const platform::RawRecord& record);

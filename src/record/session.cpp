@@ -7,6 +7,7 @@
 #include "decode/tables.hpp"
 #include "platform/clock.hpp"
 #include "platform/recording_file.hpp"
+#include "platform/rights.hpp"
 #include "platform/stop_requests.hpp"
 #include "record/sampler.hpp"
 
@@ -48,6 +49,21 @@ std::unique_ptr<platform::RecordingFile> hold(const std::filesystem::path& path)
       held.error().message())};
 }
 
+void let_read(platform::RecordingFile& held,
+              const std::filesystem::path& path,
+              const std::optional<platform::Readers>& readers) {
+  if (!readers) {
+    return;
+  }
+  if (const auto opened = held.let_read(*readers); !opened) {
+    throw CommandFailed{fmt::format(
+        "cannot let group {} read {}: {}; only its members and root may give a file to a group",
+        readers->group,
+        utf8(path),
+        opened.error().message())};
+  }
+}
+
 /// Removes the file that we created if recording never began: no partial database is left behind.
 class CreatedFile {
  public:
@@ -72,20 +88,20 @@ class CreatedFile {
 
 /// The writer's options for a file that is held; `held` must outlive the writer.
 store::WriterOptions writer_options(const std::filesystem::path& path,
-                                    const Limits& limits,
+                                    const Keeping& keeping,
                                     std::unique_ptr<platform::RecordingFile>& held) {
   store::WriterOptions options;
-  options.max_bytes = limits.max_bytes;
-  options.max_age = limits.max_age;
-  options.synchronous = limits.synchronous;
+  options.max_bytes = keeping.max_bytes;
+  options.max_age = keeping.max_age;
+  options.synchronous = keeping.synchronous;
   options.in_place = [&held] { return held->in_place(); };
-  options.take_again = [&held, path]() -> Result<void> {
+  options.take_again = [&held, path, readers = keeping.readers]() -> Result<void> {
     auto again = platform::hold_recording_file(path);
     if (!again) {
       return again.error();
     }
     held = std::move(*again);
-    return {};
+    return readers ? held->let_read(*readers) : Result<void>{};
   };
   return options;
 }
@@ -174,12 +190,23 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   if (capture) {
     capture->write(about);
   }
+  // Before the writer's thread begins: each thread has rights of its own.
+  if (const auto dropped =
+          platform::drop_rights({options.database, options.keeping.readers.has_value()});
+      !dropped) {
+    throw CommandFailed{
+        fmt::format("cannot give up the rights that recording into {} does not need: {}; start it "
+                    "where it may (seccomp?), or as a user without rights",
+                    utf8(options.database),
+                    dropped.error().message())};
+  }
   asio::io_context io{1};
-  auto keeping = writer_options(options.database, options.limits, held);
+  auto keeping = writer_options(options.database, options.keeping, held);
   keeping.tell = [&](const std::string& text) {
     asio::post(io, [&observer, text] { observer.told(text); });
   };
   store::Writer writer{options.database, session_from(about), std::move(keeping)};
+  let_read(*held, options.database, options.keeping.readers);
   created.keep();
   Recorder recorder{writer, options.interval.count()};
   observer.started(source.name(), source.fallback_reason());
@@ -221,7 +248,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
 
 Recorded record_capture(const std::filesystem::path& capture,
                         const std::filesystem::path& database,
-                        const Limits& limits,
+                        const Keeping& keeping,
                         const Observer& observer) {
   platform::CaptureReader reader{capture};
   const auto next = [&]() -> std::optional<RawRecord> {
@@ -240,7 +267,8 @@ Recorded record_capture(const std::filesystem::path& capture,
   const auto session = session_from(*about);
   auto held = hold(database);
   CreatedFile created{database, held->created()};
-  store::Writer writer{database, session, writer_options(database, limits, held)};
+  store::Writer writer{database, session, writer_options(database, keeping, held)};
+  let_read(*held, database, keeping.readers);
   created.keep();
   Recorder recorder{writer, session.interval_ns};
   observer.started("capture:" + utf8(capture), "");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "platform/live_source.hpp"
+#include "platform/recording_file.hpp"
 #include "record/recorder.hpp"
 
 #include <chrono>
@@ -13,10 +14,11 @@
 namespace netlog::record {
 
 /// How the recording is kept.
-struct Limits {
+struct Keeping {
   std::int64_t max_bytes = 0;          ///< of the file and its WAL; 0: no limit
   std::chrono::nanoseconds max_age{};  ///< of what has ended; 0: no limit
   store::Synchronous synchronous = store::Synchronous::every_batch;
+  std::optional<platform::Readers> readers;  ///< absent: it is its owner's alone
 };
 
 struct LiveOptions {
@@ -26,7 +28,7 @@ struct LiveOptions {
   double cpu_budget = 0.25;  ///< what the ticks may take of one processor before they become rarer
   platform::SourceOptions source;
   std::optional<std::filesystem::path> capture;
-  Limits limits;
+  Keeping keeping;
 };
 
 /// All are called on the recording's thread.
@@ -47,13 +49,15 @@ struct Recorded {
 };
 
 /// Records this host until the duration is over or something asks to stop
-/// (platform/stop_requests.hpp); everything is flushed then. @throws CommandFailed, StoreError.
+/// (platform/stop_requests.hpp); everything is flushed then. Once its sources and files are open
+/// this process has given up the rights that it no longer needs (platform/rights.hpp). @throws
+/// CommandFailed, StoreError.
 Recorded record_live(const LiveOptions& options, const Observer& observer);
 
 /// Records what a capture file holds. @throws CommandFailed, StoreError.
 Recorded record_capture(const std::filesystem::path& capture,
                         const std::filesystem::path& database,
-                        const Limits& limits,
+                        const Keeping& keeping,
                         const Observer& observer);
 
 }  // namespace netlog::record

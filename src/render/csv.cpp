@@ -1,30 +1,42 @@
 // SPDX-License-Identifier: MIT
 #include "render/render.hpp"
 
+#include <algorithm>
 #include <ostream>
+#include <string_view>
 
 #include <fmt/format.h>
 
 namespace netlog::render {
 namespace {
 
-std::string csv_cell(const Cell& cell) {
+// =, +, - and @ begin a formula; so do a tab and a carriage return in front of one.
+bool is_plain(std::string_view text) {
+  const bool quiet = std::none_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return c == ',' || c == '"' || byte < 0x20 || byte == 0x7F;
+  });
+  return quiet && !text.empty() && std::string_view{"=+-@"}.find(text.front()) == text.npos;
+}
+
+std::string csv_cell(const Cell& cell, CsvReader reader) {
   if (const auto* integer = std::get_if<std::int64_t>(&cell)) {
     return fmt::format("{}", *integer);
   }
   if (const auto* real = std::get_if<double>(&cell)) {
     return fmt::format("{}", *real);
   }
-  const auto* const text = std::get_if<std::string>(&cell);
-  if (text == nullptr) {
+  const auto* const raw = std::get_if<std::string>(&cell);
+  if (raw == nullptr) {
     return {};
   }
+  const auto text = reader == CsvReader::terminal ? escape_for_terminal(*raw) : *raw;
   // Empty text in quotes, so that it is not taken for unknown.
-  if (!text->empty() && text->find_first_of(",\"\r\n") == std::string::npos) {
-    return *text;
+  if (is_plain(text)) {
+    return text;
   }
   std::string out = "\"";
-  for (const char c : *text) {
+  for (const char c : text) {
     out += c;
     if (c == '"') {
       out += c;
@@ -44,20 +56,20 @@ std::string csv_header(const std::vector<Column>& columns) {
   return csv_row(names);
 }
 
-std::string csv_row(const std::vector<Cell>& row) {
+std::string csv_row(const std::vector<Cell>& row, CsvReader reader) {
   std::string out;
   for (std::size_t i = 0; i < row.size(); ++i) {
-    out += (i == 0 ? "" : ",") + csv_cell(row[i]);
+    out += (i == 0 ? "" : ",") + csv_cell(row[i], reader);
   }
   return out + "\r\n";
 }
 
-void write_csv(std::ostream& out, const Answer& answer) {
+void write_csv(std::ostream& out, const Answer& answer, CsvReader reader) {
   for (std::size_t i = 0; i < answer.tables.size(); ++i) {
     const auto& table = answer.tables[i];
     out << (i == 0 ? "" : "\r\n") << csv_header(table.columns);
     for (const auto& row : table.rows) {
-      out << csv_row(row);
+      out << csv_row(row, reader);
     }
   }
 }

@@ -54,6 +54,10 @@ constexpr std::array<Range, 10> kWide{{{0x1100, 0x115F},
 
 }  // namespace
 
+bool is_harmful(char32_t point) {
+  return in(kHarmful, point);
+}
+
 std::string escape_for_terminal(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -61,7 +65,7 @@ std::string escape_for_terminal(std::string_view text) {
     const auto point = code_point_at(text, at);
     if (point.length == 0) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[at]));
-    } else if (!in(kHarmful, point.value)) {
+    } else if (!is_harmful(point.value)) {
       out += text.substr(at, point.length);
     } else if (point.value < 0x80) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned>(point.value));

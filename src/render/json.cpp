@@ -10,19 +10,33 @@
 namespace netlog::render {
 namespace {
 
-// RFC 8259 §7. Text is UTF-8; what is not becomes U+FFFD.
+// RFC 8259 §7: beyond the first 65,536 code points as a pair of UTF-16 surrogates.
+std::string json_escape(char32_t point) {
+  const auto unit = [](char32_t value) {
+    return fmt::format("\\u{:04x}", static_cast<unsigned>(value));
+  };
+  if (point < 0x10000) {
+    return unit(point);
+  }
+  return unit(0xD7C0 + (point >> 10U)) + unit(0xDC00 + (point & 0x3FFU));
+}
+
+// Text is UTF-8; what is not becomes U+FFFD. Whatever could change a terminal is escaped, and the
+// same to a program.
 std::string json_string(std::string_view text) {
   std::string out = "\"";
-  for (const char c : to_utf8(text, text.size() * 3)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+  const auto whole = to_utf8(text, text.size() * 3);
+  for (std::size_t at = 0; at < whole.size();) {
+    const auto point = code_point_at(whole, at);
+    if (point.value == U'"' || point.value == U'\\') {
       out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte == 0x7F) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(byte));
+      out += whole[at];
+    } else if (is_harmful(point.value)) {
+      out += json_escape(point.value);
     } else {
-      out += c;
+      out += whole.substr(at, point.length);
     }
+    at += point.length;
   }
   return out + "\"";
 }

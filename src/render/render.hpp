@@ -29,13 +29,19 @@ struct TextStyle {
 /// Aligned tables under their titles, the line of honesty at the end. Hostile text is escaped.
 void write_text(std::ostream& out, const Answer& answer, const TextStyle& asked);
 
-/// JSON Lines: an object a row, {"section": table's name, column's name: value, …}, and the line of
-/// honesty as the last one, its section `honesty`. A table without rows gives no line.
+/// JSON Lines, with escapes (RFC 8259 §7) for whatever could change a terminal: an object a row,
+/// {"section": table's name, column's name: value, …}, and the line of honesty as the last one, its
+/// section `honesty`. A table without rows gives no line.
 void write_json(std::ostream& out, const Answer& answer);
 
-/// RFC 4180; a header line for each table, tables separated by an empty line. Cells that a
-/// spreadsheet would take for a formula are not altered: CSV is for programs.
-void write_csv(std::ostream& out, const Answer& answer);
+/// Who reads the CSV: a program gets every text as it is, on a terminal it is made harmless as in
+/// text.
+enum class CsvReader : std::uint8_t { program, terminal };
+
+/// RFC 4180; a header line for each table, tables separated by an empty line. Texts with control
+/// characters, and those that a spreadsheet would take for a formula (`=cmd…`), are quoted, but
+/// not altered.
+void write_csv(std::ostream& out, const Answer& answer, CsvReader reader = CsvReader::program);
 
 /// One row by itself, for output that has no end. JSON: an object in one line. Text: cells
 /// separated by two blanks.
@@ -43,7 +49,7 @@ std::string text_row(const std::vector<Column>& columns,
                      const std::vector<Cell>& row,
                      const TextStyle& style);
 std::string json_row(const std::vector<Column>& columns, const std::vector<Cell>& row);
-std::string csv_row(const std::vector<Cell>& row);
+std::string csv_row(const std::vector<Cell>& row, CsvReader reader = CsvReader::program);
 std::string csv_header(const std::vector<Column>& columns);
 
 /// A cell as people read it, escaped. `protocol` is that of its row, for endpoints and ports.
@@ -60,6 +66,10 @@ std::string local_time(std::int64_t utc_ns, const TextStyle& style, bool date);
 
 /// `+01:00`
 std::string offset_text(std::int32_t offset_s);
+
+/// Whether a terminal, or whoever looks at one, could be misled by it: controls, bidirectional
+/// overrides, what is invisible.
+bool is_harmful(char32_t point);
 
 /// Makes text harmless for a terminal: control characters, escape sequences, bidirectional
 /// overrides, invisible characters and bytes that are not UTF-8 become visible escapes.

@@ -74,12 +74,15 @@ Flows::Flows(SQLite::Database& database)
           "outcome, outcome_reason, owner_reason, opened_ns, "
           "open_error_ns, first_seen_ns, iif(gone, last_seen_ns, max(last_seen_ns, "
           "(SELECT alive_ns FROM session WHERE id = session_id))), closed_ns, syns, bytes_sent, "
-          "bytes_received "
+          "bytes_received, coalesce(stepped_ns, 0) "
           "FROM connection WHERE id = ?"},
       select_states_{
           database,
-          "SELECT at_ns, new, kind FROM event WHERE connection_id = ? AND kind IN (0, 1, 2, "
+          "SELECT at_ns, new, kind, id FROM event WHERE connection_id = ? AND kind IN (0, 1, 2, "
           "5) ORDER BY id"},
+      select_steps_{database,
+                    "SELECT sum(step_ns) FROM clock_step WHERE after_event >= ? AND after_event < "
+                    "coalesce(?, after_event + 1)"},
       find_flow_{database,
                  "SELECT id FROM flow WHERE process_id IS ? AND direction = ? AND protocol = ? AND "
                  "netns IS ? AND local_address_id = ? AND local_port IS ? AND peer_id IS ?"},
@@ -125,7 +128,8 @@ Flows::Flows(SQLite::Database& database)
                  "?, ?, ?, ?) ON CONFLICT DO UPDATE SET stays = s.stays + excluded.stays, "
                  "longest_ns = max(s.longest_ns, excluded.longest_ns)"},
       add_slow_{database,
-                "INSERT INTO slow_stay (connection_id, state, from_ns, to_ns) VALUES (?, ?, ?, ?) "
+                "INSERT INTO slow_stay (connection_id, state, from_ns, to_ns, stepped_ns) VALUES "
+                "(?, ?, ?, ?, ?) "
                 "ON CONFLICT DO NOTHING"},
       remove_slow_{database, "DELETE FROM slow_stay WHERE connection_id = ?"},
       add_second_{database,
@@ -147,15 +151,23 @@ Flows::Flows(SQLite::Database& database)
                      "? AND opened <= 0"},
       delete_minute_{database,
                      "DELETE FROM open_minute WHERE minute = ? AND process_id = ? AND direction = "
-                     "? AND opened <= 0"} {}
+                     "? AND opened <= 0"} {
+  note_clock_step();
+}
 
 void Flows::add(const std::vector<std::int64_t>& connections) {
   for (const auto connection : connections) {
     const auto ended = read(connection);
     const auto flow = count(ended, 1);
     for (const auto& stay : ended.stays) {
-      if (should_pass(stay.state) && stay.to_ns - stay.from_ns >= kSlowNs) {
-        Run{add_slow_}.with(connection).with(stay.state).with(stay.from_ns).with(stay.to_ns).exec();
+      if (should_pass(stay.state) && stay.dwell_ns() >= kSlowNs) {
+        Run{add_slow_}
+            .with(connection)
+            .with(stay.state)
+            .with(stay.from_ns)
+            .with(stay.to_ns)
+            .with(stay.stepped_ns)
+            .exec();
       }
     }
     Run{assign_}.with(flow).with(ended.life_ns).with(connection).exec();
@@ -230,8 +242,9 @@ Flows::Ended Flows::read(std::int64_t connection) {
   sum.last_ns = sum.first_ns;
   sum.first_closed_ns = closed_ns;
   sum.last_closed_ns = closed_ns;
-  if (ended.opened_ns && closed_ns && *closed_ns > *ended.opened_ns) {
-    sum.longest_ns = *closed_ns - *ended.opened_ns;
+  const auto stepped_ns = row.number(18).value_or(0);
+  if (ended.opened_ns && closed_ns && *closed_ns - *ended.opened_ns > stepped_ns) {
+    sum.longest_ns = *closed_ns - *ended.opened_ns - stepped_ns;
   }
   sum.syns = row.number(15);
   sum.bytes_sent = row.number(16);
@@ -248,9 +261,10 @@ void Flows::read_stays(std::int64_t connection, std::int64_t last_seen_ns, Ended
   std::optional<Ended::Stay> stay;
   Run states{select_states_};
   states.with(connection);
-  const auto leave = [&](std::int64_t at_ns) {
+  const auto leave = [&](std::int64_t at_ns, std::optional<std::int64_t> event) {
     if (stay) {
       stay->to_ns = at_ns;
+      stay->stepped_ns = stepped_ns(stay->from_event, event);
       ended.stays.push_back(*stay);
       by_us =
           by_us ||
@@ -262,16 +276,31 @@ void Flows::read_stays(std::int64_t connection, std::int64_t last_seen_ns, Ended
   };
   while (states.step()) {
     const auto at_ns = states.number(0).value_or(0);
-    leave(at_ns);
+    const auto event = states.number(3).value_or(0);
+    leave(at_ns, event);
     const auto state = states.number(1);
     stay = state && states.number(2) != code(EventKind::close)
-               ? std::optional{Ended::Stay{*state, at_ns, at_ns}}
+               ? std::optional{Ended::Stay{*state, at_ns, at_ns, event, 0}}
                : std::nullopt;
   }
-  leave(last_seen_ns);  // the recorder ended first
+  leave(last_seen_ns, std::nullopt);  // the recorder ended first
   const bool closed = ended.sum_key.outcome == code(Outcome::closed);
   ended.sum.closed_by_us = closed && by_us ? 1 : 0;
   ended.sum.closed_by_peer = closed && by_peer && !by_us ? 1 : 0;
+}
+
+void Flows::note_clock_step() {
+  SQLite::Statement select{database_, "SELECT max(after_event) FROM clock_step"};
+  select.executeStep();
+  last_step_ =
+      select.getColumn(0).isNull() ? std::nullopt : std::optional{select.getColumn(0).getInt64()};
+}
+
+std::int64_t Flows::stepped_ns(std::int64_t from_event, std::optional<std::int64_t> to_event) {
+  if (!last_step_ || *last_step_ < from_event) {
+    return 0;
+  }
+  return Run{select_steps_}.with(from_event).with(to_event).number().value_or(0);
 }
 
 std::int64_t Flows::flow_id(const Key& key) {
@@ -349,7 +378,7 @@ void Flows::count(std::int64_t flow, const Ended& ended, std::int64_t sign) {
     add_stay(kWholeLife, *one.longest_ns);
   }
   for (const auto& stay : ended.stays) {
-    add_stay(stay.state, stay.to_ns - stay.from_ns);
+    add_stay(stay.state, stay.dwell_ns());
   }
 }
 

@@ -35,6 +35,8 @@ class Flows {
   /// long as it saw it; a recording that an older netlog has written takes half a minute for each
   /// million.
   void catch_up();
+  /// The table clock_step has a new row.
+  void note_clock_step();
 
  private:
   /// What tells one flow from another. -1: none; without an address it is all that a process has.
@@ -101,12 +103,18 @@ class Flows {
       std::int64_t state = 0;
       std::int64_t from_ns = 0;
       std::int64_t to_ns = 0;
+      std::int64_t from_event = 0;
+      std::int64_t stepped_ns = 0;  ///< the clock, meanwhile
+
+      [[nodiscard]] std::int64_t dwell_ns() const { return to_ns - from_ns - stepped_ns; }
     };
     std::vector<Stay> stays;
   };
 
   Ended read(std::int64_t connection);
   void read_stays(std::int64_t connection, std::int64_t last_seen_ns, Ended& ended);
+  /// By how much the clock was set from one event to a later one; absent: to now.
+  std::int64_t stepped_ns(std::int64_t from_event, std::optional<std::int64_t> to_event);
   std::int64_t flow_id(const Key& key);
   /// Into the sums that are not written yet, `sign` times: its flow's and its process's.
   /// @returns the flow
@@ -115,6 +123,7 @@ class Flows {
   void write();
 
   SQLite::Database& database_;
+  std::optional<std::int64_t> last_step_;  ///< the event before it; absent: the clock was never set
   std::map<Key, std::int64_t> flows_;
   std::map<SumKey, Sum> sums_;
   std::map<StayKey, Stays> stays_;
@@ -122,6 +131,7 @@ class Flows {
 
   SQLite::Statement select_connection_;
   SQLite::Statement select_states_;
+  SQLite::Statement select_steps_;
   SQLite::Statement find_flow_;
   SQLite::Statement find_process_flow_;
   SQLite::Statement insert_flow_;

@@ -101,6 +101,14 @@ Inserts::Inserts(SQLite::Database& database, const SessionStart& start)
           database,
           "INSERT INTO gap (session_id, netns, from_ns, to_ns, source, reason, lost, detail) "
           "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+      insert_clock_step_{
+          database,
+          "INSERT INTO clock_step (session_id, at_ns, step_ns, after_event) VALUES (?, ?, ?, "
+          "(SELECT coalesce(max(id), 0) FROM event))"},
+      step_open_{database,
+                 "UPDATE connection SET last_seen_ns = last_seen_ns + ?1, stepped_ns = "
+                 "iif(closed_ns IS NULL, coalesce(stepped_ns, 0) + ?1, stepped_ns) WHERE "
+                 "life_class IS NULL AND NOT gone"},
       insert_counters_{
           database,
           "INSERT INTO counter_sample (session_id, netns, at_ns, active_opens, passive_opens, "
@@ -395,6 +403,12 @@ void Inserts::operator()(const Gap& gap) {
       .with(gap.lost)
       .with(gap.detail)
       .exec();
+}
+
+void Inserts::operator()(const ClockStep& step) {
+  Run{insert_clock_step_}.with(start_.session_id).with(step.at_ns).with(step.step_ns).exec();
+  Run{step_open_}.with(step.step_ns).exec();
+  flows_.note_clock_step();
 }
 
 void Inserts::operator()(const Counters& counters) {

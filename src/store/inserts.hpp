@@ -53,6 +53,7 @@ class Inserts {
   void operator()(const ProcessEnded& ended);
   void operator()(const ServiceName& service);
   void operator()(const Gap& gap);
+  void operator()(const ClockStep& step);
   void operator()(const Counters& counters);
   void operator()(const Coverage& coverage);
   void operator()(const Heartbeat& heartbeat);
@@ -106,6 +107,8 @@ class Inserts {
   SQLite::Statement end_process_;
   SQLite::Statement insert_service_;
   SQLite::Statement insert_gap_;
+  SQLite::Statement insert_clock_step_;
+  SQLite::Statement step_open_;
   SQLite::Statement insert_counters_;
   SQLite::Statement insert_coverage_;
   SQLite::Statement heartbeat_;

@@ -190,11 +190,13 @@ void Retention::drop_sessions(Flows& flows, std::int64_t before_ns) {
     drop(flows, left_open);
     SQLite::Statement used{database_,
                            "SELECT EXISTS (SELECT 1 FROM process WHERE session_id = ?1) OR EXISTS "
-                           "(SELECT 1 FROM connection WHERE session_id = ?1)"};
+                           "(SELECT 1 FROM connection WHERE session_id = ?1) OR EXISTS (SELECT 1 "
+                           "FROM clock_step WHERE session_id = ?1 AND after_event >= (SELECT "
+                           "min(id) FROM event))"};
     if (Run{used}.with(session).number() != 0) {
       continue;
     }
-    for (const auto* const table : {"service", "gap", "coverage_window", "counter_sample"}) {
+    for (const auto* const table : {"service", "gap", "coverage_window", "counter_sample", "clock_step"}) {
       SQLite::Statement rows{database_, fmt::format("DELETE FROM {} WHERE session_id = ?", table)};
       Run{rows}.with(session).exec();
     }

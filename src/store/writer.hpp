@@ -50,13 +50,15 @@ struct Census {
 };
 
 /// One thing to write. Order matters only so far: a process before the connections it owns, `open`
-/// or `present` of a connection before anything else about it.
+/// or `present` of a connection before anything else about it, a clock step between the events that
+/// the old clock stamped and those of the new one.
 using Item = std::variant<Event,
                           Refresh,
                           Process,
                           ProcessEnded,
                           ServiceName,
                           Gap,
+                          ClockStep,
                           Counters,
                           Coverage,
                           Heartbeat,

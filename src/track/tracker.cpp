@@ -184,6 +184,7 @@ void Tracker::follow_clock(std::int64_t step_ns) {
   };
   for (auto& slot : slots_) {
     shift(slot.seen);
+    slot.connection.last_seen_ns += step_ns;
     if (slot.gone) {
       slot.gone->at_ns += step_ns;
     }

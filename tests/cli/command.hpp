@@ -24,6 +24,7 @@ class Command {
   ~Command();
 
   void send(int signal) const;
+  [[nodiscard]] pid_t pid() const { return pid_; }
   /// Waits until its stderr holds `text`; false when it ended before.
   bool wait_for_error_text(const std::string& text);
   /// Reads no more of its stdout.

@@ -72,7 +72,7 @@ TEST_CASE("every kind of loss is a row", "[record]") {
         "notices|receive buffer overrun|190|230|17|NULL\n"
         "clock|clock stepped forwards|200|240|NULL|by 40ms\n"
         "writer|queue full|240|300|NULL|NULL\n"
-        "tick|skipped ticks|200|500|2|NULL\n"
+        "tick|skipped ticks|240|500|2|NULL\n"
         "notices|receive buffer overrun|2500|2510|NULL|NULL\n"
         "tick|suspended|500|9000|NULL|NULL\n");
 }

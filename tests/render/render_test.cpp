@@ -155,6 +155,41 @@ TEST_CASE("CSV quotes as RFC 4180 asks, and empty text is not unknown", "[render
   CHECK(out.str() == "name,peer,bytes,extra\r\n\"a,b\",\"say \"\"hi\"\"\",,\"\"\r\n");
 }
 
+TEST_CASE("CSV quotes formulas and controls and alters neither", "[render]") {
+  const auto [text, cell] = GENERATE(table<std::string, std::string>({
+      {"=cmd|' /C calc'!A0", "\"=cmd|' /C calc'!A0\""},
+      {"+1", "\"+1\""},
+      {"-bash", "\"-bash\""},
+      {"@SUM(A1)", "\"@SUM(A1)\""},
+      {"\t=1", "\"\t=1\""},
+      {"a=b", "a=b"},
+      {"\x1b[2J", "\"\x1b[2J\""},
+      {std::string{"a\0b", 3}, std::string{"\"a\0b\"", 5}},
+  }));
+  CHECK(csv_row({text}) == cell + "\r\n");
+  CHECK(csv_row({std::int64_t{-1}, -1.5}) == "-1,-1.5\r\n");
+}
+
+TEST_CASE("on a terminal CSV is as harmless as text", "[render]") {
+  CHECK(csv_row({"\x1b[2J\xE2\x80\xAE\n", "a,b", "=1"}, CsvReader::terminal) ==
+        "\\x1b[2J\\u{202e}\\x0a,\"a,b\",\"=1\"\r\n");
+}
+
+TEST_CASE("JSON escapes whatever could change a terminal, and says the same", "[render]") {
+  const std::vector<Column> columns{{"name", "name", Unit::none, Align::left, false}};
+  const auto [text, escaped] = GENERATE(table<std::string, std::string>({
+      {"\x1b[2J", "\\u001b[2J"},
+      {std::string{"a\0b", 3}, "a\\u0000b"},
+      {"\x7F", "\\u007f"},
+      {"\xC2\x9B", "\\u009b"},
+      {"\xE2\x80\xAEgpj.exe", "\\u202egpj.exe"},
+      {"\xF3\xA0\x81\x81", "\\udb40\\udc41"},  // a tag
+      {"caf\xC3\xA9 \xF0\x9F\x98\x80", "caf\xC3\xA9 \xF0\x9F\x98\x80"},
+      {"\xFF\xC2", "\xEF\xBF\xBD\xEF\xBF\xBD"},
+  }));
+  CHECK(json_row(columns, {text}) == "{\"name\":\"" + escaped + "\"}");
+}
+
 TEST_CASE("what could change a terminal is made visible", "[render]") {
   const auto [text, escaped] =
       GENERATE(table<std::string, std::string>({{"nginx", "nginx"},

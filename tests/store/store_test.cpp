@@ -130,8 +130,8 @@ TEST_CASE("a connection's life reads the same through every view", "[store]") {
       "3|1970-01-01T00:00:03.000000Z|3000000000|100000000|close|1|CLOSE_WAIT|CLOSED|1234|nginx|"
       "tcp|192.0.2.1|80|2001:db8::7|43210\n");
   CHECK(rows(path, "SELECT * FROM state_intervals WHERE connection_id = 1 ORDER BY from_ns") ==
-        "1|ESTABLISHED|1500000000|2000000000|500000000\n1|CLOSE_WAIT|2000000000|3000000000|"
-        "1000000000\n");
+        "1|ESTABLISHED|1500000000|2000000000|500000000|0\n1|CLOSE_WAIT|2000000000|3000000000|"
+        "1000000000|0\n");
   CHECK(rows(path,
              "SELECT id, pid, started_at, ended_at, name, exe, cmdline, user, cgroup, service, "
              "parent_pid FROM processes") ==

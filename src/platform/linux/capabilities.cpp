@@ -2,6 +2,7 @@
 #include "platform/linux/capabilities.hpp"
 
 #include <array>
+#include <cerrno>
 #include <optional>
 
 #include <linux/capability.h>
@@ -30,6 +31,24 @@ std::optional<Sets> read_sets() {
 std::uint64_t capabilities() {
   const auto sets = read_sets();
   return sets ? (std::uint64_t{(*sets)[1].effective} << 32U) | (*sets)[0].effective : 0;
+}
+
+Result<void> keep_capabilities(std::uint64_t which) {
+  auto sets = read_sets();
+  if (!sets) {
+    return fail_errno(errno, "read the capabilities");
+  }
+  for (std::size_t i = 0; i < kWords; ++i) {
+    auto& word = sets->at(i);
+    word.permitted &= static_cast<std::uint32_t>(which >> (32 * i));
+    word.effective &= word.permitted;
+    word.inheritable = 0;
+  }
+  auto of_us = header();
+  if (::syscall(SYS_capset, &of_us, sets->data()) != 0) {
+    return fail_errno(errno, "drop capabilities");
+  }
+  return {};
 }
 
 void drop_capabilities(std::uint64_t which) {

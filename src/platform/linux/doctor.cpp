@@ -10,6 +10,7 @@
 #include "platform/linux/notices.hpp"
 #include "platform/linux/procfs.hpp"
 #include "platform/linux/trace.hpp"
+#include "platform/rights.hpp"
 
 #include <algorithm>
 #include <array>
@@ -257,6 +258,16 @@ Finding examine_recording(const std::filesystem::path& recording) {
           {}};
 }
 
+Finding examine_rights(const std::filesystem::path& recording) {
+  const auto names = lasting_rights({recording, false});
+  return {"rights",
+          Allowed::all,
+          names.empty() ? "none that others have not"
+                        : fmt::format("kept once recording has begun: {}", fmt::join(names, ", ")),
+          {},
+          {}};
+}
+
 }  // namespace
 
 std::vector<Finding> examine_host(const std::filesystem::path& recording) {
@@ -267,7 +278,8 @@ std::vector<Finding> examine_host(const std::filesystem::path& recording) {
           examine_namespaces(),
           examine_counters(),
           examine_descriptors(),
-          examine_recording(recording)};
+          examine_recording(recording),
+          examine_rights(recording)};
 }
 
 }  // namespace netlog::platform

@@ -43,7 +43,8 @@ Result<SockDiag> try_sock_diag() {
 
 }  // namespace
 
-NamespaceSource::NamespaceSource(std::uint64_t netns) : netns_{netns}, drained_ns_{utc_now_ns()} {}
+NamespaceSource::NamespaceSource(std::uint64_t netns)
+    : netns_{netns}, drained_boot_ns_{read_boot_clock_ns()} {}
 
 Result<NamespaceSource> NamespaceSource::open(std::uint64_t netns,
                                               const SourceOptions& options,
@@ -109,13 +110,13 @@ bool NamespaceSource::drain_notices(RecordSink& sink) {
   if (!notices_) {
     return true;
   }
-  auto record = make(RecordKind::notices, utc_now_ns());
+  const auto boot_ns = read_boot_clock_ns();
+  auto record = make(RecordKind::notices, boot_to_utc_ns(boot_ns));
   const auto began_ns = record.asked.began_ns;
   const auto drained = notices_->drain(record.payload);
   record.asked.ended_ns = utc_now_ns();
-  // A clock that was set back in between must not turn the span around.
-  record.asked.began_ns = std::min(drained_ns_ - kNoticeDelayNs, record.asked.ended_ns);
-  drained_ns_ = began_ns;
+  record.asked.began_ns = boot_to_utc_ns(drained_boot_ns_ - kNoticeDelayNs);
+  drained_boot_ns_ = boot_ns;
   if (!drained) {
     report_failure(RecordKind::notices, 0, began_ns, drained.error(), sink);
     notices_.reset();

@@ -16,6 +16,7 @@ target_sources(
           linux/process.cpp
           linux/procfs.cpp
           linux/recording_file.cpp
+          linux/rights.cpp
           linux/service.cpp
           linux/sock_diag.cpp
           linux/stop_requests.cpp

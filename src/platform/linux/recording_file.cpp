@@ -1,22 +1,57 @@
 // SPDX-License-Identifier: MIT
 #include "platform/recording_file.hpp"
 
+#include "base/text.hpp"
 #include "platform/linux/unique_fd.hpp"
 
 #include <cerrno>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #include <fcntl.h>
+#include <grp.h>
 #include <unistd.h>
 
 namespace netlog::platform {
 namespace {
 
 constexpr mode_t kPrivate = 0600;  // a command line or a peer's address is private
+constexpr mode_t kShared = 0640;
+
+constexpr const char* kSystemDirectory = "/var/lib/netlog";
+
+/// By its name: closing a descriptor would drop SQLite's locks. First closed, so that its former
+/// group gets nothing of what is opened.
+Result<void> open_to(const std::filesystem::path& path, mode_t mode, const Readers& readers) {
+  const auto owner_only = mode & 0700;
+  const auto refused = [&](const char* doing) {
+    return fail_errno(errno, fmt::format("{} {}", doing, path.string()));
+  };
+  if (::chmod(path.c_str(), owner_only) != 0) {
+    return refused("set the rights of");
+  }
+  if (::lchown(path.c_str(), static_cast<uid_t>(-1), readers.group) != 0) {
+    return refused("change the group of");
+  }
+  if (::chmod(path.c_str(), mode) != 0) {
+    return refused("set the rights of");
+  }
+  return {};
+}
+
+Result<void> close_to_others(const UniqueFd& fd) {
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0 ||
+      ((info.st_mode & 0077) != 0 && ::fchmod(fd.get(), kPrivate) != 0)) {
+    return fail_errno(errno, "close it to others");
+  }
+  return {};
+}
 
 /// Closing any descriptor of a file drops all fcntl() locks that the process holds on it, and
 /// SQLite locks that way: so this lock is flock()'s, and the descriptor is to stay open until
@@ -34,6 +69,22 @@ class HeldFile final : public RecordingFile {
     }
     return held.st_dev == named.st_dev && held.st_ino == named.st_ino;
   }
+  [[nodiscard]] Result<void> let_read(const Readers& readers) override {
+    for (const auto* const suffix : {"", "-wal", "-shm"}) {
+      // What SQLite makes later has the rights and the group of the file.
+      const auto path = with_suffix(path_, suffix);
+      if (::access(path.c_str(), F_OK) != 0) {
+        continue;
+      }
+      if (auto opened = open_to(path, kShared, readers); !opened) {
+        return opened;
+      }
+    }
+    constexpr mode_t kSharedDirectory = 0750;
+    return path_.parent_path() == kSystemDirectory
+               ? open_to(kSystemDirectory, kSharedDirectory, readers)
+               : Result<void>{};
+  }
 
  private:
   UniqueFd fd_;
@@ -48,6 +99,21 @@ std::filesystem::path environment_path(const char* name) {
 
 }  // namespace
 
+Result<Readers> find_readers(const std::string& group) {
+  std::vector<char> buffer(std::size_t{64} * 1024);
+  ::group entry{};
+  ::group* found = nullptr;
+  ::getgrnam_r(group.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (found != nullptr) {
+    return Readers{found->gr_gid};
+  }
+  if (const auto number = parse_number<std::uint32_t>(group);
+      number && *number != static_cast<std::uint32_t>(-1)) {
+    return Readers{*number};
+  }
+  return fail_errno(EINVAL, "no such group");
+}
+
 Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem::path& path) {
   UniqueFd fd{::open(path.c_str(), O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, kPrivate)};
   const bool created = static_cast<bool>(fd);
@@ -59,6 +125,18 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
   }
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail_errno(errno, "lock");
+  }
+  if (auto closed = close_to_others(fd); !closed) {
+    return closed.error();
+  }
+  for (const auto* const suffix : {"-wal", "-shm"}) {
+    const UniqueFd side{
+        ::open(with_suffix(path, suffix).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+    if (side) {
+      if (auto closed = close_to_others(side); !closed) {
+        return closed.error();
+      }
+    }
   }
   return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(std::move(fd), path, created)};
 }
@@ -93,7 +171,7 @@ std::filesystem::path default_recording_path() {
     return named;
   }
   if (::geteuid() == 0) {
-    return "/var/lib/netlog/netlog.db";
+    return std::filesystem::path{kSystemDirectory} / "netlog.db";
   }
   auto state = environment_path("XDG_STATE_HOME");
   if (state.empty()) {

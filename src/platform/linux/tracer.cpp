@@ -21,17 +21,16 @@ Result<Tracer> Tracer::open(const SourceOptions& options) {
   return Tracer{std::move(*trace)};
 }
 
-Tracer::Tracer(Trace trace) : trace_{std::move(trace)}, drained_ns_{utc_now_ns()} {}
+Tracer::Tracer(Trace trace) : trace_{std::move(trace)}, drained_boot_ns_{read_boot_clock_ns()} {}
 
 bool Tracer::drain(ProcessTable& processes, RecordSink& sink) {
-  const auto began_ns = utc_now_ns();
+  const auto began_boot_ns = read_boot_clock_ns();
   RawRecord record;
   record.kind = RecordKind::trace;
   record.a = boot_to_utc_ns(0);
   const auto lost = trace_.drain(record.payload);
-  // A clock that was set back in between must not turn the span around.
   record.asked.ended_ns = utc_now_ns();
-  record.asked.began_ns = std::min(std::exchange(drained_ns_, began_ns), record.asked.ended_ns);
+  record.asked.began_ns = boot_to_utc_ns(std::exchange(drained_boot_ns_, began_boot_ns));
   std::set<TracedProcess> named;
   for (std::size_t at = 0; at < record.payload.size(); at += Trace::kEventSize) {
     const auto process =

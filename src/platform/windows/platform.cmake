@@ -10,6 +10,7 @@ target_sources(
           windows/name_files.cpp
           windows/processes.cpp
           windows/recording_file.cpp
+          windows/rights.cpp
           windows/service.cpp
           windows/stop_requests.cpp
           windows/terminal.cpp

@@ -75,6 +75,9 @@ class HeldFile final : public RecordingFile {
   [[nodiscard]] bool created() const override { return created_; }
   /// SQLite opens its files so that nobody can delete or move them meanwhile.
   [[nodiscard]] bool in_place() const override { return true; }
+  [[nodiscard]] Result<void> let_read(const Readers& /*readers*/) override {
+    return fail_win32(ERROR_NOT_SUPPORTED, "not on Windows");
+  }
 
  private:
   UniqueHandle file_;
@@ -167,6 +170,11 @@ Result<void> take_over(const std::filesystem::path& directory) {
 }
 
 }  // namespace
+
+Result<Readers> find_readers(const std::string& /*group*/) {
+  return fail_win32(ERROR_NOT_SUPPORTED,
+                    "not on Windows: the owner of a file says who may read it");
+}
 
 Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem::path& path) {
   auto file = open_file(path, CREATE_NEW, "open for writing");

@@ -6,7 +6,7 @@ told AS (
     flow_id,
     count(*) AS n,
     sum(opened_ns IS NOT NULL) AS opened,
-    sum(closed_ns > opened_ns) AS lives,
+    sum(closed_ns - opened_ns > coalesce(stepped_ns, 0)) AS lives,
     sum(bytes_sent) AS sent,
     sum(bytes_received) AS received
   FROM connection

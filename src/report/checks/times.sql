@@ -1,6 +1,12 @@
--- about: no bound is negative, and nothing ends before it began
+-- about: no bound is negative, and nothing ends before it began, clock steps allowed for
 -- section: violations | Violations
--- A clock that was set back may turn times around.
+WITH
+-- Before schema 4 only the gap was kept of a step: moments may be turned around.
+unknown AS (
+  SELECT g.session_id
+  FROM gap AS g
+  WHERE g.source = 'clock' AND NOT EXISTS (SELECT 1 FROM clock_step AS k WHERE k.session_id = g.session_id)
+)
 SELECT
   c.id AS connection_id,
   CASE
@@ -10,8 +16,7 @@ SELECT
 FROM connection AS c
 WHERE c.open_error_ns < 0
   OR c.close_error_ns < 0
-  OR (c.closed_ns < c.opened_ns - c.open_error_ns
-    AND NOT EXISTS (SELECT 1 FROM gap AS g WHERE g.session_id = c.session_id AND g.source = 'clock'))
+  OR (c.closed_ns - coalesce(c.stepped_ns, 0) < c.opened_ns - c.open_error_ns AND c.session_id NOT IN (SELECT session_id FROM unknown))
 UNION ALL
 SELECT e.connection_id, 'event ' || e.id || ' has a negative bound'
 FROM event AS e

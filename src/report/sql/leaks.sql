@@ -21,6 +21,7 @@ stays AS MATERIALIZED (
     c.process,
     y.state,
     y.from_ns,
+    y.stepped_ns,
     iif(y.to_ns <= coalesce(:until_ns, y.to_ns), y.to_ns, NULL) AS to_ns,
     coalesce(:until_ns, c.last_seen_ns) AS end_ns,
     coalesce(c.remote, c.remote_address) AS peer
@@ -53,7 +54,7 @@ SELECT
   s.pid,
   s.process,
   coalesce(passed.n, 0) AS passed,
-  max(coalesce(s.to_ns, s.end_ns) - s.from_ns) AS longest_ns,
+  max(max(coalesce(s.to_ns, s.end_ns) - s.from_ns - s.stepped_ns, 0)) AS longest_ns,
   min(s.from_ns) AS oldest_ns,
   max(s.from_ns) AS newest_ns,
   -- How fast they grew; of a single one, and of those that came at once, nothing can be said.
