@@ -6,9 +6,14 @@
 #include "cli/commands.hpp"
 #include "cli/patience.hpp"
 #include "cli/question.hpp"
+#include "platform/recording_file.hpp"
 #include "store/reader.hpp"
+#include "store/salvage.hpp"
 
+#include <iostream>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -18,16 +23,58 @@ namespace {
 
 constexpr std::int64_t kMostOfEach = 20;
 
-void run_check(const Question& question) {
+struct CheckOptions {
+  Question question;
+  std::string file;
+  std::string salvage;
+};
+
+std::filesystem::path recording_of(const CheckOptions& options) {
+  return options.file.empty() ? database_path(options.question) : path_from_utf8(options.file);
+}
+
+/// What to do with a file that is damaged; nothing where it is another fault.
+std::optional<std::string> advice(const std::filesystem::path& path) {
+  try {
+    const auto found = store::survey(path);
+    if (!found.damaged() || found.rows() == 0) {
+      return std::nullopt;
+    }
+    return fmt::format(
+        "{} is damaged: {} rows seem readable, at least {} pages are not; save them with: netlog "
+        "check {} --salvage NEW.db",
+        utf8(path),
+        found.rows(),
+        found.damaged_pages,
+        utf8(path));
+  } catch (const store::StoreError&) {
+    return std::nullopt;  // the first error says more
+  }
+}
+
+void run_check(const CheckOptions& options) {
+  const auto& question = options.question;
   const auto format = parse_format(question.format);
-  const auto path = database_path(question);
+  const auto path = recording_of(options);
   Patience patience;
-  store::Reader reader{path};
-  patience.watch(reader);
-  const auto checked = report::check(reader, kMostOfEach);
+  report::Checked checked;
+  try {
+    store::Reader reader{path};
+    patience.watch(reader);
+    checked = report::check(reader, kMostOfEach);
+  } catch (const store::StoreError&) {
+    if (const auto damage = advice(path)) {
+      patience.clear();
+      throw CommandFailed{*damage};
+    }
+    throw;
+  }
   patience.clear();
   print(checked.answer, format, text_style(question));
   if (checked.violations > 0) {
+    if (const auto damage = advice(path)) {
+      throw CommandFailed{*damage};
+    }
     throw CommandFailed{fmt::format(
         "{} is not consistent: at least {} violation{} found; what it says elsewhere may still "
         "hold, keep the "
@@ -38,14 +85,56 @@ void run_check(const Question& question) {
   }
 }
 
+void run_salvage(const CheckOptions& options) {
+  const auto path = recording_of(options);
+  const auto out = path_from_utf8(options.salvage);
+  if (store::survey(path).rows() == 0) {
+    throw CommandFailed{
+        fmt::format("cannot salvage {}: nothing in it looks like a recording", utf8(path))};
+  }
+  if (const auto made = platform::create_private_file(out); !made) {
+    throw CommandFailed{
+        fmt::format("cannot salvage into {}: {}", utf8(out), made.error().message())};
+  }
+  const auto salvaged = store::salvage(path, out);
+  Table table{"salvaged",
+              "Salvaged",
+              {{"table", "table", Unit::none, Align::left, false},
+               {"rows", "rows", Unit::count, Align::right, false},
+               {"lost", "lost at most", Unit::count, Align::right, false},
+               {"dropped", "dropped", Unit::count, Align::right, false}},
+              {}};
+  for (const auto& one : salvaged.tables) {
+    table.rows.push_back({one.name, one.rows - one.dropped, one.lost, one.dropped});
+  }
+  print(Answer{"salvage", {std::move(table)}, {}},
+        parse_format(options.question.format),
+        text_style(options.question));
+  std::cerr << fmt::format("{} damaged pages; look at what was saved with: netlog check {}\n",
+                           salvaged.damaged_pages,
+                           utf8(out));
+}
+
 }  // namespace
 
 void add_check(CLI::App& app) {
   auto* const command =
       app.add_subcommand("check", "Is this recording whole, and consistent with itself");
-  const auto question = std::make_shared<Question>();
-  add_database_options(*command, *question);
-  command->callback([question] { run_check(*question); });
+  const auto options = std::make_shared<CheckOptions>();
+  command->add_option("FILE", options->file, "The recording; else --db")->type_name("FILE");
+  command
+      ->add_option("--salvage",
+                   options->salvage,
+                   "Write what a damaged recording still holds to this new file")
+      ->type_name("FILE");
+  add_database_options(*command, options->question);
+  command->callback([options] {
+    if (options->salvage.empty()) {
+      run_check(*options);
+    } else {
+      run_salvage(*options);
+    }
+  });
 }
 
 }  // namespace netlog::cli

@@ -81,7 +81,10 @@ bool Retention::step(Flows& flows, std::int64_t now_ns) {
     const auto to_ns = oldest.ended_ns ? oldest.ended_ns : oldest_ns();
     if (to_ns) {
       drop(flows, oldest.connections);
-      passed_event_ = std::max(passed_event_, oldest.last_event);
+      // Ids of rows that are gone can be given again.
+      passed_event_ = std::min(
+          oldest.last_event,
+          database_.execAndGet("SELECT coalesce(max(id), 0) FROM event").getInt64());
       enter(for_size ? "over --max-size" : "older than --max-age",
             *to_ns,
             static_cast<std::int64_t>(oldest.connections.size()));

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace crash {
+
+/// What a writer says of itself on a pipe, in this order and in the machine's own bytes.
+struct Word {
+  std::int64_t at_ns = 0;      ///< steady
+  std::int64_t pushed = 0;     ///< events, by now
+  std::int64_t committed = 0;  ///< events, by now
+};
+
+std::int64_t steady_ns();
+
+/// Another process.
+class Child {
+ public:
+  /// Runs `work` in a fork, which ends with it; it gets the pipe's writing end.
+  explicit Child(const std::function<void(int pipe)>& work);
+  /// Starts a program; its output goes to /dev/null, its errors to the pipe.
+  explicit Child(const std::vector<std::string>& command);
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child();
+
+  /// Reads the pipe until it holds `text` or is closed.
+  /// @returns whether it does
+  bool wait_for_text(const std::string& text);
+  /// Waits until the pipe has something, at most so long.
+  bool wait_for_words(std::int64_t at_most_ms) const;
+  void kill(int signal) const;
+  /// Waits for its end. @returns its exit code, -1 after a signal
+  int wait();
+  /// What is left in the pipe, until it is closed.
+  std::vector<Word> words();
+
+ private:
+  void hold(const int* pipe, pid_t pid);
+
+  pid_t pid_ = -1;
+  int pipe_ = -1;
+};
+
+}  // namespace crash
