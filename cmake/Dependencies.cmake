@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Debian 12: libboost1.81-dev libsqlite3-dev libsqlitecpp-dev libspdlog-dev libfmt-dev libcli11-dev
+# Debian 12: libboost1.81-dev libsqlite3-dev libsqlitecpp-dev libspdlog-dev libfmt-dev libcli11-dev libsodium-dev
 find_package(Boost 1.81 REQUIRED) # headers: System, Asio, Unordered, CRC, JSON
 find_package(SQLite3 REQUIRED)
 find_package(SQLiteCpp REQUIRED)
@@ -7,6 +7,17 @@ find_package(spdlog REQUIRED)
 find_package(fmt REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Threads REQUIRED)
+
+# libsodium brings no CMake package of its own.
+find_path(SODIUM_INCLUDE_DIR sodium.h REQUIRED)
+find_library(SODIUM_LIBRARY NAMES sodium libsodium REQUIRED)
+add_library(Sodium::Sodium UNKNOWN IMPORTED)
+set_target_properties(
+  Sodium::Sodium PROPERTIES IMPORTED_LOCATION "${SODIUM_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES
+                                                                  "${SODIUM_INCLUDE_DIR}")
+if(WIN32) # linked statically
+  set_property(TARGET Sodium::Sodium PROPERTY INTERFACE_COMPILE_DEFINITIONS SODIUM_STATIC=1)
+endif()
 
 if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
   find_package(Catch2 REQUIRED) # 2.13 or 3; tests/catch.hpp knows both

@@ -8,7 +8,7 @@ ALTER TABLE connection ADD COLUMN incarnation INTEGER;
 -- What this file was cut from, one row for each cut.
 CREATE TABLE clip (
   id INTEGER PRIMARY KEY,
-  cut_ns INTEGER NOT NULL,
+  cut_ns INTEGER NOT NULL,     -- how far the source had been written: its last sign of life
   from_ns INTEGER,             -- NULL: from its beginning
   to_ns INTEGER,               -- NULL: to its end
   filters TEXT,                -- as they were given; NULL: none

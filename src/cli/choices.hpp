@@ -12,5 +12,6 @@ std::vector<std::string> protocol_names();
 std::vector<std::string> state_names();
 std::vector<std::string> source_names();
 std::vector<std::string> log_levels();
+std::vector<std::string> redaction_choices();
 
 }  // namespace netlog::cli

@@ -48,12 +48,13 @@ std::vector<std::string> shells() {
 }
 
 /// What is always the same, by the kind of value.
-constexpr std::array<std::pair<std::string_view, std::vector<std::string> (*)()>, 6> kChoices{
+constexpr std::array<std::pair<std::string_view, std::vector<std::string> (*)()>, 7> kChoices{
     {{"FORMAT", format_names},
      {"PROTOCOL", protocol_names},
      {"STATE", state_names},
      {"SOURCE", source_names},
      {"LEVEL", log_levels},
+     {"WORD", redaction_choices},
      {"SHELL", shells}}};
 
 /// What the recording holds, as a column of its view `processes`.

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -54,6 +55,24 @@ void run_info(const Question& question) {
                                     "SELECT id, host, started_ns, ended_ns, last_alive_ns, "
                                     "interval_ns, sources, ticks, late_ticks, "
                                     "skipped_ticks, netlog_version FROM sessions ORDER BY id"));
+  auto clips = ask_table(
+      reader,
+      "clips",
+      "Cut from",
+      {{"source", "file", Unit::none, Align::left, false},
+       {"cut_ns", "written until", Unit::time, Align::left, false},
+       {"from_ns", "from", Unit::time, Align::left, false},
+       {"to_ns", "to", Unit::time, Align::left, false},
+       {"filters", "filters", Unit::none, Align::left, true},
+       {"source_connections", "connections there", Unit::count, Align::right, false},
+       {"source_events", "events there", Unit::count, Align::right, false},
+       {"redacted", "replaced by pseudonyms", Unit::none, Align::left, true},
+       {"netlog_version", "netlog", Unit::none, Align::left, true}},
+      "SELECT source, cut_ns, from_ns, to_ns, filters, source_connections, source_events, "
+      "redacted, netlog_version FROM clips ORDER BY id");
+  if (!clips.rows.empty()) {
+    answer.tables.push_back(std::move(clips));
+  }
   answer.tables.push_back(
       ask_table(reader,
                 "rows",

@@ -20,12 +20,12 @@ class Patience {
   ~Patience();
 
   void watch(store::Reader& reader);
+  /// Whether to go on; to be asked every few milliseconds by what has no reader.
+  bool go_on();
   /// Takes away what it says, before the answer is printed.
   void clear();
 
  private:
-  bool go_on();
-
   const bool on_terminal_;
   const std::chrono::steady_clock::time_point began_;
   std::chrono::seconds shown_{0};  ///< said last

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace netlog::platform {
@@ -46,6 +47,15 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
 
 /// Creates an empty file that only its owner may read; one that exists is an error.
 Result<void> create_private_file(const std::filesystem::path& path);
+
+/// Gives a finished file the name that it is to have, for good: also after a power cut. Both names
+/// are in one directory. A file that has the name already stays, and is an error (file_exists).
+Result<void> move_into_place(const std::filesystem::path& from, const std::filesystem::path& to);
+
+/// A file of at most 64 KiB that holds a secret. Nothing where there is none. It is an error when
+/// it is no regular file, is longer, or others than its owner may read or write it (on Windows
+/// nobody asks for that).
+Result<std::optional<std::string>> read_private_file(const std::filesystem::path& path);
 
 /// Creates a directory, and those above it, that only its owner may look into; on Windows the
 /// system and administrators, too. One that exists stays as it is.

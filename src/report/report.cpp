@@ -338,6 +338,12 @@ Honesty honesty(store::Reader& reader, const Filter& filter, Basis basis) {
   Honesty honesty;
   honesty.recorded_from_ns = integer(whole.cells[0][0], 0);
   honesty.recorded_to_ns = integer(whole.cells[0][1], 0);
+  // Of what a clip was cut from it has no more than the window.
+  const auto cut = reader.query("SELECT max(from_ns), min(to_ns) FROM clips");
+  honesty.recorded_from_ns =
+      std::max(honesty.recorded_from_ns, integer(cut.cells[0][0], honesty.recorded_from_ns));
+  honesty.recorded_to_ns =
+      std::min(honesty.recorded_to_ns, integer(cut.cells[0][1], honesty.recorded_to_ns));
   honesty.from_ns = filter.since_ns.value_or(honesty.recorded_from_ns);
   if (filter.before_ns) {
     honesty.from_ns = std::min(honesty.from_ns, filter.before_ns->first);

@@ -4,6 +4,7 @@
 #include "base/byte_reader.hpp"
 #include "base/text.hpp"
 #include "store/migrate.hpp"
+#include "store/opening.hpp"
 
 #include <algorithm>
 #include <array>
@@ -157,9 +158,36 @@ Cell cell_of(sqlite3_stmt* statement, int column) {
 
 }  // namespace
 
+SQLite::Database open_checked(const std::filesystem::path& path) {
+  check_file(path);
+  try {
+    auto database = open(path);
+    sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    database.exec("PRAGMA cell_size_check = ON");
+    // A page is wanted many times by one question; at most 128 MiB of them are kept.
+    database.exec("PRAGMA cache_size = -131072");
+    database.exec("PRAGMA temp_store = MEMORY");
+    check_identity(database, path);
+    // A view or a trigger that somebody changed would answer in our name.
+    SQLite::Database model{":memory:", SQLite::OPEN_READWRITE};
+    migrate(model, ":memory:");
+    if (schema_text(database) != schema_text(model)) {
+      refuse(path,
+             "its tables or views are not those that netlog makes; it has been altered, look at "
+             "it with sqlite3");
+    }
+    return database;
+  } catch (const SQLite::Exception& error) {
+    refuse(path, fmt::format("{} [sqlite:{}]", error.what(), error.getExtendedErrorCode()));
+  }
+}
+
 class Reader::Impl {
  public:
-  explicit Impl(const std::filesystem::path& path) : path_{path}, database_{checked(path)} {}
+  explicit Impl(const std::filesystem::path& path) : path_{path}, database_{open_checked(path)} {
+    sqlite3_set_authorizer(database_.getHandle(), authorize, nullptr);
+  }
 
   void each(std::string_view sql,
             const Parameters& parameters,
@@ -206,32 +234,6 @@ class Reader::Impl {
   int version() { return database_.execAndGet("PRAGMA user_version").getInt(); }
 
  private:
-  static SQLite::Database checked(const std::filesystem::path& path) {
-    check_file(path);
-    try {
-      auto database = open(path);
-      sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-      sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-      database.exec("PRAGMA cell_size_check = ON");
-      // A page is wanted many times by one question; at most 128 MiB of them are kept.
-      database.exec("PRAGMA cache_size = -131072");
-      database.exec("PRAGMA temp_store = MEMORY");
-      check_identity(database, path);
-      // A view or a trigger that somebody changed would answer in our name.
-      SQLite::Database model{":memory:", SQLite::OPEN_READWRITE};
-      migrate(model, ":memory:");
-      if (schema_text(database) != schema_text(model)) {
-        refuse(path,
-               "its tables or views are not those that netlog makes; it has been altered, look at "
-               "it with sqlite3");
-      }
-      sqlite3_set_authorizer(database.getHandle(), authorize, nullptr);
-      return database;
-    } catch (const SQLite::Exception& error) {
-      refuse(path, fmt::format("{} [sqlite:{}]", error.what(), error.getExtendedErrorCode()));
-    }
-  }
-
   StatementHandle prepare(std::string_view sql) {
     sqlite3_stmt* raw = nullptr;
     const char* tail = nullptr;

@@ -26,3 +26,28 @@ done
 "$netlog" report beacons --format csv | sed -n 2p | grep -q ',555,agent,203.0.113.66:443,' || { echo "the beacon is not found"; exit 1; }
 "$netlog" report failed --format csv | sed -n '/^connections/,$p' | sed -n 2p | grep -q ',refused,.*,31337,batch,' ||
   { echo "the failing batch is not found"; exit 1; }
+
+# A window of it, cut out: whole, and each report says the same.
+window=2026-11-20T13:30:00Z..2026-11-20T14:15:00Z
+"$netlog" clip $window -o "$scratch/clip.db" >"$scratch/out"
+"$netlog" clip $window -o "$scratch/redacted.db" --redact >"$scratch/out"
+for clip in clip redacted; do "$netlog" check --db "$scratch/$clip.db" >"$scratch/out" || { cat "$scratch/out"; exit 1; }; done
+"$netlog" report --list | while read -r name _; do
+  case $name in
+    diff) ask=(diff 2026-11-20T13:30:00Z..2026-11-20T14:00:00Z 2026-11-20T14:00:00Z..2026-11-20T14:15:00Z) ;;
+    process) ask=(report process --pid 555 --since $window) ;;
+    *) ask=(report "$name" --since $window) ;;
+  esac
+  for format in text csv; do
+    "$netlog" "${ask[@]}" --format $format >"$scratch/whole"
+    "$netlog" "${ask[@]}" --format $format --db "$scratch/clip.db" >"$scratch/part"
+    cmp "$scratch/whole" "$scratch/part" || { echo "$name differs in the clip"; exit 1; }
+  done
+done
+# What had to go is in no byte of it; what all recordings have in them says nothing.
+"$netlog" clip 2000-01-01T00:00:00Z..2000-01-01T00:01:00Z -o "$scratch/empty.db" >"$scratch/out"
+"$netlog" sql --format csv "SELECT host FROM sessions UNION SELECT cmdline FROM processes UNION SELECT exe FROM processes UNION SELECT user FROM processes
+  UNION SELECT name FROM processes" | sed -e 1d -e '/^$/d' | while read -r text; do
+  [ ${#text} -lt 6 ] || grep -qaF -- "$text" "$scratch/empty.db" || ! grep -qaF -- "$text" "$scratch/redacted.db" ||
+    { echo "'$text' is in the redacted clip"; exit 1; }
+done

@@ -5,6 +5,7 @@
 #include "platform/linux/unique_fd.hpp"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <utility>
 #include <vector>
@@ -147,6 +148,62 @@ Result<void> create_private_file(const std::filesystem::path& path) {
     return fail_errno(errno, "create");
   }
   return {};
+}
+
+Result<void> move_into_place(const std::filesystem::path& from, const std::filesystem::path& to) {
+  // A link is refused where the name is taken; a rename would replace what is there.
+  if (::link(from.c_str(), to.c_str()) == 0) {
+    if (::unlink(from.c_str()) != 0) {
+      return fail_errno(errno, "remove its first name");
+    }
+  } else if (errno == EEXIST) {
+    return fail_errno(errno, "rename");
+  } else if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
+    return fail_errno(errno, "rename");  // a file system without links, and without that
+  }
+  const auto directory = to.has_parent_path() ? to.parent_path() : std::filesystem::path{"."};
+  const UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!fd || ::fsync(fd.get()) != 0) {
+    return fail_errno(errno, "sync its directory");
+  }
+  return {};
+}
+
+Result<std::optional<std::string>> read_private_file(const std::filesystem::path& path) {
+  constexpr mode_t kOthers = 0077;
+  constexpr std::size_t kMost = std::size_t{64} << 10U;
+  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  if (!fd) {
+    return errno == ENOENT ? Result<std::optional<std::string>>{std::nullopt}
+                           : fail_errno(errno, "open");
+  }
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) {
+    return fail_errno(errno, "look at");
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return fail(errc::malformed, "not a regular file");
+  }
+  if ((status.st_mode & kOthers) != 0) {
+    return fail_errno(EACCES, "others than its owner may use it, chmod it to 600");
+  }
+  std::string text(kMost + 1, '\0');
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const auto got = ::read(fd.get(), text.data() + size, text.size() - size);
+    if (got < 0 && errno != EINTR) {
+      return fail_errno(errno, "read");
+    }
+    if (got == 0) {
+      break;
+    }
+    size += got > 0 ? static_cast<std::size_t>(got) : 0;
+  }
+  if (size > kMost) {
+    return fail(errc::too_large, "longer than 64 KiB");
+  }
+  text.resize(size);
+  return std::optional{std::move(text)};
 }
 
 Result<void> create_private_directories(const std::filesystem::path& path) {

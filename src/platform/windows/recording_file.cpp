@@ -6,6 +6,7 @@
 #include "platform/windows/text.hpp"
 
 #include <array>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -202,6 +203,32 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
 Result<void> create_private_file(const std::filesystem::path& path) {
   const auto made = open_file(path, CREATE_NEW, "create");
   return made ? Result<void>{} : made.error();
+}
+
+Result<void> move_into_place(const std::filesystem::path& from, const std::filesystem::path& to) {
+  return ::MoveFileExW(from.c_str(), to.c_str(), MOVEFILE_WRITE_THROUGH) != 0
+             ? Result<void>{}
+             : fail_win32(::GetLastError(), "rename");
+}
+
+Result<std::optional<std::string>> read_private_file(const std::filesystem::path& path) {
+  constexpr std::size_t kMost = std::size_t{64} << 10U;
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    return std::optional<std::string>{};
+  }
+  std::ifstream in{path, std::ios::binary};
+  if (!std::filesystem::is_regular_file(status) || !in) {
+    return fail_win32(ERROR_ACCESS_DENIED, "open");
+  }
+  std::string text(kMost + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > kMost) {
+    return fail(errc::too_large, "longer than 64 KiB");
+  }
+  return std::optional{std::move(text)};
 }
 
 Result<void> create_private_directories(const std::filesystem::path& path) {

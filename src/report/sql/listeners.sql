@@ -21,9 +21,23 @@ selected AS (
     SELECT id FROM connection WHERE life_class IS NULL
   )
 ),
--- Whole flows, whatever the window.
+-- Whole flows; with a window, of what was there in it.
 flows AS MATERIALIZED (
-  SELECT protocol, local_address, local_port, netns, first_ns, last_ns, connections FROM main.peer_flows WHERE direction = 'inbound'
+  SELECT protocol, local_address, local_port, netns, first_ns, last_ns, connections
+  FROM main.peer_flows
+  WHERE direction = 'inbound' AND coalesce(:since_ns, :until_ns) IS NULL
+  UNION ALL
+  SELECT protocol, local_address, local_port, netns, first_ns, last_ns, connections
+  FROM connection_flows
+  WHERE direction = 'inbound' AND coalesce(:since_ns, :until_ns) IS NOT NULL AND id IN (
+    SELECT c.id
+    FROM life_class AS k
+    CROSS JOIN connection AS c
+      ON c.life_class = k.code
+      AND coalesce(c.opened_ns, c.first_seen_ns) BETWEEN coalesce(:since_ns - k.span_ns, -9e18) AND coalesce(:until_ns, 9e18)
+    UNION ALL
+    SELECT id FROM connection WHERE life_class IS NULL
+  ) AND (:until_ns IS NULL OR first_ns <= :until_ns) AND (:since_ns IS NULL OR max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns)
 ),
 -- What came in while it listened; of a flow that was there before or after, too, the share is not known.
 accepted AS (
