@@ -364,6 +364,16 @@ Honesty honesty(store::Reader& reader, const Filter& filter, Basis basis) {
       window);
   honesty.gaps = static_cast<std::int64_t>(gaps.cells.size());
   honesty.gaps_ns = united_length(gaps.cells);
+  const auto dropped = reader.query(
+      "SELECT reason, sum(lost) FROM gaps WHERE source = 'retention' AND from_ns <= :to AND to_ns "
+      ">= :from GROUP BY reason ORDER BY reason",
+      window);
+  for (const auto& row : dropped.cells) {
+    honesty.note += fmt::format("{}{} ended connections dropped, {}",
+                                honesty.note.empty() ? "" : " | ",
+                                integer(row[1], 0),
+                                std::get<std::string>(row[0]));
+  }
   const auto clause = basis == Basis::connections ? connection_clause(filter) : flow_clause(filter);
   auto sql = fmt::format(
       "SELECT owner_reason, sum(connections) FROM process_flows WHERE owner_reason IS NOT NULL AND "
@@ -371,12 +381,14 @@ Honesty honesty(store::Reader& reader, const Filter& filter, Basis basis) {
       clause.sql);
   widen(sql, basis, filter);
   const auto owners = reader.query(sql, clause.parameters);
+  std::string unknown;
   for (const auto& row : owners.cells) {
-    honesty.note += fmt::format("{}{} {}",
-                                honesty.note.empty() ? "owner unknown: " : ", ",
-                                integer(row[1], 0),
-                                std::get<std::string>(row[0]));
+    unknown += fmt::format("{}{} {}",
+                           unknown.empty() ? "owner unknown: " : ", ",
+                           integer(row[1], 0),
+                           std::get<std::string>(row[0]));
   }
+  honesty.note += (honesty.note.empty() || unknown.empty() ? "" : " | ") + unknown;
   return honesty;
 }
 
