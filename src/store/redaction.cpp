@@ -163,13 +163,13 @@ void each_piece(const std::filesystem::path& path,
 }
 
 std::vector<std::string> text_columns_of(SQLite::Database& database) {
-  // What is not copied is the schema's own.
+  // What is not copied is the schema's own; and a strict table has no text in a column of numbers.
   SQLite::Statement columns{
       database,
       "SELECT printf('SELECT \"%w\", ''%s.%s'' FROM \"%w\" WHERE typeof(\"%w\") IN (''text'', "
       "''blob'')', c.name, t.name, c.name, t.name, c.name) FROM sqlite_schema AS t, "
       "pragma_table_info(t.name) AS c WHERE t.type = 'table' AND t.name NOT IN ('code_name', "
-      "'life_class') ORDER BY t.name, c.cid"};
+      "'life_class') AND c.type NOT IN ('INTEGER', 'REAL') ORDER BY t.name, c.cid"};
   std::vector<std::string> queries;
   while (columns.executeStep()) {
     queries.push_back(columns.getColumn(0).getString());

@@ -46,6 +46,7 @@ class TextSearch {
   [[nodiscard]] bool is_at(const Text& text, std::string_view bytes, std::size_t at) const;
 
   std::vector<Text> texts_;
+  std::vector<bool> filter_;
   std::vector<std::int32_t> buckets_;
   std::vector<std::uint32_t> loads_;
   std::size_t longest_ = 0;

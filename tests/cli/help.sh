@@ -19,7 +19,7 @@ lists() { grep -qxF -e "$2" <<<"$1" || fail "$3 lacks $2"; }
 mapfile -t commands < <("$netlog" --help | sed -n '/^Subcommands:/,$s/^  \([a-z]*\) .*/\1/p')
 mapfile -t reports < <("$netlog" report --list | cut -d ' ' -f 1)
 mapfile -t topics < <(cd "$(dirname "$0")/../../docs/topics" && printf '%s\n' *.md | sed 's/\.md$//')
-((${#commands[@]} >= 12 && ${#reports[@]} >= 16 && ${#topics[@]} == 6)) || fail "too few names were found"
+((${#commands[@]} >= 12 && ${#reports[@]} >= 16 && ${#topics[@]} == 7)) || fail "too few names were found"
 cmake --install "$build" --prefix "$scratch/root" >"$scratch/log" || fail "cmake --install: $(<"$scratch/log")"
 man=$scratch/root/share/man/man1
 words=$("$netlog" complete -- "" | first)
@@ -111,6 +111,7 @@ is "CLOSED CLOSE_WAIT CLOSING" report --state CLO
 is "auto" record --source au
 is "capture:" record --source c
 is "tcp udp" tail --protocol ""
+is "cgroup cmdline container" clip --redact-keep c
 is "bash fish zsh" completion ""
 is "states" help st
 is "a.db" report --db a

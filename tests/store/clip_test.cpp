@@ -273,6 +273,60 @@ TEST_CASE("filters leave out others' connections and processes", "[store]") {
   cut(story.path(), scratch / "clip.db", wish);
   CHECK(rows(scratch / "clip.db", "SELECT DISTINCT name FROM process") == "client\n");
   CHECK(rows(scratch / "clip.db", "SELECT DISTINCT process FROM connections") == "client\n");
+  Reader source{story.path()};
+  Reader clipped{scratch / "clip.db"};
+  CHECK(report::check(clipped, 10).violations == 0);
+  for (const auto& report : report::list_reports()) {
+    CAPTURE(report.name);
+    if (report.name != "diff" && report.name != "process") {
+      CHECK(as_text(report::ask(clipped, report.name, filter, -1)) ==
+            as_text(report::ask(source, report.name, filter, -1)));
+    }
+  }
+}
+
+TEST_CASE("sessions come along when the window or a row that is copied needs them", "[store]") {
+  const Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto record = [&](std::int64_t from_ns, const char* boot, std::uint32_t pid) {
+    Writer writer{path, Session{"h", "os", "k", "0.1.0", boot, 0, 1, "trace", from_ns}};
+    Process process;
+    process.id = {pid, pid};
+    process.started_ns = from_ns;
+    process.name = "p";
+    Connection connection;
+    connection.id = 1;
+    connection.tuple = {Protocol::tcp, Story::at("192.0.2.1", 5), Story::at("192.0.2.2", 6)};
+    connection.direction = Direction::outbound;
+    connection.state = TcpState::established;
+    connection.owner = {process.id, OwnerSource::exact, {}};
+    connection.opened = Moment{from_ns + 1, 0};
+    connection.first_seen_ns = connection.last_seen_ns = from_ns + 1;
+    writer.push({process,
+                 Event{EventKind::open,
+                       *connection.opened,
+                       std::nullopt,
+                       static_cast<std::uint8_t>(TcpState::established),
+                       std::nullopt,
+                       connection},
+                 Heartbeat{from_ns + 9, 1, 0, 0}});
+    writer.finish(from_ns + 10);
+  };
+  record(100, "first boot", 1);
+  record(200, "second boot", 2);  // its process lives on
+  record(300, "second boot", 2);
+  record(400, "third boot", 3);
+  const auto out = scratch / "clip.db";
+  cut(path, out, wish_for(window(301, 305)));
+  // Between sessions nobody recorded: that gap touches no window of the third.
+  CHECK(rows(out, "SELECT id FROM session") == "2\n3\n");
+  CHECK(rows(out, "SELECT session_id, pid FROM process") == "2|2\n");
+  CHECK(rows(out, "SELECT id, session_id FROM connection") == "3|3\n");
+  CHECK(rows(out, "PRAGMA foreign_key_check").empty());
+  CHECK(rows(out, "SELECT count(*) FROM gap") == "0\n");
+  cut(path, scratch / "between.db", wish_for(window(350, 360)));
+  CHECK(rows(scratch / "between.db", "SELECT session_id, reason FROM gap") == "4|not recording\n");
+  CHECK(rows(scratch / "between.db", "SELECT id FROM session") == "4\n");
 }
 
 TEST_CASE("a clip can be cut while the recording is written", "[store]") {
