@@ -199,7 +199,12 @@ FROM (
         WHERE n.connection_id = e.connection_id AND n.id > e.id AND n.kind IN (0, 1, 2, 5)
         ORDER BY n.id
         LIMIT 1
-      ), k.after_event + 1)
+      ), (
+        -- What a recorder has left open knows no steps of later ones.
+        SELECT iif(c.life_class IS NULL OR c.session_id = k.session_id, k.after_event + 1, 0)
+        FROM connection AS c
+        WHERE c.id = e.connection_id
+      ))
     ), 0) AS stepped_ns,
     (
       SELECT n.at_ns

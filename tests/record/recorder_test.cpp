@@ -77,6 +77,47 @@ TEST_CASE("every kind of loss is a row", "[record]") {
         "tick|suspended|500|9000|NULL|NULL\n");
 }
 
+TEST_CASE("a clock step stands between the events of the two clocks", "[record]") {
+  const auto table = [](std::int64_t at_ms, bool connected) {
+    auto record = made(RecordKind::procfs_tcp, at_ms, at_ms);
+    std::string text =
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
+        "timeout "
+        "inode\n   0: 0100007F:07E8 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0 "
+        "       0 554 1 0 100 0 0 10 0\n";
+    if (connected) {
+      text +=
+          "   1: 0100007F:B48A 0100007F:07E8 01 00000000:00000000 00:00000000 00000000     0       "
+          " "
+          "0 555 1 0 100 0 0 10 0\n";
+    }
+    record.payload = bytes_of(text);
+    return record;
+  };
+  const auto by_s = GENERATE(-3600, 3600);
+  const auto later = by_s * std::int64_t{1000};
+  const std::vector<RawRecord> records{
+      made(RecordKind::tick, 100, 100),
+      table(100, false),
+      made(RecordKind::tick_end, 101, 101),
+      made(RecordKind::tick, 200, 200, 1),
+      table(200, true),
+      made(RecordKind::clock_step, 201 + later, 201 + later, by_s * kNsPerSecond),
+      made(RecordKind::tick_end, 202 + later, 202 + later),
+      made(RecordKind::tick, 300 + later, 300 + later, 2),
+      table(300 + later, false),
+      made(RecordKind::tick_end, 301 + later, 301 + later)};
+  CHECK(recorded(records,
+                 "SELECT at_ns / 1000000, step_ns / 1000000, after_event FROM clock_steps") ==
+        std::to_string(201 + later) + "|" + std::to_string(later) + "|2\n");
+  CHECK(recorded(records,
+                 "SELECT duration_ns / 1000000, opened_ns / 1000000, closed_ns / 1000000 FROM "
+                 "connections WHERE closed_ns IS NOT NULL") ==
+        "100|200|" + std::to_string(300 + later) + "\n");
+  // Nor was the system asleep meanwhile.
+  CHECK(recorded(records, "SELECT DISTINCT source FROM gaps") == "clock\n");
+}
+
 TEST_CASE("a stretched interval is on record while it lasts", "[record]") {
   const auto stretched = [](std::int64_t at_ms, std::int64_t ms) {
     return made(RecordKind::interval, at_ms, at_ms, ms * kNsPerMs);

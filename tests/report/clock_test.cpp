@@ -90,6 +90,25 @@ TEST_CASE("lives and stays know the clock steps within them", "[report]") {
   CHECK(story.ask("leaks", {}, {"state", "passed", "longest_ns"}) == "CLOSE_WAIT|1|6000000000\n");
 }
 
+TEST_CASE("what is in TIME_WAIT when the clock is set stays there as long", "[report]") {
+  Story story;
+  story.shows(one(1, time_wait), std::nullopt);  // from before the recorder
+  story.look(0, 1);
+  story.shows(one(2, time_wait), std::nullopt);
+  story.look(2, 3);
+  story.clock_steps(-3600);
+  story.look(4, 9);
+  story.vanishes(1);
+  story.vanishes(2);
+  story.look(10);
+  story.over();
+  CHECK(rows(story.path(), "SELECT state, dwell_ns / 1e9 FROM state_intervals ORDER BY dwell_ns") ==
+        "TIME_WAIT|8.0\nTIME_WAIT|10.0\n");
+  CHECK(rows(story.path(), "SELECT local_port, duration_ns FROM connections ORDER BY 1") ==
+        "1|NULL\n2|NULL\n");
+  CHECK(violation(story.path()) == "none");
+}
+
 TEST_CASE("a step that the row of a connection does not know is found", "[report]") {
   Story story;
   tell(story, -3600);

@@ -282,6 +282,35 @@ TEST_CASE("an owner that is found after the end moves the connection to another 
   CHECK(rows(path, "SELECT pid, opens FROM process_opens") == "1234|1\n");
 }
 
+TEST_CASE("what one recorder left open knows nothing of the clock under the next", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  constexpr std::int64_t kHour = 3'600'000'000'000;
+  const auto left = connection(1);
+  const auto opens = event(EventKind::open, 1'500'000'000, left, std::nullopt, left.state);
+  {
+    Writer writer{path, session()};
+    writer.push({nginx(), opens, ClockStep{2'000'000'000 - kHour, -kHour}});
+    writer.push({Heartbeat{4'000'000'000 - kHour, 1, 0, 0}});
+    writer.finish(4'000'000'000 - kHour);
+  }
+  const auto* const stays = "SELECT state, stays, still, dwell_ns FROM process_stays";
+  CHECK(rows(path, stays) == "ESTABLISHED|1|1|2500000000\n");
+  Writer{path, session(5'000'000'000)}.finish(5'000'000'000);
+  CHECK(rows(path, stays) == "ESTABLISHED|1|0|2500000000\n");
+  {
+    Writer writer{path, session(6'000'000'000)};
+    writer.push({ClockStep{7'000'000'000 + kHour, kHour}, opens});
+    writer.finish(8'000'000'000 + kHour);
+  }
+  CHECK(rows(path,
+             "SELECT connection_id, state, dwell_ns, stepped_ns FROM state_intervals ORDER BY "
+             "connection_id") == "1|ESTABLISHED|NULL|-3600000000000\n2|ESTABLISHED|NULL|0\n");
+  CHECK(rows(path, "SELECT id, stepped_ns FROM connections ORDER BY id") ==
+        "1|-3600000000000\n2|NULL\n");
+  CHECK(rows(path, "SELECT dwell_ns FROM connection_stays WHERE id = 1") == "2500000000\n");
+}
+
 TEST_CASE("durations fall into classes that are less than an eighth wide", "[store]") {
   const auto [ns, expected] = GENERATE(table<std::int64_t, std::int64_t>({
       {-5, 0},

@@ -37,7 +37,7 @@ UNION ALL
 SELECT l.connection_id, 'its clock steps are not those between its events'
 FROM lives AS l
 JOIN connection AS c ON c.id = l.connection_id
-WHERE l.closed_id >= l.first_id
+WHERE l.closed_id >= l.first_id AND c.opened_ns IS NOT NULL
   AND coalesce(c.stepped_ns, 0) <> (
     SELECT coalesce(sum(step_ns), 0) FROM clock_step WHERE after_event >= l.first_id AND after_event < l.closed_id
   )
