@@ -16,7 +16,8 @@ bool is_plain(std::string_view text) {
     const auto byte = static_cast<unsigned char>(c);
     return c == ',' || c == '"' || byte < 0x20 || byte == 0x7F;
   });
-  return quiet && !text.empty() && std::string_view{"=+-@"}.find(text.front()) == text.npos;
+  return quiet && !text.empty() &&
+         std::string_view{"=+-@"}.find(text.front()) == std::string_view::npos;
 }
 
 std::string csv_cell(const Cell& cell, CsvReader reader) {
@@ -30,7 +31,7 @@ std::string csv_cell(const Cell& cell, CsvReader reader) {
   if (raw == nullptr) {
     return {};
   }
-  const auto text = reader == CsvReader::terminal ? escape_for_terminal(*raw) : *raw;
+  auto text = reader == CsvReader::terminal ? escape_for_terminal(*raw) : *raw;
   // Empty text in quotes, so that it is not taken for unknown.
   if (is_plain(text)) {
     return text;

@@ -5,7 +5,6 @@
 #include "catch.hpp"
 #include "child.hpp"
 #include "cli/command.hpp"
-#include "platform/linux/unique_fd.hpp"
 #include "rows.hpp"
 #include "scratch.hpp"
 
@@ -32,7 +31,6 @@
 
 using namespace netlog;
 using namespace netlog::test;
-using platform::UniqueFd;
 
 namespace {
 
@@ -166,7 +164,7 @@ TEST_CASE("a recorder keeps the rights that it goes on needing, and they suffice
   if (!are_root()) {
     return;
   }
-  const auto source = GENERATE("auto", "poll", "procfs");
+  const auto* const source = GENERATE("auto", "poll", "procfs");
   CAPTURE(source);
   const Scratch scratch;
   const auto path = scratch / "a.db";

@@ -5,6 +5,7 @@
 #include "report/check.hpp"
 #include "story.hpp"
 
+#include <array>
 #include <random>
 #include <string>
 #include <vector>
@@ -148,7 +149,7 @@ TEST_CASE("whenever the clock is set, all lasts as long as if it had not been", 
     }
     const ProcessId server{80, 1};
     story.starts(server, 0, "server");
-    constexpr TcpState kNext[] = {established, close_wait, fin_wait_2, time_wait, last_ack};
+    constexpr std::array kNext{established, close_wait, fin_wait_2, time_wait, last_ack};
     std::map<std::uint16_t, TcpState> open;
     std::uint16_t port = 1;
     double second = 0;
@@ -156,7 +157,7 @@ TEST_CASE("whenever the clock is set, all lasts as long as if it had not been", 
       second += 0.25 * static_cast<double>(1 + random() % 8);
       for (auto socket = open.begin(); socket != open.end();) {
         const auto dice = random() % 8;
-        const auto state = kNext[random() % std::size(kNext)];
+        const auto state = kNext.at(random() % kNext.size());
         if (dice == 0) {
           story.vanishes(socket->first);
           socket = open.erase(socket);
