@@ -326,7 +326,8 @@ TEST_CASE("sessions come along when the window or a row that is copied needs the
   CHECK(rows(out, "SELECT count(*) FROM gap") == "0\n");
   cut(path, scratch / "between.db", wish_for(window(350, 360)));
   CHECK(rows(scratch / "between.db", "SELECT session_id, reason FROM gap") == "4|not recording\n");
-  CHECK(rows(scratch / "between.db", "SELECT id FROM session") == "4\n");
+  // What was open when the second boot was seen last may have been open then.
+  CHECK(rows(scratch / "between.db", "SELECT id FROM session") == "2\n3\n4\n");
 }
 
 TEST_CASE("a clip can be cut while the recording is written", "[store]") {
