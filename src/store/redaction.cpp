@@ -299,11 +299,13 @@ std::optional<std::string> Redaction::find_original(SQLite::Database& clip,
   }
   TextSearch search;
   std::vector<const Original*> places;
+  std::vector<bool> may_be_there;
   for (const auto& [text, original] : originals_) {
     search.add(text, bounds_of(original.word, text));
     places.push_back(&original);
+    // Any page has zeros: the bytes of ::2 tell nothing.
+    may_be_there.push_back(text.starts_with(std::string(12, '\0')));
   }
-  std::vector<bool> may_be_there(places.size(), false);
   const auto excuse = [&](std::string_view bytes) {
     search.each(bytes, [&](std::size_t number) {
       may_be_there[number] = true;

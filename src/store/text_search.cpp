@@ -69,7 +69,7 @@ std::size_t TextSearch::add(std::string text, Bounds bounds) {
   return texts_.size() - 1;
 }
 
-bool TextSearch::is_at(const Text& text, std::string_view bytes, std::size_t at) const {
+bool TextSearch::is_at(const Text& text, std::string_view bytes, std::size_t at) {
   if (at < text.window_at || bytes.size() - (at - text.window_at) < text.text.size()) {
     return false;
   }

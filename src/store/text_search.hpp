@@ -43,7 +43,7 @@ class TextSearch {
     std::int32_t next = -1;  ///< in the same bucket
   };
 
-  [[nodiscard]] bool is_at(const Text& text, std::string_view bytes, std::size_t at) const;
+  static bool is_at(const Text& text, std::string_view bytes, std::size_t at);
 
   std::vector<Text> texts_;
   std::vector<bool> filter_;

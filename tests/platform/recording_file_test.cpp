@@ -5,6 +5,10 @@
 #include "catch.hpp"
 #include "scratch.hpp"
 
+#include <filesystem>
+#include <fstream>
+#include <string>
+
 using namespace netlog;
 using namespace netlog::platform;
 
@@ -21,4 +25,39 @@ TEST_CASE("a recording file is held by one", "[platform]") {
   REQUIRE(again.has_value());
   CHECK_FALSE((*again)->created());
   CHECK(utf8(path.filename()) == "Aufzeichnung für €.db");
+}
+
+TEST_CASE("a finished file gets its name only where that is free", "[platform]") {
+  const test::Scratch scratch;
+  const auto write = [&](const char* name, const char* text) {
+    std::ofstream{scratch / name} << text;
+  };
+  const auto read = [&](const char* name) {
+    std::string text;
+    std::ifstream{scratch / name} >> text;
+    return text;
+  };
+  write("part", "new");
+  REQUIRE(platform::move_into_place(scratch / "part", scratch / "done").has_value());
+  CHECK(read("done") == "new");
+  CHECK_FALSE(std::filesystem::exists(scratch / "part"));
+  write("part", "newer");
+  CHECK(platform::move_into_place(scratch / "part", scratch / "done").has_error());
+  CHECK(read("done") == "new");
+  CHECK(read("part") == "newer");
+}
+
+TEST_CASE("a secret is read from a file of one's own, or there is none", "[platform]") {
+  const test::Scratch scratch;
+  const auto none = platform::read_private_file(scratch / "none");
+  REQUIRE(none.has_value());
+  CHECK_FALSE(*none);
+  REQUIRE(platform::create_private_file(scratch / "key").has_value());
+  std::ofstream{scratch / "key"} << "secret";
+  const auto key = platform::read_private_file(scratch / "key");
+  REQUIRE(key.has_value());
+  CHECK(*key == "secret");
+  std::ofstream{scratch / "key"} << std::string(70'000, 'x');
+  CHECK(platform::read_private_file(scratch / "key").has_error());
+  CHECK(platform::read_private_file(scratch / ".").has_error());
 }

@@ -261,6 +261,35 @@ TEST_CASE("a clip is one whole file, with whole lives under the ids that they ha
   CHECK(rows(out, "SELECT count(*) FROM event WHERE kind = 4 AND old IS NOT NULL") != "0\n");
 }
 
+TEST_CASE("a clip of all there is has the sums that the recorder made", "[store]") {
+  Story story{kBegin};
+  tell(story, 10);
+  story.over();
+  const Scratch scratch;
+  cut(story.path(), scratch / "clip.db", wish_for(window(story.ns(0), story.ns(200))));
+  constexpr const char* kKey =
+      "f.process_id, f.direction, f.protocol, f.netns, f.local_address_id, f.local_port, f.peer_id";
+  for (const auto& sql :
+       {fmt::format(
+            "SELECT {}, s.outcome, s.outcome_reason, s.owner_reason, s.connections, "
+            "s.opened, s.closed_by_us, s.closed_by_peer, s.longest_ns, s.first_ns, s.last_ns "
+            "FROM flow_sum AS s JOIN flow AS f ON f.id = s.flow_id WHERE s.connections > 0 "
+            "ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10",
+            kKey),
+        fmt::format("SELECT {}, s.state, s.class, s.stays, s.longest_ns FROM flow_stay AS s JOIN "
+                    "flow AS f ON f.id = s.flow_id WHERE s.stays > 0 ORDER BY 1, 2, 3, 4, 5, 6, 7, "
+                    "8, 9",
+                    kKey),
+        std::string{"SELECT * FROM slow_stay ORDER BY 1, 2, 3"},
+        std::string{"SELECT * FROM open_second WHERE opened > 0 ORDER BY 1, 2, 3"},
+        std::string{"SELECT * FROM open_minute WHERE opened > 0 ORDER BY 1, 2, 3"},
+        std::string{"SELECT * FROM port_use ORDER BY 1, 2, 3, 4"}}) {
+    CAPTURE(sql);
+    CHECK(rows(scratch / "clip.db", sql) == rows(story.path(), sql));
+    CHECK_FALSE(rows(scratch / "clip.db", sql).empty());
+  }
+}
+
 TEST_CASE("filters leave out others' connections and processes", "[store]") {
   Story story{kBegin};
   tell(story, 5);

@@ -151,15 +151,16 @@ Result<void> create_private_file(const std::filesystem::path& path) {
 }
 
 Result<void> move_into_place(const std::filesystem::path& from, const std::filesystem::path& to) {
-  // A link is refused where the name is taken; a rename would replace what is there.
-  if (::link(from.c_str(), to.c_str()) == 0) {
-    if (::unlink(from.c_str()) != 0) {
-      return fail_errno(errno, "remove its first name");
-    }
-  } else if (errno == EEXIST) {
+  // A link is refused where the name is taken; a plain rename would replace what is there. Not
+  // every file system has links.
+  const bool linked = ::link(from.c_str(), to.c_str()) == 0;
+  if (!linked &&
+      (errno == EEXIST ||
+       ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0)) {
     return fail_errno(errno, "rename");
-  } else if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
-    return fail_errno(errno, "rename");  // a file system without links, and without that
+  }
+  if (linked && ::unlink(from.c_str()) != 0) {
+    return fail_errno(errno, "remove its first name");
   }
   const auto directory = to.has_parent_path() ? to.parent_path() : std::filesystem::path{"."};
   const UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
