@@ -259,8 +259,8 @@ void run_record(const RecordOptions& given) {
   const auto recorded =
       replay ? record::record_capture(path_from_utf8(given.source.substr(kCapturePrefix.size())),
                                       options.database,
-                                       options.keeping,
-                                       observer)
+                                      options.keeping,
+                                      observer)
              : record::record_live(options, observer);
   if (terminal) {
     StatusLine::clear();

@@ -209,8 +209,6 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   let_read(*held, options.database, options.keeping.readers);
   created.keep();
   Recorder recorder{writer, options.interval.count()};
-  observer.started(source.name(), source.fallback_reason());
-
   const auto origin = TickSchedule::Clock::now();
   Sampler sampler{io,
                   TickSchedule{origin, options.interval},
@@ -223,6 +221,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   ProgressTeller teller{io, observer, source, recorder, writer};
   const auto stop_requests =
       platform::watch_stop_requests([&] { asio::post(io, [&sampler] { sampler.stop(); }); });
+  observer.started(source.name(), source.fallback_reason());
   const auto ends_at =
       options.duration ? origin + *options.duration : TickSchedule::Clock::time_point::max();
   asio::co_spawn(io, teller.run(), [](const std::exception_ptr& /*error*/) {});

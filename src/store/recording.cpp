@@ -124,8 +124,13 @@ void Recording::end(std::int64_t ended_ns) {
   inserts_.reset();
   // What is left is one plain file, which can be read where nothing may be written. While somebody
   // reads, it stays as it is.
-  if (database_.tryExec("PRAGMA journal_mode = DELETE") != SQLITE_OK) {
+  const auto code = database_.tryExec("PRAGMA journal_mode = DELETE");
+  if (code == SQLITE_BUSY) {
     database_.tryExec("PRAGMA wal_checkpoint(PASSIVE)");
+  } else if (code != SQLITE_OK) {
+    // A journal that could not be deleted has to be rolled back, or nobody could only read.
+    database_.tryExec("SELECT count(*) FROM session");
+    database_.tryExec("PRAGMA journal_mode = DELETE");
   }
 }
 

@@ -82,9 +82,9 @@ bool Retention::step(Flows& flows, std::int64_t now_ns) {
     if (to_ns) {
       drop(flows, oldest.connections);
       // Ids of rows that are gone can be given again.
-      passed_event_ = std::min(
-          oldest.last_event,
-          database_.execAndGet("SELECT coalesce(max(id), 0) FROM event").getInt64());
+      passed_event_ =
+          std::min(oldest.last_event,
+                   database_.execAndGet("SELECT coalesce(max(id), 0) FROM event").getInt64());
       enter(for_size ? "over --max-size" : "older than --max-age",
             *to_ns,
             static_cast<std::int64_t>(oldest.connections.size()));
@@ -199,7 +199,8 @@ void Retention::drop_sessions(Flows& flows, std::int64_t before_ns) {
     if (Run{used}.with(session).number() != 0) {
       continue;
     }
-    for (const auto* const table : {"service", "gap", "coverage_window", "counter_sample", "clock_step"}) {
+    for (const auto* const table :
+         {"service", "gap", "coverage_window", "counter_sample", "clock_step"}) {
       SQLite::Statement rows{database_, fmt::format("DELETE FROM {} WHERE session_id = ?", table)};
       Run{rows}.with(session).exec();
     }
