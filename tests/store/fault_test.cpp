@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "catch.hpp"
+#include "rows.hpp"
 #include "scratch.hpp"
 #include "store/fault_vfs.hpp"
 #include "store/load.hpp"
@@ -15,6 +16,7 @@
 
 using namespace netlog;
 using test::Call;
+using test::rows;
 
 namespace {
 
@@ -90,8 +92,9 @@ TEST_CASE("a call that fails once costs the writer nothing it had committed", "[
   CHECK(held.events.at(1) >= committed);
 }
 
-// Hidden until the writer keeps a batch that could not be written and tries again.
-TEST_CASE("after a call that fails once everything arrives, once", "[store][.]") {
+// Hidden until the writer keeps a batch that could not be written and tries again; then with a
+// retry_after of a few milliseconds.
+TEST_CASE("after a call that fails once everything arrives, once", "[.outages]") {
   const auto failure = GENERATE(from_range(failures()));
   const auto nth = GENERATE(1, 2, 5, 17);
   CAPTURE(failure.name, failure.code, nth);
@@ -111,4 +114,28 @@ TEST_CASE("after a call that fails once everything arrives, once", "[store][.]")
   const auto held = test::held(path);
   CHECK(held.fault.empty());
   CHECK(held.events.at(1) == load.events());
+}
+
+// Hidden until then, too.
+TEST_CASE("what a disk that stays full costs is on record", "[.outages]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  test::FaultVfs vfs;
+  {
+    test::Load load{7, 1};
+    store::Writer writer{path, load.session(), {.flush_items = 1, .queue_items = 1'000}};
+    tell(writer, load, 3);
+    vfs.fail(Call::write, SQLITE_FULL, 1, 1'000'000'000);
+    const auto until = load.events() + 5'000;
+    while (load.events() < until) {
+      writer.push(load.batch(60));
+    }
+    vfs.heal();
+    writer.finish(load.now_ns());
+  }
+  CHECK(rows(path, "PRAGMA integrity_check") == "ok\n");
+  CHECK(
+      rows(path,
+           "SELECT count(*) FROM gaps WHERE source = 'writer' AND lost > 0 AND from_ns < to_ns") !=
+      "0\n");
 }
