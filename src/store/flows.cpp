@@ -39,6 +39,19 @@ bool should_pass(std::int64_t state) {
                    {syn_sent, syn_received, fin_wait_1, fin_wait_2, close_wait, closing, last_ack});
 }
 
+// A file may hold any number; what comes out of those that are none of ours does not matter.
+constexpr std::int64_t wrapped(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
+
+constexpr std::int64_t plus(std::int64_t a, std::int64_t b) {
+  return wrapped(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
+constexpr std::int64_t minus(std::int64_t a, std::int64_t b) {
+  return wrapped(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
+}
+
 std::optional<std::int64_t> known(std::int64_t number) {
   return number == kNone ? std::nullopt : std::optional{number};
 }
@@ -53,7 +66,7 @@ void keep_least(std::optional<std::int64_t>& least, std::optional<std::int64_t> 
 
 void add_known(std::optional<std::int64_t>& sum, std::optional<std::int64_t> value) {
   if (value) {
-    sum = sum.value_or(0) + *value;
+    sum = plus(sum.value_or(0), *value);
   }
 }
 
@@ -142,7 +155,7 @@ void Flows::add(const std::vector<std::int64_t>& connections) {
     const auto ended = read(connection);
     const auto flow = count(ended, 1);
     for (const auto& stay : ended.stays) {
-      if (should_pass(stay.state) && stay.to_ns - stay.from_ns >= kSlowNs) {
+      if (should_pass(stay.state) && minus(stay.to_ns, stay.from_ns) >= kSlowNs) {
         Run{add_slow_}.with(connection).with(stay.state).with(stay.from_ns).with(stay.to_ns).exec();
       }
     }
@@ -203,13 +216,13 @@ Flows::Ended Flows::read(std::int64_t connection) {
   sum.first_closed_ns = closed_ns;
   sum.last_closed_ns = closed_ns;
   if (ended.opened_ns && closed_ns && *closed_ns > *ended.opened_ns) {
-    sum.longest_ns = *closed_ns - *ended.opened_ns;
+    sum.longest_ns = minus(*closed_ns, *ended.opened_ns);
   }
   sum.syns = row.number(15);
   sum.bytes_sent = row.number(16);
   sum.bytes_received = row.number(17);
   const auto last_seen_ns = row.number(13).value_or(0);
-  ended.life_ns = std::max(last_seen_ns, closed_ns.value_or(0)) - sum.first_ns;
+  ended.life_ns = minus(std::max(last_seen_ns, closed_ns.value_or(0)), sum.first_ns);
   read_stays(connection, last_seen_ns, ended);
   return ended;
 }
@@ -300,7 +313,7 @@ void Flows::count(std::int64_t flow, const Ended& ended, std::int64_t sign) {
   sum.closed_by_us += sign * one.closed_by_us;
   sum.closed_by_peer += sign * one.closed_by_peer;
   const auto times = [&](std::optional<std::int64_t> value) {
-    return value ? std::optional{sign * *value} : value;
+    return value && sign < 0 ? std::optional{minus(0, *value)} : value;
   };
   add_known(sum.bytes_sent, times(one.bytes_sent));
   add_known(sum.bytes_received, times(one.bytes_received));
@@ -321,7 +334,7 @@ void Flows::count(std::int64_t flow, const Ended& ended, std::int64_t sign) {
     add_stay(kWholeLife, *one.longest_ns);
   }
   for (const auto& stay : ended.stays) {
-    add_stay(stay.state, stay.to_ns - stay.from_ns);
+    add_stay(stay.state, minus(stay.to_ns, stay.from_ns));
   }
 }
 

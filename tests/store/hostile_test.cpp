@@ -17,7 +17,7 @@
 using namespace netlog;
 using Catch::Matchers::Contains;
 
-TEST_CASE("files that were made to break their reader are read or refused", "[store]") {
+TEST_CASE("files that were made to break their reader are read or refused", "[fuzz]") {
   const test::Scratch scratch;
   test::HostileFiles files{scratch / "hostile"};
   for (std::uint64_t number = 1; number <= 300; ++number) {
