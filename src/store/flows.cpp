@@ -5,11 +5,13 @@
 #include "model/event.hpp"
 #include "model/tcp_state.hpp"
 #include "store/statement.hpp"
+#include "store/writer.hpp"
 
 #include <algorithm>
 #include <bit>
-#include <cassert>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace netlog::store {
 namespace {
@@ -191,9 +193,12 @@ Flows::Ended Flows::read(std::int64_t connection) {
   Ended ended;
   Run row{select_connection_};
   row.with(connection);
-  const bool there = row.step();
-  assert(there);
-  static_cast<void>(there);
+  if (!row.step()) {
+    throw StoreError{fmt::format(
+        "cannot sum up connection {}: an index names it and its row is not there, the file is "
+        "damaged; look at it with: netlog check FILE",
+        connection)};
+  }
   const auto direction = row.number(1).value_or(0);
   const bool ours = direction == code(Direction::inbound) || direction == code(Direction::listen);
   ended.key = {row.number(0).value_or(kNone),

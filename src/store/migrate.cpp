@@ -116,12 +116,12 @@ void migrate(SQLite::Database& database, const std::filesystem::path& path) {
 }
 
 void check_schema(SQLite::Database& database, const std::filesystem::path& path) {
-  static const auto kOurs = [] {
+  static const auto ours = [] {
     SQLite::Database model{":memory:", SQLite::OPEN_READWRITE};
     apply_migrations(model, ":memory:");
     return schema_text(model);
   }();
-  if (schema_text(database) != kOurs) {
+  if (schema_text(database) != ours) {
     throw StoreError{
         fmt::format("cannot open recording {}: its tables or views are not those that netlog "
                     "makes; it has been altered, look at it with sqlite3",

@@ -210,7 +210,7 @@ class Finder {
       if (record.values.size() != kSchemaColumns) {
         continue;
       }
-      const auto* const type = std::get_if<std::string>(&record.values[0]);
+      const auto* const type = std::get_if<std::string>(record.values.data());
       const auto* const name = std::get_if<std::string>(&record.values[1]);
       const auto* const root = std::get_if<std::int64_t>(&record.values[3]);
       if (type == nullptr || name == nullptr || root == nullptr) {
