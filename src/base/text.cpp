@@ -177,6 +177,18 @@ std::filesystem::path with_suffix(std::filesystem::path path, const char* suffix
   return path;
 }
 
+std::string one_line(std::string_view text) {
+  constexpr std::size_t kMost = 200;
+  auto line = to_utf8(text, kMost);
+  for (auto& c : line) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7F) {
+      c = ' ';
+    }
+  }
+  return line;
+}
+
 std::string quote(std::string_view text) {
   std::string out = "'";
   for (std::size_t at = 0; at < text.size();) {

@@ -52,6 +52,10 @@ std::filesystem::path path_from_utf8(std::string_view text);
 /// The path of a file that stands beside it: `x.db`, `-wal`.
 std::filesystem::path with_suffix(std::filesystem::path path, const char* suffix);
 
+/// What a library says, for an error message: on one line, without control characters, and cut at
+/// 200 bytes.
+std::string one_line(std::string_view text);
+
 /// Quotes text for an error message: escaped, and cut at 80 characters.
 std::string quote(std::string_view text);
 

@@ -5,12 +5,14 @@
 #include "model/event.hpp"
 #include "model/tcp_state.hpp"
 #include "store/statement.hpp"
+#include "store/writer.hpp"
 
 #include <algorithm>
 #include <bit>
-#include <cassert>
 #include <set>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace netlog::store {
 namespace {
@@ -40,6 +42,19 @@ bool should_pass(std::int64_t state) {
                    {syn_sent, syn_received, fin_wait_1, fin_wait_2, close_wait, closing, last_ack});
 }
 
+// A file may hold any number; what comes out of those that are none of ours does not matter.
+constexpr std::int64_t wrapped(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
+
+constexpr std::int64_t plus(std::int64_t a, std::int64_t b) {
+  return wrapped(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
+constexpr std::int64_t minus(std::int64_t a, std::int64_t b) {
+  return wrapped(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
+}
+
 std::optional<std::int64_t> known(std::int64_t number) {
   return number == kNone ? std::nullopt : std::optional{number};
 }
@@ -54,7 +69,7 @@ void keep_least(std::optional<std::int64_t>& least, std::optional<std::int64_t> 
 
 void add_known(std::optional<std::int64_t>& sum, std::optional<std::int64_t> value) {
   if (value) {
-    sum = sum.value_or(0) + *value;
+    sum = plus(sum.value_or(0), *value);
   }
 }
 
@@ -64,6 +79,10 @@ std::int64_t duration_class(std::int64_t ns) {
   const auto value = static_cast<std::uint64_t>(std::max<std::int64_t>(ns, 0));
   const std::int64_t octave = std::max(static_cast<int>(std::bit_width(value)) - 4, 0);
   return octave * 8 + static_cast<std::int64_t>(value >> static_cast<unsigned>(octave));
+}
+
+std::int64_t Flows::Ended::Stay::dwell_ns() const {
+  return minus(minus(to_ns, from_ns), stepped_ns);
 }
 
 Flows::Flows(SQLite::Database& database)
@@ -218,9 +237,12 @@ Flows::Ended Flows::read(std::int64_t connection) {
   Ended ended;
   Run row{select_connection_};
   row.with(connection);
-  const bool there = row.step();
-  assert(there);
-  static_cast<void>(there);
+  if (!row.step()) {
+    throw StoreError{fmt::format(
+        "cannot sum up connection {}: an index names it and its row is not there, the file is "
+        "damaged; look at it with: netlog check FILE",
+        connection)};
+  }
   const auto direction = row.number(1).value_or(0);
   const bool ours = direction == code(Direction::inbound) || direction == code(Direction::listen);
   ended.key = {row.number(0).value_or(kNone),
@@ -243,14 +265,14 @@ Flows::Ended Flows::read(std::int64_t connection) {
   sum.first_closed_ns = closed_ns;
   sum.last_closed_ns = closed_ns;
   const auto stepped_ns = row.number(18).value_or(0);
-  if (ended.opened_ns && closed_ns && *closed_ns - *ended.opened_ns > stepped_ns) {
-    sum.longest_ns = *closed_ns - *ended.opened_ns - stepped_ns;
+  if (ended.opened_ns && closed_ns && minus(minus(*closed_ns, *ended.opened_ns), stepped_ns) > 0) {
+    sum.longest_ns = minus(minus(*closed_ns, *ended.opened_ns), stepped_ns);
   }
   sum.syns = row.number(15);
   sum.bytes_sent = row.number(16);
   sum.bytes_received = row.number(17);
   const auto last_seen_ns = row.number(13).value_or(0);
-  ended.life_ns = std::max(last_seen_ns, closed_ns.value_or(0)) - sum.first_ns;
+  ended.life_ns = minus(std::max(last_seen_ns, closed_ns.value_or(0)), sum.first_ns);
   read_stays(connection, last_seen_ns, ended);
   return ended;
 }
@@ -357,7 +379,7 @@ void Flows::count(std::int64_t flow, const Ended& ended, std::int64_t sign) {
   sum.closed_by_us += sign * one.closed_by_us;
   sum.closed_by_peer += sign * one.closed_by_peer;
   const auto times = [&](std::optional<std::int64_t> value) {
-    return value ? std::optional{sign * *value} : value;
+    return value && sign < 0 ? std::optional{minus(0, *value)} : value;
   };
   add_known(sum.bytes_sent, times(one.bytes_sent));
   add_known(sum.bytes_received, times(one.bytes_received));

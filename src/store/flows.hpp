@@ -106,7 +106,7 @@ class Flows {
       std::int64_t from_event = 0;
       std::int64_t stepped_ns = 0;  ///< the clock, meanwhile
 
-      [[nodiscard]] std::int64_t dwell_ns() const { return to_ns - from_ns - stepped_ns; }
+      [[nodiscard]] std::int64_t dwell_ns() const;
     };
     std::vector<Stay> stays;
   };

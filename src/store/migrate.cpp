@@ -7,9 +7,12 @@
 
 #include <string>
 
+#include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
 #include <fmt/format.h>
+
+#include <sqlite3.h>
 
 namespace netlog::store {
 namespace {
@@ -37,6 +40,13 @@ int checked_version(SQLite::Database& database, const std::filesystem::path& pat
         application_id,
         kApplicationId)};
   }
+  if (version < 0) {
+    throw StoreError{fmt::format(
+        "cannot open recording {}: schema version {} is none; it has been altered, look at it with "
+        "sqlite3",
+        utf8(path),
+        version)};
+  }
   if (version > latest_version()) {
     throw StoreError{
         fmt::format("cannot open recording {}: schema version {} is newer than this build's {}; "
@@ -48,13 +58,25 @@ int checked_version(SQLite::Database& database, const std::filesystem::path& pat
   return version;
 }
 
-}  // namespace
-
-int latest_version() {
-  return static_cast<int>(kMigrations.size());
+/// Rows of sqlite_schema, sorted, as text: two recordings of one version have the same. Of one with
+/// more than any of ours as much as tells them apart.
+std::string schema_text(SQLite::Database& database) {
+  SQLite::Statement rows{database,
+                         "SELECT type, name, tbl_name, coalesce(substr(sql, 1, 100000), '') FROM "
+                         "sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' "
+                         "ORDER BY type, name LIMIT 1000"};
+  std::string text;
+  while (rows.executeStep()) {
+    text += fmt::format("{}|{}|{}|{}\n",
+                        rows.getColumn(0).getString(),
+                        rows.getColumn(1).getString(),
+                        rows.getColumn(2).getString(),
+                        rows.getColumn(3).getString());
+  }
+  return text;
 }
 
-void migrate(SQLite::Database& database, const std::filesystem::path& path) {
+void apply_migrations(SQLite::Database& database, const std::filesystem::path& path) {
   for (;;) {
     // A second process waits here, then sees our version.
     SQLite::Transaction transaction{database, SQLite::TransactionBehavior::IMMEDIATE};
@@ -66,6 +88,44 @@ void migrate(SQLite::Database& database, const std::filesystem::path& path) {
     database.exec(fmt::format("PRAGMA application_id = {}", kApplicationId));
     database.exec(fmt::format("PRAGMA user_version = {}", found + 1));
     transaction.commit();
+  }
+}
+
+}  // namespace
+
+int latest_version() {
+  return static_cast<int>(kMigrations.size());
+}
+
+void migrate(SQLite::Database& database, const std::filesystem::path& path) {
+  sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  try {
+    database.exec("PRAGMA cell_size_check = ON");
+    apply_migrations(database, path);
+    check_schema(database, path);
+  } catch (const SQLite::Exception& error) {
+    // Of a schema that it cannot parse SQLite quotes whole lines.
+    if (one_line(error.what()) == error.what()) {
+      throw;
+    }
+    throw StoreError{fmt::format("cannot open recording {}: {} [sqlite:{}]",
+                                 utf8(path),
+                                 one_line(error.what()),
+                                 error.getExtendedErrorCode())};
+  }
+}
+
+void check_schema(SQLite::Database& database, const std::filesystem::path& path) {
+  static const auto ours = [] {
+    SQLite::Database model{":memory:", SQLite::OPEN_READWRITE};
+    apply_migrations(model, ":memory:");
+    return schema_text(model);
+  }();
+  if (schema_text(database) != ours) {
+    throw StoreError{
+        fmt::format("cannot open recording {}: its tables or views are not those that netlog "
+                    "makes; it has been altered, look at it with sqlite3",
+                    utf8(path))};
   }
 }
 
@@ -86,22 +146,6 @@ void check_identity(SQLite::Database& database, const std::filesystem::path& pat
                     version,
                     latest_version())};
   }
-}
-
-std::string schema_text(SQLite::Database& database) {
-  SQLite::Statement rows{database,
-                         "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema WHERE "
-                         "name NOT LIKE 'sqlite_stat%' "
-                         "ORDER BY type, name"};
-  std::string text;
-  while (rows.executeStep()) {
-    text += fmt::format("{}|{}|{}|{}\n",
-                        rows.getColumn(0).getString(),
-                        rows.getColumn(1).getString(),
-                        rows.getColumn(2).getString(),
-                        rows.getColumn(3).getString());
-  }
-  return text;
 }
 
 }  // namespace netlog::store

@@ -25,6 +25,7 @@ namespace {
 constexpr std::size_t kMostText = std::size_t{1} << 20U;
 constexpr int kBusyMs = 5'000;
 constexpr int kStepsBetweenProgress = 50'000;
+constexpr int kStepsToOpen = 1'000'000;
 
 [[noreturn]] void refuse(const std::filesystem::path& path, std::string_view why) {
   throw StoreError{fmt::format("cannot open recording {}: {}", utf8(path), why)};
@@ -32,7 +33,10 @@ constexpr int kStepsBetweenProgress = 50'000;
 
 void check_file(const std::filesystem::path& path) {
   std::error_code error;
-  const auto status = std::filesystem::status(path, error);
+  const auto status = std::filesystem::symlink_status(path, error);
+  if (std::filesystem::is_symlink(status)) {
+    refuse(path, "a symbolic link; name the file that it leads to");
+  }
   if (!std::filesystem::exists(status)) {
     refuse(path,
            error && error != std::errc::no_such_file_or_directory
@@ -41,6 +45,12 @@ void check_file(const std::filesystem::path& path) {
   }
   if (!std::filesystem::is_regular_file(status)) {
     refuse(path, "not a regular file; name a recording with --db");
+  }
+  for (const auto* const suffix : {"-wal", "-journal", "-shm"}) {
+    const auto side = std::filesystem::symlink_status(with_suffix(path, suffix), error);
+    if (std::filesystem::exists(side) && !std::filesystem::is_regular_file(side)) {
+      refuse(path, fmt::format("what stands beside it as {} is not a regular file", suffix));
+    }
   }
   std::ifstream in{path, std::ios::binary};
   if (!in) {
@@ -70,8 +80,40 @@ std::string immutable_uri(const std::filesystem::path& path) {
   return uri + "?immutable=1";
 }
 
+/// What no recording of ours comes near.
+void set_limits(SQLite::Database& database) {
+  struct Limit {
+    int which;
+    int most;
+  };
+  for (const auto& limit : std::array<Limit, 11>{{
+           {SQLITE_LIMIT_LENGTH, 16 << 20},
+           {SQLITE_LIMIT_SQL_LENGTH, 1 << 20},
+           {SQLITE_LIMIT_COLUMN, 500},
+           {SQLITE_LIMIT_EXPR_DEPTH, 200},
+           {SQLITE_LIMIT_COMPOUND_SELECT, 100},
+           {SQLITE_LIMIT_VDBE_OP, 1'000'000},
+           {SQLITE_LIMIT_FUNCTION_ARG, 100},
+           {SQLITE_LIMIT_ATTACHED, 0},
+           {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1'000},
+           {SQLITE_LIMIT_VARIABLE_NUMBER, 1'000},
+           {SQLITE_LIMIT_TRIGGER_DEPTH, 1},
+       }}) {
+    sqlite3_limit(database.getHandle(), limit.which, limit.most);
+  }
+  sqlite3_limit(database.getHandle(), SQLITE_LIMIT_WORKER_THREADS, 0);
+}
+
+SQLite::Database with_limits(SQLite::Database database) {
+  set_limits(database);
+  // Nothing that opening asks is repeated: a schema that takes longer is none of ours.
+  sqlite3_progress_handler(
+      database.getHandle(), kStepsToOpen, [](void*) { return 1; }, nullptr);
+  return database;
+}
+
 SQLite::Database open_plain(const std::filesystem::path& path) {
-  SQLite::Database database{utf8(path), SQLite::OPEN_READONLY, kBusyMs};
+  auto database = with_limits({utf8(path), SQLite::OPEN_READONLY, kBusyMs});
   database.execAndGet("SELECT count(*) FROM sqlite_schema");
   return database;
 }
@@ -84,7 +126,7 @@ SQLite::Database open(const std::filesystem::path& path) {
     if (error.getErrorCode() != SQLITE_CANTOPEN || !settled) {
       throw;
     }
-    return {immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyMs};
+    return with_limits({immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyMs});
   }
 }
 
@@ -169,17 +211,12 @@ SQLite::Database open_checked(const std::filesystem::path& path) {
     database.exec("PRAGMA cache_size = -131072");
     database.exec("PRAGMA temp_store = MEMORY");
     check_identity(database, path);
-    // A view or a trigger that somebody changed would answer in our name.
-    SQLite::Database model{":memory:", SQLite::OPEN_READWRITE};
-    migrate(model, ":memory:");
-    if (schema_text(database) != schema_text(model)) {
-      refuse(path,
-             "its tables or views are not those that netlog makes; it has been altered, look at "
-             "it with sqlite3");
-    }
+    check_schema(database, path);
+    sqlite3_progress_handler(database.getHandle(), 0, nullptr, nullptr);
     return database;
   } catch (const SQLite::Exception& error) {
-    refuse(path, fmt::format("{} [sqlite:{}]", error.what(), error.getExtendedErrorCode()));
+    refuse(path,
+           fmt::format("{} [sqlite:{}]", one_line(error.what()), error.getExtendedErrorCode()));
   }
 }
 
@@ -267,7 +304,7 @@ class Reader::Impl {
     }
     throw StoreError{fmt::format("cannot query {}: {} [sqlite:{}]",
                                  utf8(path_),
-                                 sqlite3_errmsg(database_.getHandle()),
+                                 one_line(sqlite3_errmsg(database_.getHandle())),
                                  code)};
   }
 

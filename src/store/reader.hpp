@@ -25,8 +25,9 @@ struct Rows {
 };
 
 /// A recording opened to be read. It is not trusted: opened read-only with `PRAGMA
-/// trusted_schema=OFF`, `query_only` on, extensions off, its application_id and schema checked, and
-/// text cells come back as valid UTF-8.
+/// trusted_schema=OFF`, `query_only` on, extensions off, limits on length, depth and size of what
+/// it makes us run, its application_id and schema checked, so that no view or trigger but ours is
+/// ever run; text cells come back as valid UTF-8. Symbolic links and special files are refused.
 class Reader {
  public:
   /// @throws StoreError: missing, unreadable, not SQLite, not netlog's, a newer schema (both

@@ -210,7 +210,7 @@ class Finder {
       if (record.values.size() != kSchemaColumns) {
         continue;
       }
-      const auto* const type = std::get_if<std::string>(&record.values[0]);
+      const auto* const type = std::get_if<std::string>(record.values.data());
       const auto* const name = std::get_if<std::string>(&record.values[1]);
       const auto* const root = std::get_if<std::int64_t>(&record.values[3]);
       if (type == nullptr || name == nullptr || root == nullptr) {
@@ -529,6 +529,12 @@ class Repair {
   };
 
   static constexpr std::int64_t code(EventKind kind) { return static_cast<std::int64_t>(kind); }
+  /// At least 1, at most what fits: a damaged file may hold any times.
+  static std::int64_t since(std::int64_t before_ns, std::int64_t at_ns) {
+    const auto ns = static_cast<std::uint64_t>(at_ns) - static_cast<std::uint64_t>(before_ns);
+    constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+    return at_ns > before_ns ? static_cast<std::int64_t>(std::min(ns, kMost)) : 1;
+  }
   static bool is_state(std::int64_t kind) {
     return kind == code(EventKind::state) || kind == code(EventKind::close);
   }
@@ -562,7 +568,7 @@ class Repair {
     if (is_state(told.kind) && told.old != life.now) {
       // What happened in between is lost: it came to this some time since.
       told.old = life.now;
-      told.error_ns = std::max<std::int64_t>({told.error_ns, told.at_ns - life.at_ns, 1});
+      told.error_ns = std::max(told.error_ns, since(life.at_ns, told.at_ns));
       changed_.push_back(told);
     }
     if (begins || is_state(told.kind)) {
@@ -595,12 +601,7 @@ class Repair {
   void add(const Life& life, EventKind kind) {
     const auto at_ns = std::max(life.last_ns, life.at_ns);
     made_.emplace_back(life.id,
-                       Told{0,
-                            code(kind),
-                            at_ns,
-                            std::max<std::int64_t>(at_ns - life.at_ns, 1),
-                            life.now,
-                            life.state});
+                       Told{0, code(kind), at_ns, since(life.at_ns, at_ns), life.now, life.state});
   }
 
   std::int64_t write() {

@@ -48,7 +48,7 @@ StoreError wrap(std::string_view doing,
   return StoreError{fmt::format("cannot {} {}: {} [sqlite:{}]{}",
                                 doing,
                                 utf8(path),
-                                error.what(),
+                                one_line(error.what()),
                                 error.getExtendedErrorCode(),
                                 advice(error.getErrorCode()))};
 }
@@ -339,7 +339,7 @@ class Writer::Thread {
       std::unique_lock lock{mutex_};
       begins = !std::exchange(outage_, true);
       reason_ = reason_of(error);
-      detail_ = error.what();
+      detail_ = one_line(error.what());
     }
     changed_.notify_all();
     if (begins) {

@@ -69,3 +69,8 @@ TEST_CASE("durations are read and printed", "[base]") {
   CHECK(format_duration(125'000'000'000) == "2m 05s");
   CHECK(format_duration(3'720'000'000'000) == "1h 02m");
 }
+
+TEST_CASE("what a library says fits on one line", "[base]") {
+  CHECK(one_line("near \"x\":\n\tsyntax\x1B[31m error") == "near \"x\":  syntax [31m error");
+  CHECK(one_line(std::string(500, 'x')) == std::string(200, 'x'));
+}

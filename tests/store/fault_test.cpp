@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "catch.hpp"
+#include "rows.hpp"
 #include "scratch.hpp"
 #include "store/fault_vfs.hpp"
 #include "store/load.hpp"
@@ -15,6 +16,7 @@
 
 using namespace netlog;
 using test::Call;
+using test::rows;
 
 namespace {
 
@@ -48,6 +50,13 @@ std::vector<Failure> failures() {
   };
 }
 
+store::WriterOptions at_once() {
+  store::WriterOptions options;
+  options.flush_items = 1;
+  options.retry_after = std::chrono::milliseconds{1};
+  return options;
+}
+
 /// One batch after another, each committed or given up before the next.
 void tell(store::Writer& writer, test::Load& load, int batches) {
   for (int i = 0; i < batches; ++i) {
@@ -71,7 +80,7 @@ TEST_CASE("a call that fails once costs the writer nothing it had committed", "[
   test::FaultVfs vfs;
   try {
     test::Load load{7, 1};
-    store::Writer writer{path, load.session(), {.flush_items = 1}};
+    store::Writer writer{path, load.session(), at_once()};
     tell(writer, load, 3);
     committed = load.events();
     vfs.fail(failure.call, failure.code, nth);
@@ -99,10 +108,7 @@ TEST_CASE("after a call that fails once everything arrives, once", "[store]") {
   test::FaultVfs vfs;
   test::Load load{7, 1};
   {
-    store::WriterOptions options;
-    options.flush_items = 1;
-    options.retry_after = std::chrono::milliseconds{1};
-    store::Writer writer{path, load.session(), options};
+    store::Writer writer{path, load.session(), at_once()};
     tell(writer, load, 3);
     vfs.fail(failure.call, failure.code, nth);
     tell(writer, load, 3);
