@@ -6,6 +6,7 @@
 #include "store/flows.hpp"
 #include "store/migrate.hpp"
 #include "store/opening.hpp"
+#include "store/port_use.hpp"
 #include "store/redaction.hpp"
 #include "store/statement.hpp"
 
@@ -129,41 +130,6 @@ CREATE TEMP TABLE clip_session AS
   UNION
   SELECT session_id FROM temp.clip_counters AS k CROSS JOIN counter_sample AS n ON n.id = k.id;
 )sql";
-
-// As PortUse counts while it is recorded, from the connections (schema/004_flows.sql).
-constexpr std::string_view kSumPorts = R"sql(
-INSERT INTO port_use (netns, local_address_id, remote_address_id, remote_port, connections, peak, peak_ns)
-WITH
-used AS (
-  SELECT
-    coalesce(netns, -1) AS netns,
-    local_address_id,
-    remote_address_id,
-    remote_port,
-    coalesce(opened_ns, first_seen_ns) AS from_ns,
-    iif(life_class IS NULL, NULL, max(last_seen_ns, coalesce(closed_ns, 0))) AS to_ns
-  FROM connection
-  WHERE protocol = 6 AND direction IN (0, 1) AND remote_address_id IS NOT NULL AND remote_port IS NOT NULL
-),
-steps AS (
-  SELECT netns, local_address_id, remote_address_id, remote_port, from_ns AS at_ns, 1 AS step FROM used
-  UNION ALL
-  SELECT netns, local_address_id, remote_address_id, remote_port, to_ns, -1 FROM used WHERE to_ns IS NOT NULL
-),
-levels AS (
-  SELECT
-    netns,
-    local_address_id,
-    remote_address_id,
-    remote_port,
-    at_ns,
-    step,
-    sum(step) OVER (PARTITION BY netns, local_address_id, remote_address_id, remote_port ORDER BY at_ns, step) AS level
-  FROM steps
-)
-SELECT netns, local_address_id, remote_address_id, remote_port, sum(step > 0), max(level), at_ns
-FROM levels
-GROUP BY netns, local_address_id, remote_address_id, remote_port)sql";
 
 void bind(SQLite::Statement& statement, const Parameters& parameters) {
   for (const auto& [name, value] : parameters) {
@@ -352,7 +318,7 @@ class Clip {
       }
     }
     flows.add(ended);
-    out_.exec(std::string{kSumPorts});
+    sum_ports(out_);
   }
 
   void tell_of_the_cut(const std::string& source_name) {

@@ -15,6 +15,40 @@ constexpr const char* kHolders =
     "protocol = 6 AND direction IN (0, 1) AND remote_address_id IS NOT NULL AND remote_port IS NOT "
     "NULL AND ";
 
+constexpr const char* kSumPorts = R"sql(
+INSERT INTO port_use (netns, local_address_id, remote_address_id, remote_port, connections, peak, peak_ns)
+WITH
+used AS (
+  SELECT
+    coalesce(netns, -1) AS netns,
+    local_address_id,
+    remote_address_id,
+    remote_port,
+    coalesce(opened_ns, first_seen_ns) AS from_ns,
+    iif(life_class IS NULL, NULL, max(last_seen_ns, coalesce(closed_ns, 0))) AS to_ns
+  FROM connection
+  WHERE protocol = 6 AND direction IN (0, 1) AND remote_address_id IS NOT NULL AND remote_port IS NOT NULL
+),
+steps AS (
+  SELECT netns, local_address_id, remote_address_id, remote_port, from_ns AS at_ns, 1 AS step FROM used
+  UNION ALL
+  SELECT netns, local_address_id, remote_address_id, remote_port, to_ns, -1 FROM used WHERE to_ns IS NOT NULL
+),
+levels AS (
+  SELECT
+    netns,
+    local_address_id,
+    remote_address_id,
+    remote_port,
+    at_ns,
+    step,
+    sum(step) OVER (PARTITION BY netns, local_address_id, remote_address_id, remote_port ORDER BY at_ns, step) AS level
+  FROM steps
+)
+SELECT netns, local_address_id, remote_address_id, remote_port, sum(step > 0), max(level), at_ns
+FROM levels
+GROUP BY netns, local_address_id, remote_address_id, remote_port)sql";
+
 }  // namespace
 
 PortUse::PortUse(SQLite::Database& database)
@@ -90,6 +124,10 @@ void PortUse::write() {
     }
   }
   changed_.clear();
+}
+
+void sum_ports(SQLite::Database& database) {
+  database.exec(kSumPorts);
 }
 
 }  // namespace netlog::store

@@ -55,4 +55,8 @@ class PortUse {
   SQLite::Statement upsert_;
 };
 
+/// Fills an empty table port_use from the connections, as PortUse would have while they were
+/// recorded. What has a life class is not there any more.
+void sum_ports(SQLite::Database& database);
+
 }  // namespace netlog::store

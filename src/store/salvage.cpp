@@ -6,6 +6,7 @@
 #include "store/flows.hpp"
 #include "store/migrate.hpp"
 #include "store/pages.hpp"
+#include "store/port_use.hpp"
 #include "store/statement.hpp"
 #include "store/writer.hpp"
 
@@ -460,21 +461,8 @@ class Repair {
         "AND p.port IS iif(connection.direction = 2, connection.local_port, "
         "connection.remote_port) "
         "AND p.direction = connection.direction AND p.protocol = connection.protocol)");
-    run("INSERT INTO port_use (netns, local_address_id, remote_address_id, remote_port, "
-        "connections, peak, peak_ns) WITH steps AS ("
-        "SELECT coalesce(netns, -1) AS netns, local_address_id, remote_address_id, remote_port, "
-        "coalesce(opened_ns, first_seen_ns) AS at_ns, 1 AS step FROM connection "
-        "WHERE protocol = 6 AND direction IN (0, 1) AND remote_address_id IS NOT NULL AND "
-        "remote_port IS NOT NULL UNION ALL "
-        "SELECT coalesce(netns, -1), local_address_id, remote_address_id, remote_port, "
-        "max(last_seen_ns, coalesce(closed_ns, 0)), -1 FROM connection "
-        "WHERE protocol = 6 AND direction IN (0, 1) AND remote_address_id IS NOT NULL AND "
-        "remote_port IS NOT NULL AND gone), levels AS ("
-        "SELECT *, sum(step) OVER (PARTITION BY netns, local_address_id, remote_address_id, "
-        "remote_port ORDER BY at_ns, step) AS level FROM steps) "
-        "SELECT netns, local_address_id, remote_address_id, remote_port, sum(step > 0), "
-        "max(level), at_ns FROM levels GROUP BY 1, 2, 3, 4");
     Flows{database_}.catch_up();
+    sum_ports(database_);
   }
 
   void gaps(const Salvaged& salvaged) {

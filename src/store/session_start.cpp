@@ -191,7 +191,7 @@ void read_left_open(SQLite::Database& database, const Earlier& earlier, SessionS
     connection.seen_by = static_cast<SeenBy>(row.number(28).value_or(0));
     connection.incarnation = static_cast<std::uint64_t>(row.number(29).value_or(0));
     start.left_open_rows.push_back(row.number(0).value_or(0));
-    start.left_open.connections.push_back(std::move(connection));
+    start.left_open.connections.push_back(connection);
   }
 }
 

@@ -17,6 +17,8 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <filesystem>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -131,6 +133,25 @@ TEST_CASE("our sockets are found with us, the next ones with few links", "[live]
   search.forget(std::array{inode});
   const auto reused = listener(port);
   CHECK(holder_of(search, inode_of(reused), {us}) == us);
+}
+
+TEST_CASE("processes that have vanished cost no descriptors for ever", "[live]") {
+  const auto us = static_cast<std::uint32_t>(::getpid());
+  const auto descriptors = [] {
+    return std::distance(std::filesystem::directory_iterator{"/proc/self/fd"}, {});
+  };
+  std::uint16_t port = 0;
+  OwnerSearch search;
+  const auto first = listener(port);
+  REQUIRE(holder_of(search, inode_of(first)) == us);
+  const auto before = descriptors();
+  for (int i = 0; i < 200; ++i) {
+    const test::Child child;
+    const auto next = listener(port);
+    REQUIRE(holder_of(search, inode_of(next), {child.pid(), us}) == us);
+    search.forget(std::array{inode_of(next)});
+  }
+  CHECK(descriptors() < before + 100);
 }
 
 TEST_CASE("the kernel's own list finds our sockets without reading a link", "[live]") {

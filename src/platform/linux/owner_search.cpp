@@ -62,6 +62,10 @@ std::vector<HolderAnswer> OwnerSearch::find(std::span<const OwnerQuestion> quest
                                             std::chrono::nanoseconds budget) {
   const auto began = Clock::now();
   deadline_ = began + budget;
+  if (opened_ >= kSweepAfter) {
+    opened_ = 0;
+    drop_vanished(all_pids());
+  }
   if (!full_scan_began_) {
     list_all_processes();
   }
@@ -276,6 +280,7 @@ bool OwnerSearch::open(std::uint32_t pid, Process& process) {
   process = Process{};
   process.descriptors.reset(
       ::open(("/proc/" + std::to_string(pid) + "/fd").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ++opened_;
   if (!process.descriptors) {
     unreadable_ = unreadable_ || errno == EACCES;
   }

@@ -48,6 +48,8 @@ class OwnerSearch {
 
  private:
   using Clock = std::chrono::steady_clock;
+  /// A list that stays open costs a descriptor of ours until its process is seen to have vanished.
+  static constexpr std::size_t kSweepAfter = 64;
 
   struct Process {
     UniqueFd descriptors;           ///< /proc/PID/fd
@@ -95,6 +97,7 @@ class OwnerSearch {
   std::optional<Clock::time_point> full_scan_began_;
   bool unreadable_ = false;  ///< the last full scan met processes that it may not look into
   std::uint64_t links_read_ = 0;
+  std::size_t opened_ = 0;  ///< lists of descriptors, since the vanished processes were dropped
 };
 
 }  // namespace netlog::platform
