@@ -4,6 +4,7 @@
 -- While it is open: the socket's own identity (the sock_diag cookie, the create timestamp on Windows), by which the next session of the
 -- same boot knows it again.
 ALTER TABLE connection ADD COLUMN incarnation INTEGER;
+CREATE INDEX connection_left_open ON connection (incarnation) WHERE incarnation IS NOT NULL;
 
 -- What this file was cut from, one row for each cut.
 CREATE TABLE clip (

@@ -121,6 +121,7 @@ void Recorder::consume(const RawRecord& record) {
       const ProcessId id{static_cast<std::uint32_t>(record.a),
                          static_cast<std::uint64_t>(record.b)};
       tracker_.end_process(id);
+      alive_.erase(id);
       items_.emplace_back(store::ProcessEnded{
           id, Moment{record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns}});
       return;
@@ -176,6 +177,9 @@ void Recorder::follow_clock(const RawRecord& record) {
     now_ns_ += step_ns;
     last_heartbeat_ns_ += step_ns;
     last_refresh_ns_ += step_ns;
+  }
+  if (lost_since_ns_) {
+    *lost_since_ns_ += step_ns;
   }
   for (auto& [table, read_ns] : last_read_ns_) {
     read_ns += step_ns;
@@ -271,9 +275,14 @@ void Recorder::deliver(std::vector<store::Item> items) {
   blocked_ns_ += pushed.blocked.count();
   note_dropped(pushed);
   if (pushed.wants_census) {
-    const store::Census census{lost_since_ns_.value_or(now_ns_), now_ns_, tracker_.connections()};
-    note_dropped(writer_.push({census}));
-    lost_since_ns_.reset();
+    std::vector<store::Item> known;
+    known.reserve(alive_.size() + 1);
+    for (const auto& [id, process] : alive_) {
+      known.emplace_back(process);
+    }
+    const auto since_ns = std::min(std::exchange(lost_since_ns_, {}).value_or(now_ns_), now_ns_);
+    known.emplace_back(store::Census{since_ns, now_ns_, tracker_.connections()});
+    note_dropped(writer_.push(std::move(known)));
   }
 }
 
@@ -286,9 +295,11 @@ void Recorder::note_dropped(const store::Pushed& pushed) {
       coverage_.uncount(*event);
       ++events;
       from_ns = std::min(from_ns, event->at.at_ns);
+    } else if (const auto* const heartbeat = std::get_if<Heartbeat>(&item)) {
+      from_ns = std::min(from_ns, heartbeat->at_ns);
     }
   }
-  if (events > 0) {
+  if (!pushed.dropped.empty()) {
     lost_since_ns_ = std::min(lost_since_ns_.value_or(from_ns), from_ns);
     add_gap(Gap{std::nullopt, from_ns, now_ns_, "writer", pushed.why, events, pushed.detail});
   }
@@ -450,6 +461,7 @@ void Recorder::take_process(const RawRecord& record) {
     return unreadable(record, 0, process.error().message());
   }
   processes_[process->id.pid] = process->id;
+  alive_.insert_or_assign(process->id, *process);
   items_.emplace_back(std::move(*process));
 }
 

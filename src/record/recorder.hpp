@@ -95,6 +95,7 @@ class Recorder final : public platform::RecordSink {
   track::GapLedger gaps_;
   std::vector<store::Item> items_;
   std::map<std::uint32_t, ProcessId> processes_;  ///< the incarnation that last had each pid
+  std::map<ProcessId, Process> alive_;            ///< as they were told, for a file that lacks them
   std::map<TableKey, std::int64_t> last_read_ns_;
   std::map<std::uint64_t, Counters> counters_;   ///< of this tick, by namespace
   std::vector<std::uint64_t> ended_namespaces_;  ///< in this tick

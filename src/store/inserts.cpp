@@ -135,16 +135,12 @@ void Inserts::operator()(const Event& event) {
   }
   if (event.kind == EventKind::present || event.kind == EventKind::open) {
     insert_connection(connection);
-  } else if (!event.repeats && !update_connection(connection)) {
-    dropped_.insert(id);
+  } else if (!(event.repeats ? is_there(id) : update_connection(connection))) {
+    port_use_.left(id);
+    return;
   }
-  const bool dropped = dropped_.contains(id);
   if (event.kind == EventKind::close) {
     port_use_.left(id);
-    dropped_.erase(id);
-  }
-  if (dropped) {
-    return;
   }
   if (event.kind == EventKind::close || (owner && connection.gone)) {
     ended_.push_back(id);
@@ -172,6 +168,17 @@ void Inserts::insert_event(std::int64_t connection,
       .with(from)
       .with(to)
       .exec();
+}
+
+void Inserts::operator()(const Refresh& refresh) {
+  const auto& connection = refresh.connection;
+  const auto id = row_of(connection.id);
+  if (connection.gone) {
+    flows_.remove({id});  // it had been summed up as it was
+  }
+  if (update_connection(connection) && connection.gone) {
+    ended_.push_back(id);
+  }
 }
 
 /// It was summed up as what an earlier recorder left open when the session began.
@@ -226,6 +233,8 @@ void Inserts::take_up(const Connection& connection, const Moment& changed) {
   if (gone) {
     return;
   }
+  flows_.remove({row});  // left open by an earlier session
+  Run{resume_connection_}.with(start_.session_id).with(row).exec();
   update_connection(connection);
   if (old_state != state) {
     insert_event(row, EventKind::state, changed, old_state, state);
@@ -314,6 +323,12 @@ void Inserts::insert_connection(const Connection& connection) {
 }
 
 /// False when it has been dropped to make room.
+bool Inserts::is_there(std::int64_t connection) {
+  Run find{find_connection_};
+  return find.with(connection).step();
+}
+
+/// False when it has been dropped to make room.
 bool Inserts::update_connection(const Connection& connection) {
   if (connection.direction == Direction::inbound) {
     port_use_.left(row_of(connection.id));  // it was taken for one of ours
@@ -327,11 +342,16 @@ bool Inserts::update_connection(const Connection& connection) {
 
 /// The columns that change over a connection's life, in the order of both statements.
 void Inserts::with_changing(Run& run, const Connection& connection) {
+  const auto process = process_row(connection.owner.process);
+  // What was told of the process can have been lost.
+  const auto owner = connection.owner.process && !process
+                         ? Owner{std::nullopt, OwnerSource::unknown, UnknownOwner::gone}
+                         : connection.owner;
   run.with(connection.direction)
       .with(peer_id(connection))
-      .with(process_row(connection.owner.process))
-      .with(connection.owner.source)
-      .with(reason(connection.owner))
+      .with(process)
+      .with(owner.source)
+      .with(reason(owner))
       .with(connection.uid)
       .with(connection.last_seen_ns)
       .with(at(connection.closed))

@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -48,7 +47,7 @@ class Inserts {
   Inserts(SQLite::Database& database, const SessionStart& start);
 
   void operator()(const Event& event);
-  void operator()(const Refresh& refresh) { update_connection(refresh.connection); }
+  void operator()(const Refresh& refresh);
   void operator()(const Process& process);
   void operator()(const ProcessEnded& ended);
   void operator()(const ServiceName& service);
@@ -77,6 +76,7 @@ class Inserts {
   void take_up(const Connection& connection, const Moment& changed);
   void end_unlisted(const std::vector<std::int64_t>& listed, const Moment& ended);
   void insert_connection(const Connection& connection);
+  bool is_there(std::int64_t connection);
   bool update_connection(const Connection& connection);
   void with_changing(Run& run, const Connection& connection);
   std::int64_t address_id(const IpAddress& address);
@@ -89,7 +89,6 @@ class Inserts {
   boost::unordered_flat_map<IpAddress, std::int64_t, AddressHash> addresses_;
   std::map<Peer, std::int64_t> peers_;
   std::vector<std::int64_t> ended_;  ///< connections that are to be summed up
-  std::set<std::int64_t> dropped_;   ///< to make room, before their last event came
   Flows flows_;
   PortUse port_use_;
 

@@ -109,12 +109,15 @@ void Recording::make_room_in_wal() {
   if (!most || size_of(with_suffix(path_, "-wal")) <= *most) {
     return;
   }
+  // Readers are not waited for.
+  sqlite3_busy_timeout(database_.getHandle(), 0);
   database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
+  sqlite3_busy_timeout(database_.getHandle(), kBusyMs);
   if (bytes() > max_bytes_) {
     throw SQLite::Exception{
         "a reader keeps the write-ahead log from being emptied, and --max-size "
         "is reached",
-        SQLITE_FULL};
+        SQLITE_LOCKED};
   }
 }
 

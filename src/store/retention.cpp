@@ -22,7 +22,7 @@ constexpr std::int64_t kSamplesAtOnce = 2'000;
 constexpr std::int64_t kPagesAtOnce = 256;
 // In TIME_WAIT a connection is over; its close event may be to come.
 constexpr const char* kIsAnEnd = "(kind = 5 OR (kind <= 2 AND new = 11))";
-constexpr std::int64_t kSweepEvery = 20'000;  // connections
+constexpr std::int64_t kSweepEvery = 10'000;  // connections
 
 std::int64_t pragma(SQLite::Database& database, const char* name) {
   return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt64();
@@ -91,7 +91,8 @@ bool Retention::step(Flows& flows, std::int64_t now_ns) {
       drop_series(*to_ns + 1);
       dropped_ += static_cast<std::int64_t>(oldest.connections.size());
     }
-    if (to_ns && dropped_ >= kSweepEvery) {
+    const bool nothing_left = oldest.connections.empty() && dropped_ > 0;
+    if (to_ns && (dropped_ >= kSweepEvery || nothing_left)) {
       dropped_ = 0;
       drop_sessions(flows, *to_ns);
       drop_unreferenced(*to_ns);

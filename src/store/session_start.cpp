@@ -17,7 +17,6 @@ struct Earlier {
   std::int64_t id = 0;
   std::optional<std::string> boot_id;
   std::int64_t alive_ns = 0;
-  std::int64_t interval_ns = 0;
   bool killed = false;
 };
 
@@ -43,7 +42,7 @@ std::int64_t insert_session(SQLite::Database& database, const Session& session) 
 
 std::optional<Earlier> find_earlier(SQLite::Database& database, std::int64_t session_id) {
   SQLite::Statement select{database,
-                           "SELECT id, boot_id, coalesce(ended_ns, alive_ns), interval_ns, "
+                           "SELECT id, boot_id, coalesce(ended_ns, alive_ns), "
                            "ended_ns IS NULL FROM session WHERE id < ? ORDER BY id DESC LIMIT 1"};
   select.bind(1, session_id);
   if (!select.executeStep()) {
@@ -53,30 +52,34 @@ std::optional<Earlier> find_earlier(SQLite::Database& database, std::int64_t ses
   return Earlier{select.getColumn(0).getInt64(),
                  boot.isNull() ? std::nullopt : std::optional{boot.getString()},
                  select.getColumn(2).getInt64(),
-                 select.getColumn(3).getInt64(),
-                 select.getColumn(4).getInt() != 0};
+                 select.getColumn(3).getInt() != 0};
 }
 
 void enter_downtime(SQLite::Database& database,
                     std::int64_t session_id,
                     const Earlier& earlier,
                     std::int64_t started_ns) {
-  if (earlier.alive_ns >= started_ns) {
-    return;
-  }
+  const std::string reason{earlier.killed ? "recorder was killed" : "not recording"};
   SQLite::Statement insert{database,
-                           "INSERT INTO gap (session_id, from_ns, to_ns, source, reason) VALUES "
-                           "(?, ?, ?, 'recorder', ?)"};
-  Run{insert}
-      .with(session_id)
-      .with(earlier.alive_ns)
-      .with(started_ns)
-      .with(std::string{earlier.killed ? "recorder was killed" : "not recording"})
-      .exec();
+                           "INSERT INTO gap (session_id, from_ns, to_ns, source, reason, detail) "
+                           "SELECT ?1, min(?2, ?3), max(?2, ?3), 'recorder', ?4, iif(?2 > ?3, "
+                           "'the clock stood before its last sign of life', NULL) WHERE ?2 <> ?3"};
+  Run{insert}.with(session_id).with(earlier.alive_ns).with(started_ns).with(reason).exec();
 }
 
 /// No socket outlives the kernel that it was in.
 void end_with_the_boot(SQLite::Database& database, std::int64_t started_ns) {
+  // What sessions in between had summed up as left open.
+  std::vector<std::int64_t> summed;
+  {
+    SQLite::Statement select{database,
+                             "SELECT id FROM connection WHERE incarnation IS NOT NULL AND gone = 0 "
+                             "AND life_class IS NOT NULL"};
+    while (select.executeStep()) {
+      summed.push_back(select.getColumn(0).getInt64());
+    }
+  }
+  Flows{database}.remove(summed);
   // Between when it was seen last and now.
   SQLite::Statement events{
       database,
@@ -132,22 +135,26 @@ std::optional<Number> number_of(const Run& row, int column) {
   return value ? std::optional{static_cast<Number>(*value)} : std::nullopt;
 }
 
-void read_left_open(SQLite::Database& database, const Earlier& earlier, SessionStart& start) {
+void read_left_open(SQLite::Database& database,
+                    const std::optional<std::string>& boot_id,
+                    SessionStart& start) {
   SQLite::Statement select{
       database,
       "SELECT c.id, c.netns, c.protocol, l.text, c.local_port, r.text, coalesce(c.remote_port, 0), "
       "c.direction, c.state, c.offload, p.pid, p.start, c.owner_source, c.owner_reason, c.uid, "
       "coalesce(c.module, 0), c.opened_ns, c.open_error_ns, c.first_seen_ns, "
-      "max(c.last_seen_ns, :alive), c.closed_ns, c.close_error_ns, c.outcome, "
+      "max(c.last_seen_ns, s.alive_ns), c.closed_ns, c.close_error_ns, c.outcome, "
       "coalesce(c.outcome_reason, 0), c.bytes_sent, c.bytes_received, c.retransmits, c.rtt_us, "
-      "c.seen_by, c.incarnation, c.process_id, l.family "
-      "FROM connection AS c JOIN address AS l ON l.id = c.local_address_id "
+      "c.seen_by, c.incarnation, c.process_id, coalesce(s.ended_ns, s.alive_ns), s.interval_ns "
+      "FROM connection AS c JOIN session AS s ON s.id = c.session_id "
+      "JOIN address AS l ON l.id = c.local_address_id "
       "LEFT JOIN address AS r ON r.id = c.remote_address_id "
       "LEFT JOIN process AS p ON p.id = c.process_id "
-      "WHERE c.life_class IS NULL AND c.gone = 0 AND c.session_id = :session AND c.incarnation IS "
-      "NOT NULL ORDER BY c.id"};
-  select.bind(":alive", earlier.alive_ns);
-  select.bind(":session", earlier.id);
+      // A session in between may not have told sockets apart, or not for long enough to see them.
+      "WHERE c.incarnation IS NOT NULL AND c.gone = 0 AND s.boot_id IS :boot ORDER BY c.id"};
+  if (boot_id) {
+    select.bind(":boot", *boot_id);
+  }
   Run row{select};
   while (row.step()) {
     const auto moment = [&](int column) {
@@ -190,6 +197,11 @@ void read_left_open(SQLite::Database& database, const Earlier& earlier, SessionS
     connection.metrics.rtt_us = number_of<std::uint32_t>(row, 27);
     connection.seen_by = static_cast<SeenBy>(row.number(28).value_or(0));
     connection.incarnation = static_cast<std::uint64_t>(row.number(29).value_or(0));
+    // The last session that looked.
+    if (const auto alive_ns = row.number(31).value_or(0); alive_ns > start.left_open.alive_ns) {
+      start.left_open.alive_ns = alive_ns;
+      start.left_open.interval_ns = row.number(32).value_or(0);
+    }
     start.left_open_rows.push_back(row.number(0).value_or(0));
     start.left_open.connections.push_back(connection);
   }
@@ -208,9 +220,8 @@ SessionStart start_session(SQLite::Database& database, const Session& session) {
     if (!same_boot && earlier->boot_id && session.boot_id) {
       end_with_the_boot(database, session.started_ns);
     } else if (same_boot) {
-      read_left_open(database, *earlier, start);
-      start.left_open.alive_ns = std::min(earlier->alive_ns, session.started_ns);
-      start.left_open.interval_ns = earlier->interval_ns;
+      read_left_open(database, session.boot_id, start);
+      start.left_open.alive_ns = std::min(start.left_open.alive_ns, session.started_ns);
     }
   }
   start.connection_base =

@@ -89,15 +89,15 @@ std::string reason_of(const SQLite::Exception& error) {
   }
 }
 
-bool told_of_a_connection(const Item& item) {
-  return std::holds_alternative<Event>(item) || std::holds_alternative<Refresh>(item) ||
-         std::holds_alternative<Resumed>(item) || std::holds_alternative<Coverage>(item);
+/// What is few and cannot be told again.
+bool stays(const Item& item) {
+  return std::holds_alternative<Gap>(item) || std::holds_alternative<ClockStep>(item) ||
+         std::holds_alternative<ServiceName>(item) || std::holds_alternative<Census>(item);
 }
 
-/// Moves what tells of connections out of `items`.
+/// Moves the rest out of `items`.
 void set_aside(std::vector<Item>& items, std::vector<Item>& dropped) {
-  const auto first = std::stable_partition(
-      items.begin(), items.end(), [](const Item& item) { return !told_of_a_connection(item); });
+  const auto first = std::stable_partition(items.begin(), items.end(), stays);
   dropped.insert(
       dropped.end(), std::make_move_iterator(first), std::make_move_iterator(items.end()));
   items.erase(first, items.end());
@@ -137,18 +137,16 @@ class Writer::Thread {
     if (failure_) {
       std::rethrow_exception(failure_);
     }
-    if (!items.empty() && std::holds_alternative<Census>(items.front())) {
-      lossy_ = false;
-    }
-    if (!lossy_ && queue_.size() >= options_.queue_items) {
+    const bool census = std::any_of(items.begin(), items.end(), [](const Item& item) {
+      return std::holds_alternative<Census>(item);
+    });
+    lossy_ = lossy_ && !census;
+    if (!lossy_ && !census && queue_.size() >= options_.queue_items) {
       lossy_ = true;
       set_aside(queue_, dropped_);
     }
     if (lossy_) {
       set_aside(items, dropped_);
-    }
-    if (queue_.size() >= options_.queue_items) {
-      std::erase_if(items, [](const Item& item) { return !std::holds_alternative<Gap>(item); });
     }
     queue_.insert(
         queue_.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
@@ -165,6 +163,10 @@ class Writer::Thread {
     stop();
     if (failure_) {
       std::rethrow_exception(failure_);
+    }
+    if (!recording_) {
+      throw StoreError{fmt::format(
+          "cannot end the session in recording {}: the file is gone, {}", utf8(path_), damage_)};
     }
     try {
       recording_->end(ended_ns);
@@ -223,7 +225,7 @@ class Writer::Thread {
     for (std::size_t written = 0; written < batch.size();) {
       try {
         if (moved()) {
-          begin_anew(batch, written, "file was deleted or replaced");
+          begin_anew(batch, written);
           continue;
         }
         const auto part = std::span{batch}.subspan(
@@ -250,7 +252,7 @@ class Writer::Thread {
       }
       bytes_ = recording_->bytes();
     } catch (const SQLite::Exception& error) {
-      if (!may_pass(error)) {
+      if (!may_pass(error) && !(is_damage(error) && move_damaged_away(error))) {
         throw;
       }
     }
@@ -273,9 +275,12 @@ class Writer::Thread {
     if (!options_.take_again) {
       return false;
     }
-    const auto suffix = fmt::format(".damaged-{}", session_.started_ns);
-    const auto aside = with_suffix(path_, suffix.c_str());
     std::error_code failed;
+    std::filesystem::path aside;
+    int count = 0;
+    do {
+      aside = with_suffix(path_, fmt::format(".damaged-{}", ++count).c_str());
+    } while (std::filesystem::exists(std::filesystem::symlink_status(aside, failed)));
     recording_.reset();
     std::filesystem::rename(path_, aside, failed);
     if (failed) {
@@ -284,13 +289,13 @@ class Writer::Thread {
     for (const auto* const side : {"-wal", "-shm"}) {
       std::filesystem::rename(with_suffix(path_, side), with_suffix(aside, side), failed);
     }
-    detail_of_move_ = fmt::format("the damaged file is {} now: {}", utf8(aside), error.what());
+    damage_ = fmt::format("what there was is {} now: {}", utf8(aside), one_line(error.what()));
     return true;
   }
 
   /// A new file in the place of one that is gone; what `batch` tells of connections does not fit
   /// it.
-  void begin_anew(std::vector<Item>& batch, std::size_t& written, std::string_view reason) {
+  void begin_anew(std::vector<Item>& batch, std::size_t& written) {
     recording_.reset();
     if (auto taken = options_.take_again(); !taken) {
       throw SQLite::Exception{
@@ -310,13 +315,17 @@ class Writer::Thread {
     written = 0;
     {
       const std::lock_guard lock{mutex_};
-      reason_ = reason;
-      detail_ = std::exchange(detail_of_move_, {});
+      reason_ = damage_.empty() ? "file was deleted or replaced" : "file was damaged";
+      detail_ = damage_.empty() ? "what it held is not here" : damage_;
       lossy_ = true;
       set_aside(batch, dropped_);
       set_aside(queue_, dropped_);
     }
-    say(fmt::format("recording into a new {}: the {}", utf8(path_), reason));
+    say(damage_.empty()
+            ? fmt::format("recording into a new {}: the file was deleted or replaced", utf8(path_))
+            : fmt::format("recording into a new {}: the file was damaged, {}",
+                          utf8(path_),
+                          std::exchange(damage_, {})));
   }
 
   static std::optional<std::int64_t> latest(const std::vector<Item>& batch) {
@@ -387,7 +396,7 @@ class Writer::Thread {
   // Of the thread.
   std::optional<Recording> recording_;  ///< absent while its file cannot be made again
   std::chrono::steady_clock::time_point look_at_;
-  std::string detail_of_move_;
+  std::string damage_;  ///< why the file is to be begun anew, if not because it is gone
 
   std::mutex mutex_;
   std::condition_variable changed_;

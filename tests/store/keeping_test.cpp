@@ -299,3 +299,41 @@ TEST_CASE("a census writes what the file lacks", "[store]") {
         "1|open|NULL\n2|open|NULL\n3|unknown|not_noticed\n4|open|NULL\n");
   CHECK(violations(path) == 0);
 }
+
+TEST_CASE("a session in between that saw nothing loses no connection", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto open = open_connection(1, 11);
+  Writer{path, session(10)}.push({server(), opens(open), alive(20)});
+  Writer{path, session(30)}.push({alive(31)});
+  {
+    Writer writer{path, session(40)};
+    REQUIRE(writer.left_open().connections.size() == 1);
+    // The last that looked.
+    CHECK(writer.left_open().alive_ns == 20 * kSecond);
+    writer.push({Resumed{1}, closes(open, 42 * kSecond), alive(43)});
+    writer.finish(44 * kSecond);
+  }
+  CHECK(rows(path, kLives) == "1|3|CLOSED|closed|11|42|0\n");
+  CHECK(violations(path) == 0);
+}
+
+TEST_CASE("what is learnt after the end changes the sums, too", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  WriterOptions options;
+  options.flush_items = 1;
+  Writer writer{path, session(10), options};
+  const auto end = closes(open_connection(1, 11), 12 * kSecond);
+  writer.push({server(), opens(open_connection(1, 11)), end, alive(13)});
+  while (writer.totals().events < 2) {
+    std::this_thread::yield();
+  }
+  auto known = end.connection;
+  known.outcome = Outcome::reset;
+  known.metrics.bytes_sent = 70;
+  writer.push({Refresh{known}});
+  writer.finish(20 * kSecond);
+  CHECK(rows(path, "SELECT outcome, connections, bytes_sent FROM peer_flows") == "reset|1|70\n");
+  CHECK(violations(path) == 0);
+}

@@ -4,9 +4,11 @@
 #include "base/text.hpp"
 #include "platform/linux/unique_fd.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,6 +45,18 @@ Result<void> open_to(const std::filesystem::path& path, mode_t mode, const Reade
     return refused("set the rights of");
   }
   return {};
+}
+
+/// Empty, or an SQLite database (sqlite.org/fileformat.html, 1.3) with our application_id.
+bool may_be_recording(const UniqueFd& fd, const struct stat& info) {
+  constexpr std::string_view kMagic{"SQLite format 3\0", 16};
+  constexpr std::string_view kOurs{"nlog"};
+  constexpr std::size_t kApplicationIdAt = 68;
+  std::array<char, kApplicationIdAt + kOurs.size()> header{};
+  const std::string_view text{header.data(), header.size()};
+  return info.st_size == 0 || (::pread(fd.get(), header.data(), header.size(), 0) ==
+                                   static_cast<ssize_t>(header.size()) &&
+                               text.starts_with(kMagic) && text.ends_with(kOurs));
 }
 
 Result<void> close_to_others(const UniqueFd& fd) {
@@ -119,13 +133,23 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
   UniqueFd fd{::open(path.c_str(), O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, kPrivate)};
   const bool created = static_cast<bool>(fd);
   if (!created && errno == EEXIST) {
-    fd.reset(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    fd.reset(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!fd && errno == ELOOP) {
+      return fail_errno(ELOOP, "follow a symbolic link, name the file that it leads to");
+    }
   }
   if (!fd) {
     return fail_errno(errno, "open for writing");
   }
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail_errno(errno, "lock");
+  }
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    return fail_errno(EINVAL, "record into what is no regular file");
+  }
+  if (!may_be_recording(fd, info)) {  // SQLite says what it is; it stays as it is
+    return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(std::move(fd), path, created)};
   }
   if (auto closed = close_to_others(fd); !closed) {
     return closed.error();
