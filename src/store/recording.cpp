@@ -113,7 +113,7 @@ void Recording::make_room_in_wal() {
   sqlite3_busy_timeout(database_.getHandle(), 0);
   database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
   sqlite3_busy_timeout(database_.getHandle(), kBusyMs);
-  if (bytes() > max_bytes_) {
+  if (size_of(with_suffix(path_, "-wal")) > *most && bytes() > max_bytes_) {
     throw SQLite::Exception{
         "a reader keeps the write-ahead log from being emptied, and --max-size "
         "is reached",

@@ -23,7 +23,9 @@
 namespace netlog::store {
 namespace {
 
-constexpr int kTrimsABatch = 8;
+// After each part of a batch: so many steps at least, and one for so many items.
+constexpr std::size_t kTrims = 4;
+constexpr std::size_t kItemsATrim = 250;
 constexpr std::chrono::seconds kLookEvery{1};
 
 std::string_view advice(int code) {
@@ -195,7 +197,6 @@ class Writer::Thread {
     try {
       while (auto batch = next_batch()) {
         write_until_written(std::move(*batch));
-        trim();
       }
     } catch (const SQLite::Exception& error) {
       fail(std::make_exception_ptr(wrap("write recording", path_, error)));
@@ -237,6 +238,7 @@ class Writer::Thread {
         });
         bytes_ = recording_->bytes();
         end_outage();
+        trim(part.size());
       } catch (const SQLite::Exception& error) {
         if (is_damage(error) && move_damaged_away(error)) {
           continue;
@@ -246,9 +248,10 @@ class Writer::Thread {
     }
   }
 
-  void trim() {
+  /// More than what was written can have added, or a busy recording would outgrow its limit.
+  void trim(std::size_t written) {
     try {
-      for (int i = 0; i < kTrimsABatch && recording_->trim(); ++i) {
+      for (auto steps = kTrims + written / kItemsATrim; steps > 0 && recording_->trim(); --steps) {
       }
       bytes_ = recording_->bytes();
     } catch (const SQLite::Exception& error) {

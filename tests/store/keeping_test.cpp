@@ -204,9 +204,16 @@ TEST_CASE("a recording stays below its size, whatever comes", "[store]") {
   {
     Writer writer{path, session(1), options};
     writer.push({server(), opens(open_connection(1, 1))});
+    const auto at_once = GENERATE(1, 20'000);
+    std::vector<Item> items;
     for (ConnectionId id = 2; id <= kLast; ++id) {
       const auto one = open_connection(id, id);
-      writer.push({opens(one), closes(one, id * kSecond + 5), alive(id)});
+      for (auto& item : std::vector<Item>{opens(one), closes(one, id * kSecond + 5), alive(id)}) {
+        items.push_back(std::move(item));
+      }
+      if (id % at_once == 0 || id == kLast) {
+        writer.push(std::exchange(items, {}));
+      }
       largest = std::max(largest, writer.totals().file_bytes);
     }
     writer.finish((kLast + 1) * kSecond);
