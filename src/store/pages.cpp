@@ -24,6 +24,7 @@ constexpr std::size_t kLeastPage = 512;
 constexpr std::size_t kMostPage = 65536;
 // A row of ours is shorter, and a file that was made to cost time costs little.
 constexpr std::uint64_t kMostPayload = std::uint64_t{1} << 17U;
+constexpr std::uint64_t kMostOfPage = std::uint64_t{1} << 22U;
 constexpr std::size_t kMostColumns = 1000;
 
 std::uint32_t big_endian(std::span<const std::byte> bytes, std::size_t at, std::size_t size) {
@@ -253,6 +254,7 @@ std::optional<TreePage> PageFile::tree_page(std::uint32_t number) {
     return std::nullopt;
   }
   TreePage made{kind, {}, {}, 0};
+  std::uint64_t decoded = 0;
   for (std::size_t i = 0; i < cells; ++i) {
     auto at = u16(bytes, pointers + 2 * i);
     if (at < pointers + 2 * cells || at + 4 > usable_) {
@@ -264,6 +266,13 @@ std::optional<TreePage> PageFile::tree_page(std::uint32_t number) {
       at += 4;
     }
     if (!holds_records(kind)) {
+      continue;
+    }
+    // Cells that overlap could make one page a thousand times itself.
+    auto begins = at;
+    decoded += varint(bytes, begins).value_or(0);
+    if (decoded > kMostOfPage) {
+      ++made.unreadable;
       continue;
     }
     if (auto found = record(std::span{bytes}.first(usable_), at, kind)) {

@@ -68,7 +68,7 @@ const std::vector<Block>& blocks(Family family) {
 }
 
 bool bit_of(std::span<const std::uint8_t> bytes, std::size_t index) {
-  return ((bytes[index / 8] >> (7U - index % 8)) & 1U) != 0;
+  return ((unsigned{bytes[index / 8]} >> (7U - index % 8)) & 1U) != 0;
 }
 
 std::size_t common_bits(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b) {

@@ -49,7 +49,7 @@ class OwnerSearch {
  private:
   using Clock = std::chrono::steady_clock;
   /// A list that stays open costs a descriptor of ours until its process is seen to have vanished.
-  static constexpr std::size_t kSweepAfter = 64;
+  static constexpr std::size_t kSweepAfter = 16;
 
   struct Process {
     UniqueFd descriptors;           ///< /proc/PID/fd
