@@ -87,8 +87,8 @@ class Traced {
   std::map<ConnectionId, Connection> last_;
 };
 
-std::optional<Traced> start_trace() {
-  auto trace = Trace::open(kBuffer);
+std::optional<Traced> start_trace(int bystander = 0) {
+  auto trace = Trace::open(kBuffer, bystander);
   if (!trace) {
     WARN("no tracing here: " << trace.error().message());
     CHECK_FALSE(trace.error().message().empty());
@@ -225,6 +225,24 @@ TEST_CASE("a socket that a child was given, and closes last", "[live]") {
     child.finish();
     CHECK(traced->by_local(port)->owner.process->pid == child.pid());
   }
+}
+
+TEST_CASE("who only looks at a socket, and lets go of it last, has not owned it", "[live]") {
+  auto traced = start_trace(::getpid());
+  if (!traced) {
+    return;
+  }
+  const auto listening = make_listener();
+  UniqueFd watched{::socket(AF_INET, SOCK_STREAM, 0)};
+  test::Child owner{[&] { connect_to(watched.get(), port_of(listening.get())); }};
+  const auto port = port_of(watched.get());
+  owner.finish();  // that one's close is not the last
+  CHECK(traced->by_local(port)->state == TcpState::established);
+  watched.reset();
+  const auto closed = traced->by_local(port);
+  CHECK(closed->state != TcpState::established);
+  CHECK(closed->owner.source == OwnerSource::exact);
+  CHECK(closed->owner.process->pid == owner.pid());
 }
 
 TEST_CASE("an accepted socket that its peer resets: who lets go of it, later", "[live]") {

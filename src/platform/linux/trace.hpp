@@ -39,8 +39,10 @@ class Trace {
 
   /// Loads and attaches the best variant that this kernel takes. Needs CAP_BPF, CAP_PERFMON and,
   /// for the better variant, CAP_NET_ADMIN; none of them once it has returned. `buffer_bytes` is
-  /// rounded up to a power of two of pages.
-  static Result<Trace> open(std::size_t buffer_bytes);
+  /// rounded up to a power of two of pages. The process with the pid `bystander` is never named:
+  /// whoever looks at the sockets that others hold has each in hand for a moment, and where that is
+  /// the moment of the close it closes what was never its own.
+  static Result<Trace> open(std::size_t buffer_bytes, int bystander = 0);
 
   Trace(const Trace&) = delete;
   Trace& operator=(const Trace&) = delete;

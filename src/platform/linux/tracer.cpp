@@ -9,10 +9,12 @@
 
 #include <linux/capability.h>
 
+#include <unistd.h>
+
 namespace netlog::platform {
 
 Result<Tracer> Tracer::open(const SourceOptions& options) {
-  auto trace = Trace::open(static_cast<std::size_t>(options.trace_buffer_bytes));
+  auto trace = Trace::open(static_cast<std::size_t>(options.trace_buffer_bytes), ::getpid());
   if (!trace) {
     return trace.error();
   }

@@ -147,6 +147,9 @@ struct {
 // Events that found no room; user space maps it.
 __u64 lost = 0;
 
+// A process that is never named; the loader sets it.
+const volatile int bystander = 0;
+
 static __always_inline struct event* reserve(void) {
   struct event* event = bpf_ringbuf_reserve(&events, sizeof *event, 0);
   if (!event) {
@@ -164,13 +167,16 @@ static __always_inline void submit(struct event* event) {
   bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
 
-// The process that runs; nothing for the kernel's own threads.
+// The process that runs; nothing for the kernel's own threads and the bystander.
 static __always_inline int current_caller(struct caller* caller) {
   struct task_struct* task = bpf_get_current_task_btf();
   if (task->flags & kKernelThread) {
     return 0;
   }
   struct task_struct* leader = task->group_leader;
+  if (leader->tgid == bystander) {
+    return 0;
+  }
   caller->pid = leader->tgid;
   caller->start_ns = leader->start_boottime;
   __builtin_memcpy(caller->comm, leader->comm, sizeof caller->comm);
