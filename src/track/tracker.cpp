@@ -112,7 +112,9 @@ void Tracker::apply(const Snapshot& snapshot) {
   constexpr std::int64_t kRememberNs = 60'000'000'000;
   listeners_.forget_closed_before(snapshot.taken.began_ns - kRememberNs);
   const auto stale_ns = snapshot.taken.began_ns - kStaleNs;
-  traced_ends_.forget_while([&](std::int64_t ended_ns) { return ended_ns < stale_ns; });
+  const auto is_stale = [&](std::int64_t told_ns) { return told_ns < stale_ns; };
+  traced_ends_.forget_while(is_stale);
+  completed_.forget_while(is_stale);
 }
 
 /// Updates what is known; returns what is not.
@@ -147,8 +149,14 @@ std::vector<Tracker::FreshRow> Tracker::see_rows(const Snapshot& snapshot,
 }
 
 /// A row of a socket whose end was told: read before that, or what the kernel keeps of a socket
-/// that this table's last walk had missed.
+/// that this table's last walk had missed. Or of a handshake that was told to be complete.
 bool Tracker::is_over(const SocketRow& row, const Identity& identity, const Snapshot& snapshot) {
+  if (row.state == TcpState::syn_received) {
+    const auto* const told_ns = completed_.find(Identity{identity.netns, 0, row.tuple});
+    if (told_ns != nullptr && snapshot.taken.began_ns <= *told_ns + kTellNs) {
+      return true;
+    }
+  }
   auto* const ended_ns = traced_ends_.find(identity);
   if (ended_ns == nullptr) {
     return false;
@@ -192,8 +200,9 @@ void Tracker::follow_clock(std::int64_t step_ns) {
       *known_ns += *known_ns == 0 ? 0 : step_ns;
     }
   }
-  // Traced ends and births are soon forgotten; a clock that jumps makes them so at once.
+  // What was told is soon forgotten; a clock that jumps makes it so at once.
   traced_ends_.clear();
+  completed_.clear();
   births_.clear();
   for (auto& scope : scopes_) {
     shift_known(scope.first);

@@ -358,6 +358,8 @@ class Tracker {
   boost::unordered_flat_map<std::uint64_t, Announced> announced_;    ///< by namespace
   Recent<Buried> buried_{kMostRemembered};
   Recent<std::int64_t> traced_ends_{10 * kMostRemembered};  ///< when: a row can be older
+  /// By tuple, when the socket that follows a peer's handshake was told: a row can be older.
+  Recent<std::int64_t> completed_{kMostRemembered};
   Recent<Birth> births_{kMostRemembered};
   /// Traced sockets of which the kernel keeps the rest in FIN_WAIT_2, by tuple.
   boost::unordered_flat_map<Identity, Index, IdentityHash> rests_;

@@ -83,6 +83,9 @@ void Tracker::open_noticed(const Notice& notice, const Identity& identity) {
   if (after_ns) {
     connection.opened = opened;
   }
+  if (tcp && connection.direction == Direction::inbound) {
+    completed_.put(Identity{notice.netns, 0, row.tuple}, at.at_ns);
+  }
   emit(index, after_ns ? EventKind::open : EventKind::present, opened, std::nullopt, std::nullopt);
   begin_end(index, notice);
 }

@@ -82,6 +82,9 @@ void Tracker::open_traced(const Transition& transition, const Identity& identity
                              ? transition.direction
                              : direction_of(row, transition.netns, true, opened.at_ns);
   slot.seen = {opened.at_ns, opened.at_ns};
+  if (accepted) {
+    completed_.put(Identity{transition.netns, 0, row.tuple}, transition.at_ns);
+  }
   if (connection.direction == Direction::listen) {
     listeners_.opened(transition.netns, row.tuple.protocol, row.tuple.local, connection.id);
   }

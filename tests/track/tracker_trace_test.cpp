@@ -410,6 +410,25 @@ TEST_CASE("an audit shows nothing that is newer than what was told, nor older", 
   CHECK(tracker.take_disagreements() == Disagreements{});
 }
 
+TEST_CASE("a handshake read before the socket that follows it was told is no other one",
+          "[track]") {
+  auto tracker = traced_from_the_start();
+  tracker.apply(kAccepted.to(syn_received, established, 1002 * kMs));
+  auto handshake = kAccepted;
+  handshake.cookie = 7;
+  SECTION("which is open") {}
+  SECTION("which is over") {
+    tracker.apply(ended(kAccepted.to(established, closed, 1003 * kMs), EndCause::reset));
+  }
+  tracker.take_events();
+  tracker.apply(audit(1001 * kMs, {handshake.row(syn_received)}));
+  CHECK(tracker.take_events().empty());
+  // Read long after: the peer begins anew.
+  tracker.apply(audit(2 * kSecond, {handshake.row(syn_received)}));
+  const auto begun = texts(tracker.take_events());
+  CHECK(std::find(begun.begin(), begun.end(), "2 open ->SYN_RECEIVED (1001,2001]") != begun.end());
+}
+
 TEST_CASE("what the trace lost the audit restores, with bounds, and counts", "[track]") {
   auto tracker = traced_from_the_start();
   tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kClient));
