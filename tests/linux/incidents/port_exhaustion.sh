@@ -41,7 +41,8 @@ start_recording
 in_background client python3 "$scratch/client.py"
 until_true 60 "an end of the ports" grep -q 'Cannot assign requested address' "$scratch/client.log"
 cat "$scratch/client.log"
-same "connections before the first failed" "$(cut -d ' ' -f 1 "$scratch/client.log")" "$ports"
+# Seldom the kernel gives one to another just before it is in TIME_WAIT.
+[ "$(cut -d ' ' -f 1 "$scratch/client.log")" -ge "$ports" ]
 stop_recording
 
 answer=$(first_row report ports -- peak local_address remote process)
