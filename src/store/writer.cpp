@@ -324,6 +324,7 @@ class Writer::Thread {
       set_aside(batch, dropped_);
       set_aside(queue_, dropped_);
     }
+    changed_.notify_all();
     say(damage_.empty()
             ? fmt::format("recording into a new {}: the file was deleted or replaced", utf8(path_))
             : fmt::format("recording into a new {}: the file was damaged, {}",

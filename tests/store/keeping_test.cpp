@@ -238,6 +238,7 @@ TEST_CASE("a file that is deleted while it is recorded into is begun anew", "[st
   auto held = *platform::hold_recording_file(path);
   WriterOptions options;
   options.flush_after = std::chrono::milliseconds{1};
+  options.queue_items = 8;  // so full that we wait for room when it is found out
   options.in_place = [&] { return held->in_place(); };
   options.take_again = [&]() -> Result<void> {
     held = *platform::hold_recording_file(path);
