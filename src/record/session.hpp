@@ -36,7 +36,7 @@ struct Observer {
   std::function<void(std::string_view source, std::string_view fallback_reason)> started;
   /// The best source has ended; what is used from now on, and why.
   std::function<void(std::string_view source, std::string_view reason)> fell_back;
-  /// The recording cannot be written for now, or can again. One line.
+  /// An outage of the recording has begun, or is over. One line.
   std::function<void(const std::string& text)> told;
   std::function<void(const Progress&, const store::WriterTotals&, std::size_t open_connections)>
       progress;

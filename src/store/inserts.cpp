@@ -2,6 +2,7 @@
 #include "store/inserts.hpp"
 
 #include "store/statement.hpp"
+#include "store/unseen_ends.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -246,46 +247,23 @@ void Inserts::take_up(const Connection& connection, const Moment& changed) {
 
 /// What this session had open and is not there any more.
 void Inserts::end_unlisted(const std::vector<std::int64_t>& listed, const Moment& ended) {
-  struct Unlisted {
-    std::int64_t row = 0;
-    std::optional<std::int64_t> state;
-    bool over = false;  ///< in TIME_WAIT
-  };
-  std::vector<Unlisted> unlisted;
+  std::vector<std::int64_t> unlisted;
   {
     SQLite::Statement select{database_,
-                             "SELECT id, state, outcome <> 0 FROM connection WHERE life_class IS "
-                             "NULL AND gone = 0 AND session_id = ?"};
+                             "SELECT id FROM connection WHERE life_class IS NULL AND gone = 0 AND "
+                             "session_id = ? ORDER BY id"};
     Run open{select};
     open.with(start_.session_id);
     while (open.step()) {
       const auto row = open.number(0).value_or(0);
       if (!std::binary_search(listed.begin(), listed.end(), row)) {
-        unlisted.push_back({row, open.number(1), open.number(2) != 0});
+        unlisted.push_back(row);
       }
     }
   }
-  SQLite::Statement end{
-      database_,
-      "UPDATE connection SET gone = 1, incarnation = NULL, state = iif(state IS NULL, NULL, ?), "
-      "closed_ns = iif(outcome = 0, ?, closed_ns), "
-      "close_error_ns = iif(outcome = 0, ?, close_error_ns), "
-      "outcome_reason = iif(outcome = 0, ?, outcome_reason), "
-      "outcome = iif(outcome = 0, ?, outcome) WHERE id = ?"};
-  for (const auto& [row, state, over] : unlisted) {
-    insert_event(row,
-                 EventKind::close,
-                 ended,
-                 state,
-                 state ? std::optional{static_cast<std::int64_t>(TcpState::closed)} : std::nullopt);
-    Run{end}
-        .with(TcpState::closed)
-        .with(ended.at_ns)
-        .with(ended.error_ns)
-        .with(UnknownOutcome::not_noticed)
-        .with(Outcome::unknown)
-        .with(row)
-        .exec();
+  UnseenEnds ends{database_};
+  for (const auto row : unlisted) {
+    ends.end(row, ended);
     ended_.push_back(row);
     port_use_.left(row);
   }

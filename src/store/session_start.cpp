@@ -3,6 +3,7 @@
 
 #include "store/flows.hpp"
 #include "store/statement.hpp"
+#include "store/unseen_ends.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -69,50 +70,31 @@ void enter_downtime(SQLite::Database& database,
 
 /// No socket outlives the kernel that it was in.
 void end_with_the_boot(SQLite::Database& database, std::int64_t started_ns) {
-  // What sessions in between had summed up as left open.
-  std::vector<std::int64_t> summed;
+  struct Left {
+    std::int64_t row = 0;
+    std::int64_t seen_ns = 0;
+  };
+  std::vector<Left> left;
+  std::vector<std::int64_t> summed;  // by sessions in between
   {
-    SQLite::Statement select{database,
-                             "SELECT id FROM connection WHERE incarnation IS NOT NULL AND gone = 0 "
-                             "AND life_class IS NOT NULL"};
+    SQLite::Statement select{
+        database,
+        "SELECT c.id, max(c.last_seen_ns, s.alive_ns), c.life_class IS NOT NULL FROM connection AS "
+        "c JOIN session AS s ON s.id = c.session_id WHERE c.gone = 0 AND (c.life_class IS NULL OR "
+        "c.incarnation IS NOT NULL) ORDER BY c.id"};
     while (select.executeStep()) {
-      summed.push_back(select.getColumn(0).getInt64());
+      left.push_back({select.getColumn(0).getInt64(), select.getColumn(1).getInt64()});
+      if (select.getColumn(2).getInt() != 0) {
+        summed.push_back(left.back().row);
+      }
     }
   }
   Flows{database}.remove(summed);
-  // Between when it was seen last and now.
-  SQLite::Statement events{
-      database,
-      "INSERT INTO event (connection_id, kind, at_ns, error_ns, old, new) "
-      "SELECT c.id, :close, max(:now, c.last_seen_ns), max(:now - max(c.last_seen_ns, s.alive_ns), "
-      "0), c.state, iif(c.protocol = :tcp, :closed, NULL) "
-      "FROM connection AS c JOIN session AS s ON s.id = c.session_id "
-      "WHERE c.life_class IS NULL AND c.gone = 0 ORDER BY c.id"};
-  events.bind(":close", static_cast<int>(EventKind::close));
-  events.bind(":now", started_ns);
-  events.bind(":tcp", static_cast<int>(Protocol::tcp));
-  events.bind(":closed", static_cast<int>(TcpState::closed));
-  events.exec();
-  SQLite::Statement connections{
-      database,
-      "UPDATE connection SET gone = 1, incarnation = NULL, "
-      "last_seen_ns = max(last_seen_ns, (SELECT alive_ns FROM session WHERE id = session_id)), "
-      "state = iif(protocol = :tcp, :closed, state), "
-      // What is in TIME_WAIT had ended before.
-      "closed_ns = iif(outcome = 0, (SELECT max(at_ns) FROM event AS e WHERE e.connection_id = "
-      "connection.id), closed_ns), "
-      "close_error_ns = iif(outcome = 0, max(:now - max(last_seen_ns, (SELECT alive_ns FROM "
-      "session "
-      "WHERE id = session_id)), 0), close_error_ns), "
-      "outcome_reason = iif(outcome = 0, :not_noticed, outcome_reason), "
-      "outcome = iif(outcome = 0, :unknown, outcome) "
-      "WHERE life_class IS NULL AND gone = 0"};
-  connections.bind(":now", started_ns);
-  connections.bind(":tcp", static_cast<int>(Protocol::tcp));
-  connections.bind(":closed", static_cast<int>(TcpState::closed));
-  connections.bind(":not_noticed", static_cast<int>(UnknownOutcome::not_noticed));
-  connections.bind(":unknown", static_cast<int>(Outcome::unknown));
-  connections.exec();
+  UnseenEnds ends{database};
+  for (const auto& [row, seen_ns] : left) {
+    const auto at_ns = std::max(started_ns, seen_ns);
+    ends.end(row, Moment{at_ns, at_ns - seen_ns});
+  }
 }
 
 /// A row that may be damaged or forged: nothing where it makes no sense.
