@@ -4,6 +4,7 @@
 #include "decode/tables.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -214,9 +215,11 @@ Result<SocketRow> decode_inet_diag(std::span<const std::byte> message, Protocol 
 }
 
 Result<std::vector<SocketRow>> decode_sock_diag_dump(std::span<const std::byte> bytes,
-                                                     Protocol protocol) {
+                                                     Protocol protocol,
+                                                     std::vector<SocketRow> memory) {
   constexpr std::size_t kSmallestRow = 88;
-  std::vector<SocketRow> rows;
+  auto rows = std::move(memory);
+  rows.clear();
   rows.reserve(bytes.size() / kSmallestRow);
   bool done = false;
   while (!bytes.empty()) {

@@ -28,8 +28,10 @@ Result<SocketRow> decode_inet_diag(std::span<const std::byte> message, Protocol 
 /// @return errc::truncated without NLMSG_DONE, errc::interrupted when a message carries
 /// NLM_F_DUMP_INTR, errc::refused with the kernel's error when NLMSG_DONE or NLMSG_ERROR carries
 /// one. Source: linux/netlink.h, linux/sock_diag.h.
+/// @param memory of rows that nobody needs any more, to be used for these
 Result<std::vector<SocketRow>> decode_sock_diag_dump(std::span<const std::byte> bytes,
-                                                     Protocol protocol);
+                                                     Protocol protocol,
+                                                     std::vector<SocketRow> memory = {});
 
 /// Decodes messages of the destroy multicast (SKNLGRP_INET_TCP_DESTROY …), as many as there are.
 /// The protocol is read from INET_DIAG_PROTOCOL; messages without one, and sockets never connected

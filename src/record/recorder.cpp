@@ -351,7 +351,9 @@ void Recorder::take_dump(const RawRecord& record) {
   // There is no TIME_WAIT that a UDP table could lack.
   snapshot.covers_time_wait =
       protocol == Protocol::udp || (record.b & platform::kWithTimeWait) != 0;
-  take_rows(decode::decode_sock_diag_dump(record.payload, protocol), std::move(snapshot), record);
+  take_rows(decode::decode_sock_diag_dump(record.payload, protocol, std::exchange(rows_, {})),
+            std::move(snapshot),
+            record);
 }
 
 void Recorder::take_procfs(const RawRecord& record, Protocol protocol, Family family) {
@@ -398,6 +400,7 @@ void Recorder::take_rows(Result<std::vector<SocketRow>> rows,
   const auto before =
       std::exchange(last_read_ns_[TableKey{record.netns, snapshot.tables}], record.asked.ended_ns);
   tracker_.apply(snapshot);
+  rows_ = std::move(snapshot.rows);
   note_disagreements(record, before);
 }
 

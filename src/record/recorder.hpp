@@ -94,6 +94,7 @@ class Recorder final : public platform::RecordSink {
   track::CoverageMeter coverage_;
   track::GapLedger gaps_;
   std::vector<store::Item> items_;
+  std::vector<SocketRow> rows_;                   ///< memory of the last table's
   std::map<std::uint32_t, ProcessId> processes_;  ///< the incarnation that last had each pid
   std::map<ProcessId, Process> alive_;            ///< as they were told, for a file that lacks them
   std::map<TableKey, std::int64_t> last_read_ns_;

@@ -117,20 +117,38 @@ void Tracker::apply(const Snapshot& snapshot) {
   completed_.forget_while(is_stale);
 }
 
+/// The kernel walks its tables in the same order every time: what follows is what followed.
+std::optional<Tracker::Index> Tracker::find_after(std::optional<Index> before,
+                                                  const Identity& identity) const {
+  if (before) {
+    const auto next = marks_[*before].next;
+    if (marks_[next].phase != Mark::Phase::free && slots_[next].identity == identity) {
+      return next;
+    }
+  }
+  const auto known = by_identity_.find(identity);
+  return known == by_identity_.end() ? std::nullopt : std::optional{known->second};
+}
+
 /// Updates what is known; returns what is not.
 std::vector<Tracker::FreshRow> Tracker::see_rows(const Snapshot& snapshot,
                                                  std::vector<TableScope>& tables) {
   std::vector<FreshRow> fresh;
+  std::optional<Index> last;
   for (const auto& row : snapshot.rows) {
     const auto identity = identity_of(row, snapshot.netns, snapshot.incarnation_is_unique);
-    const auto known = by_identity_.find(identity);
-    if (known == by_identity_.end()) {
+    const auto known = find_after(last, identity);
+    if (!known) {
       if (!is_over(row, identity, snapshot)) {
         fresh.push_back({&row, identity});
       }
       continue;
     }
-    const auto index = known->second;
+    const auto index = *known;
+    if (last) {
+      marks_[*last].next = index;
+    }
+    last = index;
     auto& mark = marks_[index];
     const bool counted =
         mark.epoch != epoch_ && (snapshot.covers_time_wait || mark.phase == Mark::Phase::active);

@@ -168,6 +168,7 @@ class Tracker {
     std::uint64_t epoch = 0;  ///< of the last snapshot that showed it
     std::uint32_t scope = 0;
     enum class Phase : std::uint8_t { free, active, ending, time_wait } phase = Phase::free;
+    Index next = 0;  ///< the member whose row followed last time
   };
 
   struct Slot {
@@ -282,6 +283,8 @@ class Tracker {
             std::optional<std::uint8_t> new_code);
   void touch(Index index);
 
+  [[nodiscard]] std::optional<Index> find_after(std::optional<Index> before,
+                                                const Identity& identity) const;
   std::vector<FreshRow> see_rows(const Snapshot& snapshot, std::vector<TableScope>& tables);
   static void remember(Scope& scope, const Snapshot& snapshot);
   bool see(Index index, const SocketRow& row, const Snapshot& snapshot);

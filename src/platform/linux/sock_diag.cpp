@@ -3,6 +3,7 @@
 
 #include "platform/raw_record.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -126,13 +127,10 @@ Result<bool> SockDiag::try_dump(std::vector<std::byte>& request, std::vector<std
     return fail_errno(errno, "sock_diag request");
   }
   const auto begin = out.size();
-  auto used = begin;
   bool consistent = true;
+  std::array<std::byte, kChunk> buffer;  // NOLINT(*-member-init): filled before it is read
   for (;;) {
-    if (out.size() < used + kChunk) {
-      out.resize(std::max(used + kChunk, out.size() + out.size() / 2));
-    }
-    const auto got = ::recv(fd_.get(), out.data() + used, kChunk, 0);
+    const auto got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
     if (got < 0 && errno == EINTR) {
       continue;
     }
@@ -140,18 +138,18 @@ Result<bool> SockDiag::try_dump(std::vector<std::byte>& request, std::vector<std
       out.resize(begin);
       return fail_errno(errno, "sock_diag dump");
     }
-    const auto end = end_of(std::span{out}.subspan(used, static_cast<std::size_t>(got)), sequence_);
+    const auto chunk = std::span{buffer}.first(static_cast<std::size_t>(got));
+    const auto end = end_of(chunk, sequence_);
     if (end == End::foreign) {
       continue;  // the rest of a dump that we gave up
     }
-    used += static_cast<std::size_t>(got);
-    if (used - begin > kMostBytes) {
+    out.insert(out.end(), chunk.begin(), chunk.end());
+    if (out.size() - begin > kMostBytes) {
       out.resize(begin);
       return fail(errc::too_large, "sock_diag dump");
     }
     consistent = consistent && end != End::interrupted;
     if (end == End::done) {
-      out.resize(used);
       return consistent;
     }
   }
