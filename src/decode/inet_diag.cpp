@@ -4,6 +4,7 @@
 #include "decode/tables.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
@@ -55,33 +56,31 @@ bool fin_received(std::optional<TcpState> state) {
 }
 
 // struct tcp_info has grown over the years: members beyond its end are absent.
-std::optional<std::uint32_t> read32(std::span<const std::byte> info, std::size_t offset) {
-  ByteReader in{info.subspan(std::min(offset, info.size()))};
-  const auto value = in.u32();
-  return in.ok() ? std::optional{value} : std::nullopt;
-}
-
-std::optional<std::uint64_t> read64(std::span<const std::byte> info, std::size_t offset) {
-  ByteReader in{info.subspan(std::min(offset, info.size()))};
-  const auto value = in.u64();
-  return in.ok() ? std::optional{value} : std::nullopt;
+template <typename Integer>
+std::optional<Integer> read(std::span<const std::byte> info, std::size_t offset) {
+  Integer value = 0;
+  if (info.size() < offset + sizeof value) {
+    return std::nullopt;
+  }
+  std::memcpy(&value, info.data() + offset, sizeof value);
+  return value;
 }
 
 Metrics decode_metrics(std::span<const std::byte> info, std::optional<TcpState> state) {
   Metrics metrics;
-  metrics.rtt_us = read32(info, 68);
+  metrics.rtt_us = read<std::uint32_t>(info, 68);
   if (metrics.rtt_us == 0U) {
     metrics.rtt_us.reset();  // no sample yet
   }
-  metrics.retransmits = read32(info, 100);
-  metrics.bytes_received = read64(info, 128);
+  metrics.retransmits = read<std::uint32_t>(info, 100);
+  metrics.bytes_received = read<std::uint64_t>(info, 128);
   if (fin_received(state) && metrics.bytes_received.value_or(0) > 0) {
     --*metrics.bytes_received;  // the kernel counts the peer's FIN as a byte
   }
-  metrics.segments_out = read32(info, 136);
-  metrics.segments_in = read32(info, 140);
-  const auto sent = read64(info, 200);
-  const auto sent_again = read64(info, 208);
+  metrics.segments_out = read<std::uint32_t>(info, 136);
+  metrics.segments_in = read<std::uint32_t>(info, 140);
+  const auto sent = read<std::uint64_t>(info, 200);
+  const auto sent_again = read<std::uint64_t>(info, 208);
   if (sent) {
     metrics.bytes_sent = *sent - std::min(*sent, sent_again.value_or(0));
   }
@@ -89,11 +88,11 @@ Metrics decode_metrics(std::span<const std::byte> info, std::optional<TcpState> 
 }
 
 std::optional<Delivery> decode_delivery(std::span<const std::byte> info, std::uint32_t send_queue) {
-  const auto acked = read64(info, 120);
-  const auto received = read64(info, 128);
-  const auto data_segments_in = read32(info, 152);
-  const auto since_sent_ms = read32(info, 44);
-  const auto since_acked_ms = read32(info, 56);
+  const auto acked = read<std::uint64_t>(info, 120);
+  const auto received = read<std::uint64_t>(info, 128);
+  const auto data_segments_in = read<std::uint32_t>(info, 152);
+  const auto since_sent_ms = read<std::uint32_t>(info, 44);
+  const auto since_acked_ms = read<std::uint32_t>(info, 56);
   if (!acked || !received || !data_segments_in || !since_sent_ms || !since_acked_ms) {
     return std::nullopt;
   }

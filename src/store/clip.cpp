@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "base/version.hpp"
+#include "store/derived.hpp"
 #include "store/flows.hpp"
 #include "store/migrate.hpp"
 #include "store/opening.hpp"
@@ -10,7 +11,6 @@
 #include "store/redaction.hpp"
 #include "store/statement.hpp"
 
-#include <array>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -54,17 +54,6 @@ std::vector<Part> parts() {
           {"clock_step", "clock_step AS t WHERE session_id IN (SELECT id FROM temp.clip_session)"},
           {"clip", "clip AS t"}};
 }
-
-/// Tables that are made anew from what was copied, or come with the schema.
-constexpr std::array<std::string_view, 9> kDerived{"code_name",
-                                                   "life_class",
-                                                   "flow",
-                                                   "flow_sum",
-                                                   "flow_stay",
-                                                   "slow_stay",
-                                                   "open_second",
-                                                   "open_minute",
-                                                   "port_use"};
 
 // Owners of the chosen connections, former and later ones too; with bystanders those that lived in
 // the window; and of all these the recorded parents. Of a process whose end nobody saw it is known

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/unseen_ends.hpp"
 
+#include "model/connection.hpp"
 #include "model/event.hpp"
 #include "model/tcp_state.hpp"
 #include "store/statement.hpp"
@@ -10,11 +11,11 @@ namespace netlog::store {
 UnseenEnds::UnseenEnds(SQLite::Database& database)
     : insert_close_{database,
                     "INSERT INTO event (connection_id, kind, at_ns, error_ns, old, new) SELECT id, "
-                    "?2, ?3, ?4, state, iif(state IS NULL, NULL, ?5) FROM connection WHERE id = "
+                    "?2, ?3, ?4, state, iif(protocol = ?6, ?5, NULL) FROM connection WHERE id = "
                     "?1"},
       close_{database,
              "UPDATE connection SET gone = 1, incarnation = NULL, last_seen_ns = max(last_seen_ns, "
-             "?2 - ?3), state = iif(state IS NULL, NULL, ?4), closed_ns = iif(outcome = 0, ?2, "
+             "?2 - ?3), state = iif(protocol = ?7, ?4, state), closed_ns = iif(outcome = 0, ?2, "
              "closed_ns), close_error_ns = iif(outcome = 0, ?3, close_error_ns), outcome_reason = "
              "iif(outcome = 0, ?5, outcome_reason), outcome = iif(outcome = 0, ?6, outcome) WHERE "
              "id = ?1"} {}
@@ -26,6 +27,7 @@ void UnseenEnds::end(std::int64_t connection, const Moment& ended) {
       .with(ended.at_ns)
       .with(ended.error_ns)
       .with(TcpState::closed)
+      .with(Protocol::tcp)
       .exec();
   Run{close_}
       .with(connection)
@@ -34,6 +36,7 @@ void UnseenEnds::end(std::int64_t connection, const Moment& ended) {
       .with(TcpState::closed)
       .with(UnknownOutcome::not_noticed)
       .with(Outcome::unknown)
+      .with(Protocol::tcp)
       .exec();
 }
 

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+namespace bench {
+
+/// How many times this thread has asked for memory with `new` since it began.
+std::int64_t allocations();
+
+}  // namespace bench
