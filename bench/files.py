@@ -39,8 +39,8 @@ QUESTIONS = [
      "SELECT remote, process, outcome, count(*) FROM connections WHERE outcome IN ('refused', 'timed_out', 'reset')"
      " AND closed_ns >= {14:00:00} AND first_seen_ns < {14:05:00} GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 20"),
     ("report dwell --since {day}14:00:00Z --until {day}14:05:00Z",
-     "SELECT state, count(*), avg(dwell_ns) FROM state_intervals WHERE entered_ns < {14:05:00}"
-     " AND coalesce(left_ns, {14:05:00}) >= {14:00:00} GROUP BY 1"),
+     "SELECT state, count(*), avg(dwell_ns) FROM state_intervals WHERE from_ns < {14:05:00}"
+     " AND coalesce(to_ns, {14:05:00}) >= {14:00:00} GROUP BY 1"),
 ]
 
 

@@ -41,7 +41,7 @@ def told_by_ss(path):
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
             words = line.split()
-            if len(words) >= 5 and words[1].isdigit():
+            if len(words) >= 5 and words[1].isdigit() and not words[4].endswith(":*"):
                 pid = re.search(r"pid=(\d+)", line)
                 told[endpoint(words[3]) + endpoint(words[4])] = int(pid[1]) if pid else None
     return told

@@ -106,8 +106,16 @@ class LinuxSource final : public LiveSource {
                    RecordSink& sink) override {
     const auto began_ns = utc_now_ns();
     std::string text;
+    std::map<std::uint32_t, bool> told;  // each process is looked at once, however much it holds
+    const auto tell = [&](std::uint32_t pid) {
+      const auto [process, is_first] = told.try_emplace(pid);
+      if (is_first) {
+        process->second = processes_.tell(pid, sink);
+      }
+      return process->second;
+    };
     for (const auto& answer : owners_.find(questions, budget)) {
-      if (answer.pid && processes_.tell(*answer.pid, sink)) {
+      if (answer.pid && tell(*answer.pid)) {
         text += fmt::format("{} {}\n", answer.inode, *answer.pid);
       } else {
         text += fmt::format("{} - {}\n", answer.inode, netlog::name(answer.why));
