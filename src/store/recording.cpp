@@ -19,7 +19,8 @@ namespace {
 constexpr int kBusyMs = 5'000;  // a reader that checkpoints, or a migration by another process
 
 SQLite::Database open_for_writing(const std::filesystem::path& path) {
-  SQLite::Database database{utf8(path), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMs};
+  SQLite::Database database{
+      utf8(path), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX, kBusyMs};
   // Of a new file: what is dropped can be given back.
   database.exec("PRAGMA auto_vacuum = INCREMENTAL");
   migrate(database, path);

@@ -27,6 +27,18 @@ namespace {
 constexpr std::size_t kTrims = 4;
 constexpr std::size_t kItemsATrim = 250;
 constexpr std::chrono::seconds kLookEvery{1};
+// What a transaction writes is there before anything can be trimmed for it: a small file takes
+// small ones, 5,000 items for 64 MiB.
+constexpr std::int64_t kLimitForAnItem = 12'288;
+constexpr std::size_t kFewestItems = 1'000;
+
+WriterOptions fitted(WriterOptions options) {
+  if (options.max_bytes > 0) {
+    const auto most = static_cast<std::size_t>(options.max_bytes / kLimitForAnItem);
+    options.flush_items = std::min(options.flush_items, std::max(most, kFewestItems));
+  }
+  return options;
+}
 
 std::string_view advice(int code) {
   switch (code) {
@@ -110,7 +122,7 @@ void set_aside(std::vector<Item>& items, std::vector<Item>& dropped) {
 class Writer::Thread {
  public:
   Thread(std::filesystem::path path, Session session, WriterOptions options)
-      : path_{std::move(path)}, session_{std::move(session)}, options_{std::move(options)} {
+      : path_{std::move(path)}, session_{std::move(session)}, options_{fitted(std::move(options))} {
     try {
       recording_.emplace(path_, session_, options_);
     } catch (const SQLite::Exception& error) {
