@@ -37,7 +37,7 @@ def measure_ticks(sockets, rounds):
         passes = []
         for _ in range(PASSES):
             found = tick(scratch, -(-rounds // PASSES))
-            if found["connections"] < sockets - 1:
+            if found["connections"] < 0.99 * sockets:
                 raise RuntimeError(f"{found['connections']} connections of {sockets}")
             found["peers"] = {name: common.run_cpu_ms(command) for name, command in peers.items()}
             found["peers"]["psutil"] = psutil_ms()
@@ -84,7 +84,7 @@ def measure_recording(sockets, rate, seconds, interval_s):
                 ours = 100 * (common.own_cpu_s(process.pid) - before) / seconds
                 memory = common.memory_mb(process.pid)
             loop = subprocess.Popen(["timeout", "300", "bash", "-c", SS_LOOP, "bash", scratch / "ss.txt", str(interval_s)],
-                                    stdout=subprocess.DEVNULL)
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
                 time.sleep(seconds)
             finally:
