@@ -3,9 +3,7 @@
 
 #include "store/salvage.hpp"
 
-namespace SQLite {
-class Database;
-}
+#include <SQLiteCpp/Database.h>
 
 namespace netlog::store {
 
