@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -128,8 +129,6 @@ def recorder(database, *options):
 
 
 def count(database, view):
-    import sqlite3  # pylint: disable=import-outside-toplevel
-
     if not os.path.exists(database):
         return 0
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)

@@ -55,7 +55,8 @@ bool fin_received(std::optional<TcpState> state) {
   return state == TcpState::close_wait || state == TcpState::last_ack || state == TcpState::closing;
 }
 
-// struct tcp_info has grown over the years: members beyond its end are absent.
+// struct tcp_info has grown over the years: members beyond its end are absent. In place: with a
+// ByteReader for each of them decoding a row takes twice as long.
 template <typename Integer>
 std::optional<Integer> read(std::span<const std::byte> info, std::size_t offset) {
   Integer value = 0;

@@ -1,24 +1,15 @@
 // SPDX-License-Identifier: MIT
+// The tracker's part for snapshots: what a table shows, and what it lacks.
 #include "track/tracker.hpp"
 
 #include "track/bounds.hpp"
 #include "track/states.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cassert>
-#include <iterator>
 #include <utility>
 
 namespace netlog::track {
 namespace {
-
-constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15U;
-
-std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
-  hash = (hash ^ value) * kOdd;
-  return hash ^ (hash >> 32U);
-}
 
 // How many snapshots of a table are remembered.
 constexpr std::size_t kMostRecent = 64;
@@ -45,18 +36,6 @@ bool is_remainder(const SocketRow& row) {
 
 Identity identity_of(const SocketRow& row, std::uint64_t netns, bool incarnation_is_unique) {
   return {netns, row.incarnation, incarnation_is_unique ? FiveTuple{} : row.tuple};
-}
-
-std::size_t IdentityHash::operator()(const Identity& identity) const {
-  auto hash = mix(mix(0, identity.netns), identity.incarnation);
-  if (identity.tuple.local.port != 0 || identity.tuple.remote.port != 0) {
-    hash = mix(mix(hash, hash_value(identity.tuple.local)), hash_value(identity.tuple.remote));
-  }
-  return static_cast<std::size_t>(hash);
-}
-
-std::size_t ProcessIdHash::operator()(const ProcessId& process) const {
-  return static_cast<std::size_t>(mix(mix(0, process.pid), process.start));
 }
 
 void Tracker::apply(const Snapshot& snapshot) {
@@ -198,121 +177,6 @@ void Tracker::remember(Scope& scope, const Snapshot& snapshot) {
   }
 }
 
-void Tracker::follow_clock(std::int64_t step_ns) {
-  const auto shift = [&](Span& span) {
-    span.began_ns += step_ns;
-    span.ended_ns += step_ns;
-  };
-  const auto shift_known = [&](std::optional<Span>& span) {
-    if (span) {
-      shift(*span);
-    }
-  };
-  for (auto& slot : slots_) {
-    shift(slot.seen);
-    slot.connection.last_seen_ns += step_ns;
-    if (slot.gone) {
-      slot.gone->at_ns += step_ns;
-    }
-    for (auto* const known_ns : {&slot.changed_ns, &slot.held_ns, &slot.doubted_ns}) {
-      *known_ns += *known_ns == 0 ? 0 : step_ns;
-    }
-  }
-  // What was told is soon forgotten; a clock that jumps makes it so at once.
-  traced_ends_.clear();
-  completed_.clear();
-  births_.clear();
-  for (auto& scope : scopes_) {
-    shift_known(scope.first);
-    shift_known(scope.last);
-    shift_known(scope.last_whole);
-    for (auto& span : scope.recent) {
-      shift(span);
-    }
-  }
-  for (auto& [netns, remainders] : remainders_) {
-    remainders.begun_ns += step_ns;
-  }
-}
-
-void Tracker::begin_namespace(std::uint64_t netns, std::int64_t at_ns) {
-  Snapshot nothing;
-  nothing.netns = netns;
-  nothing.taken = Span{at_ns, at_ns};
-  for (const auto table : kTableKinds) {
-    remember(scopes_[scope_index(netns, table)], nothing);
-  }
-}
-
-void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
-  for (Index index = 0; index < slots_.size(); ++index) {
-    const auto& slot = slots_[index];
-    // What is traced goes on without a process to hold it, and is told.
-    const bool to_be_told = slot.changed_ns != 0 && marks_[index].phase == Mark::Phase::active;
-    if (marks_[index].phase != Mark::Phase::free && !slot.closed && !to_be_told &&
-        slot.connection.netns == netns) {
-      close(index, slot.gone.value_or(between(slot.seen.began_ns, at.at_ns)));
-    }
-  }
-  for (auto& scope : scopes_) {
-    if (scope.netns == netns) {
-      scope.first.reset();
-      scope.last.reset();
-      scope.last_whole.reset();
-      scope.recent.clear();
-    }
-  }
-  remainders_.erase(netns);
-  announced_.erase(netns);
-}
-
-std::vector<Event> Tracker::take_events() {
-  std::vector<Event> events;
-  events.reserve(pending_.size());
-  for (const auto& pending : pending_) {
-    auto& slot = slots_[pending.slot];
-    events.push_back(Event{pending.kind,
-                           pending.at,
-                           pending.old_code,
-                           pending.new_code,
-                           pending.old_owner,
-                           slot.connection,
-                           slot.brought});
-    slot.announced = true;
-    slot.brought = true;
-    slot.dirty = false;
-  }
-  for (const auto& pending : pending_) {
-    slots_[pending.slot].brought = false;
-    if (pending.kind == EventKind::close) {
-      release(pending.slot);
-    }
-  }
-  pending_.clear();
-  return events;
-}
-
-std::vector<Connection> Tracker::take_refreshes() {
-  auto connections = std::exchange(late_, {});
-  for (const auto index : std::exchange(dirty_, {})) {
-    auto& slot = slots_[index];
-    // A slot can have been freed, and used again, since it was marked.
-    if (slot.dirty && slot.announced) {
-      slot.dirty = false;
-      connections.push_back(slot.connection);
-    }
-  }
-  return connections;
-}
-
-std::size_t Tracker::time_wait_connections() const {
-  std::size_t total = 0;
-  for (const auto& scope : scopes_) {
-    total += scope.time_wait;
-  }
-  return total;
-}
-
 std::uint32_t Tracker::scope_index(std::uint64_t netns, TableKind table) {
   for (std::uint32_t i = 0; i < scopes_.size(); ++i) {
     if (scopes_[i].netns == netns && scopes_[i].table == table) {
@@ -328,88 +192,6 @@ std::uint32_t Tracker::scope_index(std::uint64_t netns, TableKind table) {
 std::size_t Tracker::expected(std::uint32_t scope, bool covers_time_wait) const {
   const auto& members = scopes_[scope];
   return members.active + (covers_time_wait ? members.time_wait + members.ending : 0);
-}
-
-Tracker::Index Tracker::create(const Identity& identity,
-                               const SocketRow& row,
-                               std::uint32_t scope) {
-  Index index = 0;
-  if (free_.empty()) {
-    index = static_cast<Index>(slots_.size());
-    slots_.emplace_back();
-    marks_.emplace_back();
-  } else {
-    index = free_.back();
-    free_.pop_back();
-    slots_[index] = Slot{};
-  }
-  marks_[index] = Mark{epoch_, scope, Mark::Phase::free};
-  auto& slot = slots_[index];
-  slot.identity = identity;
-  slot.connection.id = next_id_++;
-  slot.connection.tuple = row.tuple;
-  slot.connection.state = row.state;
-  slot.connection.offload = row.offload;
-  slot.connection.uid = row.uid;
-  slot.connection.module = row.module;
-  slot.connection.incarnation = row.incarnation;
-  slot.connection.metrics = row.metrics.value_or(Metrics{});
-  if (row.state) {
-    slot.evidence.add(*row.state);
-  }
-  by_identity_.emplace(identity, index);
-  if (row.state == TcpState::syn_received) {
-    half_open_[Identity{identity.netns, 0, row.tuple}] = index;
-  }
-  set_phase(index, row.state == TcpState::time_wait ? Mark::Phase::time_wait : Mark::Phase::active);
-  return index;
-}
-
-void Tracker::set_phase(Index index, Mark::Phase phase) {
-  auto& mark = marks_[index];
-  auto& scope = scopes_[mark.scope];
-  const auto count = [&](Mark::Phase of) -> std::size_t* {
-    switch (of) {
-      case Mark::Phase::active:
-        return &scope.active;
-      case Mark::Phase::ending:
-        return &scope.ending;
-      case Mark::Phase::time_wait:
-        return &scope.time_wait;
-      case Mark::Phase::free:
-        break;
-    }
-    return nullptr;
-  };
-  if (auto* const before = count(mark.phase)) {
-    --*before;
-  }
-  mark.phase = phase;
-  if (auto* const after = count(phase)) {
-    ++*after;
-  }
-}
-
-void Tracker::release(Index index) {
-  slots_[index].dirty = false;
-  slots_[index].closed = false;
-  free_.push_back(index);
-}
-
-void Tracker::emit(Index index,
-                   EventKind kind,
-                   const Moment& at,
-                   std::optional<std::uint8_t> old_code,
-                   std::optional<std::uint8_t> new_code) {
-  pending_.push_back(Pending{kind, at, old_code, new_code, std::nullopt, index});
-}
-
-void Tracker::touch(Index index) {
-  auto& slot = slots_[index];
-  if (!slot.dirty) {
-    slot.dirty = true;
-    dirty_.push_back(index);
-  }
 }
 
 /// False when the row is another use of the same identity: what was known has been closed, the row
@@ -552,83 +334,6 @@ void Tracker::miss(Index index, const Snapshot& snapshot) {
   } else {
     close(index, left);
   }
-}
-
-void Tracker::conclude(Connection& connection, const Evidence& evidence) {
-  const auto verdict = judge(connection, evidence);
-  connection.outcome = verdict.outcome;
-  connection.outcome_why = verdict.why;
-  connection.syns = verdict.syns;
-  // Where we closed first the announcement may have come before the peer's FIN.
-  auto& received = connection.metrics.bytes_received;
-  if (evidence.delivery && !evidence.wiped && !evidence.finished && fin_received(evidence) &&
-      received.value_or(0) > 0) {
-    --*received;
-  }
-}
-
-void Tracker::enter(Index index, TcpState state, const Moment& at) {
-  auto& slot = slots_[index];
-  auto& connection = slot.connection;
-  emit(index, EventKind::state, at, code(connection.state), code(std::optional{state}));
-  if (connection.state == TcpState::syn_received) {
-    half_open_.erase(Identity{connection.netns, 0, connection.tuple});
-  }
-  connection.state = state;
-  slot.evidence.add(state);
-  if (state == TcpState::time_wait) {
-    connection.closed = at;
-    conclude(connection, slot.evidence);
-  }
-  slot.gone.reset();
-  set_phase(index, state == TcpState::time_wait ? Mark::Phase::time_wait : Mark::Phase::active);
-}
-
-void Tracker::close(Index index, const Moment& at) {
-  auto& slot = slots_[index];
-  auto& connection = slot.connection;
-  const bool tcp = connection.tuple.protocol == Protocol::tcp;
-  emit(index,
-       EventKind::close,
-       at,
-       code(connection.state),
-       tcp ? code(std::optional{TcpState::closed}) : std::nullopt);
-  if (connection.direction == Direction::listen) {
-    listeners_.closed(connection.netns,
-                      connection.tuple.protocol,
-                      connection.tuple.local,
-                      connection.id,
-                      at.at_ns);
-  }
-  if (connection.outcome == Outcome::open) {
-    connection.closed = at;
-    conclude(connection, slot.evidence);
-  }
-  connection.gone = true;
-  const bool to_be_announced = connection.state != TcpState::time_wait && !slot.evidence.noticed &&
-                               notice_delay_ns(connection).has_value();
-  if (tcp) {
-    connection.state = TcpState::closed;
-  }
-  if (to_be_announced) {
-    bury(slot);
-  }
-  if (slot.holder_key != 0) {
-    vacated_.push_back(slot.holder_key);
-  }
-  count_held(connection.owner, false);
-  const auto half_open = half_open_.find(Identity{connection.netns, 0, connection.tuple});
-  if (half_open != half_open_.end() && half_open->second == index) {
-    half_open_.erase(half_open);
-  }
-  const auto rest = rests_.find(Identity{connection.netns, 0, connection.tuple});
-  if (rest != rests_.end() && rest->second == index) {
-    rests_.erase(rest);
-  }
-  slot.closed = true;
-  drop_question(index);
-  by_identity_.erase(slot.identity);
-  set_phase(index, Mark::Phase::free);
 }
 
 void Tracker::update_offload(Index index, const SocketRow& row, const Moment& at) {
