@@ -20,7 +20,7 @@
 
 namespace {
 
-constexpr std::size_t kRowsABatch = 5'000;
+constexpr std::size_t kRowsABatch = 100'000;
 
 void check(sqlite3* database, bool done) {
   if (!done) {
@@ -88,6 +88,8 @@ std::size_t write(const std::string& path, const std::vector<Table>& tables) {
   run(database, "PRAGMA auto_vacuum = INCREMENTAL");
   run(database, "PRAGMA journal_mode = WAL");
   run(database, "PRAGMA synchronous = FULL");
+  run(database, "PRAGMA cache_size = -8192");
+  run(database, "PRAGMA wal_autocheckpoint = 4000");
   std::size_t rows = 0;
   for (const auto& table : tables) {
     const auto names = fmt::format("\"{}\"", fmt::join(table.columns, "\", \""));

@@ -73,6 +73,17 @@ void add_known(std::optional<std::int64_t>& sum, std::optional<std::int64_t> val
   }
 }
 
+/// In the order of the keys, as the tables are.
+template <typename Map>
+std::vector<std::pair<typename Map::key_type, typename Map::mapped_type>> take_sorted(Map& map) {
+  std::vector<std::pair<typename Map::key_type, typename Map::mapped_type>> sorted(map.begin(),
+                                                                                   map.end());
+  map.clear();
+  std::sort(
+      sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  return sorted;
+}
+
 }  // namespace
 
 std::int64_t duration_class(std::int64_t ns) {
@@ -111,9 +122,7 @@ Flows::Flows(SQLite::Database& database)
       insert_flow_{database,
                    "INSERT INTO flow (process_id, direction, protocol, netns, local_address_id, "
                    "local_port, peer_id) VALUES (?, ?, ?, ?, ?, ?, ?)"},
-      assign_{database,
-              "UPDATE connection SET flow_id = ?, life_class = (SELECT code FROM life_class WHERE "
-              "span_ns >= ? ORDER BY code LIMIT 1) WHERE id = ?"},
+      assign_{database, "UPDATE connection SET flow_id = ?, life_class = ? WHERE id = ?"},
       unassign_{database,
                 "UPDATE connection SET flow_id = NULL, life_class = NULL WHERE id = ? AND flow_id "
                 "IS NOT NULL RETURNING id"},
@@ -143,23 +152,26 @@ Flows::Flows(SQLite::Database& database)
                "last_closed_ns = coalesce(max(s.last_closed_ns, excluded.last_closed_ns), "
                "s.last_closed_ns, excluded.last_closed_ns)"},
       add_stays_{database,
-                 "INSERT INTO flow_stay AS s (flow_id, state, class, stays, longest_ns) VALUES (?, "
-                 "?, ?, ?, ?) ON CONFLICT DO UPDATE SET stays = s.stays + excluded.stays, "
+                 "INSERT INTO flow_stay AS s (flow_id, state, class, stays, longest_ns) VALUES",
+                 "ON CONFLICT DO UPDATE SET stays = s.stays + excluded.stays, "
                  "longest_ns = max(s.longest_ns, excluded.longest_ns)"},
       add_slow_{database,
                 "INSERT INTO slow_stay (connection_id, state, from_ns, to_ns, stepped_ns) VALUES "
                 "(?, ?, ?, ?, ?) "
                 "ON CONFLICT DO NOTHING"},
       remove_slow_{database, "DELETE FROM slow_stay WHERE connection_id = ?"},
-      add_second_{database,
-                  "INSERT INTO open_second AS s (second, process_id, direction, opened) VALUES (?, "
-                  "?, ?, ?) ON CONFLICT DO UPDATE SET opened = s.opened + excluded.opened "
-                  "RETURNING opened"},
-      add_minute_{database,
-                  "INSERT INTO open_minute AS m (minute, process_id, direction, opened, most, "
-                  "most_second) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET opened = "
-                  "m.opened + excluded.opened, most_second = iif(excluded.most > m.most, "
-                  "excluded.most_second, m.most_second), most = max(m.most, excluded.most)"},
+      add_seconds_{database,
+                   "INSERT INTO open_second AS s (second, process_id, direction, opened) VALUES",
+                   "ON CONFLICT DO UPDATE SET opened = s.opened + excluded.opened"},
+      select_second_{database,
+                     "SELECT process_id, direction, opened FROM open_second WHERE second = ? "
+                     "ORDER BY process_id, direction"},
+      add_minutes_{database,
+                   "INSERT INTO open_minute AS m (minute, process_id, direction, opened, most, "
+                   "most_second) VALUES",
+                   "ON CONFLICT DO UPDATE SET opened = "
+                   "m.opened + excluded.opened, most_second = iif(excluded.most > m.most, "
+                   "excluded.most_second, m.most_second), most = max(m.most, excluded.most)"},
       delete_sums_{database, "DELETE FROM flow_sum WHERE flow_id = ? AND connections <= 0"},
       delete_stays_{database, "DELETE FROM flow_stay WHERE flow_id = ? AND stays <= 0"},
       delete_flow_{database,
@@ -172,24 +184,38 @@ Flows::Flows(SQLite::Database& database)
                      "DELETE FROM open_minute WHERE minute = ? AND process_id = ? AND direction = "
                      "? AND opened <= 0"} {
   note_clock_step();
+  SQLite::Statement classes{database_, "SELECT span_ns, code FROM life_class ORDER BY span_ns"};
+  while (classes.executeStep()) {
+    life_classes_.push_back({classes.getColumn(0).getInt64(), classes.getColumn(1).getInt64()});
+  }
+}
+
+Flows::Place Flows::add(std::int64_t connection, const EndedConnection& one) {
+  const auto ended = summed(one);
+  const auto flow = count(ended, 1);
+  for (const auto& stay : ended.stays) {
+    if (should_pass(stay.state) && stay.dwell_ns() >= kSlowNs) {
+      Run{add_slow_}
+          .with(connection)
+          .with(stay.state)
+          .with(stay.from_ns)
+          .with(stay.to_ns)
+          .with(stay.stepped_ns)
+          .exec();
+    }
+  }
+  const auto life = std::lower_bound(
+      life_classes_.begin(),
+      life_classes_.end(),
+      ended.life_ns,
+      [](const LifeClass& known, std::int64_t life_ns) { return known.span_ns < life_ns; });
+  return {flow, life == life_classes_.end() ? std::nullopt : std::optional{life->code}};
 }
 
 void Flows::add(const std::vector<std::int64_t>& connections) {
   for (const auto connection : connections) {
-    const auto ended = read(connection);
-    const auto flow = count(ended, 1);
-    for (const auto& stay : ended.stays) {
-      if (should_pass(stay.state) && stay.dwell_ns() >= kSlowNs) {
-        Run{add_slow_}
-            .with(connection)
-            .with(stay.state)
-            .with(stay.from_ns)
-            .with(stay.to_ns)
-            .with(stay.stepped_ns)
-            .exec();
-      }
-    }
-    Run{assign_}.with(flow).with(ended.life_ns).with(connection).exec();
+    const auto place = add(connection, read(connection));
+    Run{assign_}.with(place.flow).with(place.life_class).with(connection).exec();
   }
   write();
 }
@@ -197,7 +223,7 @@ void Flows::add(const std::vector<std::int64_t>& connections) {
 void Flows::remove(const std::vector<std::int64_t>& connections) {
   for (const auto connection : connections) {
     if (Run{unassign_}.with(connection).number()) {  // else it is not summed up yet
-      count(read(connection), -1);
+      count(summed(read(connection)), -1);
       Run{remove_slow_}.with(connection).exec();
     }
   }
@@ -233,8 +259,7 @@ void Flows::catch_up() {
   }
 }
 
-Flows::Ended Flows::read(std::int64_t connection) {
-  Ended ended;
+EndedConnection Flows::read(std::int64_t connection) {
   Run row{select_connection_};
   row.with(connection);
   if (!row.step()) {
@@ -243,46 +268,77 @@ Flows::Ended Flows::read(std::int64_t connection) {
         "damaged; look at it with: netlog check FILE",
         connection)};
   }
-  const auto direction = row.number(1).value_or(0);
-  const bool ours = direction == code(Direction::inbound) || direction == code(Direction::listen);
-  ended.key = {row.number(0).value_or(kNone),
-               direction,
-               row.number(2).value_or(0),
-               row.number(3).value_or(kNone),
-               row.number(4).value_or(kNone),
-               ours ? row.number(5).value_or(kNone) : kNone,
-               row.number(6).value_or(kNone)};
-  ended.sum_key = {
-      0, row.number(7).value_or(0), row.number(8).value_or(kNone), row.number(9).value_or(kNone)};
-  ended.opened_ns = row.number(10);
-  auto& sum = ended.sum;
-  const auto closed_ns = row.number(14);
-  sum.connections = 1;
-  sum.opened = ended.opened_ns ? 1 : 0;
-  sum.open_error_ns = row.number(11);
-  sum.first_ns = ended.opened_ns.value_or(row.number(12).value_or(0));
-  sum.last_ns = sum.first_ns;
-  sum.first_closed_ns = closed_ns;
-  sum.last_closed_ns = closed_ns;
-  const auto stepped_ns = row.number(18).value_or(0);
-  if (ended.opened_ns && closed_ns && minus(minus(*closed_ns, *ended.opened_ns), stepped_ns) > 0) {
-    sum.longest_ns = minus(minus(*closed_ns, *ended.opened_ns), stepped_ns);
+  EndedConnection ended{
+      .process = row.number(0),
+      .direction = row.number(1).value_or(0),
+      .protocol = row.number(2).value_or(0),
+      .netns = row.number(3),
+      .local_address = row.number(4),
+      .local_port = row.number(5),
+      .peer = row.number(6),
+      .outcome = row.number(7).value_or(0),
+      .outcome_reason = row.number(8),
+      .owner_reason = row.number(9),
+      .opened_ns = row.number(10),
+      .open_error_ns = row.number(11),
+      .first_seen_ns = row.number(12).value_or(0),
+      .last_seen_ns = row.number(13).value_or(0),
+      .closed_ns = row.number(14),
+      .syns = row.number(15),
+      .bytes_sent = row.number(16),
+      .bytes_received = row.number(17),
+      .stepped_ns = row.number(18).value_or(0),
+      .states = {},
+  };
+  Run states{select_states_};
+  states.with(connection);
+  while (states.step()) {
+    ended.states.push_back(
+        {states.number(0).value_or(0),
+         states.number(2) == code(EventKind::close) ? std::nullopt : states.number(1),
+         states.number(3).value_or(0)});
   }
-  sum.syns = row.number(15);
-  sum.bytes_sent = row.number(16);
-  sum.bytes_received = row.number(17);
-  const auto last_seen_ns = row.number(13).value_or(0);
-  ended.life_ns = minus(std::max(last_seen_ns, closed_ns.value_or(0)), sum.first_ns);
-  read_stays(connection, last_seen_ns, ended);
   return ended;
 }
 
-void Flows::read_stays(std::int64_t connection, std::int64_t last_seen_ns, Ended& ended) {
+Flows::Ended Flows::summed(const EndedConnection& one) {
+  Ended ended;
+  const bool ours =
+      one.direction == code(Direction::inbound) || one.direction == code(Direction::listen);
+  ended.key = {one.process.value_or(kNone),
+               one.direction,
+               one.protocol,
+               one.netns.value_or(kNone),
+               one.local_address.value_or(kNone),
+               ours ? one.local_port.value_or(kNone) : kNone,
+               one.peer.value_or(kNone)};
+  ended.sum_key = {
+      0, one.outcome, one.outcome_reason.value_or(kNone), one.owner_reason.value_or(kNone)};
+  ended.opened_ns = one.opened_ns;
+  auto& sum = ended.sum;
+  sum.connections = 1;
+  sum.opened = one.opened_ns ? 1 : 0;
+  sum.open_error_ns = one.open_error_ns;
+  sum.first_ns = one.opened_ns.value_or(one.first_seen_ns);
+  sum.last_ns = sum.first_ns;
+  sum.first_closed_ns = one.closed_ns;
+  sum.last_closed_ns = one.closed_ns;
+  if (one.opened_ns && one.closed_ns) {
+    const auto life_ns = minus(minus(*one.closed_ns, *one.opened_ns), one.stepped_ns);
+    sum.longest_ns = life_ns > 0 ? std::optional{life_ns} : std::nullopt;
+  }
+  sum.syns = one.syns;
+  sum.bytes_sent = one.bytes_sent;
+  sum.bytes_received = one.bytes_received;
+  ended.life_ns = minus(std::max(one.last_seen_ns, one.closed_ns.value_or(0)), sum.first_ns);
+  stays(one, ended);
+  return ended;
+}
+
+void Flows::stays(const EndedConnection& connection, Ended& ended) {
   bool by_us = false;
   bool by_peer = false;
   std::optional<Ended::Stay> stay;
-  Run states{select_states_};
-  states.with(connection);
   const auto leave = [&](std::int64_t at_ns, std::optional<std::int64_t> event) {
     if (stay) {
       stay->to_ns = at_ns;
@@ -296,16 +352,14 @@ void Flows::read_stays(std::int64_t connection, std::int64_t last_seen_ns, Ended
       by_peer = by_peer || is_one_of(stay->state, {TcpState::close_wait, TcpState::last_ack});
     }
   };
-  while (states.step()) {
-    const auto at_ns = states.number(0).value_or(0);
-    const auto event = states.number(3).value_or(0);
-    leave(at_ns, event);
-    const auto state = states.number(1);
-    stay = state && states.number(2) != code(EventKind::close)
-               ? std::optional{Ended::Stay{*state, at_ns, at_ns, event, 0}}
-               : std::nullopt;
+  for (const auto& change : connection.states) {
+    leave(change.at_ns, change.event);
+    stay =
+        change.state
+            ? std::optional{Ended::Stay{*change.state, change.at_ns, change.at_ns, change.event, 0}}
+            : std::nullopt;
   }
-  leave(last_seen_ns, std::nullopt);  // the recorder ended first
+  leave(connection.last_seen_ns, std::nullopt);  // the recorder ended first
   const bool closed = ended.sum_key.outcome == code(Outcome::closed);
   ended.sum.closed_by_us = closed && by_us ? 1 : 0;
   ended.sum.closed_by_peer = closed && by_peer && !by_us ? 1 : 0;
@@ -405,7 +459,7 @@ void Flows::count(std::int64_t flow, const Ended& ended, std::int64_t sign) {
 }
 
 void Flows::write() {
-  for (const auto& [key, sum] : std::exchange(sums_, {})) {
+  for (const auto& [key, sum] : take_sorted(sums_)) {
     Run{add_sum_}
         .with(key.flow)
         .with(key.outcome)
@@ -426,31 +480,51 @@ void Flows::write() {
         .with(sum.last_closed_ns)
         .exec();
   }
-  for (const auto& [key, stays] : std::exchange(stays_, {})) {
-    Run{add_stays_}
-        .with(key.flow)
-        .with(key.state)
-        .with(key.duration_class)
-        .with(stays.count)
-        .with(stays.longest_ns)
-        .exec();
+  for (const auto& [key, stays] : take_sorted(stays_)) {
+    add_stays_.add({key.flow, key.state, key.duration_class, stays.count, stays.longest_ns});
   }
-  for (const auto& [key, opened] : std::exchange(seconds_, {})) {
-    const auto by_now = Run{add_second_}
-                            .with(key.second)
-                            .with(key.process)
-                            .with(key.direction)
-                            .with(opened)
-                            .number();
-    Run{add_minute_}
-        .with(key.second / 60)
-        .with(key.process)
-        .with(key.direction)
-        .with(opened)
-        .with(by_now)
-        .with(key.second)
-        .exec();
+  add_stays_.flush();
+  write_opens();
+}
+
+void Flows::write_opens() {
+  struct Minute {
+    std::int64_t opened = 0;
+    std::int64_t most = 0;
+    std::int64_t most_second = 0;
+  };
+  const auto seconds = take_sorted(seconds_);
+  for (const auto& [key, opened] : seconds) {
+    add_seconds_.add({key.second, key.process, key.direction, opened});
   }
+  add_seconds_.flush();
+  // In the place of a second its minute.
+  boost::unordered_flat_map<SecondKey, Minute, KeyHash> minutes;
+  for (auto next = seconds.begin(); next != seconds.end();) {
+    const auto second = next->first.second;
+    Run rows{select_second_};
+    rows.with(second);
+    while (rows.step()) {
+      const SecondKey key{second, rows.number(0).value_or(0), rows.number(1).value_or(0)};
+      if (next == seconds.end() || key != next->first) {
+        continue;
+      }
+      auto& minute = minutes[{second / 60, key.process, key.direction}];
+      minute.opened += next->second;
+      if (const auto by_now = rows.number(2).value_or(0); by_now > minute.most) {
+        minute.most = by_now;
+        minute.most_second = second;
+      }
+      ++next;
+    }
+    next = std::find_if(
+        next, seconds.end(), [&](const auto& entry) { return entry.first.second != second; });
+  }
+  for (const auto& [key, minute] : take_sorted(minutes)) {
+    add_minutes_.add(
+        {key.second, key.process, key.direction, minute.opened, minute.most, minute.most_second});
+  }
+  add_minutes_.flush();
 }
 
 }  // namespace netlog::store

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "store/bulk.hpp"
+#include "store/key_hash.hpp"
+
 #include <compare>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <vector>
 
@@ -17,15 +19,54 @@ namespace netlog::store {
 /// its shortest. Ordered as the durations are; negative ones count as 0.
 std::int64_t duration_class(std::int64_t ns);
 
+/// A state that a connection came into.
+struct StateChange {
+  std::int64_t at_ns = 0;
+  std::optional<std::int64_t> state;  ///< absent: it is not in any after it
+  std::int64_t event = 0;             ///< the row that tells
+};
+
+/// What is summed up of a connection: columns of its row, and what its events tell.
+struct EndedConnection {
+  std::optional<std::int64_t> process;
+  std::int64_t direction = 0;
+  std::int64_t protocol = 0;
+  std::optional<std::int64_t> netns;
+  std::optional<std::int64_t> local_address;
+  std::optional<std::int64_t> local_port;
+  std::optional<std::int64_t> peer;
+  std::int64_t outcome = 0;
+  std::optional<std::int64_t> outcome_reason;
+  std::optional<std::int64_t> owner_reason;
+  std::optional<std::int64_t> opened_ns;
+  std::optional<std::int64_t> open_error_ns;
+  std::int64_t first_seen_ns = 0;
+  std::int64_t last_seen_ns = 0;
+  std::optional<std::int64_t> closed_ns;
+  std::optional<std::int64_t> syns;
+  std::optional<std::int64_t> bytes_sent;
+  std::optional<std::int64_t> bytes_received;
+  std::int64_t stepped_ns = 0;
+  std::vector<StateChange> states;
+};
+
 /// Sums of ended connections: the tables flow, flow_sum, flow_stay, slow_stay, open_second and
-/// open_minute (schema/004_flows.sql). What it adds it reads back from the file, so that the sums
-/// say what the rows say. Lives on the writer's thread, inside its transactions; must die before
-/// the database.
+/// open_minute (schema/004_flows.sql). Lives on the writer's thread, inside its transactions; must
+/// die before the database.
 class Flows {
  public:
   explicit Flows(SQLite::Database& database);
 
-  /// Adds connections that have ended and are not summed up yet.
+  /// What the row of a summed-up connection says of it.
+  struct Place {
+    std::int64_t flow = 0;
+    std::optional<std::int64_t> life_class;
+  };
+
+  /// Adds a connection that has ended; its row, with its place, may be to come. Nothing of it is in
+  /// the file before the next call of the other add(), which must be of the same transaction.
+  Place add(std::int64_t connection, const EndedConnection& one);
+  /// Adds connections whose rows say that they have ended, and that are not summed up yet.
   void add(const std::vector<std::int64_t>& connections);
   /// Takes some out again, before their rows change or go. A flow of which nothing is left goes.
   void remove(const std::vector<std::int64_t>& connections);
@@ -92,7 +133,11 @@ class Flows {
 
     auto operator<=>(const SecondKey&) const = default;
   };
-  /// One connection as its row and its events stand.
+  struct LifeClass {
+    std::int64_t span_ns = 0;
+    std::int64_t code = 0;
+  };
+  /// One connection as it is counted.
   struct Ended {
     Key key;
     SumKey sum_key;  ///< without the flow
@@ -111,8 +156,9 @@ class Flows {
     std::vector<Stay> stays;
   };
 
-  Ended read(std::int64_t connection);
-  void read_stays(std::int64_t connection, std::int64_t last_seen_ns, Ended& ended);
+  EndedConnection read(std::int64_t connection);
+  Ended summed(const EndedConnection& one);
+  void stays(const EndedConnection& connection, Ended& ended);
   /// By how much the clock was set from one event to a later one; absent: to now.
   std::int64_t stepped_ns(std::int64_t from_event, std::optional<std::int64_t> to_event);
   std::int64_t flow_id(const Key& key);
@@ -121,13 +167,15 @@ class Flows {
   std::int64_t count(const Ended& ended, std::int64_t sign);
   void count(std::int64_t flow, const Ended& ended, std::int64_t sign);
   void write();
+  void write_opens();
 
   SQLite::Database& database_;
   std::optional<std::int64_t> last_step_;  ///< the event before it; absent: the clock was never set
-  std::map<Key, std::int64_t> flows_;
-  std::map<SumKey, Sum> sums_;
-  std::map<StayKey, Stays> stays_;
-  std::map<SecondKey, std::int64_t> seconds_;
+  std::vector<LifeClass> life_classes_;    ///< shortest first
+  boost::unordered_flat_map<Key, std::int64_t, KeyHash> flows_;
+  boost::unordered_flat_map<SumKey, Sum, KeyHash> sums_;
+  boost::unordered_flat_map<StayKey, Stays, KeyHash> stays_;
+  boost::unordered_flat_map<SecondKey, std::int64_t, KeyHash> seconds_;
 
   SQLite::Statement select_connection_;
   SQLite::Statement select_states_;
@@ -138,11 +186,12 @@ class Flows {
   SQLite::Statement assign_;
   SQLite::Statement unassign_;
   SQLite::Statement add_sum_;
-  SQLite::Statement add_stays_;
+  Bulk<5> add_stays_;
   SQLite::Statement add_slow_;
   SQLite::Statement remove_slow_;
-  SQLite::Statement add_second_;
-  SQLite::Statement add_minute_;
+  Bulk<4> add_seconds_;
+  SQLite::Statement select_second_;
+  Bulk<6> add_minutes_;
   SQLite::Statement delete_sums_;
   SQLite::Statement delete_stays_;
   SQLite::Statement delete_flow_;

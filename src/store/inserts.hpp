@@ -3,45 +3,26 @@
 
 #include "model/event.hpp"
 #include "model/recording.hpp"
+#include "store/bulk.hpp"
+#include "store/connection_rows.hpp"
 #include "store/flows.hpp"
+#include "store/known_rows.hpp"
 #include "store/port_use.hpp"
 #include "store/session_start.hpp"
 #include "store/writer.hpp"
 
-#include <compare>
 #include <cstdint>
-#include <map>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
-#include <boost/unordered/unordered_flat_map.hpp>
 
 namespace netlog::store {
 
-class Run;
-
-struct AddressHash {
-  std::size_t operator()(const IpAddress& address) const {
-    return hash_value(Endpoint{address, 0});
-  }
-};
-
-/// Whom connections are with: a row of the table peer.
-struct Peer {
-  Direction direction = Direction::unknown;
-  Protocol protocol = Protocol::tcp;
-  std::int64_t remote_address = 0;
-  std::optional<std::int64_t> port;
-
-  auto operator<=>(const Peer&) const = default;
-};
-
 /// Writes the rows of one session. Lives on the writer's thread, inside its transactions; must die
 /// before the database, and with a transaction that was rolled back: what it remembers of the file
-/// may be wrong then.
+/// may be wrong then. What it is given must stay where it is until end_batch().
 class Inserts {
  public:
   Inserts(SQLite::Database& database, const SessionStart& start);
@@ -59,7 +40,7 @@ class Inserts {
   void operator()(const Resumed& resumed);
   void operator()(const Census& census);
 
-  /// Before the commit: what is summed up over the items since the last time.
+  /// Before the commit: the rows that are written once for all items since the last time.
   void end_batch();
 
   /// Rows that it remembers may have been deleted.
@@ -75,34 +56,20 @@ class Inserts {
                     std::optional<std::int64_t> to);
   void take_up(const Connection& connection, const Moment& changed);
   void end_unlisted(const std::vector<std::int64_t>& listed, const Moment& ended);
-  void insert_connection(const Connection& connection);
-  bool is_there(std::int64_t connection);
-  bool update_connection(const Connection& connection);
-  void with_changing(Run& run, const Connection& connection);
-  std::int64_t address_id(const IpAddress& address);
-  std::optional<std::int64_t> peer_id(const Connection& connection);
-  std::optional<std::int64_t> process_row(const std::optional<ProcessId>& process);
+  void open(const Connection& connection);
+  bool change(const Connection& connection);
+  void write_rows();
 
   SQLite::Database& database_;
   const SessionStart& start_;
-  std::map<ProcessId, std::int64_t> processes_;
-  boost::unordered_flat_map<IpAddress, std::int64_t, AddressHash> addresses_;
-  std::map<Peer, std::int64_t> peers_;
-  std::vector<std::int64_t> ended_;  ///< connections that are to be summed up
+  KnownRows known_;
   Flows flows_;
+  ConnectionRows connections_;
   PortUse port_use_;
 
-  SQLite::Statement insert_address_;
-  SQLite::Statement find_address_;
-  SQLite::Statement insert_peer_;
-  SQLite::Statement find_peer_;
-  SQLite::Statement insert_connection_;
-  SQLite::Statement update_connection_;
   SQLite::Statement find_connection_;
   SQLite::Statement resume_connection_;
-  SQLite::Statement insert_event_;
-  SQLite::Statement insert_process_;
-  SQLite::Statement find_process_;
+  Bulk<6> events_;
   SQLite::Statement end_process_;
   SQLite::Statement insert_service_;
   SQLite::Statement insert_gap_;

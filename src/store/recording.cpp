@@ -16,6 +16,8 @@
 namespace netlog::store {
 namespace {
 
+constexpr int kCacheKiB = 8'192;
+constexpr int kCheckpointPages = 4'000;
 constexpr int kBusyMs = 5'000;  // a reader that checkpoints, or a migration by another process
 
 SQLite::Database open_for_writing(const std::filesystem::path& path) {
@@ -25,6 +27,9 @@ SQLite::Database open_for_writing(const std::filesystem::path& path) {
   database.exec("PRAGMA auto_vacuum = INCREMENTAL");
   migrate(database, path);
   database.exec("PRAGMA journal_mode = WAL");
+  // What a batch changes fits, and is not copied from the log into the database after each.
+  database.exec(fmt::format("PRAGMA cache_size = -{}", kCacheKiB));
+  database.exec(fmt::format("PRAGMA wal_autocheckpoint = {}", kCheckpointPages));
   return database;
 }
 

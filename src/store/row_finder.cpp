@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::uint32_t kSchemaRoot = 1;
 constexpr std::size_t kSchemaColumns = 5;
+// No clock stands before it; ids and codes do not reach it.
+constexpr std::int64_t kEarliestNs = 1'000'000'000;
 
 // Peers are made anew, too. What is not saved is followed all the same, so that its pages are taken
 // for no others.
@@ -31,8 +33,10 @@ bool fits(const TableColumn& column, const Value& value) {
     return column.is_rowid || !column.required;
   }
   switch (column.type) {
-    case ColumnType::integer:
-      return !column.is_rowid && std::holds_alternative<std::int64_t>(value);
+    case ColumnType::integer: {
+      const auto* const number = std::get_if<std::int64_t>(&value);
+      return !column.is_rowid && number != nullptr && (!column.is_time || *number >= kEarliestNs);
+    }
     case ColumnType::text:
       return std::holds_alternative<std::string>(value);
     case ColumnType::blob:
@@ -272,7 +276,8 @@ std::vector<Layout> layouts() {
                                 : type == "BLOB" ? ColumnType::blob
                                                  : ColumnType::integer,
                                 columns.getColumn(2).getInt() != 0,
-                                key && layout.has_rowid});
+                                key && layout.has_rowid,
+                                columns.getColumn(0).getString() == "at_ns"});
     }
     made.push_back(std::move(layout));
   }

@@ -19,6 +19,7 @@ struct TableColumn {
   ColumnType type = ColumnType::integer;
   bool required = false;
   bool is_rowid = false;
+  bool is_time = false;  ///< ns since 1970; tells rows of tables of the same shape apart
 };
 
 /// A table of the present schema.

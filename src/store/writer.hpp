@@ -79,7 +79,7 @@ enum class Synchronous : std::uint8_t {
 };
 
 struct WriterOptions {
-  std::size_t flush_items = 20'000;
+  std::size_t flush_items = 100'000;
   std::chrono::milliseconds flush_after{250};
   std::chrono::milliseconds retry_after{1'000};  ///< after a batch that could not be written
   std::size_t queue_items = 100'000;  ///< a fuller queue blocks push(); in an outage it is dropped
