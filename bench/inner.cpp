@@ -85,14 +85,13 @@ void pass_over_bytes(benchmark::State& state) {
 
 void decode_dump(benchmark::State& state) {
   const auto bytes = dump_of(state.range(0));
-  std::vector<SocketRow> memory;
+  std::vector<SocketRow> rows;
   for (auto _ : state) {
-    auto rows = decode::decode_sock_diag_dump(bytes, Protocol::tcp, std::move(memory));
-    if (!rows) {
+    rows.clear();
+    if (!decode::decode_sock_diag_end(bytes, Protocol::tcp, rows)) {
       state.SkipWithError("the dump cannot be decoded");
       break;
     }
-    memory = std::move(*rows);
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
@@ -101,7 +100,9 @@ void track_unchanged(benchmark::State& state) {
   const auto bytes = dump_of(state.range(0));
   track::Tracker tracker;
   std::int64_t now_ns = 1'000'000'000;
-  auto snapshot = snapshot_of(*decode::decode_sock_diag_dump(bytes, Protocol::tcp), now_ns);
+  std::vector<SocketRow> rows;
+  static_cast<void>(decode::decode_sock_diag_end(bytes, Protocol::tcp, rows));
+  auto snapshot = snapshot_of(std::move(rows), now_ns);
   tracker.apply(snapshot);
   tracker.take_events();
   for (auto _ : state) {

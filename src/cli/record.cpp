@@ -375,7 +375,7 @@ void add_record(CLI::App& app) {
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue{false}.description(""))
       ->check(CLI::Range(4 << 10, 1 << 30).description(""))
-      ->default_str("16M");
+      ->default_str("8M");
   command
       ->add_option(
           "--max-size",

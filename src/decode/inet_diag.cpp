@@ -214,13 +214,9 @@ Result<SocketRow> decode_inet_diag(std::span<const std::byte> message, Protocol 
   return row;
 }
 
-Result<std::vector<SocketRow>> decode_sock_diag_dump(std::span<const std::byte> bytes,
-                                                     Protocol protocol,
-                                                     std::vector<SocketRow> memory) {
-  constexpr std::size_t kSmallestRow = 88;
-  auto rows = std::move(memory);
-  rows.clear();
-  rows.reserve(bytes.size() / kSmallestRow);
+Result<bool> decode_sock_diag_part(std::span<const std::byte> bytes,
+                                   Protocol protocol,
+                                   std::vector<SocketRow>& rows) {
   bool done = false;
   while (!bytes.empty()) {
     const auto header = read_header(bytes);
@@ -251,10 +247,17 @@ Result<std::vector<SocketRow>> decode_sock_diag_dump(std::span<const std::byte> 
     }
     bytes = bytes.subspan(std::min(align4(header->length), bytes.size()));
   }
+  return done;
+}
+
+Result<void> decode_sock_diag_end(std::span<const std::byte> bytes,
+                                  Protocol protocol,
+                                  std::vector<SocketRow>& rows) {
+  const auto done = decode_sock_diag_part(bytes, protocol, rows);
   if (!done) {
-    return fail(errc::truncated, "sock_diag dump without its end");
+    return done.error();
   }
-  return rows;
+  return *done ? Result<void>{} : fail(errc::truncated, "sock_diag dump without its end");
 }
 
 Result<std::vector<SocketRow>> decode_destroy_notices(std::span<const std::byte> bytes) {

@@ -22,16 +22,20 @@ namespace netlog::decode {
 /// linux/tcp.h.
 Result<SocketRow> decode_inet_diag(std::span<const std::byte> message, Protocol protocol);
 
-/// Decodes a whole sock_diag dump: netlink messages one after the other up to NLMSG_DONE. UDP rows
-/// have no state. A listening row's remote is all zero. Bound-only sockets (kernel state 7) are
-/// left out.
-/// @return errc::truncated without NLMSG_DONE, errc::interrupted when a message carries
-/// NLM_F_DUMP_INTR, errc::refused with the kernel's error when NLMSG_DONE or NLMSG_ERROR carries
-/// one. Source: linux/netlink.h, linux/sock_diag.h.
-/// @param memory of rows that nobody needs any more, to be used for these
-Result<std::vector<SocketRow>> decode_sock_diag_dump(std::span<const std::byte> bytes,
-                                                     Protocol protocol,
-                                                     std::vector<SocketRow> memory = {});
+/// Decodes netlink messages of a sock_diag dump, as many as there are, and appends their rows. UDP
+/// rows have no state. A listening row's remote is all zero. Bound-only sockets (kernel state 7)
+/// are left out.
+/// @return whether the last message was NLMSG_DONE; errc::truncated where it is cut,
+/// errc::interrupted when a message carries NLM_F_DUMP_INTR, errc::refused with the kernel's error
+/// when NLMSG_DONE or NLMSG_ERROR carries one. Source: linux/netlink.h, linux/sock_diag.h.
+Result<bool> decode_sock_diag_part(std::span<const std::byte> bytes,
+                                   Protocol protocol,
+                                   std::vector<SocketRow>& rows);
+
+/// The same for the last part, or the whole: errc::truncated without NLMSG_DONE.
+Result<void> decode_sock_diag_end(std::span<const std::byte> bytes,
+                                  Protocol protocol,
+                                  std::vector<SocketRow>& rows);
 
 /// Decodes messages of the destroy multicast (SKNLGRP_INET_TCP_DESTROY …), as many as there are.
 /// The protocol is read from INET_DIAG_PROTOCOL; messages without one, and sockets never connected

@@ -29,7 +29,7 @@ struct SourceOptions {
   /// KiB; the rest is for a recorder that has to wait its turn.
   int notice_buffer_bytes = 8 << 20;
   /// Of the trace. At 10,000 connections a second 10 ms bring 900 events of 160 bytes.
-  int trace_buffer_bytes = 16 << 20;
+  int trace_buffer_bytes = 8 << 20;
 };
 
 /// What to read in one tick.

@@ -16,8 +16,8 @@ enum class RecordKind : std::uint16_t {
   session =
       1,     ///< `key=value` lines: host, os, kernel, boot_id, utc_offset_s, interval_ns, sources
   tick = 2,  ///< opens a tick; `a` = index, `b` = ticks skipped before it, `c` = lateness in ns
-  sock_diag = 3,       ///< a whole dump: netlink messages as received, NLMSG_DONE included. `a` =
-                       ///< TableSet, `b` = DumpDepth bits
+  sock_diag = 3,       ///< a dump, or its last part: netlink messages as received, NLMSG_DONE
+                       ///< included. `a` = TableSet, `b` = DumpDepth bits, `c` = parts before it
   procfs_tcp = 4,      ///< text of /proc/net/tcp
   procfs_tcp6 = 5,     ///< text of /proc/net/tcp6
   procfs_udp = 6,      ///< text of /proc/net/udp
@@ -48,6 +48,9 @@ enum class RecordKind : std::uint16_t {
   mib_modules = 26,      ///< services behind rows of the table that follows: ModuleSection sections
   interval = 27,         ///< `a` = ns between two ticks from here on; more than the session's while
                          ///< ticks are dear
+  sock_diag_part = 28,   ///< messages of a dump that goes on, `a`, `b` and `c` as of sock_diag. One
+                         ///< without parts before it begins a dump, the parts of an earlier one
+                         ///< that did not end are nothing
 };
 
 /// Bits of RawRecord::b for sock_diag.

@@ -27,9 +27,12 @@ constexpr std::int64_t kNoticeDelayNs = 50 * kNsPerMs;
 constexpr std::int64_t kLookAwayNs = 2 * kNsPerSecond;
 constexpr std::int64_t kSuspendNs = kNsPerSecond;
 constexpr std::size_t kMostDetail = 300;
+// Of a tick's items; more are not to be held twice, here and by the writer.
+constexpr std::size_t kAtOnce = 5'000;
 
 std::string_view source_of(RecordKind kind) {
   switch (kind) {
+    case RecordKind::sock_diag_part:
     case RecordKind::sock_diag:
       return "sock_diag";
     case RecordKind::notices:
@@ -91,6 +94,7 @@ void Recorder::consume(const RawRecord& record) {
       break;
     case RecordKind::tick:
       return begin_tick(record);
+    case RecordKind::sock_diag_part:
     case RecordKind::sock_diag:
       return take_dump(record);
     case RecordKind::procfs_tcp:
@@ -227,13 +231,14 @@ void Recorder::begin_tick(const RawRecord& record) {
 }
 
 void Recorder::take_events() {
-  auto events = tracker_.take_events();
-  progress_.events += static_cast<std::int64_t>(events.size());
-  for (const auto& event : events) {
+  tracker_.take_events([&](Event event) {
+    ++progress_.events;
     coverage_.count(event);
-  }
-  items_.insert(
-      items_.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
+    items_.emplace_back(std::move(event));
+    if (items_.size() == kAtOnce) {
+      push_items();
+    }
+  });
 }
 
 void Recorder::end_tick() {
@@ -265,16 +270,22 @@ void Recorder::end_tick() {
     ++progress_.gaps;
     items_.emplace_back(std::move(gap));
   }
-  if (!items_.empty()) {
-    deliver(std::exchange(items_, {}));
-  }
+  deliver();
 }
 
-void Recorder::deliver(std::vector<store::Item> items) {
-  auto pushed = writer_.push(std::move(items));
+void Recorder::push_items() {
+  if (items_.empty()) {
+    return;
+  }
+  const auto pushed = writer_.push(std::exchange(items_, {}));
   blocked_ns_ += pushed.blocked.count();
+  wants_census_ = pushed.wants_census;
   note_dropped(pushed);
-  if (pushed.wants_census) {
+}
+
+void Recorder::deliver() {
+  push_items();
+  if (std::exchange(wants_census_, false)) {
     std::vector<store::Item> known;
     known.reserve(alive_.size() + 1);
     for (const auto& [id, process] : alive_) {
@@ -334,7 +345,7 @@ void Recorder::finish() {
   }
   items_.emplace_back(
       Heartbeat{now_ns_, progress_.ticks, progress_.late_ticks, progress_.skipped_ticks});
-  deliver(std::exchange(items_, {}));
+  deliver();
 }
 
 void Recorder::note_cut_capture() {
@@ -351,9 +362,28 @@ void Recorder::take_dump(const RawRecord& record) {
   // There is no TIME_WAIT that a UDP table could lack.
   snapshot.covers_time_wait =
       protocol == Protocol::udp || (record.b & platform::kWithTimeWait) != 0;
-  take_rows(decode::decode_sock_diag_dump(record.payload, protocol, std::exchange(rows_, {})),
-            std::move(snapshot),
-            record);
+  if (record.c == 0) {
+    rows_.clear();
+    next_part_ = 0;
+  }
+  if (!next_part_) {
+    return;  // a part before it could not be read
+  }
+  const auto part = std::exchange(next_part_, std::nullopt);
+  if (record.c != part) {
+    return unreadable(record, snapshot.tables, "part of a sock_diag dump is missing");
+  }
+  if (record.kind == RecordKind::sock_diag_part) {
+    if (const auto read = decode::decode_sock_diag_part(record.payload, protocol, rows_); !read) {
+      return unreadable(record, snapshot.tables, read.error().message());
+    }
+    next_part_ = record.c + 1;
+    return;
+  }
+  if (const auto end = decode::decode_sock_diag_end(record.payload, protocol, rows_); !end) {
+    return unreadable(record, snapshot.tables, end.error().message());
+  }
+  take_rows(std::exchange(rows_, {}), std::move(snapshot), record);
 }
 
 void Recorder::take_procfs(const RawRecord& record, Protocol protocol, Family family) {

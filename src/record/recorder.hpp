@@ -81,7 +81,8 @@ class Recorder final : public platform::RecordSink {
   void note_disagreements(const platform::RawRecord& record, std::int64_t before_ns);
   void add_gap(const Gap& gap);
   void resume(const Snapshot& shown_by);
-  void deliver(std::vector<store::Item> items);
+  void push_items();
+  void deliver();
   void note_dropped(const store::Pushed& pushed);
   void unreadable(const platform::RawRecord& record, TableSet tables, std::string why);
 
@@ -94,7 +95,9 @@ class Recorder final : public platform::RecordSink {
   track::CoverageMeter coverage_;
   track::GapLedger gaps_;
   std::vector<store::Item> items_;
-  std::vector<SocketRow> rows_;                   ///< memory of the last table's
+  bool wants_census_ = false;              ///< the writer takes nothing else
+  std::vector<SocketRow> rows_;            ///< of the dump under way; its memory is used again
+  std::optional<std::int64_t> next_part_;  ///< of that dump; absent: it could not be read
   std::map<std::uint32_t, ProcessId> processes_;  ///< the incarnation that last had each pid
   std::map<ProcessId, Process> alive_;            ///< as they were told, for a file that lacks them
   std::map<TableKey, std::int64_t> last_read_ns_;

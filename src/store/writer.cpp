@@ -162,8 +162,13 @@ class Writer::Thread {
     if (lossy_) {
       set_aside(items, dropped_);
     }
-    queue_.insert(
-        queue_.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+    if (queue_.empty()) {
+      queue_ = std::move(items);
+    } else {
+      queue_.insert(queue_.end(),
+                    std::make_move_iterator(items.begin()),
+                    std::make_move_iterator(items.end()));
+    }
     pushed.dropped = std::exchange(dropped_, {});
     pushed.why = reason_;
     pushed.detail = detail_;

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -120,7 +121,9 @@ class Tracker {
   /// A namespace is over: all its connections have ended within the moment.
   void end_namespace(std::uint64_t netns, const Moment& at);
 
-  /// Events since the last call, in the order in which they were found.
+  /// Calls `take` with each event since the last call, in the order in which they were found. It
+  /// must not call us.
+  void take_events(const std::function<void(Event)>& take);
   std::vector<Event> take_events();
 
   /// Connections that changed without an event since the last call (bytes, RTT, how the owner is

@@ -103,15 +103,20 @@ void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
 std::vector<Event> Tracker::take_events() {
   std::vector<Event> events;
   events.reserve(pending_.size());
+  take_events([&](Event event) { events.push_back(std::move(event)); });
+  return events;
+}
+
+void Tracker::take_events(const std::function<void(Event)>& take) {
   for (const auto& pending : pending_) {
     auto& slot = slots_[pending.slot];
-    events.push_back(Event{pending.kind,
-                           pending.at,
-                           pending.old_code,
-                           pending.new_code,
-                           pending.old_owner,
-                           slot.connection,
-                           slot.brought});
+    take(Event{pending.kind,
+               pending.at,
+               pending.old_code,
+               pending.new_code,
+               pending.old_owner,
+               slot.connection,
+               slot.brought});
     slot.announced = true;
     slot.brought = true;
     slot.dirty = false;
@@ -123,7 +128,6 @@ std::vector<Event> Tracker::take_events() {
     }
   }
   pending_.clear();
-  return events;
 }
 
 std::vector<Connection> Tracker::take_refreshes() {

@@ -193,24 +193,28 @@ TEST_CASE("a dump is whole or refused", "[decode]") {
   auto without_end = dump;
   append(dump, message(3, 2, kNoError));
 
-  const auto rows = decode_sock_diag_dump(dump, Protocol::tcp);
-  REQUIRE(rows.has_value());
-  CHECK(rows->size() == 2);
+  std::vector<SocketRow> rows;
+  REQUIRE(decode_sock_diag_end(dump, Protocol::tcp, rows).has_value());
+  CHECK(rows.size() == 2);
+  const auto part = decode_sock_diag_part(without_end, Protocol::tcp, rows);
+  REQUIRE(part.has_value());
+  CHECK_FALSE(*part);
+  CHECK(rows.size() == 4);
 
-  CHECK(decode_sock_diag_dump(without_end, Protocol::tcp).error().code == errc::truncated);
+  CHECK(decode_sock_diag_end(without_end, Protocol::tcp, rows).error().code == errc::truncated);
   for (std::size_t size = 0; size < dump.size(); ++size) {
     CAPTURE(size);
-    CHECK_FALSE(decode_sock_diag_dump(std::span{dump}.first(size), Protocol::tcp).has_value());
+    CHECK_FALSE(decode_sock_diag_end(std::span{dump}.first(size), Protocol::tcp, rows).has_value());
   }
 
   auto interrupted = without_end;
   append(interrupted, message(3, 0x10 | 2, kNoError));
-  CHECK(decode_sock_diag_dump(interrupted, Protocol::tcp).error().code == errc::interrupted);
+  CHECK(decode_sock_diag_end(interrupted, Protocol::tcp, rows).error().code == errc::interrupted);
 
   auto refused = without_end;
   append(refused,
          message(3, 2, from_hex("feffffff")));  // -ENOENT: a family that the kernel does not have
-  CHECK(decode_sock_diag_dump(refused, Protocol::tcp).error().message() ==
+  CHECK(decode_sock_diag_end(refused, Protocol::tcp, rows).error().message() ==
         "sock_diag dump ended with error -2: refused by the kernel [netlog:6]");
 }
 
@@ -219,7 +223,9 @@ TEST_CASE("bound sockets that neither connected nor listen are no connections", 
   bound[1] = std::byte{7};
   std::vector<std::byte> dump = message(20, 2, bound);
   append(dump, message(3, 2, kNoError));
-  CHECK(decode_sock_diag_dump(dump, Protocol::tcp)->empty());
+  std::vector<SocketRow> rows;
+  CHECK(decode_sock_diag_end(dump, Protocol::tcp, rows).has_value());
+  CHECK(rows.empty());
 }
 
 TEST_CASE("destroy notices are read up to the last byte or refused", "[decode]") {

@@ -15,8 +15,9 @@ namespace {
 using Bytes = std::span<const std::byte>;
 
 void sock_diag(Bytes bytes) {
-  static_cast<void>(decode::decode_sock_diag_dump(bytes, Protocol::tcp));
-  static_cast<void>(decode::decode_sock_diag_dump(bytes, Protocol::udp));
+  std::vector<SocketRow> rows;
+  static_cast<void>(decode::decode_sock_diag_end(bytes, Protocol::tcp, rows));
+  static_cast<void>(decode::decode_sock_diag_end(bytes, Protocol::udp, rows));
   static_cast<void>(decode::decode_inet_diag(bytes, Protocol::tcp));
 }
 

@@ -81,13 +81,13 @@ TEST_CASE("a dump shows our listener with its inode", "[live]") {
   REQUIRE(diag.has_value());
   for (const std::int64_t depth : {std::int64_t{0}, std::int64_t{kWithInfo | kWithTimeWait}}) {
     std::vector<std::byte> bytes;
-    REQUIRE(diag->dump_tcp(depth, bytes).has_value());
-    const auto rows = decode::decode_sock_diag_dump(bytes, Protocol::tcp);
-    REQUIRE(rows.has_value());
-    const auto ours = std::find_if(rows->begin(), rows->end(), [&](const SocketRow& row) {
+    REQUIRE(diag->dump_tcp(depth, bytes, [] {}).has_value());
+    std::vector<SocketRow> rows;
+    REQUIRE(decode::decode_sock_diag_end(bytes, Protocol::tcp, rows).has_value());
+    const auto ours = std::find_if(rows.begin(), rows.end(), [&](const SocketRow& row) {
       return row.holder_key == inode_of(fd);
     });
-    REQUIRE(ours != rows->end());
+    REQUIRE(ours != rows.end());
     CHECK(ours->tuple.local.port == port);
     CHECK(ours->state == TcpState::listen);
     CHECK(ours->tuple.remote == Endpoint{});
@@ -104,10 +104,10 @@ TEST_CASE("a UDP dump shows our socket", "[live]") {
   REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
   auto diag = SockDiag::open();
   std::vector<std::byte> bytes;
-  REQUIRE(diag->dump_udp(TableKind::udp4, bytes).has_value());
-  const auto rows = decode::decode_sock_diag_dump(bytes, Protocol::udp);
-  REQUIRE(rows.has_value());
-  CHECK(std::any_of(rows->begin(), rows->end(), [&](const SocketRow& row) {
+  REQUIRE(diag->dump_udp(TableKind::udp4, bytes, [] {}).has_value());
+  std::vector<SocketRow> rows;
+  REQUIRE(decode::decode_sock_diag_end(bytes, Protocol::udp, rows).has_value());
+  CHECK(std::any_of(rows.begin(), rows.end(), [&](const SocketRow& row) {
     return row.holder_key == inode_of(fd);
   }));
 }

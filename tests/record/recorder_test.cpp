@@ -5,10 +5,13 @@
 #include "base/byte_reader.hpp"
 #include "base/time.hpp"
 #include "catch.hpp"
+#include "hex.hpp"
 #include "rows.hpp"
 #include "scratch.hpp"
 
+#include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace netlog;
@@ -116,6 +119,45 @@ TEST_CASE("a clock step stands between the events of the two clocks", "[record]"
         "100|200|" + std::to_string(300 + later) + "\n");
   // Nor was the system asleep meanwhile.
   CHECK(recorded(records, "SELECT DISTINCT source FROM gaps") == "clock\n");
+}
+
+TEST_CASE("a dump that comes in parts is one table, and none if a part is missing", "[record]") {
+  // Netlink messages: SOCK_DIAG_BY_FAMILY with 192.0.2.1:43210 > 198.51.100.7:443 and a cookie, and
+  // NLMSG_DONE.
+  const auto socket = [](const std::string& cookie) {
+    return test::from_hex(
+        "58000000 1400 0200 01000000 00000000"
+        "02010000 a8ca01bb c0000201 00000000 00000000 00000000 c6336407 00000000 00000000 00000000"
+        "00000000" +
+        cookie + "00000000 00000000 00000000 00000000 e8030000 d12f0100");
+  };
+  const auto done = test::from_hex("14000000 0300 0200 01000000 00000000 00000000");
+  const auto part = [](RecordKind kind, std::int64_t number, std::vector<std::byte> payload) {
+    auto record = made(kind, 100, 101, table_bit(TableKind::tcp4) | table_bit(TableKind::tcp6));
+    record.c = number;
+    record.payload = std::move(payload);
+    return record;
+  };
+  const auto found = [&](const std::vector<RawRecord>& parts) {
+    std::vector<RawRecord> records{made(RecordKind::tick, 100, 100)};
+    records.insert(records.end(), parts.begin(), parts.end());
+    records.push_back(made(RecordKind::tick_end, 102, 102));
+    return recorded(records,
+                    "SELECT (SELECT count(*) FROM connections) || ' connections, ' || (SELECT "
+                    "count(*) FROM gaps) || ' gaps ' || coalesce((SELECT detail FROM gaps), '')");
+  };
+  const auto first = part(RecordKind::sock_diag_part, 0, socket("01000000"));
+  const auto second = part(RecordKind::sock_diag_part, 1, socket("02000000"));
+  const auto end = part(RecordKind::sock_diag, 2, done);
+  CHECK(found({first, second, end}) == "2 connections, 0 gaps \n");
+  // An interrupted dump is begun again.
+  CHECK(found({first, second, first, part(RecordKind::sock_diag, 1, done)}) ==
+        "1 connections, 0 gaps \n");
+  CHECK(found({first, end}) == "0 connections, 1 gaps part of a sock_diag dump is missing\n");
+  const auto broken = part(RecordKind::sock_diag_part, 1, test::from_hex("58000000"));
+  CHECK(found({first, broken, end}) ==
+        "0 connections, 1 gaps netlink message in the last 4 bytes: "
+        "truncated [netlog:1]\n");
 }
 
 TEST_CASE("a stretched interval is on record while it lasts", "[record]") {

@@ -17,6 +17,8 @@ constexpr std::size_t kMostCounters = std::size_t{1} << 20U;
 // seen on a busy machine.
 constexpr std::int64_t kNoticeDelayNs = 5 * kNsPerMs;
 
+constexpr int kTries = 3;
+
 constexpr TableSet kTcpTables = table_bit(TableKind::tcp4) | table_bit(TableKind::tcp6);
 
 /// Opens the socket and reads one table, since a kernel without inet_diag refuses only then.
@@ -26,7 +28,7 @@ Result<SockDiag> try_sock_diag() {
     return diag.error();
   }
   std::vector<std::byte> bytes;
-  if (const auto read = diag->dump_tcp(0, bytes); !read) {
+  if (const auto read = diag->dump_tcp(0, bytes, [] {}); !read) {
     return read.error();
   }
   // An error comes as a message of its own: struct nlmsgerr begins with it.
@@ -160,33 +162,46 @@ RawRecord NamespaceSource::make(RecordKind kind, std::int64_t began_ns) const {
 void NamespaceSource::dump_tables(const SamplePlan& plan, RecordSink& sink) {
   if (plan.tcp) {
     const auto depth = (plan.time_wait ? kWithTimeWait : 0U) | (plan.info ? kWithInfo : 0U);
-    dump(kTcpTables, depth, sink, [&](std::vector<std::byte>& out) {
-      return diag_->dump_tcp(depth, out);
+    dump(kTcpTables, depth, sink, [&](const SockDiag::OnPart& on_part) {
+      return diag_->dump_tcp(depth, buffer_, on_part);
     });
   }
   for (const auto table : {TableKind::udp4, TableKind::udp6}) {
-    dump(table_bit(table), 0, sink, [&](std::vector<std::byte>& out) {
-      return diag_->dump_udp(table, out);
+    dump(table_bit(table), 0, sink, [&](const SockDiag::OnPart& on_part) {
+      return diag_->dump_udp(table, buffer_, on_part);
     });
   }
 }
 
 template <typename Dump>
 void NamespaceSource::dump(TableSet tables, std::int64_t depth, RecordSink& sink, Dump&& run) {
-  buffer_.clear();
-  const auto began_ns = utc_now_ns();
-  const Result<void> whole = run(buffer_);
-  if (!whole) {
-    report_failure(RecordKind::sock_diag, tables, began_ns, whole.error(), sink);
-    usable_ = false;
-    return;
+  std::int64_t began_ns = 0;
+  std::int64_t parts = 0;
+  const auto send = [&](RecordKind kind) {
+    auto record = make(kind, began_ns);
+    record.a = tables;
+    record.b = depth;
+    record.c = parts++;
+    record.payload.swap(buffer_);
+    sink.consume(record);
+    record.payload.swap(buffer_);
+    buffer_.clear();
+  };
+  Result<void> whole;
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    buffer_.clear();
+    began_ns = utc_now_ns();
+    parts = 0;
+    whole = run([&] { send(RecordKind::sock_diag_part); });
+    if (whole) {
+      return send(RecordKind::sock_diag);
+    }
+    if (whole.error().code != errc::interrupted) {
+      break;
+    }
   }
-  auto record = make(RecordKind::sock_diag, began_ns);
-  record.a = tables;
-  record.b = depth;
-  record.payload.swap(buffer_);
-  sink.consume(record);
-  record.payload.swap(buffer_);
+  report_failure(RecordKind::sock_diag, tables, began_ns, whole.error(), sink);
+  usable_ = false;
 }
 
 void NamespaceSource::read_text(Table& table, std::size_t most, RecordSink& sink) const {

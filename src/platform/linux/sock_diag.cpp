@@ -6,7 +6,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 #include <span>
 #include <utility>
 
@@ -25,19 +24,20 @@ namespace {
 constexpr std::size_t kChunk = std::size_t{64} * 1024;
 // A million sockets with everything are half of this.
 constexpr std::size_t kMostBytes = std::size_t{1} << 30U;
-constexpr int kTries = 3;
+// Enough to be worth the passing on, and still in the cache where it is decoded.
+constexpr std::size_t kPart = std::size_t{256} * 1024;
 
 // All states but those that stand for no connection: bound only (13), and NEW_SYN_RECV (12) which
 // SYN_RECV implies.
 constexpr std::uint32_t kAllStates = 0xFFF;
 
 template <typename Request>
-std::vector<std::byte> message(std::uint16_t type, const Request& request) {
+auto message(std::uint16_t type, const Request& request) {
   nlmsghdr header{};
   header.nlmsg_len = NLMSG_LENGTH(sizeof(Request));
   header.nlmsg_type = type;
   header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  std::vector<std::byte> bytes(header.nlmsg_len);
+  std::array<std::byte, NLMSG_LENGTH(sizeof(Request))> bytes{};
   std::memcpy(bytes.data(), &header, sizeof header);
   std::memcpy(bytes.data() + NLMSG_HDRLEN, &request, sizeof request);
   return bytes;
@@ -82,7 +82,9 @@ Result<SockDiag> SockDiag::open() {
   return SockDiag{std::move(fd)};
 }
 
-Result<void> SockDiag::dump_tcp(std::int64_t depth, std::vector<std::byte>& out) {
+Result<void> SockDiag::dump_tcp(std::int64_t depth,
+                                std::vector<std::byte>& out,
+                                const OnPart& on_part) {
   inet_diag_req request{};
   request.idiag_family = AF_UNSPEC;
   request.idiag_states = kAllStates;
@@ -92,33 +94,24 @@ Result<void> SockDiag::dump_tcp(std::int64_t depth, std::vector<std::byte>& out)
   if ((depth & kWithInfo) != 0) {
     request.idiag_ext = 1U << (INET_DIAG_INFO - 1);
   }
-  return dump(message(TCPDIAG_GETSOCK, request), out);
+  auto asked = message(TCPDIAG_GETSOCK, request);
+  return dump(asked, out, on_part);
 }
 
-Result<void> SockDiag::dump_udp(TableKind table, std::vector<std::byte>& out) {
+Result<void> SockDiag::dump_udp(TableKind table,
+                                std::vector<std::byte>& out,
+                                const OnPart& on_part) {
   inet_diag_req_v2 request{};
   request.sdiag_family = table == TableKind::udp4 ? AF_INET : AF_INET6;
   request.sdiag_protocol = IPPROTO_UDP;
   request.idiag_states = ~0U;
-  return dump(message(SOCK_DIAG_BY_FAMILY, request), out);
+  auto asked = message(SOCK_DIAG_BY_FAMILY, request);
+  return dump(asked, out, on_part);
 }
 
-Result<void> SockDiag::dump(std::vector<std::byte> request, std::vector<std::byte>& out) {
-  const auto begin = out.size();
-  for (int attempt = 0; attempt < kTries; ++attempt) {
-    auto whole = try_dump(request, out);
-    if (!whole) {
-      return whole.error();
-    }
-    if (*whole) {
-      return {};
-    }
-    out.resize(begin);
-  }
-  return fail(errc::interrupted, "sock_diag dump, tried three times");
-}
-
-Result<bool> SockDiag::try_dump(std::vector<std::byte>& request, std::vector<std::byte>& out) {
+Result<void> SockDiag::dump(std::span<std::byte> request,
+                            std::vector<std::byte>& out,
+                            const OnPart& on_part) {
   nlmsghdr header{};
   std::memcpy(&header, request.data(), sizeof header);
   header.nlmsg_seq = ++sequence_;
@@ -126,7 +119,7 @@ Result<bool> SockDiag::try_dump(std::vector<std::byte>& request, std::vector<std
   if (::send(fd_.get(), request.data(), request.size(), 0) < 0) {
     return fail_errno(errno, "sock_diag request");
   }
-  const auto begin = out.size();
+  std::size_t received = 0;
   bool consistent = true;
   std::array<std::byte, kChunk> buffer;  // NOLINT(*-member-init): filled before it is read
   for (;;) {
@@ -135,7 +128,6 @@ Result<bool> SockDiag::try_dump(std::vector<std::byte>& request, std::vector<std
       continue;
     }
     if (got < 0) {
-      out.resize(begin);
       return fail_errno(errno, "sock_diag dump");
     }
     const auto chunk = std::span{buffer}.first(static_cast<std::size_t>(got));
@@ -143,14 +135,19 @@ Result<bool> SockDiag::try_dump(std::vector<std::byte>& request, std::vector<std
     if (end == End::foreign) {
       continue;  // the rest of a dump that we gave up
     }
-    out.insert(out.end(), chunk.begin(), chunk.end());
-    if (out.size() - begin > kMostBytes) {
-      out.resize(begin);
+    received += chunk.size();
+    if (received > kMostBytes) {
       return fail(errc::too_large, "sock_diag dump");
     }
     consistent = consistent && end != End::interrupted;
+    if (consistent) {
+      out.insert(out.end(), chunk.begin(), chunk.end());
+    }
     if (end == End::done) {
-      return consistent;
+      return consistent ? Result<void>{} : fail(errc::interrupted, "sock_diag dump");
+    }
+    if (out.size() >= kPart) {
+      on_part();
     }
   }
 }

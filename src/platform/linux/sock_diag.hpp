@@ -7,6 +7,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <vector>
 
 namespace netlog::platform {
@@ -16,19 +18,23 @@ class SockDiag {
  public:
   static Result<SockDiag> open();
 
+  /// What is to happen when `out` has grown large; may empty it.
+  using OnPart = std::function<void()>;
+
   /// Dumps one protocol's table and appends the messages as received, NLMSG_DONE included. `depth`
   /// is a set of DumpDepth bits. TCP comes for IPv4 and IPv6 in one walk (the legacy
-  /// TCPDIAG_GETSOCK request), UDP family by family, one dump after the other. An interrupted dump
-  /// is tried again, three times in all. Source: linux/inet_diag.h, net/ipv4/inet_diag.c.
-  Result<void> dump_tcp(std::int64_t depth, std::vector<std::byte>& out);
-  Result<void> dump_udp(TableKind table, std::vector<std::byte>& out);
+  /// TCPDIAG_GETSOCK request), UDP family by family, one dump after the other.
+  /// @return errc::interrupted when the kernel says that the dump is not consistent.
+  /// Source: linux/inet_diag.h, net/ipv4/inet_diag.c.
+  Result<void> dump_tcp(std::int64_t depth, std::vector<std::byte>& out, const OnPart& on_part);
+  Result<void> dump_udp(TableKind table, std::vector<std::byte>& out, const OnPart& on_part);
 
  private:
   explicit SockDiag(UniqueFd fd) : fd_{std::move(fd)} {}
 
-  Result<void> dump(std::vector<std::byte> request, std::vector<std::byte>& out);
-  /// One try; false when the kernel says that the dump is not consistent.
-  Result<bool> try_dump(std::vector<std::byte>& request, std::vector<std::byte>& out);
+  Result<void> dump(std::span<std::byte> request,
+                    std::vector<std::byte>& out,
+                    const OnPart& on_part);
 
   UniqueFd fd_;
   std::uint32_t sequence_ = 0;
