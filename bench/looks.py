@@ -64,7 +64,7 @@ def ticks(sizes, rounds):
             theirs = [found["peers"][peer] for found in passes]
             kind = "light" if peer == "ss -tan" else "whole"
             rows.append(Absent(what[kind], peer, "not installed") if None in theirs else Row(what[kind], peer, once(kind), theirs))
-        rows.append(Row(f"heap allocations of a light tick, {sockets:,} sockets", "", [found["allocated_light"] for found in passes], [], unit="",
+        rows.append(Row(f"heap allocations of a light tick, {sockets:,} sockets", "", common.medians(found["allocated_light"] for found in passes), [], unit="",
                         ratio=False))
     return rows
 

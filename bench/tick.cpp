@@ -251,17 +251,17 @@ int main(int argc, char** argv) {
     recording.tick(true);
     const auto events = recording.events();
     std::vector<double> bare_light, bare_whole, light, whole, procfs;
-    std::int64_t allocated_light = 0, allocated_whole = 0;
+    std::vector<double> allocated_light, allocated_whole;
     std::size_t bytes = 0;
     for (int i = 0; i < rounds; ++i) {
       bare_light.push_back(cpu_us([&] { bare.all(false); }));
       auto before = bench::allocations();
       light.push_back(cpu_us([&] { recording.tick(false); }));
-      allocated_light = bench::allocations() - before;
+      allocated_light.push_back(static_cast<double>(bench::allocations() - before));
       bare_whole.push_back(cpu_us([&] { bytes = bare.all(true); }));
       before = bench::allocations();
       whole.push_back(cpu_us([&] { recording.tick(true); }));
-      allocated_whole = bench::allocations() - before;
+      allocated_whole.push_back(static_cast<double>(bench::allocations() - before));
       procfs.push_back(cpu_us([&] { table.read(); }));
     }
     std::cout << fmt::format(
@@ -276,8 +276,8 @@ int main(int argc, char** argv) {
         json(bare_whole),
         json(whole),
         json(procfs),
-        allocated_light,
-        allocated_whole);
+        json(allocated_light),
+        json(allocated_whole));
     return EXIT_SUCCESS;
   } catch (const std::exception& error) {
     std::cerr << "netlog-bench-tick: " << error.what() << '\n';

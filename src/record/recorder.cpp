@@ -231,10 +231,10 @@ void Recorder::begin_tick(const RawRecord& record) {
 }
 
 void Recorder::take_events() {
-  tracker_.take_events([&](Event event) {
+  tracker_.take_events([&](const Event& event) {
     ++progress_.events;
     coverage_.count(event);
-    items_.emplace_back(std::move(event));
+    items_.emplace_back(event);
     if (items_.size() == kAtOnce) {
       push_items();
     }

@@ -49,7 +49,7 @@ void Tracker::apply(const Snapshot& snapshot) {
       remainders.begun_ns = snapshot.taken.began_ns;
     }
   }
-  std::vector<TableScope> tables;
+  TableScopes tables;
   for (const auto table : kTableKinds) {
     if ((snapshot.tables & table_bit(table)) != 0) {
       const auto scope = scope_index(snapshot.netns, table);
@@ -110,8 +110,7 @@ std::optional<Tracker::Index> Tracker::find_after(std::optional<Index> before,
 }
 
 /// Updates what is known; returns what is not.
-std::vector<Tracker::FreshRow> Tracker::see_rows(const Snapshot& snapshot,
-                                                 std::vector<TableScope>& tables) {
+std::vector<Tracker::FreshRow> Tracker::see_rows(const Snapshot& snapshot, TableScopes& tables) {
   std::vector<FreshRow> fresh;
   std::optional<Index> last;
   for (const auto& row : snapshot.rows) {

@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <boost/container/static_vector.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
 namespace netlog::track {
@@ -123,7 +124,7 @@ class Tracker {
 
   /// Calls `take` with each event since the last call, in the order in which they were found. It
   /// must not call us.
-  void take_events(const std::function<void(Event)>& take);
+  void take_events(const std::function<void(const Event&)>& take);
   std::vector<Event> take_events();
 
   /// Connections that changed without an event since the last call (bytes, RTT, how the owner is
@@ -207,6 +208,7 @@ class Tracker {
     std::uint32_t scope = 0;
     std::size_t missing = 0;
   };
+  using TableScopes = boost::container::static_vector<TableScope, kTableKinds.size()>;
   /// Whose ends the kernel announces, and how late.
   struct Announced {
     TableSet tables = 0;
@@ -288,7 +290,7 @@ class Tracker {
 
   [[nodiscard]] std::optional<Index> find_after(std::optional<Index> before,
                                                 const Identity& identity) const;
-  std::vector<FreshRow> see_rows(const Snapshot& snapshot, std::vector<TableScope>& tables);
+  std::vector<FreshRow> see_rows(const Snapshot& snapshot, TableScopes& tables);
   static void remember(Scope& scope, const Snapshot& snapshot);
   bool see(Index index, const SocketRow& row, const Snapshot& snapshot);
   void open_from(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);

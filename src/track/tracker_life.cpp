@@ -103,11 +103,11 @@ void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
 std::vector<Event> Tracker::take_events() {
   std::vector<Event> events;
   events.reserve(pending_.size());
-  take_events([&](Event event) { events.push_back(std::move(event)); });
+  take_events([&](const Event& event) { events.push_back(event); });
   return events;
 }
 
-void Tracker::take_events(const std::function<void(Event)>& take) {
+void Tracker::take_events(const std::function<void(const Event&)>& take) {
   for (const auto& pending : pending_) {
     auto& slot = slots_[pending.slot];
     take(Event{pending.kind,

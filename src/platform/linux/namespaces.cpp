@@ -4,8 +4,9 @@
 #include "base/byte_reader.hpp"
 #include "base/text.hpp"
 #include "platform/linux/procfs.hpp"
-#include "platform/linux/unique_fd.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
@@ -16,6 +17,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <unistd.h>
 
 namespace netlog::platform {
 namespace {
@@ -38,18 +40,17 @@ bool leads_its_threads(std::uint32_t pid) {
   return bytes && as_text(*bytes).find(fmt::format("\nTgid:\t{}\n", pid)) != std::string_view::npos;
 }
 
-// proc(5): the last field of /proc/loadavg is the pid that was given out last.
-std::optional<std::uint32_t> newest_pid() {
-  constexpr std::size_t kMost = 256;
-  const auto bytes = read_file("/proc/loadavg", kMost);
-  if (!bytes) {
-    return std::nullopt;
-  }
-  const auto fields = words(trim(as_text(*bytes)));
-  return fields.empty() ? std::nullopt : parse_number<std::uint32_t>(fields.back());
-}
-
 }  // namespace
+
+NamespaceSearch::NamespaceSearch() : loadavg_{::open("/proc/loadavg", O_RDONLY | O_CLOEXEC)} {}
+
+// proc(5): the last field of /proc/loadavg is the pid that was given out last.
+std::optional<std::uint32_t> NamespaceSearch::newest_pid() const {
+  std::array<char, 256> bytes{};
+  const auto got = ::pread(loadavg_.get(), bytes.data(), bytes.size(), 0);
+  const auto line = trim({bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))});
+  return parse_number<std::uint32_t>(line.substr(line.rfind(' ') + 1));
+}
 
 std::uint64_t own_network_namespace() {
   return inode_of("/proc/thread-self/ns/net");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "platform/linux/unique_fd.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -21,12 +22,17 @@ using Namespaces = std::map<std::uint64_t, std::uint32_t>;
 /// processes need CAP_SYS_PTRACE. Source: namespaces(7).
 class NamespaceSearch {
  public:
+  NamespaceSearch();
+
   /// Asks every process.
   Namespaces all();
   /// Asks only those that began since the last call of either.
   Namespaces newcomers();
 
  private:
+  [[nodiscard]] std::optional<std::uint32_t> newest_pid() const;
+
+  UniqueFd loadavg_;
   std::optional<std::uint32_t> newest_pid_;
 };
 

@@ -67,6 +67,15 @@ End end_of(std::span<const std::byte> chunk, std::uint32_t sequence) {
   return End::none;
 }
 
+/// As recv(2), however often a signal comes.
+ssize_t receive(int fd, std::span<std::byte> buffer) {
+  ssize_t got = -1;
+  do {
+    got = ::recv(fd, buffer.data(), buffer.size(), 0);
+  } while (got < 0 && errno == EINTR);
+  return got;
+}
+
 }  // namespace
 
 Result<SockDiag> SockDiag::open() {
@@ -123,10 +132,7 @@ Result<void> SockDiag::dump(std::span<std::byte> request,
   bool consistent = true;
   std::array<std::byte, kChunk> buffer;  // NOLINT(*-member-init): filled before it is read
   for (;;) {
-    const auto got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
+    const auto got = receive(fd_.get(), buffer);
     if (got < 0) {
       return fail_errno(errno, "sock_diag dump");
     }
