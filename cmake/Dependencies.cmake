@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Debian 12: libboost1.81-dev libsqlite3-dev libsqlitecpp-dev libspdlog-dev libfmt-dev libcli11-dev libsodium-dev
-find_package(Boost 1.81 REQUIRED) # headers: System, Asio, Unordered, CRC, JSON
+find_package(Boost 1.81 REQUIRED) # headers: System, Asio, Container, Unordered, CRC, JSON
 find_package(SQLite3 REQUIRED)
 find_package(SQLiteCpp REQUIRED)
 find_package(spdlog REQUIRED)

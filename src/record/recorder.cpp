@@ -6,7 +6,6 @@
 #include "decode/tables.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <string>
 #include <utility>
 #include <variant>
@@ -27,8 +26,6 @@ constexpr std::int64_t kNoticeDelayNs = 50 * kNsPerMs;
 constexpr std::int64_t kLookAwayNs = 2 * kNsPerSecond;
 constexpr std::int64_t kSuspendNs = kNsPerSecond;
 constexpr std::size_t kMostDetail = 300;
-// Of a tick's items; more are not to be held twice, here and by the writer.
-constexpr std::size_t kAtOnce = 5'000;
 
 std::string_view source_of(RecordKind kind) {
   switch (kind) {
@@ -235,9 +232,6 @@ void Recorder::take_events() {
     ++progress_.events;
     coverage_.count(event);
     items_.emplace_back(event);
-    if (items_.size() == kAtOnce) {
-      push_items();
-    }
   });
 }
 
@@ -270,22 +264,17 @@ void Recorder::end_tick() {
     ++progress_.gaps;
     items_.emplace_back(std::move(gap));
   }
-  deliver();
+  if (!items_.empty()) {
+    deliver();
+  }
 }
 
-void Recorder::push_items() {
-  if (items_.empty()) {
-    return;
-  }
+/// All of a tick at once: its events tell of connections as they are at its end.
+void Recorder::deliver() {
   const auto pushed = writer_.push(std::exchange(items_, {}));
   blocked_ns_ += pushed.blocked.count();
-  wants_census_ = pushed.wants_census;
   note_dropped(pushed);
-}
-
-void Recorder::deliver() {
-  push_items();
-  if (std::exchange(wants_census_, false)) {
+  if (pushed.wants_census) {
     std::vector<store::Item> known;
     known.reserve(alive_.size() + 1);
     for (const auto& [id, process] : alive_) {

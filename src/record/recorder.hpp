@@ -81,7 +81,6 @@ class Recorder final : public platform::RecordSink {
   void note_disagreements(const platform::RawRecord& record, std::int64_t before_ns);
   void add_gap(const Gap& gap);
   void resume(const Snapshot& shown_by);
-  void push_items();
   void deliver();
   void note_dropped(const store::Pushed& pushed);
   void unreadable(const platform::RawRecord& record, TableSet tables, std::string why);
@@ -95,7 +94,6 @@ class Recorder final : public platform::RecordSink {
   track::CoverageMeter coverage_;
   track::GapLedger gaps_;
   std::vector<store::Item> items_;
-  bool wants_census_ = false;              ///< the writer takes nothing else
   std::vector<SocketRow> rows_;            ///< of the dump under way; its memory is used again
   std::optional<std::int64_t> next_part_;  ///< of that dump; absent: it could not be read
   std::map<std::uint32_t, ProcessId> processes_;  ///< the incarnation that last had each pid

@@ -57,7 +57,6 @@ class ConnectionRows {
   void with_changing(Run& run, const Connection& connection);
   [[nodiscard]] EndedConnection ended(Touched& touched);
 
-  SQLite::Database& database_;
   const SessionStart& start_;
   KnownRows& known_;
   Flows& flows_;

@@ -220,9 +220,11 @@ void Flows::add(const std::vector<std::int64_t>& connections) {
   write();
 }
 
-void Flows::remove(const std::vector<std::int64_t>& connections) {
+bool Flows::remove(const std::vector<std::int64_t>& connections) {
+  bool any = false;
   for (const auto connection : connections) {
     if (Run{unassign_}.with(connection).number()) {  // else it is not summed up yet
+      any = true;
       count(summed(read(connection)), -1);
       Run{remove_slow_}.with(connection).exec();
     }
@@ -243,6 +245,7 @@ void Flows::remove(const std::vector<std::int64_t>& connections) {
     Run{delete_second_}.with(key.second).with(key.process).with(key.direction).exec();
     Run{delete_minute_}.with(key.second / 60).with(key.process).with(key.direction).exec();
   }
+  return any;
 }
 
 void Flows::catch_up() {

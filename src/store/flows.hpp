@@ -63,13 +63,14 @@ class Flows {
     std::optional<std::int64_t> life_class;
   };
 
-  /// Adds a connection that has ended; its row, with its place, may be to come. Nothing of it is in
-  /// the file before the next call of the other add(), which must be of the same transaction.
+  /// Adds a connection that has ended; its row, with its place, may be to come. Its sums are in the
+  /// file after the next call of the other add(), which must be of the same transaction.
   Place add(std::int64_t connection, const EndedConnection& one);
   /// Adds connections whose rows say that they have ended, and that are not summed up yet.
   void add(const std::vector<std::int64_t>& connections);
   /// Takes some out again, before their rows change or go. A flow of which nothing is left goes.
-  void remove(const std::vector<std::int64_t>& connections);
+  /// @returns whether any was summed up
+  bool remove(const std::vector<std::int64_t>& connections);
   /// Rows that it remembers may have been deleted.
   void forget() { flows_.clear(); }
   /// Before a session begins: adds all that are not. What an earlier recorder left open counts as

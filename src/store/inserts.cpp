@@ -6,9 +6,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <string_view>
-
-#include <fmt/format.h>
 
 namespace netlog::store {
 namespace {
@@ -67,9 +64,8 @@ void Inserts::operator()(const Event& event) {
   const auto& connection = event.connection;
   const auto id = row_of(connection.id);
   const bool owner = event.kind == EventKind::owner;
-  if (owner && connection.gone) {
-    flows_.remove({id});  // it had been summed up under another owner
-  }
+  // News of one whose end is in this batch, or to come, are summed up with it.
+  const bool was_summed_up = owner && connection.gone && flows_.remove({id});
   if (event.kind == EventKind::present || event.kind == EventKind::open) {
     open(connection);
   } else if (!(event.repeats ? connections_.is_there(id) : change(connection))) {
@@ -79,7 +75,7 @@ void Inserts::operator()(const Event& event) {
   if (event.kind == EventKind::close) {
     port_use_.left(id);
   }
-  if (event.kind == EventKind::close || (owner && connection.gone)) {
+  if (event.kind == EventKind::close || was_summed_up) {
     connections_.end(id);
   }
   const auto wide = [](std::optional<std::uint8_t> code) {
@@ -130,10 +126,8 @@ void Inserts::insert_event(std::int64_t connection,
 void Inserts::operator()(const Refresh& refresh) {
   const auto& connection = refresh.connection;
   const auto id = row_of(connection.id);
-  if (connection.gone) {
-    flows_.remove({id});  // it had been summed up as it was
-  }
-  if (change(connection) && connection.gone) {
+  const bool was_summed_up = connection.gone && flows_.remove({id});
+  if (change(connection) && was_summed_up) {
     connections_.end(id);
   }
 }

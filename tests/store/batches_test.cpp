@@ -34,6 +34,12 @@ std::vector<store::Item> history(unsigned seed) {
       }
       auto late = *event;
       switch (random() % 8) {
+        case 3:  // events of a tick tell of connections as they are at its end
+          late.kind = EventKind::owner;
+          late.old_owner = ProcessId{104, 1'004};
+          std::get<Event>(items.back()).repeats = true;
+          items.insert(items.end() - 1, late);
+          break;
         case 0:
           late.connection.metrics.bytes_sent = random() % 1'000;
           items.emplace_back(store::Refresh{late.connection});

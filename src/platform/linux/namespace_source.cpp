@@ -28,7 +28,8 @@ Result<SockDiag> try_sock_diag() {
     return diag.error();
   }
   std::vector<std::byte> bytes;
-  if (const auto read = diag->dump_tcp(0, bytes, [] {}); !read) {
+  const auto read = diag->dump_tcp(0, bytes, [] {});
+  if (!read && read.error().code != errc::interrupted) {
     return read.error();
   }
   // An error comes as a message of its own: struct nlmsgerr begins with it.

@@ -43,10 +43,10 @@ auto message(std::uint16_t type, const Request& request) {
   return bytes;
 }
 
-enum class End { none, done, interrupted, foreign };
+enum class End { none, done, foreign };
 
-/// What the messages of one recv() say of the dump's end.
-End end_of(std::span<const std::byte> chunk, std::uint32_t sequence) {
+/// What the messages of one recv() say of the dump's end, and whether it is consistent.
+End end_of(std::span<const std::byte> chunk, std::uint32_t sequence, bool& consistent) {
   while (chunk.size() >= sizeof(nlmsghdr)) {
     nlmsghdr header{};
     std::memcpy(&header, chunk.data(), sizeof header);
@@ -56,9 +56,7 @@ End end_of(std::span<const std::byte> chunk, std::uint32_t sequence) {
     if (header.nlmsg_seq != sequence) {
       return End::foreign;
     }
-    if ((header.nlmsg_flags & NLM_F_DUMP_INTR) != 0) {
-      return End::interrupted;
-    }
+    consistent = consistent && (header.nlmsg_flags & NLM_F_DUMP_INTR) == 0;
     if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) {
       return End::done;
     }
@@ -137,7 +135,7 @@ Result<void> SockDiag::dump(std::span<std::byte> request,
       return fail_errno(errno, "sock_diag dump");
     }
     const auto chunk = std::span{buffer}.first(static_cast<std::size_t>(got));
-    const auto end = end_of(chunk, sequence_);
+    const auto end = end_of(chunk, sequence_, consistent);
     if (end == End::foreign) {
       continue;  // the rest of a dump that we gave up
     }
@@ -145,7 +143,6 @@ Result<void> SockDiag::dump(std::span<std::byte> request,
     if (received > kMostBytes) {
       return fail(errc::too_large, "sock_diag dump");
     }
-    consistent = consistent && end != End::interrupted;
     if (consistent) {
       out.insert(out.end(), chunk.begin(), chunk.end());
     }
