@@ -53,7 +53,7 @@ load
 says 'sampling goes on'
 load
 rm "$scratch/filler"
-says 'again'
+says "recording into $db again"
 tick 5
 stop
 [ "$(ask "SELECT count(*) FROM gaps WHERE source = 'writer'")" -eq 0 ]
@@ -66,7 +66,7 @@ mount -o remount,ro "$scratch" 2>/dev/null || true # refused while a file is ope
 if ! touch "$scratch/x" 2>/dev/null; then
   says 'sampling goes on' 2
   mount -o remount,rw "$scratch"
-  says 'again' 2
+  says "recording into $db again" 2
 fi
 stop
 sound

@@ -24,7 +24,7 @@ if server == 0:
     time.sleep(STEP)  # the client has closed the first: CLOSE_WAIT
     orderly.close()
     half_closed.shutdown(socket.SHUT_WR)  # FIN_WAIT_2
-    time.sleep(STEP)
+    time.sleep(STEP * 1.5)
     half_closed.close()
     reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     reset.close()
@@ -41,7 +41,7 @@ orderly, half_closed, reset, leaked = clients
 orderly.close()
 leaked.shutdown(socket.SHUT_WR)
 os.write(to_server, b"g")
-time.sleep(STEP * 1.5)
+time.sleep(STEP * 2)
 half_closed.close()  # the server has half closed it: CLOSE_WAIT until now
 time.sleep(STEP)
 os.waitpid(server, 0)
