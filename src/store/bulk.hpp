@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
@@ -29,16 +30,16 @@ class Bulk {
   void add(const Row& row) {
     rows_[waiting_] = row;
     if (++waiting_ == kAtOnce) {
+      waiting_ = 0;  // also when it fails
       run(many_, 0, kAtOnce);
-      waiting_ = 0;
     }
   }
 
   void flush() {
-    for (std::size_t i = 0; i < waiting_; ++i) {
+    const auto last = std::exchange(waiting_, 0);
+    for (std::size_t i = 0; i < last; ++i) {
       run(one_, i, 1);
     }
-    waiting_ = 0;
   }
 
  private:

@@ -26,6 +26,13 @@ std::optional<UnknownOutcome> reason(const Connection& connection) {
                                                 : std::nullopt;
 }
 
+// What was told of the process can have been lost.
+Owner owner_of(const Connection& connection, const std::optional<std::int64_t>& process) {
+  return connection.owner.process && !process
+             ? Owner{std::nullopt, OwnerSource::unknown, UnknownOwner::gone}
+             : connection.owner;
+}
+
 /// As a column holds it.
 template <typename T>
 std::optional<std::int64_t> number(const std::optional<T>& value) {
@@ -151,17 +158,6 @@ void ConnectionRows::update(const Touched& touched) {
   update.with(touched.row);
   update.exec();
 }
-
-namespace {
-
-// What was told of the process can have been lost.
-Owner owner_of(const Connection& connection, const std::optional<std::int64_t>& process) {
-  return connection.owner.process && !process
-             ? Owner{std::nullopt, OwnerSource::unknown, UnknownOwner::gone}
-             : connection.owner;
-}
-
-}  // namespace
 
 /// The columns that change over a connection's life, in the order of both statements.
 void ConnectionRows::with_changing(Run& run, const Connection& connection) {

@@ -42,7 +42,7 @@ void raise_descriptor_limit() {
 
 // What a table or a burst takes for a moment goes back to the system, instead of leaving holes.
 void give_back_large_blocks() {
-  ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);  // NOLINT(concurrency-mt-unsafe): before all threads
+  ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);  // NOLINT(concurrency-mt-unsafe): glibc locks
 }
 
 Result<NamespaceSource> open_within(std::uint64_t netns,
