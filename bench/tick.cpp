@@ -2,11 +2,11 @@
 // netlog-bench-tick: what one look at this network namespace's tables costs, against a bare loop
 // that asks the kernel for the same bytes and drops them. Prints one JSON object.
 #include "allocations.hpp"
-#include "base/text.hpp"
-#include "platform/clock.hpp"
-#include "platform/live_source.hpp"
+#include "os/clock.hpp"
 #include "record/recorder.hpp"
-#include "store/writer.hpp"
+#include "source/live_source.hpp"
+#include "store/write/writer.hpp"
+#include "util/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -165,13 +165,13 @@ class Recording {
         source_{open()} {}
 
   void tick(bool whole) {
-    platform::RawRecord record;
-    record.kind = platform::RecordKind::tick;
-    record.asked.began_ns = record.asked.ended_ns = platform::utc_now_ns();
+    capture::RawRecord record;
+    record.kind = capture::RecordKind::tick;
+    record.asked.began_ns = record.asked.ended_ns = os::utc_now_ns();
     recorder_.consume(record);
     source_->sample({true, true, whole, whole, whole}, recorder_);
     source_->forget(recorder_.take_vacated());
-    std::vector<platform::OwnerQuestion> questions;
+    std::vector<source::OwnerQuestion> questions;
     for (auto& question : recorder_.tracker().questions(20'000)) {
       questions.push_back({question.key, std::move(question.likely_pids)});
     }
@@ -179,8 +179,8 @@ class Recording {
     if (!questions.empty()) {
       source_->find_owners(questions, kInterval / 4, recorder_);
     }
-    record.kind = platform::RecordKind::tick_end;
-    record.asked.began_ns = record.asked.ended_ns = platform::utc_now_ns();
+    record.kind = capture::RecordKind::tick_end;
+    record.asked.began_ns = record.asked.ended_ns = os::utc_now_ns();
     recorder_.consume(record);
   }
   [[nodiscard]] std::size_t asked() const { return asked_; }
@@ -195,14 +195,14 @@ class Recording {
 
   static Session session() {
     Session session;
-    session.started_ns = platform::utc_now_ns();
+    session.started_ns = os::utc_now_ns();
     session.interval_ns = kInterval.count();
     return session;
   }
-  static std::unique_ptr<platform::LiveSource> open() {
-    platform::SourceOptions options;
-    options.choice = platform::SourceChoice::poll;
-    auto source = platform::make_live_source(options);
+  static std::unique_ptr<source::LiveSource> open() {
+    source::SourceOptions options;
+    options.choice = source::SourceChoice::poll;
+    auto source = source::make_live_source(options);
     if (!source) {
       throw std::runtime_error{source.error().message()};
     }
@@ -211,15 +211,15 @@ class Recording {
 
   store::Writer writer_;
   record::Recorder recorder_;
-  std::unique_ptr<platform::LiveSource> source_;
+  std::unique_ptr<source::LiveSource> source_;
   std::size_t asked_ = 0;
 };
 
 /// This thread's processor time, the kernel's part of it included.
 double cpu_us(const std::function<void()>& work) {
-  const auto before_ns = platform::read_thread_cpu_clock_ns();
+  const auto before_ns = os::read_thread_cpu_clock_ns();
   work();
-  return static_cast<double>(platform::read_thread_cpu_clock_ns() - before_ns) / 1e3;
+  return static_cast<double>(os::read_thread_cpu_clock_ns() - before_ns) / 1e3;
 }
 
 std::string json(const std::vector<double>& values) {

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
 # cmake -DSOURCE=src -P CheckLayers.cmake: fails when a file includes what its folder may not. Includes point down only.
 cmake_policy(SET CMP0057 NEW) # if(IN_LIST)
-set(may_model "")
-set(may_base model)
-set(may_decode base model)
-set(may_track base model)
-set(may_platform base model)
-set(may_store base model)
-set(may_record platform store decode track base model)
-set(may_report store base model)
-set(may_render base model)
-set(may_cli record report render platform store decode track base model)
+set(may_util "")
+set(may_model util)
+set(may_os util)
+set(may_capture os model util)
+set(may_decode capture model util)
+set(may_track model util)
+set(may_source capture os model util)
+set(may_store model util)
+set(may_record source store decode track capture os model util)
+set(may_report store model util)
+set(may_render model util)
+set(may_cli record report render source store decode track capture os model util)
 
 set(wrong "")
 file(GLOB_RECURSE files RELATIVE "${SOURCE}" "${SOURCE}/*.cpp" "${SOURCE}/*.hpp")
@@ -40,11 +42,11 @@ foreach(file IN LISTS files)
     only_in("store" "<(SQLiteCpp|sqlite3)" "SQLite")
     only_in("cli" "<CLI/" "CLI11")
     only_in("record;cli" "<spdlog/" "spdlog")
-    only_in("platform/linux" "<(sys|linux|netinet|arpa|bpf)/|<(unistd|poll|pwd|dirent|sched)\\.h>"
+    only_in("os/linux;source/linux" "<(sys|linux|netinet|arpa|bpf)/|<(unistd|poll|pwd|dirent|sched)\\.h>"
             "a POSIX or Linux header")
-    only_in("platform/windows" "<(windows|winsock2|ws2tcpip|iphlpapi|shlobj|shellapi|sddl|io)\\.h>"
+    only_in("os/windows;source/windows" "<(windows|winsock2|ws2tcpip|iphlpapi|shlobj|shellapi|sddl|io)\\.h>"
             "a Windows header")
-    only_in("platform/linux;platform/windows" "<fcntl\\.h>" "a header of the system")
+    only_in("os/linux;os/windows;source/linux;source/windows" "<fcntl\\.h>" "a header of the system")
     only_in("none" "# *if.*(_WIN32|__linux__|__unix__|_MSC_VER|__APPLE__)" "asking which system it is")
   endforeach()
 endforeach()

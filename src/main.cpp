@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/cli.hpp"
-#include "platform/terminal.hpp"
+#include "os/terminal.hpp"
 
 int main(int argc, char** argv) {
-  return netlog::cli::run(netlog::platform::command_line(argc, argv));
+  return netlog::cli::run(netlog::os::command_line(argc, argv));
 }

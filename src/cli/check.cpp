@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "report/check.hpp"
 
-#include "base/error.hpp"
-#include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/patience.hpp"
 #include "cli/question.hpp"
-#include "platform/recording_file.hpp"
-#include "store/reader.hpp"
-#include "store/salvage.hpp"
+#include "os/files.hpp"
+#include "store/read/reader.hpp"
+#include "store/salvage/salvage.hpp"
+#include "util/error.hpp"
+#include "util/text.hpp"
 
 #include <iostream>
 #include <memory>
@@ -92,7 +92,7 @@ void run_salvage(const CheckOptions& options) {
     throw CommandFailed{
         fmt::format("cannot salvage {}: nothing in it looks like a recording", utf8(path))};
   }
-  if (const auto made = platform::create_private_file(out); !made) {
+  if (const auto made = os::create_private_file(out); !made) {
     throw CommandFailed{
         fmt::format("cannot salvage into {}: {}", utf8(out), made.error().message())};
   }

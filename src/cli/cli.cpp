@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "cli/cli.hpp"
 
-#include "base/error.hpp"
-#include "base/text.hpp"
-#include "base/version.hpp"
 #include "cli/commands.hpp"
 #include "cli/description.hpp"
-#include "platform/terminal.hpp"
+#include "os/terminal.hpp"
 #include "render/render.hpp"
+#include "util/error.hpp"
+#include "util/text.hpp"
+#include "util/version.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -98,7 +98,7 @@ int complain(const CLI::App& app, std::string_view message, int code) {
 }  // namespace
 
 int run(std::vector<std::string> words) {
-  platform::set_up_standard_streams();
+  os::set_up_standard_streams();
   CLI::App app{"netlog: a flight recorder for connections", "netlog"};
   app.set_version_flag("--version", "netlog " + std::string{kVersion});
   app.require_subcommand(1);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-#include "store/clip.hpp"
+#include "store/clip/clip.hpp"
 
-#include "base/error.hpp"
-#include "base/text.hpp"
 #include "cli/choices.hpp"
 #include "cli/commands.hpp"
 #include "cli/patience.hpp"
 #include "cli/question.hpp"
 #include "cli/time_spec.hpp"
-#include "platform/recording_file.hpp"
+#include "os/files.hpp"
 #include "report/filter.hpp"
-#include "store/redaction.hpp"
+#include "store/clip/redaction.hpp"
+#include "util/error.hpp"
+#include "util/text.hpp"
 
 #include <algorithm>
 #include <fstream>
@@ -131,7 +131,7 @@ std::vector<store::ConnectionCondition> conditions(store::Reader& reader,
 /// Nothing where there is no such file yet.
 std::optional<store::RedactionKey> read_key(const std::string& file) {
   const auto path = path_from_utf8(file);
-  const auto secret = platform::read_private_file(path);
+  const auto secret = os::read_private_file(path);
   if (!secret) {
     throw CommandFailed{
         fmt::format("cannot use --redact-key {}: {}", file, secret.error().message())};
@@ -155,7 +155,7 @@ store::RedactionKey make_key(const std::string& file) {
   const auto path = path_from_utf8(file);
   const auto secret = store::random_key();
   const std::string bytes{secret.begin(), secret.end()};
-  if (const auto made = platform::create_private_file(path); !made) {
+  if (const auto made = os::create_private_file(path); !made) {
     throw CommandFailed{
         fmt::format("cannot make --redact-key {}: {}", file, made.error().message())};
   }
@@ -235,7 +235,7 @@ void run_clip(const ClipOptions& options) {
     }
     wish.redaction = store::RedactionWish{*key, keep};
   }
-  if (const auto made = platform::create_private_file(part); !made) {
+  if (const auto made = os::create_private_file(part); !made) {
     throw CommandFailed{
         fmt::format("cannot make {}: {}{}",
                     utf8(part),
@@ -246,7 +246,7 @@ void run_clip(const ClipOptions& options) {
   }
   const Unfinished unfinished{part};
   const auto totals = store::clip(source, part, wish, [&] { return patience.go_on(); });
-  if (const auto moved = platform::move_into_place(part, out); !moved) {
+  if (const auto moved = os::move_into_place(part, out); !moved) {
     throw CommandFailed{fmt::format("cannot make {}: {}", utf8(out), moved.error().message())};
   }
   new_key.keep();

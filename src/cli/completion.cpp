@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "base/error.hpp"
-#include "base/text.hpp"
 #include "cli/choices.hpp"
 #include "cli/commands.hpp"
 #include "cli/completion_scripts.hpp"
 #include "cli/description.hpp"
 #include "cli/question.hpp"
 #include "report/report.hpp"
-#include "store/reader.hpp"
+#include "store/read/reader.hpp"
+#include "util/error.hpp"
+#include "util/text.hpp"
 
 #include <algorithm>
 #include <array>

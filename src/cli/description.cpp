@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/description.hpp"
 
-#include "base/text.hpp"
 #include "cli/topic_files.hpp"
+#include "util/text.hpp"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "platform/doctor.hpp"
+#include "source/doctor.hpp"
 
 #include "cli/commands.hpp"
 #include "cli/question.hpp"
@@ -19,7 +19,7 @@ Cell cell_of(const std::string& text) {
   return text.empty() ? Cell{} : Cell{text};
 }
 
-Answer answer_of(const std::vector<platform::Finding>& findings) {
+Answer answer_of(const std::vector<source::Finding>& findings) {
   const auto column = [](const char* name) {
     return Column{name, name, Unit::none, Align::left, false};
   };
@@ -38,7 +38,7 @@ Answer answer_of(const std::vector<platform::Finding>& findings) {
   return Answer{"doctor", {std::move(table)}, {}};
 }
 
-void write_findings(const std::vector<platform::Finding>& findings) {
+void write_findings(const std::vector<source::Finding>& findings) {
   for (const auto& finding : findings) {
     std::cout << fmt::format("{:<5} {:<12} {}\n",
                              name(finding.allowed),
@@ -69,7 +69,7 @@ void add_doctor(CLI::App& app) {
       ->capture_default_str();
   command->callback([question] {
     const auto format = parse_format(question->format);
-    const auto findings = platform::examine_host(database_path(*question));
+    const auto findings = source::examine_host(database_path(*question));
     if (format == Format::text) {
       write_findings(findings);
     } else {

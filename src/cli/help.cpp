@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "base/error.hpp"
-#include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/description.hpp"
 #include "cli/manual.hpp"
 #include "cli/question.hpp"
 #include "report/report.hpp"
+#include "util/error.hpp"
+#include "util/text.hpp"
 
 #include <iostream>
 #include <memory>

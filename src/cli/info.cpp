@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/question.hpp"
 #include "report/report.hpp"
-#include "store/reader.hpp"
+#include "store/read/reader.hpp"
+#include "util/text.hpp"
 
 #include <filesystem>
 #include <memory>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "report/join.hpp"
 
-#include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/patience.hpp"
 #include "cli/question.hpp"
+#include "util/text.hpp"
 
 #include <cstdint>
 #include <limits>

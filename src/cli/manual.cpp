@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "cli/manual.hpp"
 
-#include "base/text.hpp"
-#include "base/version.hpp"
 #include "cli/description.hpp"
 #include "report/report.hpp"
+#include "util/text.hpp"
+#include "util/version.hpp"
 
 #include <algorithm>
 

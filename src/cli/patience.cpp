@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/patience.hpp"
 
-#include "platform/terminal.hpp"
+#include "os/terminal.hpp"
 
 #include <iostream>
 
@@ -10,9 +10,9 @@
 namespace netlog::cli {
 
 Patience::Patience()
-    : on_terminal_{platform::is_terminal(platform::StandardStream::error)},
+    : on_terminal_{os::is_terminal(os::StandardStream::error)},
       began_{std::chrono::steady_clock::now()},
-      requests_{platform::watch_stop_requests([this] { stopped_ = true; })} {}
+      requests_{os::watch_stop_requests([this] { stopped_ = true; })} {}
 
 Patience::~Patience() {
   clear();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "platform/stop_requests.hpp"
-#include "store/reader.hpp"
+#include "os/signals.hpp"
+#include "store/read/reader.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -31,7 +31,7 @@ class Patience {
   std::chrono::seconds shown_{0};  ///< said last
   bool visible_ = false;
   std::atomic<bool> stopped_{false};
-  std::unique_ptr<platform::StopRequests> requests_;
+  std::unique_ptr<os::StopRequests> requests_;
 };
 
 }  // namespace netlog::cli

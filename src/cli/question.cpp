@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "cli/question.hpp"
 
-#include "base/error.hpp"
-#include "base/net_names.hpp"
-#include "base/text.hpp"
 #include "cli/choices.hpp"
 #include "cli/time_spec.hpp"
-#include "platform/clock.hpp"
-#include "platform/name_files.hpp"
-#include "platform/recording_file.hpp"
-#include "platform/terminal.hpp"
+#include "decode/net_names.hpp"
+#include "os/clock.hpp"
+#include "os/files.hpp"
+#include "os/name_files.hpp"
+#include "os/terminal.hpp"
+#include "util/error.hpp"
+#include "util/text.hpp"
 
 #include <cstdlib>
 #include <iostream>
@@ -34,7 +34,7 @@ std::string unreadable(const Result<std::string>& file) {
 }
 
 std::filesystem::path services_path() {
-  return platform::name_files_directory() / "services";
+  return os::name_files_directory() / "services";
 }
 
 std::int64_t parse_pid(const std::string& text) {
@@ -73,9 +73,9 @@ std::optional<std::uint16_t> parse_port(const char* option,
     return port;
   }
   const auto path = services_path();
-  const auto services = platform::read_name_file(path);
+  const auto services = os::read_name_file(path);
   if (services) {
-    if (const auto port = port_of(parse_services(*services), name, protocol)) {
+    if (const auto port = decode::port_of(decode::parse_services(*services), name, protocol)) {
       return port;
     }
   }
@@ -88,13 +88,14 @@ std::optional<std::uint16_t> parse_port(const char* option,
 }
 
 /// What --resolve gives to a name, else what the hosts file does. The network is never asked.
-std::vector<IpAddress> look_up(std::string_view host, const std::vector<HostName>& given) {
-  if (auto addresses = addresses_of(given, host); !addresses.empty()) {
+std::vector<IpAddress> look_up(std::string_view host, const std::vector<decode::HostName>& given) {
+  if (auto addresses = decode::addresses_of(given, host); !addresses.empty()) {
     return addresses;
   }
-  const auto path = platform::name_files_directory() / "hosts";
-  const auto hosts = platform::read_name_file(path);
-  auto addresses = hosts ? addresses_of(parse_hosts(*hosts), host) : std::vector<IpAddress>{};
+  const auto path = os::name_files_directory() / "hosts";
+  const auto hosts = os::read_name_file(path);
+  auto addresses =
+      hosts ? decode::addresses_of(decode::parse_hosts(*hosts), host) : std::vector<IpAddress>{};
   if (addresses.empty()) {
     throw UsageError{
         fmt::format("--remote {0} is no address, nor a name in {1}{2}; netlog does not ask the "
@@ -106,18 +107,18 @@ std::vector<IpAddress> look_up(std::string_view host, const std::vector<HostName
   return addresses;
 }
 
-std::vector<HostName> parse_resolve(const std::vector<std::string>& texts) {
-  std::vector<HostName> names;
+std::vector<decode::HostName> parse_resolve(const std::vector<std::string>& texts) {
+  std::vector<decode::HostName> names;
   for (const auto& text : texts) {
     const auto equals = text.find('=');
     const auto host = std::string_view{text}.substr(0, equals);
     const auto address =
         equals == std::string::npos ? std::nullopt : parse_address(text.substr(equals + 1));
-    if (!address || !is_net_name(host)) {
+    if (!address || !decode::is_net_name(host)) {
       throw UsageError{
           fmt::format("--resolve {} is not NAME=ADDR, such as db=192.0.2.1", quote(text))};
     }
-    names.push_back(HostName{lower(host), *address});
+    names.push_back(decode::HostName{lower(host), *address});
   }
   return names;
 }
@@ -143,7 +144,7 @@ void parse_remote(const Question& question, report::Filter& filter) {
   }
   if (const auto range = parse_address_range(host)) {
     filter.remote = {*range};
-  } else if (is_net_name(host)) {
+  } else if (decode::is_net_name(host)) {
     for (const auto& address : look_up(host, given)) {
       filter.remote.push_back(AddressRange{address, address});
     }
@@ -355,7 +356,7 @@ ParsedFilter::~ParsedFilter() = default;
 
 report::Filter ParsedFilter::resolve(store::Reader& reader) const {
   auto filter = filter_;
-  const auto now_ns = platform::utc_now_ns();
+  const auto now_ns = os::utc_now_ns();
   const auto span = reader.query(
       "SELECT min(started_ns), max(max(coalesce(ended_ns, 0), last_alive_ns)) FROM sessions");
   const auto& row = span.cells.front();
@@ -399,7 +400,7 @@ Format parse_format(const std::string& text) {
 }
 
 std::filesystem::path database_path(const Question& question) {
-  return question.database.empty() ? platform::default_recording_path()
+  return question.database.empty() ? os::default_recording_path()
                                    : path_from_utf8(question.database);
 }
 
@@ -408,12 +409,12 @@ namespace {
 using PortNames = std::map<std::pair<std::uint16_t, std::string_view>, std::string>;
 
 PortNames read_port_names() {
-  const auto services = platform::read_name_file(services_path());
+  const auto services = os::read_name_file(services_path());
   if (!services) {
     throw CommandFailed{fmt::format("cannot show --names: {}", services.error().message())};
   }
   PortNames names;
-  for (auto& service : parse_services(*services)) {
+  for (auto& service : decode::parse_services(*services)) {
     names.emplace(std::pair{service.port, name(service.protocol)}, std::move(service.name));
   }
   return names;
@@ -433,9 +434,9 @@ std::string service_name(const PortNames& names, std::uint16_t port, std::string
 
 render::TextStyle text_style(const Question& question) {
   render::TextStyle style;
-  style.ascii = question.ascii || !platform::locale_is_utf8();
-  if (platform::is_terminal(platform::StandardStream::output)) {
-    style.width = platform::terminal_width();
+  style.ascii = question.ascii || !os::locale_is_utf8();
+  if (os::is_terminal(os::StandardStream::output)) {
+    style.width = os::terminal_width();
     style.colour =
         std::getenv("NO_COLOR") == nullptr;  // NOLINT(concurrency-mt-unsafe): nobody sets it
   }
@@ -452,8 +453,8 @@ render::TextStyle text_style(const Question& question) {
 }
 
 render::CsvReader csv_reader() {
-  return platform::is_terminal(platform::StandardStream::output) ? render::CsvReader::terminal
-                                                                 : render::CsvReader::program;
+  return os::is_terminal(os::StandardStream::output) ? render::CsvReader::terminal
+                                                     : render::CsvReader::program;
 }
 
 void print(const Answer& answer, Format format, const render::TextStyle& style) {

@@ -4,7 +4,7 @@
 #include "model/table.hpp"
 #include "render/render.hpp"
 #include "report/filter.hpp"
-#include "store/reader.hpp"
+#include "store/read/reader.hpp"
 
 #include <cstdint>
 #include <filesystem>

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "base/error.hpp"
-#include "base/text.hpp"
-#include "base/time.hpp"
 #include "cli/choices.hpp"
 #include "cli/commands.hpp"
-#include "platform/recording_file.hpp"
-#include "platform/terminal.hpp"
+#include "os/files.hpp"
+#include "os/terminal.hpp"
 #include "record/session.hpp"
 #include "render/render.hpp"
+#include "util/error.hpp"
+#include "util/text.hpp"
+#include "util/time.hpp"
 
 #include <array>
 #include <chrono>
@@ -40,8 +40,8 @@ struct RecordOptions {
   std::string source = "auto";
   std::string capture;
   std::string group;
-  int notice_buffer = platform::SourceOptions{}.notice_buffer_bytes;
-  int trace_buffer = platform::SourceOptions{}.trace_buffer_bytes;
+  int notice_buffer = source::SourceOptions{}.notice_buffer_bytes;
+  int trace_buffer = source::SourceOptions{}.trace_buffer_bytes;
   std::int64_t max_size = kDefaultMaxSize;
   std::string max_age = "30d";
   std::string sync = "batch";
@@ -71,11 +71,11 @@ std::optional<std::chrono::nanoseconds> duration_of(const std::string& text) {
   return std::chrono::nanoseconds{*ns};
 }
 
-std::optional<platform::Readers> readers_of(const std::string& group) {
+std::optional<os::Readers> readers_of(const std::string& group) {
   if (group.empty()) {
     return std::nullopt;
   }
-  const auto readers = platform::find_readers(group);
+  const auto readers = os::find_readers(group);
   if (!readers) {
     throw UsageError{fmt::format("--group {}: {}", quote(group), readers.error().message())};
   }
@@ -116,14 +116,14 @@ double budget_of(std::string_view text) {
   return *percent / kPercent;
 }
 
-constexpr std::array<std::pair<std::string_view, platform::SourceChoice>, 5> kSources{
-    {{"auto", platform::SourceChoice::automatic},
-     {"trace", platform::SourceChoice::trace},
-     {"notice", platform::SourceChoice::notice},
-     {"poll", platform::SourceChoice::poll},
-     {"procfs", platform::SourceChoice::procfs}}};
+constexpr std::array<std::pair<std::string_view, source::SourceChoice>, 5> kSources{
+    {{"auto", source::SourceChoice::automatic},
+     {"trace", source::SourceChoice::trace},
+     {"notice", source::SourceChoice::notice},
+     {"poll", source::SourceChoice::poll},
+     {"procfs", source::SourceChoice::procfs}}};
 
-platform::SourceChoice source_of(const std::string& text) {
+source::SourceChoice source_of(const std::string& text) {
   for (const auto& [name, choice] : kSources) {
     if (name == text) {
       return choice;
@@ -194,8 +194,8 @@ std::filesystem::path database_of(const std::string& named) {
   if (!named.empty()) {
     return path_from_utf8(named);
   }
-  auto path = platform::default_recording_path();
-  const auto made = platform::create_private_directories(path.parent_path());
+  auto path = os::default_recording_path();
+  const auto made = os::create_private_directories(path.parent_path());
   if (made) {
     return path;
   }
@@ -225,7 +225,7 @@ void run_record(const RecordOptions& given) {
   }
   set_up_log(given.log_level);
   options.database = database_of(given.database);
-  const bool terminal = platform::is_terminal(platform::StandardStream::error);
+  const bool terminal = os::is_terminal(os::StandardStream::error);
   StatusLine status;
   record::Observer observer;
   observer.started = [&](std::string_view source, std::string_view fallback_reason) {

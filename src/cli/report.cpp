@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "report/report.hpp"
 
-#include "base/error.hpp"
-#include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/patience.hpp"
 #include "cli/question.hpp"
+#include "util/error.hpp"
+#include "util/text.hpp"
 
 #include <cstdint>
 #include <iostream>

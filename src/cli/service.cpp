@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "platform/service.hpp"
+#include "os/service.hpp"
 
-#include "base/error.hpp"
-#include "base/text.hpp"
-#include "base/time.hpp"
 #include "cli/cli.hpp"
 #include "cli/commands.hpp"
+#include "util/error.hpp"
+#include "util/text.hpp"
+#include "util/time.hpp"
 
 #include <filesystem>
 #include <iostream>
@@ -64,7 +64,7 @@ void must(const Result<void>& done, const char* what) {
   }
 }
 
-platform::ServiceEnd record(const ServiceOptions& options) {
+os::ServiceEnd record(const ServiceOptions& options) {
   std::ostringstream said;
   auto* const before = std::cerr.rdbuf(said.rdbuf());  // nobody reads a service's stderr
   auto words = options.words();
@@ -77,7 +77,7 @@ platform::ServiceEnd record(const ServiceOptions& options) {
 }  // namespace
 
 void add_service(CLI::App& app) {
-  const std::shared_ptr<platform::ServiceManager> manager = platform::service_manager();
+  const std::shared_ptr<os::ServiceManager> manager = os::service_manager();
   if (manager == nullptr) {
     return;
   }

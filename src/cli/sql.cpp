@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "base/error.hpp"
-#include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/patience.hpp"
 #include "cli/question.hpp"
-#include "store/reader.hpp"
+#include "store/read/reader.hpp"
+#include "util/error.hpp"
+#include "util/text.hpp"
 
 #include <fstream>
 #include <iostream>

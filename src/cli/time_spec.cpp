@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/time_spec.hpp"
 
-#include "base/text.hpp"
+#include "util/text.hpp"
 
 #include <algorithm>
 #include <ctime>

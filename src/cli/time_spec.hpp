@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "base/time.hpp"
 #include "model/snapshot.hpp"
+#include "util/time.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "base/byte_reader.hpp"
 #include "decode/kernel.hpp"
 #include "decode/tables.hpp"
+#include "util/byte_reader.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "base/byte_reader.hpp"
 #include "model/connection.hpp"
+#include "util/byte_reader.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "base/byte_reader.hpp"
-#include "base/sections.hpp"
-#include "base/text.hpp"
+#include "capture/sections.hpp"
 #include "decode/tables.hpp"
+#include "util/byte_reader.hpp"
+#include "util/text.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -31,10 +31,10 @@ std::optional<TcpState> state_from_windows(std::uint32_t number) {
 struct Layout {
   Protocol protocol = Protocol::tcp;
   Family family = Family::ipv4;
-  MibTable table = MibTable::basic;
+  capture::MibTable table = capture::MibTable::basic;
 
-  [[nodiscard]] bool with_module() const { return table == MibTable::owner_module; }
-  [[nodiscard]] bool with_pid() const { return table != MibTable::basic; }
+  [[nodiscard]] bool with_module() const { return table == capture::MibTable::owner_module; }
+  [[nodiscard]] bool with_pid() const { return table != capture::MibTable::basic; }
   // Rows with 64-bit members are aligned to them.
   [[nodiscard]] std::size_t header_bytes() const { return with_module() ? 8 : 4; }
   [[nodiscard]] std::size_t row_bytes() const {
@@ -44,9 +44,9 @@ struct Layout {
       return with_module() ? plain + 4 + 8 + 8 + kModuleInfoBytes : plain;
     }
     const auto plain = 4 + 2 * endpoint + (with_pid() ? 4 : 0);
-    return table == MibTable::offload ? plain + 4
-           : with_module()            ? plain + 8 + kModuleInfoBytes
-                                      : plain;
+    return table == capture::MibTable::offload ? plain + 4
+           : with_module()                     ? plain + 8 + kModuleInfoBytes
+                                               : plain;
   }
 };
 
@@ -77,7 +77,7 @@ MibRow read_row(ByteReader& in, const Layout& layout) {
   row.tuple.protocol = layout.protocol;
   const bool tcp = layout.protocol == Protocol::tcp;
   const bool state_first =
-      tcp && (layout.family == Family::ipv4 || layout.table == MibTable::basic);
+      tcp && (layout.family == Family::ipv4 || layout.table == capture::MibTable::basic);
   if (state_first) {
     read.state = in.u32();
   }
@@ -92,7 +92,7 @@ MibRow read_row(ByteReader& in, const Layout& layout) {
   if (layout.with_pid()) {
     row.holder_key = in.u32();
   }
-  if (layout.table == MibTable::offload) {
+  if (layout.table == capture::MibTable::offload) {
     read.offload = in.u32();
   }
   if (layout.with_module()) {
@@ -191,23 +191,24 @@ Result<MibRows> decode_mib_tables(std::span<const std::byte> sections,
                                   Protocol protocol,
                                   Family family) {
   std::optional<Error> failed;
-  std::optional<MibTable> table;
+  std::optional<capture::MibTable> table;
   std::vector<SocketRow> rows;
   std::vector<MibRow> states;
-  const bool whole = for_each_section<MibTable>(sections, [&](MibTable tag, auto bytes) {
-    auto read = read_table(bytes, Layout{protocol, family, tag});
-    if (!read) {
-      failed = read.error();
-    } else if (tag == MibTable::offload) {
-      states = std::move(*read);
-    } else {
-      table = tag;
-      for (auto& one : *read) {
-        rows.push_back(std::move(one.row));
-      }
-    }
-    return !failed;
-  });
+  const bool whole = capture::for_each_section<capture::MibTable>(
+      sections, [&](capture::MibTable tag, auto bytes) {
+        auto read = read_table(bytes, Layout{protocol, family, tag});
+        if (!read) {
+          failed = read.error();
+        } else if (tag == capture::MibTable::offload) {
+          states = std::move(*read);
+        } else {
+          table = tag;
+          for (auto& one : *read) {
+            rows.push_back(std::move(one.row));
+          }
+        }
+        return !failed;
+      });
   if (failed) {
     return *failed;
   }
@@ -219,7 +220,8 @@ Result<MibRows> decode_mib_tables(std::span<const std::byte> sections,
   if (!states.empty()) {
     join_offload(rows, std::move(states));
   }
-  return MibRows{std::move(rows), table == MibTable::basic ? HolderKeys::none : HolderKeys::pids};
+  return MibRows{std::move(rows),
+                 table == capture::MibTable::basic ? HolderKeys::none : HolderKeys::pids};
 }
 
 namespace {
@@ -262,17 +264,19 @@ Result<Counters> decode_mib_statistics(std::span<const std::byte> sections) {
   Counters counters;
   int tcp_families = 0;
   bool sound = true;
-  const bool whole = for_each_section<MibStatistics>(sections, [&](MibStatistics tag, auto bytes) {
-    const bool udp = tag == MibStatistics::udp4 || tag == MibStatistics::udp6;
-    const bool wide = tag == MibStatistics::tcp4_wide || tag == MibStatistics::tcp6_wide;
-    tcp_families += udp ? 0 : 1;
-    if (!bytes.empty()) {
-      ByteReader in{bytes};
-      udp ? add_udp(in, counters) : add_tcp(in, wide, counters);
-      sound = sound && in.ok();
-    }
-    return true;
-  });
+  const bool whole = capture::for_each_section<capture::MibStatistics>(
+      sections, [&](capture::MibStatistics tag, auto bytes) {
+        const bool udp = tag == capture::MibStatistics::udp4 || tag == capture::MibStatistics::udp6;
+        const bool wide =
+            tag == capture::MibStatistics::tcp4_wide || tag == capture::MibStatistics::tcp6_wide;
+        tcp_families += udp ? 0 : 1;
+        if (!bytes.empty()) {
+          ByteReader in{bytes};
+          udp ? add_udp(in, counters) : add_tcp(in, wide, counters);
+          sound = sound && in.ok();
+        }
+        return true;
+      });
   if (!whole || !sound) {
     return fail(errc::truncated, fmt::format("IP Helper statistics of {} bytes", sections.size()));
   }
@@ -291,8 +295,8 @@ Result<Counters> decode_mib_statistics(std::span<const std::byte> sections) {
 Result<std::vector<ServiceName>> decode_mib_modules(std::span<const std::byte> sections) {
   std::vector<ServiceName> services;
   bool sound = true;
-  const bool whole =
-      for_each_section<ModuleSection>(sections, [&](ModuleSection /*tag*/, auto bytes) {
+  const bool whole = capture::for_each_section<capture::ModuleSection>(
+      sections, [&](capture::ModuleSection /*tag*/, auto bytes) {
         const auto text = as_text(bytes);
         const auto fields = words(text);
         if (fields.size() == 2) {

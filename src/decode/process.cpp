@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "base/byte_reader.hpp"
-#include "base/sections.hpp"
-#include "base/text.hpp"
+#include "capture/sections.hpp"
 #include "decode/tables.hpp"
+#include "util/byte_reader.hpp"
+#include "util/text.hpp"
 
 #include <fmt/format.h>
 
@@ -112,35 +112,35 @@ std::optional<std::string> container_in(std::string_view cgroup) {
   return found;
 }
 
-Result<void> read_section(ProcessSection tag, std::string_view text, Process& process) {
+Result<void> read_section(capture::ProcessSection tag, std::string_view text, Process& process) {
   switch (tag) {
-    case ProcessSection::stat:
+    case capture::ProcessSection::stat:
       return read_stat(text, process);
-    case ProcessSection::exe:
+    case capture::ProcessSection::exe:
       process.exe = to_utf8(text, kMostText);
       break;
-    case ProcessSection::cmdline:
+    case capture::ProcessSection::cmdline:
       // Kernel threads and zombies have none.
       if (!text.empty()) {
         process.cmdline = join_arguments(text);
       }
       break;
-    case ProcessSection::cgroup:
+    case capture::ProcessSection::cgroup:
       process.cgroup = cgroup_path(text);
       process.container = container_in(process.cgroup.value_or(""));
       break;
-    case ProcessSection::user:
+    case capture::ProcessSection::user:
       process.user = to_utf8(text, kMostName);
       break;
-    case ProcessSection::started_ns:
+    case capture::ProcessSection::started_ns:
       if (const auto at = parse_number<std::int64_t>(text)) {
         process.started_ns = *at;
         break;
       }
       return fail(errc::malformed, fmt::format("process start time {}", quote(text)));
-    case ProcessSection::listed:
+    case capture::ProcessSection::listed:
       return read_listed(text, process);
-    case ProcessSection::service:
+    case capture::ProcessSection::service:
       add_service(text, process);
       break;
   }
@@ -152,10 +152,11 @@ Result<void> read_section(ProcessSection tag, std::string_view text, Process& pr
 Result<Process> decode_process(std::span<const std::byte> sections) {
   Process process;
   Result<void> read;
-  const bool whole = for_each_section<ProcessSection>(sections, [&](auto tag, auto bytes) {
-    read = read_section(tag, as_text(bytes), process);
-    return read.has_value();
-  });
+  const bool whole =
+      capture::for_each_section<capture::ProcessSection>(sections, [&](auto tag, auto bytes) {
+        read = read_section(tag, as_text(bytes), process);
+        return read.has_value();
+      });
   if (!read) {
     return read.error();
   }

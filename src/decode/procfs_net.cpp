@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "base/text.hpp"
 #include "decode/kernel.hpp"
 #include "decode/tables.hpp"
+#include "util/text.hpp"
 
 #include <bit>
 #include <cstring>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "base/text.hpp"
 #include "decode/tables.hpp"
+#include "util/text.hpp"
 
 #include <array>
 #include <map>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "base/error.hpp"
 #include "model/process.hpp"
 #include "model/recording.hpp"
 #include "model/snapshot.hpp"
+#include "util/error.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -49,7 +49,7 @@ using Traced = std::variant<Transition, LateOwner, Birth>;
 /// Decodes the events of our BPF programs, 152 bytes each (docs/capture-format.md). Times are on
 /// the boot clock, `utc_offset_ns` before UTC.
 /// @return errc::truncated, unknown_family, unknown_state, or malformed for an unknown kind.
-/// Source: src/platform/linux/bpf/trace.bpf.c; include/net/tcp_states.h; errno(3).
+/// Source: src/source/linux/bpf/trace.bpf.c; include/net/tcp_states.h; errno(3).
 Result<std::vector<Traced>> decode_trace(std::span<const std::byte> bytes,
                                          std::int64_t utc_offset_ns);
 

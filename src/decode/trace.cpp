@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "base/byte_reader.hpp"
-#include "base/text.hpp"
 #include "decode/kernel.hpp"
 #include "decode/tables.hpp"
+#include "util/byte_reader.hpp"
+#include "util/text.hpp"
 
 #include <algorithm>
 

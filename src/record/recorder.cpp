@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "record/recorder.hpp"
 
-#include "base/byte_reader.hpp"
-#include "base/time.hpp"
 #include "decode/tables.hpp"
+#include "util/byte_reader.hpp"
+#include "util/time.hpp"
 
 #include <algorithm>
 #include <string>
@@ -13,8 +13,8 @@
 namespace netlog::record {
 namespace {
 
-using platform::RawRecord;
-using platform::RecordKind;
+using capture::RawRecord;
+using capture::RecordKind;
 
 constexpr std::int64_t kCoverageWindowNs = 60 * kNsPerSecond;
 constexpr std::int64_t kGapQuietNs = kNsPerSecond;
@@ -349,8 +349,7 @@ void Recorder::take_dump(const RawRecord& record) {
   constexpr TableSet kTcp = table_bit(TableKind::tcp4) | table_bit(TableKind::tcp6);
   const auto protocol = (snapshot.tables & kTcp) != 0 ? Protocol::tcp : Protocol::udp;
   // There is no TIME_WAIT that a UDP table could lack.
-  snapshot.covers_time_wait =
-      protocol == Protocol::udp || (record.b & platform::kWithTimeWait) != 0;
+  snapshot.covers_time_wait = protocol == Protocol::udp || (record.b & capture::kWithTimeWait) != 0;
   if (record.c == 0) {
     rows_.clear();
     next_part_ = 0;

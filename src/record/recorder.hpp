@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "capture/raw_record.hpp"
 #include "model/recording.hpp"
-#include "platform/raw_record.hpp"
-#include "store/writer.hpp"
+#include "store/write/writer.hpp"
 #include "track/coverage.hpp"
 #include "track/gap_ledger.hpp"
 #include "track/tracker.hpp"
@@ -28,11 +28,11 @@ struct Progress {
 
 /// Turns what the sources say into rows: decodes, tracks, and queues what a tick brought at its
 /// end. A function of the records alone, so that a capture replays to the same rows.
-class Recorder final : public platform::RecordSink {
+class Recorder final : public capture::RecordSink {
  public:
   Recorder(store::Writer& writer, std::int64_t interval_ns);
 
-  void consume(const platform::RawRecord& record) override;
+  void consume(const capture::RawRecord& record) override;
 
   /// The capture that is being replayed ends in the middle of a record.
   void note_cut_capture();
@@ -56,34 +56,34 @@ class Recorder final : public platform::RecordSink {
     auto operator<=>(const TableKey&) const = default;
   };
 
-  void begin_tick(const platform::RawRecord& record);
+  void begin_tick(const capture::RawRecord& record);
   void end_tick();
-  void take_dump(const platform::RawRecord& record);
-  void take_procfs(const platform::RawRecord& record, Protocol protocol, Family family);
+  void take_dump(const capture::RawRecord& record);
+  void take_procfs(const capture::RawRecord& record, Protocol protocol, Family family);
   void take_rows(Result<std::vector<SocketRow>> rows,
                  Snapshot snapshot,
-                 const platform::RawRecord& record);
-  void take_mib_tables(const platform::RawRecord& record);
-  void take_counters(const platform::RawRecord& record);
-  void take_mib_statistics(const platform::RawRecord& record);
-  void take_mib_modules(const platform::RawRecord& record);
-  void take_process(const platform::RawRecord& record);
-  void take_holders(const platform::RawRecord& record);
+                 const capture::RawRecord& record);
+  void take_mib_tables(const capture::RawRecord& record);
+  void take_counters(const capture::RawRecord& record);
+  void take_mib_statistics(const capture::RawRecord& record);
+  void take_mib_modules(const capture::RawRecord& record);
+  void take_process(const capture::RawRecord& record);
+  void take_holders(const capture::RawRecord& record);
   void take_events();
-  void follow_clock(const platform::RawRecord& record);
-  void end_namespace(const platform::RawRecord& record);
-  void take_notices(const platform::RawRecord& record);
-  void take_trace(const platform::RawRecord& record);
+  void follow_clock(const capture::RawRecord& record);
+  void end_namespace(const capture::RawRecord& record);
+  void take_notices(const capture::RawRecord& record);
+  void take_trace(const capture::RawRecord& record);
   void know(const Caller& caller);
   void take_traced(const Transition& transition);
   void take_traced(const LateOwner& owner);
   void take_traced(const Birth& birth);
-  void note_disagreements(const platform::RawRecord& record, std::int64_t before_ns);
+  void note_disagreements(const capture::RawRecord& record, std::int64_t before_ns);
   void add_gap(const Gap& gap);
   void resume(const Snapshot& shown_by);
   void deliver();
   void note_dropped(const store::Pushed& pushed);
-  void unreadable(const platform::RawRecord& record, TableSet tables, std::string why);
+  void unreadable(const capture::RawRecord& record, TableSet tables, std::string why);
 
   store::Writer& writer_;
   std::int64_t interval_ns_;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "record/sampler.hpp"
 
-#include "base/time.hpp"
-#include "platform/clock.hpp"
+#include "os/clock.hpp"
+#include "util/time.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -15,8 +15,8 @@
 namespace netlog::record {
 namespace {
 
-using platform::RawRecord;
-using platform::RecordKind;
+using capture::RawRecord;
+using capture::RecordKind;
 
 constexpr std::chrono::milliseconds kDrainEvery{10};
 constexpr std::int64_t kFullEveryNs = kNsPerSecond;
@@ -25,9 +25,9 @@ constexpr std::size_t kMostQuestions = 20'000;
 
 /// What the source says goes to the capture first: a crash while a record is being worked on must
 /// not lose it.
-class Tee final : public platform::RecordSink {
+class Tee final : public capture::RecordSink {
  public:
-  Tee(Recorder& recorder, platform::CaptureWriter* capture)
+  Tee(Recorder& recorder, capture::CaptureWriter* capture)
       : recorder_{recorder}, capture_{capture} {}
   void consume(const RawRecord& record) override {
     if (capture_ != nullptr) {
@@ -38,7 +38,7 @@ class Tee final : public platform::RecordSink {
 
  private:
   Recorder& recorder_;
-  platform::CaptureWriter* capture_;
+  capture::CaptureWriter* capture_;
 };
 
 RawRecord tick_record(RecordKind kind, std::int64_t now_ns) {
@@ -50,9 +50,9 @@ RawRecord tick_record(RecordKind kind, std::int64_t now_ns) {
 
 }  // namespace
 
-platform::SamplePlan SamplePlanner::plan(std::int64_t now_ns,
-                                         std::size_t time_wait_rows,
-                                         bool tracing) {
+source::SamplePlan SamplePlanner::plan(std::int64_t now_ns,
+                                       std::size_t time_wait_rows,
+                                       bool tracing) {
   // A hair of tolerance: ticks at whole seconds are not to miss every other one.
   const bool full = now_ns - last_full_ns_ >= kFullEveryNs - interval_ns_ / 2;
   if (full) {
@@ -66,9 +66,9 @@ Sampler::Sampler(boost::asio::io_context& io,
                  TickSchedule schedule,
                  std::int64_t interval_ns,
                  double cpu_budget,
-                 platform::LiveSource& source,
+                 source::LiveSource& source,
                  Recorder& recorder,
-                 platform::CaptureWriter* capture)
+                 capture::CaptureWriter* capture)
     : schedule_{schedule},
       interval_ns_{interval_ns},
       pacer_{std::chrono::nanoseconds{interval_ns}, cpu_budget},
@@ -96,9 +96,9 @@ boost::asio::awaitable<void> Sampler::run(TickSchedule::Clock::time_point ends_a
     if (stopping_) {
       co_return;
     }
-    const auto before_ns = platform::read_thread_cpu_clock_ns();
+    const auto before_ns = os::read_thread_cpu_clock_ns();
     take_sample(tick, TickSchedule::Clock::now() - tick.due);
-    pacer_.took(std::chrono::nanoseconds{platform::read_thread_cpu_clock_ns() - before_ns});
+    pacer_.took(std::chrono::nanoseconds{os::read_thread_cpu_clock_ns() - before_ns});
     follow_pace();
   }
 }
@@ -118,14 +118,14 @@ boost::asio::awaitable<void> Sampler::drain() {
         boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
     if (!stopping_ && !source_.drain(tee) && !std::exchange(audited_, true)) {
       // At once, and not at the next tick: what was lost is wrong until then.
-      read_tables(platform::SamplePlan{true, true, true, false, false});
+      read_tables(source::SamplePlan{true, true, true, false, false});
     }
   }
 }
 
 void Sampler::follow_pace() {
   if (std::exchange(every_, pacer_.every()) != every_) {
-    auto interval = tick_record(RecordKind::interval, platform::utc_now_ns());
+    auto interval = tick_record(RecordKind::interval, os::utc_now_ns());
     interval.a = interval_ns_ * static_cast<std::int64_t>(every_);
     Tee{recorder_, capture_}.consume(interval);
   }
@@ -133,7 +133,7 @@ void Sampler::follow_pace() {
 
 void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::duration lateness) {
   Tee tee{recorder_, capture_};
-  auto opens = tick_record(RecordKind::tick, platform::utc_now_ns());
+  auto opens = tick_record(RecordKind::tick, os::utc_now_ns());
   opens.a = static_cast<std::int64_t>(tick.index);
   opens.b = static_cast<std::int64_t>(tick.skipped);
   opens.c = std::chrono::duration_cast<std::chrono::nanoseconds>(lateness).count();
@@ -144,23 +144,23 @@ void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::d
                             source_.tracing()));
 }
 
-void Sampler::read_tables(const platform::SamplePlan& plan) {
+void Sampler::read_tables(const source::SamplePlan& plan) {
   Tee tee{recorder_, capture_};
   const auto& tracker = recorder_.tracker();
   source_.sample(plan, tee);
   source_.forget(recorder_.take_vacated());
-  std::vector<platform::OwnerQuestion> questions;
+  std::vector<source::OwnerQuestion> questions;
   for (auto& question : tracker.questions(kMostQuestions)) {
-    questions.push_back(platform::OwnerQuestion{question.key, std::move(question.likely_pids)});
+    questions.push_back(source::OwnerQuestion{question.key, std::move(question.likely_pids)});
   }
   if (!questions.empty()) {
     const auto budget = std::clamp(interval_ns_ / 4, kNsPerMs, 50 * kNsPerMs);
     source_.find_owners(questions, std::chrono::nanoseconds{budget}, tee);
   }
-  tee.consume(tick_record(RecordKind::tick_end, platform::utc_now_ns()));
+  tee.consume(tick_record(RecordKind::tick_end, os::utc_now_ns()));
   const auto blocked_ns = recorder_.take_blocked_ns();
   if (blocked_ns > interval_ns_ / 2) {
-    const auto now_ns = platform::utc_now_ns();
+    const auto now_ns = os::utc_now_ns();
     auto stalled = tick_record(RecordKind::stalled, now_ns);
     stalled.asked.began_ns -= blocked_ns;
     stalled.a = blocked_ns;

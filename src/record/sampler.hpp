@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "platform/capture/capture_file.hpp"
-#include "platform/live_source.hpp"
+#include "capture/capture_file.hpp"
 #include "record/recorder.hpp"
 #include "record/tick_schedule.hpp"
+#include "source/live_source.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -23,7 +23,7 @@ class SamplePlanner {
   /// Once a second everything. In between, TIME_WAIT rows only while they are few: they cost about
   /// 200 ns each and are worth at most a hundredth of the interval.
   /// What is traced is audited once a second.
-  platform::SamplePlan plan(std::int64_t now_ns, std::size_t time_wait_rows, bool tracing);
+  source::SamplePlan plan(std::int64_t now_ns, std::size_t time_wait_rows, bool tracing);
 
  private:
   std::int64_t interval_ns_;
@@ -40,9 +40,9 @@ class Sampler {
           TickSchedule schedule,
           std::int64_t interval_ns,
           double cpu_budget,
-          platform::LiveSource& source,
+          source::LiveSource& source,
           Recorder& recorder,
-          platform::CaptureWriter* capture);
+          capture::CaptureWriter* capture);
 
   /// Ticks until stop(), or until `ends_at`. Whatever goes wrong in a tick ends it with that
   /// exception.
@@ -53,7 +53,7 @@ class Sampler {
 
  private:
   void take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::duration lateness);
-  void read_tables(const platform::SamplePlan& plan);
+  void read_tables(const source::SamplePlan& plan);
 
   void follow_pace();
 
@@ -62,9 +62,9 @@ class Sampler {
   Pacer pacer_;
   std::uint64_t every_ = 1;  ///< periods between two ticks, as recorded
   SamplePlanner planner_;
-  platform::LiveSource& source_;
+  source::LiveSource& source_;
   Recorder& recorder_;
-  platform::CaptureWriter* capture_;
+  capture::CaptureWriter* capture_;
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer drain_timer_;
   bool audited_ = false;  ///< the tables were read once more since the last tick

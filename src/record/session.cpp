@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "record/session.hpp"
 
-#include "base/byte_reader.hpp"
-#include "base/text.hpp"
-#include "base/version.hpp"
 #include "decode/tables.hpp"
-#include "platform/clock.hpp"
-#include "platform/recording_file.hpp"
-#include "platform/rights.hpp"
-#include "platform/stop_requests.hpp"
+#include "os/clock.hpp"
+#include "os/files.hpp"
+#include "os/privileges.hpp"
+#include "os/signals.hpp"
 #include "record/sampler.hpp"
+#include "util/byte_reader.hpp"
+#include "util/text.hpp"
+#include "util/version.hpp"
 
 #include <cstring>
 #include <exception>
@@ -29,11 +29,11 @@ namespace netlog::record {
 namespace {
 
 namespace asio = boost::asio;
-using platform::RawRecord;
-using platform::RecordKind;
+using capture::RawRecord;
+using capture::RecordKind;
 
-std::unique_ptr<platform::RecordingFile> hold(const std::filesystem::path& path) {
-  auto held = platform::hold_recording_file(path);
+std::unique_ptr<os::RecordingFile> hold(const std::filesystem::path& path) {
+  auto held = os::hold_recording_file(path);
   if (held) {
     return std::move(*held);
   }
@@ -49,9 +49,9 @@ std::unique_ptr<platform::RecordingFile> hold(const std::filesystem::path& path)
       held.error().message())};
 }
 
-void let_read(platform::RecordingFile& held,
+void let_read(os::RecordingFile& held,
               const std::filesystem::path& path,
-              const std::optional<platform::Readers>& readers) {
+              const std::optional<os::Readers>& readers) {
   if (!readers) {
     return;
   }
@@ -89,14 +89,14 @@ class CreatedFile {
 /// The writer's options for a file that is held; `held` must outlive the writer.
 store::WriterOptions writer_options(const std::filesystem::path& path,
                                     const Keeping& keeping,
-                                    std::unique_ptr<platform::RecordingFile>& held) {
+                                    std::unique_ptr<os::RecordingFile>& held) {
   store::WriterOptions options;
   options.max_bytes = keeping.max_bytes;
   options.max_age = keeping.max_age;
   options.synchronous = keeping.synchronous;
   options.in_place = [&held] { return held->in_place(); };
   options.take_again = [&held, path, readers = keeping.readers]() -> Result<void> {
-    auto again = platform::hold_recording_file(path);
+    auto again = os::hold_recording_file(path);
     if (!again) {
       return again.error();
     }
@@ -106,10 +106,10 @@ store::WriterOptions writer_options(const std::filesystem::path& path,
   return options;
 }
 
-RawRecord session_record(const LiveOptions& options, const platform::LiveSource& source) {
-  const auto now_ns = platform::utc_now_ns();
+RawRecord session_record(const LiveOptions& options, const source::LiveSource& source) {
+  const auto now_ns = os::utc_now_ns();
   const auto text = fmt::format("{}interval_ns={}\nsources={}\nstarted_ns={}\n",
-                                platform::describe_host(),
+                                source::describe_host(),
                                 options.interval.count(),
                                 source.name(),
                                 now_ns);
@@ -131,7 +131,7 @@ class ProgressTeller {
  public:
   ProgressTeller(asio::io_context& io,
                  const Observer& observer,
-                 const platform::LiveSource& source,
+                 const source::LiveSource& source,
                  const Recorder& recorder,
                  const store::Writer& writer)
       : timer_{io},
@@ -164,7 +164,7 @@ class ProgressTeller {
  private:
   asio::steady_timer timer_;
   const Observer& observer_;
-  const platform::LiveSource& source_;
+  const source::LiveSource& source_;
   std::string source_name_;
   const Recorder& recorder_;
   const store::Writer& writer_;
@@ -174,7 +174,7 @@ class ProgressTeller {
 }  // namespace
 
 Recorded record_live(const LiveOptions& options, const Observer& observer) {
-  auto made = platform::make_live_source(options.source);
+  auto made = source::make_live_source(options.source);
   if (!made) {
     throw CommandFailed{
         fmt::format("cannot read this host's connection tables: {}", made.error().message())};
@@ -182,7 +182,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   auto& source = **made;
   auto held = hold(options.database);
   CreatedFile created{options.database, held->created()};
-  std::optional<platform::CaptureWriter> capture;
+  std::optional<capture::CaptureWriter> capture;
   if (options.capture) {
     capture.emplace(*options.capture);
   }
@@ -191,8 +191,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
     capture->write(about);
   }
   // Before the writer's thread begins: each thread has rights of its own.
-  if (const auto dropped =
-          platform::drop_rights({options.database, options.keeping.readers.has_value()});
+  if (const auto dropped = os::drop_rights({options.database, options.keeping.readers.has_value()});
       !dropped) {
     throw CommandFailed{
         fmt::format("cannot give up the rights that recording into {} does not need: {}; start it "
@@ -220,7 +219,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   std::exception_ptr failure;
   ProgressTeller teller{io, observer, source, recorder, writer};
   const auto stop_requests =
-      platform::watch_stop_requests([&] { asio::post(io, [&sampler] { sampler.stop(); }); });
+      os::watch_stop_requests([&] { asio::post(io, [&sampler] { sampler.stop(); }); });
   observer.started(source.name(), source.fallback_reason());
   const auto ends_at =
       options.duration ? origin + *options.duration : TickSchedule::Clock::time_point::max();
@@ -238,7 +237,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
     std::rethrow_exception(failure);
   }
   recorder.finish();
-  writer.finish(platform::utc_now_ns());
+  writer.finish(os::utc_now_ns());
   if (capture) {
     capture->flush();
   }
@@ -249,7 +248,7 @@ Recorded record_capture(const std::filesystem::path& capture,
                         const std::filesystem::path& database,
                         const Keeping& keeping,
                         const Observer& observer) {
-  platform::CaptureReader reader{capture};
+  capture::CaptureReader reader{capture};
   const auto next = [&]() -> std::optional<RawRecord> {
     auto record = reader.next();
     if (!record) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "platform/live_source.hpp"
-#include "platform/recording_file.hpp"
+#include "os/files.hpp"
 #include "record/recorder.hpp"
+#include "source/live_source.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -18,7 +18,7 @@ struct Keeping {
   std::int64_t max_bytes = 0;          ///< of the file and its WAL; 0: no limit
   std::chrono::nanoseconds max_age{};  ///< of what has ended; 0: no limit
   store::Synchronous synchronous = store::Synchronous::every_batch;
-  std::optional<platform::Readers> readers;  ///< absent: it is its owner's alone
+  std::optional<os::Readers> readers;  ///< absent: it is its owner's alone
 };
 
 struct LiveOptions {
@@ -26,7 +26,7 @@ struct LiveOptions {
   std::chrono::nanoseconds interval{};
   std::optional<std::chrono::nanoseconds> duration;  ///< absent: until a signal
   double cpu_budget = 0.25;  ///< what the ticks may take of one processor before they become rarer
-  platform::SourceOptions source;
+  source::SourceOptions source;
   std::optional<std::filesystem::path> capture;
   Keeping keeping;
 };
@@ -49,8 +49,8 @@ struct Recorded {
 };
 
 /// Records this host until the duration is over or something asks to stop
-/// (platform/stop_requests.hpp); everything is flushed then. Once its sources and files are open
-/// this process has given up the rights that it no longer needs (platform/rights.hpp). @throws
+/// (os/signals.hpp); everything is flushed then. Once its sources and files are open
+/// this process has given up the rights that it no longer needs (os/privileges.hpp). @throws
 /// CommandFailed, StoreError.
 Recorded record_live(const LiveOptions& options, const Observer& observer);
 

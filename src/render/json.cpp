@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "base/text.hpp"
 #include "render/render.hpp"
+#include "util/text.hpp"
 
 #include <cmath>
 #include <ostream>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "base/text.hpp"
+#include "util/text.hpp"
 
-#include "base/time.hpp"
 #include "render/render.hpp"
+#include "util/time.hpp"
 
 #include <algorithm>
 #include <array>

@@ -3,7 +3,7 @@
 
 #include "model/address.hpp"
 #include "model/connection.hpp"
-#include "store/reader.hpp"
+#include "store/read/reader.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "report/join.hpp"
 
-#include "base/time.hpp"
 #include "report/filter.hpp"
 #include "report/report.hpp"
+#include "util/time.hpp"
 
 #include <algorithm>
 #include <array>

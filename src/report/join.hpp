@@ -2,7 +2,7 @@
 #pragma once
 
 #include "model/table.hpp"
-#include "store/reader.hpp"
+#include "store/read/reader.hpp"
 
 #include <cstdint>
 #include <optional>

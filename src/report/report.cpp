@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "report/report.hpp"
 
-#include "base/error.hpp"
-#include "base/text.hpp"
 #include "report/reports.hpp"
+#include "util/error.hpp"
+#include "util/text.hpp"
 
 #include <algorithm>
 #include <array>

@@ -3,7 +3,7 @@
 
 #include "model/table.hpp"
 #include "report/filter.hpp"
-#include "store/reader.hpp"
+#include "store/read/reader.hpp"
 
 #include <optional>
 #include <string>

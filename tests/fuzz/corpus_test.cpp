@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The corpus, and what is near it: the same every time. tools/fuzz looks further.
-#include "catch.hpp"
 #include "fuzz/targets.hpp"
+#include "support/catch.hpp"
 
 #include <cstdlib>
 #include <fstream>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // netlog-fuzz-open DIRECTORY CASES [FIRST]: opens files that somebody could send instead of a
 // recording. A case that crashes, or takes more than a minute, ends it; the last number is its.
-#include "base/text.hpp"
-#include "store/hostile.hpp"
+#include "support/hostile.hpp"
+#include "util/text.hpp"
 
 #include <cstdlib>
 #include <exception>

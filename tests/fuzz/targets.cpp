@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "fuzz/targets.hpp"
 
-#include "base/byte_reader.hpp"
-#include "base/error.hpp"
+#include "capture/capture_file.hpp"
 #include "decode/tables.hpp"
-#include "platform/capture/capture_file.hpp"
-#include "scratch.hpp"
+#include "support/scratch.hpp"
+#include "util/byte_reader.hpp"
+#include "util/error.hpp"
 
 #include <fstream>
 
@@ -79,7 +79,7 @@ std::filesystem::path write(const Scratch& scratch, Bytes bytes) {
 void capture(Bytes bytes) {
   const Scratch scratch;
   try {
-    platform::CaptureReader reader{write(scratch, bytes)};
+    capture::CaptureReader reader{write(scratch, bytes)};
     for (auto record = reader.next(); record && *record; record = reader.next()) {
     }
   } catch (const CommandFailed&) {

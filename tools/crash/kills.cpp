@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "kills.hpp"
 
-#include "base/text.hpp"
 #include "child.hpp"
-#include "store/load.hpp"
-#include "store/writer.hpp"
+#include "store/write/writer.hpp"
+#include "support/load.hpp"
+#include "util/text.hpp"
 
 #include <algorithm>
 #include <chrono>

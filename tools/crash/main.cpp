@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Kills what writes a recording and cuts its power, over and over, and holds what is left against
 // what had been told. tools/crash-test runs it.
-#include "base/text.hpp"
 #include "kills.hpp"
-#include "store/power_cuts.hpp"
+#include "support/power_cuts.hpp"
+#include "util/text.hpp"
 
 #include <cstdlib>
 #include <exception>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "day.hpp"
 
-#include "base/time.hpp"
 #include "model/event.hpp"
-#include "store/writer.hpp"
+#include "store/write/writer.hpp"
 #include "traffic.hpp"
+#include "util/time.hpp"
 
 #include <algorithm>
 #include <cmath>

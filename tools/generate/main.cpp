@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Makes a recording of a day that never was, of any size, to measure reports and to try them on.
-#include "base/text.hpp"
-#include "base/time.hpp"
 #include "day.hpp"
+#include "util/text.hpp"
+#include "util/time.hpp"
 
 #include <cstdlib>
 #include <exception>

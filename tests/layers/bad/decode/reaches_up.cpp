@@ -1,2 +1,2 @@
 // SPDX-License-Identifier: MIT
-#include "store/writer.hpp"
+#include "store/write/writer.hpp"

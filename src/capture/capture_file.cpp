@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#include "capture/capture_file.hpp"
+
+#include "os/files.hpp"
+#include "util/byte_reader.hpp"
+#include "util/text.hpp"
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include <boost/crc.hpp>
+#include <fmt/format.h>
+
+namespace netlog::capture {
+namespace {
+
+constexpr std::array<char, 8> kMagic{'N', 'L', 'C', 'A', 'P', '\0', '\0', '\1'};
+constexpr std::size_t kHeaderSize = 56;
+constexpr std::uint32_t kMostPayload = std::uint32_t{1} << 30U;
+
+template <typename T>
+void put(std::vector<std::byte>& out, T value) {
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    out.push_back(static_cast<std::byte>(static_cast<std::uint64_t>(value) >> (8 * i)));
+  }
+}
+
+std::uint32_t checksum(std::span<const std::byte> header, std::span<const std::byte> payload) {
+  boost::crc_32_type crc;
+  crc.process_bytes(header.data(), header.size());
+  crc.process_bytes(payload.data(), payload.size());
+  return crc.checksum();
+}
+
+std::vector<std::byte> header_of(const RawRecord& record) {
+  std::vector<std::byte> header;
+  header.reserve(kHeaderSize);
+  put(header, static_cast<std::uint16_t>(record.kind));
+  put(header, std::uint16_t{0});
+  put(header, static_cast<std::uint32_t>(record.payload.size()));
+  put(header, record.netns);
+  put(header, record.asked.began_ns);
+  put(header, record.asked.ended_ns);
+  put(header, record.a);
+  put(header, record.b);
+  put(header, record.c);
+  return header;
+}
+
+}  // namespace
+
+CaptureWriter::CaptureWriter(const std::filesystem::path& path) : path_{path} {
+  if (const auto created = os::create_private_file(path); !created) {
+    throw CommandFailed{
+        fmt::format("cannot capture into {}: {}", utf8(path), created.error().message())};
+  }
+  out_.open(path, std::ios::binary);
+  out_.write(kMagic.data(), kMagic.size());
+}
+
+void CaptureWriter::write(const RawRecord& record) {
+  const auto header = header_of(record);
+  std::vector<std::byte> trailer;
+  put(trailer, checksum(header, record.payload));
+  for (const auto* const part : {&header, &record.payload, &std::as_const(trailer)}) {
+    out_.write(reinterpret_cast<const char*>(part->data()),
+               static_cast<std::streamsize>(part->size()));
+  }
+  if (!out_) {
+    throw CommandFailed{
+        fmt::format("cannot capture into {}: writing failed; is the disk full?", utf8(path_))};
+  }
+}
+
+void CaptureWriter::flush() {
+  out_.flush();
+  if (!out_) {
+    throw CommandFailed{
+        fmt::format("cannot capture into {}: writing failed; is the disk full?", utf8(path_))};
+  }
+}
+
+CaptureReader::CaptureReader(const std::filesystem::path& path)
+    : path_{path}, in_{path, std::ios::binary} {
+  std::array<char, kMagic.size()> magic{};
+  if (!in_) {
+    throw CommandFailed{
+        fmt::format("cannot replay {}: no such file, or it may not be read", utf8(path))};
+  }
+  in_.read(magic.data(), magic.size());
+  if (in_.gcount() != magic.size() || magic != kMagic) {
+    throw CommandFailed{
+        fmt::format("cannot replay {}: not a netlog capture of version 1", utf8(path))};
+  }
+}
+
+Result<std::optional<RawRecord>> CaptureReader::next() {
+  const auto at = static_cast<std::int64_t>(in_.tellg());
+  const auto read = [&](std::size_t size) -> std::optional<std::vector<std::byte>> {
+    // In pieces: a length that lies must not make us allocate more than the file holds.
+    constexpr std::size_t kPiece = std::size_t{1} << 20U;
+    std::vector<std::byte> bytes;
+    while (bytes.size() < size) {
+      const auto before = bytes.size();
+      const auto want = std::min(kPiece, size - before);
+      bytes.resize(before + want);
+      in_.read(reinterpret_cast<char*>(bytes.data() + before), static_cast<std::streamsize>(want));
+      if (static_cast<std::size_t>(in_.gcount()) != want) {
+        truncated_ = truncated_ || before > 0 || in_.gcount() > 0;
+        return std::nullopt;
+      }
+    }
+    return bytes;
+  };
+  const auto header = read(kHeaderSize);
+  if (!header) {
+    return std::optional<RawRecord>{};
+  }
+  ByteReader in{*header};
+  RawRecord record;
+  record.kind = static_cast<RecordKind>(in.u16());
+  in.skip(2);
+  const auto size = in.u32();
+  record.netns = in.u64();
+  record.asked.began_ns = static_cast<std::int64_t>(in.u64());
+  record.asked.ended_ns = static_cast<std::int64_t>(in.u64());
+  record.a = static_cast<std::int64_t>(in.u64());
+  record.b = static_cast<std::int64_t>(in.u64());
+  record.c = static_cast<std::int64_t>(in.u64());
+  if (size > kMostPayload) {
+    return fail(errc::too_large, fmt::format("record of {} bytes at offset {}", size, at));
+  }
+  auto payload = read(size);
+  const auto trailer = payload ? read(4) : std::nullopt;
+  if (!trailer) {
+    truncated_ = true;
+    return std::optional<RawRecord>{};
+  }
+  if (ByteReader{*trailer}.u32() != checksum(*header, *payload)) {
+    return fail(errc::malformed, fmt::format("checksum of the record at offset {}", at));
+  }
+  record.payload = std::move(*payload);
+  return std::optional{std::move(record)};
+}
+
+}  // namespace netlog::capture

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "capture/raw_record.hpp"
+#include "util/error.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+namespace netlog::capture {
+
+/// Writes raw records to a capture file (docs/capture-format.md). Created 0600; an existing file is
+/// refused.
+class CaptureWriter {
+ public:
+  /// @throws CommandFailed when the file cannot be created.
+  explicit CaptureWriter(const std::filesystem::path& path);
+  /// @throws CommandFailed when the disk refuses.
+  void write(const RawRecord& record);
+  void flush();
+
+ private:
+  std::filesystem::path path_;
+  std::ofstream out_;
+};
+
+/// Reads a capture file record by record. The file is not trusted: every length is bounded.
+class CaptureReader {
+ public:
+  /// @throws CommandFailed when the file cannot be opened or is not a capture of a version that we
+  /// read.
+  explicit CaptureReader(const std::filesystem::path& path);
+
+  /// The next record; nothing at the end. A file cut short (a recorder killed half-way) ends at its
+  /// last whole record and truncated() is true then. An error for anything else.
+  Result<std::optional<RawRecord>> next();
+  [[nodiscard]] bool truncated() const { return truncated_; }
+
+ private:
+  std::filesystem::path path_;
+  std::ifstream in_;
+  bool truncated_ = false;
+};
+
+}  // namespace netlog::capture

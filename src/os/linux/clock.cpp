@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#include "os/clock.hpp"
+
+#include "util/time.hpp"
+
+#include <ctime>
+
+namespace netlog::os {
+namespace {
+
+std::int64_t read_clock(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * kNsPerSecond + now.tv_nsec;
+}
+
+}  // namespace
+
+std::int64_t read_boot_clock_ns() {
+  return read_clock(CLOCK_BOOTTIME);
+}
+
+std::int64_t read_wall_clock_ns() {
+  return read_clock(CLOCK_REALTIME);
+}
+
+std::int64_t read_thread_cpu_clock_ns() {
+  return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+}  // namespace netlog::os

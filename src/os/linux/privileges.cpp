@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#include "os/privileges.hpp"
+
+#include "os/linux/capabilities.hpp"
+
+#include <array>
+#include <cerrno>
+
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include <unistd.h>
+
+namespace netlog::os {
+namespace {
+
+struct Right {
+  int number;
+  const char* name;
+};
+
+// What is not here is only needed to begin: CAP_BPF and CAP_PERFMON load the programs.
+constexpr std::array kForSources{
+    // Links below /proc/PID of other users' processes: exe, fd/…, ns/net (ptrace_may_access()).
+    Right{CAP_SYS_PTRACE, "sys_ptrace"},
+    // Those processes' lists of descriptors: /proc/PID/fd is its owner's alone.
+    Right{CAP_DAC_READ_SEARCH, "dac_read_search"},
+    // setns() into network namespaces that are still to come.
+    Right{CAP_SYS_ADMIN, "sys_admin"},
+    // Notices from those need a receive buffer larger than net.core.rmem_max (SO_RCVBUFFORCE).
+    Right{CAP_NET_ADMIN, "net_admin"},
+};
+// SQLite makes its side files again, and a recording that somebody has deleted is begun anew; that
+// wants write access to a directory, and the owner's mark on what is made.
+constexpr std::array kForForeignPlace{Right{CAP_DAC_OVERRIDE, "dac_override"},
+                                      Right{CAP_CHOWN, "chown"},
+                                      Right{CAP_FOWNER, "fowner"}};
+constexpr std::array kForReaders{Right{CAP_CHOWN, "chown"}};
+
+bool is_ours(const std::filesystem::path& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) != 0 || info.st_uid == ::geteuid();
+}
+
+std::vector<Right> wanted(const LastingRights& lasting) {
+  std::vector<Right> rights{kForSources.begin(), kForSources.end()};
+  const auto& path = lasting.recording;
+  const auto directory =
+      path.parent_path().empty() ? std::filesystem::path{"."} : path.parent_path();
+  if (!is_ours(path) || !is_ours(directory)) {
+    rights.insert(rights.end(), kForForeignPlace.begin(), kForForeignPlace.end());
+  } else if (lasting.lets_read) {
+    rights.insert(rights.end(), kForReaders.begin(), kForReaders.end());
+  }
+  return rights;
+}
+
+}  // namespace
+
+Result<void> drop_rights(const LastingRights& lasting) {
+  std::uint64_t kept = 0;
+  for (const auto& right : wanted(lasting)) {
+    kept |= std::uint64_t{1} << static_cast<unsigned>(right.number);
+  }
+  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) {
+    return fail_errno(errno, "clear the ambient capabilities");
+  }
+  // Without CAP_SETPCAP the bounding set stays; no_new_privs then keeps us from gaining any of it.
+  for (int number = 0; ::prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0; ++number) {
+    if (::prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0 && errno != EPERM) {
+      return fail_errno(errno, "clear the bounding set");
+    }
+  }
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    return fail_errno(errno, "set no_new_privs");
+  }
+  return keep_capabilities(kept);
+}
+
+std::vector<std::string> lasting_rights(const LastingRights& lasting) {
+  std::vector<std::string> names;
+  for (const auto& right : wanted(lasting)) {
+    if ((capabilities() >> static_cast<unsigned>(right.number) & 1U) != 0) {
+      names.emplace_back(right.name);
+    }
+  }
+  return names;
+}
+
+}  // namespace netlog::os

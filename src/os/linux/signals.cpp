@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#include "os/signals.hpp"
+
+#include "os/linux/unique_fd.hpp"
+#include "util/error.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <thread>
+#include <utility>
+
+#include <sys/eventfd.h>
+
+#include <unistd.h>
+
+namespace netlog::os {
+namespace {
+
+constexpr std::array kSignals{SIGINT, SIGTERM};
+constexpr std::uint64_t kSignalled = 1;
+constexpr std::uint64_t kOver = std::uint64_t{1} << 32U;
+
+// All that a signal handler can reach.
+volatile std::sig_atomic_t told_fd = -1;
+
+void tell(int /*signal*/) {
+  const auto before = errno;
+  static_cast<void>(::write(told_fd, &kSignalled, sizeof(kSignalled)));
+  errno = before;
+}
+
+UniqueFd make_event() {
+  UniqueFd event{::eventfd(0, EFD_CLOEXEC)};
+  if (!event) {
+    throw CommandFailed{fail_errno(errno, "cannot watch for signals: eventfd").message()};
+  }
+  return event;
+}
+
+class SignalWatcher final : public StopRequests {
+ public:
+  explicit SignalWatcher(std::function<void()> stop)
+      : event_{make_event()}, stop_{std::move(stop)}, thread_{[this] { wait(); }} {
+    told_fd = event_.get();
+    for (const auto signal : kSignals) {
+      struct sigaction action {};
+      action.sa_handler = tell;
+      action.sa_flags = static_cast<int>(SA_RESTART | SA_RESETHAND);
+      ::sigaction(signal, &action, nullptr);
+    }
+  }
+  SignalWatcher(const SignalWatcher&) = delete;
+  SignalWatcher& operator=(const SignalWatcher&) = delete;
+  ~SignalWatcher() override {
+    for (const auto signal : kSignals) {
+      static_cast<void>(std::signal(signal, SIG_DFL));
+    }
+    static_cast<void>(::write(event_.get(), &kOver, sizeof(kOver)));
+    thread_.join();
+  }
+
+ private:
+  void wait() const {
+    std::uint64_t told = 0;
+    while (::read(event_.get(), &told, sizeof(told)) < 0 && errno == EINTR) {
+    }
+    if (told < kOver) {
+      // The other signal, too, has its default effect from now on.
+      for (const auto signal : kSignals) {
+        static_cast<void>(std::signal(signal, SIG_DFL));
+      }
+      stop_();
+    }
+  }
+
+  UniqueFd event_;
+  std::function<void()> stop_;
+  std::thread thread_;
+};
+
+}  // namespace
+
+std::unique_ptr<StopRequests> watch_stop_requests(std::function<void()> stop) {
+  return std::make_unique<SignalWatcher>(std::move(stop));
+}
+
+}  // namespace netlog::os

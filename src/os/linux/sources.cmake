@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+# Included by the folder above, whose target it adds to.
+target_sources(
+  netlog_os
+  PRIVATE linux/capabilities.cpp
+          linux/clock.cpp
+          linux/files.cpp
+          linux/name_files.cpp
+          linux/privileges.cpp
+          linux/service.cpp
+          linux/signals.cpp
+          linux/terminal.cpp)

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "os/clock.hpp"
+
+#include "util/filetime.hpp"
+#include "util/time.hpp"
+
+#include <windows.h>
+
+namespace netlog::os {
+namespace {
+
+std::uint64_t units_of(const FILETIME& time) {
+  return static_cast<std::uint64_t>(time.dwHighDateTime) << 32U | time.dwLowDateTime;
+}
+
+}  // namespace
+
+// learn.microsoft.com, Acquiring high-resolution time stamps: the performance counter goes on while
+// the system sleeps.
+std::int64_t read_boot_clock_ns() {
+  LARGE_INTEGER frequency;
+  LARGE_INTEGER ticks;
+  ::QueryPerformanceFrequency(&frequency);
+  ::QueryPerformanceCounter(&ticks);
+  const auto whole = ticks.QuadPart / frequency.QuadPart;
+  const auto rest = ticks.QuadPart % frequency.QuadPart;
+  return whole * kNsPerSecond + rest * kNsPerSecond / frequency.QuadPart;
+}
+
+std::int64_t read_wall_clock_ns() {
+  FILETIME now;
+  ::GetSystemTimePreciseAsFileTime(&now);
+  return ip_helper::utc_ns_of(units_of(now));
+}
+
+std::int64_t read_thread_cpu_clock_ns() {
+  FILETIME began;
+  FILETIME ended;
+  FILETIME kernel;
+  FILETIME user;
+  ::GetThreadTimes(::GetCurrentThread(), &began, &ended, &kernel, &user);
+  constexpr std::int64_t kNsPerUnit = 100;
+  return static_cast<std::int64_t>(units_of(kernel) + units_of(user)) * kNsPerUnit;
+}
+
+}  // namespace netlog::os

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+#include "os/files.hpp"
+
+#include "os/windows/handle.hpp"
+#include "os/windows/text.hpp"
+#include "util/text.hpp"
+
+#include <array>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <windows.h>
+
+#include <aclapi.h>
+#include <sddl.h>
+#include <shlobj.h>
+
+namespace netlog::os {
+namespace {
+
+// Its owner, the system and administrators: a command line or a peer's address is private.
+constexpr const wchar_t* kPrivateFile = L"D:P(A;;FA;;;OW)(A;;FA;;;SY)(A;;FA;;;BA)";
+// The same for what is made within: SQLite's files beside the recording.
+constexpr const wchar_t* kPrivateDirectory =
+    L"D:P(A;OICI;FA;;;CO)(A;OICI;FA;;;OW)(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
+
+/// What new objects are made with.
+class Security {
+ public:
+  explicit Security(const wchar_t* sddl) {
+    PSECURITY_DESCRIPTOR descriptor = nullptr;
+    if (::ConvertStringSecurityDescriptorToSecurityDescriptorW(
+            sddl, SDDL_REVISION_1, &descriptor, nullptr) == 0) {
+      throw CommandFailed{fail_win32(::GetLastError(), "make a private file").message()};
+    }
+    descriptor_.reset(descriptor);
+    attributes_ = {sizeof(attributes_), descriptor_.get(), FALSE};
+  }
+  SECURITY_ATTRIBUTES* attributes() { return &attributes_; }
+  [[nodiscard]] PACL acl() const {
+    PACL acl = nullptr;
+    BOOL present = FALSE;
+    BOOL defaulted = FALSE;
+    ::GetSecurityDescriptorDacl(descriptor_.get(), &present, &acl, &defaulted);
+    return acl;
+  }
+
+ private:
+  std::unique_ptr<void, decltype(&::LocalFree)> descriptor_{nullptr, ::LocalFree};
+  SECURITY_ATTRIBUTES attributes_{};
+};
+
+Result<UniqueHandle> open_file(const std::filesystem::path& path,
+                               DWORD disposition,
+                               const char* doing) {
+  Security security{kPrivateFile};
+  auto file = own(::CreateFileW(path.c_str(),
+                                GENERIC_READ | GENERIC_WRITE,
+                                FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                                security.attributes(),
+                                disposition,
+                                FILE_ATTRIBUTE_NORMAL,
+                                nullptr));
+  if (!file) {
+    return fail_win32(::GetLastError(), doing);
+  }
+  return file;
+}
+
+class HeldFile final : public RecordingFile {
+ public:
+  HeldFile(UniqueHandle file, bool created) : file_{std::move(file)}, created_{created} {}
+  [[nodiscard]] bool created() const override { return created_; }
+  /// SQLite opens its files so that nobody can delete or move them meanwhile.
+  [[nodiscard]] bool in_place() const override { return true; }
+  [[nodiscard]] Result<void> let_read(const Readers& /*readers*/) override {
+    return fail_win32(ERROR_NOT_SUPPORTED, "not on Windows");
+  }
+
+ private:
+  UniqueHandle file_;
+  bool created_;
+};
+
+std::optional<std::filesystem::path> known_folder(const KNOWNFOLDERID& folder) {
+  wchar_t* text = nullptr;
+  const auto found = ::SHGetKnownFolderPath(folder, 0, nullptr, &text);
+  const std::unique_ptr<wchar_t, decltype(&::CoTaskMemFree)> owner{text, ::CoTaskMemFree};
+  return SUCCEEDED(found) ? std::optional{std::filesystem::path{text}} : std::nullopt;
+}
+
+bool is_administrator() {
+  SID_IDENTIFIER_AUTHORITY authority = SECURITY_NT_AUTHORITY;
+  PSID administrators = nullptr;
+  if (::AllocateAndInitializeSid(&authority,
+                                 2,
+                                 SECURITY_BUILTIN_DOMAIN_RID,
+                                 DOMAIN_ALIAS_RID_ADMINS,
+                                 0,
+                                 0,
+                                 0,
+                                 0,
+                                 0,
+                                 0,
+                                 &administrators) == 0) {
+    return false;
+  }
+  const std::unique_ptr<void, decltype(&::FreeSid)> owner{administrators, ::FreeSid};
+  BOOL member = FALSE;
+  return ::CheckTokenMembership(nullptr, administrators, &member) != 0 && member != FALSE;
+}
+
+std::filesystem::path default_directory() {
+  const auto folder =
+      known_folder(is_administrator() ? FOLDERID_ProgramData : FOLDERID_LocalAppData);
+  return folder.value_or(".") / "netlog";
+}
+
+bool is_user_of_this_process(PSID sid) {
+  HANDLE opened = nullptr;
+  if (::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened) == 0) {
+    return false;
+  }
+  const auto token = own(opened);
+  alignas(TOKEN_USER) std::array<std::byte, 256> buffer{};
+  DWORD size = 0;
+  return ::GetTokenInformation(token.get(), TokenUser, buffer.data(), buffer.size(), &size) != 0 &&
+         ::EqualSid(sid, reinterpret_cast<const TOKEN_USER*>(buffer.data())->User.Sid) != 0;
+}
+
+/// Anybody may make directories below ProgramData: one that is there already is used when it is
+/// ours, the system's or the administrators', and is made private.
+Result<void> take_over(const std::filesystem::path& directory) {
+  const auto attributes = ::GetFileAttributesW(directory.c_str());
+  if (attributes == INVALID_FILE_ATTRIBUTES || (attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) {
+    return fail_win32(ERROR_REPARSE_TAG_INVALID, "use a directory that leads elsewhere");
+  }
+  PSID owner = nullptr;
+  PSECURITY_DESCRIPTOR descriptor = nullptr;
+  auto name = directory.native();
+  const auto read = ::GetNamedSecurityInfoW(name.data(),
+                                            SE_FILE_OBJECT,
+                                            OWNER_SECURITY_INFORMATION,
+                                            &owner,
+                                            nullptr,
+                                            nullptr,
+                                            nullptr,
+                                            &descriptor);
+  const std::unique_ptr<void, decltype(&::LocalFree)> keeper{descriptor, ::LocalFree};
+  if (read != ERROR_SUCCESS) {
+    return fail_win32(read, "ask who owns the directory");
+  }
+  if (::IsWellKnownSid(owner, WinLocalSystemSid) == 0 &&
+      ::IsWellKnownSid(owner, WinBuiltinAdministratorsSid) == 0 &&
+      !is_user_of_this_process(owner)) {
+    return fail_win32(ERROR_INVALID_OWNER, "use a directory that is somebody else's");
+  }
+  const Security security{kPrivateDirectory};
+  const auto set =
+      ::SetNamedSecurityInfoW(name.data(),
+                              SE_FILE_OBJECT,
+                              DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
+                              nullptr,
+                              nullptr,
+                              security.acl(),
+                              nullptr);
+  return set == ERROR_SUCCESS ? Result<void>{} : fail_win32(set, "make the directory private");
+}
+
+}  // namespace
+
+Result<Readers> find_readers(const std::string& /*group*/) {
+  return fail_win32(ERROR_NOT_SUPPORTED,
+                    "not on Windows: the owner of a file says who may read it");
+}
+
+Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem::path& path) {
+  auto file = open_file(path, CREATE_NEW, "open for writing");
+  const bool created = file.has_value();
+  if (!created && file.error().code.value() == ERROR_FILE_EXISTS) {
+    file = open_file(path, OPEN_EXISTING, "open for writing");
+  }
+  if (!file) {
+    return file.error();
+  }
+  // One byte where neither SQLite's locks nor its data are.
+  OVERLAPPED at{};
+  at.OffsetHigh = 0x7FFF'FFFF;
+  if (::LockFileEx(
+          file->get(), LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at) == 0) {
+    return fail_win32(::GetLastError(), "lock");
+  }
+  // SQLite would make them with the rights of the directory; those that are there stay.
+  for (const auto* const suffix : {"-wal", "-shm"}) {
+    static_cast<void>(open_file(with_suffix(path, suffix), CREATE_NEW, "create"));
+  }
+  return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(std::move(*file), created)};
+}
+
+Result<void> create_private_file(const std::filesystem::path& path) {
+  const auto made = open_file(path, CREATE_NEW, "create");
+  return made ? Result<void>{} : made.error();
+}
+
+Result<void> move_into_place(const std::filesystem::path& from, const std::filesystem::path& to) {
+  return ::MoveFileExW(from.c_str(), to.c_str(), MOVEFILE_WRITE_THROUGH) != 0
+             ? Result<void>{}
+             : fail_win32(::GetLastError(), "rename");
+}
+
+Result<std::optional<std::string>> read_private_file(const std::filesystem::path& path) {
+  constexpr std::size_t kMost = std::size_t{64} << 10U;
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    return std::optional<std::string>{};
+  }
+  std::ifstream in{path, std::ios::binary};
+  if (!std::filesystem::is_regular_file(status) || !in) {
+    return fail_win32(ERROR_ACCESS_DENIED, "open");
+  }
+  std::string text(kMost + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > kMost) {
+    return fail(errc::too_large, "longer than 64 KiB");
+  }
+  return std::optional{std::move(text)};
+}
+
+Result<void> create_private_directories(const std::filesystem::path& path) {
+  std::error_code error;
+  if (path.empty()) {
+    return {};
+  }
+  if (std::filesystem::is_directory(path, error)) {
+    return path == default_directory() ? take_over(path) : Result<void>{};
+  }
+  if (path.has_relative_path()) {
+    if (auto made = create_private_directories(path.parent_path()); !made) {
+      return made;
+    }
+  }
+  Security security{kPrivateDirectory};
+  return ::CreateDirectoryW(path.c_str(), security.attributes()) != 0
+             ? Result<void>{}
+             : fail_win32(::GetLastError(), "create");
+}
+
+std::filesystem::path default_recording_path() {
+  std::array<wchar_t, 32'768> named{};
+  const auto size = ::GetEnvironmentVariableW(L"NETLOG_DB", named.data(), named.size());
+  if (size > 0 && size < named.size()) {
+    return named.data();
+  }
+  return default_directory() / "netlog.db";
+}
+
+}  // namespace netlog::os

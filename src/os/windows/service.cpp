@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+#include "os/service.hpp"
+
+#include "os/windows/signals.hpp"
+#include "os/windows/text.hpp"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include <windows.h>
+
+namespace netlog::os {
+namespace {
+
+constexpr const wchar_t* kName = L"netlog";
+constexpr std::chrono::seconds kPatience{30};
+
+struct CloseService {
+  using pointer = SC_HANDLE;
+  void operator()(SC_HANDLE handle) const { ::CloseServiceHandle(handle); }
+};
+using ServiceHandle = std::unique_ptr<void, CloseService>;
+
+Error last_error(std::string context) {
+  return fail_win32(::GetLastError(), std::move(context));
+}
+
+/// An argument as CommandLineToArgvW() reads it back. Source: learn.microsoft.com, Parsing C++
+/// command-line arguments.
+std::wstring quoted(std::wstring_view word) {
+  std::wstring text = L"\"";
+  std::size_t backslashes = 0;
+  for (const wchar_t c : word) {
+    if (c == L'"') {
+      text.append(backslashes + 1, L'\\');
+    }
+    backslashes = c == L'\\' ? backslashes + 1 : 0;
+    text += c;
+  }
+  text.append(backslashes, L'\\');
+  return text + L'"';
+}
+
+std::wstring own_path() {
+  std::array<wchar_t, 32'768> path{};
+  const auto size = ::GetModuleFileNameW(nullptr, path.data(), path.size());
+  return {path.data(), size};
+}
+
+Result<ServiceHandle> open_manager(DWORD rights) {
+  ServiceHandle manager{::OpenSCManagerW(nullptr, nullptr, rights)};
+  if (!manager) {
+    return last_error("open the service manager");
+  }
+  return manager;
+}
+
+Result<ServiceHandle> open_service(DWORD rights) {
+  auto manager = open_manager(SC_MANAGER_CONNECT);
+  if (!manager) {
+    return manager.error();
+  }
+  ServiceHandle service{::OpenServiceW(manager->get(), kName, rights)};
+  if (!service) {
+    return last_error("open the service netlog");
+  }
+  return service;
+}
+
+Result<void> wait_for(const ServiceHandle& service, DWORD wanted) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    SERVICE_STATUS status{};
+    if (::QueryServiceStatus(service.get(), &status) == 0) {
+      return last_error("ask for the service's state");
+    }
+    if (status.dwCurrentState == wanted) {
+      return {};
+    }
+    if (status.dwCurrentState == SERVICE_STOPPED) {
+      return fail_win32(status.dwWin32ExitCode == ERROR_SUCCESS ? ERROR_SERVICE_NOT_ACTIVE
+                                                                : status.dwWin32ExitCode,
+                        "the service has stopped; the event log says why");
+    }
+    if (std::chrono::steady_clock::now() > until) {
+      return fail_win32(ERROR_SERVICE_REQUEST_TIMEOUT, "wait for the service");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+  }
+}
+
+/// The service of this process: the manager calls it back without a context.
+struct Serving {
+  std::function<ServiceEnd()> work;
+  std::atomic<SERVICE_STATUS_HANDLE> status{nullptr};
+};
+
+Serving& serving() {
+  static Serving one;
+  return one;
+}
+
+void report(DWORD state, int exit_code = 0) {
+  SERVICE_STATUS status{};
+  status.dwServiceType = SERVICE_WIN32_OWN_PROCESS;
+  status.dwCurrentState = state;
+  status.dwControlsAccepted =
+      state == SERVICE_RUNNING ? SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN : 0;
+  status.dwWin32ExitCode = exit_code == 0 ? NO_ERROR : ERROR_SERVICE_SPECIFIC_ERROR;
+  status.dwServiceSpecificExitCode = static_cast<DWORD>(exit_code);
+  status.dwWaitHint = static_cast<DWORD>(std::chrono::milliseconds{kPatience}.count());
+  ::SetServiceStatus(serving().status, &status);
+}
+
+DWORD WINAPI handle_control(DWORD control, DWORD /*event*/, void* /*data*/, void* /*context*/) {
+  switch (control) {
+    case SERVICE_CONTROL_STOP:
+    case SERVICE_CONTROL_SHUTDOWN:
+      report(SERVICE_STOP_PENDING);
+      request_stop();
+      return NO_ERROR;
+    case SERVICE_CONTROL_INTERROGATE:
+      return NO_ERROR;
+    default:
+      return ERROR_CALL_NOT_IMPLEMENTED;
+  }
+}
+
+void log_failure(const std::string& said) {
+  auto* const log = ::RegisterEventSourceW(nullptr, kName);
+  const auto text = wide(said);
+  const wchar_t* line = text.c_str();
+  ::ReportEventW(log, EVENTLOG_ERROR_TYPE, 0, 1, nullptr, 1, 0, &line, nullptr);
+  ::DeregisterEventSource(log);
+}
+
+void WINAPI service_main(DWORD /*count*/, wchar_t** /*arguments*/) {
+  serving().status = ::RegisterServiceCtrlHandlerExW(kName, handle_control, nullptr);
+  report(SERVICE_START_PENDING);
+  on_watching([] { report(SERVICE_RUNNING); });
+  const auto end = serving().work();
+  if (end.exit_code != 0) {
+    log_failure(end.said);
+  }
+  report(SERVICE_STOPPED, end.exit_code);
+}
+
+class WindowsServices final : public ServiceManager {
+ public:
+  Result<void> install(const std::vector<std::string>& words) override {
+    auto manager = open_manager(SC_MANAGER_CONNECT | SC_MANAGER_CREATE_SERVICE);
+    if (!manager) {
+      return manager.error();
+    }
+    auto command = quoted(own_path());
+    for (const auto& word : words) {
+      command += L' ' + quoted(wide(word));
+    }
+    const ServiceHandle service{::CreateServiceW(manager->get(),
+                                                 kName,
+                                                 L"netlog flight recorder for connections",
+                                                 SERVICE_ALL_ACCESS,
+                                                 SERVICE_WIN32_OWN_PROCESS,
+                                                 SERVICE_AUTO_START,
+                                                 SERVICE_ERROR_NORMAL,
+                                                 command.c_str(),
+                                                 nullptr,
+                                                 nullptr,
+                                                 nullptr,
+                                                 nullptr,
+                                                 nullptr)};
+    if (!service) {
+      return last_error("create the service netlog");
+    }
+    auto configured = configure(service);
+    if (!configured) {
+      ::DeleteService(service.get());
+    }
+    return configured;
+  }
+
+  Result<void> uninstall() override {
+    auto service = open_service(SERVICE_STOP | SERVICE_QUERY_STATUS | DELETE);
+    if (!service) {
+      return service.error();
+    }
+    SERVICE_STATUS status{};
+    if (::ControlService(service->get(), SERVICE_CONTROL_STOP, &status) != 0) {
+      if (auto stopped = wait_for(*service, SERVICE_STOPPED); !stopped) {
+        return stopped;
+      }
+    }
+    if (::DeleteService(service->get()) == 0) {
+      return last_error("delete the service netlog");
+    }
+    return {};
+  }
+
+  Result<void> start() override {
+    auto service = open_service(SERVICE_START | SERVICE_QUERY_STATUS);
+    if (!service) {
+      return service.error();
+    }
+    if (::StartServiceW(service->get(), 0, nullptr) == 0) {
+      return last_error("start the service netlog");
+    }
+    return wait_for(*service, SERVICE_RUNNING);
+  }
+
+  Result<void> stop() override {
+    auto service = open_service(SERVICE_STOP | SERVICE_QUERY_STATUS);
+    if (!service) {
+      return service.error();
+    }
+    SERVICE_STATUS status{};
+    if (::ControlService(service->get(), SERVICE_CONTROL_STOP, &status) == 0) {
+      return last_error("stop the service netlog");
+    }
+    return wait_for(*service, SERVICE_STOPPED);
+  }
+
+  Result<void> serve(const std::function<ServiceEnd()>& work) override {
+    serving().work = work;
+    std::wstring name = kName;
+    const std::array<SERVICE_TABLE_ENTRYW, 2> services{{{name.data(), service_main}, {}}};
+    if (::StartServiceCtrlDispatcherW(services.data()) == 0) {
+      return last_error("meet the service manager");
+    }
+    return {};
+  }
+
+ private:
+  static Result<void> configure(const ServiceHandle& service) {
+    constexpr DWORD kDay = 86'400;
+    std::array<SC_ACTION, 3> again{
+        {{SC_ACTION_RESTART, 1'000}, {SC_ACTION_RESTART, 10'000}, {SC_ACTION_RESTART, 60'000}}};
+    SERVICE_FAILURE_ACTIONSW failure{};
+    failure.dwResetPeriod = kDay;
+    failure.cActions = again.size();
+    failure.lpsaActions = again.data();
+    SERVICE_FAILURE_ACTIONS_FLAG also_on_exit{TRUE};
+    std::wstring about = L"Records every TCP and UDP connection of this host and who owns it.";
+    SERVICE_DESCRIPTIONW description{about.data()};
+    const auto change = [&](DWORD what, void* info) {
+      // wine knows only some of them; Windows has had all since Vista.
+      return ::ChangeServiceConfig2W(service.get(), what, info) != 0 ||
+             ::GetLastError() == ERROR_INVALID_LEVEL;
+    };
+    if (!change(SERVICE_CONFIG_DESCRIPTION, &description) ||
+        !change(SERVICE_CONFIG_FAILURE_ACTIONS, &failure) ||
+        !change(SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &also_on_exit)) {
+      return last_error("set what happens when the service fails");
+    }
+    return {};
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<ServiceManager> service_manager() {
+  return std::make_unique<WindowsServices>();
+}
+
+}  // namespace netlog::os

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include "os/terminal.hpp"
+
+#include "os/windows/text.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+#include <windows.h>
+
+#include <fcntl.h>
+#include <io.h>
+#include <shellapi.h>
+
+namespace netlog::os {
+namespace {
+
+HANDLE handle_of(StandardStream stream) {
+  return ::GetStdHandle(stream == StandardStream::output ? STD_OUTPUT_HANDLE : STD_ERROR_HANDLE);
+}
+
+}  // namespace
+
+bool is_terminal(StandardStream stream) {
+  DWORD mode = 0;
+  auto* const handle = handle_of(stream);
+  return ::GetConsoleMode(handle, &mode) != 0 &&
+         ::SetConsoleMode(handle, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING) != 0;
+}
+
+std::size_t terminal_width() {
+  CONSOLE_SCREEN_BUFFER_INFO info{};
+  return ::GetConsoleScreenBufferInfo(handle_of(StandardStream::output), &info) != 0
+             ? static_cast<std::size_t>(info.srWindow.Right - info.srWindow.Left + 1)
+             : 0;
+}
+
+bool locale_is_utf8() {
+  return true;  // the console is told so
+}
+
+void set_up_standard_streams() {
+  // The console is the shell's again after us.
+  static const auto code_page = ::GetConsoleOutputCP();
+  ::SetConsoleOutputCP(CP_UTF8);
+  static_cast<void>(std::atexit([] {
+    if (code_page != 0) {
+      ::SetConsoleOutputCP(code_page);
+    }
+  }));
+  // Lines end as they are written: the same bytes on every system.
+  ::_setmode(::_fileno(stdout), _O_BINARY);
+  ::_setmode(::_fileno(stderr), _O_BINARY);
+}
+
+std::vector<std::string> command_line(int /*argc*/, char** /*argv*/) {
+  int count = 0;
+  const std::unique_ptr<wchar_t*, decltype(&::LocalFree)> arguments{
+      ::CommandLineToArgvW(::GetCommandLineW(), &count), ::LocalFree};
+  std::vector<std::string> words;
+  for (int i = 1; i < count; ++i) {
+    words.push_back(narrow(arguments.get()[i]));
+  }
+  return words;
+}
+
+}  // namespace netlog::os

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include "source/ip_helper/processes.hpp"
+
+#include "os/clock.hpp"
+#include "util/byte_reader.hpp"
+#include "util/filetime.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace netlog::source::ip_helper {
+std::uint32_t ProcessTable::look(capture::RecordSink& sink) {
+  std::vector<ListedProcess> processes;
+  const auto before_ns = std::exchange(looked_ns_, os::utc_now_ns());
+  if (const auto code = api_.list_processes(processes); code != kNoError) {
+    looked_ns_ = before_ns;
+    return code;
+  }
+  listed_.clear();
+  services_.reset();
+  for (auto& process : processes) {
+    listed_.emplace(process.pid, std::move(process));
+  }
+  std::erase_if(told_, [&](const auto& told) {
+    const auto& [pid, created] = told;
+    const auto now = listed_.find(pid);
+    if (now != listed_.end() && now->second.created == created) {
+      return false;
+    }
+    capture::RawRecord record;
+    record.kind = capture::RecordKind::process_ended;
+    record.asked = Span{before_ns, looked_ns_};
+    record.a = pid;
+    record.b = static_cast<std::int64_t>(created);
+    sink.consume(record);
+    return true;
+  });
+  return kNoError;
+}
+
+bool ProcessTable::tell(std::uint32_t pid, std::int64_t alive_at_ns, capture::RecordSink& sink) {
+  const auto listed = listed_.find(pid);
+  if (listed == listed_.end() || utc_ns_of(listed->second.created) > alive_at_ns) {
+    return false;
+  }
+  if (told_.emplace(pid, listed->second.created).second) {
+    capture::RawRecord record;
+    record.kind = capture::RecordKind::process;
+    record.a = pid;
+    record.asked.began_ns = os::utc_now_ns();
+    record.payload = sections_of(listed->second);
+    record.asked.ended_ns = os::utc_now_ns();
+    sink.consume(record);
+  }
+  return true;
+}
+
+std::vector<std::byte> ProcessTable::sections_of(const ListedProcess& process) {
+  std::vector<std::byte> sections;
+  const auto add = [&](capture::ProcessSection tag, const std::optional<std::string>& text) {
+    if (text) {
+      capture::append_section(sections, tag, as_bytes(*text));
+    }
+  };
+  add(capture::ProcessSection::listed,
+      fmt::format("{} {} {} {}", process.pid, process.created, process.parent, process.name));
+  add(capture::ProcessSection::started_ns, std::to_string(utc_ns_of(process.created)));
+  const auto details = api_.describe(process.pid, process.created);
+  add(capture::ProcessSection::exe, details.image);
+  add(capture::ProcessSection::cmdline, details.command_line);
+  add(capture::ProcessSection::user, details.account);
+  read_services();
+  for (const auto& service : (*services_)[process.pid]) {
+    add(capture::ProcessSection::service, service);
+  }
+  return sections;
+}
+
+/// All at once: the system gives them only so.
+void ProcessTable::read_services() {
+  if (!services_) {
+    std::vector<RunningService> services;
+    api_.list_services(services);  // without them processes are told without services
+    services_.emplace();
+    for (auto& service : services) {
+      (*services_)[service.pid].push_back(std::move(service.name));
+    }
+  }
+}
+
+}  // namespace netlog::source::ip_helper

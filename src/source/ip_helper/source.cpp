@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+#include "source/ip_helper/source.hpp"
+
+#include "model/snapshot.hpp"
+#include "os/clock.hpp"
+#include "source/clock_step.hpp"
+#include "source/ip_helper/processes.hpp"
+#include "source/ip_helper/tables.hpp"
+#include "util/byte_reader.hpp"
+#include "util/time.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace netlog::source::ip_helper {
+namespace {
+
+/// What one table is read by.
+struct Reading {
+  Protocol protocol = Protocol::tcp;
+  Family family = Family::ipv4;
+  std::optional<capture::MibTable> rows;  ///< absent: the system has no such family
+  bool offload = false;
+
+  [[nodiscard]] TableSet table() const {
+    FiveTuple tuple;
+    tuple.protocol = protocol;
+    tuple.local.address.family = family;
+    return table_bit(table_of(tuple));
+  }
+};
+
+std::uint32_t row_count(std::span<const std::byte> table) {
+  std::uint32_t count = 0;
+  std::memcpy(&count, table.data(), sizeof(count));
+  return count;
+}
+
+class IpHelperSource final : public LiveSource {
+ public:
+  explicit IpHelperSource(std::unique_ptr<Api> api)
+      : api_{std::move(api)}, reader_{*api_}, processes_{*api_} {}
+
+  /// Tries which classes the system gives.
+  Result<void> open() {
+    for (const auto protocol : {Protocol::tcp, Protocol::udp}) {
+      for (const auto family : {Family::ipv4, Family::ipv6}) {
+        Reading reading{protocol, family, std::nullopt, false};
+        if (auto opened = choose_class(reading); !opened) {
+          return opened;
+        }
+        readings_.push_back(reading);
+      }
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::string name() const override { return "iphlpapi"; }
+  [[nodiscard]] std::string fallback_reason() const override { return fallback_reason_; }
+  [[nodiscard]] bool tracing() const override { return false; }
+
+  void sample(const SamplePlan& plan, capture::RecordSink& sink) override {
+    report_clock_step(sink);
+    if (plan.changes) {
+      look_at_processes(sink);
+    }
+    for (auto& reading : readings_) {
+      if (reading.rows && (reading.protocol == Protocol::udp || plan.tcp)) {
+        read(reading, plan.info, sink);
+      }
+    }
+    read_ns_ = os::utc_now_ns();
+    if (plan.counters) {
+      read_counters(sink);
+    }
+  }
+
+  bool drain(capture::RecordSink& /*sink*/) override { return true; }  // nothing is told in between
+
+  /// The key of a row is the pid that the table names.
+  void find_owners(std::span<const OwnerQuestion> questions,
+                   std::chrono::nanoseconds /*budget*/,
+                   capture::RecordSink& sink) override {
+    const auto began_ns = os::utc_now_ns();
+    std::set<std::uint64_t> pids;
+    for (const auto& question : questions) {
+      pids.insert(question.key);
+    }
+    const auto looked = look_at_processes(sink);
+    if (looked != kNoError && looked != kAccessDenied) {
+      return;  // to be asked again
+    }
+    const auto why = looked == kAccessDenied ? UnknownOwner::not_permitted : UnknownOwner::gone;
+    std::string text;
+    for (const auto key : pids) {
+      if (processes_.tell(static_cast<std::uint32_t>(key), read_ns_, sink)) {
+        text += fmt::format("{} {}\n", key, key);
+      } else {
+        text += fmt::format("{} - {}\n", key, netlog::name(why));
+      }
+    }
+    capture::RawRecord record;
+    record.kind = capture::RecordKind::holders;
+    record.asked = Span{began_ns, os::utc_now_ns()};
+    record.payload = bytes_of(text);
+    sink.consume(record);
+  }
+
+  void forget(std::span<const std::uint64_t> /*keys*/) override {}  // nothing is kept of them
+
+ private:
+  std::uint32_t look_at_processes(capture::RecordSink& sink) {
+    capture::RawRecord record;
+    record.kind = capture::RecordKind::mib_tables;
+    record.asked.began_ns = os::utc_now_ns();
+    const auto code = processes_.look(sink);
+    if (code != kNoError) {
+      tell_failure(record, refuse(*api_, "NtQuerySystemInformation (processes)", code).text, sink);
+    }
+    return code;
+  }
+
+  void note_fallback(const std::string& why) {
+    if (fallback_reason_.empty()) {
+      fallback_reason_ = why;
+    }
+  }
+
+  /// A family of which the system has no table of any class is not there; without IPv4 nothing is.
+  Result<void> choose_class(Reading& reading) {
+    std::string refused;
+    for (const auto table : {capture::MibTable::owner_module,
+                             capture::MibTable::owner_pid,
+                             capture::MibTable::basic}) {
+      const auto read = reader_.read(reading.protocol, reading.family, table);
+      if (read) {
+        reading.rows = table;
+        break;
+      }
+      const bool lacks = read.error().code == kNotSupported || read.error().code == kProcNotFound ||
+                         read.error().code == kInvalidParameter;  // a class that it does not know
+      if (refused.empty() || !lacks) {
+        refused = read.error().text;
+      }
+      if (!lacks && reading.family == Family::ipv6) {
+        reading.rows = table;  // it is there: each look that fails will be a gap
+        break;
+      }
+    }
+    if (!reading.rows) {
+      return reading.family == Family::ipv6 ? Result<void>{} : fail(errc::refused, refused);
+    }
+    if (!refused.empty()) {
+      note_fallback(refused);
+    }
+    if (reading.protocol == Protocol::tcp) {
+      const auto read = reader_.read(reading.protocol, reading.family, capture::MibTable::offload);
+      reading.offload = read.has_value();
+      if (!read) {
+        note_fallback(read.error().text);
+      }
+    }
+    return {};
+  }
+
+  void read(Reading& reading, bool with_offload, capture::RecordSink& sink) {
+    capture::RawRecord record;
+    record.kind = capture::RecordKind::mib_tables;
+    record.a = reading.table();
+    record.asked.began_ns = os::utc_now_ns();
+    auto rows = reader_.read(reading.protocol, reading.family, *reading.rows);
+    if (rows && reading.rows == capture::MibTable::owner_module && row_count(*rows) == 0) {
+      rows = distrust_empty(reading, std::move(*rows));
+    }
+    if (!rows) {
+      return tell_failure(record, rows.error().text, sink);
+    }
+    record.asked.ended_ns = os::utc_now_ns();
+    capture::append_section(record.payload, *reading.rows, *rows);
+    if (with_offload && reading.offload) {
+      if (const auto offload =
+              reader_.read(reading.protocol, reading.family, capture::MibTable::offload)) {
+        capture::append_section(record.payload, capture::MibTable::offload, *offload);
+      } else {
+        auto failed = record;
+        failed.a = 0;  // the rows were read
+        tell_failure(failed, offload.error().text, sink);
+      }
+    }
+    if (reading.rows == capture::MibTable::owner_module) {
+      tell_modules(reading, *rows, sink);
+    }
+    sink.consume(record);
+  }
+
+  /// wine answers for one family with a table that is always empty. What had no rows can still
+  /// change its class.
+  Answer<std::vector<std::byte>> distrust_empty(Reading& reading, std::vector<std::byte> empty) {
+    auto plain = reader_.read(reading.protocol, reading.family, capture::MibTable::owner_pid);
+    if (!plain || row_count(*plain) == 0 || seen_rows_.contains(reading.table())) {
+      return empty;
+    }
+    reading.rows = capture::MibTable::owner_pid;
+    return plain;
+  }
+
+  void tell_modules(const Reading& reading,
+                    std::span<const std::byte> table,
+                    capture::RecordSink& sink) {
+    if (row_count(table) > 0) {
+      seen_rows_.insert(reading.table());
+    }
+    const auto began_ns = os::utc_now_ns();
+    capture::RawRecord record;
+    record.kind = capture::RecordKind::mib_modules;
+    for (const auto& module : api_->name_modules(reading.protocol, reading.family, table)) {
+      const auto text = fmt::format("{} {} {}", module.pid, module.tag, module.service);
+      capture::append_section(record.payload, capture::ModuleSection::service, as_bytes(text));
+    }
+    if (!record.payload.empty()) {
+      record.asked = Span{began_ns, os::utc_now_ns()};
+      sink.consume(record);
+    }
+  }
+
+  static void tell_failure(const capture::RawRecord& of,
+                           const std::string& why,
+                           capture::RecordSink& sink) {
+    capture::RawRecord record;
+    record.kind = capture::RecordKind::table_failed;
+    record.asked = Span{of.asked.began_ns, os::utc_now_ns()};
+    record.a = of.a;
+    record.b = static_cast<std::int64_t>(of.kind);
+    record.payload = bytes_of(why);
+    sink.consume(record);
+  }
+
+  void read_counters(capture::RecordSink& sink) {
+    capture::RawRecord record;
+    record.kind = capture::RecordKind::mib_statistics;
+    record.asked.began_ns = os::utc_now_ns();
+    const auto read = [&](capture::MibStatistics which) {
+      std::vector<std::byte> bytes;
+      const auto code = api_->read_statistics(which, bytes);
+      const bool absent = code == kNotSupported;  // a family that is not installed
+      if (code == kNoError || absent) {
+        capture::append_section(record.payload, which, bytes);
+      } else if (code != kProcNotFound) {
+        tell_failure(record, refuse(*api_, call_name(which), code).text, sink);
+      }
+      return code != kProcNotFound;
+    };
+    for (const auto& [wide, narrow] :
+         {std::pair{capture::MibStatistics::tcp4_wide, capture::MibStatistics::tcp4},
+          std::pair{capture::MibStatistics::tcp6_wide, capture::MibStatistics::tcp6}}) {
+      if (!read(wide)) {
+        read(narrow);
+      }
+    }
+    read(capture::MibStatistics::udp4);
+    read(capture::MibStatistics::udp6);
+    record.asked.ended_ns = os::utc_now_ns();
+    sink.consume(record);
+  }
+
+  std::unique_ptr<Api> api_;
+  TableReader reader_;
+  ProcessTable processes_;
+  std::vector<Reading> readings_;
+  std::set<TableSet> seen_rows_;  ///< tables that have had rows of class OWNER_MODULE
+  std::string fallback_reason_;
+  std::int64_t read_ns_ = 0;  ///< when the tables were read last
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LiveSource>> make_source(std::unique_ptr<Api> api, SourceChoice choice) {
+  if (choice != SourceChoice::automatic && choice != SourceChoice::poll) {
+    return fail(errc::refused, "on Windows the tables are polled: use --source auto or poll");
+  }
+  os::measure_utc_offset();
+  auto source = std::make_unique<IpHelperSource>(std::move(api));
+  if (const auto opened = source->open(); !opened) {
+    return opened.error();
+  }
+  return std::unique_ptr<LiveSource>{std::move(source)};
+}
+
+}  // namespace netlog::source::ip_helper

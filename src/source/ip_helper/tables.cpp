@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "source/ip_helper/tables.hpp"
+
+#include "util/error.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace netlog::source::ip_helper {
+namespace {
+
+constexpr int kMostTries = 8;
+constexpr std::uint32_t kLeast = 16 << 10;
+constexpr std::uint32_t kMost = 256 << 20;  // more than a million of the longest rows
+
+std::string_view class_name(capture::MibTable table) {
+  switch (table) {
+    case capture::MibTable::owner_module:
+      return "OWNER_MODULE";
+    case capture::MibTable::owner_pid:
+      return "OWNER_PID";
+    default:
+      return "BASIC";
+  }
+}
+
+// Rows come between two calls: an eighth more, and some rows.
+std::uint32_t with_headroom(std::uint32_t size) {
+  return std::min(kMost, std::max(kLeast, size + size / 8 + 4096));
+}
+
+}  // namespace
+
+void throw_exception_from_error(const Refusal& refusal, const boost::source_location& /*where*/) {
+  throw CommandFailed{refusal.text};
+}
+
+std::string call_name(Protocol protocol, Family family, capture::MibTable table) {
+  const bool tcp = protocol == Protocol::tcp;
+  const bool ipv4 = family == Family::ipv4;
+  switch (table) {
+    case capture::MibTable::basic:
+      return tcp ? (ipv4 ? "GetTcpTable" : "GetTcp6Table")
+                 : (ipv4 ? "GetUdpTable" : "GetUdp6Table");
+    case capture::MibTable::offload:
+      return ipv4 ? "GetTcpTable2" : "GetTcp6Table2";
+    default:
+      return fmt::format("{} ({}, {})",
+                         tcp ? "GetExtendedTcpTable" : "GetExtendedUdpTable",
+                         ipv4 ? "IPv4" : "IPv6",
+                         class_name(table));
+  }
+}
+
+std::string_view call_name(capture::MibStatistics which) {
+  switch (which) {
+    case capture::MibStatistics::udp4:
+    case capture::MibStatistics::udp6:
+      return "GetUdpStatisticsEx";
+    case capture::MibStatistics::tcp4_wide:
+    case capture::MibStatistics::tcp6_wide:
+      return "GetTcpStatisticsEx2";
+    default:
+      return "GetTcpStatisticsEx";
+  }
+}
+
+Refusal refuse(Api& api, std::string_view call, std::uint32_t code) {
+  const auto words = api.text_of(code);
+  return {code, fmt::format("{}: {} [win32:{}]", call, words.empty() ? "failed" : words, code)};
+}
+
+Answer<std::vector<std::byte>> TableReader::read(Protocol protocol,
+                                                 Family family,
+                                                 capture::MibTable table) {
+  auto& size = sizes_.try_emplace({protocol, family, table}, kLeast).first->second;
+  std::vector<std::byte> buffer;
+  std::uint32_t code = kInsufficientBuffer;
+  for (int tries = 0; tries < kMostTries && code == kInsufficientBuffer; ++tries) {
+    buffer.resize(size);
+    auto used = size;
+    code = api_.read_table(protocol, family, table, buffer, used);
+    if (code == kNoError) {
+      buffer.resize(std::clamp<std::uint32_t>(used, 4, size));
+      return buffer;
+    }
+    if (code == kNoData) {
+      return std::vector<std::byte>(4);
+    }
+    if (code == kInsufficientBuffer) {
+      size = with_headroom(std::max(used, size));
+    }
+  }
+  auto refusal = refuse(api_, call_name(protocol, family, table), code);
+  if (code == kInsufficientBuffer) {
+    refusal.text +=
+        fmt::format(" after {} tries, the last with {} bytes", kMostTries, buffer.size());
+    size = kLeast;
+  }
+  return refusal;
+}
+
+}  // namespace netlog::source::ip_helper

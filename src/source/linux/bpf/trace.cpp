@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include "source/linux/trace.hpp"
+
+#include "os/linux/unique_fd.hpp"
+#include "source/linux/bpf/prepare.hpp"
+#include "source/linux/procfs.hpp"
+#include "util/byte_reader.hpp"
+#include "util/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <trace_bpf.skel.h>
+#include <unistd.h>
+
+namespace netlog::source {
+namespace {
+
+/// Where the cgroup2 hierarchy is mounted, root first: a mount of a part of it would show only what
+/// runs there.
+std::optional<std::string> cgroup_root() {
+  constexpr std::size_t kMost = std::size_t{4} << 20U;
+  const auto bytes = read_file("/proc/self/mountinfo", kMost);
+  if (!bytes) {
+    return std::nullopt;
+  }
+  // proc(5): id, parent, device, root, mount point, options, optional fields, `-`, type, …
+  for (const auto line : split(as_text(*bytes), '\n')) {
+    const auto fields = words(line);
+    const auto dash = std::find(fields.begin(), fields.end(), "-");
+    if (fields.size() > 5 && fields.end() - dash > 1 && *(dash + 1) == "cgroup2" &&
+        fields[3] == "/") {
+      return std::string{fields[4]};
+    }
+  }
+  return std::nullopt;
+}
+
+/// A variant of the programs that loads and attaches as a whole or not at all.
+struct Variant {
+  std::string_view hook;
+  std::span<const std::string_view> programs;
+};
+
+constexpr std::array<std::string_view, 3> kCgroupPrograms{
+    "netlog_follow", "netlog_create", "netlog_release"};
+constexpr std::array<std::string_view, 2> kTracepointPrograms{"netlog_changes", "netlog_destroy"};
+constexpr Variant kSockOps{"sock_ops", kCgroupPrograms};
+constexpr Variant kTracepoints{"tp_btf", kTracepointPrograms};
+
+Error failed(int error, std::string_view step, const Variant& variant) {
+  return fail_errno(error, fmt::format("{} the {} programs", step, variant.hook));
+}
+
+}  // namespace
+
+struct Trace::State {
+  struct Destroy {
+    void operator()(trace_bpf* programs) const { trace_bpf__destroy(programs); }
+    void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+    void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+  };
+
+  std::string_view hook;
+  std::unique_ptr<trace_bpf, Destroy> programs;
+  std::vector<std::unique_ptr<bpf_link, Destroy>> links;
+  std::vector<int> tracepoint_programs;  ///< descriptors that count what they missed
+  std::unique_ptr<ring_buffer, Destroy> ring;
+  std::vector<std::byte>* out = nullptr;
+  std::uint64_t lost_before = 0;
+
+  static int take(void* context, void* bytes, std::size_t size) {
+    auto& out = *static_cast<State*>(context)->out;
+    const auto* const begin = static_cast<const std::byte*>(bytes);
+    out.insert(out.end(), begin, begin + std::min(size, kEventSize));
+    return 0;
+  }
+
+  Result<void> start(const Variant& variant, std::size_t buffer_bytes, int bystander) {
+    hook = variant.hook;
+    os::UniqueFd root;
+    if (variant.hook == kSockOps.hook) {
+      const auto path = cgroup_root();
+      root.reset(path ? ::open(path->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
+      if (!root) {
+        return fail_errno(path ? errno : ENOENT, path.value_or("a cgroup2 mount"));
+      }
+    }
+    programs.reset(trace_bpf__open());
+    if (!programs) {
+      return failed(errno, "opening", variant);
+    }
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, programs->obj) {
+      bpf_program__set_autoload(program, wanted(variant, program));
+    }
+    programs->rodata->bystander = bystander;
+    bpf_map__set_max_entries(programs->maps.events, static_cast<std::uint32_t>(buffer_bytes));
+    if (const int error = trace_bpf__load(programs.get()); error != 0) {
+      return failed(-error, "loading", variant);
+    }
+    ring.reset(ring_buffer__new(bpf_map__fd(programs->maps.events), &State::take, this, nullptr));
+    if (!ring) {
+      return failed(errno, "making the buffer of", variant);
+    }
+    return attach(variant, root);
+  }
+
+  Result<void> attach(const Variant& variant, const os::UniqueFd& root) {
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, programs->obj) {
+      if (!wanted(variant, program)) {
+        continue;
+      }
+      links.emplace_back(root ? bpf_program__attach_cgroup(program, root.get())
+                              : bpf_program__attach(program));
+      if (!links.back()) {
+        return failed(errno, "attaching", variant);
+      }
+      if (!root) {
+        tracepoint_programs.push_back(bpf_program__fd(program));
+      }
+    }
+    return {};
+  }
+
+  static bool wanted(const Variant& variant, const bpf_program* program) {
+    return std::find(variant.programs.begin(),
+                     variant.programs.end(),
+                     bpf_program__name(program)) != variant.programs.end();
+  }
+
+  [[nodiscard]] std::uint64_t lost() const {
+    // The kernel counts while we look.
+    std::uint64_t total = __atomic_load_n(&programs->bss->lost, __ATOMIC_RELAXED);
+    for (const int program : tracepoint_programs) {
+      bpf_prog_info info{};
+      std::uint32_t size = sizeof info;
+      if (bpf_obj_get_info_by_fd(program, &info, &size) == 0) {
+        total += info.recursion_misses;
+      }
+    }
+    return total;
+  }
+};
+
+Trace::Trace(std::unique_ptr<State> state) : state_{std::move(state)} {}
+Trace::Trace(Trace&& other) noexcept = default;
+Trace& Trace::operator=(Trace&& other) noexcept = default;
+Trace::~Trace() = default;
+
+Result<Trace> Trace::open(std::size_t buffer_bytes, int bystander) {
+  if (const auto prepared = prepare_bpf(); !prepared) {
+    return prepared.error();
+  }
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto size = std::bit_ceil(std::max(buffer_bytes, page));
+  auto state = std::make_unique<State>();
+  const auto best = state->start(kSockOps, size, bystander);
+  if (best) {
+    return Trace{std::move(state)};
+  }
+  state = std::make_unique<State>();
+  const auto second = state->start(kTracepoints, size, bystander);
+  if (second) {
+    return Trace{std::move(state)};
+  }
+  return Error{second.error().code, best.error().message() + "; " + second.error().context};
+}
+
+std::string_view Trace::hook() const {
+  return state_->hook;
+}
+
+std::uint64_t Trace::drain(std::vector<std::byte>& out) {
+  state_->out = &out;
+  ring_buffer__consume(state_->ring.get());
+  // A program whose count can't be read for once does not turn it back.
+  const auto lost = std::max(state_->lost(), state_->lost_before);
+  return lost - std::exchange(state_->lost_before, lost);
+}
+
+bool Trace::attached() const {
+  return std::all_of(state_->links.begin(), state_->links.end(), [](const auto& link) {
+    bpf_link_info info{};
+    std::uint32_t size = sizeof info;
+    // The kernel takes a link that was detached from its cgroup, and keeps the rest.
+    return bpf_obj_get_info_by_fd(bpf_link__fd(link.get()), &info, &size) != 0 ||
+           info.type != BPF_LINK_TYPE_CGROUP || info.cgroup.cgroup_id != 0;
+  });
+}
+
+}  // namespace netlog::source

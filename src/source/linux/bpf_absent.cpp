@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// A build without clang, bpftool or libbpf.
+#include "source/linux/held_sockets.hpp"
+#include "source/linux/trace.hpp"
+
+#include <cerrno>
+#include <utility>
+
+namespace netlog::source {
+namespace {
+
+Error absent() {
+  return fail_errno(ENOTSUP, "this netlog was built without BPF");
+}
+
+}  // namespace
+
+struct Trace::State {};
+
+Trace::Trace(std::unique_ptr<State> state) : state_{std::move(state)} {}
+Trace::Trace(Trace&& other) noexcept = default;
+Trace& Trace::operator=(Trace&& other) noexcept = default;
+Trace::~Trace() = default;
+
+Result<Trace> Trace::open(std::size_t /*buffer_bytes*/, int /*bystander*/) {
+  return absent();
+}
+
+// NOLINTBEGIN(readability-convert-member-functions-to-static): those of other builds can't be
+std::string_view Trace::hook() const {
+  return "none";
+}
+
+std::uint64_t Trace::drain(std::vector<std::byte>& /*out*/) {
+  return 0;
+}
+
+bool Trace::attached() const {
+  return false;
+}
+
+struct HeldSockets::State {};
+
+HeldSockets::HeldSockets(std::unique_ptr<State> state) : state_{std::move(state)} {}
+HeldSockets::HeldSockets(HeldSockets&& other) noexcept = default;
+HeldSockets& HeldSockets::operator=(HeldSockets&& other) noexcept = default;
+HeldSockets::~HeldSockets() = default;
+
+Result<HeldSockets> HeldSockets::open() {
+  return absent();
+}
+
+Result<std::vector<HeldSocket>> HeldSockets::list() const {
+  return absent();
+}
+
+// NOLINTEND(readability-convert-member-functions-to-static)
+
+}  // namespace netlog::source

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "source/linux/notices.hpp"
+#include "source/linux/procfs.hpp"
+#include "source/linux/sock_diag.hpp"
+#include "source/live_source.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace netlog::source {
+
+/// The tables, notices and counters of one network namespace. What it holds open keeps the
+/// namespace alive, so it must be let go when no process lives there any more.
+class NamespaceSource {
+ public:
+  /// Opens the sources of the calling thread's namespace, whose inode number is `netns`. Ends of
+  /// sockets of the tables in `announced` are asked for.
+  static Result<NamespaceSource> open(std::uint64_t netns,
+                                      const SourceOptions& options,
+                                      TableSet announced);
+
+  [[nodiscard]] std::string name() const {
+    return diag_ ? notices_ ? "sock_diag+notices" : "sock_diag" : "procfs";
+  }
+  /// Why the best source is not in use; empty when it is.
+  [[nodiscard]] const std::string& fallback_reason() const { return fallback_reason_; }
+
+  /// False after a dump that was given up: the rest of it would be in the way of the next one, so
+  /// the source is to be opened anew.
+  [[nodiscard]] bool usable() const { return usable_; }
+  /// From within the namespace.
+  void reopen_tables();
+
+  /// Asks for the ends of TCP sockets, too.
+  void announce_tcp();
+
+  void sample(const SamplePlan& plan, capture::RecordSink& sink);
+  /// False when the kernel had to drop some.
+  bool drain_notices(capture::RecordSink& sink);
+
+ private:
+  struct Table {
+    capture::RecordKind kind = capture::RecordKind::procfs_tcp;
+    TableSet tables = 0;
+    ProcFile file;
+  };
+
+  explicit NamespaceSource(std::uint64_t netns);
+
+  [[nodiscard]] capture::RawRecord make(capture::RecordKind kind, std::int64_t began_ns) const;
+  void open_file(capture::RecordKind kind, TableSet tables, const char* name);
+  void dump_tables(const SamplePlan& plan, capture::RecordSink& sink);
+  template <typename Dump>
+  void dump(TableSet tables, std::int64_t depth, capture::RecordSink& sink, Dump&& run);
+  void read_text(Table& table, std::size_t most, capture::RecordSink& sink) const;
+  void report_failure(capture::RecordKind wanted,
+                      TableSet tables,
+                      std::int64_t began_ns,
+                      const Error& error,
+                      capture::RecordSink& sink) const;
+
+  std::uint64_t netns_;
+  std::optional<SockDiag> diag_;
+  std::optional<Notices> notices_;
+  std::vector<Table> tables_;  ///< where there is no sock_diag
+  std::vector<Table> counters_;
+  bool usable_ = true;
+  TableSet announced_ = 0;
+  std::int64_t drained_boot_ns_ = 0;  ///< when the last drain began, by a clock that nobody sets
+  std::string fallback_reason_;
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace netlog::source

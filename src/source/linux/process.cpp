@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#include "source/linux/process.hpp"
+
+#include "capture/sections.hpp"
+#include "os/clock.hpp"
+#include "source/linux/procfs.hpp"
+#include "source/live_source.hpp"
+#include "util/byte_reader.hpp"
+#include "util/text.hpp"
+#include "util/time.hpp"
+
+#include <array>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pwd.h>
+
+namespace netlog::source {
+namespace {
+
+constexpr std::size_t kMostStat = std::size_t{8} * 1024;
+constexpr std::size_t kMostCmdline = std::size_t{4} * 1024;
+constexpr std::size_t kMostCgroup = std::size_t{16} * 1024;
+constexpr std::size_t kMostPidfds = 4'000;
+
+// comm may hold anything, the last `)` ends it; starttime is the 20th field after it.
+std::optional<std::uint64_t> start_in(std::string_view stat) {
+  const auto close = stat.rfind(')');
+  if (close == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const auto fields = words(stat.substr(close + 1));
+  return fields.size() > 19 ? parse_number<std::uint64_t>(fields[19]) : std::nullopt;
+}
+
+std::uint64_t clock_tick_ns() {
+  static const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  return static_cast<std::uint64_t>(kNsPerSecond) / ticks_per_second;
+}
+
+void append_text(std::vector<std::byte>& out, capture::ProcessSection tag, std::string_view text) {
+  capture::append_section(out, tag, as_bytes(text));
+}
+
+std::string user_name(uid_t uid) {
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
+    return found->pw_name;
+  }
+  return std::to_string(uid);
+}
+
+/// A file that is longer is cut: a command line can be megabytes.
+std::vector<std::byte> read_beginning(int directory, const char* name, std::size_t most) {
+  const os::UniqueFd fd{::openat(directory, name, O_RDONLY | O_CLOEXEC)};
+  std::vector<std::byte> bytes(most);
+  const auto got = fd ? ::read(fd.get(), bytes.data(), bytes.size()) : -1;
+  bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return bytes;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> process_start(std::uint32_t pid) {
+  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat", kMostStat);
+  return stat ? start_in(as_text(*stat)) : std::nullopt;
+}
+
+bool ProcessTable::tell(std::uint32_t pid, capture::RecordSink& sink) {
+  const auto began_ns = os::utc_now_ns();
+  const os::UniqueFd directory{
+      ::open(("/proc/" + std::to_string(pid)).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const auto stat =
+      directory ? read_file_at(directory.get(), "stat", kMostStat) : fail(errc::truncated, "");
+  const auto start = stat ? start_in(as_text(*stat)) : std::nullopt;
+  if (!start) {
+    return false;
+  }
+  if (const auto known = known_.find(pid); known != known_.end() && known->second.start == *start) {
+    return true;
+  }
+  capture::RawRecord record;
+  record.kind = capture::RecordKind::process;
+  record.a = pid;
+  capture::append_section(record.payload, capture::ProcessSection::stat, *stat);
+  std::array<char, 4096> link{};
+  const auto length = ::readlinkat(directory.get(), "exe", link.data(), link.size());
+  if (length > 0) {
+    append_text(record.payload,
+                capture::ProcessSection::exe,
+                {link.data(), static_cast<std::size_t>(length)});
+  }
+  capture::append_section(record.payload,
+                          capture::ProcessSection::cmdline,
+                          read_beginning(directory.get(), "cmdline", kMostCmdline));
+  if (const auto cgroup = read_file_at(directory.get(), "cgroup", kMostCgroup)) {
+    capture::append_section(record.payload, capture::ProcessSection::cgroup, *cgroup);
+  }
+  struct stat owner {};
+  if (::fstat(directory.get(), &owner) == 0) {
+    append_text(record.payload, capture::ProcessSection::user, user_name(owner.st_uid));
+  }
+  const auto since_boot_ns = static_cast<std::int64_t>(*start * clock_tick_ns());
+  append_text(record.payload,
+              capture::ProcessSection::started_ns,
+              std::to_string(os::boot_to_utc_ns(since_boot_ns)));
+  record.asked = Span{began_ns, os::utc_now_ns()};
+  const auto pidfd = known_.size() < kMostPidfds ? ::syscall(SYS_pidfd_open, pid, 0) : -1;
+  known_[pid] = Known{*start, os::UniqueFd{static_cast<int>(pidfd)}};
+  sink.consume(record);
+  return true;
+}
+
+bool ProcessTable::knows(const TracedProcess& process) const {
+  const auto known = known_.find(process.pid);
+  return known != known_.end() && known->second.start == process.start_boot_ns / clock_tick_ns();
+}
+
+void ProcessTable::tell_ends(capture::RecordSink& sink) {
+  const auto now_ns = os::utc_now_ns();
+  std::vector<pollfd> polled;
+  std::vector<std::uint32_t> pids;
+  for (const auto& [pid, known] : known_) {
+    polled.push_back(pollfd{known.pidfd.get(), POLLIN, 0});
+    pids.push_back(pid);
+  }
+  if (!polled.empty()) {
+    ::poll(polled.data(), polled.size(), 0);
+  }
+  for (std::size_t i = 0; i < polled.size(); ++i) {
+    const auto& known = known_[pids[i]];
+    const bool ended = known.pidfd ? polled[i].revents != 0 : process_start(pids[i]) != known.start;
+    if (!ended) {
+      continue;
+    }
+    capture::RawRecord record;
+    record.kind = capture::RecordKind::process_ended;
+    record.asked = Span{last_check_ns_ == 0 ? now_ns : last_check_ns_, now_ns};
+    record.a = pids[i];
+    record.b = static_cast<std::int64_t>(known.start);
+    known_.erase(pids[i]);
+    sink.consume(record);
+  }
+  last_check_ns_ = now_ns;
+}
+
+}  // namespace netlog::source

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/snapshot.hpp"
+#include "os/linux/unique_fd.hpp"
+#include "util/error.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace netlog::source {
+
+/// A NETLINK_SOCK_DIAG socket of the network namespace in which it was opened.
+class SockDiag {
+ public:
+  static Result<SockDiag> open();
+
+  /// What is to happen when `out` has grown large; may empty it.
+  using OnPart = std::function<void()>;
+
+  /// Dumps one protocol's table and appends the messages as received, NLMSG_DONE included. `depth`
+  /// is a set of DumpDepth bits. TCP comes for IPv4 and IPv6 in one walk (the legacy
+  /// TCPDIAG_GETSOCK request), UDP family by family, one dump after the other.
+  /// @return errc::interrupted when the kernel says that the dump is not consistent.
+  /// Source: linux/inet_diag.h, net/ipv4/inet_diag.c.
+  Result<void> dump_tcp(std::int64_t depth, std::vector<std::byte>& out, const OnPart& on_part);
+  Result<void> dump_udp(TableKind table, std::vector<std::byte>& out, const OnPart& on_part);
+
+ private:
+  explicit SockDiag(os::UniqueFd fd) : fd_{std::move(fd)} {}
+
+  Result<void> dump(std::span<std::byte> request,
+                    std::vector<std::byte>& out,
+                    const OnPart& on_part);
+
+  os::UniqueFd fd_;
+  std::uint32_t sequence_ = 0;
+};
+
+}  // namespace netlog::source

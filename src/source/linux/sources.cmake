@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+# Included by the folder above, whose target it adds to.
+include(BpfSkeleton)
+target_sources(
+  netlog_source
+  PRIVATE linux/doctor.cpp
+          linux/host.cpp
+          linux/live_source.cpp
+          linux/namespace_source.cpp
+          linux/namespaces.cpp
+          linux/notices.cpp
+          linux/owner_search.cpp
+          linux/process.cpp
+          linux/procfs.cpp
+          linux/sock_diag.cpp
+          linux/tracer.cpp)
+if(NETLOG_BPF_MISSING)
+  message(STATUS "Tracing by BPF is left out: ${NETLOG_BPF_MISSING} (Debian: clang bpftool libbpf-dev)")
+  target_sources(netlog_source PRIVATE linux/bpf_absent.cpp)
+else()
+  target_sources(netlog_source PRIVATE linux/bpf/held_sockets.cpp linux/bpf/prepare.cpp linux/bpf/trace.cpp)
+  netlog_bpf_skeleton(TARGET netlog_source SOURCE linux/bpf/held_sockets.bpf.c NAME held_sockets_bpf)
+  netlog_bpf_skeleton(TARGET netlog_source SOURCE linux/bpf/trace.bpf.c NAME trace_bpf)
+endif()

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "source/ip_helper/api.hpp"
+
+#include <memory>
+
+namespace netlog::source {
+
+/// The system's own calls.
+std::unique_ptr<ip_helper::Api> make_windows_calls();
+
+}  // namespace netlog::source

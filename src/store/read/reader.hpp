@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/table.hpp"
+#include "store/write/writer.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace netlog::store {
+
+/// Values for named parameters, without the colon: {"pid", 1234}.
+using Parameters = std::map<std::string, Cell, std::less<>>;
+
+/// What a query gave: names as in SQL, cells as stored. Blobs come as upper-case hexadecimal text.
+struct Rows {
+  std::vector<std::string> names;
+  std::vector<std::vector<Cell>> cells;
+};
+
+/// A recording opened to be read. It is not trusted: opened read-only with `PRAGMA
+/// trusted_schema=OFF`, `query_only` on, extensions off, limits on length, depth and size of what
+/// it makes us run, its application_id and schema checked, so that no view or trigger but ours is
+/// ever run; text cells come back as valid UTF-8. Symbolic links and special files are refused.
+class Reader {
+ public:
+  /// @throws StoreError: missing, unreadable, not SQLite, not netlog's, a newer schema (both
+  /// numbers), an older one that must be migrated first (record does that).
+  explicit Reader(const std::filesystem::path& path);
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  Reader(Reader&& other) noexcept;
+  Reader& operator=(Reader&& other) noexcept;
+  ~Reader();
+
+  /// Runs exactly one statement that only reads. Parameters that the statement does not use are
+  /// ignored.
+  /// @throws StoreError with SQLite's message: syntax, a write, more than one statement,
+  /// interrupted.
+  Rows query(std::string_view sql, const Parameters& parameters = {});
+
+  /// As query(), but hands over row by row; `row` returns false to stop.
+  void each(std::string_view sql,
+            const Parameters& parameters,
+            const std::function<void(const std::vector<std::string>&)>& names,
+            const std::function<bool(const std::vector<Cell>&)>& row);
+
+  /// Called every few milliseconds of a query; false interrupts it.
+  void on_progress(std::function<bool()> go_on);
+
+  [[nodiscard]] int schema_version() const;
+
+  /// What SQLite itself finds wrong with the file, a line each (PRAGMA integrity_check,
+  /// foreign_key_check); about a hundred at most.
+  std::vector<std::string> faults();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace netlog::store

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#include "store/salvage/salvage.hpp"
+
+#include "store/db/migrate.hpp"
+#include "store/db/statement.hpp"
+#include "store/salvage/repair.hpp"
+#include "store/salvage/row_finder.hpp"
+#include "store/write/writer.hpp"
+#include "util/text.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <variant>
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Exception.h>
+#include <SQLiteCpp/Statement.h>
+#include <SQLiteCpp/Transaction.h>
+#include <fmt/format.h>
+
+namespace netlog::store {
+namespace {
+
+constexpr std::size_t kMostText = std::size_t{1} << 16U;
+
+/// Inserts rows as they are.
+class Copies {
+ public:
+  Copies(SQLite::Database& database, const std::vector<Layout>& tables) : tables_{tables} {
+    for (const auto& table : tables) {
+      std::string names;
+      std::string places;
+      for (const auto& column : table.columns) {
+        names += (names.empty() ? "" : ", ") + column.name;
+        places += places.empty() ? "?" : ", ?";
+      }
+      statements_.emplace_back(
+          database,
+          fmt::format("INSERT OR IGNORE INTO {} ({}) VALUES ({})", table.name, names, places));
+    }
+  }
+
+  /// False when a row of that number, or an address of that text, is there already.
+  bool insert(std::size_t table, const Record& record) {
+    auto& statement = statements_[table];
+    Run run{statement};
+    const auto& columns = tables_[table].columns;
+    const Value rowid{record.rowid};
+    const Value absent;
+    std::vector<std::string> texts(columns.size());  // what is bound must live as long
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const auto& stored = i < record.values.size() ? record.values[i] : absent;
+      bind(run, columns[i].is_rowid ? rowid : stored, texts[i]);
+    }
+    return statement.exec() > 0;
+  }
+
+ private:
+  static void bind(Run& run, const Value& value, std::string& text) {
+    if (const auto* const integer = std::get_if<std::int64_t>(&value)) {
+      run.with(*integer);
+    } else if (const auto* const string = std::get_if<std::string>(&value)) {
+      text = to_utf8(*string, kMostText);
+      run.with(text);
+    } else if (const auto* const bytes = std::get_if<std::vector<std::byte>>(&value)) {
+      run.blob(bytes->data(), bytes->size());
+    } else {
+      run.with(std::optional<std::int64_t>{});
+    }
+  }
+
+  const std::vector<Layout>& tables_;
+  std::vector<SQLite::Statement> statements_;
+};
+
+Salvaged copy_rows(PageFile& file, SQLite::Database& database) {
+  const auto tables = layouts();
+  Copies copies{database, tables};
+  return find_rows(file, tables, [&](std::size_t table, const Record& record) {
+    return copies.insert(table, record);
+  });
+}
+
+Salvaged write_out(PageFile& file, SQLite::Database& database, const std::filesystem::path& out) {
+  // It is nobody's yet; what is in it is synced at the end.
+  database.exec("PRAGMA synchronous = OFF");
+  migrate(database, out);
+  SQLite::Transaction transaction{database, SQLite::TransactionBehavior::IMMEDIATE};
+  auto salvaged = copy_rows(file, database);
+  repair(database, salvaged);
+  transaction.commit();
+  database.exec("PRAGMA synchronous = FULL");
+  database.exec("VACUUM");
+  return salvaged;
+}
+
+}  // namespace
+
+bool Salvaged::damaged() const {
+  return damaged_pages > 0 || std::any_of(tables.begin(), tables.end(), [](const auto& table) {
+           return table.lost > 0;
+         });
+}
+
+std::int64_t Salvaged::rows() const {
+  std::int64_t sum = 0;
+  for (const auto& table : tables) {
+    sum += table.rows;
+  }
+  return sum;
+}
+
+Salvaged survey(const std::filesystem::path& damaged) {
+  PageFile file{damaged};
+  // Every row once: a tree that is told twice is none.
+  return find_rows(file, layouts(), [](std::size_t, const Record&) { return true; });
+}
+
+Salvaged salvage(const std::filesystem::path& damaged, const std::filesystem::path& out) {
+  PageFile file{damaged};
+  try {
+    SQLite::Database database{utf8(out), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+    return write_out(file, database, out);
+  } catch (const SQLite::Exception& error) {
+    throw StoreError{fmt::format("cannot salvage {} into {}: {} [sqlite:{}]",
+                                 utf8(damaged),
+                                 utf8(out),
+                                 error.what(),
+                                 error.getExtendedErrorCode())};
+  }
+}
+
+}  // namespace netlog::store

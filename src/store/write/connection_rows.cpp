@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+#include "store/write/connection_rows.hpp"
+
+#include "store/db/statement.hpp"
+
+#include <optional>
+#include <utility>
+
+namespace netlog::store {
+namespace {
+
+std::optional<std::int64_t> at(const std::optional<Moment>& moment) {
+  return moment ? std::optional{moment->at_ns} : std::nullopt;
+}
+
+std::optional<std::int64_t> error(const std::optional<Moment>& moment) {
+  return moment ? std::optional{moment->error_ns} : std::nullopt;
+}
+
+std::optional<UnknownOwner> reason(const Owner& owner) {
+  return owner.source == OwnerSource::unknown ? std::optional{owner.why} : std::nullopt;
+}
+
+std::optional<UnknownOutcome> reason(const Connection& connection) {
+  return connection.outcome == Outcome::unknown ? std::optional{connection.outcome_why}
+                                                : std::nullopt;
+}
+
+// What was told of the process can have been lost.
+Owner owner_of(const Connection& connection, const std::optional<std::int64_t>& process) {
+  return connection.owner.process && !process
+             ? Owner{std::nullopt, OwnerSource::unknown, UnknownOwner::gone}
+             : connection.owner;
+}
+
+/// As a column holds it.
+template <typename T>
+std::optional<std::int64_t> number(const std::optional<T>& value) {
+  return value ? std::optional{static_cast<std::int64_t>(*value)} : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> known_netns(std::uint64_t netns) {
+  return netns == 0 ? std::nullopt : std::optional{static_cast<std::int64_t>(netns)};
+}
+
+ConnectionRows::ConnectionRows(SQLite::Database& database,
+                               const SessionStart& start,
+                               KnownRows& known,
+                               Flows& flows)
+    : start_{start},
+      known_{known},
+      flows_{flows},
+      insert_{database,
+              "INSERT INTO connection (id, session_id, protocol, local_address_id, "
+              "local_port, remote_address_id, "
+              "remote_port, netns, opened_ns, open_error_ns, first_seen_ns, module, flow_id, "
+              "life_class, direction, "
+              "peer_id, process_id, owner_source, "
+              "owner_reason, uid, last_seen_ns, closed_ns, close_error_ns, gone, state, "
+              "offload, outcome, outcome_reason, syns, bytes_sent, "
+              "bytes_received, retransmits, rtt_us, seen_by, incarnation) "
+              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+              "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      update_{database,
+              "UPDATE connection SET direction = ?, peer_id = ?, process_id = ?, owner_source = ?, "
+              "owner_reason = ?, uid = ?, "
+              "last_seen_ns = ?, closed_ns = ?, close_error_ns = ?, gone = ?, state = "
+              "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, "
+              "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, seen_by "
+              "= ?, incarnation = ? WHERE id = ?"},
+      find_{database, "SELECT 1 FROM connection WHERE id = ?"} {}
+
+void ConnectionRows::open(const Connection& connection) {
+  const auto row = start_.row_of(connection.id);
+  by_row_[row] = touched_.size();
+  touched_.push_back({.row = row, .first = &connection, .last = &connection, .states = {}});
+}
+
+bool ConnectionRows::change(const Connection& connection) {
+  auto& touched = touch(start_.row_of(connection.id));
+  touched.last = &connection;
+  return touched.there;
+}
+
+bool ConnectionRows::is_there(std::int64_t row) {
+  return touch(row).there;
+}
+
+void ConnectionRows::note(std::int64_t row, const StateChange& change) {
+  if (auto& touched = touch(row); touched.first != nullptr) {
+    touched.states.push_back(change);
+  }
+}
+
+void ConnectionRows::end(std::int64_t row) {
+  touch(row).ended = true;
+}
+
+ConnectionRows::Touched& ConnectionRows::touch(std::int64_t row) {
+  const auto [entry, is_new] = by_row_.try_emplace(row, touched_.size());
+  if (is_new) {
+    Run find{find_};
+    touched_.push_back({.row = row, .there = find.with(row).step(), .states = {}});
+  }
+  return touched_[entry->second];
+}
+
+void ConnectionRows::write() {
+  std::vector<std::int64_t> to_read;
+  for (auto& touched : touched_) {
+    if (touched.first != nullptr) {
+      insert(touched);
+    } else if (touched.there && touched.last != nullptr) {
+      update(touched);
+    }
+    if (touched.ended && touched.there) {
+      to_read.push_back(touched.row);
+    }
+  }
+  flows_.add(to_read);
+  touched_.clear();
+  by_row_.clear();
+}
+
+void ConnectionRows::insert(Touched& touched) {
+  const auto& first = *touched.first;
+  const auto& tuple = first.tuple;
+  std::optional<Flows::Place> place;
+  if (touched.ended && touched.last->gone) {
+    place = flows_.add(touched.row, ended(touched));
+    touched.ended = false;
+  }
+  Run insert{insert_};
+  insert.with(touched.row)
+      .with(start_.session_id)
+      .with(tuple.protocol)
+      .with(known_.address(tuple.local.address))
+      .with(tuple.local.port)
+      .with(knows_remote(tuple) ? std::optional{known_.address(tuple.remote.address)}
+                                : std::nullopt)
+      .with(tuple.remote.port != 0 ? std::optional{tuple.remote.port} : std::nullopt)
+      .with(known_netns(first.netns))
+      .with(at(first.opened))
+      .with(error(first.opened))
+      .with(first.first_seen_ns)
+      .with(first.module != 0 ? std::optional{first.module} : std::nullopt)
+      .with(place ? std::optional{place->flow} : std::nullopt)
+      .with(place ? place->life_class : std::nullopt);
+  with_changing(insert, *touched.last);
+  insert.exec();
+}
+
+void ConnectionRows::update(const Touched& touched) {
+  Run update{update_};
+  with_changing(update, *touched.last);
+  update.with(touched.row);
+  update.exec();
+}
+
+/// The columns that change over a connection's life, in the order of both statements.
+void ConnectionRows::with_changing(Run& run, const Connection& connection) {
+  const auto process = known_.process(connection.owner.process);
+  const auto owner = owner_of(connection, process);
+  run.with(connection.direction)
+      .with(known_.peer(connection))
+      .with(process)
+      .with(owner.source)
+      .with(reason(owner))
+      .with(connection.uid)
+      .with(connection.last_seen_ns)
+      .with(at(connection.closed))
+      .with(error(connection.closed))
+      .with(connection.gone)
+      .with(connection.state)
+      .with(connection.offload)
+      .with(connection.outcome)
+      .with(reason(connection))
+      .with(connection.syns)
+      .with(connection.metrics.bytes_sent)
+      .with(connection.metrics.bytes_received)
+      .with(connection.metrics.retransmits)
+      .with(connection.metrics.rtt_us)
+      .with(connection.seen_by)
+      .with(connection.gone || connection.incarnation == 0 ? std::nullopt
+                                                           : std::optional{connection.incarnation});
+}
+
+/// What its row will say.
+EndedConnection ConnectionRows::ended(Touched& touched) {
+  const auto& first = *touched.first;
+  const auto& last = *touched.last;
+  const auto process = known_.process(last.owner.process);
+  return {
+      .process = process,
+      .direction = static_cast<std::int64_t>(last.direction),
+      .protocol = static_cast<std::int64_t>(first.tuple.protocol),
+      .netns = known_netns(first.netns),
+      .local_address = known_.address(first.tuple.local.address),
+      .local_port = first.tuple.local.port,
+      .peer = known_.peer(last),
+      .outcome = static_cast<std::int64_t>(last.outcome),
+      .outcome_reason = number(reason(last)),
+      .owner_reason = number(reason(owner_of(last, process))),
+      .opened_ns = at(first.opened),
+      .open_error_ns = error(first.opened),
+      .first_seen_ns = first.first_seen_ns,
+      .last_seen_ns = last.last_seen_ns,
+      .closed_ns = at(last.closed),
+      .syns = number(last.syns),
+      .bytes_sent = number(last.metrics.bytes_sent),
+      .bytes_received = number(last.metrics.bytes_received),
+      .stepped_ns = 0,  // a step writes all rows before it counts
+      .states = std::move(touched.states),
+  };
+}
+
+}  // namespace netlog::store

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+#include "store/write/item_writer.hpp"
+
+#include "store/db/statement.hpp"
+#include "store/write/orphan_closer.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace netlog::store {
+namespace {
+
+// In the place of an event's row: a step of the clock writes all that was before it.
+constexpr std::int64_t kAfterAllSteps = std::numeric_limits<std::int64_t>::max();
+
+}  // namespace
+
+Inserts::Inserts(SQLite::Database& database, const SessionStart& start)
+    : database_{database},
+      start_{start},
+      known_{database, start},
+      flows_{database},
+      connections_{database, start, known_, flows_},
+      port_use_{database},
+      find_connection_{database, "SELECT state, process_id, gone FROM connection WHERE id = ?"},
+      resume_connection_{database, "UPDATE connection SET session_id = ? WHERE id = ?"},
+      events_{database,
+              "INSERT INTO event (connection_id, kind, at_ns, error_ns, old, new) VALUES",
+              ""},
+      end_process_{database, "UPDATE process SET ended_ns = ?, end_error_ns = ? WHERE id = ?"},
+      insert_service_{database,
+                      "INSERT INTO service (session_id, pid, tag, name) VALUES (?, ?, ?, ?) "
+                      "ON CONFLICT DO UPDATE SET name = excluded.name"},
+      insert_gap_{
+          database,
+          "INSERT INTO gap (session_id, netns, from_ns, to_ns, source, reason, lost, detail) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+      insert_clock_step_{
+          database,
+          "INSERT INTO clock_step (session_id, at_ns, step_ns, after_event) VALUES (?, ?, ?, "
+          "(SELECT coalesce(max(id), 0) FROM event))"},
+      step_open_{database,
+                 "UPDATE connection SET last_seen_ns = last_seen_ns + ?1, stepped_ns = "
+                 "iif(closed_ns IS NULL, coalesce(stepped_ns, 0) + ?1, stepped_ns) WHERE "
+                 "life_class IS NULL AND NOT gone"},
+      insert_counters_{
+          database,
+          "INSERT INTO counter_sample (session_id, netns, at_ns, active_opens, passive_opens, "
+          "attempt_fails, "
+          "estab_resets, curr_estab, in_segs, out_segs, retrans_segs, in_errs, out_rsts, "
+          "in_datagrams, no_ports, "
+          "in_errors, out_datagrams) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      insert_coverage_{database,
+                       "INSERT INTO coverage_window (session_id, netns, from_ns, to_ns, "
+                       "kernel_opens, recorded_opens, kernel_failures, recorded_failures) "
+                       "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+      heartbeat_{database,
+                 "UPDATE session SET alive_ns = ?, ticks = ?, late_ticks = ?, skipped_ticks = ? "
+                 "WHERE id = ?"} {
+  port_use_.resume(start.session_id);
+}
+
+void Inserts::operator()(const Event& event) {
+  const auto& connection = event.connection;
+  const auto id = row_of(connection.id);
+  const bool owner = event.kind == EventKind::owner;
+  // News of one whose end is in this batch, or to come, are summed up with it.
+  const bool was_summed_up = owner && connection.gone && flows_.remove({id});
+  if (event.kind == EventKind::present || event.kind == EventKind::open) {
+    open(connection);
+  } else if (!(event.repeats ? connections_.is_there(id) : change(connection))) {
+    port_use_.left(id);
+    return;
+  }
+  if (event.kind == EventKind::close) {
+    port_use_.left(id);
+  }
+  if (event.kind == EventKind::close || was_summed_up) {
+    connections_.end(id);
+  }
+  const auto wide = [](std::optional<std::uint8_t> code) {
+    return code ? std::optional<std::int64_t>{*code} : std::nullopt;
+  };
+  insert_event(id,
+               event.kind,
+               event.at,
+               owner ? known_.process(event.old_owner) : wide(event.old_code),
+               owner ? known_.process(connection.owner.process) : wide(event.new_code));
+}
+
+void Inserts::open(const Connection& connection) {
+  connections_.open(connection);
+  const auto& tuple = connection.tuple;
+  const bool ours =
+      connection.direction == Direction::inbound || connection.direction == Direction::listen;
+  if (tuple.protocol == Protocol::tcp && tuple.remote.port != 0 && !ours) {
+    port_use_.taken(row_of(connection.id),
+                    {known_netns(connection.netns).value_or(-1),
+                     known_.address(tuple.local.address),
+                     known_.address(tuple.remote.address),
+                     tuple.remote.port},
+                    connection.opened ? connection.opened->at_ns : connection.first_seen_ns);
+  }
+}
+
+/// False when it has been dropped to make room.
+bool Inserts::change(const Connection& connection) {
+  if (connection.direction == Direction::inbound) {
+    port_use_.left(row_of(connection.id));  // it was taken for one of ours
+  }
+  return connections_.change(connection);
+}
+
+void Inserts::insert_event(std::int64_t connection,
+                           EventKind kind,
+                           const Moment& at,
+                           std::optional<std::int64_t> from,
+                           std::optional<std::int64_t> to) {
+  events_.add({connection, static_cast<std::int64_t>(kind), at.at_ns, at.error_ns, from, to});
+  const bool closes = kind == EventKind::close;
+  if (closes || kind == EventKind::present || kind == EventKind::open || kind == EventKind::state) {
+    connections_.note(connection, {at.at_ns, closes ? std::nullopt : to, kAfterAllSteps});
+  }
+}
+
+void Inserts::operator()(const Refresh& refresh) {
+  const auto& connection = refresh.connection;
+  const auto id = row_of(connection.id);
+  const bool was_summed_up = connection.gone && flows_.remove({id});
+  if (change(connection) && was_summed_up) {
+    connections_.end(id);
+  }
+}
+
+/// It was summed up as what an earlier recorder left open when the session began.
+void Inserts::operator()(const Resumed& resumed) {
+  const auto row = row_of(resumed.id);
+  flows_.remove({row});
+  Run{resume_connection_}.with(start_.session_id).with(row).exec();
+  port_use_.resume_one(row);
+}
+
+void Inserts::operator()(const Census& census) {
+  write_rows();  // what it says is compared with the file
+  const Moment changed{census.at_ns, census.at_ns - census.since_ns};
+  std::vector<std::int64_t> listed;
+  listed.reserve(census.connections.size());
+  for (const auto& connection : census.connections) {
+    take_up(connection, changed);
+    listed.push_back(row_of(connection.id));
+  }
+  std::sort(listed.begin(), listed.end());
+  end_unlisted(listed, changed);
+}
+
+/// Writes what the file lacks of a connection whose events were lost.
+void Inserts::take_up(const Connection& connection, const Moment& changed) {
+  const auto row = row_of(connection.id);
+  const auto state =
+      connection.state ? std::optional{static_cast<std::int64_t>(*connection.state)} : std::nullopt;
+  const auto owner = known_.process(connection.owner.process);
+  std::optional<std::int64_t> old_state;
+  std::optional<std::int64_t> old_owner;
+  bool known = false;
+  bool gone = false;
+  {
+    Run find{find_connection_};
+    find.with(row);
+    known = find.step();
+    if (known) {
+      old_state = find.number(0);
+      old_owner = find.number(1);
+      gone = find.number(2) != 0;
+    }
+  }
+  if (!known) {
+    open(connection);
+    insert_event(row,
+                 connection.opened ? EventKind::open : EventKind::present,
+                 connection.opened.value_or(Moment{connection.first_seen_ns, 0}),
+                 std::nullopt,
+                 state);
+    return;
+  }
+  if (gone) {
+    return;
+  }
+  flows_.remove({row});  // left open by an earlier session
+  Run{resume_connection_}.with(start_.session_id).with(row).exec();
+  change(connection);
+  if (old_state != state) {
+    insert_event(row, EventKind::state, changed, old_state, state);
+  }
+  if (old_owner != owner) {
+    insert_event(row, EventKind::owner, changed, old_owner, owner);
+  }
+}
+
+/// What this session had open and is not there any more.
+void Inserts::end_unlisted(const std::vector<std::int64_t>& listed, const Moment& ended) {
+  std::vector<std::int64_t> unlisted;
+  {
+    SQLite::Statement select{database_,
+                             "SELECT id FROM connection WHERE life_class IS NULL AND gone = 0 AND "
+                             "session_id = ? ORDER BY id"};
+    Run open{select};
+    open.with(start_.session_id);
+    while (open.step()) {
+      const auto row = open.number(0).value_or(0);
+      if (!std::binary_search(listed.begin(), listed.end(), row)) {
+        unlisted.push_back(row);
+      }
+    }
+  }
+  events_.flush();  // the ends come after them
+  UnseenEnds ends{database_};
+  for (const auto row : unlisted) {
+    ends.end(row, ended);
+    connections_.end(row);
+    port_use_.left(row);
+  }
+}
+
+void Inserts::operator()(const Process& process) {
+  known_.add(process);
+}
+
+void Inserts::operator()(const ProcessEnded& ended) {
+  if (const auto row = known_.process(ended.id)) {
+    // Its connections may outlive it, so it stays known.
+    Run{end_process_}.with(ended.at.at_ns).with(ended.at.error_ns).with(*row).exec();
+  }
+}
+
+void Inserts::operator()(const ServiceName& service) {
+  Run{insert_service_}
+      .with(start_.session_id)
+      .with(service.pid)
+      .with(service.tag)
+      .with(service.name)
+      .exec();
+}
+
+void Inserts::operator()(const Gap& gap) {
+  Run{insert_gap_}
+      .with(start_.session_id)
+      .with(gap.netns ? known_netns(*gap.netns) : std::nullopt)
+      .with(gap.from_ns)
+      .with(gap.to_ns)
+      .with(gap.source)
+      .with(gap.reason)
+      .with(gap.lost)
+      .with(gap.detail)
+      .exec();
+}
+
+void Inserts::operator()(const ClockStep& step) {
+  write_rows();  // those that are open move with the clock
+  Run{insert_clock_step_}.with(start_.session_id).with(step.at_ns).with(step.step_ns).exec();
+  Run{step_open_}.with(step.step_ns).exec();
+  flows_.note_clock_step();
+}
+
+void Inserts::operator()(const Counters& counters) {
+  Run{insert_counters_}
+      .with(start_.session_id)
+      .with(known_netns(counters.netns))
+      .with(counters.at_ns)
+      .with(counters.active_opens)
+      .with(counters.passive_opens)
+      .with(counters.attempt_fails)
+      .with(counters.estab_resets)
+      .with(counters.curr_estab)
+      .with(counters.in_segs)
+      .with(counters.out_segs)
+      .with(counters.retrans_segs)
+      .with(counters.in_errs)
+      .with(counters.out_rsts)
+      .with(counters.in_datagrams)
+      .with(counters.no_ports)
+      .with(counters.in_errors)
+      .with(counters.out_datagrams)
+      .exec();
+}
+
+void Inserts::operator()(const Coverage& coverage) {
+  Run{insert_coverage_}
+      .with(start_.session_id)
+      .with(known_netns(coverage.netns))
+      .with(coverage.from_ns)
+      .with(coverage.to_ns)
+      .with(coverage.kernel_opens)
+      .with(coverage.recorded_opens)
+      .with(coverage.kernel_failures)
+      .with(coverage.recorded_failures)
+      .exec();
+}
+
+void Inserts::operator()(const Heartbeat& heartbeat) {
+  Run{heartbeat_}
+      .with(heartbeat.at_ns)
+      .with(heartbeat.ticks)
+      .with(heartbeat.late_ticks)
+      .with(heartbeat.skipped_ticks)
+      .with(start_.session_id)
+      .exec();
+}
+
+void Inserts::write_rows() {
+  events_.flush();
+  connections_.write();
+}
+
+void Inserts::end_batch() {
+  write_rows();
+  port_use_.write();
+}
+
+void Inserts::forget() {
+  known_.forget();
+  flows_.forget();
+}
+
+}  // namespace netlog::store

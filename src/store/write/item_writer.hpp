@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/event.hpp"
+#include "model/recording.hpp"
+#include "store/db/bulk_insert.hpp"
+#include "store/rollup/flows.hpp"
+#include "store/rollup/port_use.hpp"
+#include "store/write/connection_rows.hpp"
+#include "store/write/reference_rows.hpp"
+#include "store/write/session_start.hpp"
+#include "store/write/writer.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+
+namespace netlog::store {
+
+/// Writes the rows of one session. Lives on the writer's thread, inside its transactions; must die
+/// before the database, and with a transaction that was rolled back: what it remembers of the file
+/// may be wrong then. What it is given must stay where it is until end_batch().
+class Inserts {
+ public:
+  Inserts(SQLite::Database& database, const SessionStart& start);
+
+  void operator()(const Event& event);
+  void operator()(const Refresh& refresh);
+  void operator()(const Process& process);
+  void operator()(const ProcessEnded& ended);
+  void operator()(const ServiceName& service);
+  void operator()(const Gap& gap);
+  void operator()(const ClockStep& step);
+  void operator()(const Counters& counters);
+  void operator()(const Coverage& coverage);
+  void operator()(const Heartbeat& heartbeat);
+  void operator()(const Resumed& resumed);
+  void operator()(const Census& census);
+
+  /// Before the commit: the rows that are written once for all items since the last time.
+  void end_batch();
+
+  /// Rows that it remembers may have been deleted.
+  void forget();
+  Flows& flows() { return flows_; }
+
+ private:
+  [[nodiscard]] std::int64_t row_of(ConnectionId id) const { return start_.row_of(id); }
+  void insert_event(std::int64_t connection,
+                    EventKind kind,
+                    const Moment& at,
+                    std::optional<std::int64_t> from,
+                    std::optional<std::int64_t> to);
+  void take_up(const Connection& connection, const Moment& changed);
+  void end_unlisted(const std::vector<std::int64_t>& listed, const Moment& ended);
+  void open(const Connection& connection);
+  bool change(const Connection& connection);
+  void write_rows();
+
+  SQLite::Database& database_;
+  const SessionStart& start_;
+  KnownRows known_;
+  Flows flows_;
+  ConnectionRows connections_;
+  PortUse port_use_;
+
+  SQLite::Statement find_connection_;
+  SQLite::Statement resume_connection_;
+  Bulk<6> events_;
+  SQLite::Statement end_process_;
+  SQLite::Statement insert_service_;
+  SQLite::Statement insert_gap_;
+  SQLite::Statement insert_clock_step_;
+  SQLite::Statement step_open_;
+  SQLite::Statement insert_counters_;
+  SQLite::Statement insert_coverage_;
+  SQLite::Statement heartbeat_;
+};
+
+}  // namespace netlog::store

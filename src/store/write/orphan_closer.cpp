@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#include "store/write/orphan_closer.hpp"
+
+#include "model/connection.hpp"
+#include "model/event.hpp"
+#include "model/tcp_state.hpp"
+#include "store/db/statement.hpp"
+
+namespace netlog::store {
+
+UnseenEnds::UnseenEnds(SQLite::Database& database)
+    : insert_close_{database,
+                    "INSERT INTO event (connection_id, kind, at_ns, error_ns, old, new) SELECT id, "
+                    "?2, ?3, ?4, state, iif(protocol = ?6, ?5, NULL) FROM connection WHERE id = "
+                    "?1"},
+      close_{database,
+             "UPDATE connection SET gone = 1, incarnation = NULL, last_seen_ns = max(last_seen_ns, "
+             "?2 - ?3), state = iif(protocol = ?7, ?4, state), closed_ns = iif(outcome = 0, ?2, "
+             "closed_ns), close_error_ns = iif(outcome = 0, ?3, close_error_ns), outcome_reason = "
+             "iif(outcome = 0, ?5, outcome_reason), outcome = iif(outcome = 0, ?6, outcome) WHERE "
+             "id = ?1"} {}
+
+void UnseenEnds::end(std::int64_t connection, const Moment& ended) {
+  Run{insert_close_}
+      .with(connection)
+      .with(EventKind::close)
+      .with(ended.at_ns)
+      .with(ended.error_ns)
+      .with(TcpState::closed)
+      .with(Protocol::tcp)
+      .exec();
+  Run{close_}
+      .with(connection)
+      .with(ended.at_ns)
+      .with(ended.error_ns)
+      .with(TcpState::closed)
+      .with(UnknownOutcome::not_noticed)
+      .with(Outcome::unknown)
+      .with(Protocol::tcp)
+      .exec();
+}
+
+}  // namespace netlog::store

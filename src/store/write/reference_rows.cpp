@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+#include "store/write/reference_rows.hpp"
+
+#include "store/db/statement.hpp"
+
+#include <string>
+
+namespace netlog::store {
+namespace {
+
+// However many there are; what is not remembered is looked up in the file.
+constexpr std::size_t kMostAddresses = 100'000;
+constexpr std::size_t kMostPeers = 100'000;
+constexpr std::size_t kMostProcesses = 100'000;
+
+}  // namespace
+
+bool knows_remote(const FiveTuple& tuple) {
+  return tuple.remote.port != 0 || !tuple.remote.address.is_unspecified();
+}
+
+KnownRows::KnownRows(SQLite::Database& database, const SessionStart& start)
+    : database_{database},
+      start_{start},
+      processes_{start.owners},
+      insert_address_{
+          database,
+          "INSERT INTO address (family, text, bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"},
+      find_address_{database, "SELECT id FROM address WHERE text = ?"},
+      insert_peer_{database,
+                   "INSERT INTO peer (direction, protocol, remote_address_id, port) VALUES (?, ?, "
+                   "?, ?)"},
+      find_peer_{database,
+                 "SELECT id FROM peer WHERE remote_address_id = ? AND port IS ? AND direction = ? "
+                 "AND protocol = ?"},
+      insert_process_{database,
+                      "INSERT INTO process (session_id, pid, start, started_ns, name, exe, "
+                      "cmdline, user, cgroup, service, "
+                      "parent_pid, container) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      find_process_{database,
+                    "SELECT p.id FROM process AS p JOIN session AS s ON s.id = p.session_id "
+                    "WHERE p.pid = ? AND p.start = ? AND (s.id = ? OR s.boot_id = ?) "
+                    "ORDER BY p.id DESC LIMIT 1"} {}
+
+std::int64_t KnownRows::address(const IpAddress& address) {
+  if (const auto cached = addresses_.find(address); cached != addresses_.end()) {
+    return cached->second;
+  }
+  const auto text = to_string(address);
+  auto id = Run{find_address_}.with(text).number();
+  if (!id) {
+    Run{insert_address_}
+        .with(address.family)
+        .with(text)
+        .blob(address.bytes.data(), address.size())
+        .exec();
+    id = database_.getLastInsertRowid();
+  }
+  if (addresses_.size() >= kMostAddresses) {
+    addresses_.clear();
+  }
+  addresses_.emplace(address, *id);
+  return *id;
+}
+
+std::optional<std::int64_t> KnownRows::peer(const Connection& connection) {
+  const auto& tuple = connection.tuple;
+  if (connection.direction == Direction::listen || !knows_remote(tuple)) {
+    return std::nullopt;
+  }
+  const Peer peer{
+      static_cast<std::int64_t>(connection.direction),
+      static_cast<std::int64_t>(tuple.protocol),
+      address(tuple.remote.address),
+      connection.direction == Direction::inbound ? tuple.local.port : tuple.remote.port};
+  if (const auto cached = peers_.find(peer); cached != peers_.end()) {
+    return cached->second;
+  }
+  std::optional<std::int64_t> port;
+  if (peer.port != 0) {
+    port = peer.port;
+  }
+  auto id = Run{find_peer_}
+                .with(peer.remote_address)
+                .with(port)
+                .with(peer.direction)
+                .with(peer.protocol)
+                .number();
+  if (!id) {
+    Run{insert_peer_}
+        .with(peer.direction)
+        .with(peer.protocol)
+        .with(peer.remote_address)
+        .with(port)
+        .exec();
+    id = database_.getLastInsertRowid();
+  }
+  if (peers_.size() >= kMostPeers) {
+    peers_.clear();
+  }
+  peers_.emplace(peer, *id);
+  return id;
+}
+
+std::optional<std::int64_t> KnownRows::process(const std::optional<ProcessId>& process) {
+  if (!process) {
+    return std::nullopt;
+  }
+  if (const auto cached = processes_.find(*process); cached != processes_.end()) {
+    return cached->second;
+  }
+  const auto row = Run{find_process_}
+                       .with(process->pid)
+                       .with(process->start)
+                       .with(start_.session_id)
+                       .with(start_.boot_id)
+                       .number();
+  if (processes_.size() >= kMostProcesses) {
+    processes_.clear();
+  }
+  if (row) {
+    processes_.emplace(*process, *row);
+  }
+  return row;
+}
+
+void KnownRows::add(const Process& process) {
+  // The incarnation may be known from an earlier session of the same boot.
+  processes_.erase(process.id);
+  auto known = this->process(process.id);
+  if (!known) {
+    Run{insert_process_}
+        .with(start_.session_id)
+        .with(process.id.pid)
+        .with(process.id.start)
+        .with(process.started_ns)
+        .with(process.name)
+        .with(process.exe)
+        .with(process.cmdline)
+        .with(process.user)
+        .with(process.cgroup)
+        .with(process.service)
+        .with(process.parent_pid)
+        .with(process.container)
+        .exec();
+    known = database_.getLastInsertRowid();
+  }
+  processes_.emplace(process.id, *known);
+}
+
+void KnownRows::forget() {
+  processes_.clear();
+  addresses_.clear();
+  peers_.clear();
+}
+
+}  // namespace netlog::store

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/connection.hpp"
+#include "model/process.hpp"
+#include "store/db/key_hash.hpp"
+#include "store/write/session_start.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+#include <boost/unordered/unordered_flat_map.hpp>
+
+namespace netlog::store {
+
+/// Rows that connections and events refer to: addresses, peers, processes. Looked up in the file
+/// once, made where they are missing. Lives on the writer's thread, inside its transactions; must
+/// die before the database.
+class KnownRows {
+ public:
+  KnownRows(SQLite::Database& database, const SessionStart& start);
+
+  std::int64_t address(const IpAddress& address);
+  /// Of listeners, and where the remote end is unknown, there is none.
+  std::optional<std::int64_t> peer(const Connection& connection);
+  /// Absent when the process was never added.
+  std::optional<std::int64_t> process(const std::optional<ProcessId>& process);
+  /// Nothing happens if the incarnation is known from an earlier session of the same boot.
+  void add(const Process& process);
+
+  /// Rows may have been deleted.
+  void forget();
+
+ private:
+  struct AddressHash {
+    std::size_t operator()(const IpAddress& address) const {
+      return hash_value(Endpoint{address, 0});
+    }
+  };
+  /// A row of the table peer.
+  struct Peer {
+    std::int64_t direction = 0;
+    std::int64_t protocol = 0;
+    std::int64_t remote_address = 0;
+    std::int64_t port = 0;  ///< 0: none
+
+    bool operator==(const Peer&) const = default;
+  };
+
+  SQLite::Database& database_;
+  const SessionStart& start_;
+  std::map<ProcessId, std::int64_t> processes_;
+  boost::unordered_flat_map<IpAddress, std::int64_t, AddressHash> addresses_;
+  boost::unordered_flat_map<Peer, std::int64_t, KeyHash> peers_;
+
+  SQLite::Statement insert_address_;
+  SQLite::Statement find_address_;
+  SQLite::Statement insert_peer_;
+  SQLite::Statement find_peer_;
+  SQLite::Statement insert_process_;
+  SQLite::Statement find_process_;
+};
+
+/// Whether the remote end is more than all zero.
+bool knows_remote(const FiveTuple& tuple);
+
+}  // namespace netlog::store

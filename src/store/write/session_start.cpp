@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+#include "store/write/session_start.hpp"
+
+#include "store/db/statement.hpp"
+#include "store/rollup/flows.hpp"
+#include "store/write/orphan_closer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <SQLiteCpp/Transaction.h>
+
+namespace netlog::store {
+namespace {
+
+/// The session before this one.
+struct Earlier {
+  std::int64_t id = 0;
+  std::optional<std::string> boot_id;
+  std::int64_t alive_ns = 0;
+  bool killed = false;
+};
+
+std::int64_t insert_session(SQLite::Database& database, const Session& session) {
+  SQLite::Statement insert{database,
+                           "INSERT INTO session (host, os, kernel, netlog_version, boot_id, "
+                           "utc_offset_s, interval_ns, sources, "
+                           "started_ns, alive_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
+  Run{insert}
+      .with(session.host)
+      .with(session.os)
+      .with(session.kernel)
+      .with(session.netlog_version)
+      .with(session.boot_id)
+      .with(session.utc_offset_s)
+      .with(session.interval_ns)
+      .with(session.sources)
+      .with(session.started_ns)
+      .with(session.started_ns)
+      .exec();
+  return database.getLastInsertRowid();
+}
+
+std::optional<Earlier> find_earlier(SQLite::Database& database, std::int64_t session_id) {
+  SQLite::Statement select{database,
+                           "SELECT id, boot_id, coalesce(ended_ns, alive_ns), "
+                           "ended_ns IS NULL FROM session WHERE id < ? ORDER BY id DESC LIMIT 1"};
+  select.bind(1, session_id);
+  if (!select.executeStep()) {
+    return std::nullopt;
+  }
+  const auto boot = select.getColumn(1);
+  return Earlier{select.getColumn(0).getInt64(),
+                 boot.isNull() ? std::nullopt : std::optional{boot.getString()},
+                 select.getColumn(2).getInt64(),
+                 select.getColumn(3).getInt() != 0};
+}
+
+void enter_downtime(SQLite::Database& database,
+                    std::int64_t session_id,
+                    const Earlier& earlier,
+                    std::int64_t started_ns) {
+  const std::string reason{earlier.killed ? "recorder was killed" : "not recording"};
+  SQLite::Statement insert{database,
+                           "INSERT INTO gap (session_id, from_ns, to_ns, source, reason, detail) "
+                           "SELECT ?1, min(?2, ?3), max(?2, ?3), 'recorder', ?4, iif(?2 > ?3, "
+                           "'the clock stood before its last sign of life', NULL) WHERE ?2 <> ?3"};
+  Run{insert}.with(session_id).with(earlier.alive_ns).with(started_ns).with(reason).exec();
+}
+
+/// No socket outlives the kernel that it was in.
+void end_with_the_boot(SQLite::Database& database, std::int64_t started_ns) {
+  struct Left {
+    std::int64_t row = 0;
+    std::int64_t seen_ns = 0;
+  };
+  std::vector<Left> left;
+  std::vector<std::int64_t> summed;  // by sessions in between
+  {
+    SQLite::Statement select{
+        database,
+        "SELECT c.id, max(c.last_seen_ns, s.alive_ns), c.life_class IS NOT NULL FROM connection AS "
+        "c JOIN session AS s ON s.id = c.session_id WHERE c.gone = 0 AND (c.life_class IS NULL OR "
+        "c.incarnation IS NOT NULL) ORDER BY c.id"};
+    while (select.executeStep()) {
+      left.push_back({select.getColumn(0).getInt64(), select.getColumn(1).getInt64()});
+      if (select.getColumn(2).getInt() != 0) {
+        summed.push_back(left.back().row);
+      }
+    }
+  }
+  Flows{database}.remove(summed);
+  UnseenEnds ends{database};
+  for (const auto& [row, seen_ns] : left) {
+    const auto at_ns = std::max(started_ns, seen_ns);
+    ends.end(row, Moment{at_ns, at_ns - seen_ns});
+  }
+}
+
+/// A row that may be damaged or forged: nothing where it makes no sense.
+std::optional<Endpoint> endpoint_of(const SQLite::Column& text, std::int64_t port) {
+  const auto address = text.isNull() ? std::optional{IpAddress{}} : parse_address(text.getString());
+  return address && port >= 0 && port <= UINT16_MAX
+             ? std::optional{Endpoint{*address, static_cast<std::uint16_t>(port)}}
+             : std::nullopt;
+}
+
+template <typename Code>
+std::optional<Code> code_of(const Run& row, int column) {
+  const auto value = row.number(column);
+  return value ? std::optional{static_cast<Code>(*value)} : std::nullopt;
+}
+
+template <typename Number>
+std::optional<Number> number_of(const Run& row, int column) {
+  const auto value = row.number(column);
+  return value ? std::optional{static_cast<Number>(*value)} : std::nullopt;
+}
+
+void read_left_open(SQLite::Database& database,
+                    const std::optional<std::string>& boot_id,
+                    SessionStart& start) {
+  SQLite::Statement select{
+      database,
+      "SELECT c.id, c.netns, c.protocol, l.text, c.local_port, r.text, coalesce(c.remote_port, 0), "
+      "c.direction, c.state, c.offload, p.pid, p.start, c.owner_source, c.owner_reason, c.uid, "
+      "coalesce(c.module, 0), c.opened_ns, c.open_error_ns, c.first_seen_ns, "
+      "max(c.last_seen_ns, s.alive_ns), c.closed_ns, c.close_error_ns, c.outcome, "
+      "coalesce(c.outcome_reason, 0), c.bytes_sent, c.bytes_received, c.retransmits, c.rtt_us, "
+      "c.seen_by, c.incarnation, c.process_id, coalesce(s.ended_ns, s.alive_ns), s.interval_ns "
+      "FROM connection AS c JOIN session AS s ON s.id = c.session_id "
+      "JOIN address AS l ON l.id = c.local_address_id "
+      "LEFT JOIN address AS r ON r.id = c.remote_address_id "
+      "LEFT JOIN process AS p ON p.id = c.process_id "
+      // A session in between may not have told sockets apart, or not for long enough to see them.
+      "WHERE c.incarnation IS NOT NULL AND c.gone = 0 AND s.boot_id IS :boot ORDER BY c.id"};
+  if (boot_id) {
+    select.bind(":boot", *boot_id);
+  }
+  Run row{select};
+  while (row.step()) {
+    const auto moment = [&](int column) {
+      const auto at = row.number(column);
+      return at ? std::optional{Moment{*at, row.number(column + 1).value_or(0)}} : std::nullopt;
+    };
+    auto local = endpoint_of(select.getColumn(3), row.number(4).value_or(-1));
+    auto remote = endpoint_of(select.getColumn(5), row.number(6).value_or(-1));
+    if (!local || !remote) {
+      continue;
+    }
+    if (select.getColumn(5).isNull()) {
+      remote->address.family = local->address.family;
+    }
+    Connection connection;
+    connection.id = static_cast<ConnectionId>(start.left_open_rows.size()) + 1;
+    connection.netns = static_cast<std::uint64_t>(row.number(1).value_or(0));
+    connection.tuple = FiveTuple{static_cast<Protocol>(row.number(2).value_or(0)), *local, *remote};
+    connection.direction = static_cast<Direction>(row.number(7).value_or(0));
+    connection.state = code_of<TcpState>(row, 8);
+    connection.offload = code_of<Offload>(row, 9);
+    if (row.number(10) && row.number(11)) {
+      connection.owner.process = ProcessId{static_cast<std::uint32_t>(*row.number(10)),
+                                           static_cast<std::uint64_t>(*row.number(11))};
+      start.owners[*connection.owner.process] = row.number(30).value_or(0);
+    }
+    connection.owner.source = static_cast<OwnerSource>(row.number(12).value_or(0));
+    connection.owner.why = static_cast<UnknownOwner>(row.number(13).value_or(0));
+    connection.uid = number_of<std::uint32_t>(row, 14);
+    connection.module = static_cast<std::uint64_t>(row.number(15).value_or(0));
+    connection.opened = moment(16);
+    connection.first_seen_ns = row.number(18).value_or(0);
+    connection.last_seen_ns = row.number(19).value_or(0);
+    connection.closed = moment(20);
+    connection.outcome = static_cast<Outcome>(row.number(22).value_or(0));
+    connection.outcome_why = static_cast<UnknownOutcome>(row.number(23).value_or(0));
+    connection.metrics.bytes_sent = number_of<std::uint64_t>(row, 24);
+    connection.metrics.bytes_received = number_of<std::uint64_t>(row, 25);
+    connection.metrics.retransmits = number_of<std::uint32_t>(row, 26);
+    connection.metrics.rtt_us = number_of<std::uint32_t>(row, 27);
+    connection.seen_by = static_cast<SeenBy>(row.number(28).value_or(0));
+    connection.incarnation = static_cast<std::uint64_t>(row.number(29).value_or(0));
+    // The last session that looked.
+    if (const auto alive_ns = row.number(31).value_or(0); alive_ns > start.left_open.alive_ns) {
+      start.left_open.alive_ns = alive_ns;
+      start.left_open.interval_ns = row.number(32).value_or(0);
+    }
+    start.left_open_rows.push_back(row.number(0).value_or(0));
+    start.left_open.connections.push_back(connection);
+  }
+}
+
+}  // namespace
+
+SessionStart start_session(SQLite::Database& database, const Session& session) {
+  SQLite::Transaction transaction{database, SQLite::TransactionBehavior::IMMEDIATE};
+  SessionStart start;
+  start.session_id = insert_session(database, session);
+  start.boot_id = session.boot_id;
+  if (const auto earlier = find_earlier(database, start.session_id)) {
+    enter_downtime(database, start.session_id, *earlier, session.started_ns);
+    const bool same_boot = earlier->boot_id == session.boot_id;
+    if (!same_boot && earlier->boot_id && session.boot_id) {
+      end_with_the_boot(database, session.started_ns);
+    } else if (same_boot) {
+      read_left_open(database, session.boot_id, start);
+      start.left_open.alive_ns = std::min(start.left_open.alive_ns, session.started_ns);
+    }
+  }
+  start.connection_base =
+      database.execAndGet("SELECT coalesce(max(id), 0) FROM connection").getInt64();
+  Flows{database}.catch_up();
+  transaction.commit();
+  return start;
+}
+
+}  // namespace netlog::store

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace netlog {
+
+/// UTC ns of a FILETIME: 100 ns since 1601. What lies before 1970, as of the system's own first
+/// processes that have no time of creation, or after 2255, becomes the nearest in between. Source:
+/// learn.microsoft.com, FILETIME.
+constexpr std::int64_t utc_ns_of(std::uint64_t filetime) {
+  constexpr std::uint64_t kUnixEpoch = 116'444'736'000'000'000;
+  constexpr std::uint64_t kMost = kUnixEpoch + 90'000'000'000'000'000;
+  constexpr std::int64_t kNsPerUnit = 100;
+  return static_cast<std::int64_t>(std::clamp(filetime, kUnixEpoch + 1, kMost) - kUnixEpoch) *
+         kNsPerUnit;
+}
+
+}  // namespace netlog

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "os/clock.hpp"
+#include "record/recorder.hpp"
+#include "source/live_source.hpp"
+#include "support/rows.hpp"
+#include "support/scratch.hpp"
+#include "util/time.hpp"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace netlog::test {
+
+/// A recorder over a live source that looks when it is told to.
+class LiveRecording {
+ public:
+  explicit LiveRecording(std::unique_ptr<source::LiveSource> source)
+      : source_{std::move(source)},
+        writer_{scratch_ / "a.db", Session{}},
+        recorder_{writer_, 100 * kNsPerMs} {}
+
+  void tick() {
+    mark(capture::RecordKind::tick);
+    source_->sample(source::SamplePlan{}, recorder_);
+    std::vector<source::OwnerQuestion> questions;
+    for (const auto& question : recorder_.tracker().questions(1000)) {
+      questions.push_back({question.key, question.likely_pids});
+    }
+    if (!questions.empty()) {
+      source_->find_owners(questions, std::chrono::seconds{1}, recorder_);
+    }
+    mark(capture::RecordKind::tick_end);
+  }
+
+  /// What a query finds. Ends the recording.
+  std::string rows(const std::string& sql) {
+    if (!std::exchange(finished_, true)) {
+      recorder_.finish();
+      writer_.finish(os::utc_now_ns());
+    }
+    return test::rows(scratch_ / "a.db", sql);
+  }
+
+  [[nodiscard]] const source::LiveSource& source() const { return *source_; }
+
+ private:
+  void mark(capture::RecordKind kind) {
+    capture::RawRecord record;
+    record.kind = kind;
+    record.asked = Span{os::utc_now_ns(), os::utc_now_ns()};
+    recorder_.consume(record);
+  }
+
+  Scratch scratch_;
+  std::unique_ptr<source::LiveSource> source_;
+  store::Writer writer_;
+  record::Recorder recorder_;
+  bool finished_ = false;
+};
+
+}  // namespace netlog::test

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+// The real recorder: what it may still do once it records, and who may read what it writes.
+#include "support/catch.hpp"
+#include "support/child.hpp"
+#include "support/command.hpp"
+#include "support/rows.hpp"
+#include "support/scratch.hpp"
+#include "util/byte_reader.hpp"
+#include "util/text.hpp"
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <linux/capability.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <unistd.h>
+
+using namespace netlog;
+using namespace netlog::test;
+
+namespace {
+
+constexpr uid_t kSomebody = 65'534;
+constexpr gid_t kGroup = 54'321;
+
+bool are_root() {
+  if (::geteuid() == 0) {
+    return true;
+  }
+  WARN("only root has rights to give up");
+  return false;
+}
+
+constexpr std::uint64_t bits(std::initializer_list<int> numbers) {
+  std::uint64_t all = 0;
+  for (const auto number : numbers) {
+    all |= std::uint64_t{1} << static_cast<unsigned>(number);
+  }
+  return all;
+}
+
+constexpr auto kForSources =
+    bits({CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_NET_ADMIN});
+constexpr auto kForForeignPlace = bits({CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER});
+
+/// A line of a status file of /proc, as a number.
+std::uint64_t status(const std::filesystem::path& directory, const std::string& name) {
+  std::ifstream in{directory / "status"};
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with(name + ":")) {
+      return parse_number<std::uint64_t>(trim(line.substr(name.size() + 1)), 16).value_or(~0ULL);
+    }
+  }
+  return ~0ULL;
+}
+
+/// How many threads the process has; each must have these capabilities and no way to others.
+std::size_t check_rights(pid_t pid, std::uint64_t expected) {
+  expected &= status("/proc/self", "CapPrm");
+  std::size_t threads = 0;
+  for (const auto& thread :
+       std::filesystem::directory_iterator{fmt::format("/proc/{}/task", pid)}) {
+    CAPTURE(thread.path());
+    CHECK(status(thread.path(), "CapPrm") == expected);
+    CHECK(status(thread.path(), "CapEff") == expected);
+    CHECK(status(thread.path(), "CapInh") == 0);
+    CHECK(status(thread.path(), "CapBnd") == 0);
+    CHECK(status(thread.path(), "CapAmb") == 0);
+    CHECK(status(thread.path(), "NoNewPrivs") == 1);
+    ++threads;
+  }
+  return threads;
+}
+
+/// Until the query finds a row; false when the recorder has ended before.
+bool comes(const std::filesystem::path& path, pid_t recorder, const std::string& sql) {
+  while (rows(path, sql).empty()) {
+    siginfo_t ended{};
+    if (::waitid(P_PID, static_cast<id_t>(recorder), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        ended.si_pid != 0) {
+      return false;
+    }
+    ::usleep(20'000);
+  }
+  return true;
+}
+
+int listen_somewhere() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+                 ::listen(fd, 8) == 0
+             ? fd
+             : -1;
+}
+
+void become(uid_t user, std::vector<gid_t> groups) {
+  if (::setgroups(groups.size(), groups.data()) != 0 || ::setresgid(user, user, user) != 0 ||
+      ::setresuid(user, user, user) != 0) {
+    ::_exit(99);
+  }
+}
+
+/// What `netlog report` ends with when somebody in these groups asks. The program is copied to
+/// where they can run it.
+int report_by(const std::filesystem::path& directory,
+              const std::filesystem::path& recording,
+              const std::vector<gid_t>& groups) {
+  const auto program = directory / "netlog";
+  if (!std::filesystem::exists(program)) {
+    std::filesystem::copy_file(std::getenv("NETLOG_BIN"), program);
+  }
+  const auto pid = ::fork();
+  if (pid == 0) {
+    const int nowhere = ::open("/dev/null", O_RDWR);
+    ::dup2(nowhere, 1);
+    ::dup2(nowhere, 2);
+    become(kSomebody, groups);
+    ::execl(program.c_str(),
+            "netlog",
+            "report",
+            "connections",
+            "--db",
+            recording.c_str(),
+            static_cast<char*>(nullptr));
+    ::_exit(98);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/// `640 54321` of the file and what SQLite keeps beside it.
+std::vector<std::string> rights_of(const std::filesystem::path& path) {
+  std::vector<std::string> rights;
+  for (const auto* const suffix : {"", "-wal", "-shm"}) {
+    struct stat info {};
+    if (::stat(with_suffix(path, suffix).c_str(), &info) == 0) {
+      rights.push_back(fmt::format("{:o} {}", info.st_mode & 07777U, info.st_gid));
+    }
+  }
+  return rights;
+}
+
+}  // namespace
+
+TEST_CASE("a recorder keeps the rights that it goes on needing, and they suffice", "[cli]") {
+  if (!are_root()) {
+    return;
+  }
+  const auto* const source = GENERATE("auto", "poll", "procfs");
+  CAPTURE(source);
+  const Scratch scratch;
+  const auto path = scratch / "a.db";
+  Command recorder{{"record", "--db", path.string(), "--duration", "60s", "--source", source}};
+  REQUIRE(recorder.wait_for_error_text("recording into"));
+  CHECK(check_rights(recorder.pid(), kForSources) >= 2);
+  const Child somebody{[] {
+    listen_somewhere();
+    become(kSomebody, {});
+  }};
+  CHECK(comes(path,
+              recorder.pid(),
+              fmt::format("SELECT 1 FROM connections WHERE direction = 'listen' AND pid = {} AND "
+                          "exe IS NOT NULL AND owner_source = 'exact'",
+                          somebody.pid())));
+  const Child away{[] {
+    if (::unshare(CLONE_NEWNET) == 0) {
+      listen_somewhere();
+    }
+  }};
+  struct stat netns {};
+  REQUIRE(::stat(fmt::format("/proc/{}/ns/net", away.pid()).c_str(), &netns) == 0);
+  CHECK(comes(
+      path,
+      recorder.pid(),
+      fmt::format(
+          "SELECT 1 FROM connections WHERE netns = {} AND pid = {}", netns.st_ino, away.pid())));
+  CHECK(check_rights(recorder.pid(), kForSources) >= 2);
+  recorder.send(SIGTERM);
+  CHECK(recorder.wait().exit_code == 0);
+}
+
+TEST_CASE("in somebody else's directory a recorder may still make its files", "[cli]") {
+  if (!are_root()) {
+    return;
+  }
+  const Scratch scratch;
+  const auto path = scratch / "a.db";
+  REQUIRE(::chown((scratch / ".").c_str(), kSomebody, kSomebody) == 0);
+  Command recorder{{"record", "--db", path.string(), "--duration", "60s", "--source", "poll"}};
+  REQUIRE(recorder.wait_for_error_text("recording into"));
+  CHECK(check_rights(recorder.pid(), kForSources | kForForeignPlace) >= 2);
+  recorder.send(SIGTERM);
+  CHECK(recorder.wait().exit_code == 0);
+}
+
+TEST_CASE("a group may read what is being recorded, if it is named", "[cli]") {
+  if (!are_root()) {
+    return;
+  }
+  const Scratch scratch;
+  const auto path = scratch / "a.db";
+  REQUIRE(::chmod((scratch / ".").c_str(), 0711) == 0);
+  const auto shared = fmt::format("640 {}", kGroup);
+  {
+    Command recorder{{"record",
+                      "--db",
+                      path.string(),
+                      "--duration",
+                      "60s",
+                      "--source",
+                      "poll",
+                      "--group",
+                      std::to_string(kGroup)}};
+    REQUIRE(recorder.wait_for_error_text("recording into"));
+    CHECK(check_rights(recorder.pid(), kForSources | bits({CAP_CHOWN})) >= 2);
+    CHECK(rights_of(path) == std::vector{shared, shared, shared});
+    REQUIRE(comes(path, recorder.pid(), "SELECT 1 FROM sessions WHERE ticks > 0"));
+    CHECK(report_by(scratch / ".", path, {kGroup}) == 0);
+    CHECK(report_by(scratch / ".", path, {}) == 1);
+    recorder.send(SIGKILL);
+    recorder.wait();
+  }
+  CHECK(rights_of(path) == std::vector{shared, shared, shared});
+  // Who may read is said anew each time.
+  Command recorder{{"record", "--db", path.string(), "--duration", "60s", "--source", "poll"}};
+  REQUIRE(recorder.wait_for_error_text("recording into"));
+  for (const auto& rights : rights_of(path)) {
+    CHECK(rights.starts_with("600 "));
+  }
+  CHECK(report_by(scratch / ".", path, {kGroup}) == 1);
+  recorder.send(SIGTERM);
+  CHECK(recorder.wait().exit_code == 0);
+  CHECK(rights_of(path) == std::vector{fmt::format("600 {}", kGroup)});
+}
+
+TEST_CASE("a group that is not there is named", "[cli]") {
+  const Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto finished =
+      run({"record", "--db", path.string(), "--group", "no-such-group", "--duration", "1s"});
+  CHECK(finished.exit_code == 2);
+  CHECK(finished.err.find("--group 'no-such-group': no such group") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(path));
+}

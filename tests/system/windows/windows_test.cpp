@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+// Against the running Windows, or wine, whose tables have neither timestamps nor modules.
+#include "os/files.hpp"
+#include "os/signals.hpp"
+#include "os/terminal.hpp"
+#include "os/windows/signals.hpp"
+#include "os/windows/text.hpp"
+#include "source/doctor.hpp"
+#include "source/windows/processes.hpp"
+#include "support/catch.hpp"
+#include "support/live_recording.hpp"
+#include "util/text.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <fmt/format.h>
+
+#include <aclapi.h>
+#include <sddl.h>
+
+using namespace netlog;
+using namespace netlog::os;
+using namespace netlog::capture;
+using namespace netlog::source;
+using tcp = boost::asio::ip::tcp;
+using udp = boost::asio::ip::udp;
+
+namespace {
+
+test::LiveRecording recording() {
+  auto source = make_live_source({});
+  REQUIRE(source.has_value());
+  return test::LiveRecording{std::move(*source)};
+}
+
+std::string security_of(const std::filesystem::path& path) {
+  PSECURITY_DESCRIPTOR descriptor = nullptr;
+  PACL acl = nullptr;
+  if (::GetNamedSecurityInfoW(path.c_str(),
+                              SE_FILE_OBJECT,
+                              DACL_SECURITY_INFORMATION,
+                              nullptr,
+                              nullptr,
+                              &acl,
+                              nullptr,
+                              &descriptor) != ERROR_SUCCESS) {
+    return "?";
+  }
+  const std::unique_ptr<void, decltype(&::LocalFree)> owner{descriptor, ::LocalFree};
+  wchar_t* text = nullptr;
+  ::ConvertSecurityDescriptorToStringSecurityDescriptorW(
+      descriptor, SDDL_REVISION_1, DACL_SECURITY_INFORMATION, &text, nullptr);
+  const std::unique_ptr<wchar_t, decltype(&::LocalFree)> text_owner{text, ::LocalFree};
+  return os::narrow(text);
+}
+
+}  // namespace
+
+TEST_CASE("our own sockets are recorded with us as their owner", "[live]") {
+  boost::asio::io_context io;
+  tcp::acceptor acceptor{io, {boost::asio::ip::address_v4::loopback(), 0}};
+  tcp::acceptor acceptor6{io, {boost::asio::ip::address_v6::loopback(), 0}};
+  udp::socket datagrams{io, {boost::asio::ip::address_v4::loopback(), 0}};
+  auto live = recording();
+  live.tick();
+  tcp::socket client{io};
+  client.connect(acceptor.local_endpoint());
+  auto server = acceptor.accept();
+  // wine names the owner of a socket that has been used.
+  client.set_option(tcp::no_delay{true});
+  server.set_option(tcp::no_delay{true});
+  live.tick();
+  const auto pid = ::GetCurrentProcessId();
+  const auto local = client.local_endpoint().port();
+  server.close();
+  live.tick();
+  client.close();
+  live.tick();
+  CHECK(live.rows(fmt::format("SELECT kind, old, new, process FROM events WHERE pid = {} AND "
+                              "local_port = {} ORDER BY id",
+                              pid,
+                              local))
+            .starts_with("open|NULL|ESTABLISHED|netlog_tests.exe\n"
+                         "state|ESTABLISHED|CLOSE_WAIT|netlog_tests.exe\n"));
+  CHECK(live.rows(fmt::format("SELECT local_address, state, direction FROM connections WHERE "
+                              "local_port = {} AND direction = 'listen'",
+                              acceptor.local_endpoint().port())) == "127.0.0.1|LISTEN|listen\n");
+  CHECK(
+      live.rows(fmt::format("SELECT protocol, family, state FROM connections WHERE local_port = {} "
+                            "AND direction = 'listen'",
+                            acceptor6.local_endpoint().port())) == "tcp|ipv6|LISTEN\n");
+  CHECK(live.rows(fmt::format("SELECT protocol, family, local_address FROM connections WHERE "
+                              "local_port = {} AND protocol = 'udp'",
+                              datagrams.local_endpoint().port())) == "udp|ipv4|127.0.0.1\n");
+  CHECK(live.rows(fmt::format("SELECT direction FROM connections WHERE remote_port = {}", local)) ==
+        "inbound\n");
+  CHECK(live.rows("SELECT count(*) FROM gaps") == "0\n");
+}
+
+TEST_CASE("UDP over IPv6 is recorded", "[live]") {
+  boost::asio::io_context io;
+  auto live = recording();
+  udp::socket datagrams{io, {boost::asio::ip::address_v6::loopback(), 0}};
+  live.tick();
+  CHECK(live.rows(fmt::format("SELECT protocol, family FROM connections WHERE local_port = {} AND "
+                              "protocol = 'udp'",
+                              datagrams.local_endpoint().port())) == "udp|ipv6\n");
+}
+
+TEST_CASE("a process is listed and described, ours and others'", "[live]") {
+  std::vector<ip_helper::ListedProcess> processes;
+  REQUIRE(list_processes(processes) == ip_helper::kNoError);
+  const auto us = std::find_if(processes.begin(), processes.end(), [](const auto& process) {
+    return process.pid == ::GetCurrentProcessId();
+  });
+  REQUIRE(us != processes.end());
+  CHECK(us->name == "netlog_tests.exe");
+  ProcessReader reader;
+  const auto details = reader.describe(us->pid, us->created);
+  REQUIRE(details.image.has_value());
+  CHECK(details.image->ends_with("netlog_tests.exe"));
+  // wine 8 does not tell command lines.
+  CHECK(details.command_line.value_or("netlog_tests.exe").find("netlog_tests.exe") !=
+        std::string::npos);
+  REQUIRE(details.account.has_value());
+  CHECK(details.account->find('\\') != std::string::npos);
+  CHECK_FALSE(reader.describe(us->pid, us->created + 1).image.has_value());
+  const auto other = std::find_if(processes.begin(), processes.end(), [](const auto& process) {
+    return process.name == "services.exe";
+  });
+  REQUIRE(other != processes.end());
+  CHECK(reader.describe(other->pid, other->created).image.has_value());
+  CHECK_FALSE(reader.describe(4'000'000'000, 0).image.has_value());
+  std::vector<ip_helper::RunningService> services;
+  CHECK(list_services(services) == ip_helper::kNoError);
+  CHECK_FALSE(services.empty());
+}
+
+TEST_CASE("what is made for a recording is private", "[live]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "Ordner für €";
+  REQUIRE(os::create_private_directories(path).has_value());
+  const auto usual = os::default_recording_path().parent_path();
+  CAPTURE(utf8(usual));
+  REQUIRE(os::create_private_directories(usual).has_value());
+  const auto again = os::create_private_directories(usual);  // that is ours
+  CAPTURE(again ? std::string{} : again.error().message());
+  CHECK(again.has_value());
+  CHECK_FALSE(os::create_private_directories("Q:\\no such drive\\x").has_value());
+  const auto held = os::hold_recording_file(path / "x.db");
+  REQUIRE(held.has_value());
+  for (const auto& made : {path, path / "x.db", path / "x.db-wal", path / "x.db-shm"}) {
+    CAPTURE(utf8(made));
+    const auto security = security_of(made);
+    CAPTURE(security);
+    CHECK(security.starts_with("D:"));
+    CHECK(security.find(";WD)") == std::string::npos);  // everybody
+    CHECK(security.find(";BU)") == std::string::npos);  // users
+    CHECK(security.find(";AU)") == std::string::npos);  // who has logged on
+  }
+}
+
+TEST_CASE("a request to stop is answered once", "[live]") {
+  std::atomic<int> times = 0;
+  {
+    const auto watcher = os::watch_stop_requests([&] { ++times; });
+    os::request_stop();
+    os::request_stop();
+    CHECK(times == 1);
+  }
+  // The service manager's, before anybody watched.
+  os::request_stop();
+  CHECK(times == 1);
+  int watching = 0;
+  os::on_watching([&] { ++watching; });
+  const auto again = os::watch_stop_requests([&] { ++times; });
+  os::on_watching({});
+  CHECK(watching == 1);
+  CHECK(times == 2);
+  os::request_stop();
+  CHECK(times == 2);
+}
+
+TEST_CASE("errors have the system's words and their number", "[live]") {
+  const auto error = os::hold_recording_file(path_from_utf8("C:\\no such directory\\x.db")).error();
+  CHECK(error.message().starts_with("open for writing: "));
+  CHECK(error.message().ends_with(" [win32:3]"));
+  CHECK(os::text_of_code(ERROR_ACCESS_DENIED).size() > 3);
+  CHECK(os::fail_win32(123'456, "x").message() == "x: failed [win32:123456]");
+}
+
+TEST_CASE("the doctor tries what a recorder needs here", "[live]") {
+  const auto findings = examine_host(path_from_utf8("C:\\x.db"));
+  const auto finding = [&](std::string_view check) {
+    const auto found = std::find_if(
+        findings.begin(), findings.end(), [&](const auto& one) { return one.check == check; });
+    return found == findings.end() ? Finding{} : *found;
+  };
+  CHECK(finding("tables").allowed != Allowed::none);
+  CHECK(finding("notices").allowed == Allowed::none);
+  CHECK(finding("counters").allowed == Allowed::all);
+  CHECK(finding("recording").allowed == Allowed::all);
+}
+
+TEST_CASE("the command line is UTF-8 and without the program's name", "[live]") {
+  CHECK(os::wide("für €") == L"für €");
+  CHECK(os::narrow(L"für €") == "für €");
+  const auto words = os::command_line(0, nullptr);
+  CHECK((words.empty() || !words.front().ends_with(".exe")));
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+#include "cli/time_spec.hpp"
+
+#include "support/catch.hpp"
+#include "util/time.hpp"
+
+#include <cstdlib>
+#include <ctime>
+
+using namespace netlog;
+using namespace netlog::cli;
+
+namespace {
+
+/// Sets the zone of the process for one test.
+class Zone {
+ public:
+  explicit Zone(const char* name) {
+    ::setenv("TZ", name, 1);
+    ::tzset();
+  }
+  Zone(const Zone&) = delete;
+  Zone& operator=(const Zone&) = delete;
+  ~Zone() {
+    ::unsetenv("TZ");
+    ::tzset();
+  }
+};
+
+std::int64_t utc(const char* text) {
+  return resolve(*parse_time(text), 0, Span{});
+}
+
+}  // namespace
+
+TEST_CASE("times are read in every documented form", "[cli]") {
+  // Central European time without a zone database: DST from the last Sunday of March to that of
+  // October.
+  const Zone zone{"CET-1CEST,M3.5.0,M10.5.0/3"};
+  const auto now = utc("2026-11-21T14:00:00Z");
+  const auto anchor = utc("2026-11-20T12:00:00Z");  // 13:00 local: the recording ended yesterday
+  const auto [text, expected] = GENERATE(table<const char*, const char*>({
+      {"now", "2026-11-21T14:00:00.000000Z"},
+      {"-10m", "2026-11-21T13:50:00.000000Z"},
+      {"-1.5s", "2026-11-21T13:59:58.500000Z"},
+      {"2026-11-21T14:03:07.250Z", "2026-11-21T14:03:07.250000Z"},
+      {"2026-11-21T14:03:07.25+01:00", "2026-11-21T13:03:07.250000Z"},
+      {"2026-11-21 14:03:07-05:30", "2026-11-21T19:33:07.000000Z"},
+      {"2026-11-21T14:03", "2026-11-21T13:03:00.000000Z"},
+      {"2026-07-01T14:03:07", "2026-07-01T12:03:07.000000Z"},
+      {"2026-11-21", "2026-11-20T23:00:00.000000Z"},
+      {"12:59", "2026-11-20T11:59:00.000000Z"},
+      {"13:00:00", "2026-11-20T12:00:00.000000Z"},
+      {"13:00:00.001", "2026-11-19T12:00:00.001000Z"},  // not yet then: the day before
+  }));
+  CAPTURE(text);
+  const auto spec = parse_time(text);
+  REQUIRE(spec.has_value());
+  CHECK(iso8601_utc(resolve(*spec, now, Span{anchor - 3 * 86'400 * kNsPerSecond, anchor})) ==
+        expected);
+}
+
+TEST_CASE("what is no time is refused", "[cli]") {
+  const auto* const text = GENERATE("",
+                                    "yesterday",
+                                    "25:00",
+                                    "14:60",
+                                    "14",
+                                    "1:2",
+                                    "14:03:61",
+                                    "14:03:07.",
+                                    "14:03:07.1234567890",
+                                    "-",
+                                    "-10",
+                                    "-10x",
+                                    "+10m",
+                                    "2026-02-30",
+                                    "2026-13-01",
+                                    "2026-11-21T",
+                                    "2026-11-21T14:03:07+1",
+                                    "2026-11-21x14:03",
+                                    "2026-11-21T14:03:07ZZ",
+                                    "14:0-3",
+                                    "--10m",
+                                    "99999999-01-01");
+  CAPTURE(text);
+  CHECK_FALSE(parse_time(text).has_value());
+}
+
+TEST_CASE("ranges are two times", "[cli]") {
+  const auto range = parse_time_range("2026-11-21T14:00:00Z..2026-11-21T14:05:00Z");
+  REQUIRE(range.has_value());
+  CHECK(resolve(range->second, 0, Span{}) - resolve(range->first, 0, Span{}) == 300 * kNsPerSecond);
+  CHECK(parse_time_range("-10m..now").has_value());
+  CHECK_FALSE(parse_time_range("14:00").has_value());
+  CHECK_FALSE(parse_time_range("14:00..").has_value());
+}
+
+TEST_CASE("the local offset follows daylight saving", "[cli]") {
+  const Zone zone{"CET-1CEST,M3.5.0,M10.5.0/3"};
+  CHECK(local_offset_s(utc("2026-11-21T14:00:00Z")) == 3600);
+  CHECK(local_offset_s(utc("2026-07-01T14:00:00Z")) == 7200);
+}
+
+TEST_CASE(
+    "a clock time means the moment nearest to the recording, and an end comes after its begin",
+    "[cli]") {
+  // Recorded from 09:18:11 to 09:18:31 of a day in UTC.
+  const auto day = *ns_from_civil(CivilTime{2026, 11, 21, 0, 0, 0, 0});
+  const auto at = [&](int hour, int minute, int second) {
+    return day + ((hour * 60 + minute) * 60 + second) * kNsPerSecond -
+           local_offset_s(day) * kNsPerSecond;
+  };
+  const Span recorded{at(9, 18, 11), at(9, 18, 31)};
+  CHECK(resolve(*parse_time("09:18:20"), 0, recorded) == at(9, 18, 20));
+  CHECK(resolve(*parse_time("09:18:50"), 0, recorded) == at(9, 18, 50));
+  CHECK(resolve(*parse_time("09:10"), 0, recorded) == at(9, 10, 0));
+  CHECK(resolve(*parse_time("23:00"), 0, recorded) == at(-1, 0, 0));
+  CHECK(resolve_end(*parse_time("09:19"), at(9, 18, 0), 0, recorded) == at(9, 19, 0));
+  CHECK(resolve_end(*parse_time("00:10"), at(23, 50, 0), 0, recorded) == at(24, 10, 0));
+}
+
+namespace {
+
+/// What a question means by a window `since`..`until` (an instant without one), in UTC.
+std::string meant(const char* since, const char* until, const Span& recorded) {
+  const auto from = resolve(*parse_time(since), 0, recorded);
+  const auto to = until == nullptr ? from : resolve_end(*parse_time(until), from, 0, recorded);
+  const auto minute = [](std::int64_t ns) { return iso8601_utc(ns).substr(8, 8); };
+  return until == nullptr ? minute(from) : minute(from) + ".." + minute(to);
+}
+
+}  // namespace
+
+TEST_CASE("the night in which an hour is shown twice", "[cli]") {
+  // 02:00 to 03:00 is shown from 00:00 UTC with +02:00 and from 01:00 UTC with +01:00.
+  const Zone zone{GENERATE("CET-1CEST,M3.5.0,M10.5.0/3", "Europe/Berlin")};
+  const Span whole_night{utc("2026-10-24T20:00:00Z"), utc("2026-10-25T08:00:00Z")};
+  const Span until_the_change{utc("2026-10-24T20:00:00Z"), utc("2026-10-25T00:50:00Z")};
+  const Span evening_before{utc("2026-10-24T18:00:00Z"), utc("2026-10-24T20:00:00Z")};
+  const Span morning_after{utc("2026-10-25T04:00:00Z"), utc("2026-10-25T08:00:00Z")};
+  const auto [since, until, recorded, expected] =
+      GENERATE_REF(table<const char*, const char*, Span, const char*>({
+          // The last one that was recorded, else the nearest.
+          {"02:30", nullptr, whole_night, "25T01:30"},
+          {"2026-10-25T02:30", nullptr, whole_night, "25T01:30"},
+          {"02:30", nullptr, until_the_change, "25T00:30"},
+          {"2026-10-25T02:30", nullptr, until_the_change, "25T00:30"},
+          {"2026-10-25 02:30", nullptr, evening_before, "25T00:30"},
+          {"2026-10-25 02:30", nullptr, morning_after, "25T01:30"},
+          // An offset says which.
+          {"2026-10-25T02:30+02:00", nullptr, whole_night, "25T00:30"},
+          {"2026-10-25T02:30+01:00", nullptr, until_the_change, "25T01:30"},
+          {"01:59:59", nullptr, whole_night, "24T23:59"},
+          {"03:00", nullptr, whole_night, "25T02:00"},
+          // A window ends at the first moment after its beginning that its end can mean.
+          {"01:30", "02:30", whole_night, "24T23:30..25T00:30"},
+          {"2026-10-25T01:30", "2026-10-25T02:30", whole_night, "24T23:30..25T00:30"},
+          {"02:30", "02:45", whole_night, "25T01:30..25T01:45"},
+          {"2026-10-25T02:30+02:00", "02:45", whole_night, "25T00:30..25T00:45"},
+          {"2026-10-25T02:45+02:00", "02:30", whole_night, "25T00:45..25T01:30"},
+          {"01:00", "04:00", whole_night, "24T23:00..25T03:00"},  // four hours
+          {"2026-10-25", "2026-10-26", whole_night, "24T22:00..25T23:00"},
+          // The day before ends 25 hours after the same time of it.
+          {"2026-10-24T12:00", "12:30", whole_night, "24T10:00..24T10:30"},
+          {"2026-10-24T12:30", "12:00", whole_night, "24T10:30..25T11:00"},
+      }));
+  CAPTURE(since, until == nullptr ? "" : until);
+  CHECK(meant(since, until, recorded) == expected);
+}
+
+TEST_CASE("the night in which an hour is left out", "[cli]") {
+  // 02:00 to 03:00 is never shown: +02:00 begins at 01:00 UTC.
+  const Zone zone{GENERATE("CET-1CEST,M3.5.0,M10.5.0/3", "Europe/Berlin")};
+  const Span recorded{utc("2026-03-28T20:00:00Z"), utc("2026-03-29T08:00:00Z")};
+  const auto [since, until, expected] = GENERATE(table<const char*, const char*, const char*>({
+      // As long after 01:59 as it says.
+      {"02:30", nullptr, "29T01:30"},
+      {"2026-03-29T02:30", nullptr, "29T01:30"},
+      {"03:30", nullptr, "29T01:30"},
+      {"01:59:59", nullptr, "29T00:59"},
+      {"03:00", nullptr, "29T01:00"},
+      {"01:30", "02:30", "29T00:30..29T01:30"},
+      {"01:30", "03:30", "29T00:30..29T01:30"},
+      {"01:00", "04:00", "29T00:00..29T02:00"},  // two hours
+      {"2026-03-29", "2026-03-30", "28T23:00..29T22:00"},
+      // The day before ends 23 hours after the same time of it.
+      {"2026-03-28T12:00", "12:30", "28T11:00..28T11:30"},
+      {"2026-03-28T12:30", "12:00", "28T11:30..29T10:00"},
+  }));
+  CAPTURE(since, until == nullptr ? "" : until);
+  CHECK(meant(since, until, recorded) == expected);
+}
+
+TEST_CASE("zones that change otherwise", "[cli]") {
+  // By half an hour; and over midnight, which is the hour that is shown twice or not at all.
+  const auto [rules,
+              text,
+              recorded_until,
+              expected] = GENERATE(table<const char*, const char*, const char*, const char*>({
+      {"LHST-10:30LHDT-11,M10.1.0,M4.1.0", "2026-04-05T01:45", "2026-04-04T14:50:00Z", "04T14:45"},
+      {"LHST-10:30LHDT-11,M10.1.0,M4.1.0", "2026-04-05T01:45", "2026-04-05T12:00:00Z", "04T15:15"},
+      {"HAV5HAT,M3.2.0/0,M11.1.0/1", "2026-11-01T00:30", "2026-11-01T12:00:00Z", "01T05:30"},
+      {"HAV5HAT,M3.2.0/0,M11.1.0/1", "2026-03-08T00:30", "2026-03-08T12:00:00Z", "08T05:30"},
+      {"EST5EDT,M3.2.0,M11.1.0", "2026-11-01T01:30", "2026-11-01T12:00:00Z", "01T06:30"},
+      {"UTC0", "2026-11-01T01:30", "2026-11-01T12:00:00Z", "01T01:30"},
+  }));
+  CAPTURE(rules, text);
+  const auto ended = utc(recorded_until);
+  const Zone zone{rules};
+  CHECK(meant(text, nullptr, Span{ended - 24 * 3600 * kNsPerSecond, ended}) == expected);
+}

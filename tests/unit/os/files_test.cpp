@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "os/files.hpp"
+
+#include "support/catch.hpp"
+#include "support/scratch.hpp"
+#include "util/text.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+using namespace netlog;
+using namespace netlog::os;
+
+TEST_CASE("a recording file is held by one", "[os]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "Aufzeichnung für €.db";
+  auto first = os::hold_recording_file(path);
+  REQUIRE(first.has_value());
+  CHECK((*first)->created());
+  CHECK(os::hold_recording_file(path).error().code ==
+        boost::system::errc::resource_unavailable_try_again);
+  first->reset();
+  const auto again = os::hold_recording_file(path);
+  REQUIRE(again.has_value());
+  CHECK_FALSE((*again)->created());
+  CHECK(utf8(path.filename()) == "Aufzeichnung für €.db");
+}
+
+TEST_CASE("a finished file gets its name only where that is free", "[os]") {
+  const test::Scratch scratch;
+  const auto write = [&](const char* name, const char* text) {
+    std::ofstream{scratch / name} << text;
+  };
+  const auto read = [&](const char* name) {
+    std::string text;
+    std::ifstream{scratch / name} >> text;
+    return text;
+  };
+  write("part", "new");
+  REQUIRE(os::move_into_place(scratch / "part", scratch / "done").has_value());
+  CHECK(read("done") == "new");
+  CHECK_FALSE(std::filesystem::exists(scratch / "part"));
+  write("part", "newer");
+  CHECK(os::move_into_place(scratch / "part", scratch / "done").has_error());
+  CHECK(read("done") == "new");
+  CHECK(read("part") == "newer");
+}
+
+TEST_CASE("a secret is read from a file of one's own, or there is none", "[os]") {
+  const test::Scratch scratch;
+  const auto none = os::read_private_file(scratch / "none");
+  REQUIRE(none.has_value());
+  CHECK_FALSE(*none);
+  REQUIRE(os::create_private_file(scratch / "key").has_value());
+  std::ofstream{scratch / "key"} << "secret";
+  const auto key = os::read_private_file(scratch / "key");
+  REQUIRE(key.has_value());
+  CHECK(*key == "secret");
+  std::ofstream{scratch / "key"} << std::string(70'000, 'x');
+  CHECK(os::read_private_file(scratch / "key").has_error());
+  CHECK(os::read_private_file(scratch / ".").has_error());
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+#include "render/render.hpp"
+
+#include "support/catch.hpp"
+
+#include <sstream>
+
+using namespace netlog;
+using namespace netlog::render;
+
+namespace {
+
+Answer answer_of(std::vector<std::vector<Cell>> rows) {
+  Answer answer{"r",
+                {Table{"t",
+                       "Title",
+                       {{"name", "name", Unit::none, Align::left, false},
+                        {"peer", "peer", Unit::endpoint, Align::left, false},
+                        {"bytes", "sent", Unit::bytes, Align::right, false},
+                        {"extra", "extra", Unit::none, Align::left, true}},
+                       std::move(rows)}},
+                {}};
+  answer.honesty.emplace();
+  answer.honesty->recorded_to_ns = 1'000'000'000;
+  answer.honesty->to_ns = 1'000'000'000;
+  return answer;
+}
+
+std::string text_of(const Answer& answer, std::size_t width) {
+  std::ostringstream out;
+  TextStyle style;
+  style.width = width;
+  style.utc_offset_s = [](std::int64_t) { return 3600; };
+  write_text(out, answer, style);
+  return out.str();
+}
+
+}  // namespace
+
+TEST_CASE("text is aligned, unknown is a dash, the zone is named", "[render]") {
+  CHECK(text_of(answer_of({{"nginx", "[2001:db8::1]:443", std::int64_t{1234}, "x"},
+                           {Cell{}, "192.0.2.1:80", Cell{}, Cell{}}}),
+                0) ==
+        "Title\n"
+        "name   peer                 sent  extra\n"
+        "nginx  [2001:db8::1]:443  1.2 kB  x\n"
+        "-      192.0.2.1:80            -  -\n"
+        "\n"
+        "window 1970-01-01 01:00:00.000 .. 1970-01-01 01:00:01.000 +01:00 | coverage unknown | no "
+        "gaps\n");
+}
+
+TEST_CASE("a narrow terminal loses the optional columns, then the ends of long texts", "[render]") {
+  const auto text = text_of(
+      answer_of(
+          {{"a-very-long-process-name", "[2001:db8::1]:443", std::int64_t{1234}, "extra text"}}),
+      40);
+  std::istringstream lines{text};
+  std::string title;
+  std::string heading;
+  std::string row;
+  std::getline(lines, title);
+  std::getline(lines, heading);
+  std::getline(lines, row);
+  CHECK(heading.find("extra") == std::string::npos);
+  CHECK(display_width(row) <= 40);
+  CHECK(row.find("…") != std::string::npos);
+  CHECK(row.find("1.2 kB") != std::string::npos);
+}
+
+TEST_CASE("a shortened endpoint keeps its port", "[render]") {
+  const auto text = text_of(
+      answer_of({{"a-very-long-process-name", "[2001:db8::1234]:50443", std::int64_t{1}, "x"}}),
+      36);
+  CHECK(text.find("…:50443") != std::string::npos);
+  CHECK(text_of(answer_of({{"a-very-long-process-name",
+                            "2001:db8:1234:5678::1234 to port 443",
+                            std::int64_t{1},
+                            "x"}}),
+                36)
+            .find("… 443") != std::string::npos);
+}
+
+TEST_CASE("ports have names where the style has some", "[render]") {
+  TextStyle style;
+  style.service_name = [](std::uint16_t port, std::string_view protocol) {
+    return port == 443 ? std::string{protocol == "udp" ? "quic" : "https"} : std::string{};
+  };
+  const auto [text, protocol, expected] = GENERATE(table<std::string, std::string, std::string>({
+      {"192.0.2.1:443", "tcp", "192.0.2.1:https"},
+      {"192.0.2.1:443", "udp", "192.0.2.1:quic"},
+      {"192.0.2.1:443", "", "192.0.2.1:https"},
+      {"[2001:db8::1]:443", "tcp", "[2001:db8::1]:https"},
+      {"198.51.100.7 to port 443", "tcp", "198.51.100.7 to port https"},
+      {"2001:db8::1 to port 443", "tcp", "2001:db8::1 to port https"},
+      {"192.0.2.1:4430", "tcp", "192.0.2.1:4430"},
+      {"192.0.2.1", "tcp", "192.0.2.1"},
+      {"2001:db8::443", "tcp", "2001:db8::443"},
+      {"::443", "tcp", "::443"},
+      {":443", "tcp", ":443"},
+      {"192.0.2.1:", "tcp", "192.0.2.1:"},
+      {"192.0.2.1:+443", "tcp", "192.0.2.1:+443"},
+      {"192.0.2.1:99999999", "tcp", "192.0.2.1:99999999"},
+      {"\x1b:443", "tcp", "\\x1b:https"},
+      {"", "tcp", ""},
+  }));
+  CAPTURE(text, protocol);
+  CHECK(cell_text(text, Unit::endpoint, style, protocol) == expected);
+  CHECK(cell_text(text, Unit::endpoint, TextStyle{}, protocol) == escape_for_terminal(text));
+  CHECK(cell_text(std::int64_t{443}, Unit::port, style, "tcp") == "https");
+  CHECK(cell_text(std::int64_t{44'300}, Unit::port, style, "tcp") == "44300");
+  CHECK(cell_text(std::int64_t{70'000}, Unit::port, style, "tcp") == "70000");
+  CHECK(cell_text(Cell{}, Unit::port, style, "tcp") == "-");
+}
+
+TEST_CASE("a row's column tells the protocol for its ports", "[render]") {
+  auto answer = answer_of({{"udp", "192.0.2.1:443", Cell{}, Cell{}}});
+  answer.tables[0].columns[0].name = "protocol";
+  TextStyle style;
+  style.service_name = [](std::uint16_t, std::string_view protocol) {
+    return "by-" + std::string{protocol};
+  };
+  std::ostringstream out;
+  write_text(out, answer, style);
+  CHECK(out.str().find("192.0.2.1:by-udp") != std::string::npos);
+}
+
+TEST_CASE("an empty table says so", "[render]") {
+  CHECK(text_of(answer_of({}), 0).starts_with("Title\nnone\n\n"));
+}
+
+TEST_CASE("JSON keeps unknown, integers and text apart", "[render]") {
+  std::ostringstream out;
+  write_json(out, answer_of({{"a\"\\\n\xFF", Cell{}, std::int64_t{9007199254740993}, 1.5}}));
+  CHECK(out.str() ==
+        R"({"section":"t","name":"a\"\\\u000a�","peer":null,"bytes":9007199254740993,"extra":1.5}
+{"section":"honesty","from_ns":0,"to_ns":1000000000,"recorded_from_ns":0,"recorded_to_ns":1000000000,"kernel_opens":null,"recorded_opens":null,"percent":null,"gaps":0,"gaps_ns":0,"note":null}
+)");
+}
+
+TEST_CASE("JSON is one object a line, and a table without rows none", "[render]") {
+  auto answer = answer_of({{"a\nb", Cell{}, Cell{}, Cell{}}, {"c", Cell{}, Cell{}, Cell{}}});
+  answer.tables.push_back(Table{"empty", "Empty", answer.tables[0].columns, {}});
+  answer.honesty.reset();
+  std::ostringstream out;
+  write_json(out, answer);
+  CHECK(out.str() == R"({"section":"t","name":"a\u000ab","peer":null,"bytes":null,"extra":null}
+{"section":"t","name":"c","peer":null,"bytes":null,"extra":null}
+)");
+}
+
+TEST_CASE("CSV quotes as RFC 4180 asks, and empty text is not unknown", "[render]") {
+  std::ostringstream out;
+  write_csv(out, answer_of({{"a,b", "say \"hi\"", Cell{}, ""}}));
+  CHECK(out.str() == "name,peer,bytes,extra\r\n\"a,b\",\"say \"\"hi\"\"\",,\"\"\r\n");
+}
+
+TEST_CASE("CSV quotes formulas and controls and alters neither", "[render]") {
+  const auto [text, cell] = GENERATE(table<std::string, std::string>({
+      {"=cmd|' /C calc'!A0", "\"=cmd|' /C calc'!A0\""},
+      {"+1", "\"+1\""},
+      {"-bash", "\"-bash\""},
+      {"@SUM(A1)", "\"@SUM(A1)\""},
+      {"\t=1", "\"\t=1\""},
+      {"a=b", "a=b"},
+      {"\x1b[2J", "\"\x1b[2J\""},
+      {std::string{"a\0b", 3}, std::string{"\"a\0b\"", 5}},
+  }));
+  CHECK(csv_row({text}) == cell + "\r\n");
+  CHECK(csv_row({std::int64_t{-1}, -1.5}) == "-1,-1.5\r\n");
+}
+
+TEST_CASE("on a terminal CSV is as harmless as text", "[render]") {
+  CHECK(csv_row({"\x1b[2J\xE2\x80\xAE\n", "a,b", "=1"}, CsvReader::terminal) ==
+        "\\x1b[2J\\u{202e}\\x0a,\"a,b\",\"=1\"\r\n");
+}
+
+TEST_CASE("JSON escapes whatever could change a terminal, and says the same", "[render]") {
+  const std::vector<Column> columns{{"name", "name", Unit::none, Align::left, false}};
+  const auto [text, escaped] = GENERATE(table<std::string, std::string>({
+      {"\x1b[2J", "\\u001b[2J"},
+      {std::string{"a\0b", 3}, "a\\u0000b"},
+      {"\x7F", "\\u007f"},
+      {"\xC2\x9B", "\\u009b"},
+      {"\xE2\x80\xAEgpj.exe", "\\u202egpj.exe"},
+      {"\xF3\xA0\x81\x81", "\\udb40\\udc41"},  // a tag
+      {"caf\xC3\xA9 \xF0\x9F\x98\x80", "caf\xC3\xA9 \xF0\x9F\x98\x80"},
+      {"\xFF\xC2", "\xEF\xBF\xBD\xEF\xBF\xBD"},
+  }));
+  CHECK(json_row(columns, {text}) == "{\"name\":\"" + escaped + "\"}");
+}
+
+TEST_CASE("what could change a terminal is made visible", "[render]") {
+  const auto [text, escaped] =
+      GENERATE(table<std::string, std::string>({{"nginx", "nginx"},
+                                                {"caf\xC3\xA9", "caf\xC3\xA9"},
+                                                {"\x1b]0;x\x07", "\\x1b]0;x\\x07"},
+                                                {"a\nb\tc\r", "a\\x0ab\\x09c\\x0d"},
+                                                {"\xC2\x9B"
+                                                 "31m",
+                                                 "\\u{9b}31m"},
+                                                {"\xE2\x80\xAEgpj.exe", "\\u{202e}gpj.exe"},
+                                                {"a\xE2\x80\x8B"
+                                                 "b",
+                                                 "a\\u{200b}b"},
+                                                {"\xFFx", "\\xffx"},
+                                                {"\x7F", "\\x7f"}}));
+  CHECK(escape_for_terminal(text) == escaped);
+}
+
+TEST_CASE("wide and combining characters take what terminals give them", "[render]") {
+  CHECK(display_width("abc") == 3);
+  CHECK(display_width("\xE6\x97\xA5\xE6\x9C\xAC") == 4);  // two ideographs
+  CHECK(display_width("e\xCC\x81") == 1);                 // e and a combining acute
+  CHECK(display_width("…") == 1);
+}
+
+TEST_CASE("units are written for people", "[render]") {
+  const TextStyle style;
+  CHECK(cell_text(std::int64_t{999}, Unit::bytes, style) == "999 B");
+  CHECK(cell_text(std::int64_t{999'999}, Unit::bytes, style) == "1.0 MB");
+  CHECK(cell_text(std::int64_t{12'345'678}, Unit::bytes, style) == "12 MB");
+  CHECK(cell_text(std::int64_t{1'234'567}, Unit::count, style) == "1,234,567");
+  CHECK(cell_text(std::int64_t{-1234}, Unit::count, style) == "-1,234");
+  CHECK(cell_text(std::int64_t{1500}, Unit::us, style) == "1.5ms");
+  CHECK(cell_text(99.996, Unit::percent, style) == "99.99");
+  CHECK(cell_text(100.0, Unit::percent, style) == "100");
+}

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: MIT
+#include "report/report.hpp"
+
+#include "render/render.hpp"
+#include "store/write/writer.hpp"
+#include "support/catch.hpp"
+#include "support/scratch.hpp"
+#include "util/error.hpp"
+
+#include <set>
+#include <sstream>
+
+using namespace netlog;
+using namespace netlog::report;
+using Catch::Matchers::Contains;
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+struct Given {
+  ConnectionId id;
+  Protocol protocol;
+  const char* local;
+  std::uint16_t local_port;
+  const char* remote;
+  std::uint16_t remote_port;
+  Direction direction;
+  std::optional<std::uint32_t> pid;
+  std::int64_t opened_s;
+  std::int64_t closed_s;  ///< 0: still open
+  Outcome outcome;
+};
+
+Process process(std::uint32_t pid, std::string name, std::string user) {
+  return {{pid, pid},
+          pid * kSecond / 1000,
+          name,
+          "/usr/bin/" + name,
+          name + " --serve",
+          std::move(user),
+          "/a.slice",
+          std::nullopt,
+          1,
+          std::nullopt};
+}
+
+/// A recording of 100 s: a listener, what it accepted, what others opened. ESTABLISHED from the
+/// open on, CLOSE_WAIT in the last second before the close.
+void record(const std::filesystem::path& path, const std::vector<Given>& all) {
+  store::Writer writer{
+      path, Session{"host1", "Debian", "6.1", "0.1.0", "boot", 0, 100'000'000, "sock_diag", 0}};
+  std::vector<store::Item> items{process(10, "nginx", "www-data"),
+                                 process(20, "curl", "ann"),
+                                 process(30, "evil\x1b[2J,\"x\"", "bob")};
+  for (const auto& given : all) {
+    Connection made;
+    made.id = given.id;
+    made.tuple = {given.protocol,
+                  {*parse_address(given.local), given.local_port},
+                  {*parse_address(given.remote), given.remote_port}};
+    made.direction = given.direction;
+    const bool tcp = given.protocol == Protocol::tcp;
+    const auto first =
+        given.direction == Direction::listen ? TcpState::listen : TcpState::established;
+    if (tcp) {
+      made.state = first;
+    }
+    if (given.pid) {
+      made.owner = {ProcessId{*given.pid, *given.pid}, OwnerSource::exact, {}};
+    } else {
+      made.owner.why = UnknownOwner::not_permitted;
+    }
+    const auto opened = Moment{given.opened_s * kSecond, 100'000'000};
+    made.opened = opened;
+    made.first_seen_ns = opened.at_ns;
+    made.last_seen_ns = opened.at_ns;
+    made.seen_by = SeenBy::snapshot;
+    const auto code = [&](TcpState state) {
+      return tcp ? std::optional{static_cast<std::uint8_t>(state)} : std::nullopt;
+    };
+    items.emplace_back(
+        Event{EventKind::open, opened, std::nullopt, code(first), std::nullopt, made});
+    if (given.closed_s > 0) {
+      if (tcp) {
+        made.state = TcpState::close_wait;
+        items.emplace_back(Event{EventKind::state,
+                                 Moment{(given.closed_s - 1) * kSecond, 0},
+                                 code(first),
+                                 code(TcpState::close_wait),
+                                 std::nullopt,
+                                 made});
+        made.state = TcpState::closed;
+      }
+      made.gone = true;
+      made.closed = Moment{given.closed_s * kSecond, 100'000'000};
+      made.last_seen_ns = made.closed->at_ns;
+      made.outcome = given.outcome;
+      items.emplace_back(Event{EventKind::close,
+                               *made.closed,
+                               code(TcpState::close_wait),
+                               code(TcpState::closed),
+                               std::nullopt,
+                               made});
+    }
+  }
+  items.emplace_back(
+      Gap{std::nullopt, 40 * kSecond, 42 * kSecond, "tick", "skipped ticks", 20, std::nullopt});
+  items.emplace_back(Gap{std::nullopt,
+                         41 * kSecond,
+                         43 * kSecond,
+                         "sock_diag",
+                         "unreadable",
+                         std::nullopt,
+                         std::nullopt});
+  items.emplace_back(Coverage{0, 0, 60 * kSecond, 30'000, 29'999, 0, 0});
+  writer.push(std::move(items));
+  writer.finish(100 * kSecond);
+}
+
+std::vector<Given> some() {
+  using enum Direction;
+  using enum Protocol;
+  return {{1, tcp, "0.0.0.0", 80, "0.0.0.0", 0, listen, 10, 1, 0, Outcome::open},
+          {2, tcp, "192.0.2.1", 80, "198.51.100.7", 40000, inbound, 10, 10, 20, Outcome::closed},
+          {3, tcp, "192.0.2.1", 80, "198.51.100.8", 40001, inbound, 10, 30, 0, Outcome::open},
+          {4, tcp, "192.0.2.1", 50000, "203.0.113.9", 443, outbound, 20, 50, 52, Outcome::refused},
+          {5, udp, "192.0.2.1", 5353, "0.0.0.0", 0, listen, 30, 5, 6, Outcome::closed},
+          {6,
+           tcp,
+           "2001:db8::1",
+           443,
+           "::ffff:203.0.113.9",
+           50001,
+           inbound,
+           std::nullopt,
+           60,
+           70,
+           Outcome::unknown}};
+}
+
+Answer ask_on(const std::filesystem::path& path, std::string_view name, const Filter& filter) {
+  store::Reader reader{path};
+  return ask(reader, name, filter, -1);
+}
+
+std::set<std::int64_t> ids(const Answer& answer) {
+  std::set<std::int64_t> found;
+  const auto& table = answer.tables.at(0);
+  for (std::size_t column = 0; column < table.columns.size(); ++column) {
+    if (table.columns[column].name == "id") {
+      for (const auto& row : table.rows) {
+        found.insert(std::get<std::int64_t>(row[column]));
+      }
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("each filter selects what it says", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, some());
+  Filter filter;
+  std::set<std::int64_t> expected{1, 2, 3, 4, 5, 6};
+  SECTION("none") {}
+  SECTION("pid") {
+    filter.pids = {20}, expected = {4};
+  }
+  SECTION("several pids") {
+    filter.pids = {20, 30}, expected = {4, 5};
+  }
+  SECTION("process") {
+    filter.process = "nginx", expected = {1, 2, 3};
+  }
+  SECTION("process pattern") {
+    filter.process = "*u*", expected = {4};
+  }
+  SECTION("exe") {
+    filter.exe = "/usr/bin/curl", expected = {4};
+  }
+  SECTION("user") {
+    filter.user = "bob", expected = {5};
+  }
+  SECTION("protocol") {
+    filter.protocol = Protocol::udp, expected = {5};
+  }
+  SECTION("port, either side") {
+    filter.port = 443, expected = {4, 6};
+  }
+  SECTION("local port") {
+    filter.local_port = 443, expected = {6};
+  }
+  SECTION("remote port") {
+    filter.remote_port = 443, expected = {4};
+  }
+  SECTION("remote block") {
+    filter.remote = {*parse_address_range("198.51.100.0/24")}, expected = {2, 3};
+  }
+  SECTION("remote, also behind a dual-stack socket") {
+    filter.remote = {*parse_address_range("203.0.113.9")}, expected = {4, 6};
+  }
+  SECTION("any of several remote addresses") {
+    filter.remote = {*parse_address_range("203.0.113.9"), *parse_address_range("198.51.100.0/24")};
+    expected = {2, 3, 4, 6};
+  }
+  SECTION("remote IPv6 block") {
+    filter.remote = {*parse_address_range("::/0")}, expected = {6};
+  }
+  SECTION("since") {
+    filter.since_ns = 55 * kSecond, expected = {1, 3, 6};
+  }
+  SECTION("until") {
+    filter.until_ns = 9 * kSecond, expected = {1, 5};
+  }
+  SECTION("at") {
+    filter.since_ns = filter.until_ns = 15 * kSecond, expected = {1, 2};
+  }
+  SECTION("state") {
+    filter.states = {TcpState::close_wait}, expected = {2, 4, 6};
+  }
+  SECTION("state at a time") {
+    filter.states = {TcpState::close_wait};
+    filter.since_ns = filter.until_ns = 19 * kSecond + 1;
+    expected = {2};
+  }
+  SECTION("all at once") {
+    filter.process = "nginx", filter.port = 80, filter.since_ns = 25 * kSecond, expected = {1, 3};
+  }
+  SECTION("text that would be SQL") {
+    filter.process = "x' OR 1 --", expected = {};
+  }
+  CHECK(ids(ask_on(path, "connections", filter)) == expected);
+}
+
+TEST_CASE("with a pid the overview is that process's story, also after its end", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, some());
+  Filter filter;
+  filter.pids = {10};
+  const auto answer = ask_on(path, "overview", filter);
+  CHECK(answer.report == "process");
+  std::ostringstream out;
+  render::write_text(out, answer, {});
+  CHECK(out.str() ==
+        R"(Process
+pid  name   user      parent  started       ended  exe             command line   cgroup
+ 10  nginx  www-data       1  00:00:00.010  -      /usr/bin/nginx  nginx --serve  /a.slice
+
+Listened on
+proto  local       since         closed  accepted
+tcp    0.0.0.0:80  00:00:01.000  -              2
+
+Peers
+process  of            direction  proto  peer                     connections  open  failed  longest  sent  received
+nginx    00:00:00.010  inbound    tcp    198.51.100.7 to port 80            1     0       0      10s     -         -
+nginx    00:00:00.010  inbound    tcp    198.51.100.8 to port 80            1     1       0        -     -         -
+
+Its last connections
+began         process  of            direction  proto  local         remote              outcome  duration  states                          sent  received      ±
+00:00:10.000  nginx    00:00:00.010  inbound    tcp    192.0.2.1:80  198.51.100.7:40000  closed        10s  ESTABLISHED 9s > CLOSE_WAIT 1s     -         -  100ms
+00:00:30.000  nginx    00:00:00.010  inbound    tcp    192.0.2.1:80  198.51.100.8:40001  open            -  ESTABLISHED                        -         -  100ms
+
+window 1970-01-01 00:00:00.000 .. 1970-01-01 00:01:40.000 UTC | coverage 99.99 % (1 of 30,000 TCP opens unseen) | 2 gaps, 3s in all
+)");
+}
+
+TEST_CASE("honesty counts what touches the window and never rounds up", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, some());
+  store::Reader reader{path};
+  Filter filter;
+  filter.since_ns = 41 * kSecond;
+  filter.until_ns = 41 * kSecond + kSecond / 2;
+  auto line = honesty(reader, filter);
+  CHECK(line.gaps == 2);
+  CHECK(line.gaps_ns == kSecond / 2);
+  filter.since_ns = 70 * kSecond;
+  filter.until_ns = 80 * kSecond;
+  line = honesty(reader, filter);
+  CHECK(line.gaps == 0);
+  CHECK(std::holds_alternative<std::monostate>(line.percent));
+  CHECK(honesty(reader, {}).note == "owner unknown: 1 not_permitted");
+}
+
+TEST_CASE("columns with endpoints and ports say so, for --names and narrow terminals", "[report]") {
+  const std::set<std::string> endpoints{"local", "remote", "peer", "first_peer"};
+  const std::set<std::string> ports{"local_port", "remote_port"};
+  for (const auto& [name, about] : list_reports()) {
+    for (const auto& part : definition(name).sections) {
+      for (const auto& column : part.heading.columns) {
+        CAPTURE(name, part.heading.name, column.name);
+        CHECK((column.unit == Unit::endpoint) == endpoints.contains(column.name));
+        CHECK((column.unit == Unit::port) == ports.contains(column.name));
+        CHECK((column.unit != Unit::endpoint || column.align == Align::left));
+      }
+    }
+  }
+}
+
+TEST_CASE("every report's file is of the form, and what it describes is there", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, some());
+  store::Reader reader{path};
+  REQUIRE(list_reports().size() >= 3);
+  for (const auto& [name, about] : list_reports()) {
+    CAPTURE(name);
+    CHECK_FALSE(about.empty());
+    const auto answer = ask(reader, name, {}, -1);
+    for (const auto& table : answer.tables) {
+      CAPTURE(table.name);
+      CHECK_FALSE(table.title.empty());
+      const auto shown = std::count_if(table.columns.begin(),
+                                       table.columns.end(),
+                                       [](const Column& column) { return !column.title.empty(); });
+      CHECK(shown > 0);
+    }
+  }
+  CHECK_THROWS_WITH(ask(reader, "overveiw", {}, -1),
+                    Contains("unknown report 'overveiw', did you mean overview?"));
+  for (const auto* bad : {"",
+                          "-- about: x\n",
+                          "-- about: x\n-- section: a\n",
+                          "-- about: x\n-- column: a | b |\n",
+                          "-- about: x\n-- section: a | A\n-- column: a | b | parsecs\n"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(parse_definition(bad), std::invalid_argument);
+  }
+}
+
+TEST_CASE("hostile names reach no terminal unescaped, and stay one cell", "[render]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, some());
+  Filter filter;
+  filter.pids = {30};
+  const auto answer = ask_on(path, "connections", filter);
+  std::ostringstream text;
+  render::write_text(text, answer, {});
+  CHECK(text.str().find('\x1b') == std::string::npos);
+  CHECK_THAT(text.str(), Contains("evil\\x1b[2J,\"x\""));
+  std::ostringstream json;
+  render::write_json(json, answer);
+  CHECK_THAT(json.str(), Contains(R"("process":"evil\u001b[2J,\"x\"")"));
+  CHECK(json.str().find('\x1b') == std::string::npos);
+  std::ostringstream csv;
+  render::write_csv(csv, answer);
+  CHECK_THAT(csv.str(), Contains("\"evil\x1b[2J,\"\"x\"\"\""));
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT
+// What becomes of a recording in the long run: it is continued, trimmed, deleted while it is
+// written.
+#include "os/files.hpp"
+#include "report/check.hpp"
+#include "store/read/reader.hpp"
+#include "store/write/writer.hpp"
+#include "support/catch.hpp"
+#include "support/rows.hpp"
+#include "support/scratch.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+using namespace netlog;
+using namespace netlog::store;
+using netlog::test::rows;
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+Session session(std::int64_t started_s, std::string boot = "boot-a") {
+  return {"h", "Linux", "6", "0", std::move(boot), 0, 100'000'000, "trace", started_s * kSecond};
+}
+
+Process server() {
+  return {{70, 7}, 0, "server", {}, {}, {}, {}, {}, 1, {}};
+}
+
+Connection open_connection(ConnectionId id, std::int64_t opened_s) {
+  Connection made;
+  made.id = id;
+  made.netns = 5;
+  made.tuple = {Protocol::tcp,
+                {*parse_address("192.0.2.1"), 443},
+                {*parse_address("fe80::7%2"), static_cast<std::uint16_t>(id % 60'000 + 1)}};
+  made.direction = Direction::inbound;
+  made.state = TcpState::established;
+  made.owner = {ProcessId{70, 7}, OwnerSource::exact, {}};
+  made.opened = Moment{opened_s * kSecond, 5};
+  made.first_seen_ns = made.last_seen_ns = opened_s * kSecond;
+  made.seen_by = SeenBy::trace;
+  made.incarnation = 0xffff'ffff'0000'0000U + static_cast<std::uint64_t>(id);
+  made.metrics.bytes_sent = 7;
+  return made;
+}
+
+Event event(EventKind kind,
+            std::int64_t at_ns,
+            const Connection& of,
+            std::optional<TcpState> from) {
+  const auto code = [](auto state) {
+    return state ? std::optional{static_cast<std::uint8_t>(*state)} : std::nullopt;
+  };
+  return {kind, Moment{at_ns, 0}, code(from), code(of.state), std::nullopt, of};
+}
+
+Event opens(const Connection& connection) {
+  return event(EventKind::open, connection.opened->at_ns, connection, std::nullopt);
+}
+
+Event closes(Connection connection, std::int64_t at_ns) {
+  const auto from = std::exchange(connection.state, TcpState::closed);
+  connection.gone = true;
+  connection.closed = Moment{at_ns, 0};
+  connection.last_seen_ns = at_ns;
+  connection.outcome = Outcome::closed;
+  return event(EventKind::close, at_ns, connection, from);
+}
+
+Heartbeat alive(std::int64_t at_s) {
+  return {at_s * kSecond, 1, 0, 0};
+}
+
+std::int64_t violations(const std::filesystem::path& path) {
+  Reader reader{path};
+  return report::check(reader, 20).violations;
+}
+
+constexpr const char* kLives =
+    "SELECT id, session_id, state, outcome, opened_ns / 1000000000, closed_ns / 1000000000, "
+    "close_error_ns / 1000000000 FROM connections ORDER BY id";
+
+}  // namespace
+
+TEST_CASE("what was open is known again by the next session of the same boot", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto first = open_connection(1, 11);
+  const auto second = open_connection(2, 12);
+  {
+    Writer writer{path, session(10)};
+    CHECK(writer.left_open().connections.empty());
+    writer.push({server(), opens(first), opens(second), alive(20)});
+    // Killed: there is no end of the session.
+  }
+  {
+    Writer writer{path, session(30)};
+    const auto& left = writer.left_open();
+    CHECK(left.alive_ns == 20 * kSecond);
+    CHECK(left.interval_ns == 100'000'000);
+    auto expected = std::vector{first, second};
+    for (auto& connection : expected) {
+      connection.last_seen_ns = 20 * kSecond;
+    }
+    REQUIRE(left.connections == expected);
+    // New ones are numbered after them.
+    writer.push({Resumed{1},
+                 Resumed{2},
+                 closes(second, 31 * kSecond),
+                 server(),
+                 opens(open_connection(3, 32)),
+                 alive(40)});
+    writer.finish(41 * kSecond);
+  }
+  CHECK(rows(path, kLives) ==
+        "1|2|ESTABLISHED|open|11|NULL|NULL\n"
+        "2|2|CLOSED|closed|12|31|0\n"
+        "3|2|ESTABLISHED|open|32|NULL|NULL\n");
+  CHECK(rows(path, "SELECT count(*) FROM processes") == "1\n");
+  CHECK(rows(path, "SELECT reason, from_ns / 1000000000, to_ns / 1000000000 FROM gaps") ==
+        "recorder was killed|20|30\n");
+  CHECK(violations(path) == 0);
+
+  SECTION("and ended with the kernel when another boot has begun") {
+    Writer writer{path, session(60, "boot-b")};
+    CHECK(writer.left_open().connections.empty());
+    writer.finish(61 * kSecond);
+    CHECK(rows(path, kLives) ==
+          "1|2|CLOSED|unknown|11|60|19\n"
+          "2|2|CLOSED|closed|12|31|0\n"
+          "3|2|CLOSED|unknown|32|60|19\n");
+    CHECK(violations(path) == 0);
+  }
+  SECTION("but what no source tells apart stays as it was left") {
+    Writer{path, session(60)}.finish(61 * kSecond);
+    CHECK(rows(path, kLives) ==
+          "1|2|ESTABLISHED|open|11|NULL|NULL\n"
+          "2|2|CLOSED|closed|12|31|0\n"
+          "3|2|ESTABLISHED|open|32|NULL|NULL\n");
+    CHECK(rows(path, "SELECT outcome, sum(connections) FROM peer_flows GROUP BY 1 ORDER BY 1") ==
+          "closed|1\nunknown|2\n");
+    CHECK(violations(path) == 0);
+  }
+}
+
+TEST_CASE("what ended too long ago goes, what is open stays", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  WriterOptions options;
+  options.max_age = std::chrono::seconds{100};
+  options.flush_items = 1;
+  {
+    Writer writer{path, session(10), options};
+    const auto stays = open_connection(1, 10);
+    const auto goes = open_connection(2, 11);
+    const auto late = open_connection(3, 12);
+    auto waits = open_connection(4, 12);
+    writer.push({server(),
+                 opens(stays),
+                 opens(goes),
+                 opens(late),
+                 opens(waits),
+                 Counters{5, 20 * kSecond, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}},
+                 closes(goes, 30 * kSecond)});
+    waits.state = TcpState::time_wait;
+    waits.outcome = Outcome::closed;
+    waits.closed = Moment{31 * kSecond, 0};
+    writer.push({event(EventKind::state, 31 * kSecond, waits, TcpState::established),
+                 closes(late, 90 * kSecond),
+                 alive(140)});
+    // The end of a connection that has been dropped is not news.
+    while (rows(path, "SELECT count(*) FROM connections WHERE id = 4") != "0\n") {
+      writer.push({alive(140)});
+      std::this_thread::yield();
+    }
+    writer.push({closes(waits, 141 * kSecond), alive(141)});
+    writer.finish(142 * kSecond);
+  }
+  CHECK(rows(path, "SELECT id, outcome FROM connections ORDER BY id") == "1|open\n3|closed\n");
+  CHECK(rows(path, "SELECT DISTINCT connection_id FROM events ORDER BY 1") == "1\n3\n");
+  CHECK(rows(path, "SELECT count(*) FROM counters") == "0\n");
+  CHECK(rows(path,
+             "SELECT source, reason, from_ns / 1000000000, to_ns / 1000000000, lost FROM gaps") ==
+        "retention|older than --max-age|10|31|2\n");
+  CHECK(violations(path) == 0);
+}
+
+TEST_CASE("a recording stays below its size, whatever comes", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  constexpr std::int64_t kMost = 12 << 20;
+  constexpr ConnectionId kLast = 50'000;
+  WriterOptions options;
+  options.max_bytes = kMost;
+  std::int64_t largest = 0;
+  {
+    Writer writer{path, session(1), options};
+    writer.push({server(), opens(open_connection(1, 1))});
+    const auto at_once = GENERATE(1, 20'000);
+    std::vector<Item> items;
+    for (ConnectionId id = 2; id <= kLast; ++id) {
+      const auto one = open_connection(id, id);
+      for (auto& item : std::vector<Item>{opens(one), closes(one, id * kSecond + 5), alive(id)}) {
+        items.push_back(std::move(item));
+      }
+      if (id % at_once == 0 || id == kLast) {
+        writer.push(std::exchange(items, {}));
+      }
+      largest = std::max(largest, writer.totals().file_bytes);
+    }
+    writer.finish((kLast + 1) * kSecond);
+    largest = std::max(largest, writer.totals().file_bytes);
+  }
+  CHECK(largest < kMost);
+  CHECK(largest > kMost / 2);
+  CHECK(rows(path, "SELECT min(id), max(id) FROM connections") == fmt::format("1|{}\n", kLast));
+  CHECK(rows(path,
+             "SELECT (SELECT count(*) FROM connections) + lost, lost > 1000, reason FROM gaps "
+             "WHERE source = 'retention'") == fmt::format("{}|1|over --max-size\n", kLast));
+  // The oldest went first: what is left, but for what is open, has no hole.
+  CHECK(rows(path,
+             "SELECT max(id) - min(id) + 1 = count(*) FROM connections WHERE outcome <> 'open'") ==
+        "1\n");
+  CHECK(violations(path) == 0);
+}
+
+TEST_CASE("a file that is deleted while it is recorded into is begun anew", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  auto held = *os::hold_recording_file(path);
+  WriterOptions options;
+  options.flush_after = std::chrono::milliseconds{1};
+  options.queue_items = 8;  // so full that we wait for room when it is found out
+  options.in_place = [&] { return held->in_place(); };
+  options.take_again = [&]() -> Result<void> {
+    held = *os::hold_recording_file(path);
+    return {};
+  };
+  std::vector<std::string> told;
+  options.tell = [&](const std::string& text) { told.push_back(text); };
+  const auto stays = open_connection(1, 11);
+  const auto goes = open_connection(2, 12);
+  {
+    Writer writer{path, session(10), options};
+    writer.push({server(), opens(stays), opens(goes)});
+    while (writer.totals().events < 2) {
+      std::this_thread::yield();
+    }
+    std::error_code refused;
+    for (const auto* const suffix : {"", "-wal", "-shm"}) {
+      std::filesystem::remove(path.string() + suffix, refused);
+      if (refused) {
+        WARN("a file that is open cannot be deleted here: " << refused.message());
+        return;
+      }
+    }
+    std::int64_t dropped = 0;
+    for (bool wanted = false; !wanted;) {
+      auto pushed = writer.push({closes(goes, 20 * kSecond), alive(21)});
+      dropped += std::count_if(pushed.dropped.begin(), pushed.dropped.end(), [](const Item& item) {
+        return std::holds_alternative<Event>(item);
+      });
+      wanted = pushed.wants_census;
+      if (dropped > 0) {
+        CHECK(pushed.why == "file was deleted or replaced");
+      }
+      std::this_thread::yield();
+    }
+    CHECK(dropped > 0);
+    writer.push({server(), Census{12 * kSecond, 22 * kSecond, {stays}}});
+    writer.finish(23 * kSecond);
+  }
+  CHECK(rows(path, "SELECT id, outcome, pid FROM connections") == "1|open|70\n");
+  CHECK(rows(path, "SELECT kind, at_ns / 1000000000, new FROM events") == "open|11|ESTABLISHED\n");
+  CHECK(violations(path) == 0);
+  REQUIRE(told.size() == 1);
+  CHECK_THAT(told[0], Catch::Matchers::Contains("file was deleted or replaced"));
+}
+
+TEST_CASE("a census writes what the file lacks", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  {
+    Writer writer{path, session(10)};
+    const auto same = open_connection(1, 11);
+    auto changed = open_connection(2, 12);
+    const auto over = open_connection(3, 13);
+    auto unknown = open_connection(4, 14);
+    writer.push({server(), opens(same), opens(changed), opens(over)});
+    changed.state = TcpState::close_wait;
+    changed.owner = {};
+    unknown.opened.reset();
+    writer.push({Census{20 * kSecond, 30 * kSecond, {same, changed, unknown}}, alive(31)});
+    writer.finish(32 * kSecond);
+  }
+  CHECK(rows(path,
+             "SELECT connection_id, kind, at_ns / 1000000000, error_ns / 1000000000, old, new FROM "
+             "events WHERE at_ns > 13500000000 ORDER BY id") ==
+        "2|state|30|10|ESTABLISHED|CLOSE_WAIT\n"
+        "2|owner|30|10|70|NULL\n"
+        "4|present|14|0|NULL|ESTABLISHED\n"
+        "3|close|30|10|ESTABLISHED|CLOSED\n");
+  CHECK(rows(path, "SELECT id, outcome, outcome_reason FROM connections") ==
+        "1|open|NULL\n2|open|NULL\n3|unknown|not_noticed\n4|open|NULL\n");
+  CHECK(violations(path) == 0);
+}
+
+TEST_CASE("a session in between that saw nothing loses no connection", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto open = open_connection(1, 11);
+  Writer{path, session(10)}.push({server(), opens(open), alive(20)});
+  Writer{path, session(30)}.push({alive(31)});
+  {
+    Writer writer{path, session(40)};
+    REQUIRE(writer.left_open().connections.size() == 1);
+    // The last that looked.
+    CHECK(writer.left_open().alive_ns == 20 * kSecond);
+    writer.push({Resumed{1}, closes(open, 42 * kSecond), alive(43)});
+    writer.finish(44 * kSecond);
+  }
+  CHECK(rows(path, kLives) == "1|3|CLOSED|closed|11|42|0\n");
+  CHECK(violations(path) == 0);
+}
+
+TEST_CASE("what is learnt after the end changes the sums, too", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  WriterOptions options;
+  options.flush_items = 1;
+  Writer writer{path, session(10), options};
+  const auto end = closes(open_connection(1, 11), 12 * kSecond);
+  writer.push({server(), opens(open_connection(1, 11)), end, alive(13)});
+  while (writer.totals().events < 2) {
+    std::this_thread::yield();
+  }
+  auto known = end.connection;
+  known.outcome = Outcome::reset;
+  known.metrics.bytes_sent = 70;
+  writer.push({Refresh{known}});
+  writer.finish(20 * kSecond);
+  CHECK(rows(path, "SELECT outcome, connections, bytes_sent FROM peer_flows") == "reset|1|70\n");
+  CHECK(violations(path) == 0);
+}

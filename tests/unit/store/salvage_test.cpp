@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+#include "store/salvage/salvage.hpp"
+
+#include "store/read/reader.hpp"
+#include "support/catch.hpp"
+#include "support/command.hpp"
+#include "support/load.hpp"
+#include "support/rows.hpp"
+#include "support/scratch.hpp"
+
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <string>
+#include <thread>
+
+using namespace netlog;
+using Catch::Matchers::Contains;
+using test::rows;
+
+namespace {
+
+constexpr std::size_t kPage = 4096;
+
+/// A recording of some hundred pages in two sessions.
+std::filesystem::path recording(const test::Scratch& scratch) {
+  auto path = scratch / "a.db";
+  for (std::int64_t session = 1; session <= 2; ++session) {
+    test::Load load{11, session};
+    store::Writer writer{path, load.session()};
+    for (int i = 0; i < 8; ++i) {
+      writer.push(load.batch(150));
+    }
+    writer.finish(load.now_ns());
+  }
+  return path;
+}
+
+std::string bytes_of_file(const std::filesystem::path& path) {
+  std::ifstream in{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+void write_file(const std::filesystem::path& path, const std::string& bytes) {
+  std::ofstream out{path, std::ios::binary};
+  out << bytes;
+}
+
+void overwrite_page(std::string& bytes, std::size_t number, std::mt19937& random) {
+  for (std::size_t i = 0; i < kPage; ++i) {
+    bytes.at((number - 1) * kPage + i) = static_cast<char>(random());
+  }
+}
+
+std::size_t root_of(const std::filesystem::path& path, const std::string& table) {
+  return std::stoul(rows(path, "SELECT rootpage FROM sqlite_schema WHERE name = '" + table + "'"));
+}
+
+std::int64_t count(const std::filesystem::path& path, const std::string& table) {
+  return std::stoll(rows(path, "SELECT count(*) FROM " + table));
+}
+
+}  // namespace
+
+TEST_CASE("what is salvaged of a whole recording is all of it", "[store]") {
+  const test::Scratch scratch;
+  const auto path = recording(scratch);
+  const auto out = scratch / "out.db";
+  CHECK_FALSE(store::survey(path).damaged());
+  const auto salvaged = store::salvage(path, out);
+  CHECK_FALSE(salvaged.damaged());
+  CHECK(test::violations(out).empty());
+  for (const auto* const table :
+       {"session", "address", "process", "event", "gap", "peer", "port_use"}) {
+    CAPTURE(table);
+    CHECK(count(out, table) == count(path, table));
+  }
+  const auto* const lives = "SELECT * FROM connections ORDER BY id";
+  CHECK(rows(out, lives) == rows(path, lives));
+  const auto* const events = "SELECT * FROM events ORDER BY id";
+  CHECK(rows(out, events) == rows(path, events));
+  const auto* const sums =
+      "SELECT process, peer, connections, bytes_sent FROM peer_flows WHERE outcome = 'closed' "
+      "ORDER BY process, peer";  // what was open when it ended is summed up as well
+  CHECK(rows(out, sums) == rows(path, sums));
+}
+
+TEST_CASE("what pages took with them is missing, and on record; the rest is saved", "[store]") {
+  const auto seed = GENERATE(range(1U, 13U));
+  CAPTURE(seed);
+  std::mt19937 random{seed};
+  const test::Scratch scratch;
+  const auto path = recording(scratch);
+  const auto out = scratch / "out.db";
+  const auto all = count(path, "event");
+  auto bytes = bytes_of_file(path);
+  const auto pages = bytes.size() / kPage;
+  for (unsigned i = 0; i < 1 + seed % 4; ++i) {
+    overwrite_page(bytes, 2 + random() % (pages - 1), random);
+  }
+  write_file(path, bytes);
+  store::salvage(path, out);
+  CHECK(test::violations(out) == "");
+  CHECK(count(out, "event WHERE id > 0") >= all / 2);
+  store::Writer{out, test::Load{11, 9}.session()}.finish(test::Load{11, 9}.now_ns());
+  CHECK(test::violations(out).empty());
+}
+
+TEST_CASE("the root of a table costs nothing of what is below it", "[store]") {
+  const auto* const table = GENERATE("event", "connection");
+  std::mt19937 random{1};
+  const test::Scratch scratch;
+  const auto path = recording(scratch);
+  const auto out = scratch / "out.db";
+  const auto all = count(path, table);
+  auto bytes = bytes_of_file(path);
+  overwrite_page(bytes, root_of(path, table), random);
+  write_file(path, bytes);
+  CHECK(store::survey(path).damaged_pages == 1);
+  store::salvage(path, out);
+  CHECK(count(out, table) == all);
+  CHECK(test::violations(out).empty());
+  CHECK(rows(out, "SELECT source, reason, detail FROM gaps ORDER BY id DESC LIMIT 1") ==
+        "salvage|rows could not be read|1 damaged pages\n");
+}
+
+TEST_CASE("a recording whose first page is gone is salvaged by what its rows look like",
+          "[store]") {
+  std::mt19937 random{1};
+  const test::Scratch scratch;
+  const auto path = recording(scratch);
+  const auto out = scratch / "out.db";
+  const auto all = count(path, "event");
+  const auto addresses = count(path, "address");
+  auto bytes = bytes_of_file(path);
+  overwrite_page(bytes, 1, random);
+  write_file(path, bytes);
+  CHECK_THROWS_AS(store::Reader{path}, store::StoreError);
+  store::salvage(path, out);
+  CHECK(count(out, "event") == all);
+  CHECK(count(out, "address") == addresses);
+  CHECK(test::violations(out).empty());
+}
+
+TEST_CASE("a lost leaf of events leaves lives that still fit together", "[store]") {
+  std::mt19937 random{1};
+  const test::Scratch scratch;
+  const auto path = recording(scratch);
+  const auto out = scratch / "out.db";
+  const auto all = count(path, "event");
+  auto bytes = bytes_of_file(path);
+  // The first child of the root: two bytes for where its cell begins, four for the page.
+  const auto root = (root_of(path, "event") - 1) * kPage;
+  REQUIRE(bytes.at(root) == 5);
+  const auto number = [&](std::size_t at, std::size_t size) {
+    std::size_t value = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      value = value << 8U | static_cast<unsigned char>(bytes.at(at + i));
+    }
+    return value;
+  };
+  const auto leaf = number(root + number(root + 12 + 6, 2), 4);
+  overwrite_page(bytes, leaf, random);
+  write_file(path, bytes);
+  const auto salvaged = store::salvage(path, out);
+  CHECK(test::violations(out).empty());
+  const auto saved = count(out, "event WHERE id BETWEEN 1 AND " + std::to_string(all));
+  CHECK(saved < all);
+  const auto lost = std::stoll(
+      rows(out, "SELECT lost FROM gaps WHERE source = 'salvage' AND detail LIKE 'event:%'"));
+  CHECK(lost == all - saved);
+  CHECK(salvaged.damaged_pages == 1);
+}
+
+TEST_CASE("what a WAL has committed is salvaged too", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto copy = scratch / "copy.db";
+  const auto out = scratch / "out.db";
+  test::Load load{11, 1};
+  {
+    store::Writer writer{path, load.session()};
+    writer.push(load.batch(200));
+    while (writer.totals().events < load.events()) {
+      std::this_thread::yield();
+    }
+    std::filesystem::copy_file(path, copy);
+    std::filesystem::copy_file(with_suffix(path, "-wal"), with_suffix(copy, "-wal"));
+  }
+  store::salvage(copy, out);
+  CHECK(count(out, "event") == load.events());
+  CHECK(test::violations(out).empty());
+}
+
+TEST_CASE("nothing is salvaged from what is no recording", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  write_file(path, "this is not a database, whatever its name says");
+  CHECK(store::survey(path).rows() == 0);
+  CHECK_THROWS_AS(store::survey(scratch / "missing.db"), store::StoreError);
+}
+
+TEST_CASE("check names a damaged file and how to save what is in it", "[cli]") {
+  std::mt19937 random{1};
+  const test::Scratch scratch;
+  const auto path = recording(scratch);
+  auto bytes = bytes_of_file(path);
+  overwrite_page(bytes, root_of(path, "event"), random);
+  write_file(path, bytes);
+  const auto out = (scratch / "out.db").string();
+  const auto found = test::run({"check", path.string()});
+  CHECK(found.exit_code == 1);
+  CHECK_THAT(found.err, Contains("is damaged: ") && Contains("--salvage NEW.db"));
+  const auto saved = test::run({"check", path.string(), "--salvage", out});
+  CHECK(saved.exit_code == 0);
+  CHECK_THAT(saved.out, Contains("lost at most"));
+  CHECK(test::run({"check", out}).exit_code == 0);
+  const auto again = test::run({"check", path.string(), "--salvage", out});
+  CHECK(again.exit_code == 1);
+  CHECK_THAT(again.err, Contains("File exists"));
+}

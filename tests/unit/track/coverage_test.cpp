@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "track/coverage.hpp"
+
+#include "support/catch.hpp"
+#include "track/gap_ledger.hpp"
+
+using namespace netlog;
+using namespace netlog::track;
+
+namespace {
+
+Event tcp_event(EventKind kind,
+                Direction direction,
+                std::optional<TcpState> from,
+                std::optional<TcpState> to) {
+  const auto code = [](auto state) {
+    return state ? std::optional{static_cast<std::uint8_t>(*state)} : std::nullopt;
+  };
+  Event event;
+  event.kind = kind;
+  event.old_code = code(from);
+  event.new_code = code(to);
+  event.connection.direction = direction;
+  return event;
+}
+
+Counters counters(std::int64_t at, std::int64_t active, std::int64_t passive) {
+  Counters made;
+  made.at_ns = at;
+  made.active_opens = active;
+  made.passive_opens = passive;
+  return made;
+}
+
+Gap gap(std::int64_t from,
+        std::int64_t to,
+        std::optional<std::int64_t> lost,
+        std::string reason = "skipped ticks") {
+  return {std::nullopt, from, to, "tick", std::move(reason), lost, std::nullopt};
+}
+
+}  // namespace
+
+TEST_CASE("coverage counts what the kernel counts", "[track]") {
+  using enum TcpState;
+  CoverageMeter meter{100};
+  CHECK_FALSE(meter.measure(counters(0, 1000, 2000)).has_value());
+  meter.count(tcp_event(EventKind::open, Direction::outbound, std::nullopt, syn_sent));  // counts
+  meter.count(
+      tcp_event(EventKind::state, Direction::outbound, syn_sent, established));  // the same one
+  meter.count(tcp_event(EventKind::open, Direction::inbound, std::nullopt, established));  // counts
+  meter.count(tcp_event(
+      EventKind::open, Direction::inbound, std::nullopt, syn_received));  // half open: not yet
+  meter.count(
+      tcp_event(EventKind::state, Direction::inbound, syn_received, established));  // counts
+  meter.count(
+      tcp_event(EventKind::open, Direction::listen, std::nullopt, listen));  // no connection
+  meter.count(tcp_event(
+      EventKind::present, Direction::inbound, std::nullopt, established));  // opened before
+  CHECK_FALSE(meter.measure(counters(50, 1001, 2001)).has_value());
+  CHECK(meter.measure(counters(100, 1001, 2003)) == Coverage{0, 0, 100, 4, 3, {}, 0});
+  CHECK_FALSE(meter.measure(counters(150, 1001, 2004)).has_value());
+  CHECK(meter.finish() == std::vector<Coverage>{{0, 100, 150, 1, 0, {}, 0}});
+}
+
+TEST_CASE("gaps for one reason that follow one another are one", "[track]") {
+  GapLedger ledger{10, 100};
+  ledger.add(gap(0, 5, 1));
+  ledger.add(gap(7, 9, 2));
+  ledger.add(gap(8, 9, std::nullopt, "unreadable"));
+  CHECK(ledger.take(12).empty());
+  CHECK(ledger.take(30) == std::vector<Gap>{gap(0, 9, 3), gap(8, 9, std::nullopt, "unreadable")});
+  // A run without an end is given out in pieces.
+  for (std::int64_t at = 100; at < 195; at += 5) {
+    ledger.add(gap(at, at + 5, 1));
+    CHECK(ledger.take(at + 5).empty());
+  }
+  ledger.add(gap(195, 200, std::nullopt));
+  CHECK(ledger.take(200) == std::vector<Gap>{gap(100, 200, std::nullopt)});
+  ledger.add(gap(300, 301, 1));
+  ledger.add(gap(320, 321, 1));  // too long after it
+  CHECK(ledger.finish() == std::vector<Gap>{gap(300, 301, 1), gap(320, 321, 1)});
+  CHECK(ledger.finish().empty());
+}
