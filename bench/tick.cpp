@@ -170,8 +170,8 @@ class Recording {
     record.asked.began_ns = record.asked.ended_ns = os::utc_now_ns();
     recorder_.consume(record);
     source_->sample({true, true, whole, whole, whole}, recorder_);
-    source_->forget(recorder_.take_vacated());
-    std::vector<source::OwnerQuestion> questions;
+    source_->forget(recorder_.take_released_sockets());
+    std::vector<source::OwnerQuery> questions;
     for (auto& question : recorder_.tracker().questions(20'000)) {
       questions.push_back({question.key, std::move(question.likely_pids)});
     }

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::array<char, 8> kMagic{'N', 'L', 'C', 'A', 'P', '\0', '\0', '\1'};
 constexpr std::size_t kHeaderSize = 56;
-constexpr std::uint32_t kMostPayload = std::uint32_t{1} << 30U;
+constexpr std::uint32_t kMaxPayload = std::uint32_t{1} << 30U;
 
 template <typename T>
 void put(std::vector<std::byte>& out, T value) {
@@ -128,7 +128,7 @@ Result<std::optional<RawRecord>> CaptureReader::next() {
   record.a = static_cast<std::int64_t>(in.u64());
   record.b = static_cast<std::int64_t>(in.u64());
   record.c = static_cast<std::int64_t>(in.u64());
-  if (size > kMostPayload) {
+  if (size > kMaxPayload) {
     return fail(errc::too_large, fmt::format("record of {} bytes at offset {}", size, at));
   }
   auto payload = read(size);

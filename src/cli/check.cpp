@@ -21,7 +21,7 @@
 namespace netlog::cli {
 namespace {
 
-constexpr std::int64_t kMostOfEach = 20;
+constexpr std::int64_t kMaxOfEach = 20;
 
 struct CheckOptions {
   Question question;
@@ -61,7 +61,7 @@ void run_check(const CheckOptions& options) {
   try {
     store::Reader reader{path};
     patience.watch(reader);
-    checked = report::check(reader, kMostOfEach);
+    checked = report::check(reader, kMaxOfEach);
   } catch (const store::StoreError&) {
     if (const auto damage = advice(path)) {
       patience.clear();

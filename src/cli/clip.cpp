@@ -202,7 +202,7 @@ void say_what_it_is(const ClipOptions& options,
 
 void run_clip(const ClipOptions& options) {
   check_options(options);
-  store::ClipWish wish;
+  store::ClipOptions wish;
   const auto keep = parse_keep(options.keep);
   const ParsedFilter parsed{options.question};
   const auto out = path_from_utf8(options.out);
@@ -224,7 +224,7 @@ void run_clip(const ClipOptions& options) {
     wish.connections = conditions(reader, filter);
   }
   wish.filters = filters_of(options);
-  wish.bystanders = !wish.filters;
+  wish.include_unrelated_processes = !wish.filters;
   Unfinished new_key{{}};
   if (options.redact) {
     auto key =
@@ -233,7 +233,7 @@ void run_clip(const ClipOptions& options) {
       key = make_key(options.key_file);
       new_key.is(path_from_utf8(options.key_file));
     }
-    wish.redaction = store::RedactionWish{*key, keep};
+    wish.redaction = store::RedactionOptions{*key, keep};
   }
   if (const auto made = os::create_private_file(part); !made) {
     throw CommandFailed{

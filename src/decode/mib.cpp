@@ -14,7 +14,7 @@
 namespace netlog::decode {
 namespace {
 
-constexpr std::size_t kMostName = 256;
+constexpr std::size_t kMaxServiceName = 256;
 // MIB_TCP_STATE_RESERVED: a socket that is bound and nothing else.
 constexpr std::uint32_t kBound = 100;
 constexpr std::size_t kModuleInfoBytes = 16 * sizeof(std::uint64_t);
@@ -227,8 +227,8 @@ Result<MibRows> decode_mib_tables(std::span<const std::byte> sections,
 namespace {
 
 void add(std::optional<std::int64_t>& sum, std::uint64_t value) {
-  constexpr auto kMost = std::uint64_t{1} << 60U;  // two of them fit; no machine counts so far
-  sum = sum.value_or(0) + static_cast<std::int64_t>(std::min(value, kMost));
+  constexpr auto kMax = std::uint64_t{1} << 60U;  // two of them fit; no machine counts so far
+  sum = sum.value_or(0) + static_cast<std::int64_t>(std::min(value, kMax));
 }
 
 // RtoAlgorithm, RtoMin, RtoMax, MaxConn, then these; NumConns is last.
@@ -307,7 +307,7 @@ Result<std::vector<ServiceName>> decode_mib_modules(std::span<const std::byte> s
         sound = pid && tag;
         if (sound) {
           const auto name = text.substr(static_cast<std::size_t>(fields[2].data() - text.data()));
-          services.push_back(ServiceName{*pid, *tag, to_utf8(name, kMostName)});
+          services.push_back(ServiceName{*pid, *tag, to_utf8(name, kMaxServiceName)});
         }
         return sound;
       });

@@ -9,8 +9,8 @@
 namespace netlog::decode {
 namespace {
 
-constexpr std::size_t kMostName = 256;
-constexpr std::size_t kMostText = 4096;
+constexpr std::size_t kMaxName = 256;
+constexpr std::size_t kMaxText = 4096;
 
 // proc(5): pid (comm) state ppid … starttime is field 22. comm may hold blanks and parentheses, so
 // the last `)` ends it.
@@ -27,7 +27,7 @@ Result<void> read_stat(std::string_view stat, Process& process) {
     return fail(errc::malformed, fmt::format("process stat {}", quote(stat)));
   }
   process.id = ProcessId{*pid, *start};
-  process.name = to_utf8(stat.substr(open + 1, close - open - 1), kMostName);
+  process.name = to_utf8(stat.substr(open + 1, close - open - 1), kMaxName);
   process.parent_pid = parse_number<std::uint32_t>(fields[1]);
   return {};
 }
@@ -45,17 +45,17 @@ Result<void> read_listed(std::string_view listed, Process& process) {
   process.parent_pid = parent;
   if (fields.size() > 3) {
     const auto name = listed.substr(static_cast<std::size_t>(fields[3].data() - listed.data()));
-    process.name = to_utf8(name, kMostName);
+    process.name = to_utf8(name, kMaxName);
   }
   return {};
 }
 
 void add_service(std::string_view name, Process& process) {
   auto& services = process.service;
-  const auto one = to_utf8(name, kMostName);
+  const auto one = to_utf8(name, kMaxName);
   if (!services) {
     services = one;
-  } else if (services->size() + one.size() < kMostText) {
+  } else if (services->size() + one.size() < kMaxText) {
     *services += ", " + one;
   }
 }
@@ -64,7 +64,7 @@ std::string join_arguments(std::string_view arguments) {
   while (!arguments.empty() && arguments.back() == '\0') {
     arguments.remove_suffix(1);
   }
-  auto text = to_utf8(arguments, kMostText);
+  auto text = to_utf8(arguments, kMaxText);
   for (char& c : text) {
     if (c == '\0') {
       c = ' ';
@@ -85,10 +85,10 @@ std::optional<std::string> cgroup_path(std::string_view text) {
     }
     const auto here = line.substr(second + 1);
     if (line.starts_with("0::")) {
-      return to_utf8(here, kMostText);
+      return to_utf8(here, kMaxText);
     }
     if (!path && here != "/") {
-      path = to_utf8(here, kMostText);
+      path = to_utf8(here, kMaxText);
     }
   }
   return path;
@@ -117,7 +117,7 @@ Result<void> read_section(capture::ProcessSection tag, std::string_view text, Pr
     case capture::ProcessSection::stat:
       return read_stat(text, process);
     case capture::ProcessSection::exe:
-      process.exe = to_utf8(text, kMostText);
+      process.exe = to_utf8(text, kMaxText);
       break;
     case capture::ProcessSection::cmdline:
       // Kernel threads and zombies have none.
@@ -130,7 +130,7 @@ Result<void> read_section(capture::ProcessSection tag, std::string_view text, Pr
       process.container = container_in(process.cgroup.value_or(""));
       break;
     case capture::ProcessSection::user:
-      process.user = to_utf8(text, kMostName);
+      process.user = to_utf8(text, kMaxName);
       break;
     case capture::ProcessSection::started_ns:
       if (const auto at = parse_number<std::int64_t>(text)) {
@@ -200,15 +200,15 @@ Session decode_session(std::string_view text) {
     const auto key = line.substr(0, equals);
     const auto value = line.substr(equals + 1);
     if (key == "host") {
-      session.host = to_utf8(value, kMostName);
+      session.host = to_utf8(value, kMaxName);
     } else if (key == "os") {
-      session.os = to_utf8(value, kMostName);
+      session.os = to_utf8(value, kMaxName);
     } else if (key == "kernel") {
-      session.kernel = to_utf8(value, kMostName);
+      session.kernel = to_utf8(value, kMaxName);
     } else if (key == "boot_id") {
-      session.boot_id = to_utf8(value, kMostName);
+      session.boot_id = to_utf8(value, kMaxName);
     } else if (key == "sources") {
-      session.sources = to_utf8(value, kMostName);
+      session.sources = to_utf8(value, kMaxName);
     } else if (key == "utc_offset_s") {
       session.utc_offset_s = parse_number<std::int32_t>(value).value_or(0);
     } else if (key == "interval_ns") {

@@ -44,7 +44,7 @@ Result<void> decode_sock_diag_end(std::span<const std::byte> bytes,
 Result<std::vector<SocketRow>> decode_destroy_notices(std::span<const std::byte> bytes);
 
 /// What a trace tells, in the order in which it happened.
-using Traced = std::variant<Transition, LateOwner, Birth>;
+using Traced = std::variant<Transition, LastCloser, UdpSocketCreated>;
 
 /// Decodes the events of our BPF programs, 152 bytes each (docs/capture-format.md). Times are on
 /// the boot clock, `utc_offset_ns` before UTC.

@@ -195,12 +195,12 @@ Result<std::vector<Traced>> decode_trace(std::span<const std::byte> bytes,
       }
       all.emplace_back(std::move(*transition));
     } else if (event.kind == kBirth) {
-      all.emplace_back(
-          Birth{event.netns, event.cookie, to_utc(event.at_ns, utc_offset_ns), std::move(caller)});
+      all.emplace_back(UdpSocketCreated{
+          event.netns, event.cookie, to_utc(event.at_ns, utc_offset_ns), std::move(caller)});
     } else if (event.kind != kLateOwner) {
       return fail(errc::malformed, fmt::format("trace event of kind {}", event.kind));
     } else if (caller) {
-      all.emplace_back(LateOwner{event.netns, event.cookie, std::move(*caller)});
+      all.emplace_back(LastCloser{event.netns, event.cookie, std::move(*caller)});
     }
   }
   return all;

@@ -137,22 +137,22 @@ struct Transition {
 };
 
 /// Who let go of a socket that had been closed by its peer.
-struct LateOwner {
+struct LastCloser {
   std::uint64_t netns = 0;
   std::uint64_t incarnation = 0;
   Caller caller;
 
-  bool operator==(const LateOwner&) const = default;
+  bool operator==(const LastCloser&) const = default;
 };
 
 /// A UDP socket was made; it is in no table until it is bound.
-struct Birth {
+struct UdpSocketCreated {
   std::uint64_t netns = 0;
   std::uint64_t incarnation = 0;
   std::int64_t at_ns = 0;
   std::optional<Caller> caller;
 
-  bool operator==(const Birth&) const = default;
+  bool operator==(const UdpSocketCreated&) const = default;
 };
 
 }  // namespace netlog

@@ -32,7 +32,7 @@ class RecordingFile {
   /// Lets a group read (0640) the file and what SQLite keeps beside it (-wal, -shm); the system's
   /// place for recordings is opened to the group as well. Errors: the system's reason (not a member
   /// of that group).
-  [[nodiscard]] virtual Result<void> let_read(const Readers& readers) = 0;
+  [[nodiscard]] virtual Result<void> grant_group_read(const Readers& readers) = 0;
 };
 
 /// The group of that name, or number. Errors: invalid_argument when there is none; not_supported on

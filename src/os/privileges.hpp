@@ -23,6 +23,6 @@ struct LastingRights {
 Result<void> drop_rights(const LastingRights& lasting);
 
 /// The names of what drop_rights() would keep of what this process has, without their `cap_`.
-std::vector<std::string> lasting_rights(const LastingRights& lasting);
+std::vector<std::string> retained_capabilities(const LastingRights& lasting);
 
 }  // namespace netlog::os

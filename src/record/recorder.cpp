@@ -25,7 +25,7 @@ constexpr std::int64_t kRefreshNs = 10 * kNsPerSecond;
 constexpr std::int64_t kNoticeDelayNs = 50 * kNsPerMs;
 constexpr std::int64_t kLookAwayNs = 2 * kNsPerSecond;
 constexpr std::int64_t kSuspendNs = kNsPerSecond;
-constexpr std::size_t kMostDetail = 300;
+constexpr std::size_t kMaxDetail = 300;
 
 std::string_view source_of(RecordKind kind) {
   switch (kind) {
@@ -136,7 +136,7 @@ void Recorder::consume(const RawRecord& record) {
     case RecordKind::trace_ended: {
       tracker_.end_trace();
       auto gap = gap_of(record, std::nullopt, "trace", "ended");
-      gap.detail = std::string{as_text(record.payload).substr(0, kMostDetail)};
+      gap.detail = std::string{as_text(record.payload).substr(0, kMaxDetail)};
       return add_gap(gap);
     }
     case RecordKind::notices_lost:
@@ -281,7 +281,7 @@ void Recorder::deliver() {
       known.emplace_back(process);
     }
     const auto since_ns = std::min(std::exchange(lost_since_ns_, {}).value_or(now_ns_), now_ns_);
-    known.emplace_back(store::Census{since_ns, now_ns_, tracker_.connections()});
+    known.emplace_back(store::Resync{since_ns, now_ns_, tracker_.connections()});
     note_dropped(writer_.push(std::move(known)));
   }
 }
@@ -425,7 +425,7 @@ void Recorder::take_rows(Result<std::vector<SocketRow>> rows,
 void Recorder::unreadable(const RawRecord& record, TableSet tables, std::string why) {
   const auto last = last_read_ns_.find(TableKey{record.netns, tables});
   const auto from = last == last_read_ns_.end() ? record.asked.began_ns : last->second;
-  why.resize(std::min(why.size(), kMostDetail));
+  why.resize(std::min(why.size(), kMaxDetail));
   const auto failed =
       record.kind == RecordKind::table_failed ? static_cast<RecordKind>(record.b) : record.kind;
   add_gap(Gap{record.netns,
@@ -497,7 +497,7 @@ void Recorder::take_holders(const RawRecord& record) {
     if (process != processes_.end()) {
       tracker_.resolve(holder.key, process->second, at);
     } else {
-      tracker_.give_up(holder.key, holder.why);
+      tracker_.owner_not_found(holder.key, holder.why);
     }
   }
 }
@@ -538,12 +538,12 @@ void Recorder::take_traced(const Transition& transition) {
   tracker_.apply(transition);
 }
 
-void Recorder::take_traced(const LateOwner& owner) {
+void Recorder::take_traced(const LastCloser& owner) {
   know(owner.caller);
   tracker_.apply(owner);
 }
 
-void Recorder::take_traced(const Birth& birth) {
+void Recorder::take_traced(const UdpSocketCreated& birth) {
   if (birth.caller) {
     know(*birth.caller);
   }
@@ -566,7 +566,7 @@ void Recorder::know(const Caller& caller) {
 
 /// What an audit found that the trace had not told: a loss, too, though nobody counted it.
 void Recorder::note_disagreements(const RawRecord& record, std::int64_t before_ns) {
-  const auto found = tracker_.take_disagreements();
+  const auto found = tracker_.take_audit_misses();
   for (const auto& [reason, missed] : {std::pair{"openings not told", found.opens},
                                        std::pair{"changes not told", found.states},
                                        std::pair{"ends not told", found.ends}}) {

@@ -42,7 +42,7 @@ class Recorder final : public capture::RecordSink {
   void finish();
 
   [[nodiscard]] const track::Tracker& tracker() const { return tracker_; }
-  std::vector<std::uint64_t> take_vacated() { return tracker_.take_vacated(); }
+  std::vector<std::uint64_t> take_released_sockets() { return tracker_.take_released_sockets(); }
   /// How long the writer's full queue has held us up since the last call.
   std::int64_t take_blocked_ns() { return std::exchange(blocked_ns_, 0); }
   [[nodiscard]] Progress progress() const { return progress_; }
@@ -76,8 +76,8 @@ class Recorder final : public capture::RecordSink {
   void take_trace(const capture::RawRecord& record);
   void know(const Caller& caller);
   void take_traced(const Transition& transition);
-  void take_traced(const LateOwner& owner);
-  void take_traced(const Birth& birth);
+  void take_traced(const LastCloser& owner);
+  void take_traced(const UdpSocketCreated& birth);
   void note_disagreements(const capture::RawRecord& record, std::int64_t before_ns);
   void add_gap(const Gap& gap);
   void resume(const Snapshot& shown_by);

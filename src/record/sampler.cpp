@@ -21,7 +21,7 @@ using capture::RecordKind;
 constexpr std::chrono::milliseconds kDrainEvery{10};
 constexpr std::int64_t kFullEveryNs = kNsPerSecond;
 constexpr std::int64_t kTimeWaitRowNs = 200;
-constexpr std::size_t kMostQuestions = 20'000;
+constexpr std::size_t kMaxQuestions = 20'000;
 
 /// What the source says goes to the capture first: a crash while a record is being worked on must
 /// not lose it.
@@ -148,10 +148,10 @@ void Sampler::read_tables(const source::SamplePlan& plan) {
   Tee tee{recorder_, capture_};
   const auto& tracker = recorder_.tracker();
   source_.sample(plan, tee);
-  source_.forget(recorder_.take_vacated());
-  std::vector<source::OwnerQuestion> questions;
-  for (auto& question : tracker.questions(kMostQuestions)) {
-    questions.push_back(source::OwnerQuestion{question.key, std::move(question.likely_pids)});
+  source_.forget(recorder_.take_released_sockets());
+  std::vector<source::OwnerQuery> questions;
+  for (auto& question : tracker.questions(kMaxQuestions)) {
+    questions.push_back(source::OwnerQuery{question.key, std::move(question.likely_pids)});
   }
   if (!questions.empty()) {
     const auto budget = std::clamp(interval_ns_ / 4, kNsPerMs, 50 * kNsPerMs);

@@ -49,13 +49,13 @@ std::unique_ptr<os::RecordingFile> hold(const std::filesystem::path& path) {
       held.error().message())};
 }
 
-void let_read(os::RecordingFile& held,
-              const std::filesystem::path& path,
-              const std::optional<os::Readers>& readers) {
+void grant_group_read(os::RecordingFile& held,
+                      const std::filesystem::path& path,
+                      const std::optional<os::Readers>& readers) {
   if (!readers) {
     return;
   }
-  if (const auto opened = held.let_read(*readers); !opened) {
+  if (const auto opened = held.grant_group_read(*readers); !opened) {
     throw CommandFailed{fmt::format(
         "cannot let group {} read {}: {}; only its members and root may give a file to a group",
         readers->group,
@@ -95,13 +95,13 @@ store::WriterOptions writer_options(const std::filesystem::path& path,
   options.max_age = keeping.max_age;
   options.synchronous = keeping.synchronous;
   options.in_place = [&held] { return held->in_place(); };
-  options.take_again = [&held, path, readers = keeping.readers]() -> Result<void> {
+  options.reopen = [&held, path, readers = keeping.readers]() -> Result<void> {
     auto again = os::hold_recording_file(path);
     if (!again) {
       return again.error();
     }
     held = std::move(*again);
-    return readers ? held->let_read(*readers) : Result<void>{};
+    return readers ? held->grant_group_read(*readers) : Result<void>{};
   };
   return options;
 }
@@ -205,7 +205,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
     asio::post(io, [&observer, text] { observer.told(text); });
   };
   store::Writer writer{options.database, session_from(about), std::move(keeping)};
-  let_read(*held, options.database, options.keeping.readers);
+  grant_group_read(*held, options.database, options.keeping.readers);
   created.keep();
   Recorder recorder{writer, options.interval.count()};
   const auto origin = TickSchedule::Clock::now();
@@ -266,7 +266,7 @@ Recorded record_capture(const std::filesystem::path& capture,
   auto held = hold(database);
   CreatedFile created{database, held->created()};
   store::Writer writer{database, session, writer_options(database, keeping, held)};
-  let_read(*held, database, keeping.readers);
+  grant_group_read(*held, database, keeping.readers);
   created.keep();
   Recorder recorder{writer, session.interval_ns};
   observer.started("capture:" + utf8(capture), "");

@@ -30,7 +30,7 @@ void Pacer::took(TickSchedule::Clock::duration time) {
   const std::chrono::duration<double> median = sorted.at(sorted.size() / 2);
   const std::chrono::duration<double> affordable = budget_ * period_;
   every_ = static_cast<std::uint64_t>(
-      std::clamp(std::ceil(median / affordable), 1.0, static_cast<double>(kMost)));
+      std::clamp(std::ceil(median / affordable), 1.0, static_cast<double>(kMax)));
 }
 
 }  // namespace netlog::record

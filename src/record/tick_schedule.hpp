@@ -40,7 +40,7 @@ class TickSchedule {
 /// by the median of the last three, since a single one can have waited for something.
 class Pacer {
  public:
-  static constexpr std::uint64_t kMost = 64;
+  static constexpr std::uint64_t kMax = 64;
 
   /// `budget`: of one processor, 0 … 1.
   Pacer(TickSchedule::Clock::duration period, double budget) : period_{period}, budget_{budget} {}

@@ -22,7 +22,7 @@ namespace {
 constexpr auto kNever = std::numeric_limits<std::int64_t>::max() / 4;
 // How long an opening may take from one end to the other where no round-trip time was read: the
 // first SYN is sent again after a second (RFC 6298).
-constexpr std::int64_t kMostDelayNs = kNsPerSecond;
+constexpr std::int64_t kMaxDelayNs = kNsPerSecond;
 
 /// One end of a connection, by the clock of its own recording.
 struct End {
@@ -146,7 +146,7 @@ std::optional<OffsetBound> offset_of(const End& a, const End& b) {
     return std::nullopt;
   }
   const auto rtt_ns = a.rtt_ns ? a.rtt_ns : b.rtt_ns;
-  const auto delay_ns = rtt_ns ? 2 * *rtt_ns + kNsPerMs : kMostDelayNs;
+  const auto delay_ns = rtt_ns ? 2 * *rtt_ns + kNsPerMs : kMaxDelayNs;
   const bool a_connects = a.direction == "outbound" || b.direction == "inbound";
   return OffsetBound{*b.opened_ns - b.open_error_ns - *a.opened_ns - (a_connects ? delay_ns : 0),
                      *b.opened_ns - (*a.opened_ns - a.open_error_ns) + (a_connects ? 0 : delay_ns)};
@@ -218,9 +218,9 @@ class Join {
       for (const auto mine : ours) {
         auto& a = a_.ends[mine];
         const auto begun = a.begun_after_ns() + offset_ns_ - error_ns_;
-        const auto ended = a.ended_before_ns() + offset_ns_ + error_ns_ + kMostDelayNs;
+        const auto ended = a.ended_before_ns() + offset_ns_ + error_ns_ + kMaxDelayNs;
         while (other != theirs->second.end() &&
-               b_.ends[*other].ended_before_ns() + kMostDelayNs < begun) {
+               b_.ends[*other].ended_before_ns() + kMaxDelayNs < begun) {
           ++other;
         }
         if (may_join(a) && other != theirs->second.end() &&
@@ -356,7 +356,7 @@ class Join {
     return table;
   }
 
-  [[nodiscard]] static std::string quarrel(const End& a, const End& b) {
+  [[nodiscard]] static std::string mismatch_reason(const End& a, const End& b) {
     const auto resets = [](const End& end) {
       return end.outcome == "reset" || end.outcome == "aborted";
     };
@@ -399,7 +399,7 @@ class Join {
         continue;
       }
       const auto& b = b_.ends[*a.other];
-      if (auto what = quarrel(a, b); !what.empty()) {
+      if (auto what = mismatch_reason(a, b); !what.empty()) {
         table.rows.push_back({a.opened_ns ? Cell{*a.opened_ns} : Cell{},
                               a.process,
                               a.local,

@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view kConnectionsMark = "/*filter*/ 1";
 constexpr std::string_view kFlowsMark = "/*filter of flows*/ 1";
 constexpr std::string_view kBothWindowsMark = "/*filter of both windows*/ 1";
-constexpr std::string_view kStory = "process";
+constexpr std::string_view kProcessReport = "process";
 
 constexpr std::array<std::pair<std::string_view, Unit>, 10> kUnits{{
     {"", Unit::none},
@@ -213,7 +213,7 @@ void widen(std::string& sql, Basis basis, const Filter& filter) {
 
 Prepared prepare(std::string_view name, const Filter& filter, std::int64_t limit, Basis basis) {
   // With a process to tell of, the overview is that process's story.
-  const auto asked = name == "overview" && !filter.pids.empty() ? kStory : name;
+  const auto asked = name == "overview" && !filter.pids.empty() ? kProcessReport : name;
   Prepared prepared{std::string{asked}, definition(asked), {}};
   const auto clause_sql = [&](const Clause& clause) {
     prepared.parameters.insert(clause.parameters.begin(), clause.parameters.end());

@@ -42,7 +42,7 @@ struct SamplePlan {
 };
 
 /// A socket whose owner is wanted, and who may hold it.
-struct OwnerQuestion {
+struct OwnerQuery {
   std::uint64_t key = 0;
   std::vector<std::uint32_t>
       likely_pids;  ///< best first: the listener's owner, whoever spoke to that port before
@@ -80,7 +80,7 @@ class LiveSource {
   /// Looks for the holders of sockets for at most `budget` (the first time at every process,
   /// however long it takes); what was found goes to `sink`, a process before the holders that name
   /// it. What got no answer may be asked again.
-  virtual void find_owners(std::span<const OwnerQuestion> questions,
+  virtual void find_owners(std::span<const OwnerQuery> questions,
                            std::chrono::nanoseconds budget,
                            capture::RecordSink& sink) = 0;
 

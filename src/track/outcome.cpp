@@ -8,9 +8,9 @@ namespace {
 // and 2, and leaves snd_una: after a SYN that nobody answered, 1 + 0 + 2 stay.
 constexpr std::uint32_t kUnansweredThenWiped = 3;
 
-Verdict judge_wiped(const Connection& connection,
-                    const Evidence& evidence,
-                    const Delivery& delivery) {
+OutcomeResult judge_wiped(const Connection& connection,
+                          const Evidence& evidence,
+                          const Delivery& delivery) {
   if (was_answered(connection, evidence, delivery)) {
     return {Outcome::aborted, {}, {}};
   }
@@ -21,7 +21,7 @@ Verdict judge_wiped(const Connection& connection,
   return {Outcome::refused, {}, 1};
 }
 
-Verdict judge_unanswered(const Connection& connection) {
+OutcomeResult judge_unanswered(const Connection& connection) {
   const auto syns = connection.metrics.segments_out;
   if (connection.metrics.segments_in.value_or(0) > 0) {
     return {Outcome::refused, {}, syns};
@@ -31,7 +31,7 @@ Verdict judge_unanswered(const Connection& connection) {
           syns};
 }
 
-Verdict judge_traced(const Connection& connection, const Evidence& evidence, EndCause cause) {
+OutcomeResult judge_traced(const Connection& connection, const Evidence& evidence, EndCause cause) {
   const bool connecting = !evidence.answered && connection.direction == Direction::outbound;
   const auto syns =
       connecting ? std::optional{connection.metrics.retransmits.value_or(0) + 1} : std::nullopt;
@@ -94,7 +94,7 @@ bool fin_received(const Evidence& evidence) {
 }
 
 bool fin_acknowledged(const Connection& connection, const Evidence& evidence) {
-  if (!evidence.delivery || evidence.wiped || evidence.delivery->unacked > 0) {
+  if (!evidence.delivery || evidence.disconnected || evidence.delivery->unacked > 0) {
     return false;
   }
   // A child's count begins after its SYN; where it is unknown who opened, one byte can be either.
@@ -102,8 +102,8 @@ bool fin_acknowledged(const Connection& connection, const Evidence& evidence) {
   return evidence.delivery->acked >= connection.metrics.bytes_sent.value_or(0) + syn + 1;
 }
 
-bool was_used(const Delivery& wiped) {
-  return wiped.unacked >= kUnansweredThenWiped;
+bool was_used(const Delivery& disconnected) {
+  return disconnected.unacked >= kUnansweredThenWiped;
 }
 
 bool was_answered(const Connection& connection,
@@ -116,7 +116,7 @@ bool was_answered(const Connection& connection,
   return seen_answered || !waits;
 }
 
-Verdict judge(const Connection& connection, const Evidence& evidence) {
+OutcomeResult classify_outcome(const Connection& connection, const Evidence& evidence) {
   // A UDP socket or a listener ends in one way only.
   if (connection.tuple.protocol == Protocol::udp || connection.direction == Direction::listen ||
       evidence.finished) {
@@ -130,7 +130,7 @@ Verdict judge(const Connection& connection, const Evidence& evidence) {
     return {orderly ? Outcome::closed : Outcome::unknown, UnknownOutcome::not_noticed, {}};
   }
   const auto& delivery = *evidence.delivery;
-  if (evidence.wiped) {
+  if (evidence.disconnected) {
     return judge_wiped(connection, evidence, delivery);
   }
   if (!was_answered(connection, evidence, delivery)) {

@@ -14,7 +14,7 @@ struct Evidence {
   bool received_fin = false;  ///< seen in CLOSE_WAIT, CLOSING, LAST_ACK or TIME_WAIT
   bool finished = false;      ///< seen in TIME_WAIT, or the peer's end was
   bool noticed = false;       ///< the kernel announced the end; metrics are final
-  bool wiped = false;         ///< … after tcp_disconnect had cleared the peer and the counters
+  bool disconnected = false;  ///< … after tcp_disconnect had cleared the peer and the counters
   std::optional<Delivery> delivery;  ///< as it was announced
   std::optional<EndCause> cause;     ///< as it was traced
   bool rest = false;                 ///< the kernel went on without the socket, in FIN_WAIT_2
@@ -23,7 +23,7 @@ struct Evidence {
   void add(TcpState state);
 };
 
-struct Verdict {
+struct OutcomeResult {
   Outcome outcome = Outcome::unknown;
   UnknownOutcome why = UnknownOutcome::not_noticed;  ///< meaningful while it is unknown
   std::optional<std::uint32_t> syns;  ///< sent in vain, of a connect that came to nothing
@@ -37,12 +37,12 @@ bool fin_acknowledged(const Connection& connection, const Evidence& evidence);
 
 /// A wiped socket that had been connecting or connected: it has no remote port any more, but was
 /// more than a socket that was never used.
-bool was_used(const Delivery& wiped);
+bool was_used(const Delivery& disconnected);
 
 /// The handshake was completed: the times of the delivery mean something.
 bool was_answered(const Connection& connection, const Evidence& evidence, const Delivery& delivery);
 
 /// How a connection has ended, from what was seen on the way.
-Verdict judge(const Connection& connection, const Evidence& evidence);
+OutcomeResult classify_outcome(const Connection& connection, const Evidence& evidence);
 
 }  // namespace netlog::track

@@ -12,7 +12,7 @@ namespace netlog::track {
 namespace {
 
 // How many snapshots of a table are remembered.
-constexpr std::size_t kMostRecent = 64;
+constexpr std::size_t kMaxRecent = 64;
 
 // No dump takes longer.
 constexpr std::int64_t kStaleNs = 5'000'000'000;
@@ -67,12 +67,12 @@ void Tracker::apply(const Snapshot& snapshot) {
     reconsider_directions(snapshot);
   }
   if (snapshot.covers_time_wait) {
-    settle_doubts(snapshot);
+    confirm_close_from_local_peer(snapshot);
   }
   // Before the missing are looked for: such a row is the rest of one of them.
   const auto unknown = std::remove_if(others, fresh.end(), [&](const auto& entry) {
     if (is_remainder(*entry.row)) {
-      return adopt_remainder(*entry.row, snapshot, entry.identity);
+      return match_minisock(*entry.row, snapshot, entry.identity);
     }
     return join_half_open(*entry.row, entry.identity) &&
            see(by_identity_.at(entry.identity), *entry.row, snapshot);
@@ -168,7 +168,7 @@ void Tracker::remember(Scope& scope, const Snapshot& snapshot) {
   scope.first = scope.first.value_or(snapshot.taken);
   scope.last = snapshot.taken;
   scope.recent.push_back(snapshot.taken);
-  if (scope.recent.size() > kMostRecent) {
+  if (scope.recent.size() > kMaxRecent) {
     scope.recent.pop_front();
   }
   if (snapshot.covers_time_wait) {
@@ -220,7 +220,7 @@ bool Tracker::see(Index index, const SocketRow& row, const Snapshot& snapshot) {
   const bool traced = slot.changed_ns != 0;
   if (row.state && row.state != connection.state) {
     if (traced && !slot.gone) {
-      ++disagreements_.states;
+      ++audit_misses_.states;
     }
     const auto ended = std::exchange(slot.gone, std::nullopt);
     if (ended && row.state == TcpState::time_wait) {
@@ -239,7 +239,7 @@ bool Tracker::see(Index index, const SocketRow& row, const Snapshot& snapshot) {
   }
   slot.seen = snapshot.taken;
   update_descriptor(index, row);
-  doubt_holder(index, snapshot.taken.ended_ns);
+  recheck_listener_owner(index, snapshot.taken.ended_ns);
   update_offload(index, row, at);
   update_metrics(index, row);
   return true;
@@ -276,14 +276,14 @@ void Tracker::open_from(const SocketRow& row, const Snapshot& snapshot, const Id
   const bool half_open = row.state == TcpState::syn_received || row.state == TcpState::syn_sent;
   const bool looked = before && before->ended_ns > resumed_ns_;
   if (tracing_ && looked && row.tuple.protocol == Protocol::tcp && !half_open) {
-    ++disagreements_.opens;
+    ++audit_misses_.opens;
   }
   if (is_remainder(row)) {
     remainders_[snapshot.netns].fresh.emplace(Identity{snapshot.netns, 0, row.tuple}, index);
   }
   if (row.state == TcpState::time_wait) {
     connection.closed = connection.opened;
-    conclude(connection, slot.evidence);
+    set_outcome(connection, slot.evidence);
   }
   if (connection.direction == Direction::listen) {
     listeners_.opened(snapshot.netns, row.tuple.protocol, row.tuple.local, connection.id);
@@ -317,7 +317,7 @@ void Tracker::miss(Index index, const Snapshot& snapshot) {
     return;
   }
   if (slot.changed_ns != 0) {
-    disagreements_.ends += marks_[index].phase == Mark::Phase::active ? 1 : 0;
+    audit_misses_.ends += marks_[index].phase == Mark::Phase::active ? 1 : 0;
     traced_ends_.put(slot.identity, snapshot.taken.ended_ns);
   }
   // A dump that began before the announced end proves nothing about what follows it.

@@ -47,12 +47,12 @@ struct Question {
 };
 
 /// Changes that an audit found and that had not been told.
-struct Disagreements {
+struct AuditMisses {
   std::int64_t opens = 0;
   std::int64_t states = 0;
   std::int64_t ends = 0;
 
-  bool operator==(const Disagreements&) const = default;
+  bool operator==(const AuditMisses&) const = default;
 };
 
 /// Merges snapshots, notices and transitions into the life of each connection. No clock, no I/O:
@@ -99,8 +99,8 @@ class Tracker {
   void apply(const Snapshot& snapshot);
   void apply(const Notice& notice);
   void apply(const Transition& transition);
-  void apply(const LateOwner& owner);
-  void apply(const Birth& birth);
+  void apply(const LastCloser& owner);
+  void apply(const UdpSocketCreated& birth);
 
   /// Ends what no table will ever end: TIME_WAIT in a namespace that nobody reads.
   void expire(std::int64_t now_ns);
@@ -108,7 +108,7 @@ class Tracker {
   /// The search found the holder of a socket, or why there is none to be found. Unknown keys are
   /// ignored.
   void resolve(std::uint64_t key, const ProcessId& holder, const Moment& at);
-  void give_up(std::uint64_t key, UnknownOwner why);
+  void owner_not_found(std::uint64_t key, UnknownOwner why);
 
   /// A process is over: sockets that it held and that live on are asked for again.
   void end_process(const ProcessId& process);
@@ -135,10 +135,10 @@ class Tracker {
   [[nodiscard]] std::vector<Question> questions(std::size_t most) const;
 
   /// What audits have found since the last call that the trace had not told.
-  Disagreements take_disagreements();
+  AuditMisses take_audit_misses();
 
   /// Keys of sockets that lost their holder since the last call.
-  std::vector<std::uint64_t> take_vacated();
+  std::vector<std::uint64_t> take_released_sockets();
 
   [[nodiscard]] std::size_t open_connections() const { return by_identity_.size(); }
   [[nodiscard]] std::size_t time_wait_connections() const;
@@ -148,11 +148,11 @@ class Tracker {
 
   static constexpr std::array kTableKinds{
       TableKind::tcp4, TableKind::tcp6, TableKind::udp4, TableKind::udp6};
-  static constexpr std::size_t kMostRemembered = 20'000;
+  static constexpr std::size_t kMaxRemembered = 20'000;
   /// A change is told just before the kernel makes it, and a table may be read in between.
   static constexpr std::int64_t kTellNs = 10'000'000;
   /// How long a listener's holder is believed: it may close its copy and live on.
-  static constexpr std::int64_t kBelieveNs = 2'000'000'000;
+  static constexpr std::int64_t kListenerOwnerTtlNs = 2'000'000'000;
 
   /// One table of one namespace.
   struct Scope {
@@ -216,13 +216,13 @@ class Tracker {
   };
   /// What was closed before the kernel had announced it: an application can keep a socket that was
   /// reset for as long as it likes.
-  struct Buried {
+  struct ClosedConnection {
     Connection connection;
     Evidence evidence;
   };
   /// Connections, by tuple, of which a namespace's last whole snapshots showed only the rest of the
   /// socket: their notice, under another cookie, may be on its way.
-  struct Remainders {
+  struct MinisockIndex {
     std::int64_t begun_ns = 0;  ///< of `fresh`
     boost::unordered_flat_map<Identity, Index, IdentityHash> fresh;
     boost::unordered_flat_map<Identity, Index, IdentityHash> older;
@@ -298,9 +298,9 @@ class Tracker {
   [[nodiscard]] bool still_remains(Index index, const Notice& notice) const;
   bool join_remainder(const Notice& notice);
   bool join_half_open(const SocketRow& row, const Identity& identity);
-  bool adopt_remainder(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
+  bool match_minisock(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
   bool adopt_unstamped(const SocketRow& row, const Snapshot& snapshot, const Identity& identity);
-  void settle_doubts(const Snapshot& snapshot);
+  void confirm_close_from_local_peer(const Snapshot& snapshot);
   [[nodiscard]] static std::optional<std::int64_t> opened_after(const Scope& scope,
                                                                 std::int64_t alive_ns);
   void open_traced(const Transition& transition, const Identity& identity);
@@ -310,8 +310,8 @@ class Tracker {
   void finish_rest(Index index, TcpState peer_state, const Moment& at);
   void take_caller(Index index, const Transition& transition);
   [[nodiscard]] static bool may_be_newer(const Slot& slot, const Snapshot& snapshot);
-  void bury(const Slot& slot);
-  bool exhume(const Notice& notice, const Identity& identity);
+  void remember_closed(const Slot& slot);
+  bool apply_late_notice(const Notice& notice, const Identity& identity);
   void open_noticed(const Notice& notice, const Identity& identity);
   void find_missing(const Snapshot& snapshot, std::uint32_t scope);
   void miss(Index index, const Snapshot& snapshot);
@@ -322,12 +322,12 @@ class Tracker {
   void reconsider_directions(const Snapshot& snapshot);
   [[nodiscard]] static Moment end_of(const Slot& slot, const Notice& notice);
   void begin_end(Index index, const Notice& notice);
-  static void take_announcement(Connection& connection, Evidence& evidence, const SocketRow& row);
-  static void conclude(Connection& connection, const Evidence& evidence);
+  static void apply_destroy_info(Connection& connection, Evidence& evidence, const SocketRow& row);
+  static void set_outcome(Connection& connection, const Evidence& evidence);
   void enter(Index index, TcpState state, const Moment& at);
   void close(Index index, const Moment& at);
   void update_descriptor(Index index, const SocketRow& row);
-  void doubt_holder(Index index, std::int64_t now_ns);
+  void recheck_listener_owner(Index index, std::int64_t now_ns);
   void update_offload(Index index, const SocketRow& row, const Moment& at);
   void update_metrics(Index index, const SocketRow& row);
   void ask(Index index);
@@ -338,7 +338,7 @@ class Tracker {
                         HolderKeys keys,
                         std::int64_t alive_after_ns);
   void learn_holder(Index index, const ProcessId& holder);
-  void bequeath(Index listener, const Moment& at);
+  void inherit_listener_owner(Index listener, const Moment& at);
   void set_owner(Index index, const Owner& owner, const Moment& at);
   [[nodiscard]] Direction direction_of(const SocketRow& row,
                                        std::uint64_t netns,
@@ -362,21 +362,21 @@ class Tracker {
   std::optional<boost::unordered_flat_map<Identity, Index, IdentityHash>> missing_by_tuple_;
   /// Handshakes of peers that are not complete: the socket that follows can have another cookie.
   boost::unordered_flat_map<Identity, Index, IdentityHash> half_open_;
-  boost::unordered_flat_map<std::uint64_t, Remainders> remainders_;  ///< by namespace
-  boost::unordered_flat_map<std::uint64_t, Announced> announced_;    ///< by namespace
-  Recent<Buried> buried_{kMostRemembered};
-  Recent<std::int64_t> traced_ends_{10 * kMostRemembered};  ///< when: a row can be older
+  boost::unordered_flat_map<std::uint64_t, MinisockIndex> remainders_;  ///< by namespace
+  boost::unordered_flat_map<std::uint64_t, Announced> announced_;       ///< by namespace
+  Recent<ClosedConnection> recently_closed_{kMaxRemembered};
+  Recent<std::int64_t> traced_ends_{10 * kMaxRemembered};  ///< when: a row can be older
   /// By tuple, when the socket that follows a peer's handshake was told: a row can be older.
-  Recent<std::int64_t> completed_{kMostRemembered};
-  Recent<Birth> births_{kMostRemembered};
+  Recent<std::int64_t> completed_{kMaxRemembered};
+  Recent<UdpSocketCreated> births_{kMaxRemembered};
   /// Traced sockets of which the kernel keeps the rest in FIN_WAIT_2, by tuple.
-  boost::unordered_flat_map<Identity, Index, IdentityHash> rests_;
+  boost::unordered_flat_map<Identity, Index, IdentityHash> orphaned_fin_wait2_;
   bool tracing_ = false;
-  Disagreements disagreements_;
+  AuditMisses audit_misses_;
   std::vector<Connection> late_;  ///< buried connections of which more is known now
   std::vector<Pending> pending_;
   std::vector<Index> dirty_;
-  std::vector<std::uint64_t> vacated_;
+  std::vector<std::uint64_t> released_sockets_;
   std::uint64_t epoch_ = 0;
   ConnectionId next_id_;
   std::int64_t resumed_ns_ = 0;  ///< until then an earlier session has looked

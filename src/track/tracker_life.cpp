@@ -233,14 +233,14 @@ void Tracker::touch(Index index) {
   }
 }
 
-void Tracker::conclude(Connection& connection, const Evidence& evidence) {
-  const auto verdict = judge(connection, evidence);
+void Tracker::set_outcome(Connection& connection, const Evidence& evidence) {
+  const auto verdict = classify_outcome(connection, evidence);
   connection.outcome = verdict.outcome;
   connection.outcome_why = verdict.why;
   connection.syns = verdict.syns;
   // Where we closed first the announcement may have come before the peer's FIN.
   auto& received = connection.metrics.bytes_received;
-  if (evidence.delivery && !evidence.wiped && !evidence.finished && fin_received(evidence) &&
+  if (evidence.delivery && !evidence.disconnected && !evidence.finished && fin_received(evidence) &&
       received.value_or(0) > 0) {
     --*received;
   }
@@ -257,7 +257,7 @@ void Tracker::enter(Index index, TcpState state, const Moment& at) {
   slot.evidence.add(state);
   if (state == TcpState::time_wait) {
     connection.closed = at;
-    conclude(connection, slot.evidence);
+    set_outcome(connection, slot.evidence);
   }
   slot.gone.reset();
   set_phase(index, state == TcpState::time_wait ? Mark::Phase::time_wait : Mark::Phase::active);
@@ -281,7 +281,7 @@ void Tracker::close(Index index, const Moment& at) {
   }
   if (connection.outcome == Outcome::open) {
     connection.closed = at;
-    conclude(connection, slot.evidence);
+    set_outcome(connection, slot.evidence);
   }
   connection.gone = true;
   const bool to_be_announced = connection.state != TcpState::time_wait && !slot.evidence.noticed &&
@@ -290,19 +290,19 @@ void Tracker::close(Index index, const Moment& at) {
     connection.state = TcpState::closed;
   }
   if (to_be_announced) {
-    bury(slot);
+    remember_closed(slot);
   }
   if (slot.holder_key != 0) {
-    vacated_.push_back(slot.holder_key);
+    released_sockets_.push_back(slot.holder_key);
   }
   count_held(connection.owner, false);
   const auto half_open = half_open_.find(Identity{connection.netns, 0, connection.tuple});
   if (half_open != half_open_.end() && half_open->second == index) {
     half_open_.erase(half_open);
   }
-  const auto rest = rests_.find(Identity{connection.netns, 0, connection.tuple});
-  if (rest != rests_.end() && rest->second == index) {
-    rests_.erase(rest);
+  const auto rest = orphaned_fin_wait2_.find(Identity{connection.netns, 0, connection.tuple});
+  if (rest != orphaned_fin_wait2_.end() && rest->second == index) {
+    orphaned_fin_wait2_.erase(rest);
   }
   slot.closed = true;
   drop_question(index);

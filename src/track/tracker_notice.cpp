@@ -34,7 +34,8 @@ void Tracker::apply(const Notice& notice) {
   const bool tcp = row.tuple.protocol == Protocol::tcp;
   const bool used = !tcp || row.tuple.remote.port != 0 || (row.delivery && was_used(*row.delivery));
   // Never connected nor bound: no connection to speak of.
-  if (row.tuple.local.port != 0 && used && !exhume(notice, identity) && !join_remainder(notice)) {
+  if (row.tuple.local.port != 0 && used && !apply_late_notice(notice, identity) &&
+      !join_remainder(notice)) {
     open_noticed(notice, identity);
   }
 }
@@ -48,7 +49,7 @@ void Tracker::open_noticed(const Notice& notice, const Identity& identity) {
   born.holder_key = 0;  // nobody holds it any more
   born.state = tcp ? std::optional{TcpState::established} : std::nullopt;
   if (tcp && row.tuple.remote.port == 0) {
-    born.metrics.reset();  // wiped with its peer
+    born.metrics.reset();  // disconnected with its peer
   }
   const auto index = create(identity, born, scope);
   auto& slot = slots_[index];
@@ -103,32 +104,32 @@ std::optional<std::int64_t> Tracker::opened_after(const Scope& scope, std::int64
                                                           : std::nullopt;
 }
 
-void Tracker::bury(const Slot& slot) {
-  buried_.put(slot.identity, Buried{slot.connection, slot.evidence});
+void Tracker::remember_closed(const Slot& slot) {
+  recently_closed_.put(slot.identity, ClosedConnection{slot.connection, slot.evidence});
 }
 
 /// The application has let go of what had left the table before: how it ended is known now.
-bool Tracker::exhume(const Notice& notice, const Identity& identity) {
-  auto* const found = buried_.find(identity);
+bool Tracker::apply_late_notice(const Notice& notice, const Identity& identity) {
+  auto* const found = recently_closed_.find(identity);
   if (found == nullptr) {
     return false;
   }
   auto& [connection, evidence] = *found;
-  take_announcement(connection, evidence, notice.row);
-  conclude(connection, evidence);
+  apply_destroy_info(connection, evidence, notice.row);
+  set_outcome(connection, evidence);
   late_.push_back(connection);
-  buried_.erase(identity);
+  recently_closed_.erase(identity);
   return true;
 }
 
 /// What the kernel said at the end of the full socket.
-void Tracker::take_announcement(Connection& connection, Evidence& evidence, const SocketRow& row) {
+void Tracker::apply_destroy_info(Connection& connection, Evidence& evidence, const SocketRow& row) {
   evidence.noticed = true;
   evidence.delivery = row.delivery;
   // An abort, and a connect that fails, clear the remote port and the counters before the notice.
-  evidence.wiped = connection.tuple.protocol == Protocol::tcp &&
-                   connection.direction != Direction::listen && row.tuple.remote.port == 0;
-  if (!evidence.wiped && row.metrics) {
+  evidence.disconnected = connection.tuple.protocol == Protocol::tcp &&
+                          connection.direction != Direction::listen && row.tuple.remote.port == 0;
+  if (!evidence.disconnected && row.metrics) {
     connection.metrics = *row.metrics;
   }
   connection.seen_by = connection.seen_by | SeenBy::notice;
@@ -137,9 +138,9 @@ void Tracker::take_announcement(Connection& connection, Evidence& evidence, cons
 /// A TIME_WAIT row, or what is left in FIN_WAIT_2, whose socket we know by another cookie: the
 /// kernel gives it one of its own when nobody had asked for the socket's before. True when it
 /// joined the connection that it came from.
-bool Tracker::adopt_remainder(const SocketRow& row,
-                              const Snapshot& snapshot,
-                              const Identity& identity) {
+bool Tracker::match_minisock(const SocketRow& row,
+                             const Snapshot& snapshot,
+                             const Identity& identity) {
   if (!snapshot.incarnation_is_unique && row.incarnation == 0) {
     return adopt_unstamped(row, snapshot, identity);
   }
@@ -227,7 +228,7 @@ bool Tracker::join_half_open(const SocketRow& row, const Identity& identity) {
 
 /// A peer of this host that is in TIME_WAIT has sent a FIN and has seen ours: the other end of it
 /// was orderly, too.
-void Tracker::settle_doubts(const Snapshot& snapshot) {
+void Tracker::confirm_close_from_local_peer(const Snapshot& snapshot) {
   boost::unordered_flat_map<Identity, Index, IdentityHash> doubtful;
   for (Index index = 0; index < slots_.size(); ++index) {
     const auto& slot = slots_[index];
@@ -272,7 +273,7 @@ bool Tracker::join_remainder(const Notice& notice) {
     }
     const auto index = found->second;
     auto& slot = slots_[index];
-    take_announcement(slot.connection, slot.evidence, notice.row);
+    apply_destroy_info(slot.connection, slot.evidence, notice.row);
     touch(index);
     if (slot.connection.closed) {
       slot.connection.closed = both(*slot.connection.closed, end_of(slot, notice));
@@ -332,7 +333,7 @@ bool Tracker::awaits_notice(const Slot& slot, const Moment& left, const Snapshot
 Moment Tracker::end_of(const Slot& slot, const Notice& notice) {
   const auto& at = notice.at;
   const auto& delivery = slot.evidence.delivery;
-  if (!delivery || slot.evidence.wiped ||
+  if (!delivery || slot.evidence.disconnected ||
       !was_answered(slot.connection, slot.evidence, *delivery)) {
     return at;
   }
@@ -343,7 +344,7 @@ Moment Tracker::end_of(const Slot& slot, const Notice& notice) {
 void Tracker::begin_end(Index index, const Notice& notice) {
   auto& slot = slots_[index];
   auto& connection = slot.connection;
-  take_announcement(connection, slot.evidence, notice.row);
+  apply_destroy_info(connection, slot.evidence, notice.row);
   touch(index);
   connection.last_seen_ns = std::max(connection.last_seen_ns, notice.at.at_ns);
   if (marks_[index].phase == Mark::Phase::time_wait) {

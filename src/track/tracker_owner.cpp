@@ -41,7 +41,7 @@ void Tracker::resolve(std::uint64_t key, const ProcessId& holder, const Moment& 
                        connection.tuple.local,
                        connection.id,
                        holder);
-      bequeath(index, at);
+      inherit_listener_owner(index, at);
     }
   }
   asked_.erase(first, last);
@@ -60,7 +60,7 @@ void Tracker::learn_holder(Index index, const ProcessId& holder) {
   }
 }
 
-void Tracker::give_up(std::uint64_t key, UnknownOwner why) {
+void Tracker::owner_not_found(std::uint64_t key, UnknownOwner why) {
   const auto [first, last] = asked_.equal_range(key);
   for (auto entry = first; entry != last; ++entry) {
     auto& slot = slots_[entry->second];
@@ -121,8 +121,8 @@ std::vector<Question> Tracker::questions(std::size_t most) const {
   return questions;
 }
 
-std::vector<std::uint64_t> Tracker::take_vacated() {
-  return std::exchange(vacated_, {});
+std::vector<std::uint64_t> Tracker::take_released_sockets() {
+  return std::exchange(released_sockets_, {});
 }
 
 void Tracker::update_descriptor(Index index, const SocketRow& row) {
@@ -141,7 +141,7 @@ void Tracker::update_descriptor(Index index, const SocketRow& row) {
     return;
   }
   drop_question(index);
-  vacated_.push_back(std::exchange(slot.holder_key, 0));
+  released_sockets_.push_back(std::exchange(slot.holder_key, 0));
   if (owner.source == OwnerSource::exact && slot.changed_ns == 0) {
     owner.source = OwnerSource::last_seen;
   } else if (owner.source == OwnerSource::unknown) {
@@ -151,12 +151,12 @@ void Tracker::update_descriptor(Index index, const SocketRow& row) {
 }
 
 /// Who made a listener can hand it to a child and close its own copy, which no table tells.
-void Tracker::doubt_holder(Index index, std::int64_t now_ns) {
+void Tracker::recheck_listener_owner(Index index, std::int64_t now_ns) {
   auto& slot = slots_[index];
   const auto& connection = slot.connection;
   if (connection.state == TcpState::listen && connection.owner.source == OwnerSource::exact &&
       slot.holder_key != 0 && !slot.key_is_pid &&
-      now_ns - std::max(slot.held_ns, slot.doubted_ns) >= kBelieveNs) {
+      now_ns - std::max(slot.held_ns, slot.doubted_ns) >= kListenerOwnerTtlNs) {
     slot.doubted_ns = now_ns;
     ask(index);
   }
@@ -234,7 +234,7 @@ void Tracker::set_owner(Index index, const Owner& owner, const Moment& at) {
 }
 
 /// What was accepted on a listener before its owner was known.
-void Tracker::bequeath(Index listener, const Moment& at) {
+void Tracker::inherit_listener_owner(Index listener, const Moment& at) {
   const auto& from = slots_[listener].connection;
   const auto& bound = from.tuple.local.address;
   for (Index index = 0; index < slots_.size(); ++index) {

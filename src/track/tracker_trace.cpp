@@ -149,17 +149,18 @@ void Tracker::end_traced(Index index, const Transition& transition, std::int64_t
     slot.gone = at;
     slot.evidence.rest = true;
     set_phase(index, Mark::Phase::ending);
-    rests_[Identity{netns, 0, tuple}] = index;
+    orphaned_fin_wait2_[Identity{netns, 0, tuple}] = index;
     return;
   }
   traced_ends_.put(slot.identity, at.at_ns);
   const auto peer = seen_by_peer(tuple);
   close(index, at);
   if (slot.connection.owner.source != OwnerSource::exact) {
-    bury(slot);  // who lets go of it tells the owner
+    remember_closed(slot);  // who lets go of it tells the owner
   }
-  const auto rest = orderly ? rests_.find(Identity{netns, 0, peer}) : rests_.end();
-  if (rest != rests_.end()) {
+  const auto rest =
+      orderly ? orphaned_fin_wait2_.find(Identity{netns, 0, peer}) : orphaned_fin_wait2_.end();
+  if (rest != orphaned_fin_wait2_.end()) {
     finish_rest(rest->second, transition.old_state, between(known_ns, at.at_ns));
   }
 }
@@ -169,7 +170,7 @@ void Tracker::end_traced(Index index, const Transition& transition, std::int64_t
 void Tracker::finish_rest(Index index, TcpState peer_state, const Moment& at) {
   auto& slot = slots_[index];
   const auto ended = slot.gone;
-  rests_.erase(Identity{slot.connection.netns, 0, slot.connection.tuple});
+  orphaned_fin_wait2_.erase(Identity{slot.connection.netns, 0, slot.connection.tuple});
   if (marks_[index].phase != Mark::Phase::ending || !ended) {
     return;
   }
@@ -203,16 +204,16 @@ void Tracker::take_caller(Index index, const Transition& transition) {
   }
 }
 
-void Tracker::apply(const LateOwner& owner) {
+void Tracker::apply(const LastCloser& owner) {
   const Identity identity{owner.netns, owner.incarnation, {}};
-  if (auto* const buried = buried_.find(identity)) {
+  if (auto* const buried = recently_closed_.find(identity)) {
     buried->connection.owner = Owner{owner.caller.id, OwnerSource::exact, {}};
     late_.push_back(buried->connection);
-    buried_.erase(identity);
+    recently_closed_.erase(identity);
   }
 }
 
-void Tracker::apply(const Birth& birth) {
+void Tracker::apply(const UdpSocketCreated& birth) {
   births_.put(Identity{birth.netns, birth.incarnation, {}}, birth);
 }
 
@@ -241,8 +242,8 @@ void Tracker::expire(std::int64_t now_ns) {
   }
 }
 
-Disagreements Tracker::take_disagreements() {
-  return std::exchange(disagreements_, {});
+AuditMisses Tracker::take_audit_misses() {
+  return std::exchange(audit_misses_, {});
 }
 
 }  // namespace netlog::track

@@ -11,9 +11,9 @@ namespace netlog {
 /// learn.microsoft.com, FILETIME.
 constexpr std::int64_t utc_ns_of(std::uint64_t filetime) {
   constexpr std::uint64_t kUnixEpoch = 116'444'736'000'000'000;
-  constexpr std::uint64_t kMost = kUnixEpoch + 90'000'000'000'000'000;
+  constexpr std::uint64_t kMax = kUnixEpoch + 90'000'000'000'000'000;
   constexpr std::int64_t kNsPerUnit = 100;
-  return static_cast<std::int64_t>(std::clamp(filetime, kUnixEpoch + 1, kMost) - kUnixEpoch) *
+  return static_cast<std::int64_t>(std::clamp(filetime, kUnixEpoch + 1, kMax) - kUnixEpoch) *
          kNsPerUnit;
 }
 

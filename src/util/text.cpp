@@ -178,8 +178,8 @@ std::filesystem::path with_suffix(std::filesystem::path path, const char* suffix
 }
 
 std::string one_line(std::string_view text) {
-  constexpr std::size_t kMost = 200;
-  auto line = to_utf8(text, kMost);
+  constexpr std::size_t kMax = 200;
+  auto line = to_utf8(text, kMax);
   for (auto& c : line) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7F) {

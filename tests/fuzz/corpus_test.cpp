@@ -9,6 +9,8 @@
 #include <random>
 #include <string>
 
+namespace netlog_tests::fuzz_corpus_test {
+
 using namespace netlog::test;
 
 namespace {
@@ -82,3 +84,5 @@ TEST_CASE("bytes that nobody vouches for are taken or refused", "[fuzz]") {
     }
   }
 }
+
+}  // namespace netlog_tests::fuzz_corpus_test

@@ -33,7 +33,7 @@ namespace {
 using Random = std::mt19937_64;
 
 constexpr std::size_t kPage = 4096;
-constexpr std::int64_t kMostRows = 100;
+constexpr std::int64_t kMaxRows = 100;
 constexpr std::uint64_t kSalvageEach = 3;  // it takes the longest
 
 std::size_t below(Random& random, std::size_t end) {
@@ -311,9 +311,9 @@ std::string HostileFiles::open(std::uint64_t number) {
     const bool opened = answers([&] {
       store::Reader reader{path};
       for (const auto* const report : {"overview", "connections", "gaps"}) {
-        answers([&] { report::ask(reader, report, {}, kMostRows); });
+        answers([&] { report::ask(reader, report, {}, kMaxRows); });
       }
-      answers([&] { report::check(reader, kMostRows); });
+      answers([&] { report::check(reader, kMaxRows); });
     });
     ++(opened ? read_ : refused_);
     doing = "recording into it";

@@ -27,7 +27,7 @@ class LiveRecording {
   void tick() {
     mark(capture::RecordKind::tick);
     source_->sample(source::SamplePlan{}, recorder_);
-    std::vector<source::OwnerQuestion> questions;
+    std::vector<source::OwnerQuery> questions;
     for (const auto& question : recorder_.tracker().questions(1000)) {
       questions.push_back({question.key, question.likely_pids});
     }

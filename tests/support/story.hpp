@@ -105,7 +105,7 @@ class Story {
       if (socket != sockets_.end() && socket->second.holder) {
         tracker_.resolve(question.key, *socket->second.holder, Moment{ns(second), 0});
       } else {
-        tracker_.give_up(question.key, UnknownOwner::gone);
+        tracker_.owner_not_found(question.key, UnknownOwner::gone);
       }
     }
     for (auto& event : tracker_.take_events()) {

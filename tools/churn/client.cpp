@@ -64,7 +64,7 @@ Attempt attempt(const Target& target, std::uint32_t host) {
   return made;
 }
 
-struct Due {
+struct PendingStep {
   int fd = -1;
   std::int64_t opened_ns = 0;
   std::int64_t at_ns = 0;
@@ -203,7 +203,7 @@ class Client {
   int epoll_;
   std::unordered_map<int, Attempt> open_;
   std::vector<std::future<Attempt>> blocking_;
-  std::deque<Due> due_;
+  std::deque<PendingStep> due_;
   Sent sent_;
 };
 

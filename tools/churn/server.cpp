@@ -20,7 +20,7 @@ struct Accepted {
   Truth truth;
 };
 
-struct Due {
+struct PendingClose {
   int fd = -1;
   std::int64_t opened_ns = 0;  ///< tells this use of the descriptor from a later one
   std::int64_t at_ns = 0;
@@ -143,7 +143,7 @@ class Server {
   int epoll_;
   std::unordered_map<int, const Kind*> kinds_;
   std::unordered_map<int, Accepted> open_;
-  std::deque<Due> due_;
+  std::deque<PendingClose> due_;
   std::vector<Truth> done_;
 };
 

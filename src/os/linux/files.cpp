@@ -84,7 +84,7 @@ class HeldFile final : public RecordingFile {
     }
     return held.st_dev == named.st_dev && held.st_ino == named.st_ino;
   }
-  [[nodiscard]] Result<void> let_read(const Readers& readers) override {
+  [[nodiscard]] Result<void> grant_group_read(const Readers& readers) override {
     for (const auto* const suffix : {"", "-wal", "-shm"}) {
       // What SQLite makes later has the rights and the group of the file.
       const auto path = with_suffix(path_, suffix);
@@ -196,7 +196,7 @@ Result<void> move_into_place(const std::filesystem::path& from, const std::files
 
 Result<std::optional<std::string>> read_private_file(const std::filesystem::path& path) {
   constexpr mode_t kOthers = 0077;
-  constexpr std::size_t kMost = std::size_t{64} << 10U;
+  constexpr std::size_t kMax = std::size_t{64} << 10U;
   const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
   if (!fd) {
     return errno == ENOENT ? Result<std::optional<std::string>>{std::nullopt}
@@ -212,7 +212,7 @@ Result<std::optional<std::string>> read_private_file(const std::filesystem::path
   if ((status.st_mode & kOthers) != 0) {
     return fail_errno(EACCES, "others than its owner may use it, chmod it to 600");
   }
-  std::string text(kMost + 1, '\0');
+  std::string text(kMax + 1, '\0');
   std::size_t size = 0;
   while (size < text.size()) {
     const auto got = ::read(fd.get(), text.data() + size, text.size() - size);
@@ -224,7 +224,7 @@ Result<std::optional<std::string>> read_private_file(const std::filesystem::path
     }
     size += got > 0 ? static_cast<std::size_t>(got) : 0;
   }
-  if (size > kMost) {
+  if (size > kMax) {
     return fail(errc::too_large, "longer than 64 KiB");
   }
   text.resize(size);

@@ -78,7 +78,7 @@ Result<void> drop_rights(const LastingRights& lasting) {
   return keep_capabilities(kept);
 }
 
-std::vector<std::string> lasting_rights(const LastingRights& lasting) {
+std::vector<std::string> retained_capabilities(const LastingRights& lasting) {
   std::vector<std::string> names;
   for (const auto& right : wanted(lasting)) {
     if ((capabilities() >> static_cast<unsigned>(right.number) & 1U) != 0) {

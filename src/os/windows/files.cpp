@@ -76,7 +76,7 @@ class HeldFile final : public RecordingFile {
   [[nodiscard]] bool created() const override { return created_; }
   /// SQLite opens its files so that nobody can delete or move them meanwhile.
   [[nodiscard]] bool in_place() const override { return true; }
-  [[nodiscard]] Result<void> let_read(const Readers& /*readers*/) override {
+  [[nodiscard]] Result<void> grant_group_read(const Readers& /*readers*/) override {
     return fail_win32(ERROR_NOT_SUPPORTED, "not on Windows");
   }
 
@@ -212,7 +212,7 @@ Result<void> move_into_place(const std::filesystem::path& from, const std::files
 }
 
 Result<std::optional<std::string>> read_private_file(const std::filesystem::path& path) {
-  constexpr std::size_t kMost = std::size_t{64} << 10U;
+  constexpr std::size_t kMax = std::size_t{64} << 10U;
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
@@ -222,10 +222,10 @@ Result<std::optional<std::string>> read_private_file(const std::filesystem::path
   if (!std::filesystem::is_regular_file(status) || !in) {
     return fail_win32(ERROR_ACCESS_DENIED, "open");
   }
-  std::string text(kMost + 1, '\0');
+  std::string text(kMax + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > kMost) {
+  if (text.size() > kMax) {
     return fail(errc::too_large, "longer than 64 KiB");
   }
   return std::optional{std::move(text)};

@@ -8,7 +8,7 @@ Result<void> drop_rights(const LastingRights& /*lasting*/) {
   return {};
 }
 
-std::vector<std::string> lasting_rights(const LastingRights& /*lasting*/) {
+std::vector<std::string> retained_capabilities(const LastingRights& /*lasting*/) {
   return {};
 }
 

@@ -10,7 +10,7 @@
 namespace netlog::os {
 namespace {
 
-constexpr std::size_t kMostText = 32 << 10;
+constexpr std::size_t kMaxText = 32 << 10;
 
 /// Codes of GetLastError(). Boost's own system category asks for texts in the ANSI code page.
 class Win32Category final : public boost::system::error_category {
@@ -46,7 +46,7 @@ std::wstring wide(std::string_view utf8) {
 
 std::string narrow(std::wstring_view text) {
   const std::u16string units{text.begin(), text.end()};
-  return utf8_from_utf16(units, kMostText);
+  return utf8_from_utf16(units, kMaxText);
 }
 
 std::string text_of_code(std::uint32_t code) {

@@ -84,7 +84,7 @@ class IpHelperSource final : public LiveSource {
   bool drain(capture::RecordSink& /*sink*/) override { return true; }  // nothing is told in between
 
   /// The key of a row is the pid that the table names.
-  void find_owners(std::span<const OwnerQuestion> questions,
+  void find_owners(std::span<const OwnerQuery> questions,
                    std::chrono::nanoseconds /*budget*/,
                    capture::RecordSink& sink) override {
     const auto began_ns = os::utc_now_ns();

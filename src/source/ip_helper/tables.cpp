@@ -10,9 +10,9 @@
 namespace netlog::source::ip_helper {
 namespace {
 
-constexpr int kMostTries = 8;
-constexpr std::uint32_t kLeast = 16 << 10;
-constexpr std::uint32_t kMost = 256 << 20;  // more than a million of the longest rows
+constexpr int kMaxTries = 8;
+constexpr std::uint32_t kMin = 16 << 10;
+constexpr std::uint32_t kMax = 256 << 20;  // more than a million of the longest rows
 
 std::string_view class_name(capture::MibTable table) {
   switch (table) {
@@ -27,7 +27,7 @@ std::string_view class_name(capture::MibTable table) {
 
 // Rows come between two calls: an eighth more, and some rows.
 std::uint32_t with_headroom(std::uint32_t size) {
-  return std::min(kMost, std::max(kLeast, size + size / 8 + 4096));
+  return std::min(kMax, std::max(kMin, size + size / 8 + 4096));
 }
 
 }  // namespace
@@ -74,10 +74,10 @@ Refusal refuse(Api& api, std::string_view call, std::uint32_t code) {
 Answer<std::vector<std::byte>> TableReader::read(Protocol protocol,
                                                  Family family,
                                                  capture::MibTable table) {
-  auto& size = sizes_.try_emplace({protocol, family, table}, kLeast).first->second;
+  auto& size = sizes_.try_emplace({protocol, family, table}, kMin).first->second;
   std::vector<std::byte> buffer;
   std::uint32_t code = kInsufficientBuffer;
-  for (int tries = 0; tries < kMostTries && code == kInsufficientBuffer; ++tries) {
+  for (int tries = 0; tries < kMaxTries && code == kInsufficientBuffer; ++tries) {
     buffer.resize(size);
     auto used = size;
     code = api_.read_table(protocol, family, table, buffer, used);
@@ -95,8 +95,8 @@ Answer<std::vector<std::byte>> TableReader::read(Protocol protocol,
   auto refusal = refuse(api_, call_name(protocol, family, table), code);
   if (code == kInsufficientBuffer) {
     refusal.text +=
-        fmt::format(" after {} tries, the last with {} bytes", kMostTries, buffer.size());
-    size = kLeast;
+        fmt::format(" after {} tries, the last with {} bytes", kMaxTries, buffer.size());
+    size = kMin;
   }
   return refusal;
 }

@@ -28,7 +28,7 @@
 namespace netlog::source {
 namespace {
 
-constexpr std::size_t kMostText = std::size_t{64} * 1024;
+constexpr std::size_t kMaxSnmpText = std::size_t{64} * 1024;
 
 std::string this_program() {
   std::error_code error;
@@ -203,7 +203,7 @@ Finding examine_namespaces() {
 }
 
 Finding examine_counters() {
-  const auto bytes = read_file("/proc/net/snmp", kMostText);
+  const auto bytes = read_file("/proc/net/snmp", kMaxSnmpText);
   if (bytes && as_text(*bytes).find("PassiveOpens") != std::string_view::npos) {
     return {"counters", Allowed::all, "the kernel's own count of opens", {}, {}};
   }
@@ -259,7 +259,7 @@ Finding examine_recording(const std::filesystem::path& recording) {
 }
 
 Finding examine_rights(const std::filesystem::path& recording) {
-  const auto names = os::lasting_rights({recording, false});
+  const auto names = os::retained_capabilities({recording, false});
   return {"rights",
           Allowed::all,
           names.empty() ? "none that others have not"

@@ -17,10 +17,10 @@
 namespace netlog::source {
 namespace {
 
-constexpr std::size_t kMostText = std::size_t{64} * 1024;
+constexpr std::size_t kMaxHostText = std::size_t{64} * 1024;
 
 std::string text_of(const std::string& path) {
-  const auto bytes = read_file(path, kMostText);
+  const auto bytes = read_file(path, kMaxHostText);
   return bytes ? std::string{as_text(*bytes)} : std::string{};
 }
 

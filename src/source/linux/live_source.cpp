@@ -29,7 +29,7 @@ namespace netlog::source {
 namespace {
 
 // Each costs some descriptors and, at every tick, a walk through the kernel's tables.
-constexpr std::size_t kMostNamespaces = 256;
+constexpr std::size_t kMaxNamespaces = 256;
 constexpr TableSet kUdpTables = table_bit(TableKind::udp4) | table_bit(TableKind::udp6);
 
 // Each watched process and each socket list that is kept open costs a descriptor.
@@ -110,7 +110,7 @@ class LinuxSource final : public LiveSource {
     return !std::exchange(trace_lost_, false) && all;
   }
 
-  void find_owners(std::span<const OwnerQuestion> questions,
+  void find_owners(std::span<const OwnerQuery> questions,
                    std::chrono::nanoseconds budget,
                    capture::RecordSink& sink) override {
     const auto began_ns = os::utc_now_ns();
@@ -182,11 +182,11 @@ class LinuxSource final : public LiveSource {
   }
 
   void begin_following(std::uint64_t netns, std::uint32_t pid, capture::RecordSink& sink) {
-    auto opened = others_.size() < kMostNamespaces
-                      ? open_within(netns, pid, options_, announced())
-                      : Result<NamespaceSource>{
-                            fail(errc::too_large,
-                                 fmt::format("more than {} network namespaces", kMostNamespaces))};
+    auto opened =
+        others_.size() < kMaxNamespaces
+            ? open_within(netns, pid, options_, announced())
+            : Result<NamespaceSource>{fail(
+                  errc::too_large, fmt::format("more than {} network namespaces", kMaxNamespaces))};
     if (opened) {
       others_.emplace(netns, std::move(*opened));
       return;

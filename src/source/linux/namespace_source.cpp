@@ -11,8 +11,8 @@
 namespace netlog::source {
 namespace {
 
-constexpr std::size_t kMostTable = std::size_t{1} << 28U;
-constexpr std::size_t kMostCounters = std::size_t{1} << 20U;
+constexpr std::size_t kMaxTable = std::size_t{1} << 28U;
+constexpr std::size_t kMaxCounters = std::size_t{1} << 20U;
 // The kernel sends a notice from a work item, soon after the end but not at it: 4 ms at most were
 // seen on a busy machine.
 constexpr std::int64_t kNoticeDelayNs = 5 * kNsPerMs;
@@ -100,11 +100,11 @@ void NamespaceSource::sample(const SamplePlan& plan, capture::RecordSink& sink) 
     drain_notices(sink);
   }
   for (auto& table : tables_) {
-    read_text(table, kMostTable, sink);
+    read_text(table, kMaxTable, sink);
   }
   if (plan.counters) {
     for (auto& table : counters_) {
-      read_text(table, kMostCounters, sink);
+      read_text(table, kMaxCounters, sink);
     }
   }
 }

@@ -35,8 +35,8 @@ void add(std::uint32_t pid, Namespaces& found) {
 
 // A thread has a directory, too, which lists the others of its process.
 bool leads_its_threads(std::uint32_t pid) {
-  constexpr std::size_t kMost = 16'384;
-  const auto bytes = read_file(fmt::format("/proc/{}/status", pid), kMost);
+  constexpr std::size_t kMax = 16'384;
+  const auto bytes = read_file(fmt::format("/proc/{}/status", pid), kMax);
   return bytes && as_text(*bytes).find(fmt::format("\nTgid:\t{}\n", pid)) != std::string_view::npos;
 }
 
@@ -86,10 +86,10 @@ Namespaces NamespaceSearch::newcomers() {
 }
 
 std::set<std::uint64_t> pinned_namespaces() {
-  constexpr std::size_t kMost = std::size_t{16} << 20U;
+  constexpr std::size_t kMax = std::size_t{16} << 20U;
   constexpr std::string_view kRoot = "net:[";
   std::set<std::uint64_t> pinned;
-  const auto bytes = read_file("/proc/thread-self/mountinfo", kMost);
+  const auto bytes = read_file("/proc/thread-self/mountinfo", kMax);
   if (!bytes) {
     return pinned;
   }

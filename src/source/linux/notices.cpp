@@ -20,7 +20,7 @@ namespace {
 // A TCP notice is 380 bytes, a UDP notice 96.
 constexpr std::size_t kBatch = 256;
 constexpr std::size_t kSlot = 1024;
-constexpr std::size_t kMostProcText = std::size_t{16} << 20U;
+constexpr std::size_t kMaxProcText = std::size_t{16} << 20U;
 
 constexpr std::array kGroups{std::pair{TableKind::tcp4, SKNLGRP_INET_TCP_DESTROY},
                              std::pair{TableKind::udp4, SKNLGRP_INET_UDP_DESTROY},
@@ -116,7 +116,7 @@ std::optional<std::int64_t> Notices::drops() const {
   if (!sockets_) {
     return std::nullopt;
   }
-  const auto bytes = sockets_->read(kMostProcText);
+  const auto bytes = sockets_->read(kMaxProcText);
   if (!bytes) {
     return std::nullopt;
   }

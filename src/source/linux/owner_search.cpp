@@ -20,12 +20,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMostFreed = 64;  // freed descriptors tried for one socket
-constexpr int kBeyond = 2;              // numbers tried above the highest
+constexpr std::size_t kMaxFreed = 64;  // freed descriptors tried for one socket
+constexpr int kBeyond = 2;             // numbers tried above the highest
 constexpr auto kFullScanEvery = 1s;
-constexpr std::size_t kMostSeen = 200'000;
+constexpr std::size_t kMaxSeen = 200'000;
 // Descriptors of ours kept open on other processes' lists.
-constexpr std::size_t kMostOpen = 400;
+constexpr std::size_t kMaxOpen = 400;
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
@@ -58,7 +58,7 @@ std::vector<std::uint32_t> all_pids() {
 
 }  // namespace
 
-std::vector<HolderAnswer> OwnerSearch::find(std::span<const OwnerQuestion> questions,
+std::vector<HolderAnswer> OwnerSearch::find(std::span<const OwnerQuery> questions,
                                             std::chrono::nanoseconds budget) {
   const auto began = Clock::now();
   deadline_ = began + budget;
@@ -70,7 +70,7 @@ std::vector<HolderAnswer> OwnerSearch::find(std::span<const OwnerQuestion> quest
     list_all_processes();
   }
   note_questions(questions, began);
-  std::erase_if(open_, [&](const OwnerQuestion* question) {
+  std::erase_if(open_, [&](const OwnerQuery* question) {
     if (!answer_seen(question->key)) {
       probe_likely(*question);
     }
@@ -94,7 +94,7 @@ std::vector<HolderAnswer> OwnerSearch::find(std::span<const OwnerQuestion> quest
 }
 
 /// Answers what is known already; the rest is open, with when it was asked first.
-void OwnerSearch::note_questions(std::span<const OwnerQuestion> questions, Clock::time_point now) {
+void OwnerSearch::note_questions(std::span<const OwnerQuery> questions, Clock::time_point now) {
   std::unordered_map<std::uint64_t, Asked> asked;
   for (const auto& question : questions) {
     recheck_held(question.key);
@@ -110,7 +110,7 @@ void OwnerSearch::note_questions(std::span<const OwnerQuestion> questions, Clock
 }
 
 void OwnerSearch::settle() {
-  std::erase_if(open_, [&](const OwnerQuestion* question) { return answer_seen(question->key); });
+  std::erase_if(open_, [&](const OwnerQuery* question) { return answer_seen(question->key); });
 }
 
 void OwnerSearch::list_likely() {
@@ -185,7 +185,7 @@ bool OwnerSearch::answer_seen(std::uint64_t inode) {
 }
 
 /// Tries the descriptors that the next socket of a process would get, until this one is found.
-void OwnerSearch::probe_likely(const OwnerQuestion& question) {
+void OwnerSearch::probe_likely(const OwnerQuery& question) {
   for (const auto pid : candidates(question)) {
     auto& process = processes_[pid];
     if (!in_time() || seen_.contains(question.key)) {
@@ -195,7 +195,7 @@ void OwnerSearch::probe_likely(const OwnerQuestion& question) {
       continue;
     }
     std::vector<int> candidates{process.freed.begin(), process.freed.end()};
-    candidates.resize(std::min(candidates.size(), kMostFreed));
+    candidates.resize(std::min(candidates.size(), kMaxFreed));
     for (const int fd : candidates) {
       probe(pid, process, fd);
       if (seen_.contains(question.key)) {
@@ -242,7 +242,7 @@ bool OwnerSearch::probe(std::uint32_t pid, Process& process, int fd) {
 void OwnerSearch::meet(std::uint64_t inode, Place place) {
   if (const auto held = held_.find(inode); held != held_.end()) {
     if (held->second.pid != place.pid) {
-      companions_[held->second.pid].insert(place.pid);
+      shared_socket_pids_[held->second.pid].insert(place.pid);
     }
     return;
   }
@@ -253,15 +253,15 @@ void OwnerSearch::meet(std::uint64_t inode, Place place) {
     const auto other = entry->second.pid;
     const bool first = process_start(place.pid) < process_start(other);
     entry->second = first ? place : entry->second;
-    companions_[first ? place.pid : other].insert(first ? other : place.pid);
+    shared_socket_pids_[first ? place.pid : other].insert(first ? other : place.pid);
   }
 }
 
-std::vector<std::uint32_t> OwnerSearch::candidates(const OwnerQuestion& question) const {
+std::vector<std::uint32_t> OwnerSearch::candidates(const OwnerQuery& question) const {
   auto pids = question.likely_pids;
   for (const auto pid : question.likely_pids) {
-    const auto companions = companions_.find(pid);
-    if (companions == companions_.end()) {
+    const auto companions = shared_socket_pids_.find(pid);
+    if (companions == shared_socket_pids_.end()) {
       continue;
     }
     for (const auto companion : companions->second) {
@@ -306,7 +306,7 @@ void OwnerSearch::list(std::uint32_t pid) {
   }
   // Its list is opened again when it comes to hold a socket.
   const bool idle =
-      process.known.empty() && (seen_.size() == before || processes_.size() > kMostOpen);
+      process.known.empty() && (seen_.size() == before || processes_.size() > kMaxOpen);
   if (idle) {
     process.descriptors.reset();
   }
@@ -325,7 +325,7 @@ void OwnerSearch::list_new_processes() {
 void OwnerSearch::list_all_processes() {
   full_scan_began_ = Clock::now();
   unreadable_ = false;
-  if (seen_.size() > kMostSeen) {
+  if (seen_.size() > kMaxSeen) {
     seen_.clear();
   }
   const auto alive = all_pids();
@@ -363,10 +363,10 @@ void OwnerSearch::drop_vanished(const std::vector<std::uint32_t>& alive) {
     return !std::binary_search(alive.begin(), alive.end(), pid);
   };
   std::erase_if(processes_, [&](const auto& entry) { return vanished(entry.first); });
-  for (auto entry = companions_.begin(); entry != companions_.end();) {
+  for (auto entry = shared_socket_pids_.begin(); entry != shared_socket_pids_.end();) {
     std::erase_if(entry->second, vanished);
     const bool over = vanished(entry->first) || entry->second.empty();
-    entry = over ? companions_.erase(entry) : std::next(entry);
+    entry = over ? shared_socket_pids_.erase(entry) : std::next(entry);
   }
 }
 

@@ -37,7 +37,7 @@ class OwnerSearch {
 
   /// Answers what can be answered within `budget`. The first call looks at every process, however
   /// long it takes.
-  std::vector<HolderAnswer> find(std::span<const OwnerQuestion> questions,
+  std::vector<HolderAnswer> find(std::span<const OwnerQuery> questions,
                                  std::chrono::nanoseconds budget);
 
   /// These sockets are gone: their descriptors are free.
@@ -67,12 +67,12 @@ class OwnerSearch {
   };
 
   /// Those named by the question, and who shares a socket with them: a prefork server's workers.
-  [[nodiscard]] std::vector<std::uint32_t> candidates(const OwnerQuestion& question) const;
-  void note_questions(std::span<const OwnerQuestion> questions, Clock::time_point now);
+  [[nodiscard]] std::vector<std::uint32_t> candidates(const OwnerQuery& question) const;
+  void note_questions(std::span<const OwnerQuery> questions, Clock::time_point now);
   void recheck_held(std::uint64_t inode);
   bool answer_seen(std::uint64_t inode);
   void settle();
-  void probe_likely(const OwnerQuestion& question);
+  void probe_likely(const OwnerQuery& question);
   void list_likely();
   void give_up_scanned();
   bool probe(std::uint32_t pid, Process& process, int fd);
@@ -90,8 +90,8 @@ class OwnerSearch {
   std::unordered_map<std::uint64_t, Place> held_;  ///< sockets that were asked for and still live
   std::unordered_map<std::uint64_t, Place> seen_;  ///< found on the way, not asked for yet
   std::unordered_map<std::uint64_t, Asked> asked_;
-  std::unordered_map<std::uint32_t, std::set<std::uint32_t>> companions_;  ///< by the owner
-  std::vector<const OwnerQuestion*> open_;  ///< of the call under way, not answered yet
+  std::unordered_map<std::uint32_t, std::set<std::uint32_t>> shared_socket_pids_;  ///< by the owner
+  std::vector<const OwnerQuery*> open_;  ///< of the call under way, not answered yet
   std::vector<HolderAnswer> answers_;
   Clock::time_point deadline_;
   std::optional<Clock::time_point> full_scan_began_;

@@ -25,10 +25,10 @@
 namespace netlog::source {
 namespace {
 
-constexpr std::size_t kMostStat = std::size_t{8} * 1024;
-constexpr std::size_t kMostCmdline = std::size_t{4} * 1024;
-constexpr std::size_t kMostCgroup = std::size_t{16} * 1024;
-constexpr std::size_t kMostPidfds = 4'000;
+constexpr std::size_t kMaxStat = std::size_t{8} * 1024;
+constexpr std::size_t kMaxCmdline = std::size_t{4} * 1024;
+constexpr std::size_t kMaxCgroup = std::size_t{16} * 1024;
+constexpr std::size_t kMaxPidfds = 4'000;
 
 // comm may hold anything, the last `)` ends it; starttime is the 20th field after it.
 std::optional<std::uint64_t> start_in(std::string_view stat) {
@@ -71,7 +71,7 @@ std::vector<std::byte> read_beginning(int directory, const char* name, std::size
 }  // namespace
 
 std::optional<std::uint64_t> process_start(std::uint32_t pid) {
-  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat", kMostStat);
+  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat", kMaxStat);
   return stat ? start_in(as_text(*stat)) : std::nullopt;
 }
 
@@ -80,7 +80,7 @@ bool ProcessTable::tell(std::uint32_t pid, capture::RecordSink& sink) {
   const os::UniqueFd directory{
       ::open(("/proc/" + std::to_string(pid)).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   const auto stat =
-      directory ? read_file_at(directory.get(), "stat", kMostStat) : fail(errc::truncated, "");
+      directory ? read_file_at(directory.get(), "stat", kMaxStat) : fail(errc::truncated, "");
   const auto start = stat ? start_in(as_text(*stat)) : std::nullopt;
   if (!start) {
     return false;
@@ -101,8 +101,8 @@ bool ProcessTable::tell(std::uint32_t pid, capture::RecordSink& sink) {
   }
   capture::append_section(record.payload,
                           capture::ProcessSection::cmdline,
-                          read_beginning(directory.get(), "cmdline", kMostCmdline));
-  if (const auto cgroup = read_file_at(directory.get(), "cgroup", kMostCgroup)) {
+                          read_beginning(directory.get(), "cmdline", kMaxCmdline));
+  if (const auto cgroup = read_file_at(directory.get(), "cgroup", kMaxCgroup)) {
     capture::append_section(record.payload, capture::ProcessSection::cgroup, *cgroup);
   }
   struct stat owner {};
@@ -114,7 +114,7 @@ bool ProcessTable::tell(std::uint32_t pid, capture::RecordSink& sink) {
               capture::ProcessSection::started_ns,
               std::to_string(os::boot_to_utc_ns(since_boot_ns)));
   record.asked = Span{began_ns, os::utc_now_ns()};
-  const auto pidfd = known_.size() < kMostPidfds ? ::syscall(SYS_pidfd_open, pid, 0) : -1;
+  const auto pidfd = known_.size() < kMaxPidfds ? ::syscall(SYS_pidfd_open, pid, 0) : -1;
   known_[pid] = Known{*start, os::UniqueFd{static_cast<int>(pidfd)}};
   sink.consume(record);
   return true;

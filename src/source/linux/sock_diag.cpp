@@ -23,7 +23,7 @@ namespace {
 // The kernel fills at most 32 KiB of a dump at a time.
 constexpr std::size_t kChunk = std::size_t{64} * 1024;
 // A million sockets with everything are half of this.
-constexpr std::size_t kMostBytes = std::size_t{1} << 30U;
+constexpr std::size_t kMaxBytes = std::size_t{1} << 30U;
 // Enough to be worth the passing on, and still in the cache where it is decoded.
 constexpr std::size_t kPart = std::size_t{256} * 1024;
 
@@ -140,7 +140,7 @@ Result<void> SockDiag::dump(std::span<std::byte> request,
       continue;  // the rest of a dump that we gave up
     }
     received += chunk.size();
-    if (received > kMostBytes) {
+    if (received > kMaxBytes) {
       return fail(errc::too_large, "sock_diag dump");
     }
     if (consistent) {

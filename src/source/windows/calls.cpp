@@ -112,7 +112,7 @@ class WindowsCalls final : public ip_helper::Api {
 
   std::uint32_t read_statistics(capture::MibStatistics which,
                                 std::vector<std::byte>& statistics) override {
-    constexpr std::size_t kMostBytes = 256;
+    constexpr std::size_t kMaxBytes = 256;
     const bool udp = which == capture::MibStatistics::udp4 || which == capture::MibStatistics::udp6;
     const bool wide =
         which == capture::MibStatistics::tcp4_wide || which == capture::MibStatistics::tcp6_wide;
@@ -127,7 +127,7 @@ class WindowsCalls final : public ip_helper::Api {
       return kProcNotFound;
     }
     constexpr std::size_t kWideBytes = 72;  // MIB_TCPSTATS2, which mingw-w64 does not know
-    statistics.assign(kMostBytes, std::byte{});
+    statistics.assign(kMaxBytes, std::byte{});
     const auto code = call(statistics.data(), ipv6 ? AF_INET6 : AF_INET);
     const auto bytes = udp ? sizeof(MIB_UDPSTATS) : wide ? kWideBytes : sizeof(MIB_TCPSTATS);
     statistics.resize(code == NO_ERROR ? bytes : 0);
@@ -165,10 +165,10 @@ class WindowsCalls final : public ip_helper::Api {
   template <typename Table>
   std::vector<ip_helper::NamedModule> name_rows(const char* function,
                                                 std::span<const std::byte> table) {
-    constexpr std::size_t kMostRemembered = 100'000;
+    constexpr std::size_t kMaxRemembered = 100'000;
     using Row = std::remove_reference_t<decltype(std::declval<Table>().table[0])>;
     std::vector<ip_helper::NamedModule> named;
-    if (asked_.size() > kMostRemembered) {
+    if (asked_.size() > kMaxRemembered) {
       asked_.clear();
     }
     std::uint32_t count = 0;

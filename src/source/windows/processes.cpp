@@ -18,7 +18,7 @@ namespace netlog::source {
 namespace {
 
 constexpr long kInfoLengthMismatch = static_cast<long>(0xC0000004);
-constexpr std::size_t kMostBytes = std::size_t{64} << 20U;
+constexpr std::size_t kMaxBytes = std::size_t{64} << 20U;
 
 /// NTSTATUS of ntdll as a system error code.
 std::uint32_t code_of(long status) {
@@ -72,7 +72,7 @@ std::optional<std::string> command_line_of(HANDLE process) {
   static const auto query = os::look_up<Query>(L"ntdll.dll", "NtQueryInformationProcess");
   unsigned long size = 0;
   if (query == nullptr || query(process, kCommandLine, nullptr, 0, &size) != kInfoLengthMismatch ||
-      size < sizeof(CountedText) || size > kMostBytes) {
+      size < sizeof(CountedText) || size > kMaxBytes) {
     return std::nullopt;
   }
   std::vector<std::byte> buffer(size);
@@ -129,7 +129,7 @@ std::uint32_t list_processes(std::vector<ip_helper::ListedProcess>& processes) {
   static unsigned long size = 256 << 10;  // as it was enough last time
   std::vector<std::byte> buffer;
   long status = kInfoLengthMismatch;
-  while (status == kInfoLengthMismatch && size < kMostBytes) {
+  while (status == kInfoLengthMismatch && size < kMaxBytes) {
     buffer.resize(size);
     unsigned long needed = 0;
     status = query(kProcesses, buffer.data(), size, &needed);
@@ -214,7 +214,7 @@ std::uint32_t list_services(std::vector<ip_helper::RunningService>& services) {
     if (all) {
       return ERROR_SUCCESS;
     }
-    if (buffer.size() > kMostBytes) {
+    if (buffer.size() > kMaxBytes) {
       return code;
     }
     buffer.resize(buffer.size() + missing);

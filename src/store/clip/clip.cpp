@@ -26,7 +26,7 @@
 namespace netlog::store {
 namespace {
 
-constexpr int kStepsBetweenProgress = 50'000;
+constexpr int kStepsBetweenClipProgress = 50'000;
 constexpr std::size_t kSumsAtOnce = 10'000;
 
 /// Which rows of a table are copied. In `from` the table is `t`.
@@ -55,9 +55,9 @@ std::vector<Part> parts() {
           {"clip", "clip AS t"}};
 }
 
-// Owners of the chosen connections, former and later ones too; with bystanders those that lived in
-// the window; and of all these the recorded parents. Of a process whose end nobody saw it is known
-// that it ended with its boot.
+// Owners of the chosen connections, former and later ones too; with include_unrelated_processes
+// those that lived in the window; and of all these the recorded parents. Of a process whose end
+// nobody saw it is known that it ended with its boot.
 constexpr std::string_view kChooseProcesses = R"sql(
 INSERT INTO temp.clip_process
 WITH RECURSIVE
@@ -81,7 +81,7 @@ family (id) AS (
   UNION
   SELECT new FROM temp.clip_connection AS k CROSS JOIN event AS e ON e.connection_id = k.id WHERE kind = 4 AND new IS NOT NULL
   UNION
-  SELECT id FROM lived WHERE :bystanders AND started_ns <= :to_ns AND ended_ns >= :from_ns
+  SELECT id FROM lived WHERE :include_unrelated_processes AND started_ns <= :to_ns AND ended_ns >= :from_ns
   UNION
   SELECT parent.id
   FROM family
@@ -167,7 +167,7 @@ bool is_of_sums(std::string_view table, std::string_view column) {
 
 class Clip {
  public:
-  Clip(SQLite::Database& source, SQLite::Database& out, const ClipWish& wish)
+  Clip(SQLite::Database& source, SQLite::Database& out, const ClipOptions& wish)
       : source_{source}, out_{out}, wish_{wish} {
     if (wish.redaction) {
       redaction_.emplace(wish.redaction->key, wish.redaction->keep);
@@ -182,7 +182,7 @@ class Clip {
       copy(part);
     }
     sum_up();
-    tell_of_the_cut(source_name);
+    insert_clip_row(source_name);
     transaction.commit();
     totals_.connections = count(out_, "connection");
     totals_.events = count(out_, "event");
@@ -212,7 +212,8 @@ class Clip {
     const Parameters window{
         {"from_ns", wish_.from_ns.value_or(std::numeric_limits<std::int64_t>::min())},
         {"to_ns", wish_.to_ns.value_or(std::numeric_limits<std::int64_t>::max())},
-        {"bystanders", static_cast<std::int64_t>(wish_.bystanders)}};
+        {"include_unrelated_processes",
+         static_cast<std::int64_t>(wish_.include_unrelated_processes)}};
     source_.exec("CREATE TEMP TABLE clip_connection (id INTEGER PRIMARY KEY)");
     for (const auto& condition : wish_.connections) {
       run(source_,
@@ -310,7 +311,7 @@ class Clip {
     sum_ports(out_);
   }
 
-  void tell_of_the_cut(const std::string& source_name) {
+  void insert_clip_row(const std::string& source_name) {
     const auto cut_ns =
         source_.execAndGet("SELECT coalesce(max(alive_ns), 0) FROM session").getInt64();
     const auto connections = count(source_, "connection");
@@ -327,7 +328,7 @@ class Clip {
         out_,
         "INSERT INTO clip (cut_ns, from_ns, to_ns, filters, source, source_connections, "
         "source_events, redacted, netlog_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"};
-    Run{insert}
+    BoundStatement{insert}
         .with(cut_ns)
         .with(wish_.from_ns)
         .with(wish_.to_ns)
@@ -342,7 +343,7 @@ class Clip {
 
   SQLite::Database& source_;
   SQLite::Database& out_;
-  const ClipWish& wish_;
+  const ClipOptions& wish_;
   std::optional<Redaction> redaction_;
   ClipTotals totals_;
 };
@@ -353,7 +354,7 @@ int may_go_on(void* go_on) {
 
 void watch(SQLite::Database& database, const std::function<bool()>& go_on) {
   sqlite3_progress_handler(database.getHandle(),
-                           kStepsBetweenProgress,
+                           kStepsBetweenClipProgress,
                            may_go_on,
                            const_cast<std::function<bool()>*>(&go_on));
 }
@@ -372,7 +373,7 @@ SQLite::Database make_recording(const std::filesystem::path& path) {
 
 ClipTotals clip(const std::filesystem::path& source,
                 const std::filesystem::path& out,
-                const ClipWish& wish,
+                const ClipOptions& wish,
                 const std::function<bool()>& go_on) {
   auto from = open_checked(source);
   try {

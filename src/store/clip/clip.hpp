@@ -22,20 +22,20 @@ struct ConnectionCondition {
 
 /// What a clip hides, and from whom: who has the key can tell the pseudonyms of names and addresses
 /// that he thinks of.
-struct RedactionWish {
+struct RedactionOptions {
   RedactionKey key{};
   std::set<std::string, std::less<>> keep;  ///< of redaction_words()
 };
 
 /// What to cut out of a recording.
-struct ClipWish {
+struct ClipOptions {
   std::optional<std::int64_t> from_ns;
   std::optional<std::int64_t> to_ns;
   std::vector<ConnectionCondition> connections;  ///< those for which one of them holds
   /// Processes that lived in the window, whether or not one of these connections was theirs.
-  bool bystanders = true;
+  bool include_unrelated_processes = true;
   std::optional<std::string> filters;  ///< as they were given, for the row that tells of the cut
-  std::optional<RedactionWish> redaction;
+  std::optional<RedactionOptions> redaction;
 };
 
 struct ClipTotals {
@@ -58,7 +58,7 @@ struct ClipTotals {
 /// was found in the finished file.
 ClipTotals clip(const std::filesystem::path& source,
                 const std::filesystem::path& out,
-                const ClipWish& wish,
+                const ClipOptions& wish,
                 const std::function<bool()>& go_on);
 
 /// The tables that clip() copies or makes anew; a test holds them against the schema.

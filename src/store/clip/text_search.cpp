@@ -12,7 +12,7 @@ constexpr unsigned kBucketBits = 20;
 // Most places are none: a bit for each of so many windows says so from the processor's cache.
 constexpr unsigned kFilterBits = 24;
 // A command line's beginning tells it from most others.
-constexpr std::size_t kMostWindows = 256;
+constexpr std::size_t kMaxWindows = 256;
 
 std::uint64_t hash_at(std::string_view bytes, std::size_t at) {
   std::uint64_t window = 0;
@@ -51,7 +51,7 @@ TextSearch::TextSearch()
 std::size_t TextSearch::add(std::string text, Bounds bounds) {
   Text entry{std::move(text), bounds, 0, -1};
   if (entry.text.size() >= kShortest) {
-    const auto windows = std::min(entry.text.size() - kShortest + 1, kMostWindows);
+    const auto windows = std::min(entry.text.size() - kShortest + 1, kMaxWindows);
     auto least = bucket_of(hash_at(entry.text, 0));
     for (std::size_t at = 1; at < windows && loads_[least] > 0; ++at) {
       const auto bucket = bucket_of(hash_at(entry.text, at));

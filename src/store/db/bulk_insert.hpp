@@ -17,13 +17,13 @@ namespace netlog::store {
 /// What is added is in the file after flush(), in the order in which it was added. Must die before
 /// the database.
 template <std::size_t Columns>
-class Bulk {
+class BulkInsert {
  public:
   using Row = std::array<std::optional<std::int64_t>, Columns>;
 
   /// @param insert up to VALUES
   /// @param conflict what follows the values: empty, or an upsert clause
-  Bulk(SQLite::Database& database, const std::string& insert, const std::string& conflict)
+  BulkInsert(SQLite::Database& database, const std::string& insert, const std::string& conflict)
       : one_{database, statement(insert, 1, conflict)},
         many_{database, statement(insert, kAtOnce, conflict)} {}
 

@@ -12,18 +12,18 @@ namespace netlog::store {
 
 /// Binds parameters from left to right and runs the statement; resets it on every path. What is
 /// bound must live as long.
-class Run {
+class BoundStatement {
  public:
-  explicit Run(SQLite::Statement& statement) : statement_{statement} {}
-  Run(const Run&) = delete;
-  Run& operator=(const Run&) = delete;
-  ~Run() {
+  explicit BoundStatement(SQLite::Statement& statement) : statement_{statement} {}
+  BoundStatement(const BoundStatement&) = delete;
+  BoundStatement& operator=(const BoundStatement&) = delete;
+  ~BoundStatement() {
     statement_.tryReset();
     statement_.clearBindings();
   }
 
   template <typename T>
-  Run& with(const T& value) {
+  BoundStatement& with(const T& value) {
     ++index_;
     if constexpr (std::is_enum_v<T> || std::is_integral_v<T>) {
       statement_.bind(index_, static_cast<std::int64_t>(value));
@@ -33,14 +33,14 @@ class Run {
     return *this;
   }
   template <typename T>
-  Run& with(const std::optional<T>& value) {
+  BoundStatement& with(const std::optional<T>& value) {
     if (value) {
       return with(*value);
     }
     ++index_;  // unbound is NULL
     return *this;
   }
-  Run& blob(const void* bytes, std::size_t size) {
+  BoundStatement& blob(const void* bytes, std::size_t size) {
     statement_.bindNoCopy(++index_, bytes, static_cast<int>(size));
     return *this;
   }

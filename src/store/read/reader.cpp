@@ -22,9 +22,9 @@
 namespace netlog::store {
 namespace {
 
-constexpr std::size_t kMostText = std::size_t{1} << 20U;
+constexpr std::size_t kMaxText = std::size_t{1} << 20U;
 constexpr int kBusyMs = 5'000;
-constexpr int kStepsBetweenProgress = 50'000;
+constexpr int kStepsBetweenReadProgress = 50'000;
 constexpr int kStepsToOpen = 1'000'000;
 
 [[noreturn]] void refuse(const std::filesystem::path& path, std::string_view why) {
@@ -151,7 +151,7 @@ int authorize(void* /*context*/,
   }
 }
 
-constexpr std::size_t kMostFaults = 100;
+constexpr std::size_t kMaxFaults = 100;
 
 struct Finalize {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
@@ -184,13 +184,13 @@ Cell cell_of(sqlite3_stmt* statement, int column) {
       return sqlite3_column_double(statement, column);
     case SQLITE_TEXT: {
       const auto* const text = sqlite3_column_text(statement, column);
-      return to_utf8({reinterpret_cast<const char*>(text), size}, kMostText);
+      return to_utf8({reinterpret_cast<const char*>(text), size}, kMaxText);
     }
     case SQLITE_BLOB: {
       std::string hex;
       const auto* const bytes =
           static_cast<const std::byte*>(sqlite3_column_blob(statement, column));
-      append_hex(hex, {bytes, std::min(size, kMostText)});
+      append_hex(hex, {bytes, std::min(size, kMaxText)});
       return hex;
     }
     default:
@@ -263,7 +263,7 @@ class Reader::Impl {
     go_on_ = std::move(go_on);
     sqlite3_progress_handler(
         database_.getHandle(),
-        kStepsBetweenProgress,
+        kStepsBetweenReadProgress,
         [](void* self) { return static_cast<Impl*>(self)->go_on_() ? 0 : 1; },
         this);
   }
@@ -354,7 +354,7 @@ std::vector<std::string> Reader::faults() {
     const auto* const id = std::get_if<std::int64_t>(&row.at(1));
     faults.push_back(fmt::format(
         "row {} of {} refers to a missing {}", id == nullptr ? 0 : *id, text(0), text(2)));
-    if (faults.size() >= kMostFaults) {
+    if (faults.size() >= kMaxFaults) {
       break;
     }
   }

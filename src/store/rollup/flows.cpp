@@ -18,7 +18,7 @@ namespace netlog::store {
 namespace {
 
 // However many peers there are; a flow that is not known here is looked up in the file.
-constexpr std::size_t kMostFlows = 100'000;
+constexpr std::size_t kMaxFlows = 100'000;
 constexpr std::ptrdiff_t kCatchUpAtOnce = 10'000;
 
 constexpr std::int64_t kNone = -1;
@@ -195,7 +195,7 @@ Flows::Place Flows::add(std::int64_t connection, const EndedConnection& one) {
   const auto flow = count(ended, 1);
   for (const auto& stay : ended.stays) {
     if (should_pass(stay.state) && stay.dwell_ns() >= kSlowNs) {
-      Run{add_slow_}
+      BoundStatement{add_slow_}
           .with(connection)
           .with(stay.state)
           .with(stay.from_ns)
@@ -215,7 +215,7 @@ Flows::Place Flows::add(std::int64_t connection, const EndedConnection& one) {
 void Flows::add(const std::vector<std::int64_t>& connections) {
   for (const auto connection : connections) {
     const auto place = add(connection, read(connection));
-    Run{assign_}.with(place.flow).with(place.life_class).with(connection).exec();
+    BoundStatement{assign_}.with(place.flow).with(place.life_class).with(connection).exec();
   }
   write();
 }
@@ -223,10 +223,10 @@ void Flows::add(const std::vector<std::int64_t>& connections) {
 bool Flows::remove(const std::vector<std::int64_t>& connections) {
   bool any = false;
   for (const auto connection : connections) {
-    if (Run{unassign_}.with(connection).number()) {  // else it is not summed up yet
+    if (BoundStatement{unassign_}.with(connection).number()) {  // else it is not summed up yet
       any = true;
       count(summed(read(connection)), -1);
-      Run{remove_slow_}.with(connection).exec();
+      BoundStatement{remove_slow_}.with(connection).exec();
     }
   }
   std::set<std::int64_t> flows;
@@ -236,14 +236,18 @@ bool Flows::remove(const std::vector<std::int64_t>& connections) {
   const auto seconds = seconds_;
   write();
   for (const auto flow : flows) {
-    Run{delete_sums_}.with(flow).exec();
-    Run{delete_stays_}.with(flow).exec();
-    Run{delete_flow_}.with(flow).exec();
+    BoundStatement{delete_sums_}.with(flow).exec();
+    BoundStatement{delete_stays_}.with(flow).exec();
+    BoundStatement{delete_flow_}.with(flow).exec();
   }
   flows_.clear();  // some of them are gone
   for (const auto& [key, opened] : seconds) {
-    Run{delete_second_}.with(key.second).with(key.process).with(key.direction).exec();
-    Run{delete_minute_}.with(key.second / 60).with(key.process).with(key.direction).exec();
+    BoundStatement{delete_second_}.with(key.second).with(key.process).with(key.direction).exec();
+    BoundStatement{delete_minute_}
+        .with(key.second / 60)
+        .with(key.process)
+        .with(key.direction)
+        .exec();
   }
   return any;
 }
@@ -263,7 +267,7 @@ void Flows::catch_up() {
 }
 
 EndedConnection Flows::read(std::int64_t connection) {
-  Run row{select_connection_};
+  BoundStatement row{select_connection_};
   row.with(connection);
   if (!row.step()) {
     throw StoreError{fmt::format(
@@ -293,7 +297,7 @@ EndedConnection Flows::read(std::int64_t connection) {
       .stepped_ns = row.number(18).value_or(0),
       .states = {},
   };
-  Run states{select_states_};
+  BoundStatement states{select_states_};
   states.with(connection);
   while (states.step()) {
     ended.states.push_back(
@@ -379,34 +383,34 @@ std::int64_t Flows::stepped_ns(std::int64_t from_event, std::optional<std::int64
   if (!last_step_ || *last_step_ < from_event) {
     return 0;
   }
-  return Run{select_steps_}.with(from_event).with(to_event).number().value_or(0);
+  return BoundStatement{select_steps_}.with(from_event).with(to_event).number().value_or(0);
 }
 
 std::int64_t Flows::flow_id(const Key& key) {
   if (const auto found = flows_.find(key); found != flows_.end()) {
     return found->second;
   }
-  const auto with_process = [&](Run& run) -> Run& {
+  const auto with_process = [&](BoundStatement& run) -> BoundStatement& {
     return run.with(known(key.process))
         .with(key.direction)
         .with(key.protocol)
         .with(known(key.netns));
   };
-  const auto with_peer = [&](Run& run) -> Run& {
+  const auto with_peer = [&](BoundStatement& run) -> BoundStatement& {
     return run.with(known(key.local_address)).with(known(key.local_port)).with(known(key.peer));
   };
   auto id = [&] {
     const bool of_process = key.local_address == kNone;
-    Run find{of_process ? find_process_flow_ : find_flow_};
+    BoundStatement find{of_process ? find_process_flow_ : find_flow_};
     with_process(find);
     return (of_process ? find : with_peer(find)).number();
   }();
   if (!id) {
-    Run insert{insert_flow_};
+    BoundStatement insert{insert_flow_};
     with_peer(with_process(insert)).exec();
     id = database_.getLastInsertRowid();
   }
-  if (flows_.size() >= kMostFlows) {
+  if (flows_.size() >= kMaxFlows) {
     flows_.clear();
   }
   flows_.emplace(key, *id);
@@ -463,7 +467,7 @@ void Flows::count(std::int64_t flow, const Ended& ended, std::int64_t sign) {
 
 void Flows::write() {
   for (const auto& [key, sum] : take_sorted(sums_)) {
-    Run{add_sum_}
+    BoundStatement{add_sum_}
         .with(key.flow)
         .with(key.outcome)
         .with(key.outcome_reason)
@@ -505,7 +509,7 @@ void Flows::write_opens() {
   boost::unordered_flat_map<SecondKey, Minute, KeyHash> minutes;
   for (auto next = seconds.begin(); next != seconds.end();) {
     const auto second = next->first.second;
-    Run rows{select_second_};
+    BoundStatement rows{select_second_};
     rows.with(second);
     while (rows.step()) {
       const SecondKey key{second, rows.number(0).value_or(0), rows.number(1).value_or(0)};

@@ -187,12 +187,12 @@ class Flows {
   SQLite::Statement assign_;
   SQLite::Statement unassign_;
   SQLite::Statement add_sum_;
-  Bulk<5> add_stays_;
+  BulkInsert<5> add_stays_;
   SQLite::Statement add_slow_;
   SQLite::Statement remove_slow_;
-  Bulk<4> add_seconds_;
+  BulkInsert<4> add_seconds_;
   SQLite::Statement select_second_;
-  Bulk<6> add_minutes_;
+  BulkInsert<6> add_minutes_;
   SQLite::Statement delete_sums_;
   SQLite::Statement delete_stays_;
   SQLite::Statement delete_flow_;

@@ -108,7 +108,7 @@ void PortUse::write() {
     const auto entry = uses_.find(pair);
     auto& use = entry->second;
     if (use.unwritten > 0) {
-      Run{upsert_}
+      BoundStatement{upsert_}
           .with(pair.netns)
           .with(pair.local_address)
           .with(pair.remote_address)

@@ -134,12 +134,12 @@ class Repair {
                                         table.lost,
                                         table.dropped,
                                         table.rows - table.dropped);
-        Run{insert}.with(table.lost + table.dropped).with(detail).exec();
+        BoundStatement{insert}.with(table.lost + table.dropped).with(detail).exec();
       }
     }
     if (salvaged.damaged_pages > 0) {
       const auto detail = fmt::format("{} damaged pages", salvaged.damaged_pages);
-      Run{insert}.with(std::optional<std::int64_t>{}).with(detail).exec();
+      BoundStatement{insert}.with(std::optional<std::int64_t>{}).with(detail).exec();
     }
   }
 
@@ -171,8 +171,8 @@ class Repair {
   /// At least 1, at most what fits: a damaged file may hold any times.
   static std::int64_t since(std::int64_t before_ns, std::int64_t at_ns) {
     const auto ns = static_cast<std::uint64_t>(at_ns) - static_cast<std::uint64_t>(before_ns);
-    constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
-    return at_ns > before_ns ? static_cast<std::int64_t>(std::min(ns, kMost)) : 1;
+    constexpr std::uint64_t kMax = std::numeric_limits<std::int64_t>::max();
+    return at_ns > before_ns ? static_cast<std::int64_t>(std::min(ns, kMax)) : 1;
   }
   static bool is_state(std::int64_t kind) {
     return kind == code(EventKind::state) || kind == code(EventKind::close);
@@ -248,7 +248,7 @@ class Repair {
                              "INSERT INTO event (id, connection_id, kind, at_ns, error_ns, old, "
                              "new) VALUES (?, ?, ?, ?, ?, ?, ?)"};
     for (const auto& [connection, told] : made_) {
-      Run{insert}
+      BoundStatement{insert}
           .with(told.id < 0 ? std::optional{told.id} : std::nullopt)
           .with(connection)
           .with(told.kind)
@@ -260,18 +260,18 @@ class Repair {
     }
     SQLite::Statement change{database_, "UPDATE event SET old = ?, error_ns = ? WHERE id = ?"};
     for (const auto& told : changed_) {
-      Run{change}.with(told.old).with(told.error_ns).with(told.id).exec();
+      BoundStatement{change}.with(told.old).with(told.error_ns).with(told.id).exec();
     }
     SQLite::Statement remove{database_, "DELETE FROM event WHERE id = ?"};
     for (const auto id : removed_) {
-      Run{remove}.with(id).exec();
+      BoundStatement{remove}.with(id).exec();
     }
     SQLite::Statement close{database_,
                             "UPDATE connection SET gone = 1, state = coalesce(?, state), closed_ns "
                             "= coalesce(closed_ns, ?), close_error_ns = coalesce(close_error_ns, "
                             "0), outcome = iif(outcome = 0, 6, outcome) WHERE id = ?"};
     for (const auto& [connection, at_ns, state] : closed_) {
-      Run{close}.with(state).with(at_ns).with(connection).exec();
+      BoundStatement{close}.with(state).with(at_ns).with(connection).exec();
     }
     return static_cast<std::int64_t>(removed_.size());
   }

@@ -21,7 +21,7 @@
 namespace netlog::store {
 namespace {
 
-constexpr std::size_t kMostText = std::size_t{1} << 16U;
+constexpr std::size_t kMaxSalvagedText = std::size_t{1} << 16U;
 
 /// Inserts rows as they are.
 class Copies {
@@ -43,7 +43,7 @@ class Copies {
   /// False when a row of that number, or an address of that text, is there already.
   bool insert(std::size_t table, const Record& record) {
     auto& statement = statements_[table];
-    Run run{statement};
+    BoundStatement run{statement};
     const auto& columns = tables_[table].columns;
     const Value rowid{record.rowid};
     const Value absent;
@@ -56,11 +56,11 @@ class Copies {
   }
 
  private:
-  static void bind(Run& run, const Value& value, std::string& text) {
+  static void bind(BoundStatement& run, const Value& value, std::string& text) {
     if (const auto* const integer = std::get_if<std::int64_t>(&value)) {
       run.with(*integer);
     } else if (const auto* const string = std::get_if<std::string>(&value)) {
-      text = to_utf8(*string, kMostText);
+      text = to_utf8(*string, kMaxSalvagedText);
       run.with(text);
     } else if (const auto* const bytes = std::get_if<std::vector<std::byte>>(&value)) {
       run.blob(bytes->data(), bytes->size());

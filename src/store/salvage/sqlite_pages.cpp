@@ -20,12 +20,12 @@ constexpr std::size_t kFileHeader = 100;
 constexpr std::size_t kWalHeader = 32;
 constexpr std::size_t kFrameHeader = 24;
 constexpr std::uint32_t kWalMagic = 0x377F0682;  // its last bit: checksums of big-endian words
-constexpr std::size_t kLeastPage = 512;
-constexpr std::size_t kMostPage = 65536;
+constexpr std::size_t kMinPage = 512;
+constexpr std::size_t kMaxPage = 65536;
 // A row of ours is shorter, and a file that was made to cost time costs little.
-constexpr std::uint64_t kMostPayload = std::uint64_t{1} << 17U;
-constexpr std::uint64_t kMostOfPage = std::uint64_t{1} << 22U;
-constexpr std::size_t kMostColumns = 1000;
+constexpr std::uint64_t kMaxPayload = std::uint64_t{1} << 17U;
+constexpr std::uint64_t kMaxOfPage = std::uint64_t{1} << 22U;
+constexpr std::size_t kMaxColumns = 1000;
 
 std::uint32_t big_endian(std::span<const std::byte> bytes, std::size_t at, std::size_t size) {
   std::uint32_t value = 0;
@@ -99,7 +99,7 @@ std::optional<std::vector<Value>> values_of(std::span<const std::byte> payload) 
   std::vector<Value> values;
   while (at < types.size()) {
     const auto type = varint(types, at);
-    if (!type || *type == 10 || *type == 11 || values.size() >= kMostColumns) {
+    if (!type || *type == 10 || *type == 11 || values.size() >= kMaxColumns) {
       return std::nullopt;
     }
     const auto size = size_of_type(*type);
@@ -113,7 +113,7 @@ std::optional<std::vector<Value>> values_of(std::span<const std::byte> payload) 
 }
 
 bool is_page_size(std::size_t size) {
-  return size >= kLeastPage && size <= kMostPage && std::has_single_bit(size);
+  return size >= kMinPage && size <= kMaxPage && std::has_single_bit(size);
 }
 
 bool holds_records(TreePage::Kind kind) {
@@ -185,11 +185,11 @@ void PageFile::read_header() {
   if (!read_at(file_, 0, header)) {
     return;
   }
-  const auto size = u16(header, 16) == 1 ? kMostPage : u16(header, 16);
+  const auto size = u16(header, 16) == 1 ? kMaxPage : u16(header, 16);
   const auto reserved = std::to_integer<std::size_t>(header[20]);
   if (is_page_size(size)) {
     page_size_ = size;
-    usable_ = size - reserved >= kLeastPage - 32 ? size - reserved : size;
+    usable_ = size - reserved >= kMinPage - 32 ? size - reserved : size;
   }
 }
 
@@ -271,7 +271,7 @@ std::optional<TreePage> PageFile::tree_page(std::uint32_t number) {
     // Cells that overlap could make one page a thousand times itself.
     auto begins = at;
     decoded += varint(bytes, begins).value_or(0);
-    if (decoded > kMostOfPage) {
+    if (decoded > kMaxOfPage) {
       ++made.unreadable;
       continue;
     }
@@ -310,7 +310,7 @@ std::optional<PageFile::Bytes> PageFile::payload(std::span<const std::byte> page
                                                  std::size_t at,
                                                  std::uint64_t size,
                                                  TreePage::Kind kind) {
-  if (size > kMostPayload) {
+  if (size > kMaxPayload) {
     return std::nullopt;
   }
   const auto whole = static_cast<std::size_t>(size);

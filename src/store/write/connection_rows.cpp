@@ -47,7 +47,7 @@ std::optional<std::int64_t> known_netns(std::uint64_t netns) {
 
 ConnectionRows::ConnectionRows(SQLite::Database& database,
                                const SessionStart& start,
-                               KnownRows& known,
+                               ReferenceRows& known,
                                Flows& flows)
     : start_{start},
       known_{known},
@@ -101,7 +101,7 @@ void ConnectionRows::end(std::int64_t row) {
 ConnectionRows::Touched& ConnectionRows::touch(std::int64_t row) {
   const auto [entry, is_new] = by_row_.try_emplace(row, touched_.size());
   if (is_new) {
-    Run find{find_};
+    BoundStatement find{find_};
     touched_.push_back({.row = row, .there = find.with(row).step(), .states = {}});
   }
   return touched_[entry->second];
@@ -132,7 +132,7 @@ void ConnectionRows::insert(Touched& touched) {
     place = flows_.add(touched.row, ended(touched));
     touched.ended = false;
   }
-  Run insert{insert_};
+  BoundStatement insert{insert_};
   insert.with(touched.row)
       .with(start_.session_id)
       .with(tuple.protocol)
@@ -153,14 +153,14 @@ void ConnectionRows::insert(Touched& touched) {
 }
 
 void ConnectionRows::update(const Touched& touched) {
-  Run update{update_};
+  BoundStatement update{update_};
   with_changing(update, *touched.last);
   update.with(touched.row);
   update.exec();
 }
 
 /// The columns that change over a connection's life, in the order of both statements.
-void ConnectionRows::with_changing(Run& run, const Connection& connection) {
+void ConnectionRows::with_changing(BoundStatement& run, const Connection& connection) {
   const auto process = known_.process(connection.owner.process);
   const auto owner = owner_of(connection, process);
   run.with(connection.direction)

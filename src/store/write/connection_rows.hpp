@@ -16,7 +16,7 @@
 
 namespace netlog::store {
 
-class Run;
+class BoundStatement;
 
 /// The rows of the connections that a batch tells of. Each is written once, as it is by then: one
 /// that opens and ends within a batch is a single insertion, with its place among the sums. Keeps
@@ -26,7 +26,7 @@ class ConnectionRows {
  public:
   ConnectionRows(SQLite::Database& database,
                  const SessionStart& start,
-                 KnownRows& known,
+                 ReferenceRows& known,
                  Flows& flows);
 
   void open(const Connection& connection);
@@ -54,11 +54,11 @@ class ConnectionRows {
   Touched& touch(std::int64_t row);
   void insert(Touched& touched);
   void update(const Touched& touched);
-  void with_changing(Run& run, const Connection& connection);
+  void with_changing(BoundStatement& run, const Connection& connection);
   [[nodiscard]] EndedConnection ended(Touched& touched);
 
   const SessionStart& start_;
-  KnownRows& known_;
+  ReferenceRows& known_;
   Flows& flows_;
   std::vector<Touched> touched_;
   boost::unordered_flat_map<std::int64_t, std::size_t> by_row_;  ///< places in touched_

@@ -15,7 +15,7 @@ constexpr std::int64_t kAfterAllSteps = std::numeric_limits<std::int64_t>::max()
 
 }  // namespace
 
-Inserts::Inserts(SQLite::Database& database, const SessionStart& start)
+ItemWriter::ItemWriter(SQLite::Database& database, const SessionStart& start)
     : database_{database},
       start_{start},
       known_{database, start},
@@ -60,7 +60,7 @@ Inserts::Inserts(SQLite::Database& database, const SessionStart& start)
   port_use_.resume(start.session_id);
 }
 
-void Inserts::operator()(const Event& event) {
+void ItemWriter::operator()(const Event& event) {
   const auto& connection = event.connection;
   const auto id = row_of(connection.id);
   const bool owner = event.kind == EventKind::owner;
@@ -88,7 +88,7 @@ void Inserts::operator()(const Event& event) {
                owner ? known_.process(connection.owner.process) : wide(event.new_code));
 }
 
-void Inserts::open(const Connection& connection) {
+void ItemWriter::open(const Connection& connection) {
   connections_.open(connection);
   const auto& tuple = connection.tuple;
   const bool ours =
@@ -104,18 +104,18 @@ void Inserts::open(const Connection& connection) {
 }
 
 /// False when it has been dropped to make room.
-bool Inserts::change(const Connection& connection) {
+bool ItemWriter::change(const Connection& connection) {
   if (connection.direction == Direction::inbound) {
     port_use_.left(row_of(connection.id));  // it was taken for one of ours
   }
   return connections_.change(connection);
 }
 
-void Inserts::insert_event(std::int64_t connection,
-                           EventKind kind,
-                           const Moment& at,
-                           std::optional<std::int64_t> from,
-                           std::optional<std::int64_t> to) {
+void ItemWriter::insert_event(std::int64_t connection,
+                              EventKind kind,
+                              const Moment& at,
+                              std::optional<std::int64_t> from,
+                              std::optional<std::int64_t> to) {
   events_.add({connection, static_cast<std::int64_t>(kind), at.at_ns, at.error_ns, from, to});
   const bool closes = kind == EventKind::close;
   if (closes || kind == EventKind::present || kind == EventKind::open || kind == EventKind::state) {
@@ -123,7 +123,7 @@ void Inserts::insert_event(std::int64_t connection,
   }
 }
 
-void Inserts::operator()(const Refresh& refresh) {
+void ItemWriter::operator()(const Refresh& refresh) {
   const auto& connection = refresh.connection;
   const auto id = row_of(connection.id);
   const bool was_summed_up = connection.gone && flows_.remove({id});
@@ -133,28 +133,28 @@ void Inserts::operator()(const Refresh& refresh) {
 }
 
 /// It was summed up as what an earlier recorder left open when the session began.
-void Inserts::operator()(const Resumed& resumed) {
+void ItemWriter::operator()(const Resumed& resumed) {
   const auto row = row_of(resumed.id);
   flows_.remove({row});
-  Run{resume_connection_}.with(start_.session_id).with(row).exec();
+  BoundStatement{resume_connection_}.with(start_.session_id).with(row).exec();
   port_use_.resume_one(row);
 }
 
-void Inserts::operator()(const Census& census) {
+void ItemWriter::operator()(const Resync& census) {
   write_rows();  // what it says is compared with the file
   const Moment changed{census.at_ns, census.at_ns - census.since_ns};
   std::vector<std::int64_t> listed;
   listed.reserve(census.connections.size());
   for (const auto& connection : census.connections) {
-    take_up(connection, changed);
+    reconcile(connection, changed);
     listed.push_back(row_of(connection.id));
   }
   std::sort(listed.begin(), listed.end());
-  end_unlisted(listed, changed);
+  close_missing(listed, changed);
 }
 
 /// Writes what the file lacks of a connection whose events were lost.
-void Inserts::take_up(const Connection& connection, const Moment& changed) {
+void ItemWriter::reconcile(const Connection& connection, const Moment& changed) {
   const auto row = row_of(connection.id);
   const auto state =
       connection.state ? std::optional{static_cast<std::int64_t>(*connection.state)} : std::nullopt;
@@ -164,7 +164,7 @@ void Inserts::take_up(const Connection& connection, const Moment& changed) {
   bool known = false;
   bool gone = false;
   {
-    Run find{find_connection_};
+    BoundStatement find{find_connection_};
     find.with(row);
     known = find.step();
     if (known) {
@@ -186,7 +186,7 @@ void Inserts::take_up(const Connection& connection, const Moment& changed) {
     return;
   }
   flows_.remove({row});  // left open by an earlier session
-  Run{resume_connection_}.with(start_.session_id).with(row).exec();
+  BoundStatement{resume_connection_}.with(start_.session_id).with(row).exec();
   change(connection);
   if (old_state != state) {
     insert_event(row, EventKind::state, changed, old_state, state);
@@ -197,13 +197,13 @@ void Inserts::take_up(const Connection& connection, const Moment& changed) {
 }
 
 /// What this session had open and is not there any more.
-void Inserts::end_unlisted(const std::vector<std::int64_t>& listed, const Moment& ended) {
+void ItemWriter::close_missing(const std::vector<std::int64_t>& listed, const Moment& ended) {
   std::vector<std::int64_t> unlisted;
   {
     SQLite::Statement select{database_,
                              "SELECT id FROM connection WHERE life_class IS NULL AND gone = 0 AND "
                              "session_id = ? ORDER BY id"};
-    Run open{select};
+    BoundStatement open{select};
     open.with(start_.session_id);
     while (open.step()) {
       const auto row = open.number(0).value_or(0);
@@ -213,7 +213,7 @@ void Inserts::end_unlisted(const std::vector<std::int64_t>& listed, const Moment
     }
   }
   events_.flush();  // the ends come after them
-  UnseenEnds ends{database_};
+  OrphanCloser ends{database_};
   for (const auto row : unlisted) {
     ends.end(row, ended);
     connections_.end(row);
@@ -221,19 +221,19 @@ void Inserts::end_unlisted(const std::vector<std::int64_t>& listed, const Moment
   }
 }
 
-void Inserts::operator()(const Process& process) {
+void ItemWriter::operator()(const Process& process) {
   known_.add(process);
 }
 
-void Inserts::operator()(const ProcessEnded& ended) {
+void ItemWriter::operator()(const ProcessEnded& ended) {
   if (const auto row = known_.process(ended.id)) {
     // Its connections may outlive it, so it stays known.
-    Run{end_process_}.with(ended.at.at_ns).with(ended.at.error_ns).with(*row).exec();
+    BoundStatement{end_process_}.with(ended.at.at_ns).with(ended.at.error_ns).with(*row).exec();
   }
 }
 
-void Inserts::operator()(const ServiceName& service) {
-  Run{insert_service_}
+void ItemWriter::operator()(const ServiceName& service) {
+  BoundStatement{insert_service_}
       .with(start_.session_id)
       .with(service.pid)
       .with(service.tag)
@@ -241,8 +241,8 @@ void Inserts::operator()(const ServiceName& service) {
       .exec();
 }
 
-void Inserts::operator()(const Gap& gap) {
-  Run{insert_gap_}
+void ItemWriter::operator()(const Gap& gap) {
+  BoundStatement{insert_gap_}
       .with(start_.session_id)
       .with(gap.netns ? known_netns(*gap.netns) : std::nullopt)
       .with(gap.from_ns)
@@ -254,15 +254,19 @@ void Inserts::operator()(const Gap& gap) {
       .exec();
 }
 
-void Inserts::operator()(const ClockStep& step) {
+void ItemWriter::operator()(const ClockStep& step) {
   write_rows();  // those that are open move with the clock
-  Run{insert_clock_step_}.with(start_.session_id).with(step.at_ns).with(step.step_ns).exec();
-  Run{step_open_}.with(step.step_ns).exec();
+  BoundStatement{insert_clock_step_}
+      .with(start_.session_id)
+      .with(step.at_ns)
+      .with(step.step_ns)
+      .exec();
+  BoundStatement{step_open_}.with(step.step_ns).exec();
   flows_.note_clock_step();
 }
 
-void Inserts::operator()(const Counters& counters) {
-  Run{insert_counters_}
+void ItemWriter::operator()(const Counters& counters) {
+  BoundStatement{insert_counters_}
       .with(start_.session_id)
       .with(known_netns(counters.netns))
       .with(counters.at_ns)
@@ -283,8 +287,8 @@ void Inserts::operator()(const Counters& counters) {
       .exec();
 }
 
-void Inserts::operator()(const Coverage& coverage) {
-  Run{insert_coverage_}
+void ItemWriter::operator()(const Coverage& coverage) {
+  BoundStatement{insert_coverage_}
       .with(start_.session_id)
       .with(known_netns(coverage.netns))
       .with(coverage.from_ns)
@@ -296,8 +300,8 @@ void Inserts::operator()(const Coverage& coverage) {
       .exec();
 }
 
-void Inserts::operator()(const Heartbeat& heartbeat) {
-  Run{heartbeat_}
+void ItemWriter::operator()(const Heartbeat& heartbeat) {
+  BoundStatement{heartbeat_}
       .with(heartbeat.at_ns)
       .with(heartbeat.ticks)
       .with(heartbeat.late_ticks)
@@ -306,17 +310,17 @@ void Inserts::operator()(const Heartbeat& heartbeat) {
       .exec();
 }
 
-void Inserts::write_rows() {
+void ItemWriter::write_rows() {
   events_.flush();
   connections_.write();
 }
 
-void Inserts::end_batch() {
+void ItemWriter::end_batch() {
   write_rows();
   port_use_.write();
 }
 
-void Inserts::forget() {
+void ItemWriter::forget() {
   known_.forget();
   flows_.forget();
 }

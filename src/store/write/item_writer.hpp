@@ -23,9 +23,9 @@ namespace netlog::store {
 /// Writes the rows of one session. Lives on the writer's thread, inside its transactions; must die
 /// before the database, and with a transaction that was rolled back: what it remembers of the file
 /// may be wrong then. What it is given must stay where it is until end_batch().
-class Inserts {
+class ItemWriter {
  public:
-  Inserts(SQLite::Database& database, const SessionStart& start);
+  ItemWriter(SQLite::Database& database, const SessionStart& start);
 
   void operator()(const Event& event);
   void operator()(const Refresh& refresh);
@@ -38,7 +38,7 @@ class Inserts {
   void operator()(const Coverage& coverage);
   void operator()(const Heartbeat& heartbeat);
   void operator()(const Resumed& resumed);
-  void operator()(const Census& census);
+  void operator()(const Resync& census);
 
   /// Before the commit: the rows that are written once for all items since the last time.
   void end_batch();
@@ -54,22 +54,22 @@ class Inserts {
                     const Moment& at,
                     std::optional<std::int64_t> from,
                     std::optional<std::int64_t> to);
-  void take_up(const Connection& connection, const Moment& changed);
-  void end_unlisted(const std::vector<std::int64_t>& listed, const Moment& ended);
+  void reconcile(const Connection& connection, const Moment& changed);
+  void close_missing(const std::vector<std::int64_t>& listed, const Moment& ended);
   void open(const Connection& connection);
   bool change(const Connection& connection);
   void write_rows();
 
   SQLite::Database& database_;
   const SessionStart& start_;
-  KnownRows known_;
+  ReferenceRows known_;
   Flows flows_;
   ConnectionRows connections_;
   PortUse port_use_;
 
   SQLite::Statement find_connection_;
   SQLite::Statement resume_connection_;
-  Bulk<6> events_;
+  BulkInsert<6> events_;
   SQLite::Statement end_process_;
   SQLite::Statement insert_service_;
   SQLite::Statement insert_gap_;

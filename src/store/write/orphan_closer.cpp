@@ -8,7 +8,7 @@
 
 namespace netlog::store {
 
-UnseenEnds::UnseenEnds(SQLite::Database& database)
+OrphanCloser::OrphanCloser(SQLite::Database& database)
     : insert_close_{database,
                     "INSERT INTO event (connection_id, kind, at_ns, error_ns, old, new) SELECT id, "
                     "?2, ?3, ?4, state, iif(protocol = ?6, ?5, NULL) FROM connection WHERE id = "
@@ -20,8 +20,8 @@ UnseenEnds::UnseenEnds(SQLite::Database& database)
              "iif(outcome = 0, ?5, outcome_reason), outcome = iif(outcome = 0, ?6, outcome) WHERE "
              "id = ?1"} {}
 
-void UnseenEnds::end(std::int64_t connection, const Moment& ended) {
-  Run{insert_close_}
+void OrphanCloser::end(std::int64_t connection, const Moment& ended) {
+  BoundStatement{insert_close_}
       .with(connection)
       .with(EventKind::close)
       .with(ended.at_ns)
@@ -29,7 +29,7 @@ void UnseenEnds::end(std::int64_t connection, const Moment& ended) {
       .with(TcpState::closed)
       .with(Protocol::tcp)
       .exec();
-  Run{close_}
+  BoundStatement{close_}
       .with(connection)
       .with(ended.at_ns)
       .with(ended.error_ns)

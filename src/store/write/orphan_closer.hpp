@@ -12,9 +12,9 @@ namespace netlog::store {
 
 /// Ends connections that were open when somebody looked last and are not there any more: how they
 /// ended is unknown, unless they were in TIME_WAIT. Must die before the database.
-class UnseenEnds {
+class OrphanCloser {
  public:
-  explicit UnseenEnds(SQLite::Database& database);
+  explicit OrphanCloser(SQLite::Database& database);
 
   void end(std::int64_t connection, const Moment& ended);
 

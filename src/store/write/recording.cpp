@@ -60,12 +60,12 @@ Recording::Recording(const std::filesystem::path& path,
   }
 }
 
-void Recording::number_anew() {
+void Recording::reset_ids() {
   start_.left_open = {};
   start_.left_open_rows.clear();
 }
 
-Inserts& Recording::inserts() {
+ItemWriter& Recording::inserts() {
   return inserts_ ? *inserts_ : inserts_.emplace(database_, start_);
 }
 
@@ -129,7 +129,7 @@ void Recording::make_room_in_wal() {
 
 void Recording::end(std::int64_t ended_ns) {
   SQLite::Statement end{database_, "UPDATE session SET ended_ns = ?1, alive_ns = ?1 WHERE id = ?2"};
-  Run{end}.with(ended_ns).with(start_.session_id).exec();
+  BoundStatement{end}.with(ended_ns).with(start_.session_id).exec();
   inserts_.reset();
   // What is left is one plain file, which can be read where nothing may be written. While somebody
   // reads, it stays as it is.

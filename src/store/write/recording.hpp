@@ -26,7 +26,7 @@ class Recording {
   [[nodiscard]] const SessionStart& start() const { return start_; }
 
   /// The connections of a session that began elsewhere: all of them are new to this file.
-  void number_anew();
+  void reset_ids();
 
   /// One transaction.
   void write(std::span<const Item> batch);
@@ -40,7 +40,7 @@ class Recording {
   [[nodiscard]] std::int64_t bytes() const;
 
  private:
-  Inserts& inserts();
+  ItemWriter& inserts();
   void make_room_in_wal();
 
   std::filesystem::path path_;
@@ -48,8 +48,8 @@ class Recording {
   SQLite::Database database_;
   SessionStart start_;
   Retention retention_;
-  std::optional<Inserts> inserts_;  ///< absent until the next batch after a failed one
-  std::int64_t now_ns_ = 0;         ///< the latest sign of life that was written
+  std::optional<ItemWriter> inserts_;  ///< absent until the next batch after a failed one
+  std::int64_t now_ns_ = 0;            ///< the latest sign of life that was written
 };
 
 }  // namespace netlog::store

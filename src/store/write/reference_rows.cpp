@@ -9,9 +9,9 @@ namespace netlog::store {
 namespace {
 
 // However many there are; what is not remembered is looked up in the file.
-constexpr std::size_t kMostAddresses = 100'000;
-constexpr std::size_t kMostPeers = 100'000;
-constexpr std::size_t kMostProcesses = 100'000;
+constexpr std::size_t kMaxAddresses = 100'000;
+constexpr std::size_t kMaxPeers = 100'000;
+constexpr std::size_t kMaxProcesses = 100'000;
 
 }  // namespace
 
@@ -19,7 +19,7 @@ bool knows_remote(const FiveTuple& tuple) {
   return tuple.remote.port != 0 || !tuple.remote.address.is_unspecified();
 }
 
-KnownRows::KnownRows(SQLite::Database& database, const SessionStart& start)
+ReferenceRows::ReferenceRows(SQLite::Database& database, const SessionStart& start)
     : database_{database},
       start_{start},
       processes_{start.owners},
@@ -42,28 +42,28 @@ KnownRows::KnownRows(SQLite::Database& database, const SessionStart& start)
                     "WHERE p.pid = ? AND p.start = ? AND (s.id = ? OR s.boot_id = ?) "
                     "ORDER BY p.id DESC LIMIT 1"} {}
 
-std::int64_t KnownRows::address(const IpAddress& address) {
+std::int64_t ReferenceRows::address(const IpAddress& address) {
   if (const auto cached = addresses_.find(address); cached != addresses_.end()) {
     return cached->second;
   }
   const auto text = to_string(address);
-  auto id = Run{find_address_}.with(text).number();
+  auto id = BoundStatement{find_address_}.with(text).number();
   if (!id) {
-    Run{insert_address_}
+    BoundStatement{insert_address_}
         .with(address.family)
         .with(text)
         .blob(address.bytes.data(), address.size())
         .exec();
     id = database_.getLastInsertRowid();
   }
-  if (addresses_.size() >= kMostAddresses) {
+  if (addresses_.size() >= kMaxAddresses) {
     addresses_.clear();
   }
   addresses_.emplace(address, *id);
   return *id;
 }
 
-std::optional<std::int64_t> KnownRows::peer(const Connection& connection) {
+std::optional<std::int64_t> ReferenceRows::peer(const Connection& connection) {
   const auto& tuple = connection.tuple;
   if (connection.direction == Direction::listen || !knows_remote(tuple)) {
     return std::nullopt;
@@ -80,14 +80,14 @@ std::optional<std::int64_t> KnownRows::peer(const Connection& connection) {
   if (peer.port != 0) {
     port = peer.port;
   }
-  auto id = Run{find_peer_}
+  auto id = BoundStatement{find_peer_}
                 .with(peer.remote_address)
                 .with(port)
                 .with(peer.direction)
                 .with(peer.protocol)
                 .number();
   if (!id) {
-    Run{insert_peer_}
+    BoundStatement{insert_peer_}
         .with(peer.direction)
         .with(peer.protocol)
         .with(peer.remote_address)
@@ -95,27 +95,27 @@ std::optional<std::int64_t> KnownRows::peer(const Connection& connection) {
         .exec();
     id = database_.getLastInsertRowid();
   }
-  if (peers_.size() >= kMostPeers) {
+  if (peers_.size() >= kMaxPeers) {
     peers_.clear();
   }
   peers_.emplace(peer, *id);
   return id;
 }
 
-std::optional<std::int64_t> KnownRows::process(const std::optional<ProcessId>& process) {
+std::optional<std::int64_t> ReferenceRows::process(const std::optional<ProcessId>& process) {
   if (!process) {
     return std::nullopt;
   }
   if (const auto cached = processes_.find(*process); cached != processes_.end()) {
     return cached->second;
   }
-  const auto row = Run{find_process_}
+  const auto row = BoundStatement{find_process_}
                        .with(process->pid)
                        .with(process->start)
                        .with(start_.session_id)
                        .with(start_.boot_id)
                        .number();
-  if (processes_.size() >= kMostProcesses) {
+  if (processes_.size() >= kMaxProcesses) {
     processes_.clear();
   }
   if (row) {
@@ -124,12 +124,12 @@ std::optional<std::int64_t> KnownRows::process(const std::optional<ProcessId>& p
   return row;
 }
 
-void KnownRows::add(const Process& process) {
+void ReferenceRows::add(const Process& process) {
   // The incarnation may be known from an earlier session of the same boot.
   processes_.erase(process.id);
   auto known = this->process(process.id);
   if (!known) {
-    Run{insert_process_}
+    BoundStatement{insert_process_}
         .with(start_.session_id)
         .with(process.id.pid)
         .with(process.id.start)
@@ -148,7 +148,7 @@ void KnownRows::add(const Process& process) {
   processes_.emplace(process.id, *known);
 }
 
-void KnownRows::forget() {
+void ReferenceRows::forget() {
   processes_.clear();
   addresses_.clear();
   peers_.clear();

@@ -19,9 +19,9 @@ namespace netlog::store {
 /// Rows that connections and events refer to: addresses, peers, processes. Looked up in the file
 /// once, made where they are missing. Lives on the writer's thread, inside its transactions; must
 /// die before the database.
-class KnownRows {
+class ReferenceRows {
  public:
-  KnownRows(SQLite::Database& database, const SessionStart& start);
+  ReferenceRows(SQLite::Database& database, const SessionStart& start);
 
   std::int64_t address(const IpAddress& address);
   /// Of listeners, and where the remote end is unknown, there is none.

@@ -13,8 +13,8 @@ namespace netlog::store {
 namespace {
 
 constexpr std::int64_t kMiB = 1 << 20;
-constexpr std::int64_t kLeastWal = 4 * kMiB;
-constexpr std::int64_t kMostWal = 32 * kMiB;
+constexpr std::int64_t kMinWal = 4 * kMiB;
+constexpr std::int64_t kMaxWal = 32 * kMiB;
 constexpr std::int64_t kWalPart = 8;      // of the limit
 constexpr std::int64_t kMarginPart = 64;  // of the limit: what a batch adds
 constexpr std::int64_t kAtOnce = 500;
@@ -45,7 +45,7 @@ Retention::Retention(SQLite::Database& database,
 
 std::optional<std::int64_t> Retention::wal_bytes() const {
   return max_bytes_ == 0 ? std::nullopt
-                         : std::optional{std::clamp(max_bytes_ / kWalPart, kLeastWal, kMostWal)};
+                         : std::optional{std::clamp(max_bytes_ / kWalPart, kMinWal, kMaxWal)};
 }
 
 std::int64_t Retention::used_pages() const {
@@ -114,7 +114,7 @@ std::optional<std::int64_t> Retention::oldest_ns() {
                   "AND {} ORDER BY id LIMIT 1) UNION ALL SELECT at_ns FROM (SELECT at_ns FROM "
                   "counter_sample ORDER BY id LIMIT 1))",
                   kIsAnEnd)};
-  return Run{first}.with(passed_event_).number();
+  return BoundStatement{first}.with(passed_event_).number();
 }
 
 Retention::Oldest Retention::find_oldest(std::optional<std::int64_t> before_ns) {
@@ -125,7 +125,7 @@ Retention::Oldest Retention::find_oldest(std::optional<std::int64_t> before_ns) 
       fmt::format(
           "SELECT id, connection_id, at_ns FROM event WHERE id > ? AND {} ORDER BY id LIMIT ?",
           kIsAnEnd)};
-  Run rows{ends};
+  BoundStatement rows{ends};
   rows.with(passed_event_).with(kAtOnce);
   while (rows.step()) {
     const auto at_ns = rows.number(2).value_or(0);
@@ -144,8 +144,8 @@ void Retention::drop(Flows& flows, const std::vector<std::int64_t>& connections)
   SQLite::Statement events{database_, "DELETE FROM event WHERE connection_id = ?"};
   SQLite::Statement rows{database_, "DELETE FROM connection WHERE id = ?"};
   for (const auto connection : connections) {
-    Run{events}.with(connection).exec();
-    Run{rows}.with(connection).exec();
+    BoundStatement{events}.with(connection).exec();
+    BoundStatement{rows}.with(connection).exec();
   }
 }
 
@@ -162,7 +162,7 @@ void Retention::drop_series(std::int64_t before_ns) {
                     table,
                     time,
                     gaps ? " AND source <> 'retention'" : "")};
-    Run{rows}.with(before_ns).with(kSamplesAtOnce).exec();
+    BoundStatement{rows}.with(before_ns).with(kSamplesAtOnce).exec();
   }
 }
 
@@ -174,7 +174,7 @@ void Retention::drop_sessions(Flows& flows, std::int64_t before_ns) {
         database_,
         "SELECT id FROM session AS s WHERE id <> ?1 AND alive_ns < ?2 AND (SELECT min(started_ns) "
         "FROM session AS n WHERE n.id > s.id) < ?2"};
-    Run rows{select};
+    BoundStatement rows{select};
     rows.with(session_id_).with(before_ns);
     while (rows.step()) {
       sessions.push_back(rows.number(0).value_or(0));
@@ -185,7 +185,7 @@ void Retention::drop_sessions(Flows& flows, std::int64_t before_ns) {
     {
       SQLite::Statement select{database_,
                                "SELECT id FROM connection WHERE session_id = ? AND gone = 0"};
-      Run rows{select};
+      BoundStatement rows{select};
       rows.with(session);
       while (rows.step()) {
         left_open.push_back(rows.number(0).value_or(0));
@@ -197,16 +197,16 @@ void Retention::drop_sessions(Flows& flows, std::int64_t before_ns) {
                            "(SELECT 1 FROM connection WHERE session_id = ?1) OR EXISTS (SELECT 1 "
                            "FROM clock_step WHERE session_id = ?1 AND after_event >= (SELECT "
                            "min(id) FROM event))"};
-    if (Run{used}.with(session).number() != 0) {
+    if (BoundStatement{used}.with(session).number() != 0) {
       continue;
     }
     for (const auto* const table :
          {"service", "gap", "coverage_window", "counter_sample", "clock_step"}) {
       SQLite::Statement rows{database_, fmt::format("DELETE FROM {} WHERE session_id = ?", table)};
-      Run{rows}.with(session).exec();
+      BoundStatement{rows}.with(session).exec();
     }
     SQLite::Statement row{database_, "DELETE FROM session WHERE id = ?"};
-    Run{row}.with(session).exec();
+    BoundStatement{row}.with(session).exec();
   }
 }
 
@@ -220,9 +220,9 @@ void Retention::drop_unreferenced(std::int64_t before_ns) {
       "AND id NOT IN (SELECT process_id FROM flow WHERE process_id IS NOT NULL) "
       "AND id NOT IN (SELECT process_id FROM connection WHERE life_class IS NULL AND process_id IS "
       "NOT NULL) AND id NOT IN (SELECT old FROM event WHERE kind = 4 AND old IS NOT NULL)"};
-  Run{processes}.with(before_ns).with(session_id_).exec();
+  BoundStatement{processes}.with(before_ns).with(session_id_).exec();
   SQLite::Statement ports{database_, "DELETE FROM port_use WHERE peak_ns < ?"};
-  Run{ports}.with(before_ns).exec();
+  BoundStatement{ports}.with(before_ns).exec();
   database_.exec(
       "DELETE FROM peer WHERE id NOT IN (SELECT peer_id FROM flow WHERE peer_id IS NOT NULL) AND "
       "id NOT IN (SELECT peer_id FROM connection WHERE life_class IS NULL AND peer_id IS NOT "
@@ -240,18 +240,24 @@ void Retention::enter(std::string_view reason, std::int64_t to_ns, std::int64_t 
       database_,
       "SELECT id FROM gap WHERE source = 'retention' AND reason = ? ORDER BY id LIMIT 1"};
   const std::string text{reason};
-  if (const auto row = Run{known}.with(text).number()) {
+  if (const auto row = BoundStatement{known}.with(text).number()) {
     SQLite::Statement update{database_,
                              "UPDATE gap SET session_id = ?, to_ns = max(to_ns, ?), lost = lost + "
                              "? WHERE id = ?"};
-    Run{update}.with(session_id_).with(to_ns).with(connections).with(*row).exec();
+    BoundStatement{update}.with(session_id_).with(to_ns).with(connections).with(*row).exec();
     return;
   }
   SQLite::Statement insert{database_,
                            "INSERT INTO gap (session_id, from_ns, to_ns, source, reason, lost, "
                            "detail) SELECT ?, min(min(started_ns), ?), ?, 'retention', ?, ?, "
                            "'ended connections were dropped' FROM session"};
-  Run{insert}.with(session_id_).with(to_ns).with(to_ns).with(text).with(connections).exec();
+  BoundStatement{insert}
+      .with(session_id_)
+      .with(to_ns)
+      .with(to_ns)
+      .with(text)
+      .with(connections)
+      .exec();
 }
 
 }  // namespace netlog::store

@@ -26,7 +26,7 @@ std::int64_t insert_session(SQLite::Database& database, const Session& session) 
                            "INSERT INTO session (host, os, kernel, netlog_version, boot_id, "
                            "utc_offset_s, interval_ns, sources, "
                            "started_ns, alive_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
-  Run{insert}
+  BoundStatement{insert}
       .with(session.host)
       .with(session.os)
       .with(session.kernel)
@@ -65,7 +65,12 @@ void enter_downtime(SQLite::Database& database,
                            "INSERT INTO gap (session_id, from_ns, to_ns, source, reason, detail) "
                            "SELECT ?1, min(?2, ?3), max(?2, ?3), 'recorder', ?4, iif(?2 > ?3, "
                            "'the clock stood before its last sign of life', NULL) WHERE ?2 <> ?3"};
-  Run{insert}.with(session_id).with(earlier.alive_ns).with(started_ns).with(reason).exec();
+  BoundStatement{insert}
+      .with(session_id)
+      .with(earlier.alive_ns)
+      .with(started_ns)
+      .with(reason)
+      .exec();
 }
 
 /// No socket outlives the kernel that it was in.
@@ -90,7 +95,7 @@ void end_with_the_boot(SQLite::Database& database, std::int64_t started_ns) {
     }
   }
   Flows{database}.remove(summed);
-  UnseenEnds ends{database};
+  OrphanCloser ends{database};
   for (const auto& [row, seen_ns] : left) {
     const auto at_ns = std::max(started_ns, seen_ns);
     ends.end(row, Moment{at_ns, at_ns - seen_ns});
@@ -106,13 +111,13 @@ std::optional<Endpoint> endpoint_of(const SQLite::Column& text, std::int64_t por
 }
 
 template <typename Code>
-std::optional<Code> code_of(const Run& row, int column) {
+std::optional<Code> code_of(const BoundStatement& row, int column) {
   const auto value = row.number(column);
   return value ? std::optional{static_cast<Code>(*value)} : std::nullopt;
 }
 
 template <typename Number>
-std::optional<Number> number_of(const Run& row, int column) {
+std::optional<Number> number_of(const BoundStatement& row, int column) {
   const auto value = row.number(column);
   return value ? std::optional{static_cast<Number>(*value)} : std::nullopt;
 }
@@ -137,7 +142,7 @@ void read_left_open(SQLite::Database& database,
   if (boot_id) {
     select.bind(":boot", *boot_id);
   }
-  Run row{select};
+  BoundStatement row{select};
   while (row.step()) {
     const auto moment = [&](int column) {
       const auto at = row.number(column);

@@ -30,12 +30,12 @@ constexpr std::chrono::seconds kLookEvery{1};
 // What a transaction writes is there before anything can be trimmed for it: a small file takes
 // small ones, 5,000 items for 64 MiB.
 constexpr std::int64_t kLimitForAnItem = 12'288;
-constexpr std::size_t kFewestItems = 1'000;
+constexpr std::size_t kMinItems = 1'000;
 
 WriterOptions fitted(WriterOptions options) {
   if (options.max_bytes > 0) {
     const auto most = static_cast<std::size_t>(options.max_bytes / kLimitForAnItem);
-    options.flush_items = std::min(options.flush_items, std::max(most, kFewestItems));
+    options.flush_items = std::min(options.flush_items, std::max(most, kMinItems));
   }
   return options;
 }
@@ -68,7 +68,7 @@ StoreError wrap(std::string_view doing,
 }
 
 /// What may be otherwise in a moment, by nothing that we do.
-bool may_pass(const SQLite::Exception& error) {
+bool is_transient(const SQLite::Exception& error) {
   switch (error.getErrorCode()) {
     case SQLITE_FULL:
     case SQLITE_IOERR:
@@ -106,7 +106,7 @@ std::string reason_of(const SQLite::Exception& error) {
 /// What is few and cannot be told again.
 bool stays(const Item& item) {
   return std::holds_alternative<Gap>(item) || std::holds_alternative<ClockStep>(item) ||
-         std::holds_alternative<ServiceName>(item) || std::holds_alternative<Census>(item);
+         std::holds_alternative<ServiceName>(item) || std::holds_alternative<Resync>(item);
 }
 
 /// Moves the rest out of `items`.
@@ -152,7 +152,7 @@ class Writer::Thread {
       std::rethrow_exception(failure_);
     }
     const bool census = std::any_of(items.begin(), items.end(), [](const Item& item) {
-      return std::holds_alternative<Census>(item);
+      return std::holds_alternative<Resync>(item);
     });
     lossy_ = lossy_ && !census;
     if (!lossy_ && !census && queue_.size() >= options_.queue_items) {
@@ -243,7 +243,7 @@ class Writer::Thread {
     for (std::size_t written = 0; written < batch.size();) {
       try {
         if (moved()) {
-          begin_anew(batch, written);
+          recreate_file(batch, written);
           continue;
         }
         const auto part = std::span{batch}.subspan(
@@ -260,7 +260,7 @@ class Writer::Thread {
         if (is_damage(error) && move_damaged_away(error)) {
           continue;
         }
-        wait_out(error);
+        wait_before_retry(error);
       }
     }
   }
@@ -272,7 +272,7 @@ class Writer::Thread {
       }
       bytes_ = recording_->bytes();
     } catch (const SQLite::Exception& error) {
-      if (!may_pass(error) && !(is_damage(error) && move_damaged_away(error))) {
+      if (!is_transient(error) && !(is_damage(error) && move_damaged_away(error))) {
         throw;
       }
     }
@@ -292,7 +292,7 @@ class Writer::Thread {
   }
 
   bool move_damaged_away(const SQLite::Exception& error) {
-    if (!options_.take_again) {
+    if (!options_.reopen) {
       return false;
     }
     std::error_code failed;
@@ -315,9 +315,9 @@ class Writer::Thread {
 
   /// A new file in the place of one that is gone; what `batch` tells of connections does not fit
   /// it.
-  void begin_anew(std::vector<Item>& batch, std::size_t& written) {
+  void recreate_file(std::vector<Item>& batch, std::size_t& written) {
     recording_.reset();
-    if (auto taken = options_.take_again(); !taken) {
+    if (auto taken = options_.reopen(); !taken) {
       throw SQLite::Exception{
           fmt::format("it was deleted or replaced, and cannot be made again: {}",
                       taken.error().message())
@@ -330,7 +330,7 @@ class Writer::Thread {
     } catch (const StoreError& error) {
       throw SQLite::Exception{error.what(), SQLITE_CANTOPEN};
     }
-    recording_->number_anew();
+    recording_->reset_ids();
     batch.erase(batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(written));
     written = 0;
     {
@@ -360,8 +360,8 @@ class Writer::Thread {
   }
 
   /// Until the next try. @throws the error when it will not pass, or when we are to stop.
-  void wait_out(const SQLite::Exception& error) {
-    if (!may_pass(error)) {
+  void wait_before_retry(const SQLite::Exception& error) {
+    if (!is_transient(error)) {
       throw error;
     }
     bool begins = false;

@@ -43,7 +43,7 @@ struct Resumed {
 
 /// All connections there are, when the file may not know them: what it has and is not among them
 /// ended after `since_ns`.
-struct Census {
+struct Resync {
   std::int64_t since_ns = 0;
   std::int64_t at_ns = 0;
   std::vector<Connection> connections;
@@ -63,7 +63,7 @@ using Item = std::variant<Event,
                           Coverage,
                           Heartbeat,
                           Resumed,
-                          Census>;
+                          Resync>;
 
 /// What the session before this one, of the same boot, had open when it ended.
 struct LeftOpen {
@@ -91,7 +91,7 @@ struct WriterOptions {
   /// Whether the path still names the file that was opened, and how to take the path again when it
   /// does not; without them nobody looks.
   std::function<bool()> in_place{};
-  std::function<Result<void>()> take_again{};
+  std::function<Result<void>()> reopen{};
 };
 
 struct WriterTotals {
@@ -105,7 +105,7 @@ struct Pushed {
   std::vector<Item> dropped;  ///< of this push or an earlier one: the file will never have it
   std::string why;     ///< a short fixed phrase, as a gap's reason; meaningful with `dropped`
   std::string detail;  ///< one line
-  bool wants_census = false;  ///< something was dropped: nothing is taken until a Census comes
+  bool wants_census = false;  ///< something was dropped: nothing is taken until a Resync comes
 };
 
 /// One session being recorded: a thread that owns the database connection. Batches are one

@@ -29,6 +29,8 @@
 
 #include <unistd.h>
 
+namespace netlog_tests::system_linux_test {
+
 using namespace netlog;
 using namespace netlog::os;
 using namespace netlog::capture;
@@ -65,7 +67,7 @@ std::uint64_t inode_of(const os::UniqueFd& fd) {
 std::optional<std::uint32_t> holder_of(OwnerSearch& search,
                                        std::uint64_t inode,
                                        std::vector<std::uint32_t> likely = {}) {
-  const OwnerQuestion question{inode, std::move(likely)};
+  const OwnerQuery question{inode, std::move(likely)};
   for (const auto& answer : search.find({&question, 1}, 1s)) {
     if (answer.inode == inode) {
       return answer.pid;
@@ -176,7 +178,7 @@ TEST_CASE("the kernel's own list finds our sockets without reading a link", "[li
 TEST_CASE("a socket that nobody holds is given up after a whole search", "[live]") {
   OwnerSearch search;
   constexpr std::uint64_t kNobodys = 0xFFFFFFFFFF;
-  const OwnerQuestion question{kNobodys, {}};
+  const OwnerQuery question{kNobodys, {}};
   search.find({}, 1s);  // the first search is before the question
   std::vector<HolderAnswer> answers;
   // A whole search runs at most once a second, and the second time that a question is put.
@@ -255,3 +257,5 @@ TEST_CASE("a listener that a child keeps while its maker lives on is the child's
                 std::to_string(port)) ==
         std::to_string(::getpid()) + "|" + std::to_string(child.pid()) + "|1\n");
 }
+
+}  // namespace netlog_tests::system_linux_test

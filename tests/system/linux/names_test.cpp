@@ -19,6 +19,8 @@
 
 #include <unistd.h>
 
+namespace netlog_tests::system_names_test {
+
 using namespace netlog;
 using namespace netlog::test;
 
@@ -125,3 +127,5 @@ TEST_CASE("an error that quotes a hostile name is one harmless line", "[cli]") {
     CHECK(std::count(answer.err.begin(), answer.err.end(), '\n') == 1);
   }
 }
+
+}  // namespace netlog_tests::system_names_test

@@ -25,6 +25,8 @@
 #include <sched.h>
 #include <unistd.h>
 
+namespace netlog_tests::system_namespaces_test {
+
 using namespace netlog;
 using namespace netlog::os;
 using namespace netlog::capture;
@@ -186,3 +188,5 @@ TEST_CASE("equal tuples in two namespaces stay apart, and end when their namespa
                            "WHERE netns = {}",
                            second.netns())) == 1);
 }
+
+}  // namespace netlog_tests::system_namespaces_test

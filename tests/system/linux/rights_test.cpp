@@ -29,6 +29,8 @@
 #include <sched.h>
 #include <unistd.h>
 
+namespace netlog_tests::system_rights_test {
+
 using namespace netlog;
 using namespace netlog::test;
 
@@ -260,3 +262,5 @@ TEST_CASE("a group that is not there is named", "[cli]") {
   CHECK(finished.err.find("--group 'no-such-group': no such group") != std::string::npos);
   CHECK_FALSE(std::filesystem::exists(path));
 }
+
+}  // namespace netlog_tests::system_rights_test

@@ -24,6 +24,8 @@
 
 #include <unistd.h>
 
+namespace netlog_tests::system_trace_test {
+
 using namespace netlog;
 using namespace netlog::os;
 using namespace netlog::source;
@@ -379,3 +381,5 @@ TEST_CASE("what finds no room is counted to the event", "[live]") {
   CHECK(told_ample == 200 * 5 + 1);
   CHECK(lost_tiny >= told_ample - told_tiny);
 }
+
+}  // namespace netlog_tests::system_trace_test

@@ -23,6 +23,8 @@
 #include <aclapi.h>
 #include <sddl.h>
 
+namespace netlog_tests::system_windows_test {
+
 using namespace netlog;
 using namespace netlog::os;
 using namespace netlog::capture;
@@ -213,3 +215,5 @@ TEST_CASE("the command line is UTF-8 and without the program's name", "[live]") 
   const auto words = os::command_line(0, nullptr);
   CHECK((words.empty() || !words.front().ends_with(".exe")));
 }
+
+}  // namespace netlog_tests::system_windows_test

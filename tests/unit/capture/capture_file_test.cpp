@@ -9,6 +9,8 @@
 #include <fstream>
 #include <iterator>
 
+namespace netlog_tests::capture_capture_file_test {
+
 using namespace netlog;
 using namespace netlog::capture;
 using Catch::Matchers::Contains;
@@ -118,3 +120,5 @@ TEST_CASE("a damaged capture is an error that names the place", "[capture]") {
     CHECK(reader.next().error().code == errc::too_large);
   }
 }
+
+}  // namespace netlog_tests::capture_capture_file_test

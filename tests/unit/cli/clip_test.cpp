@@ -16,6 +16,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+namespace netlog_tests::cli_clip_test {
+
 using namespace netlog;
 using Catch::Matchers::Contains;
 using netlog::test::rows;
@@ -184,3 +186,5 @@ TEST_CASE("what fails half-way leaves nothing behind", "[cli]") {
   CHECK_THAT(failed.err, Contains("malformed"));
   CHECK(files_in(scratch) == std::set<std::string>{"a.db"});
 }
+
+}  // namespace netlog_tests::cli_clip_test

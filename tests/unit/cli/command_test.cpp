@@ -18,6 +18,8 @@
 
 #include <unistd.h>
 
+namespace netlog_tests::cli_command_test {
+
 using namespace netlog;
 using Catch::Matchers::Contains;
 using netlog::test::Command;
@@ -431,3 +433,5 @@ TEST_CASE("following ends with a signal", "[cli]") {
   tail.send(SIGINT);
   CHECK(tail.wait().exit_code == -1);
 }
+
+}  // namespace netlog_tests::cli_command_test

@@ -4,6 +4,8 @@
 #include "support/story.hpp"
 #include "util/time.hpp"
 
+namespace netlog_tests::cli_daylight_test {
+
 using namespace netlog;
 using Catch::Matchers::Contains;
 using netlog::test::Finished;
@@ -90,3 +92,5 @@ TEST_CASE("a window over the change of the clocks names both offsets", "[cli]") 
   const Night night;
   CHECK_THAT(night.ask({"report", "connections"}), Contains("+02:00") && Contains("+01:00"));
 }
+
+}  // namespace netlog_tests::cli_daylight_test

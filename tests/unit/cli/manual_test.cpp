@@ -3,6 +3,8 @@
 
 #include "support/catch.hpp"
 
+namespace netlog_tests::cli_manual_test {
+
 using namespace netlog::cli;
 
 TEST_CASE("nothing in a text is a request or an escape to roff", "[cli]") {
@@ -19,3 +21,5 @@ TEST_CASE("nothing in a text is a request or an escape to roff", "[cli]") {
                                                 {"\xFF", " "}}));
   CHECK(roff_escape(text) == escaped);
 }
+
+}  // namespace netlog_tests::cli_manual_test

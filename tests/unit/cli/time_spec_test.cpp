@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <ctime>
 
+namespace netlog_tests::cli_time_spec_test {
+
 using namespace netlog;
 using namespace netlog::cli;
 
@@ -210,3 +212,5 @@ TEST_CASE("zones that change otherwise", "[cli]") {
   const Zone zone{rules};
   CHECK(meant(text, nullptr, Span{ended - 24 * 3600 * kNsPerSecond, ended}) == expected);
 }
+
+}  // namespace netlog_tests::cli_time_spec_test

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+namespace netlog_tests::decode_inet_diag_test {
+
 using namespace netlog;
 using netlog::test::from_hex;
 using namespace netlog::decode;
@@ -243,3 +245,5 @@ TEST_CASE("destroy notices are read up to the last byte or refused", "[decode]")
   CHECK(decode_destroy_notices({})->empty());
   CHECK_FALSE(decode_destroy_notices(std::span{bytes}.first(bytes.size() - 1)).has_value());
 }
+
+}  // namespace netlog_tests::decode_inet_diag_test

@@ -14,6 +14,8 @@
 
 #include <fmt/format.h>
 
+namespace netlog_tests::decode_mib_test {
+
 using namespace netlog;
 using namespace netlog::decode;
 using test::MibBytes;
@@ -478,3 +480,5 @@ TEST_CASE("services of one process, by the tags of their sockets", "[decode]") {
   capture::append_section(bad, capture::ModuleSection::service, as_bytes("1234 x Dnscache"));
   CHECK_FALSE(decode_mib_modules(bad).has_value());
 }
+
+}  // namespace netlog_tests::decode_mib_test

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+namespace netlog_tests::decode_net_names_test {
+
 using namespace netlog;
 using namespace netlog::decode;
 
@@ -73,3 +75,5 @@ TEST_CASE("a service's port is that of the protocol", "[decode]") {
   CHECK_FALSE(port_of(services, "syslog", Protocol::tcp));
   CHECK_FALSE(port_of(services, "none", {}));
 }
+
+}  // namespace netlog_tests::decode_net_names_test

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <string>
 
+namespace netlog_tests::decode_procfs_test {
+
 using namespace netlog;
 using namespace netlog::decode;
 
@@ -159,3 +161,5 @@ TEST_CASE("holders of sockets are read", "[decode]") {
     CHECK_FALSE(decode_holders(bad).has_value());
   }
 }
+
+}  // namespace netlog_tests::decode_procfs_test

@@ -4,6 +4,8 @@
 #include "support/catch.hpp"
 #include "support/hex.hpp"
 
+namespace netlog_tests::decode_trace_test {
+
 using namespace netlog;
 using namespace netlog::decode;
 using netlog::test::from_hex;
@@ -117,7 +119,7 @@ TEST_CASE("each error has its cause", "[decode]") {
 TEST_CASE("a birth is of a socket without addresses", "[decode]") {
   const auto all = decode_trace(from_hex(kBirth), kOffset);
   REQUIRE(all.has_value());
-  const auto birth = std::get<Birth>(all->at(0));
+  const auto birth = std::get<UdpSocketCreated>(all->at(0));
   CHECK(birth.incarnation == 0x3E3E50);
   CHECK(birth.caller->id.pid == 30483);
 }
@@ -133,7 +135,7 @@ TEST_CASE("events follow one another; a late owner without a process says nothin
   bytes.insert(bytes.end(), late.begin(), late.end());
   const auto all = decode_trace(bytes, kOffset);
   REQUIRE(all->size() == 2);
-  CHECK(std::get<LateOwner>(all->at(1)).caller.id.pid == 30483);
+  CHECK(std::get<LastCloser>(all->at(1)).caller.id.pid == 30483);
   CHECK(decode_trace({}, kOffset)->empty());
 }
 
@@ -167,3 +169,5 @@ TEST_CASE("whatever the bytes say, it is decoded or refused", "[decode]") {
     }
   }
 }
+
+}  // namespace netlog_tests::decode_trace_test

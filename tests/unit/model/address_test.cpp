@@ -5,6 +5,8 @@
 
 #include <random>
 
+namespace netlog_tests::model_address_test {
+
 using namespace netlog;
 
 TEST_CASE("addresses print as RFC 5952 and read back", "[model]") {
@@ -95,3 +97,5 @@ TEST_CASE("endpoints print with brackets where they must", "[model]") {
   CHECK(to_string(Endpoint{IpAddress::v4(192, 0, 2, 1), 80}) == "192.0.2.1:80");
   CHECK(to_string(Endpoint{*parse_address("2001:db8::1"), 443}) == "[2001:db8::1]:443");
 }
+
+}  // namespace netlog_tests::model_address_test

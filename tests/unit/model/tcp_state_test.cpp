@@ -3,6 +3,8 @@
 
 #include "support/catch.hpp"
 
+namespace netlog_tests::model_tcp_state_test {
+
 using namespace netlog;
 
 TEST_CASE("states are numbered as in RFC 4022 and printed as RFC 9293 names them", "[model]") {
@@ -43,3 +45,5 @@ TEST_CASE("any common spelling of a state is read", "[model]") {
   CHECK_FALSE(parse_tcp_state("ESTABLISHEDD").has_value());
   CHECK_FALSE(parse_tcp_state("").has_value());
 }
+
+}  // namespace netlog_tests::model_tcp_state_test

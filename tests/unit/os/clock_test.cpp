@@ -6,6 +6,8 @@
 
 #include <random>
 
+namespace netlog_tests::os_clock_test {
+
 using namespace netlog;
 using namespace netlog::os;
 
@@ -50,3 +52,5 @@ TEST_CASE("whatever UTC does, time goes on by its steps and within a thousandth"
     }
   }
 }
+
+}  // namespace netlog_tests::os_clock_test

@@ -9,6 +9,8 @@
 #include <fstream>
 #include <string>
 
+namespace netlog_tests::os_files_test {
+
 using namespace netlog;
 using namespace netlog::os;
 
@@ -61,3 +63,5 @@ TEST_CASE("a secret is read from a file of one's own, or there is none", "[os]")
   CHECK(os::read_private_file(scratch / "key").has_error());
   CHECK(os::read_private_file(scratch / ".").has_error());
 }
+
+}  // namespace netlog_tests::os_files_test

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+namespace netlog_tests::record_recorder_test {
+
 using namespace netlog;
 using namespace netlog::record;
 using capture::RawRecord;
@@ -196,3 +198,5 @@ TEST_CASE("a namespace that came and went has a coverage of its own, from its fi
                  "SELECT netns, from_ns / 1000000, to_ns / 1000000, kernel_opens, recorded_opens, "
                  "kernel_failures, recorded_failures FROM coverage") == "77|100|301|5|0|1|0\n");
 }
+
+}  // namespace netlog_tests::record_recorder_test

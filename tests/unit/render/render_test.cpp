@@ -5,6 +5,8 @@
 
 #include <sstream>
 
+namespace netlog_tests::render_test {
+
 using namespace netlog;
 using namespace netlog::render;
 
@@ -226,3 +228,5 @@ TEST_CASE("units are written for people", "[render]") {
   CHECK(cell_text(99.996, Unit::percent, style) == "99.99");
   CHECK(cell_text(100.0, Unit::percent, style) == "100");
 }
+
+}  // namespace netlog_tests::render_test

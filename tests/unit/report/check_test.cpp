@@ -9,6 +9,8 @@
 
 #include <SQLiteCpp/Database.h>
 
+namespace netlog_tests::report_check_test {
+
 using namespace netlog;
 
 namespace {
@@ -106,3 +108,5 @@ TEST_CASE("a clock that was set back turns times around without a fault", "[repo
       "'clock stepped backwards')");
   CHECK(first_violation(path) == "none");
 }
+
+}  // namespace netlog_tests::report_check_test

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace netlog_tests::report_clock_test {
+
 using namespace netlog;
 using namespace netlog::test;
 
@@ -207,3 +209,5 @@ TEST_CASE("whenever the clock is set, all lasts as long as if it had not been", 
     REQUIRE(stepped == told(seed, false).second);
   }
 }
+
+}  // namespace netlog_tests::report_clock_test

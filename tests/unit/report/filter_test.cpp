@@ -15,6 +15,8 @@
 
 #include <fmt/format.h>
 
+namespace netlog_tests::report_filter_test {
+
 using namespace netlog;
 
 namespace {
@@ -140,3 +142,5 @@ TEST_CASE("an index finds what a look at every row finds", "[report]") {
     REQUIRE(found(reader, filter) == expected);
   }
 }
+
+}  // namespace netlog_tests::report_filter_test

@@ -10,6 +10,8 @@
 
 #include <sstream>
 
+namespace netlog_tests::report_join_test {
+
 using namespace netlog;
 using namespace netlog::report;
 
@@ -194,3 +196,5 @@ b   1970-01-01 00:00:03.752  -        198.51.100.7:443  192.0.2.1:4005    closed
 
 )");
 }
+
+}  // namespace netlog_tests::report_join_test

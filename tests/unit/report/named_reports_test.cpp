@@ -17,6 +17,8 @@
 
 #include <fmt/format.h>
 
+namespace netlog_tests::report_named_reports_test {
+
 using namespace netlog;
 using namespace netlog::report;
 
@@ -641,3 +643,5 @@ TEST_CASE("the twenty queries of docs/database.md run", "[report]") {
   CHECK(rows[4] == 3);  // LISTEN, CLOSE_WAIT, TIME_WAIT
   CHECK(rows[5] == 1);
 }
+
+}  // namespace netlog_tests::report_named_reports_test

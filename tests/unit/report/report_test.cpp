@@ -10,6 +10,8 @@
 #include <set>
 #include <sstream>
 
+namespace netlog_tests::report_test {
+
 using namespace netlog;
 using namespace netlog::report;
 using Catch::Matchers::Contains;
@@ -352,3 +354,5 @@ TEST_CASE("hostile names reach no terminal unescaped, and stay one cell", "[rend
   render::write_csv(csv, answer);
   CHECK_THAT(csv.str(), Contains("\"evil\x1b[2J,\"\"x\"\"\""));
 }
+
+}  // namespace netlog_tests::report_test

@@ -2,6 +2,8 @@
 // What is easily told wrong, on histories whose truth is known.
 #include "support/story.hpp"
 
+namespace netlog_tests::report_traps_test {
+
 using namespace netlog;
 using namespace netlog::report;
 using netlog::test::Story;
@@ -441,3 +443,5 @@ TEST_CASE("what only lived in a window neither began nor ended in it", "[report]
   CHECK(story.ask("lifetimes", window(story, 4, 7), {"peer"}).empty());
   CHECK(story.ask("closes", window(story, 8.5, 10), {"peer"}) == "203.0.113.50:5432\n");
 }
+
+}  // namespace netlog_tests::report_traps_test

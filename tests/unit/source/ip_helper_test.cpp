@@ -17,6 +17,8 @@
 
 #include <fmt/format.h>
 
+namespace netlog_tests::source_ip_helper_test {
+
 using namespace netlog;
 using namespace netlog::source;
 using namespace netlog::source::ip_helper;
@@ -498,3 +500,5 @@ TEST_CASE("a source that Windows lacks is refused in words", "[source]") {
   REQUIRE_FALSE(opened.has_value());
   CHECK(opened.error().context == "on Windows the tables are polled: use --source auto or poll");
 }
+
+}  // namespace netlog_tests::source_ip_helper_test

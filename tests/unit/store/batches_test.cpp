@@ -13,6 +13,8 @@
 #include <variant>
 #include <vector>
 
+namespace netlog_tests::store_batches_test {
+
 using namespace netlog;
 using test::rows;
 
@@ -103,3 +105,5 @@ TEST_CASE("however a history is cut into batches, its file says the same", "[sto
     CHECK(rows(cut, said) == rows(whole, said));
   }
 }
+
+}  // namespace netlog_tests::store_batches_test

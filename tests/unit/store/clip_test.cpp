@@ -25,6 +25,8 @@
 #include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
 
+namespace netlog_tests::store_clip_test {
+
 using namespace netlog;
 using namespace netlog::store;
 using Catch::Matchers::Contains;
@@ -51,23 +53,25 @@ report::Filter window(std::int64_t from_ns, std::int64_t to_ns) {
   return filter;
 }
 
-ClipWish wish_for(const report::Filter& filter) {
+ClipOptions wish_for(const report::Filter& filter) {
   auto clause = report::connection_clause(filter);
-  ClipWish wish;
+  ClipOptions wish;
   wish.from_ns = filter.since_ns;
   wish.to_ns = filter.until_ns;
   wish.connections.push_back({std::move(clause.sql), std::move(clause.parameters)});
   return wish;
 }
 
-ClipWish redacted(ClipWish wish, std::string_view key, std::set<std::string, std::less<>> keep) {
-  wish.redaction = RedactionWish{key_of(key), std::move(keep)};
+ClipOptions redacted(ClipOptions wish,
+                     std::string_view key,
+                     std::set<std::string, std::less<>> keep) {
+  wish.redaction = RedactionOptions{key_of(key), std::move(keep)};
   return wish;
 }
 
 ClipTotals cut(const std::filesystem::path& source,
                const std::filesystem::path& out,
-               const ClipWish& wish) {
+               const ClipOptions& wish) {
   REQUIRE(os::create_private_file(out).has_value());
   return clip(source, out, wish, kGoOn);
 }
@@ -298,7 +302,7 @@ TEST_CASE("filters leave out others' connections and processes", "[store]") {
   auto filter = window(story.ns(40), story.ns(80));
   filter.process = "client";
   auto wish = wish_for(filter);
-  wish.bystanders = false;
+  wish.include_unrelated_processes = false;
   cut(story.path(), scratch / "clip.db", wish);
   CHECK(rows(scratch / "clip.db", "SELECT DISTINCT name FROM process") == "client\n");
   CHECK(rows(scratch / "clip.db", "SELECT DISTINCT process FROM connections") == "client\n");
@@ -500,7 +504,7 @@ TEST_CASE("one key gives one file, byte for byte; without a key no two are alike
   cut(story.path(), scratch / "b.db", redacted(wish, "k", {}));
   CHECK(bytes_of(scratch / "a.db") == bytes_of(scratch / "b.db"));
   auto random = wish;
-  random.redaction = RedactionWish{random_key(), {}};
+  random.redaction = RedactionOptions{random_key(), {}};
   cut(story.path(), scratch / "c.db", random);
   CHECK(bytes_of(scratch / "a.db") != bytes_of(scratch / "c.db"));
 }
@@ -573,3 +577,5 @@ TEST_CASE("phrases of netlog's own stay, others do not", "[store]") {
   }
   CHECK(reasons >= 15);
 }
+
+}  // namespace netlog_tests::store_clip_test

@@ -14,6 +14,8 @@
 
 #include <sqlite3.h>
 
+namespace netlog_tests::store_fault_test {
+
 using namespace netlog;
 using test::Call;
 using test::rows;
@@ -120,3 +122,5 @@ TEST_CASE("after a call that fails once everything arrives, once", "[store]") {
   CHECK(held.fault.empty());
   CHECK(held.events.at(1) == load.events());
 }
+
+}  // namespace netlog_tests::store_fault_test

@@ -14,6 +14,8 @@
 
 #include <unistd.h>
 
+namespace netlog_tests::store_hostile_test {
+
 using namespace netlog;
 using Catch::Matchers::Contains;
 
@@ -76,3 +78,5 @@ TEST_CASE("only a regular file is opened, and only beside regular ones", "[store
     CHECK_THAT(refusal(good), Contains("what stands beside it as -journal is not a regular file"));
   }
 }
+
+}  // namespace netlog_tests::store_hostile_test

@@ -18,6 +18,8 @@
 
 #include <fmt/format.h>
 
+namespace netlog_tests::store_keeping_test {
+
 using namespace netlog;
 using namespace netlog::store;
 using netlog::test::rows;
@@ -196,10 +198,10 @@ TEST_CASE("what ended too long ago goes, what is open stays", "[store]") {
 TEST_CASE("a recording stays below its size, whatever comes", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
-  constexpr std::int64_t kMost = 12 << 20;
+  constexpr std::int64_t kMax = 12 << 20;
   constexpr ConnectionId kLast = 50'000;
   WriterOptions options;
-  options.max_bytes = kMost;
+  options.max_bytes = kMax;
   std::int64_t largest = 0;
   {
     Writer writer{path, session(1), options};
@@ -219,8 +221,8 @@ TEST_CASE("a recording stays below its size, whatever comes", "[store]") {
     writer.finish((kLast + 1) * kSecond);
     largest = std::max(largest, writer.totals().file_bytes);
   }
-  CHECK(largest < kMost);
-  CHECK(largest > kMost / 2);
+  CHECK(largest < kMax);
+  CHECK(largest > kMax / 2);
   CHECK(rows(path, "SELECT min(id), max(id) FROM connections") == fmt::format("1|{}\n", kLast));
   CHECK(rows(path,
              "SELECT (SELECT count(*) FROM connections) + lost, lost > 1000, reason FROM gaps "
@@ -240,7 +242,7 @@ TEST_CASE("a file that is deleted while it is recorded into is begun anew", "[st
   options.flush_after = std::chrono::milliseconds{1};
   options.queue_items = 8;  // so full that we wait for room when it is found out
   options.in_place = [&] { return held->in_place(); };
-  options.take_again = [&]() -> Result<void> {
+  options.reopen = [&]() -> Result<void> {
     held = *os::hold_recording_file(path);
     return {};
   };
@@ -275,7 +277,7 @@ TEST_CASE("a file that is deleted while it is recorded into is begun anew", "[st
       std::this_thread::yield();
     }
     CHECK(dropped > 0);
-    writer.push({server(), Census{12 * kSecond, 22 * kSecond, {stays}}});
+    writer.push({server(), Resync{12 * kSecond, 22 * kSecond, {stays}}});
     writer.finish(23 * kSecond);
   }
   CHECK(rows(path, "SELECT id, outcome, pid FROM connections") == "1|open|70\n");
@@ -298,7 +300,7 @@ TEST_CASE("a census writes what the file lacks", "[store]") {
     changed.state = TcpState::close_wait;
     changed.owner = {};
     unknown.opened.reset();
-    writer.push({Census{20 * kSecond, 30 * kSecond, {same, changed, unknown}}, alive(31)});
+    writer.push({Resync{20 * kSecond, 30 * kSecond, {same, changed, unknown}}, alive(31)});
     writer.finish(32 * kSecond);
   }
   CHECK(rows(path,
@@ -350,3 +352,5 @@ TEST_CASE("what is learnt after the end changes the sums, too", "[store]") {
   CHECK(rows(path, "SELECT outcome, connections, bytes_sent FROM peer_flows") == "reset|1|70\n");
   CHECK(violations(path) == 0);
 }
+
+}  // namespace netlog_tests::store_keeping_test

@@ -19,6 +19,8 @@
 
 #include <sqlite3.h>
 
+namespace netlog_tests::store_outage_test {
+
 using namespace netlog;
 using capture::RawRecord;
 using capture::RecordKind;
@@ -122,3 +124,5 @@ TEST_CASE("what a disk that stays full costs is on record", "[store]") {
   CHECK_THAT(told[0], Catch::Matchers::Contains("sampling goes on"));
   CHECK_THAT(told[1], Catch::Matchers::Contains("again"));
 }
+
+}  // namespace netlog_tests::store_outage_test

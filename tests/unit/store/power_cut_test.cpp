@@ -10,6 +10,8 @@
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Exception.h>
 
+namespace netlog_tests::store_power_cut_test {
+
 using namespace netlog;
 
 namespace {
@@ -78,3 +80,5 @@ TEST_CASE("after a power cut the recording is whole, and what is missing is on r
   CHECK(totals.while_ending > 3);
   CHECK(totals.with_loss > 5);
 }
+
+}  // namespace netlog_tests::store_power_cut_test

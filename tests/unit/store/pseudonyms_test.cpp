@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace netlog_tests::store_pseudonyms_test {
+
 using namespace netlog;
 using namespace netlog::store;
 
@@ -219,3 +221,5 @@ TEST_CASE("an address is searched for by itself, not within a longer one", "[sto
   CAPTURE(bytes);
   CHECK(found(search, bytes) == expected);
 }
+
+}  // namespace netlog_tests::store_pseudonyms_test

@@ -14,6 +14,8 @@
 #include <string>
 #include <thread>
 
+namespace netlog_tests::store_salvage_test {
+
 using namespace netlog;
 using Catch::Matchers::Contains;
 using test::rows;
@@ -219,3 +221,5 @@ TEST_CASE("check names a damaged file and how to save what is in it", "[cli]") {
   CHECK(again.exit_code == 1);
   CHECK_THAT(again.err, Contains("File exists"));
 }
+
+}  // namespace netlog_tests::store_salvage_test

@@ -19,6 +19,8 @@
 #include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
 
+namespace netlog_tests::store_test {
+
 using namespace netlog;
 using namespace netlog::store;
 using Catch::Matchers::Contains;
@@ -446,3 +448,5 @@ TEST_CASE("rows a second and bytes an event", "[.bench]") {
                    bytes / (2 * kConnections),
                    bytes / kConnections));
 }
+
+}  // namespace netlog_tests::store_test

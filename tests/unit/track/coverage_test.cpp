@@ -4,6 +4,8 @@
 #include "support/catch.hpp"
 #include "track/gap_ledger.hpp"
 
+namespace netlog_tests::track_coverage_test {
+
 using namespace netlog;
 using namespace netlog::track;
 
@@ -82,3 +84,5 @@ TEST_CASE("gaps for one reason that follow one another are one", "[track]") {
   CHECK(ledger.finish() == std::vector<Gap>{gap(300, 301, 1), gap(320, 321, 1)});
   CHECK(ledger.finish().empty());
 }
+
+}  // namespace netlog_tests::track_coverage_test

@@ -5,6 +5,8 @@
 
 #include <string>
 
+namespace netlog_tests::track_outcome_test {
+
 using namespace netlog;
 using namespace netlog::track;
 
@@ -18,7 +20,7 @@ struct Case {
   std::uint64_t bytes_sent;
   std::uint32_t segments_out;
   std::uint32_t segments_in;
-  bool wiped;
+  bool disconnected;
   Delivery delivery;  // acked, received, unacked, data segments in, timeouts, probes
   std::string verdict;
 };
@@ -29,7 +31,7 @@ Evidence evidence_of(const Case& of) {
     evidence.add(*of.last_state);
   }
   evidence.noticed = true;
-  evidence.wiped = of.wiped;
+  evidence.disconnected = of.disconnected;
   evidence.delivery = of.delivery;
   return evidence;
 }
@@ -38,7 +40,7 @@ Connection connection_of(const Case& of) {
   Connection connection;
   connection.direction = of.direction;
   connection.state = of.last_state;
-  if (!of.wiped) {
+  if (!of.disconnected) {
     connection.metrics.bytes_sent = of.bytes_sent;
     connection.metrics.segments_out = of.segments_out;
     connection.metrics.segments_in = of.segments_in;
@@ -46,7 +48,7 @@ Connection connection_of(const Case& of) {
   return connection;
 }
 
-std::string text(const Verdict& verdict) {
+std::string text(const OutcomeResult& verdict) {
   std::string text{name(verdict.outcome)};
   if (verdict.outcome == Outcome::unknown) {
     text += " " + std::string{name(verdict.why)};
@@ -213,7 +215,7 @@ TEST_CASE("the kernel's last word about a socket leads to its outcome", "[track]
        "unknown peer_end_unseen"},
   }));
   CAPTURE(of.how);
-  CHECK(text(judge(connection_of(of), evidence_of(of))) == of.verdict);
+  CHECK(text(classify_outcome(connection_of(of), evidence_of(of))) == of.verdict);
 }
 
 TEST_CASE("without an announcement only states prove an end", "[track]") {
@@ -231,5 +233,7 @@ TEST_CASE("without an announcement only states prove an end", "[track]") {
   evidence.add(state);
   Connection connection;
   connection.state = state;
-  CHECK(text(judge(connection, evidence)) == verdict);
+  CHECK(text(classify_outcome(connection, evidence)) == verdict);
 }
+
+}  // namespace netlog_tests::track_outcome_test

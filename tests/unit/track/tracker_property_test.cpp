@@ -7,6 +7,8 @@
 #include <random>
 #include <set>
 
+namespace netlog_tests::track_tracker_property_test {
+
 using namespace netlog;
 using namespace netlog::track;
 
@@ -204,3 +206,5 @@ TEST_CASE(
     }
   }
 }
+
+}  // namespace netlog_tests::track_tracker_property_test

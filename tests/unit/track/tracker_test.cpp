@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+namespace netlog_tests::track_tracker_test {
+
 using namespace netlog;
 using namespace netlog::track;
 
@@ -242,7 +244,7 @@ TEST_CASE("a socket that outlives its descriptor keeps its owner as last seen", 
   tracker.apply(snapshot(1, {tcp(1, time_wait, 4000, 443, 0)}));
   const auto events = tracker.take_events();
   CHECK(events.back().connection.owner == Owner{ProcessId{1234, 5}, OwnerSource::last_seen, {}});
-  CHECK(tracker.take_vacated() == std::vector<std::uint64_t>{77});
+  CHECK(tracker.take_released_sockets() == std::vector<std::uint64_t>{77});
 }
 
 TEST_CASE("what was accepted inherits the listener's owner until its own is known", "[track]") {
@@ -310,7 +312,7 @@ TEST_CASE("a listener that is handed over is followed while its maker lives on",
   CHECK(tracker.questions(10).size() == 1);
   tracker.resolve(70, maker, Moment{12 * kSecond, 0});
   tracker.apply(at_second(14, {listener}));
-  tracker.give_up(70, UnknownOwner::gone);  // on its way from one to the other
+  tracker.owner_not_found(70, UnknownOwner::gone);  // on its way from one to the other
   tracker.apply(at_second(15, {listener}));
   CHECK(tracker.questions(10).empty());
   CHECK(tracker.take_events().empty());
@@ -357,7 +359,7 @@ TEST_CASE("who serves on a listener is not forgotten when its holder is confirme
 TEST_CASE("why an owner is unknown is kept", "[track]") {
   Tracker tracker;
   tracker.apply(snapshot(0, {tcp(1, established, 4000, 443, 77), tcp(2, time_wait, 4001, 443)}));
-  tracker.give_up(77, UnknownOwner::not_permitted);
+  tracker.owner_not_found(77, UnknownOwner::not_permitted);
   const auto events = tracker.take_events();
   CHECK(events[0].connection.owner.why == UnknownOwner::not_permitted);
   CHECK(events[1].connection.owner.why == UnknownOwner::kernel);
@@ -757,3 +759,5 @@ TEST_CASE("what an earlier session left open goes on, or ended in between", "[tr
   tracker.apply(snapshot(11, {}));
   CHECK(tracker.take_events().size() == 4);
 }
+
+}  // namespace netlog_tests::track_tracker_test

@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+namespace netlog_tests::track_tracker_trace_test {
+
 using namespace netlog;
 using namespace netlog::track;
 
@@ -159,7 +161,7 @@ TEST_CASE("both ends of an orderly connection, to the nanosecond", "[track]") {
   tracker.apply(audit(3 * kSecond, {}));
   CHECK(texts(tracker.take_events()) == Lines{"1 close TIME_WAIT>CLOSED (2000,3001]"});
   CHECK(tracker.open_connections() == 0);
-  CHECK(tracker.take_disagreements() == Disagreements{});
+  CHECK(tracker.take_audit_misses() == AuditMisses{});
 }
 
 TEST_CASE("how it ended, and by whom", "[track]") {
@@ -242,7 +244,7 @@ TEST_CASE("the rest of a socket whose peer is elsewhere is followed by the audit
     CHECK(events[0].connection.outcome == Outcome::unknown);
     CHECK(events[0].connection.outcome_why == UnknownOutcome::peer_end_unseen);
   }
-  CHECK(tracker.take_disagreements() == Disagreements{});
+  CHECK(tracker.take_audit_misses() == AuditMisses{});
 }
 
 TEST_CASE("a table that was read before the rest was settled does not unsettle it", "[track]") {
@@ -256,7 +258,7 @@ TEST_CASE("a table that was read before the rest was settled does not unsettle i
   tracker.take_events();
   tracker.apply(audit(1000 * kMs, {kConnecting.row(fin_wait_2), kAccepted.row(close_wait)}));
   CHECK(tracker.take_events().empty());
-  CHECK(tracker.take_disagreements() == Disagreements{});
+  CHECK(tracker.take_audit_misses() == AuditMisses{});
 }
 
 TEST_CASE("orphans that outlive the last process of their namespace are told on", "[track]") {
@@ -280,7 +282,7 @@ TEST_CASE("a socket that is connected again unseen is not hidden by its last end
   tracker.take_events();
   tracker.apply(audit(kSecond, {kConnecting.row(established)}));
   CHECK(texts(tracker.take_events()) == Lines{"2 open ->ESTABLISHED (0,1001]"});
-  CHECK(tracker.take_disagreements() == Disagreements{1, 0, 0});
+  CHECK(tracker.take_audit_misses() == AuditMisses{1, 0, 0});
 }
 
 TEST_CASE("a clock that is slowed does not turn an end and its beginning around", "[track]") {
@@ -323,7 +325,7 @@ TEST_CASE("an accepted socket belongs to whom uses it", "[track]") {
   SECTION("a worker that lets go of it after the peer's reset") {
     tracker.apply(ended(kAccepted.to(established, closed, 120 * kMs), EndCause::reset));
     tracker.take_events();
-    tracker.apply(LateOwner{0, kAccepted.cookie, Caller{kWorker, 1, "worker"}});
+    tracker.apply(LastCloser{0, kAccepted.cookie, Caller{kWorker, 1, "worker"}});
     const auto refreshed = tracker.take_refreshes();
     REQUIRE(refreshed.size() == 1);
     CHECK(refreshed[0].owner == Owner{kWorker, OwnerSource::exact, {}});
@@ -382,7 +384,7 @@ TEST_CASE("a socket that is connected again is another connection", "[track]") {
                                               "2 state SYN_SENT>ESTABLISHED 201"});
   tracker.apply(audit(kSecond, {again.row(established)}));
   CHECK(tracker.take_events().empty());
-  CHECK(tracker.take_disagreements() == Disagreements{});
+  CHECK(tracker.take_audit_misses() == AuditMisses{});
 }
 
 TEST_CASE("an audit shows nothing that is newer than what was told, nor older", "[track]") {
@@ -407,7 +409,7 @@ TEST_CASE("an audit shows nothing that is newer than what was told, nor older", 
   tracker.apply(audit(1501 * kMs, {}));
   CHECK(tracker.take_events().empty());
   CHECK(tracker.open_connections() == 1);
-  CHECK(tracker.take_disagreements() == Disagreements{});
+  CHECK(tracker.take_audit_misses() == AuditMisses{});
 }
 
 TEST_CASE("a handshake read before the socket that follows it was told is no other one",
@@ -437,14 +439,14 @@ TEST_CASE("what the trace lost the audit restores, with bounds, and counts", "[t
   SECTION("a state") {
     tracker.apply(audit(kSecond, {kConnecting.row(close_wait)}));
     CHECK(texts(tracker.take_events()) == Lines{"1 state ESTABLISHED>CLOSE_WAIT (101,1001]"});
-    CHECK(tracker.take_disagreements() == Disagreements{0, 1, 0});
+    CHECK(tracker.take_audit_misses() == AuditMisses{0, 1, 0});
   }
   SECTION("an end") {
     tracker.apply(audit(kSecond, {}));
     const auto events = tracker.take_events();
     CHECK(texts(events) == Lines{"1 close ESTABLISHED>CLOSED (101,1001]"});
     CHECK(events[0].connection.outcome == Outcome::unknown);
-    CHECK(tracker.take_disagreements() == Disagreements{0, 0, 1});
+    CHECK(tracker.take_audit_misses() == AuditMisses{0, 0, 1});
     // A walk can miss a socket on its way into TIME_WAIT.
     for (const auto second : {2, 3, 40, 61}) {
       tracker.apply(audit(second * kSecond, {kConnecting.row(time_wait)}));
@@ -454,12 +456,12 @@ TEST_CASE("what the trace lost the audit restores, with bounds, and counts", "[t
   SECTION("an opening") {
     tracker.apply(audit(kSecond, {kConnecting.row(established), kAccepted.row(established)}));
     CHECK(texts(tracker.take_events()) == Lines{"2 open ->ESTABLISHED (0,1001]"});
-    CHECK(tracker.take_disagreements() == Disagreements{1, 0, 0});
+    CHECK(tracker.take_audit_misses() == AuditMisses{1, 0, 0});
   }
   SECTION("a handshake is not traced, and no disagreement") {
     tracker.apply(audit(kSecond, {kConnecting.row(established), kAccepted.row(syn_received)}));
     CHECK(texts(tracker.take_events()) == Lines{"2 open ->SYN_RECEIVED (0,1001]"});
-    CHECK(tracker.take_disagreements() == Disagreements{});
+    CHECK(tracker.take_audit_misses() == AuditMisses{});
     tracker.apply(kAccepted.to(syn_received, established, 1100 * kMs));
     CHECK(texts(tracker.take_events()) == Lines{"2 state SYN_RECEIVED>ESTABLISHED 1100"});
   }
@@ -489,7 +491,7 @@ TEST_CASE("a connect that was not told is known from what came of it", "[track]"
     CHECK(texts(events) == Lines{"1 open ->SYN_SENT (0,121]", "1 state SYN_SENT>ESTABLISHED 150"});
     CHECK(events.back().connection.owner.process == kClient);
   }
-  CHECK(tracker.take_disagreements() == Disagreements{});
+  CHECK(tracker.take_audit_misses() == AuditMisses{});
 }
 
 TEST_CASE("what was there before the trace is polled until it ends", "[track]") {
@@ -501,7 +503,7 @@ TEST_CASE("what was there before the trace is polled until it ends", "[track]") 
   CHECK(texts(tracker.take_events()) == Lines{"1 present ->ESTABLISHED (0,1]",
                                               "1 state ESTABLISHED>CLOSE_WAIT (0,1001]",
                                               "1 close CLOSE_WAIT>CLOSED (1000,2001]"});
-  CHECK(tracker.take_disagreements() == Disagreements{});
+  CHECK(tracker.take_audit_misses() == AuditMisses{});
 }
 
 TEST_CASE("tp_btf tells changes of older sockets, too", "[track]") {
@@ -533,7 +535,7 @@ TEST_CASE("when the trace ends, tables and notices tell", "[track]") {
   tracker.end_trace();
   tracker.apply(audit(105 * kMs, {kConnecting.row(close_wait)}));
   CHECK(texts(tracker.take_events()) == Lines{"1 state ESTABLISHED>CLOSE_WAIT (101,106]"});
-  CHECK(tracker.take_disagreements() == Disagreements{});
+  CHECK(tracker.take_audit_misses() == AuditMisses{});
 }
 
 TEST_CASE("TIME_WAIT in a namespace that nobody reads is over after its time", "[track]") {
@@ -557,7 +559,7 @@ TEST_CASE("a UDP socket has the owner and the time of its birth", "[track]") {
   auto empty = audit(0, {});
   empty.tables = kUdp4;
   tracker.apply(empty);
-  tracker.apply(Birth{0, 7, 50 * kMs, Caller{kClient, 1, "dig"}});
+  tracker.apply(UdpSocketCreated{0, 7, 50 * kMs, Caller{kClient, 1, "dig"}});
   SocketRow row;
   row.tuple = {Protocol::udp, {IpAddress::v4(192, 0, 2, 1), 5353}, {}};
   row.incarnation = 7;
@@ -668,7 +670,7 @@ TEST_CASE("random lives, partly told, audited", "[track]") {
         }
       }
       tracker.apply(table);
-      const auto found = tracker.take_disagreements();
+      const auto found = tracker.take_audit_misses();
       missed += found.opens + found.states + found.ends;
       for (const auto& event : tracker.take_events()) {
         const auto id = event.connection.id;
@@ -705,3 +707,5 @@ TEST_CASE("random lives, partly told, audited", "[track]") {
     }
   }
 }
+
+}  // namespace netlog_tests::track_tracker_trace_test

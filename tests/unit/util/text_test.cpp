@@ -4,6 +4,8 @@
 #include "support/catch.hpp"
 #include "util/time.hpp"
 
+namespace netlog_tests::util_text_test {
+
 using namespace netlog;
 
 TEST_CASE("hostile bytes become bounded UTF-8", "[util]") {
@@ -74,3 +76,5 @@ TEST_CASE("what a library says fits on one line", "[util]") {
   CHECK(one_line("near \"x\":\n\tsyntax\x1B[31m error") == "near \"x\":  syntax [31m error");
   CHECK(one_line(std::string(500, 'x')) == std::string(200, 'x'));
 }
+
+}  // namespace netlog_tests::util_text_test

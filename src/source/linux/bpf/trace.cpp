@@ -30,8 +30,8 @@ namespace {
 /// Where the cgroup2 hierarchy is mounted, root first: a mount of a part of it would show only what
 /// runs there.
 std::optional<std::string> cgroup_root() {
-  constexpr std::size_t kMost = std::size_t{4} << 20U;
-  const auto bytes = read_file("/proc/self/mountinfo", kMost);
+  constexpr std::size_t kMax = std::size_t{4} << 20U;
+  const auto bytes = read_file("/proc/self/mountinfo", kMax);
   if (!bytes) {
     return std::nullopt;
   }
