@@ -3,11 +3,11 @@
 
 -- Lives by their length: what was there in a window began at most a class's span before it. A minute and two of TIME_WAIT have classes of
 -- their own.
-CREATE TABLE life_class (
+CREATE TABLE duration_bucket (
   code INTEGER PRIMARY KEY,
   span_ns INTEGER NOT NULL
 ) STRICT;
-INSERT INTO life_class (code, span_ns) VALUES
+INSERT INTO duration_bucket (code, span_ns) VALUES
   (0, 1000000000), (1, 10000000000), (2, 65000000000), (3, 130000000000), (4, 300000000000), (5, 900000000000),
   (6, 3600000000000), (7, 21600000000000), (8, 86400000000000), (9, 604800000000000), (10, 4611686018427387904);
 
@@ -21,7 +21,7 @@ CREATE TABLE clock_step (
   after_event INTEGER NOT NULL      -- 0: none
 ) STRICT;
 CREATE INDEX clock_step_by_event ON clock_step (after_event, step_ns);
-ALTER TABLE connection ADD COLUMN stepped_ns INTEGER; -- sum of the steps while it was open; NULL: none
+ALTER TABLE connection ADD COLUMN clock_adjust_ns INTEGER; -- sum of the steps while it was open; NULL: none
 
 -- Whom connections are with. The port is the service's: ours of inbound connections, else the peer's.
 CREATE TABLE peer (
@@ -50,7 +50,7 @@ CREATE INDEX flow_by_peer ON flow (peer_id) WHERE peer_id IS NOT NULL;
 CREATE INDEX flow_by_port ON flow (local_port) WHERE local_port IS NOT NULL;
 
 ALTER TABLE connection ADD COLUMN peer_id INTEGER REFERENCES peer (id);
-ALTER TABLE connection ADD COLUMN life_class INTEGER REFERENCES life_class (code); -- NULL: still there
+ALTER TABLE connection ADD COLUMN duration_bucket INTEGER REFERENCES duration_bucket (code); -- NULL: still there
 ALTER TABLE connection ADD COLUMN flow_id INTEGER REFERENCES flow (id);            -- the same
 DROP INDEX connection_by_process;
 
@@ -68,7 +68,7 @@ UPDATE connection SET peer_id = (
 
 -- Former owners.
 CREATE INDEX event_of_owner ON event (old) WHERE kind = 4 AND old IS NOT NULL;
-CREATE INDEX connection_by_life ON connection (life_class, coalesce(opened_ns, first_seen_ns));
+CREATE INDEX connection_by_duration ON connection (duration_bucket, coalesce(opened_ns, first_seen_ns));
 CREATE INDEX connection_by_flow ON connection (flow_id) WHERE flow_id IS NOT NULL;
 
 CREATE TABLE flow_sum (
@@ -93,22 +93,22 @@ CREATE TABLE flow_sum (
 ) STRICT, WITHOUT ROWID;
 
 -- How long its connections stayed in a state (0: how long they lived): eight classes for each doubling.
-CREATE TABLE flow_stay (
+CREATE TABLE flow_dwell (
   flow_id INTEGER NOT NULL REFERENCES flow (id),
   state INTEGER NOT NULL,
   class INTEGER NOT NULL,
-  stays INTEGER NOT NULL,
+  dwells INTEGER NOT NULL,
   longest_ns INTEGER NOT NULL,
   PRIMARY KEY (flow_id, state, class)
 ) STRICT, WITHOUT ROWID;
 
 -- Stays of five seconds and more in a state that should pass.
-CREATE TABLE slow_stay (
+CREATE TABLE long_dwell (
   connection_id INTEGER NOT NULL REFERENCES connection (id),
   state INTEGER NOT NULL,
   from_ns INTEGER NOT NULL,
   to_ns INTEGER NOT NULL,
-  stepped_ns INTEGER NOT NULL,      -- the clock, meanwhile
+  clock_adjust_ns INTEGER NOT NULL,      -- the clock, meanwhile
   PRIMARY KEY (connection_id, state, from_ns)
 ) STRICT, WITHOUT ROWID;
 
@@ -127,8 +127,8 @@ CREATE TABLE open_minute (
   process_id INTEGER NOT NULL,      -- -1: unknown
   direction INTEGER NOT NULL,
   opened INTEGER NOT NULL,
-  most INTEGER NOT NULL,
-  most_second INTEGER NOT NULL,
+  max_opened INTEGER NOT NULL,
+  max_second INTEGER NOT NULL,
   PRIMARY KEY (minute, process_id, direction)
 ) STRICT, WITHOUT ROWID;
 
@@ -182,8 +182,8 @@ SELECT
   from_ns,
   to_ns,
   -- Bounds that overlap, and steps of which only the gap was kept (before schema 4), can turn the moments around.
-  max(0, to_ns - from_ns - stepped_ns) AS dwell_ns,
-  stepped_ns
+  max(0, to_ns - from_ns - clock_adjust_ns) AS dwell_ns,
+  clock_adjust_ns
 FROM (
   SELECT
     e.connection_id,
@@ -201,11 +201,11 @@ FROM (
         LIMIT 1
       ), (
         -- What a recorder has left open knows no steps of later ones.
-        SELECT iif(c.life_class IS NULL OR c.session_id = k.session_id, k.after_event + 1, 0)
+        SELECT iif(c.duration_bucket IS NULL OR c.session_id = k.session_id, k.after_event + 1, 0)
         FROM connection AS c
         WHERE c.id = e.connection_id
       ))
-    ), 0) AS stepped_ns,
+    ), 0) AS clock_adjust_ns,
     (
       SELECT n.at_ns
       FROM event AS n
@@ -252,7 +252,7 @@ SELECT
   c.close_error_ns,
   -- Opened and closed within one look at the table: how long is not known.
   iif(
-    c.closed_ns - c.opened_ns > coalesce(c.stepped_ns, 0), c.closed_ns - c.opened_ns - coalesce(c.stepped_ns, 0), NULL
+    c.closed_ns - c.opened_ns > coalesce(c.clock_adjust_ns, 0), c.closed_ns - c.opened_ns - coalesce(c.clock_adjust_ns, 0), NULL
   ) AS duration_ns,
   (SELECT name FROM code_name WHERE kind = 'state' AND code = c.state) AS state,
   (SELECT name FROM code_name WHERE kind = 'offload' AND code = c.offload) AS offload,
@@ -270,7 +270,7 @@ SELECT
   (SELECT name FROM code_name WHERE kind = 'outcome_reason' AND code = c.outcome_reason) AS outcome_reason,
   c.syns,
   p.container,
-  c.stepped_ns
+  c.clock_adjust_ns
 FROM connection AS c
 JOIN session AS s ON s.id = c.session_id
 JOIN address AS l ON l.id = c.local_address_id
@@ -327,7 +327,7 @@ SELECT
   c.peer_id,
   (SELECT peer FROM peers WHERE peers.id = c.peer_id) AS peer,
   -- Whether what an earlier recorder left open is still there is not known.
-  CAST(CASE iif(c.life_class IS NOT NULL AND c.outcome = 0, 6, c.outcome)
+  CAST(CASE iif(c.duration_bucket IS NOT NULL AND c.outcome = 0, 6, c.outcome)
     WHEN 0 THEN 'open' WHEN 1 THEN 'closed' WHEN 2 THEN 'refused' WHEN 3 THEN 'timed_out' WHEN 4 THEN 'reset'
     WHEN 5 THEN 'aborted' WHEN 6 THEN 'unknown'
   END AS TEXT) AS outcome,
@@ -350,7 +350,7 @@ SELECT
   c.syns,
   -- Of what was opened and closed within one look nothing is known.
   CAST(iif(
-    c.closed_ns - c.opened_ns > coalesce(c.stepped_ns, 0), c.closed_ns - c.opened_ns - coalesce(c.stepped_ns, 0), NULL
+    c.closed_ns - c.opened_ns > coalesce(c.clock_adjust_ns, 0), c.closed_ns - c.opened_ns - coalesce(c.clock_adjust_ns, 0), NULL
   ) AS INTEGER) AS longest_ns,
   c.open_error_ns,
   c.bytes_sent,
@@ -364,32 +364,32 @@ SELECT
   c.first_seen_ns,
   CASE WHEN c.gone THEN c.last_seen_ns ELSE max(c.last_seen_ns, s.alive_ns) END AS last_seen_ns,
   c.closed_ns,
-  c.life_class
+  c.duration_bucket
 FROM connection AS c
 LEFT JOIN session AS s ON s.id = c.session_id
 LEFT JOIN address AS l ON l.id = c.local_address_id
 LEFT JOIN address AS r ON r.id = c.remote_address_id
 LEFT JOIN process AS p ON p.id = c.process_id;
 
-CREATE VIEW connection_stays AS
+CREATE VIEW connection_dwells AS
 SELECT
   c.process_id, c.pid, c.process, c.exe, c.user, c.direction, c.protocol, c.netns, c.local_address, c.local_port,
   c.remote_address, c.remote_port, c.peer_id, c.peer,
   i.state,
-  CAST(1 AS INTEGER) AS stays,
-  CAST(iif(c.life_class IS NULL, i.to_ns IS NULL, 0) AS INTEGER) AS still,
-  CAST(max(0, coalesce(i.to_ns, c.last_seen_ns) - i.from_ns - i.stepped_ns) AS INTEGER) AS dwell_ns,
-  c.id, c.opened_ns, c.open_error_ns, c.first_seen_ns, c.last_seen_ns, c.closed_ns, c.life_class
+  CAST(1 AS INTEGER) AS dwells,
+  CAST(iif(c.duration_bucket IS NULL, i.to_ns IS NULL, 0) AS INTEGER) AS still,
+  CAST(max(0, coalesce(i.to_ns, c.last_seen_ns) - i.from_ns - i.clock_adjust_ns) AS INTEGER) AS dwell_ns,
+  c.id, c.opened_ns, c.open_error_ns, c.first_seen_ns, c.last_seen_ns, c.closed_ns, c.duration_bucket
 FROM connection_flows AS c
 JOIN state_intervals AS i ON i.connection_id = c.id;
 
-CREATE VIEW connection_lives AS
+CREATE VIEW connection_lifetimes AS
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port,
   peer_id, peer,
-  CAST(1 AS INTEGER) AS lives,
-  longest_ns AS life_ns,
-  id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
+  CAST(1 AS INTEGER) AS lifetimes,
+  longest_ns AS lifetime_ns,
+  id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket
 FROM connection_flows
 WHERE longest_ns IS NOT NULL;
 
@@ -400,17 +400,17 @@ SELECT
   CAST(1 AS INTEGER) AS span_s,
   CAST(opened_ns / 1000000000 AS INTEGER) AS second,
   CAST(1 AS INTEGER) AS opens,
-  CAST(1 AS INTEGER) AS most,
-  CAST(opened_ns / 1000000000 AS INTEGER) AS most_second,
-  id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
+  CAST(1 AS INTEGER) AS max_opens,
+  CAST(opened_ns / 1000000000 AS INTEGER) AS max_second,
+  id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket
 FROM connection_flows
 WHERE opened_ns IS NOT NULL AND direction <> 'listen';
 
-CREATE VIEW connection_calls AS
+CREATE VIEW connection_outbound_opens AS
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port,
   peer_id, peer,
-  id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, life_class
+  id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket
 FROM connection_flows
 WHERE opened_ns IS NOT NULL AND direction = 'outbound' AND peer_id IS NOT NULL;
 
@@ -483,9 +483,9 @@ SELECT
   outcome, outcome_reason, owner_reason, connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns,
   bytes_sent, bytes_received, first_ns, last_ns, first_closed_ns, last_closed_ns
 FROM connection_flows
-WHERE life_class IS NULL;
+WHERE duration_bucket IS NULL;
 
-CREATE VIEW peer_stays AS
+CREATE VIEW peer_dwells AS
 SELECT
   k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port,
   k.remote_address, k.remote_port, k.peer_id, k.peer,
@@ -494,38 +494,38 @@ SELECT
     WHEN 6 THEN 'FIN_WAIT_1' WHEN 7 THEN 'FIN_WAIT_2' WHEN 8 THEN 'CLOSE_WAIT' WHEN 9 THEN 'LAST_ACK' WHEN 10 THEN 'CLOSING'
     WHEN 11 THEN 'TIME_WAIT' WHEN 12 THEN 'DELETE_TCB'
   END AS TEXT) AS state,
-  y.stays,
+  y.dwells,
   CAST(0 AS INTEGER) AS still,
   y.longest_ns AS dwell_ns
 FROM peer_keys AS k
-CROSS JOIN flow_stay AS y ON y.flow_id = k.flow_id
-WHERE y.state > 0 AND y.stays > 0
+CROSS JOIN flow_dwell AS y ON y.flow_id = k.flow_id
+WHERE y.state > 0 AND y.dwells > 0
 UNION ALL
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port,
   peer_id, peer,
-  state, stays, still, dwell_ns
-FROM connection_stays
-WHERE life_class IS NULL;
+  state, dwells, still, dwell_ns
+FROM connection_dwells
+WHERE duration_bucket IS NULL;
 
-CREATE VIEW peer_lives AS
+CREATE VIEW peer_lifetimes AS
 SELECT
   k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port,
   k.remote_address, k.remote_port, k.peer_id, k.peer,
-  y.stays AS lives,
-  y.longest_ns AS life_ns,
+  y.dwells AS lifetimes,
+  y.longest_ns AS lifetime_ns,
   CAST(NULL AS INTEGER) AS closed_ns,
   CAST((SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id) AS INTEGER) AS open_error_ns
 FROM peer_keys AS k
-CROSS JOIN flow_stay AS y ON y.flow_id = k.flow_id
-WHERE y.state = 0 AND y.stays > 0
+CROSS JOIN flow_dwell AS y ON y.flow_id = k.flow_id
+WHERE y.state = 0 AND y.dwells > 0
 UNION ALL
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port,
   peer_id, peer,
-  lives, life_ns, closed_ns, open_error_ns
-FROM connection_lives
-WHERE life_class IS NULL;
+  lifetimes, lifetime_ns, closed_ns, open_error_ns
+FROM connection_lifetimes
+WHERE duration_bucket IS NULL;
 
 CREATE VIEW process_flows AS
 SELECT
@@ -551,9 +551,9 @@ SELECT
   outcome, outcome_reason, owner_reason, connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns,
   bytes_sent, bytes_received, first_ns, last_ns, first_closed_ns, last_closed_ns
 FROM connection_flows
-WHERE life_class IS NULL;
+WHERE duration_bucket IS NULL;
 
-CREATE VIEW process_stays AS
+CREATE VIEW process_dwells AS
 SELECT
   k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
   CAST(CASE y.state
@@ -561,35 +561,35 @@ SELECT
     WHEN 6 THEN 'FIN_WAIT_1' WHEN 7 THEN 'FIN_WAIT_2' WHEN 8 THEN 'CLOSE_WAIT' WHEN 9 THEN 'LAST_ACK' WHEN 10 THEN 'CLOSING'
     WHEN 11 THEN 'TIME_WAIT' WHEN 12 THEN 'DELETE_TCB'
   END AS TEXT) AS state,
-  y.stays,
+  y.dwells,
   CAST(0 AS INTEGER) AS still,
   y.longest_ns AS dwell_ns
 FROM process_keys AS k
-CROSS JOIN flow_stay AS y ON y.flow_id = k.flow_id
-WHERE y.state > 0 AND y.stays > 0
+CROSS JOIN flow_dwell AS y ON y.flow_id = k.flow_id
+WHERE y.state > 0 AND y.dwells > 0
 UNION ALL
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns,
-  state, stays, still, dwell_ns
-FROM connection_stays
-WHERE life_class IS NULL;
+  state, dwells, still, dwell_ns
+FROM connection_dwells
+WHERE duration_bucket IS NULL;
 
-CREATE VIEW process_lives AS
+CREATE VIEW process_lifetimes AS
 SELECT
   k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
-  y.stays AS lives,
-  y.longest_ns AS life_ns,
+  y.dwells AS lifetimes,
+  y.longest_ns AS lifetime_ns,
   CAST(NULL AS INTEGER) AS closed_ns,
   CAST((SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id) AS INTEGER) AS open_error_ns
 FROM process_keys AS k
-CROSS JOIN flow_stay AS y ON y.flow_id = k.flow_id
-WHERE y.state = 0 AND y.stays > 0
+CROSS JOIN flow_dwell AS y ON y.flow_id = k.flow_id
+WHERE y.state = 0 AND y.dwells > 0
 UNION ALL
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns,
-  lives, life_ns, closed_ns, open_error_ns
-FROM connection_lives
-WHERE life_class IS NULL;
+  lifetimes, lifetime_ns, closed_ns, open_error_ns
+FROM connection_lifetimes
+WHERE duration_bucket IS NULL;
 
 -- Seconds of a recording up to two hours long, minutes of a longer one.
 CREATE VIEW process_opens AS
@@ -605,8 +605,8 @@ SELECT
   CAST(1 AS INTEGER) AS span_s,
   o.second,
   o.opened AS opens,
-  o.opened AS most,
-  o.second AS most_second,
+  o.opened AS max_opens,
+  o.second AS max_second,
   CAST(NULL AS INTEGER) AS opened_ns
 FROM open_second AS o
 LEFT JOIN process AS p ON p.id = o.process_id
@@ -624,19 +624,19 @@ SELECT
   CAST(60 AS INTEGER) AS span_s,
   CAST(o.minute * 60 AS INTEGER),
   o.opened,
-  o.most,
-  o.most_second,
+  o.max_opened,
+  o.max_second,
   CAST(NULL AS INTEGER)
 FROM open_minute AS o
 LEFT JOIN process AS p ON p.id = o.process_id
 WHERE o.opened > 0 AND (SELECT max(minute) - min(minute) FROM open_minute) > 120
 UNION ALL
-SELECT process_id, pid, process, exe, user, direction, span_s, second, opens, most, most_second, opened_ns
+SELECT process_id, pid, process, exe, user, direction, span_s, second, opens, max_opens, max_second, opened_ns
 FROM connection_opens
-WHERE life_class IS NULL;
+WHERE duration_bucket IS NULL;
 
 -- Calls that may have a rhythm: of flows that call six times or more, and not more than once a second on average, the last hundred.
-CREATE VIEW peer_calls AS
+CREATE VIEW peer_outbound_opens AS
 WITH callers AS MATERIALIZED (
   SELECT
   k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address, k.local_port,
@@ -662,17 +662,17 @@ SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port,
   peer_id, peer,
   opened_ns
-FROM connection_calls
-WHERE life_class IS NULL;
+FROM connection_outbound_opens
+WHERE duration_bucket IS NULL;
 
 -- Stays that last, and those of five seconds and more, in states that should pass.
-CREATE VIEW slow_stays AS
+CREATE VIEW long_dwells AS
 SELECT connection_id, (SELECT name FROM code_name WHERE kind = 'state' AND code = y.state) AS state, from_ns, to_ns,
-  stepped_ns
-FROM slow_stay AS y
+  clock_adjust_ns
+FROM long_dwell AS y
 UNION ALL
-SELECT connection_id, state, from_ns, to_ns, stepped_ns
+SELECT connection_id, state, from_ns, to_ns, clock_adjust_ns
 FROM state_intervals
-WHERE connection_id IN (SELECT id FROM connection WHERE life_class IS NULL)
+WHERE connection_id IN (SELECT id FROM connection WHERE duration_bucket IS NULL)
   AND state IN ('CLOSE_WAIT', 'FIN_WAIT_1', 'FIN_WAIT_2', 'CLOSING', 'LAST_ACK', 'SYN_SENT', 'SYN_RECEIVED')
   AND (to_ns IS NULL OR dwell_ns >= 5000000000);

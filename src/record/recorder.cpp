@@ -135,7 +135,7 @@ void Recorder::consume(const RawRecord& record) {
       return add_gap(gap_of(record, std::nullopt, "trace", "buffer full", record.a));
     case RecordKind::trace_ended: {
       tracker_.end_trace();
-      auto gap = gap_of(record, std::nullopt, "trace", "ended");
+      auto gap = gap_of(record, std::nullopt, "trace", "trace detached");
       gap.detail = std::string{as_text(record.payload).substr(0, kMaxDetail)};
       return add_gap(gap);
     }
@@ -567,9 +567,9 @@ void Recorder::know(const Caller& caller) {
 /// What an audit found that the trace had not told: a loss, too, though nobody counted it.
 void Recorder::note_disagreements(const RawRecord& record, std::int64_t before_ns) {
   const auto found = tracker_.take_audit_misses();
-  for (const auto& [reason, missed] : {std::pair{"openings not told", found.opens},
-                                       std::pair{"changes not told", found.states},
-                                       std::pair{"ends not told", found.ends}}) {
+  for (const auto& [reason, missed] : {std::pair{"missed opens", found.opens},
+                                       std::pair{"missed state changes", found.states},
+                                       std::pair{"missed closes", found.ends}}) {
     if (missed > 0) {
       add_gap(Gap{
           record.netns, before_ns, record.asked.ended_ns, "trace", reason, missed, std::nullopt});

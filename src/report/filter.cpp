@@ -171,7 +171,7 @@ bool is_short(const Filter& filter) {
          *filter.until_ns - *filter.since_ns <= kShortWindowNs;
 }
 
-constexpr std::string_view kStillThere = "SELECT id FROM connection WHERE life_class IS NULL";
+constexpr std::string_view kStillThere = "SELECT id FROM connection WHERE duration_bucket IS NULL";
 
 bool is_instant(const Filter& filter) {
   return filter.since_ns && filter.since_ns == filter.until_ns;
@@ -188,7 +188,8 @@ std::string latest_opening(Builder& out, const Filter& filter) {
 // lives lasts.
 std::string lived(const std::string& since, const std::string& until) {
   return fmt::format(
-      "SELECT c.id FROM life_class AS k CROSS JOIN connection AS c ON c.life_class = k.code AND "
+      "SELECT c.id FROM duration_bucket AS k CROSS JOIN connection AS c ON c.duration_bucket = "
+      "k.code AND "
       "coalesce(c.opened_ns, c.first_seen_ns) BETWEEN {} - k.span_ns AND {}",
       since,
       until);

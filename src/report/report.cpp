@@ -199,13 +199,13 @@ void widen(std::string& sql, Basis basis, const Filter& filter) {
     replace_all(sql, "FROM process_opens", "FROM connection_opens");  // has no twin by peers
   }
   if (basis != Basis::processes) {
-    for (const auto* const view : {"flows", "stays", "lives"}) {
+    for (const auto* const view : {"flows", "dwells", "lifetimes"}) {
       replace_all(sql, fmt::format("FROM process_{}", view), fmt::format("FROM peer_{}", view));
     }
     replace_all(sql, "FROM process_opens", "FROM connection_opens");
   }
   if (basis == Basis::connections) {
-    for (const auto* const view : {"flows", "stays", "lives", "calls"}) {
+    for (const auto* const view : {"flows", "dwells", "lifetimes", "outbound_opens"}) {
       replace_all(sql, fmt::format("FROM peer_{}", view), fmt::format("FROM connection_{}", view));
     }
   }

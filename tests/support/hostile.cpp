@@ -151,7 +151,7 @@ const std::vector<std::string>& schemes() {
       "UPDATE event SET at_ns = -9223372036854775808, error_ns = 9223372036854775807",
       "UPDATE connection SET opened_ns = -9223372036854775808, closed_ns = 9223372036854775807",
       "UPDATE connection SET bytes_sent = 9223372036854775807, bytes_received = "
-      "9223372036854775807, life_class = NULL, flow_id = NULL",
+      "9223372036854775807, duration_bucket = NULL, flow_id = NULL",
       "UPDATE flow_sum SET connections = 9223372036854775807, bytes_sent = 9223372036854775807",
       "UPDATE event SET kind = 99, old = -1, new = 9223372036854775807",
       "UPDATE connection SET protocol = 255, direction = -1, state = 99, local_port = -5, "
@@ -163,7 +163,7 @@ const std::vector<std::string>& schemes() {
       "9223372036854775807",
       "UPDATE session SET id = 9223372036854775807",
       "DELETE FROM session",
-      "DELETE FROM code_name; DELETE FROM life_class",
+      "DELETE FROM code_name; DELETE FROM duration_bucket",
       "UPDATE code_name SET name = CAST(x'ff00c3281b5b324a' AS TEXT)",
       "UPDATE process SET name = CAST(x'1b5d303b68610700e280ae' AS TEXT), cmdline = "
       "hex(zeroblob(3000000))",

@@ -40,7 +40,7 @@ class Story {
 
   [[nodiscard]] std::filesystem::path path() const { return scratch_ / "a.db"; }
   [[nodiscard]] std::int64_t ns(double second) const {
-    return begin_ns_ + stepped_ns_ + static_cast<std::int64_t>(second * 1e9);
+    return begin_ns_ + clock_adjust_ns_ + static_cast<std::int64_t>(second * 1e9);
   }
   track::Tracker& tracker() { return tracker_; }
 
@@ -122,7 +122,7 @@ class Story {
   /// After the last look the wall clock was set: the story's own seconds go on.
   void clock_steps(double by) {
     const auto step_ns = static_cast<std::int64_t>(by * 1e9);
-    stepped_ns_ += step_ns;
+    clock_adjust_ns_ += step_ns;
     tracker_.follow_clock(step_ns);
     items_.emplace_back(ClockStep{ns(last_), step_ns});
   }
@@ -202,7 +202,7 @@ class Story {
   std::map<std::uint64_t, Socket> sockets_;
   std::set<std::uint64_t> namespaces_{0};
   double last_ = 0;
-  std::int64_t stepped_ns_ = 0;
+  std::int64_t clock_adjust_ns_ = 0;
   std::optional<store::Reader> reader_;
 };
 

@@ -18,7 +18,7 @@ told AS (
   WHERE kind IN (0, 1, 2, 5)
   WINDOW next AS (PARTITION BY connection_id ORDER BY id)
 ),
-lives AS (
+lifetimes AS (
   SELECT
     connection_id,
     min(iif(kind IN (0, 1), id, NULL)) AS first_id,
@@ -35,10 +35,10 @@ WHERE t.next_ns - t.least_ns < iif((SELECT max(after_event) FROM clock_step) >= 
   AND (SELECT c.session_id FROM connection AS c WHERE c.id = t.connection_id) NOT IN (SELECT session_id FROM unknown)
 UNION ALL
 SELECT l.connection_id, 'its clock steps are not those between its events'
-FROM lives AS l
+FROM lifetimes AS l
 JOIN connection AS c ON c.id = l.connection_id
 WHERE l.closed_id >= l.first_id AND c.opened_ns IS NOT NULL
-  AND coalesce(c.stepped_ns, 0) <> (
+  AND coalesce(c.clock_adjust_ns, 0) <> (
     SELECT coalesce(sum(step_ns), 0) FROM clock_step WHERE after_event >= l.first_id AND after_event < l.closed_id
   )
 LIMIT :limit

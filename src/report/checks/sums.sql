@@ -6,7 +6,7 @@ told AS (
     flow_id,
     count(*) AS n,
     sum(opened_ns IS NOT NULL) AS opened,
-    sum(closed_ns - opened_ns > coalesce(stepped_ns, 0)) AS lives,
+    sum(closed_ns - opened_ns > coalesce(clock_adjust_ns, 0)) AS lifetimes,
     sum(bytes_sent) AS sent,
     sum(bytes_received) AS received
   FROM connection
@@ -19,7 +19,7 @@ summed AS (
   GROUP BY flow_id
   HAVING n > 0
 ),
-lived AS (SELECT flow_id, sum(stays) AS lives FROM flow_stay WHERE state = 0 GROUP BY flow_id),
+lived AS (SELECT flow_id, sum(dwells) AS lifetimes FROM flow_dwell WHERE state = 0 GROUP BY flow_id),
 -- What all flows of peers and what all flows of processes sum up.
 totals AS (
   SELECT
@@ -33,7 +33,7 @@ FROM told AS t
 LEFT JOIN summed AS s ON s.flow_id = t.flow_id
 LEFT JOIN lived AS l ON l.flow_id = t.flow_id
 WHERE t.n IS NOT s.n OR t.opened IS NOT s.opened OR t.sent IS NOT s.sent OR t.received IS NOT s.received
-  OR coalesce(t.lives, 0) <> coalesce(l.lives, 0)
+  OR coalesce(t.lifetimes, 0) <> coalesce(l.lifetimes, 0)
 UNION ALL
 SELECT NULL, 'the flows of processes sum up ' || of_processes || ' connections, those of peers ' || of_peers
 FROM totals

@@ -16,7 +16,7 @@ SELECT
 FROM connection AS c
 WHERE c.open_error_ns < 0
   OR c.close_error_ns < 0
-  OR (c.closed_ns - coalesce(c.stepped_ns, 0) < c.opened_ns - c.open_error_ns AND c.session_id NOT IN (SELECT session_id FROM unknown))
+  OR (c.closed_ns - coalesce(c.clock_adjust_ns, 0) < c.opened_ns - c.open_error_ns AND c.session_id NOT IN (SELECT session_id FROM unknown))
 UNION ALL
 SELECT e.connection_id, 'event ' || e.id || ' has a negative bound'
 FROM event AS e

@@ -19,7 +19,7 @@ calls AS MATERIALIZED (
     peer_id,
     opened_ns,
     opened_ns - lag(opened_ns) OVER (PARTITION BY peer_id, process_id ORDER BY opened_ns) AS pause_ns
-  FROM peer_calls
+  FROM peer_outbound_opens
   WHERE /*filter of flows*/ 1
 ),
 ranked AS (

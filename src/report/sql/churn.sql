@@ -10,7 +10,7 @@
 -- column: direction | direction |
 WITH
 told AS MATERIALIZED (
-  SELECT process_id, pid, process, user, direction, span_s, second, opens, most, most_second
+  SELECT process_id, pid, process, user, direction, span_s, second, opens, max_opens, max_second
   FROM process_opens
   WHERE (:since_ns IS NULL OR opened_ns >= :since_ns) AND (:until_ns IS NULL OR opened_ns <= :until_ns) AND (/*filter of flows*/ 1)
 ),
@@ -23,16 +23,16 @@ seconds AS (
     direction,
     sum(opens) AS n,
     -- Of a minute its busiest second is known.
-    iif(span_s = 1, sum(opens), max(most)) AS most,
-    most_second
+    iif(span_s = 1, sum(opens), max(max_opens)) AS max_opens,
+    max_second
   FROM told
   GROUP BY process_id, direction, span_s, second
 )
 SELECT
   sum(n) AS opened,
   -- SQLite takes the second from the row of the maximum.
-  max(most) AS peak,
-  most_second * 1000000000 AS peak_ns,
+  max(max_opens) AS peak,
+  max_second * 1000000000 AS peak_ns,
   pid,
   process,
   user,

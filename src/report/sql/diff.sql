@@ -97,7 +97,7 @@ selected AS MATERIALIZED (
   WHERE direction = 'listen' AND (/*filter of both windows*/ 1) AND id IN (
     SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = 3
     UNION ALL
-    SELECT id FROM connection WHERE life_class IS NULL
+    SELECT id FROM connection WHERE duration_bucket IS NULL
   )
 )
 SELECT iif(sum(before) = 0, 'new', 'gone') AS change, pid, process, protocol, local

@@ -10,14 +10,14 @@
 -- column: longest_ns | longest | ns
 -- column: shape | shape | spark
 WITH
-told AS MATERIALIZED (SELECT state, dwell_ns, stays, still FROM process_stays WHERE /*filter of flows*/ 1),
-stays AS (SELECT state, dwell_ns, sum(stays) AS n, sum(still) AS still FROM told GROUP BY state, dwell_ns),
+told AS MATERIALIZED (SELECT state, dwell_ns, dwells, still FROM process_dwells WHERE /*filter of flows*/ 1),
+dwells AS (SELECT state, dwell_ns, sum(dwells) AS n, sum(still) AS still FROM told GROUP BY state, dwell_ns),
 ranked AS (
   SELECT
     *,
     sum(n) OVER (PARTITION BY state ORDER BY dwell_ns) AS reached,
     sum(n) OVER (PARTITION BY state) AS total
-  FROM stays
+  FROM dwells
 )
 SELECT
   state,
@@ -61,17 +61,17 @@ top AS MATERIALIZED (
   LIMIT iif(:limit < 0, 20, :limit)
 ),
 told AS MATERIALIZED (
-  SELECT peer_id, state, dwell_ns, stays
-  FROM peer_stays
+  SELECT peer_id, state, dwell_ns, dwells
+  FROM peer_dwells
   WHERE peer_id IN (SELECT peer_id FROM top) AND state IN ('SYN_SENT', 'ESTABLISHED') AND NOT still AND (/*filter of flows*/ 1)
 ),
-stays AS (SELECT peer_id, state, dwell_ns, sum(stays) AS n FROM told GROUP BY peer_id, state, dwell_ns),
+dwells AS (SELECT peer_id, state, dwell_ns, sum(dwells) AS n FROM told GROUP BY peer_id, state, dwell_ns),
 ranked AS (
   SELECT
     *,
     sum(n) OVER (PARTITION BY peer_id, state ORDER BY dwell_ns) AS reached,
     sum(n) OVER (PARTITION BY peer_id, state) AS total
-  FROM stays
+  FROM dwells
 )
 SELECT
   (SELECT peer FROM peers WHERE peers.id = top.peer_id) AS peer,

@@ -9,7 +9,7 @@
 WITH selected AS (
   SELECT pid, process, remote, coalesce(opened_ns, first_seen_ns) AS since_ns, last_seen_ns, id
   FROM connections
-  WHERE id IN (SELECT id FROM connection WHERE life_class IS NULL) AND outcome = 'open' AND state = 'SYN_SENT' AND (/*filter*/ 1)
+  WHERE id IN (SELECT id FROM connection WHERE duration_bucket IS NULL) AND outcome = 'open' AND state = 'SYN_SENT' AND (/*filter*/ 1)
 )
 SELECT
   pid,

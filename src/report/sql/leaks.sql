@@ -14,26 +14,26 @@
 -- column: first_peer | first peer | endpoint
 WITH
 -- Up to the end of the window.
-stays AS MATERIALIZED (
+dwells AS MATERIALIZED (
   SELECT
     (SELECT n.process_id FROM connection AS n WHERE n.id = c.id) AS process_id,
     c.pid,
     c.process,
     y.state,
     y.from_ns,
-    y.stepped_ns,
+    y.clock_adjust_ns,
     iif(y.to_ns <= coalesce(:until_ns, y.to_ns), y.to_ns, NULL) AS to_ns,
     coalesce(:until_ns, c.last_seen_ns) AS end_ns,
     coalesce(c.remote, c.remote_address) AS peer
-  FROM slow_stays AS y
+  FROM long_dwells AS y
   CROSS JOIN connections AS c ON c.id = y.connection_id
   WHERE (:until_ns IS NULL OR y.from_ns <= :until_ns) AND (:since_ns IS NULL OR y.to_ns IS NULL OR y.to_ns >= :since_ns)
     AND (/*filter*/ 1)
 ),
 steps AS (
-  SELECT process_id, state, from_ns AS at_ns, 1 AS step FROM stays
+  SELECT process_id, state, from_ns AS at_ns, 1 AS step FROM dwells
   UNION ALL
-  SELECT process_id, state, to_ns, -1 FROM stays WHERE to_ns IS NOT NULL
+  SELECT process_id, state, to_ns, -1 FROM dwells WHERE to_ns IS NOT NULL
 ),
 levels AS (
   SELECT
@@ -44,9 +44,9 @@ levels AS (
 ),
 peaks AS (SELECT process_id, state, max(level) AS peak FROM levels GROUP BY process_id, state),
 -- SQLite takes the peer from the row of the minimum.
-firsts AS (SELECT process_id, state, peer, min(from_ns) FROM stays GROUP BY process_id, state),
-told AS MATERIALIZED (SELECT process_id, state, stays FROM process_stays WHERE NOT still AND (/*filter of flows*/ 1)),
-passed AS MATERIALIZED (SELECT process_id, state, sum(stays) AS n FROM told GROUP BY process_id, state)
+firsts AS (SELECT process_id, state, peer, min(from_ns) FROM dwells GROUP BY process_id, state),
+told AS MATERIALIZED (SELECT process_id, state, dwells FROM process_dwells WHERE NOT still AND (/*filter of flows*/ 1)),
+passed AS MATERIALIZED (SELECT process_id, state, sum(dwells) AS n FROM told GROUP BY process_id, state)
 SELECT
   sum(s.to_ns IS NULL) AS now,
   p.peak,
@@ -54,13 +54,13 @@ SELECT
   s.pid,
   s.process,
   coalesce(passed.n, 0) AS passed,
-  max(max(coalesce(s.to_ns, s.end_ns) - s.from_ns - s.stepped_ns, 0)) AS longest_ns,
+  max(max(coalesce(s.to_ns, s.end_ns) - s.from_ns - s.clock_adjust_ns, 0)) AS longest_ns,
   min(s.from_ns) AS oldest_ns,
   max(s.from_ns) AS newest_ns,
   -- How fast they grew; of a single one, and of those that came at once, nothing can be said.
   CAST(round((count(*) - 1) * 3.6e12 / nullif(max(s.from_ns) - min(s.from_ns), 0)) AS INTEGER) AS per_hour,
   f.peer AS first_peer
-FROM stays AS s
+FROM dwells AS s
 JOIN peaks AS p ON p.process_id IS s.process_id AND p.state = s.state
 JOIN firsts AS f ON f.process_id IS s.process_id AND f.state = s.state
 LEFT JOIN passed ON passed.process_id IS s.process_id AND passed.state = s.state
@@ -87,7 +87,7 @@ opened AS (
     coalesce(remote, local) AS peer
   FROM connections
   WHERE outcome = 'open' AND opened_ns IS NOT NULL AND direction <> 'listen'
-    AND id IN (SELECT id FROM connection WHERE life_class IS NULL) AND (/*filter*/ 1)
+    AND id IN (SELECT id FROM connection WHERE duration_bucket IS NULL) AND (/*filter*/ 1)
 ),
 grown AS (
   -- SQLite takes the peer from the row of the minimum.

@@ -16,12 +16,12 @@ classes (class, lasted, from_ns, to_ns) AS (
     (8, 'longer', 3600000000000, 9223372036854775807)
 ),
 told AS MATERIALIZED (
-  SELECT life_ns, lives
-  FROM process_lives
+  SELECT lifetime_ns, lifetimes
+  FROM process_lifetimes
   WHERE direction <> 'listen' AND (:since_ns IS NULL OR closed_ns >= :since_ns) AND (:until_ns IS NULL OR closed_ns <= :until_ns)
     AND (/*filter of flows*/ 1)
 ),
-lives AS MATERIALIZED (SELECT life_ns, sum(lives) AS n FROM told GROUP BY life_ns),
+lifetimes AS MATERIALIZED (SELECT lifetime_ns, sum(lifetimes) AS n FROM told GROUP BY lifetime_ns),
 flows AS MATERIALIZED (
   SELECT connections
   FROM process_flows
@@ -32,10 +32,10 @@ flows AS MATERIALIZED (
 ended AS (SELECT sum(connections) AS n FROM flows)
 SELECT lasted, sum(n) AS connections
 FROM (
-  SELECT class, lasted, n FROM classes JOIN lives ON life_ns >= from_ns AND life_ns < to_ns
+  SELECT class, lasted, n FROM classes JOIN lifetimes ON lifetime_ns >= from_ns AND lifetime_ns < to_ns
   UNION ALL
   -- Opened and closed within one look, or opened before the recorder.
-  SELECT 9, 'not known', ended.n - coalesce((SELECT sum(n) FROM lives), 0) FROM ended
+  SELECT 9, 'not known', ended.n - coalesce((SELECT sum(n) FROM lifetimes), 0) FROM ended
 )
 WHERE n > 0
 GROUP BY class
@@ -62,9 +62,9 @@ top AS MATERIALIZED (
   ORDER BY connections DESC, peer_id
   LIMIT iif(:limit < 0, 20, :limit)
 ),
-lives AS MATERIALIZED (
-  SELECT peer_id, life_ns, open_error_ns, lives
-  FROM peer_lives
+lifetimes AS MATERIALIZED (
+  SELECT peer_id, lifetime_ns, open_error_ns, lifetimes
+  FROM peer_lifetimes
   WHERE peer_id IN (SELECT peer_id FROM top)
     AND (:since_ns IS NULL OR closed_ns >= :since_ns) AND (:until_ns IS NULL OR closed_ns <= :until_ns)
     AND (/*filter of flows*/ 1)
@@ -72,18 +72,18 @@ lives AS MATERIALIZED (
 ranked AS (
   SELECT
     peer_id,
-    life_ns,
+    lifetime_ns,
     open_error_ns,
-    sum(lives) OVER (PARTITION BY peer_id ORDER BY life_ns) AS reached,
-    sum(lives) OVER (PARTITION BY peer_id) AS total
-  FROM lives
+    sum(lifetimes) OVER (PARTITION BY peer_id ORDER BY lifetime_ns) AS reached,
+    sum(lifetimes) OVER (PARTITION BY peer_id) AS total
+  FROM lifetimes
 )
 SELECT
   total AS connections,
   (SELECT peer FROM peers WHERE peers.id = peer_id) AS peer,
-  min(iif(reached >= (total + 1) / 2, life_ns, NULL)) AS half_ns,
-  min(iif(reached >= (total * 90 + 99) / 100, life_ns, NULL)) AS p90_ns,
-  max(life_ns) AS longest_ns,
+  min(iif(reached >= (total + 1) / 2, lifetime_ns, NULL)) AS half_ns,
+  min(iif(reached >= (total * 90 + 99) / 100, lifetime_ns, NULL)) AS p90_ns,
+  max(lifetime_ns) AS longest_ns,
   -- It was opened up to so much earlier.
   max(open_error_ns) AS doubt_ns
 FROM ranked

@@ -18,7 +18,7 @@ selected AS (
   WHERE direction = 'listen' AND (/*filter*/ 1) AND id IN (
     SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = 3
     UNION ALL
-    SELECT id FROM connection WHERE life_class IS NULL
+    SELECT id FROM connection WHERE duration_bucket IS NULL
   )
 ),
 -- Whole flows; with a window, of what was there in it.
@@ -31,12 +31,12 @@ flows AS MATERIALIZED (
   FROM connection_flows
   WHERE direction = 'inbound' AND coalesce(:since_ns, :until_ns) IS NOT NULL AND id IN (
     SELECT c.id
-    FROM life_class AS k
+    FROM duration_bucket AS k
     CROSS JOIN connection AS c
-      ON c.life_class = k.code
+      ON c.duration_bucket = k.code
       AND coalesce(c.opened_ns, c.first_seen_ns) BETWEEN coalesce(:since_ns - k.span_ns, -9e18) AND coalesce(:until_ns, 9e18)
     UNION ALL
-    SELECT id FROM connection WHERE life_class IS NULL
+    SELECT id FROM connection WHERE duration_bucket IS NULL
   ) AND (:until_ns IS NULL OR first_ns <= :until_ns) AND (:since_ns IS NULL OR max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns)
 ),
 -- What came in while it listened; of a flow that was there before or after, too, the share is not known.

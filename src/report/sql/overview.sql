@@ -75,8 +75,8 @@ LIMIT 10;
 -- column: now | now | count
 -- column: entered | entered | count
 -- column: longest_ns | longest dwell | ns
-WITH told AS MATERIALIZED (SELECT state, stays, still, dwell_ns FROM process_stays WHERE /*filter of flows*/ 1)
-SELECT state, sum(still) AS now, sum(stays) AS entered, max(dwell_ns) AS longest_ns
+WITH told AS MATERIALIZED (SELECT state, dwells, still, dwell_ns FROM process_dwells WHERE /*filter of flows*/ 1)
+SELECT state, sum(still) AS now, sum(dwells) AS entered, max(dwell_ns) AS longest_ns
 FROM told
 GROUP BY state
 ORDER BY entered DESC, state;

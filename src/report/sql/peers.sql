@@ -36,18 +36,18 @@ top AS MATERIALIZED (
   ORDER BY connections DESC, peer_id
   LIMIT iif(:limit < 0, 20, :limit)
 ),
-lives AS MATERIALIZED (
-  SELECT peer_id, life_ns, lives FROM peer_lives WHERE peer_id IN (SELECT peer_id FROM top) AND (/*filter of flows*/ 1)
+lifetimes AS MATERIALIZED (
+  SELECT peer_id, lifetime_ns, lifetimes FROM peer_lifetimes WHERE peer_id IN (SELECT peer_id FROM top) AND (/*filter of flows*/ 1)
 ),
 ranked AS (
   SELECT
     peer_id,
-    life_ns,
-    sum(lives) OVER (PARTITION BY peer_id ORDER BY life_ns) AS reached,
-    sum(lives) OVER (PARTITION BY peer_id) AS total
-  FROM lives
+    lifetime_ns,
+    sum(lifetimes) OVER (PARTITION BY peer_id ORDER BY lifetime_ns) AS reached,
+    sum(lifetimes) OVER (PARTITION BY peer_id) AS total
+  FROM lifetimes
 ),
-halves AS (SELECT peer_id, min(life_ns) AS half_ns FROM ranked WHERE reached >= (total + 1) / 2 GROUP BY peer_id),
+halves AS (SELECT peer_id, min(lifetime_ns) AS half_ns FROM ranked WHERE reached >= (total + 1) / 2 GROUP BY peer_id),
 owned AS MATERIALIZED (
   SELECT peer_id, process, connections
   FROM peer_flows

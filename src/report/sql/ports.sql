@@ -21,7 +21,7 @@ top AS (
 present AS MATERIALIZED (
   SELECT coalesce(netns, -1) AS netns, local_address_id, remote_address_id, remote_port, state, process_id
   FROM connection
-  WHERE life_class IS NULL AND protocol = 6 AND direction IN (0, 1) AND remote_port IS NOT NULL
+  WHERE duration_bucket IS NULL AND protocol = 6 AND direction IN (0, 1) AND remote_port IS NOT NULL
 ),
 now AS (
   SELECT netns, local_address_id, remote_address_id, remote_port, sum(state <> 11) AS open_now, sum(state = 11) AS time_wait_now
@@ -83,7 +83,7 @@ used AS (
     remote,
     coalesce(opened_ns, first_seen_ns) AS from_ns,
     -- What an earlier recorder left open counts as long as it saw it.
-    iif(id IN (SELECT id FROM connection WHERE life_class IS NULL), NULL, max(last_seen_ns, coalesce(closed_ns, 0))) AS until_ns,
+    iif(id IN (SELECT id FROM connection WHERE duration_bucket IS NULL), NULL, max(last_seen_ns, coalesce(closed_ns, 0))) AS until_ns,
     state,
     process
   FROM connections

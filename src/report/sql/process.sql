@@ -30,7 +30,7 @@ accepted AS MATERIALIZED (
 listening AS (
   SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = 3
   UNION ALL
-  SELECT id FROM connection WHERE life_class IS NULL
+  SELECT id FROM connection WHERE duration_bucket IS NULL
 )
 SELECT
   protocol,

@@ -162,7 +162,7 @@ Columns columns_of(SQLite::Database& database, std::string_view table) {
 }
 
 bool is_of_sums(std::string_view table, std::string_view column) {
-  return table == "connection" && (column == "flow_id" || column == "life_class");
+  return table == "connection" && (column == "flow_id" || column == "duration_bucket");
 }
 
 class Clip {
@@ -300,7 +300,7 @@ class Clip {
     std::vector<std::int64_t> ended;
     SQLite::Statement select{source_,
                              "SELECT t.id FROM temp.clip_connection AS k CROSS JOIN connection AS "
-                             "t ON t.id = k.id WHERE t.life_class IS NOT NULL ORDER BY t.id"};
+                             "t ON t.id = k.id WHERE t.duration_bucket IS NOT NULL ORDER BY t.id"};
     while (select.executeStep()) {
       ended.push_back(select.getColumn(0).getInt64());
       if (ended.size() == kSumsAtOnce) {

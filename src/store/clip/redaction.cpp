@@ -78,12 +78,12 @@ constexpr auto kOwnPhrases = std::to_array<std::string_view>({
     "writer",
     // Reasons of gaps.
     "buffer full",
-    "changes not told",
+    "missed state changes",
     "clock stepped backwards",
     "clock stepped forwards",
     "disk full",
-    "ended",
-    "ends not told",
+    "trace detached",
+    "missed closes",
     "file became read-only",
     "file could not be written",
     "file is cut short",
@@ -93,7 +93,7 @@ constexpr auto kOwnPhrases = std::to_array<std::string_view>({
     "interval stretched",
     "not recording",
     "older than --max-age",
-    "openings not told",
+    "missed opens",
     "over --max-size",
     "queue full",
     "receive buffer overrun",
@@ -181,7 +181,7 @@ std::vector<std::string> text_columns_of(SQLite::Database& database) {
       "SELECT printf('SELECT \"%w\", ''%s.%s'' FROM \"%w\" WHERE typeof(\"%w\") IN (''text'', "
       "''blob'')', c.name, t.name, c.name, t.name, c.name) FROM sqlite_schema AS t, "
       "pragma_table_info(t.name) AS c WHERE t.type = 'table' AND t.name NOT IN ('code_name', "
-      "'life_class') AND c.type NOT IN ('INTEGER', 'REAL') ORDER BY t.name, c.cid"};
+      "'duration_bucket') AND c.type NOT IN ('INTEGER', 'REAL') ORDER BY t.name, c.cid"};
   std::vector<std::string> queries;
   while (columns.executeStep()) {
     queries.push_back(columns.getColumn(0).getString());

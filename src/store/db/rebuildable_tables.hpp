@@ -8,11 +8,11 @@ namespace netlog::store {
 
 /// Tables that come with the schema, or are made anew from the rows of others.
 inline constexpr std::array<std::string_view, 9> kDerived{"code_name",
-                                                          "life_class",
+                                                          "duration_bucket",
                                                           "flow",
                                                           "flow_sum",
-                                                          "flow_stay",
-                                                          "slow_stay",
+                                                          "flow_dwell",
+                                                          "long_dwell",
                                                           "open_second",
                                                           "open_minute",
                                                           "port_use"};

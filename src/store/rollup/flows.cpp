@@ -93,7 +93,7 @@ std::int64_t duration_class(std::int64_t ns) {
 }
 
 std::int64_t Flows::Ended::Stay::dwell_ns() const {
-  return minus(minus(to_ns, from_ns), stepped_ns);
+  return minus(minus(to_ns, from_ns), clock_adjust_ns);
 }
 
 Flows::Flows(SQLite::Database& database)
@@ -104,7 +104,7 @@ Flows::Flows(SQLite::Database& database)
           "outcome, outcome_reason, owner_reason, opened_ns, "
           "open_error_ns, first_seen_ns, iif(gone, last_seen_ns, max(last_seen_ns, "
           "(SELECT alive_ns FROM session WHERE id = session_id))), closed_ns, syns, bytes_sent, "
-          "bytes_received, coalesce(stepped_ns, 0) "
+          "bytes_received, coalesce(clock_adjust_ns, 0) "
           "FROM connection WHERE id = ?"},
       select_states_{
           database,
@@ -122,10 +122,11 @@ Flows::Flows(SQLite::Database& database)
       insert_flow_{database,
                    "INSERT INTO flow (process_id, direction, protocol, netns, local_address_id, "
                    "local_port, peer_id) VALUES (?, ?, ?, ?, ?, ?, ?)"},
-      assign_{database, "UPDATE connection SET flow_id = ?, life_class = ? WHERE id = ?"},
-      unassign_{database,
-                "UPDATE connection SET flow_id = NULL, life_class = NULL WHERE id = ? AND flow_id "
-                "IS NOT NULL RETURNING id"},
+      assign_{database, "UPDATE connection SET flow_id = ?, duration_bucket = ? WHERE id = ?"},
+      unassign_{
+          database,
+          "UPDATE connection SET flow_id = NULL, duration_bucket = NULL WHERE id = ? AND flow_id "
+          "IS NOT NULL RETURNING id"},
       add_sum_{database,
                "INSERT INTO flow_sum AS s (flow_id, outcome, outcome_reason, owner_reason, "
                "connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, "
@@ -152,14 +153,15 @@ Flows::Flows(SQLite::Database& database)
                "last_closed_ns = coalesce(max(s.last_closed_ns, excluded.last_closed_ns), "
                "s.last_closed_ns, excluded.last_closed_ns)"},
       add_stays_{database,
-                 "INSERT INTO flow_stay AS s (flow_id, state, class, stays, longest_ns) VALUES",
-                 "ON CONFLICT DO UPDATE SET stays = s.stays + excluded.stays, "
+                 "INSERT INTO flow_dwell AS s (flow_id, state, class, dwells, longest_ns) VALUES",
+                 "ON CONFLICT DO UPDATE SET dwells = s.dwells + excluded.dwells, "
                  "longest_ns = max(s.longest_ns, excluded.longest_ns)"},
-      add_slow_{database,
-                "INSERT INTO slow_stay (connection_id, state, from_ns, to_ns, stepped_ns) VALUES "
-                "(?, ?, ?, ?, ?) "
-                "ON CONFLICT DO NOTHING"},
-      remove_slow_{database, "DELETE FROM slow_stay WHERE connection_id = ?"},
+      add_slow_{
+          database,
+          "INSERT INTO long_dwell (connection_id, state, from_ns, to_ns, clock_adjust_ns) VALUES "
+          "(?, ?, ?, ?, ?) "
+          "ON CONFLICT DO NOTHING"},
+      remove_slow_{database, "DELETE FROM long_dwell WHERE connection_id = ?"},
       add_seconds_{database,
                    "INSERT INTO open_second AS s (second, process_id, direction, opened) VALUES",
                    "ON CONFLICT DO UPDATE SET opened = s.opened + excluded.opened"},
@@ -167,13 +169,14 @@ Flows::Flows(SQLite::Database& database)
                      "SELECT process_id, direction, opened FROM open_second WHERE second = ? "
                      "ORDER BY process_id, direction"},
       add_minutes_{database,
-                   "INSERT INTO open_minute AS m (minute, process_id, direction, opened, most, "
-                   "most_second) VALUES",
+                   "INSERT INTO open_minute AS m (minute, process_id, direction, opened, "
+                   "max_opened, max_second) VALUES",
                    "ON CONFLICT DO UPDATE SET opened = "
-                   "m.opened + excluded.opened, most_second = iif(excluded.most > m.most, "
-                   "excluded.most_second, m.most_second), most = max(m.most, excluded.most)"},
+                   "m.opened + excluded.opened, max_second = iif(excluded.max_opened > "
+                   "m.max_opened, excluded.max_second, m.max_second), max_opened = "
+                   "max(m.max_opened, excluded.max_opened)"},
       delete_sums_{database, "DELETE FROM flow_sum WHERE flow_id = ? AND connections <= 0"},
-      delete_stays_{database, "DELETE FROM flow_stay WHERE flow_id = ? AND stays <= 0"},
+      delete_stays_{database, "DELETE FROM flow_dwell WHERE flow_id = ? AND dwells <= 0"},
       delete_flow_{database,
                    "DELETE FROM flow WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM flow_sum WHERE "
                    "flow_id = ?1)"},
@@ -184,9 +187,10 @@ Flows::Flows(SQLite::Database& database)
                      "DELETE FROM open_minute WHERE minute = ? AND process_id = ? AND direction = "
                      "? AND opened <= 0"} {
   note_clock_step();
-  SQLite::Statement classes{database_, "SELECT span_ns, code FROM life_class ORDER BY span_ns"};
+  SQLite::Statement classes{database_,
+                            "SELECT span_ns, code FROM duration_bucket ORDER BY span_ns"};
   while (classes.executeStep()) {
-    life_classes_.push_back({classes.getColumn(0).getInt64(), classes.getColumn(1).getInt64()});
+    duration_buckets_.push_back({classes.getColumn(0).getInt64(), classes.getColumn(1).getInt64()});
   }
 }
 
@@ -200,22 +204,22 @@ Flows::Place Flows::add(std::int64_t connection, const EndedConnection& one) {
           .with(stay.state)
           .with(stay.from_ns)
           .with(stay.to_ns)
-          .with(stay.stepped_ns)
+          .with(stay.clock_adjust_ns)
           .exec();
     }
   }
   const auto life = std::lower_bound(
-      life_classes_.begin(),
-      life_classes_.end(),
+      duration_buckets_.begin(),
+      duration_buckets_.end(),
       ended.life_ns,
-      [](const LifeClass& known, std::int64_t life_ns) { return known.span_ns < life_ns; });
-  return {flow, life == life_classes_.end() ? std::nullopt : std::optional{life->code}};
+      [](const DurationBucket& known, std::int64_t life_ns) { return known.span_ns < life_ns; });
+  return {flow, life == duration_buckets_.end() ? std::nullopt : std::optional{life->code}};
 }
 
 void Flows::add(const std::vector<std::int64_t>& connections) {
   for (const auto connection : connections) {
     const auto place = add(connection, read(connection));
-    BoundStatement{assign_}.with(place.flow).with(place.life_class).with(connection).exec();
+    BoundStatement{assign_}.with(place.flow).with(place.duration_bucket).with(connection).exec();
   }
   write();
 }
@@ -254,7 +258,7 @@ bool Flows::remove(const std::vector<std::int64_t>& connections) {
 
 void Flows::catch_up() {
   std::vector<std::int64_t> missing;
-  SQLite::Statement select{database_, "SELECT id FROM connection WHERE life_class IS NULL"};
+  SQLite::Statement select{database_, "SELECT id FROM connection WHERE duration_bucket IS NULL"};
   while (select.executeStep()) {
     missing.push_back(select.getColumn(0).getInt64());
   }
@@ -294,7 +298,7 @@ EndedConnection Flows::read(std::int64_t connection) {
       .syns = row.number(15),
       .bytes_sent = row.number(16),
       .bytes_received = row.number(17),
-      .stepped_ns = row.number(18).value_or(0),
+      .clock_adjust_ns = row.number(18).value_or(0),
       .states = {},
   };
   BoundStatement states{select_states_};
@@ -331,7 +335,7 @@ Flows::Ended Flows::summed(const EndedConnection& one) {
   sum.first_closed_ns = one.closed_ns;
   sum.last_closed_ns = one.closed_ns;
   if (one.opened_ns && one.closed_ns) {
-    const auto life_ns = minus(minus(*one.closed_ns, *one.opened_ns), one.stepped_ns);
+    const auto life_ns = minus(minus(*one.closed_ns, *one.opened_ns), one.clock_adjust_ns);
     sum.longest_ns = life_ns > 0 ? std::optional{life_ns} : std::nullopt;
   }
   sum.syns = one.syns;
@@ -349,7 +353,7 @@ void Flows::stays(const EndedConnection& connection, Ended& ended) {
   const auto leave = [&](std::int64_t at_ns, std::optional<std::int64_t> event) {
     if (stay) {
       stay->to_ns = at_ns;
-      stay->stepped_ns = stepped_ns(stay->from_event, event);
+      stay->clock_adjust_ns = clock_adjust_ns(stay->from_event, event);
       ended.stays.push_back(*stay);
       by_us =
           by_us ||
@@ -379,7 +383,7 @@ void Flows::note_clock_step() {
       select.getColumn(0).isNull() ? std::nullopt : std::optional{select.getColumn(0).getInt64()};
 }
 
-std::int64_t Flows::stepped_ns(std::int64_t from_event, std::optional<std::int64_t> to_event) {
+std::int64_t Flows::clock_adjust_ns(std::int64_t from_event, std::optional<std::int64_t> to_event) {
   if (!last_step_ || *last_step_ < from_event) {
     return 0;
   }

@@ -46,11 +46,11 @@ struct EndedConnection {
   std::optional<std::int64_t> syns;
   std::optional<std::int64_t> bytes_sent;
   std::optional<std::int64_t> bytes_received;
-  std::int64_t stepped_ns = 0;
+  std::int64_t clock_adjust_ns = 0;
   std::vector<StateChange> states;
 };
 
-/// Sums of ended connections: the tables flow, flow_sum, flow_stay, slow_stay, open_second and
+/// Sums of ended connections: the tables flow, flow_sum, flow_dwell, long_dwell, open_second and
 /// open_minute (schema/004_flows.sql). Lives on the writer's thread, inside its transactions; must
 /// die before the database.
 class Flows {
@@ -60,7 +60,7 @@ class Flows {
   /// What the row of a summed-up connection says of it.
   struct Place {
     std::int64_t flow = 0;
-    std::optional<std::int64_t> life_class;
+    std::optional<std::int64_t> duration_bucket;
   };
 
   /// Adds a connection that has ended; its row, with its place, may be to come. Its sums are in the
@@ -134,7 +134,7 @@ class Flows {
 
     auto operator<=>(const SecondKey&) const = default;
   };
-  struct LifeClass {
+  struct DurationBucket {
     std::int64_t span_ns = 0;
     std::int64_t code = 0;
   };
@@ -150,7 +150,7 @@ class Flows {
       std::int64_t from_ns = 0;
       std::int64_t to_ns = 0;
       std::int64_t from_event = 0;
-      std::int64_t stepped_ns = 0;  ///< the clock, meanwhile
+      std::int64_t clock_adjust_ns = 0;  ///< the clock, meanwhile
 
       [[nodiscard]] std::int64_t dwell_ns() const;
     };
@@ -161,7 +161,7 @@ class Flows {
   Ended summed(const EndedConnection& one);
   void stays(const EndedConnection& connection, Ended& ended);
   /// By how much the clock was set from one event to a later one; absent: to now.
-  std::int64_t stepped_ns(std::int64_t from_event, std::optional<std::int64_t> to_event);
+  std::int64_t clock_adjust_ns(std::int64_t from_event, std::optional<std::int64_t> to_event);
   std::int64_t flow_id(const Key& key);
   /// Into the sums that are not written yet, `sign` times: its flow's and its process's.
   /// @returns the flow
@@ -172,7 +172,7 @@ class Flows {
 
   SQLite::Database& database_;
   std::optional<std::int64_t> last_step_;  ///< the event before it; absent: the clock was never set
-  std::vector<LifeClass> life_classes_;    ///< shortest first
+  std::vector<DurationBucket> duration_buckets_;  ///< shortest first
   boost::unordered_flat_map<Key, std::int64_t, KeyHash> flows_;
   boost::unordered_flat_map<SumKey, Sum, KeyHash> sums_;
   boost::unordered_flat_map<StayKey, Stays, KeyHash> stays_;

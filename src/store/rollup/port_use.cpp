@@ -11,7 +11,8 @@ namespace {
 // Open, TCP, outbound or perhaps so.
 constexpr const char* kHolders =
     "SELECT id, coalesce(netns, -1), local_address_id, remote_address_id, remote_port, "
-    "coalesce(opened_ns, first_seen_ns) FROM connection WHERE life_class IS NULL AND gone = 0 AND "
+    "coalesce(opened_ns, first_seen_ns) FROM connection WHERE duration_bucket IS NULL AND gone = 0 "
+    "AND "
     "protocol = 6 AND direction IN (0, 1) AND remote_address_id IS NOT NULL AND remote_port IS NOT "
     "NULL AND ";
 
@@ -25,7 +26,7 @@ used AS (
     remote_address_id,
     remote_port,
     coalesce(opened_ns, first_seen_ns) AS from_ns,
-    iif(life_class IS NULL, NULL, max(last_seen_ns, coalesce(closed_ns, 0))) AS to_ns
+    iif(duration_bucket IS NULL, NULL, max(last_seen_ns, coalesce(closed_ns, 0))) AS to_ns
   FROM connection
   WHERE protocol = 6 AND direction IN (0, 1) AND remote_address_id IS NOT NULL AND remote_port IS NOT NULL
 ),

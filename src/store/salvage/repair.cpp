@@ -102,7 +102,7 @@ class Repair {
   }
 
   void sums() {
-    run("UPDATE connection SET peer_id = NULL, flow_id = NULL, life_class = NULL");
+    run("UPDATE connection SET peer_id = NULL, flow_id = NULL, duration_bucket = NULL");
     // As schema/004_flows.sql made them of what there was.
     run("INSERT INTO peer (direction, protocol, remote_address_id, port) "
         "SELECT DISTINCT direction, protocol, remote_address_id, iif(direction = 2, local_port, "

@@ -56,7 +56,7 @@ ConnectionRows::ConnectionRows(SQLite::Database& database,
               "INSERT INTO connection (id, session_id, protocol, local_address_id, "
               "local_port, remote_address_id, "
               "remote_port, netns, opened_ns, open_error_ns, first_seen_ns, module, flow_id, "
-              "life_class, direction, "
+              "duration_bucket, direction, "
               "peer_id, process_id, owner_source, "
               "owner_reason, uid, last_seen_ns, closed_ns, close_error_ns, gone, state, "
               "offload, outcome, outcome_reason, syns, bytes_sent, "
@@ -147,7 +147,7 @@ void ConnectionRows::insert(Touched& touched) {
       .with(first.first_seen_ns)
       .with(first.module != 0 ? std::optional{first.module} : std::nullopt)
       .with(place ? std::optional{place->flow} : std::nullopt)
-      .with(place ? place->life_class : std::nullopt);
+      .with(place ? place->duration_bucket : std::nullopt);
   with_changing(insert, *touched.last);
   insert.exec();
 }
@@ -211,7 +211,7 @@ EndedConnection ConnectionRows::ended(Touched& touched) {
       .syns = number(last.syns),
       .bytes_sent = number(last.metrics.bytes_sent),
       .bytes_received = number(last.metrics.bytes_received),
-      .stepped_ns = 0,  // a step writes all rows before it counts
+      .clock_adjust_ns = 0,  // a step writes all rows before it counts
       .states = std::move(touched.states),
   };
 }

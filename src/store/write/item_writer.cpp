@@ -40,9 +40,9 @@ ItemWriter::ItemWriter(SQLite::Database& database, const SessionStart& start)
           "INSERT INTO clock_step (session_id, at_ns, step_ns, after_event) VALUES (?, ?, ?, "
           "(SELECT coalesce(max(id), 0) FROM event))"},
       step_open_{database,
-                 "UPDATE connection SET last_seen_ns = last_seen_ns + ?1, stepped_ns = "
-                 "iif(closed_ns IS NULL, coalesce(stepped_ns, 0) + ?1, stepped_ns) WHERE "
-                 "life_class IS NULL AND NOT gone"},
+                 "UPDATE connection SET last_seen_ns = last_seen_ns + ?1, clock_adjust_ns = "
+                 "iif(closed_ns IS NULL, coalesce(clock_adjust_ns, 0) + ?1, clock_adjust_ns) WHERE "
+                 "duration_bucket IS NULL AND NOT gone"},
       insert_counters_{
           database,
           "INSERT INTO counter_sample (session_id, netns, at_ns, active_opens, passive_opens, "
@@ -200,9 +200,10 @@ void ItemWriter::reconcile(const Connection& connection, const Moment& changed) 
 void ItemWriter::close_missing(const std::vector<std::int64_t>& listed, const Moment& ended) {
   std::vector<std::int64_t> unlisted;
   {
-    SQLite::Statement select{database_,
-                             "SELECT id FROM connection WHERE life_class IS NULL AND gone = 0 AND "
-                             "session_id = ? ORDER BY id"};
+    SQLite::Statement select{
+        database_,
+        "SELECT id FROM connection WHERE duration_bucket IS NULL AND gone = 0 AND "
+        "session_id = ? ORDER BY id"};
     BoundStatement open{select};
     open.with(start_.session_id);
     while (open.step()) {

@@ -218,20 +218,23 @@ void Retention::drop_unreferenced(std::int64_t before_ns) {
       "DELETE FROM process WHERE (ended_ns < ?1 OR (started_ns < ?1 AND (SELECT boot_id FROM "
       "session WHERE id = session_id) <> (SELECT boot_id FROM session WHERE id = ?2))) "
       "AND id NOT IN (SELECT process_id FROM flow WHERE process_id IS NOT NULL) "
-      "AND id NOT IN (SELECT process_id FROM connection WHERE life_class IS NULL AND process_id IS "
+      "AND id NOT IN (SELECT process_id FROM connection WHERE duration_bucket IS NULL AND "
+      "process_id IS "
       "NOT NULL) AND id NOT IN (SELECT old FROM event WHERE kind = 4 AND old IS NOT NULL)"};
   BoundStatement{processes}.with(before_ns).with(session_id_).exec();
   SQLite::Statement ports{database_, "DELETE FROM port_use WHERE peak_ns < ?"};
   BoundStatement{ports}.with(before_ns).exec();
   database_.exec(
       "DELETE FROM peer WHERE id NOT IN (SELECT peer_id FROM flow WHERE peer_id IS NOT NULL) AND "
-      "id NOT IN (SELECT peer_id FROM connection WHERE life_class IS NULL AND peer_id IS NOT "
+      "id NOT IN (SELECT peer_id FROM connection WHERE duration_bucket IS NULL AND peer_id IS NOT "
       "NULL)");
   database_.exec(
       "DELETE FROM address WHERE id NOT IN (SELECT local_address_id FROM flow WHERE "
       "local_address_id IS NOT NULL UNION SELECT remote_address_id FROM peer UNION SELECT "
-      "local_address_id FROM connection WHERE life_class IS NULL UNION SELECT remote_address_id "
-      "FROM connection WHERE life_class IS NULL AND remote_address_id IS NOT NULL UNION SELECT "
+      "local_address_id FROM connection WHERE duration_bucket IS NULL UNION SELECT "
+      "remote_address_id "
+      "FROM connection WHERE duration_bucket IS NULL AND remote_address_id IS NOT NULL UNION "
+      "SELECT "
       "local_address_id FROM port_use UNION SELECT remote_address_id FROM port_use)");
 }
 

@@ -82,11 +82,12 @@ void end_with_the_boot(SQLite::Database& database, std::int64_t started_ns) {
   std::vector<Left> left;
   std::vector<std::int64_t> summed;  // by sessions in between
   {
-    SQLite::Statement select{
-        database,
-        "SELECT c.id, max(c.last_seen_ns, s.alive_ns), c.life_class IS NOT NULL FROM connection AS "
-        "c JOIN session AS s ON s.id = c.session_id WHERE c.gone = 0 AND (c.life_class IS NULL OR "
-        "c.incarnation IS NOT NULL) ORDER BY c.id"};
+    SQLite::Statement select{database,
+                             "SELECT c.id, max(c.last_seen_ns, s.alive_ns), c.duration_bucket IS "
+                             "NOT NULL FROM connection AS "
+                             "c JOIN session AS s ON s.id = c.session_id WHERE c.gone = 0 AND "
+                             "(c.duration_bucket IS NULL OR "
+                             "c.incarnation IS NOT NULL) ORDER BY c.id"};
     while (select.executeStep()) {
       left.push_back({select.getColumn(0).getInt64(), select.getColumn(1).getInt64()});
       if (select.getColumn(2).getInt() != 0) {

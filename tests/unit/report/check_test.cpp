@@ -77,7 +77,7 @@ TEST_CASE("each check finds what it is for", "[report]") {
        "sums: the flows of processes sum up 2 connections, those of peers 1"},
       {"UPDATE connection SET bytes_sent = 1", "sums: flow 1 sums up 1 connections, there are 1"},
       {"DELETE FROM flow_sum", "sums: flow 1 sums up 0 connections, there are 1"},
-      {"UPDATE flow_stay SET stays = 7 WHERE state = 0",
+      {"UPDATE flow_dwell SET dwells = 7 WHERE state = 0",
        "sums: flow 1 sums up 1 connections, there are 1"},
       {"UPDATE open_minute SET opened = 2",
        "sums: the seconds count 1 openings, the minutes 2, there are 1"},
@@ -85,7 +85,7 @@ TEST_CASE("each check finds what it is for", "[report]") {
        "DELETE "
        "FROM open_minute",
        "sums: it has ended and is in no sum"},
-      {"UPDATE connection SET closed_ns = 50; DELETE FROM flow_stay WHERE state = 0",
+      {"UPDATE connection SET closed_ns = 50; DELETE FROM flow_dwell WHERE state = 0",
        "times: closed before it was opened"},
       {"UPDATE connection SET open_error_ns = -1", "times: a negative bound"},
       {"UPDATE event SET error_ns = -1 WHERE id = 2", "times: event 2 has a negative bound"},
@@ -103,7 +103,7 @@ TEST_CASE("a clock that was set back turns times around without a fault", "[repo
   const test::Scratch scratch;
   const auto path = recording(scratch);
   SQLite::Database{path.string(), SQLite::OPEN_READWRITE}.exec(
-      "UPDATE connection SET closed_ns = 50; DELETE FROM flow_stay WHERE state = 0;"
+      "UPDATE connection SET closed_ns = 50; DELETE FROM flow_dwell WHERE state = 0;"
       "INSERT INTO gap (session_id, from_ns, to_ns, source, reason) VALUES (1, 0, 9, 'clock', "
       "'clock stepped backwards')");
   CHECK(first_violation(path) == "none");

@@ -31,9 +31,11 @@ std::string violation(const std::filesystem::path& path) {
 }
 
 constexpr const char* kLives =
-    "SELECT local_port, duration_ns / 1e9, stepped_ns / 1e9 FROM connections ORDER BY local_port";
+    "SELECT local_port, duration_ns / 1e9, clock_adjust_ns / 1e9 FROM connections ORDER BY "
+    "local_port";
 constexpr const char* kStays =
-    "SELECT local_port, i.state, dwell_ns / 1e9, i.stepped_ns / 1e9 FROM state_intervals AS i JOIN "
+    "SELECT local_port, i.state, dwell_ns / 1e9, i.clock_adjust_ns / 1e9 FROM state_intervals AS i "
+    "JOIN "
     "connections AS c ON c.id = connection_id ORDER BY local_port, i.rowid";
 
 SocketRow one(std::uint16_t port, TcpState state) {
@@ -78,13 +80,16 @@ TEST_CASE("lives and stays know the clock steps within them", "[report]") {
         "1|8.0|" + by(3) + "\n2|4.0|" + by(1) + "\n3|NULL|" + by(2) + "\n");
   CHECK(rows(story.path(), "SELECT at_ns / 1e9, step_ns / 1e9, after_event FROM clock_steps") ==
         fmt::format("{:.1f}|{:.1f}|3\n{:.1f}|{:.1f}|5\n", 3 + step, step, 6 + 3 * step, 2 * step));
-  CHECK(rows(story.path(),
-             "SELECT connection_id, state, dwell_ns / 1e9, stepped_ns / 1e9 FROM state_intervals "
-             "ORDER BY connection_id, state DESC") ==
-        "1|ESTABLISHED|2.0|0.0\n1|CLOSE_WAIT|6.0|" + by(3) + "\n2|TIME_WAIT|4.0|" + by(2) +
-            "\n2|ESTABLISHED|4.0|" + by(1) + "\n3|ESTABLISHED|NULL|" + by(2) + "\n");
+  CHECK(
+      rows(
+          story.path(),
+          "SELECT connection_id, state, dwell_ns / 1e9, clock_adjust_ns / 1e9 FROM state_intervals "
+          "ORDER BY connection_id, state DESC") ==
+      "1|ESTABLISHED|2.0|0.0\n1|CLOSE_WAIT|6.0|" + by(3) + "\n2|TIME_WAIT|4.0|" + by(2) +
+          "\n2|ESTABLISHED|4.0|" + by(1) + "\n3|ESTABLISHED|NULL|" + by(2) + "\n");
   CHECK(violation(story.path()) == "none");
-  CHECK(rows(story.path(), "SELECT lives, life_ns / 1e9 FROM peer_lives ORDER BY life_ns") ==
+  CHECK(rows(story.path(),
+             "SELECT lifetimes, lifetime_ns / 1e9 FROM peer_lifetimes ORDER BY lifetime_ns") ==
         "1|4.0\n1|8.0\n");
   CHECK(story.ask("dwell", {}, {"state", "intervals", "longest_ns"}) ==
         "ESTABLISHED|3|6000000000\n"
@@ -117,7 +122,7 @@ TEST_CASE("a step that the row of a connection does not know is found", "[report
   tell(story, -3600);
   SQLite::Database database{story.path().string(), SQLite::OPEN_READWRITE};
   SECTION("of its life") {
-    database.exec("UPDATE connection SET stepped_ns = NULL WHERE id = 1");
+    database.exec("UPDATE connection SET clock_adjust_ns = NULL WHERE id = 1");
     CHECK(violation(story.path()) == "durations: its clock steps are not those between its events");
   }
   SECTION("at all") {
@@ -131,7 +136,8 @@ TEST_CASE("steps of which an older recorder kept the gap only are no fault", "[r
   tell(story, -3600);
   SQLite::Database database{story.path().string(), SQLite::OPEN_READWRITE};
   database.exec(
-      "DELETE FROM clock_step; UPDATE connection SET stepped_ns = NULL; DELETE FROM flow_stay "
+      "DELETE FROM clock_step; UPDATE connection SET clock_adjust_ns = NULL; DELETE FROM "
+      "flow_dwell "
       "WHERE "
       "state = 0; INSERT INTO gap (session_id, from_ns, to_ns, source, reason) VALUES (1, 0, 9, "
       "'clock', 'clock stepped backwards')");
@@ -186,21 +192,22 @@ TEST_CASE("whenever the clock is set, all lasts as long as if it had not been", 
       }
     }
     story.over();
-    return std::pair{violation(story.path()),
-                     rows(story.path(), "SELECT id, duration_ns, outcome FROM connections") +
-                         rows(story.path(),
-                              "SELECT connection_id, state, dwell_ns FROM state_intervals ORDER BY "
-                              "connection_id, state, dwell_ns") +
-                         rows(story.path(),
-                              "SELECT state, stays, still, dwell_ns FROM process_stays ORDER BY 1, "
-                              "2, 3, 4") +
-                         rows(story.path(),
-                              "SELECT state, stays, still, dwell_ns FROM peer_stays ORDER BY 1, 2, "
-                              "3, 4") +
-                         rows(story.path(), "SELECT lives, life_ns FROM peer_lives ORDER BY 1, 2") +
-                         rows(story.path(),
-                              "SELECT connection_id, state, to_ns - from_ns - stepped_ns FROM "
-                              "slow_stays ORDER BY 1, 2, 3")};
+    return std::pair{
+        violation(story.path()),
+        rows(story.path(), "SELECT id, duration_ns, outcome FROM connections") +
+            rows(story.path(),
+                 "SELECT connection_id, state, dwell_ns FROM state_intervals ORDER BY "
+                 "connection_id, state, dwell_ns") +
+            rows(story.path(),
+                 "SELECT state, dwells, still, dwell_ns FROM process_dwells ORDER BY 1, "
+                 "2, 3, 4") +
+            rows(story.path(),
+                 "SELECT state, dwells, still, dwell_ns FROM peer_dwells ORDER BY 1, 2, "
+                 "3, 4") +
+            rows(story.path(), "SELECT lifetimes, lifetime_ns FROM peer_lifetimes ORDER BY 1, 2") +
+            rows(story.path(),
+                 "SELECT connection_id, state, to_ns - from_ns - clock_adjust_ns FROM "
+                 "long_dwells ORDER BY 1, 2, 3")};
   };
   for (unsigned seed = 0; seed < 25; ++seed) {
     CAPTURE(seed);

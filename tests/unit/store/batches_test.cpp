@@ -84,20 +84,22 @@ TEST_CASE("however a history is cut into batches, its file says the same", "[sto
   write(cut, items, GENERATE(1U, 7U, 100U));
   for (const auto* const said :
        {"SELECT * FROM connections ORDER BY id",
-        "SELECT id, life_class, stepped_ns FROM connection ORDER BY id",
+        "SELECT id, duration_bucket, clock_adjust_ns FROM connection ORDER BY id",
         "SELECT * FROM events ORDER BY id",
         // (What was the most before late news, stays the most.)
         "SELECT process, peer, outcome, sum(connections), sum(opened), sum(closed_by_us), "
         "sum(closed_by_peer), sum(bytes_sent) FROM peer_flows GROUP BY 1, 2, 3",
         "SELECT process, outcome, sum(connections), sum(bytes_sent) FROM process_flows GROUP BY "
         "process, outcome",
-        "SELECT process, peer, state, sum(stays), max(dwell_ns) FROM peer_stays GROUP BY process, "
+        "SELECT process, peer, state, sum(dwells), max(dwell_ns) FROM peer_dwells GROUP BY "
+        "process, "
         "peer, state",
-        "SELECT process, state, dwell_ns, stays FROM process_stays ORDER BY process, state, "
-        "dwell_ns, stays",
-        "SELECT process, second, opens, most FROM process_opens ORDER BY process, second, opens",
+        "SELECT process, state, dwell_ns, dwells FROM process_dwells ORDER BY process, state, "
+        "dwell_ns, dwells",
+        "SELECT process, second, opens, max_opens FROM process_opens ORDER BY process, second, "
+        "opens",
         "SELECT minute, process_id, direction, opened FROM open_minute ORDER BY 1, 2, 3",
-        "SELECT connection_id, state, from_ns, to_ns, stepped_ns FROM slow_stays ORDER BY "
+        "SELECT connection_id, state, from_ns, to_ns, clock_adjust_ns FROM long_dwells ORDER BY "
         "connection_id, from_ns",
         "SELECT local_address_id, remote_port, sum(connections), sum(peak) FROM port_use GROUP BY "
         "1, 2"}) {

@@ -132,7 +132,8 @@ void fill_other_tables(const std::filesystem::path& path) {
   const auto at = [](int second) { return kBegin + second * kNsPerSecond; };
   database.exec(fmt::format(
       "INSERT INTO gap (session_id, from_ns, to_ns, source, reason, lost, detail) VALUES "
-      "(1, {}, {}, 'tick', 'skipped ticks', 3, NULL), (1, {}, {}, 'trace', 'ended', NULL, 'by "
+      "(1, {}, {}, 'tick', 'skipped ticks', 3, NULL), (1, {}, {}, 'trace', 'trace detached', NULL, "
+      "'by "
       "somebody'), (1, {}, {}, 'tick', 'suspended', NULL, NULL)",
       at(5),
       at(6),
@@ -252,8 +253,9 @@ TEST_CASE("a clip is one whole file, with whole lives under the ids that they ha
                     "BY id",
                     list),
         fmt::format("SELECT * FROM connections WHERE id IN ({}) ORDER BY id", list),
-        fmt::format("SELECT * FROM slow_stay WHERE connection_id IN ({}) ORDER BY 1, 2, 3", list),
-        fmt::format("SELECT id, life_class FROM connection WHERE id IN ({}) ORDER BY id", list)}) {
+        fmt::format("SELECT * FROM long_dwell WHERE connection_id IN ({}) ORDER BY 1, 2, 3", list),
+        fmt::format("SELECT id, duration_bucket FROM connection WHERE id IN ({}) ORDER BY id",
+                    list)}) {
     CHECK(rows(out, sql) == rows(story.path(), sql));
   }
   CHECK_THAT(rows(out, "SELECT from_ns, to_ns, source, source_connections, redacted FROM clip"),
@@ -280,11 +282,12 @@ TEST_CASE("a clip of all there is has the sums that the recorder made", "[store]
             "FROM flow_sum AS s JOIN flow AS f ON f.id = s.flow_id WHERE s.connections > 0 "
             "ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10",
             kKey),
-        fmt::format("SELECT {}, s.state, s.class, s.stays, s.longest_ns FROM flow_stay AS s JOIN "
-                    "flow AS f ON f.id = s.flow_id WHERE s.stays > 0 ORDER BY 1, 2, 3, 4, 5, 6, 7, "
-                    "8, 9",
-                    kKey),
-        std::string{"SELECT * FROM slow_stay ORDER BY 1, 2, 3"},
+        fmt::format(
+            "SELECT {}, s.state, s.class, s.dwells, s.longest_ns FROM flow_dwell AS s JOIN "
+            "flow AS f ON f.id = s.flow_id WHERE s.dwells > 0 ORDER BY 1, 2, 3, 4, 5, 6, 7, "
+            "8, 9",
+            kKey),
+        std::string{"SELECT * FROM long_dwell ORDER BY 1, 2, 3"},
         std::string{"SELECT * FROM open_second WHERE opened > 0 ORDER BY 1, 2, 3"},
         std::string{"SELECT * FROM open_minute WHERE opened > 0 ORDER BY 1, 2, 3"},
         std::string{"SELECT * FROM port_use ORDER BY 1, 2, 3, 4"}}) {

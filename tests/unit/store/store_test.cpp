@@ -279,7 +279,7 @@ TEST_CASE("an owner that is found after the end moves the connection to another 
   CHECK(rows(path, "SELECT pid, owner_reason, connections, bytes_sent FROM peer_flows") ==
         "1234|NULL|1|7\n");
   CHECK(rows(path, "SELECT pid, connections FROM process_flows") == "1234|1\n");
-  CHECK(rows(path, "SELECT pid, state, stays, dwell_ns FROM peer_stays ORDER BY state") ==
+  CHECK(rows(path, "SELECT pid, state, dwells, dwell_ns FROM peer_dwells ORDER BY state") ==
         "1234|CLOSE_WAIT|1|1000000000\n1234|ESTABLISHED|1|500000000\n");
   CHECK(rows(path, "SELECT pid, opens FROM process_opens") == "1234|1\n");
 }
@@ -296,7 +296,7 @@ TEST_CASE("what one recorder left open knows nothing of the clock under the next
     writer.push({Heartbeat{4'000'000'000 - kHour, 1, 0, 0}});
     writer.finish(4'000'000'000 - kHour);
   }
-  const auto* const stays = "SELECT state, stays, still, dwell_ns FROM process_stays";
+  const auto* const stays = "SELECT state, dwells, still, dwell_ns FROM process_dwells";
   CHECK(rows(path, stays) == "ESTABLISHED|1|1|2500000000\n");
   Writer{path, session(5'000'000'000)}.finish(5'000'000'000);
   CHECK(rows(path, stays) == "ESTABLISHED|1|0|2500000000\n");
@@ -306,11 +306,11 @@ TEST_CASE("what one recorder left open knows nothing of the clock under the next
     writer.finish(8'000'000'000 + kHour);
   }
   CHECK(rows(path,
-             "SELECT connection_id, state, dwell_ns, stepped_ns FROM state_intervals ORDER BY "
+             "SELECT connection_id, state, dwell_ns, clock_adjust_ns FROM state_intervals ORDER BY "
              "connection_id") == "1|ESTABLISHED|NULL|-3600000000000\n2|ESTABLISHED|NULL|0\n");
-  CHECK(rows(path, "SELECT id, stepped_ns FROM connections ORDER BY id") ==
+  CHECK(rows(path, "SELECT id, clock_adjust_ns FROM connections ORDER BY id") ==
         "1|-3600000000000\n2|NULL\n");
-  CHECK(rows(path, "SELECT dwell_ns FROM connection_stays WHERE id = 1") == "2500000000\n");
+  CHECK(rows(path, "SELECT dwell_ns FROM connection_dwells WHERE id = 1") == "2500000000\n");
 }
 
 TEST_CASE("durations fall into classes that are less than an eighth wide", "[store]") {
