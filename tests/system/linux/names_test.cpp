@@ -5,6 +5,7 @@
 #include "support/command.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
+#include "support/wait.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -58,14 +59,11 @@ TEST_CASE("whatever a process is called, no output changes a terminal", "[cli]")
   const Scratch scratch;
   const auto path = scratch / "a.db";
   const Child child{listen_under_that_name};
-  Command recorder{{"record", "--db", path.string(), "--duration", "30s", "--source", "poll"}};
+  Command recorder{{"record", "--db", path.string(), "--source", "poll"}};
   REQUIRE(recorder.wait_for_error_text("recording into"));
   const auto seen =
       fmt::format("SELECT 1 FROM connections WHERE pid = {} AND process <> ''", child.pid());
-  while (rows(path, seen).empty() &&
-         rows(path, "SELECT 1 FROM sessions WHERE ended_ns IS NOT NULL").empty()) {
-    ::usleep(20'000);
-  }
+  REQUIRE(eventually([&] { return !rows(path, seen).empty(); }));
   recorder.send(SIGTERM);
   REQUIRE(recorder.wait().exit_code == 0);
   REQUIRE(rows(path, seen) == "1\n");

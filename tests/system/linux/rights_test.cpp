@@ -5,6 +5,7 @@
 #include "support/command.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
+#include "support/wait.hpp"
 #include "util/byte_reader.hpp"
 #include "util/text.hpp"
 
@@ -38,14 +39,6 @@ namespace {
 
 constexpr uid_t kSomebody = 65'534;
 constexpr gid_t kGroup = 54'321;
-
-bool are_root() {
-  if (::geteuid() == 0) {
-    return true;
-  }
-  WARN("only root has rights to give up");
-  return false;
-}
 
 constexpr std::uint64_t bits(std::initializer_list<int> numbers) {
   std::uint64_t all = 0;
@@ -88,17 +81,9 @@ std::size_t check_rights(pid_t pid, std::uint64_t expected) {
   return threads;
 }
 
-/// Until the query finds a row; false when the recorder has ended before.
-bool comes(const std::filesystem::path& path, pid_t recorder, const std::string& sql) {
-  while (rows(path, sql).empty()) {
-    siginfo_t ended{};
-    if (::waitid(P_PID, static_cast<id_t>(recorder), &ended, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-        ended.si_pid != 0) {
-      return false;
-    }
-    ::usleep(20'000);
-  }
-  return true;
+/// Waits until the query finds a row.
+bool comes(const std::filesystem::path& path, const std::string& sql) {
+  return eventually([&] { return !rows(path, sql).empty(); });
 }
 
 int listen_somewhere() {
@@ -162,15 +147,12 @@ std::vector<std::string> rights_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-TEST_CASE("a recorder keeps the rights that it goes on needing, and they suffice", "[cli]") {
-  if (!are_root()) {
-    return;
-  }
+TEST_CASE("a recorder keeps the rights that it goes on needing, and they suffice", "[cli][root]") {
   const auto* const source = GENERATE("auto", "poll", "procfs");
   CAPTURE(source);
   const Scratch scratch;
   const auto path = scratch / "a.db";
-  Command recorder{{"record", "--db", path.string(), "--duration", "60s", "--source", source}};
+  Command recorder{{"record", "--db", path.string(), "--source", source}};
   REQUIRE(recorder.wait_for_error_text("recording into"));
   CHECK(check_rights(recorder.pid(), kForSources) >= 2);
   const Child somebody{[] {
@@ -178,7 +160,6 @@ TEST_CASE("a recorder keeps the rights that it goes on needing, and they suffice
     become(kSomebody, {});
   }};
   CHECK(comes(path,
-              recorder.pid(),
               fmt::format("SELECT 1 FROM connections WHERE direction = 'listen' AND pid = {} AND "
                           "exe IS NOT NULL AND owner_source = 'exact'",
                           somebody.pid())));
@@ -191,7 +172,6 @@ TEST_CASE("a recorder keeps the rights that it goes on needing, and they suffice
   REQUIRE(::stat(fmt::format("/proc/{}/ns/net", away.pid()).c_str(), &netns) == 0);
   CHECK(comes(
       path,
-      recorder.pid(),
       fmt::format(
           "SELECT 1 FROM connections WHERE netns = {} AND pid = {}", netns.st_ino, away.pid())));
   CHECK(check_rights(recorder.pid(), kForSources) >= 2);
@@ -199,42 +179,29 @@ TEST_CASE("a recorder keeps the rights that it goes on needing, and they suffice
   CHECK(recorder.wait().exit_code == 0);
 }
 
-TEST_CASE("in somebody else's directory a recorder may still make its files", "[cli]") {
-  if (!are_root()) {
-    return;
-  }
+TEST_CASE("in somebody else's directory a recorder may still make its files", "[cli][root]") {
   const Scratch scratch;
   const auto path = scratch / "a.db";
   REQUIRE(::chown((scratch / ".").c_str(), kSomebody, kSomebody) == 0);
-  Command recorder{{"record", "--db", path.string(), "--duration", "60s", "--source", "poll"}};
+  Command recorder{{"record", "--db", path.string(), "--source", "poll"}};
   REQUIRE(recorder.wait_for_error_text("recording into"));
   CHECK(check_rights(recorder.pid(), kForSources | kForForeignPlace) >= 2);
   recorder.send(SIGTERM);
   CHECK(recorder.wait().exit_code == 0);
 }
 
-TEST_CASE("a group may read what is being recorded, if it is named", "[cli]") {
-  if (!are_root()) {
-    return;
-  }
+TEST_CASE("a group may read what is being recorded, if it is named", "[cli][root]") {
   const Scratch scratch;
   const auto path = scratch / "a.db";
   REQUIRE(::chmod((scratch / ".").c_str(), 0711) == 0);
   const auto shared = fmt::format("640 {}", kGroup);
   {
-    Command recorder{{"record",
-                      "--db",
-                      path.string(),
-                      "--duration",
-                      "60s",
-                      "--source",
-                      "poll",
-                      "--group",
-                      std::to_string(kGroup)}};
+    Command recorder{
+        {"record", "--db", path.string(), "--source", "poll", "--group", std::to_string(kGroup)}};
     REQUIRE(recorder.wait_for_error_text("recording into"));
     CHECK(check_rights(recorder.pid(), kForSources | bits({CAP_CHOWN})) >= 2);
     CHECK(rights_of(path) == std::vector{shared, shared, shared});
-    REQUIRE(comes(path, recorder.pid(), "SELECT 1 FROM sessions WHERE ticks > 0"));
+    REQUIRE(comes(path, "SELECT 1 FROM sessions WHERE ticks > 0"));
     CHECK(report_by(scratch / ".", path, {kGroup}) == 0);
     CHECK(report_by(scratch / ".", path, {}) == 1);
     recorder.send(SIGKILL);
@@ -242,7 +209,7 @@ TEST_CASE("a group may read what is being recorded, if it is named", "[cli]") {
   }
   CHECK(rights_of(path) == std::vector{shared, shared, shared});
   // Who may read is said anew each time.
-  Command recorder{{"record", "--db", path.string(), "--duration", "60s", "--source", "poll"}};
+  Command recorder{{"record", "--db", path.string(), "--source", "poll"}};
   REQUIRE(recorder.wait_for_error_text("recording into"));
   for (const auto& rights : rights_of(path)) {
     CHECK(rights.starts_with("600 "));

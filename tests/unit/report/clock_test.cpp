@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A wall clock that is set while connections live: the story with steps lasts as long as the one
+// A wall clock that is set while connections live: the scenario with steps lasts as long as the one
 // without.
 #include "report/check.hpp"
 #include "support/catch.hpp"
-#include "support/story.hpp"
+#include "support/scenario.hpp"
 
 #include <array>
 #include <random>
@@ -39,33 +39,34 @@ constexpr const char* kStays =
     "connections AS c ON c.id = connection_id ORDER BY local_port, i.rowid";
 
 SocketRow one(std::uint16_t port, TcpState state) {
-  return Story::row(port, Story::at("192.0.2.1", port), Story::at("198.51.100.7", 443), state);
+  return Scenario::row(
+      port, Scenario::at("192.0.2.1", port), Scenario::at("198.51.100.7", 443), state);
 }
 
 /// Of connections by their port: 1 opened at 1 s and over at 9 s, CLOSE_WAIT from 3 s; 2 the same,
 /// in TIME_WAIT from 5 s; 3 opened at 6 s, still there.
-void tell(Story& story, double step) {
+void tell(Scenario& scenario, double step) {
   const ProcessId server{80, 1};
-  story.starts(server, 0, "server");
-  story.look(0);
-  story.shows(one(1, established), server);
-  story.shows(one(2, established), server);
-  story.look(1, 2);
-  story.state(1, close_wait);
-  story.look(3);
-  story.flush();
-  story.clock_steps(step);
-  story.look(4);
-  story.shows(one(2, time_wait), std::nullopt);
-  story.look(5);
-  story.shows(one(3, established), server);
-  story.look(6);
-  story.clock_steps(2 * step);
-  story.look(7, 8);
-  story.vanishes(1);
-  story.vanishes(2);
-  story.look(9, 12);
-  story.over();
+  scenario.start_process(server, 0, "server");
+  scenario.poll(0);
+  scenario.add_socket(one(1, established), server);
+  scenario.add_socket(one(2, established), server);
+  scenario.poll(1, 2);
+  scenario.set_state(1, close_wait);
+  scenario.poll(3);
+  scenario.flush();
+  scenario.step_clock(step);
+  scenario.poll(4);
+  scenario.add_socket(one(2, time_wait), std::nullopt);
+  scenario.poll(5);
+  scenario.add_socket(one(3, established), server);
+  scenario.poll(6);
+  scenario.step_clock(2 * step);
+  scenario.poll(7, 8);
+  scenario.remove(1);
+  scenario.remove(2);
+  scenario.poll(9, 12);
+  scenario.finish();
 }
 
 }  // namespace
@@ -73,77 +74,80 @@ void tell(Story& story, double step) {
 TEST_CASE("lives and stays know the clock steps within them", "[report]") {
   const auto step = GENERATE(3600.0, -3600.0, 0.5, -0.5);
   CAPTURE(step);
-  Story story;
-  tell(story, step);
+  Scenario scenario;
+  tell(scenario, step);
   const auto by = [&](int times) { return fmt::format("{:.1f}", times * step); };
-  CHECK(rows(story.path(), kLives) ==
+  CHECK(rows(scenario.path(), kLives) ==
         "1|8.0|" + by(3) + "\n2|4.0|" + by(1) + "\n3|NULL|" + by(2) + "\n");
-  CHECK(rows(story.path(), "SELECT at_ns / 1e9, step_ns / 1e9, after_event FROM clock_steps") ==
+  CHECK(rows(scenario.path(), "SELECT at_ns / 1e9, step_ns / 1e9, after_event FROM clock_steps") ==
         fmt::format("{:.1f}|{:.1f}|3\n{:.1f}|{:.1f}|5\n", 3 + step, step, 6 + 3 * step, 2 * step));
   CHECK(
       rows(
-          story.path(),
+          scenario.path(),
           "SELECT connection_id, state, dwell_ns / 1e9, clock_adjust_ns / 1e9 FROM state_intervals "
           "ORDER BY connection_id, state DESC") ==
       "1|ESTABLISHED|2.0|0.0\n1|CLOSE_WAIT|6.0|" + by(3) + "\n2|TIME_WAIT|4.0|" + by(2) +
           "\n2|ESTABLISHED|4.0|" + by(1) + "\n3|ESTABLISHED|NULL|" + by(2) + "\n");
-  CHECK(violation(story.path()) == "none");
-  CHECK(rows(story.path(),
+  CHECK(violation(scenario.path()) == "none");
+  CHECK(rows(scenario.path(),
              "SELECT lifetimes, lifetime_ns / 1e9 FROM peer_lifetimes ORDER BY lifetime_ns") ==
         "1|4.0\n1|8.0\n");
-  CHECK(story.ask("dwell", {}, {"state", "intervals", "longest_ns"}) ==
+  CHECK(scenario.report_rows("dwell", {}, {"state", "intervals", "longest_ns"}) ==
         "ESTABLISHED|3|6000000000\n"
         "CLOSE_WAIT|1|6000000000\n"
         "TIME_WAIT|1|4000000000\n");
-  CHECK(story.ask("leaks", {}, {"state", "passed", "longest_ns"}) == "CLOSE_WAIT|1|6000000000\n");
+  CHECK(scenario.report_rows("leaks", {}, {"state", "passed", "longest_ns"}) ==
+        "CLOSE_WAIT|1|6000000000\n");
 }
 
 TEST_CASE("what is in TIME_WAIT when the clock is set stays there as long", "[report]") {
-  Story story;
-  story.shows(one(1, time_wait), std::nullopt);  // from before the recorder
-  story.look(0, 1);
-  story.shows(one(2, time_wait), std::nullopt);
-  story.look(2, 3);
-  story.clock_steps(-3600);
-  story.look(4, 9);
-  story.vanishes(1);
-  story.vanishes(2);
-  story.look(10);
-  story.over();
-  CHECK(rows(story.path(), "SELECT state, dwell_ns / 1e9 FROM state_intervals ORDER BY dwell_ns") ==
+  Scenario scenario;
+  scenario.add_socket(one(1, time_wait), std::nullopt);  // from before the recorder
+  scenario.poll(0, 1);
+  scenario.add_socket(one(2, time_wait), std::nullopt);
+  scenario.poll(2, 3);
+  scenario.step_clock(-3600);
+  scenario.poll(4, 9);
+  scenario.remove(1);
+  scenario.remove(2);
+  scenario.poll(10);
+  scenario.finish();
+  CHECK(rows(scenario.path(),
+             "SELECT state, dwell_ns / 1e9 FROM state_intervals ORDER BY dwell_ns") ==
         "TIME_WAIT|8.0\nTIME_WAIT|10.0\n");
-  CHECK(rows(story.path(), "SELECT local_port, duration_ns FROM connections ORDER BY 1") ==
+  CHECK(rows(scenario.path(), "SELECT local_port, duration_ns FROM connections ORDER BY 1") ==
         "1|NULL\n2|NULL\n");
-  CHECK(violation(story.path()) == "none");
+  CHECK(violation(scenario.path()) == "none");
 }
 
 TEST_CASE("a step that the row of a connection does not know is found", "[report]") {
-  Story story;
-  tell(story, -3600);
-  SQLite::Database database{story.path().string(), SQLite::OPEN_READWRITE};
+  Scenario scenario;
+  tell(scenario, -3600);
+  SQLite::Database database{scenario.path().string(), SQLite::OPEN_READWRITE};
   SECTION("of its life") {
     database.exec("UPDATE connection SET clock_adjust_ns = NULL WHERE id = 1");
-    CHECK(violation(story.path()) == "durations: its clock steps are not those between its events");
+    CHECK(violation(scenario.path()) ==
+          "durations: its clock steps are not those between its events");
   }
   SECTION("at all") {
     database.exec("DELETE FROM clock_step WHERE id = 2");
-    CHECK(violation(story.path()) == "durations: event 6 is earlier than event 3");
+    CHECK(violation(scenario.path()) == "durations: event 6 is earlier than event 3");
   }
 }
 
 TEST_CASE("steps of which an older recorder kept the gap only are no fault", "[report]") {
-  Story story;
-  tell(story, -3600);
-  SQLite::Database database{story.path().string(), SQLite::OPEN_READWRITE};
+  Scenario scenario;
+  tell(scenario, -3600);
+  SQLite::Database database{scenario.path().string(), SQLite::OPEN_READWRITE};
   database.exec(
       "DELETE FROM clock_step; UPDATE connection SET clock_adjust_ns = NULL; DELETE FROM "
       "flow_dwell "
       "WHERE "
       "state = 0; INSERT INTO gap (session_id, from_ns, to_ns, source, reason) VALUES (1, 0, 9, "
       "'clock', 'clock stepped backwards')");
-  CHECK(violation(story.path()) == "none");
+  CHECK(violation(scenario.path()) == "none");
   CHECK(
-      rows(story.path(),
+      rows(scenario.path(),
            "SELECT count(*) FROM connections WHERE duration_ns < 0 UNION ALL SELECT count(*) FROM "
            "state_intervals WHERE dwell_ns < 0") == "0\n0\n");
 }
@@ -151,12 +155,12 @@ TEST_CASE("steps of which an older recorder kept the gap only are no fault", "[r
 TEST_CASE("whenever the clock is set, all lasts as long as if it had not been", "[report]") {
   const auto told = [](unsigned seed, bool steps) {
     std::mt19937 random{seed};
-    Story story{1'700'000'000'000'000'000};
+    Scenario scenario{1'700'000'000'000'000'000};
     if (seed % 2 == 1) {
-      story.tracker().expect_notices(0, kAllTables, 1'500'000'000);
+      scenario.tracker().expect_notices(0, kAllTables, 1'500'000'000);
     }
     const ProcessId server{80, 1};
-    story.starts(server, 0, "server");
+    scenario.start_process(server, 0, "server");
     constexpr std::array kNext{established, close_wait, fin_wait_2, time_wait, last_ack};
     std::map<std::uint16_t, TcpState> open;
     std::uint16_t port = 1;
@@ -167,45 +171,46 @@ TEST_CASE("whenever the clock is set, all lasts as long as if it had not been", 
         const auto dice = random() % 8;
         const auto state = kNext.at(random() % kNext.size());
         if (dice == 0) {
-          story.vanishes(socket->first);
+          scenario.remove(socket->first);
           socket = open.erase(socket);
           continue;
         }
         if (dice < 3 && socket->second != time_wait) {
           socket->second = state;
-          story.shows(one(socket->first, state),
-                      state == time_wait ? std::nullopt : std::optional{server});
+          scenario.add_socket(one(socket->first, state),
+                              state == time_wait ? std::nullopt : std::optional{server});
         }
         ++socket;
       }
       for (auto births = random() % 3; births > 0; --births, ++port) {
         open[port] = established;
-        story.shows(one(port, established), server);
+        scenario.add_socket(one(port, established), server);
       }
-      story.look(second);
+      scenario.poll(second);
       const auto dice = random() % 12;
       const auto by = static_cast<double>(random() % 20'000) / 2 - 5000;
       if (steps && dice < 3) {
-        story.clock_steps(by);
+        scenario.step_clock(by);
       } else if (dice > 8) {
-        story.flush();
+        scenario.flush();
       }
     }
-    story.over();
+    scenario.finish();
     return std::pair{
-        violation(story.path()),
-        rows(story.path(), "SELECT id, duration_ns, outcome FROM connections") +
-            rows(story.path(),
+        violation(scenario.path()),
+        rows(scenario.path(), "SELECT id, duration_ns, outcome FROM connections") +
+            rows(scenario.path(),
                  "SELECT connection_id, state, dwell_ns FROM state_intervals ORDER BY "
                  "connection_id, state, dwell_ns") +
-            rows(story.path(),
+            rows(scenario.path(),
                  "SELECT state, dwells, still, dwell_ns FROM process_dwells ORDER BY 1, "
                  "2, 3, 4") +
-            rows(story.path(),
+            rows(scenario.path(),
                  "SELECT state, dwells, still, dwell_ns FROM peer_dwells ORDER BY 1, 2, "
                  "3, 4") +
-            rows(story.path(), "SELECT lifetimes, lifetime_ns FROM peer_lifetimes ORDER BY 1, 2") +
-            rows(story.path(),
+            rows(scenario.path(),
+                 "SELECT lifetimes, lifetime_ns FROM peer_lifetimes ORDER BY 1, 2") +
+            rows(scenario.path(),
                  "SELECT connection_id, state, to_ns - from_ns - clock_adjust_ns FROM "
                  "long_dwells ORDER BY 1, 2, 3")};
   };

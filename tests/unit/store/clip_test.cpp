@@ -8,8 +8,8 @@
 #include "store/db/migrate.hpp"
 #include "support/catch.hpp"
 #include "support/rows.hpp"
+#include "support/scenario.hpp"
 #include "support/scratch.hpp"
-#include "support/story.hpp"
 #include "util/time.hpp"
 
 #include <algorithm>
@@ -31,8 +31,8 @@ using namespace netlog;
 using namespace netlog::store;
 using Catch::Matchers::Contains;
 using netlog::test::rows;
+using netlog::test::Scenario;
 using netlog::test::Scratch;
-using netlog::test::Story;
 
 namespace {
 
@@ -78,18 +78,19 @@ ClipTotals cut(const std::filesystem::path& source,
 
 /// Two minutes of a host with a server, clients of every kind of end, sockets that change hands,
 /// and some that never end.
-void tell(Story& story, std::uint32_t seed) {
+void tell(Scenario& scenario, std::uint32_t seed) {
   std::mt19937 random{seed};
   using enum TcpState;
   const ProcessId server{10, 1};
   const ProcessId child{11, 2};
   const ProcessId client{20, 3};
   const ProcessId late{30, 4};
-  story.starts(server, 0, "server");
-  story.starts(child, 1, "child");
-  story.starts(client, 2, "client");
-  story.starts(late, 70, "late");
-  story.shows(Story::row(1, Story::at("0.0.0.0", 80), Story::at("0.0.0.0", 0), listen), server);
+  scenario.start_process(server, 0, "server");
+  scenario.start_process(child, 1, "child");
+  scenario.start_process(client, 2, "client");
+  scenario.start_process(late, 70, "late");
+  scenario.add_socket(
+      Scenario::row(1, Scenario::at("0.0.0.0", 80), Scenario::at("0.0.0.0", 0), listen), server);
   struct Life {
     std::uint64_t cookie;
     int from;
@@ -102,31 +103,31 @@ void tell(Story& story, std::uint32_t seed) {
   }
   for (int second = 0; second <= 120; ++second) {
     if (second == 60) {
-      story.passes_to(1, child);
+      scenario.set_holder(1, child);
     }
     for (const auto& life : lives) {
       const auto port = static_cast<std::uint16_t>(4000 + life.cookie);
       const bool inbound = life.cookie % 3 == 0;
       const auto peer = (inbound ? "198.51.100." : "203.0.113.") + std::to_string(life.cookie % 7);
       if (second == life.from) {
-        const auto local = Story::at("192.0.2.1", inbound ? std::uint16_t{80} : port);
-        const auto remote = Story::at(peer.c_str(), inbound ? port : std::uint16_t{443});
+        const auto local = Scenario::at("192.0.2.1", inbound ? std::uint16_t{80} : port);
+        const auto remote = Scenario::at(peer.c_str(), inbound ? port : std::uint16_t{443});
         const auto first = inbound ? established : syn_sent;
-        story.shows(Story::row(life.cookie, local, remote, first),
-                    inbound                                ? server
-                    : life.cookie % 5 == 0 && second >= 70 ? late
-                                                           : client);
+        scenario.add_socket(Scenario::row(life.cookie, local, remote, first),
+                            inbound                                ? server
+                            : life.cookie % 5 == 0 && second >= 70 ? late
+                                                                   : client);
       } else if (second == life.from + 1 && life.cookie % 4 != 1) {
-        story.state(life.cookie, life.cookie % 4 == 2 ? close_wait : established);
+        scenario.set_state(life.cookie, life.cookie % 4 == 2 ? close_wait : established);
       } else if (second == life.to) {
-        story.vanishes(life.cookie);
+        scenario.remove(life.cookie);
       }
     }
-    story.look(second);
+    scenario.poll(second);
   }
 }
 
-/// Adds what a story does not tell of, so that no table is empty.
+/// Adds what a scenario does not record, so that no table is empty.
 void fill_other_tables(const std::filesystem::path& path) {
   SQLite::Database database{utf8(path), SQLite::OPEN_READWRITE};
   const auto at = [](int second) { return kBegin + second * kNsPerSecond; };
@@ -198,32 +199,32 @@ std::string as_text(const Answer& answer) {
 
 TEST_CASE("each report of a window says the same of the clip and of its source", "[store]") {
   const auto seed = GENERATE(1U, 2U, 3U);
-  Story story{kBegin};
-  tell(story, seed);
-  story.over();
-  fill_other_tables(story.path());
+  Scenario scenario{kBegin};
+  tell(scenario, seed);
+  scenario.finish();
+  fill_other_tables(scenario.path());
   const Scratch scratch;
-  const auto filter = window(story.ns(40), story.ns(80));
-  const auto totals = cut(story.path(), scratch / "clip.db", wish_for(filter));
-  Reader source{story.path()};
+  const auto filter = window(scenario.ns(40), scenario.ns(80));
+  const auto totals = cut(scenario.path(), scratch / "clip.db", wish_for(filter));
+  Reader source{scenario.path()};
   Reader clipped{scratch / "clip.db"};
   CHECK(totals.connections > 20);
-  CHECK(rows(story.path(), "SELECT count(*) FROM connection") !=
+  CHECK(rows(scenario.path(), "SELECT count(*) FROM connection") !=
         fmt::format("{}\n", totals.connections));
 
   for (const auto& report : report::list_reports()) {
     CAPTURE(report.name);
     auto asked = filter;
     if (report.name == "diff") {
-      asked = window(story.ns(60), story.ns(80));
-      asked.before_ns = {story.ns(40), story.ns(55)};
+      asked = window(scenario.ns(60), scenario.ns(80));
+      asked.before_ns = {scenario.ns(40), scenario.ns(55)};
     } else if (report.name == "process") {
       asked.pids = {20};
     }
     const auto expected = as_text(report::ask(source, report.name, asked, -1));
     CHECK(as_text(report::ask(clipped, report.name, asked, -1)) == expected);
     // And of instants within it, and with filters.
-    asked.until_ns = asked.since_ns = story.ns(60);
+    asked.until_ns = asked.since_ns = scenario.ns(60);
     CHECK(as_text(report::ask(clipped, report.name, asked, -1)) ==
           as_text(report::ask(source, report.name, asked, -1)));
     asked.pids = {10};
@@ -234,12 +235,12 @@ TEST_CASE("each report of a window says the same of the clip and of its source",
 }
 
 TEST_CASE("a clip is one whole file, with whole lives under the ids that they had", "[store]") {
-  Story story{kBegin};
-  tell(story, 4);
-  story.over();
+  Scenario scenario{kBegin};
+  tell(scenario, 4);
+  scenario.finish();
   const Scratch scratch;
   const auto out = scratch / "clip.db";
-  cut(story.path(), out, wish_for(window(story.ns(40), story.ns(80))));
+  cut(scenario.path(), out, wish_for(window(scenario.ns(40), scenario.ns(80))));
 
   CHECK_FALSE(std::filesystem::exists(scratch / "clip.db-wal"));
   CHECK_FALSE(std::filesystem::exists(scratch / "clip.db-journal"));
@@ -256,7 +257,7 @@ TEST_CASE("a clip is one whole file, with whole lives under the ids that they ha
         fmt::format("SELECT * FROM long_dwell WHERE connection_id IN ({}) ORDER BY 1, 2, 3", list),
         fmt::format("SELECT id, duration_bucket FROM connection WHERE id IN ({}) ORDER BY id",
                     list)}) {
-    CHECK(rows(out, sql) == rows(story.path(), sql));
+    CHECK(rows(out, sql) == rows(scenario.path(), sql));
   }
   CHECK_THAT(rows(out, "SELECT from_ns, to_ns, source, source_connections, redacted FROM clip"),
              Contains("|a.db|") && Contains("|NULL"));
@@ -268,11 +269,11 @@ TEST_CASE("a clip is one whole file, with whole lives under the ids that they ha
 }
 
 TEST_CASE("a clip of all there is has the sums that the recorder made", "[store]") {
-  Story story{kBegin};
-  tell(story, 10);
-  story.over();
+  Scenario scenario{kBegin};
+  tell(scenario, 10);
+  scenario.finish();
   const Scratch scratch;
-  cut(story.path(), scratch / "clip.db", wish_for(window(story.ns(0), story.ns(200))));
+  cut(scenario.path(), scratch / "clip.db", wish_for(window(scenario.ns(0), scenario.ns(200))));
   constexpr const char* kKey =
       "f.process_id, f.direction, f.protocol, f.netns, f.local_address_id, f.local_port, f.peer_id";
   for (const auto& sql :
@@ -292,24 +293,24 @@ TEST_CASE("a clip of all there is has the sums that the recorder made", "[store]
         std::string{"SELECT * FROM open_minute WHERE opened > 0 ORDER BY 1, 2, 3"},
         std::string{"SELECT * FROM port_use ORDER BY 1, 2, 3, 4"}}) {
     CAPTURE(sql);
-    CHECK(rows(scratch / "clip.db", sql) == rows(story.path(), sql));
+    CHECK(rows(scratch / "clip.db", sql) == rows(scenario.path(), sql));
     CHECK_FALSE(rows(scratch / "clip.db", sql).empty());
   }
 }
 
 TEST_CASE("filters leave out others' connections and processes", "[store]") {
-  Story story{kBegin};
-  tell(story, 5);
-  story.over();
+  Scenario scenario{kBegin};
+  tell(scenario, 5);
+  scenario.finish();
   const Scratch scratch;
-  auto filter = window(story.ns(40), story.ns(80));
+  auto filter = window(scenario.ns(40), scenario.ns(80));
   filter.process = "client";
   auto wish = wish_for(filter);
   wish.include_unrelated_processes = false;
-  cut(story.path(), scratch / "clip.db", wish);
+  cut(scenario.path(), scratch / "clip.db", wish);
   CHECK(rows(scratch / "clip.db", "SELECT DISTINCT name FROM process") == "client\n");
   CHECK(rows(scratch / "clip.db", "SELECT DISTINCT process FROM connections") == "client\n");
-  Reader source{story.path()};
+  Reader source{scenario.path()};
   Reader clipped{scratch / "clip.db"};
   CHECK(report::check(clipped, 10).violations == 0);
   for (const auto& report : report::list_reports()) {
@@ -332,7 +333,7 @@ TEST_CASE("sessions come along when the window or a row that is copied needs the
     process.name = "p";
     Connection connection;
     connection.id = 1;
-    connection.tuple = {Protocol::tcp, Story::at("192.0.2.1", 5), Story::at("192.0.2.2", 6)};
+    connection.tuple = {Protocol::tcp, Scenario::at("192.0.2.1", 5), Scenario::at("192.0.2.2", 6)};
     connection.direction = Direction::outbound;
     connection.state = TcpState::established;
     connection.owner = {process.id, OwnerSource::exact, {}};
@@ -376,14 +377,14 @@ TEST_CASE("a clip can be cut while the recording is written", "[store]") {
 }
 
 TEST_CASE("a clip that is stopped says so", "[store]") {
-  Story story{kBegin};
-  tell(story, 6);
-  story.over();
+  Scenario scenario{kBegin};
+  tell(scenario, 6);
+  scenario.finish();
   const Scratch scratch;
   REQUIRE(os::create_private_file(scratch / "clip.db").has_value());
-  CHECK_THROWS_WITH(clip(story.path(),
+  CHECK_THROWS_WITH(clip(scenario.path(),
                          scratch / "clip.db",
-                         redacted(wish_for(window(story.ns(0), story.ns(120))), "k", {}),
+                         redacted(wish_for(window(scenario.ns(0), scenario.ns(120))), "k", {}),
                          [] { return false; }),
                     Contains("stopped before"));
 }
@@ -400,12 +401,12 @@ TEST_CASE("every table of the schema is copied, made anew or known to be the sch
 }
 
 TEST_CASE("no secret of any text column or deleted row is in a redacted clip", "[store]") {
-  Story story{kBegin};
-  tell(story, 7);
-  story.over();
-  fill_other_tables(story.path());
+  Scenario scenario{kBegin};
+  tell(scenario, 7);
+  scenario.finish();
+  fill_other_tables(scenario.path());
   {
-    SQLite::Database database{utf8(story.path()), SQLite::OPEN_READWRITE};
+    SQLite::Database database{utf8(scenario.path()), SQLite::OPEN_READWRITE};
     database.exec("PRAGMA secure_delete = OFF");
     // These two have no id.
     database.exec("UPDATE code_name SET name = 'secret ' || kind || code");
@@ -430,11 +431,11 @@ TEST_CASE("no secret of any text column or deleted row is in a redacted clip", "
   }
   const Scratch scratch;
   const auto out = scratch / "clip.db";
-  REQUIRE_THAT(bytes_of(story.path()), Contains("secret of a deleted row"));
-  REQUIRE_THAT(bytes_of(story.path()), Contains("secret process cmdline"));
-  const auto wish = wish_for(window(story.ns(0), story.ns(120)));
+  REQUIRE_THAT(bytes_of(scenario.path()), Contains("secret of a deleted row"));
+  REQUIRE_THAT(bytes_of(scenario.path()), Contains("secret process cmdline"));
+  const auto wish = wish_for(window(scenario.ns(0), scenario.ns(120)));
 
-  cut(story.path(), scratch / "open.db", wish);
+  cut(scenario.path(), scratch / "open.db", wish);
   SQLite::Database model{utf8(scratch / "open.db")};
   SQLite::Statement columns{
       model,
@@ -451,7 +452,7 @@ TEST_CASE("no secret of any text column or deleted row is in a redacted clip", "
                      : fmt::format("secret {} {}", table, columns.getColumn(1).getString())));
   }
 
-  const auto totals = cut(story.path(), out, redacted(wish, "k", {}));
+  const auto totals = cut(scenario.path(), out, redacted(wish, "k", {}));
   CHECK(totals.connections > 50);
   CHECK(bytes_of(out).find("secret") == std::string::npos);
   CHECK_THAT(rows(out, "SELECT DISTINCT cmdline FROM process"), Contains("cmdline-"));
@@ -461,19 +462,19 @@ TEST_CASE("no secret of any text column or deleted row is in a redacted clip", "
 }
 
 TEST_CASE("a redacted clip has the same joins, prefixes and numbers", "[store]") {
-  Story story{kBegin};
-  tell(story, 8);
-  story.over();
-  fill_other_tables(story.path());
+  Scenario scenario{kBegin};
+  tell(scenario, 8);
+  scenario.finish();
+  fill_other_tables(scenario.path());
   {
-    SQLite::Database database{utf8(story.path()), SQLite::OPEN_READWRITE};
+    SQLite::Database database{utf8(scenario.path()), SQLite::OPEN_READWRITE};
     database.exec(
         "UPDATE process SET user = iif(pid < 25, 'alice', 'bob'), exe = '/usr/bin/' || name");
   }
   const Scratch scratch;
   const auto out = scratch / "clip.db";
-  const auto wish = wish_for(window(story.ns(0), story.ns(120)));
-  cut(story.path(), out, redacted(wish, "k", {"exe"}));
+  const auto wish = wish_for(window(scenario.ns(0), scenario.ns(120)));
+  cut(scenario.path(), out, redacted(wish, "k", {"exe"}));
   for (const auto* const sql :
        {"SELECT count(*), count(DISTINCT name), count(DISTINCT user), count(pid) FROM process",
         "SELECT count(DISTINCT local_address), count(DISTINCT remote_address), sum(local_port) "
@@ -483,32 +484,32 @@ TEST_CASE("a redacted clip has the same joins, prefixes and numbers", "[store]")
         "SELECT source, reason, lost FROM gaps ORDER BY id",
         "SELECT id, at_ns, kind, old, new FROM events ORDER BY id"}) {
     CAPTURE(sql);
-    CHECK(rows(out, sql) == rows(story.path(), sql));
+    CHECK(rows(out, sql) == rows(scenario.path(), sql));
   }
   // 203.0.113.0/24 is documentation, and so are the pseudonyms; text and bytes say the same.
   CHECK(rows(out,
              "SELECT count(*) FROM address WHERE text LIKE '203.0.113.%' AND hex(bytes) LIKE "
              "'CB0071%'") ==
-        rows(story.path(), "SELECT count(*) FROM address WHERE text LIKE '203.0.113.%'"));
+        rows(scenario.path(), "SELECT count(*) FROM address WHERE text LIKE '203.0.113.%'"));
   CHECK(rows(out, "SELECT text FROM address ORDER BY id") !=
-        rows(story.path(), "SELECT text FROM address ORDER BY id"));
+        rows(scenario.path(), "SELECT text FROM address ORDER BY id"));
   Reader reader{out};
   CHECK(report::check(reader, 10).violations == 0);
 }
 
 TEST_CASE("one key gives one file, byte for byte; without a key no two are alike", "[store]") {
-  Story story{kBegin};
-  tell(story, 9);
-  story.over();
-  fill_other_tables(story.path());
+  Scenario scenario{kBegin};
+  tell(scenario, 9);
+  scenario.finish();
+  fill_other_tables(scenario.path());
   const Scratch scratch;
-  const auto wish = wish_for(window(story.ns(30), story.ns(90)));
-  cut(story.path(), scratch / "a.db", redacted(wish, "k", {}));
-  cut(story.path(), scratch / "b.db", redacted(wish, "k", {}));
+  const auto wish = wish_for(window(scenario.ns(30), scenario.ns(90)));
+  cut(scenario.path(), scratch / "a.db", redacted(wish, "k", {}));
+  cut(scenario.path(), scratch / "b.db", redacted(wish, "k", {}));
   CHECK(bytes_of(scratch / "a.db") == bytes_of(scratch / "b.db"));
   auto random = wish;
   random.redaction = RedactionOptions{random_key(), {}};
-  cut(story.path(), scratch / "c.db", random);
+  cut(scenario.path(), scratch / "c.db", random);
   CHECK(bytes_of(scratch / "a.db") != bytes_of(scratch / "c.db"));
 }
 

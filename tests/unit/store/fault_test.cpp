@@ -5,6 +5,7 @@
 #include "support/load.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
+#include "support/wait.hpp"
 
 #include <string>
 #include <thread>
@@ -63,10 +64,10 @@ store::WriterOptions at_once() {
 void tell(store::Writer& writer, test::Load& load, int batches) {
   for (int i = 0; i < batches; ++i) {
     writer.push(load.batch(60));
-    while (writer.totals().events < load.events()) {
+    REQUIRE(test::eventually([&] {
       writer.push({});  // throws what has stopped the thread
-      std::this_thread::yield();
-    }
+      return writer.totals().events >= load.events();
+    }));
   }
 }
 

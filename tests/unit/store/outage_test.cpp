@@ -8,6 +8,7 @@
 #include "support/load.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
+#include "support/wait.hpp"
 #include "util/byte_reader.hpp"
 #include "util/time.hpp"
 
@@ -85,16 +86,12 @@ TEST_CASE("what a disk that stays full costs is on record", "[store]") {
     record::Recorder recorder{writer, kTickNs};
     Host host{recorder};
     host.tick(1000, 20);
-    while (writer.totals().events < 20) {
-      std::this_thread::yield();
-    }
+    REQUIRE(test::eventually([&] { return writer.totals().events >= 20; }));
     vfs.fail(test::Call::write, SQLITE_FULL, 1, 1'000'000'000);
     // Every tick ends 20 connections and begins 20 others.
     for (int tick = 1; tick <= 50; ++tick) {
       host.tick(1000 + 20 * tick, 20);
-      while (vfs.failed() == 0) {
-        std::this_thread::yield();
-      }
+      REQUIRE(test::eventually([&] { return vfs.failed() > 0; }));
     }
     vfs.heal();
     // Until everything is known again.

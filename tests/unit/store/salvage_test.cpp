@@ -3,10 +3,10 @@
 
 #include "store/read/reader.hpp"
 #include "support/catch.hpp"
-#include "support/command.hpp"
 #include "support/load.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
+#include "support/wait.hpp"
 
 #include <fstream>
 #include <iterator>
@@ -183,9 +183,7 @@ TEST_CASE("what a WAL has committed is salvaged too", "[store]") {
   {
     store::Writer writer{path, load.session()};
     writer.push(load.batch(200));
-    while (writer.totals().events < load.events()) {
-      std::this_thread::yield();
-    }
+    REQUIRE(test::eventually([&] { return writer.totals().events >= load.events(); }));
     std::filesystem::copy_file(path, copy);
     std::filesystem::copy_file(with_suffix(path, "-wal"), with_suffix(copy, "-wal"));
   }
@@ -200,26 +198,6 @@ TEST_CASE("nothing is salvaged from what is no recording", "[store]") {
   write_file(path, "this is not a database, whatever its name says");
   CHECK(store::survey(path).rows() == 0);
   CHECK_THROWS_AS(store::survey(scratch / "missing.db"), store::StoreError);
-}
-
-TEST_CASE("check names a damaged file and how to save what is in it", "[cli]") {
-  std::mt19937 random{1};
-  const test::Scratch scratch;
-  const auto path = recording(scratch);
-  auto bytes = bytes_of_file(path);
-  overwrite_page(bytes, root_of(path, "event"), random);
-  write_file(path, bytes);
-  const auto out = (scratch / "out.db").string();
-  const auto found = test::run({"check", path.string()});
-  CHECK(found.exit_code == 1);
-  CHECK_THAT(found.err, Contains("is damaged: ") && Contains("--salvage NEW.db"));
-  const auto saved = test::run({"check", path.string(), "--salvage", out});
-  CHECK(saved.exit_code == 0);
-  CHECK_THAT(saved.out, Contains("lost at most"));
-  CHECK(test::run({"check", out}).exit_code == 0);
-  const auto again = test::run({"check", path.string(), "--salvage", out});
-  CHECK(again.exit_code == 1);
-  CHECK_THAT(again.err, Contains("File exists"));
 }
 
 }  // namespace netlog_tests::store_salvage_test

@@ -417,36 +417,4 @@ TEST_CASE("only one statement that reads is run", "[store]") {
   CHECK_THROWS_WITH(reader.query(" -- nothing"), Contains("no SQL statement"));
 }
 
-TEST_CASE("rows a second and bytes an event", "[.bench]") {
-  const test::Scratch scratch;
-  const auto path = scratch / "bench.db";
-  constexpr int kConnections = 500'000;
-  Writer writer{path, session()};
-  writer.push({nginx()});
-  const auto began = std::chrono::steady_clock::now();
-  for (int batch = 0; batch < kConnections / 1000; ++batch) {
-    std::vector<Item> items;
-    for (int i = 0; i < 1000; ++i) {
-      auto made = connection(batch * 1000 + i + 1);
-      made.tuple.remote.port = static_cast<std::uint16_t>(1024 + i);
-      const std::int64_t at = 1'795'269'787'250'000'000 + batch * 100'000'000;
-      made.opened = Moment{at, 100'000'000};
-      items.emplace_back(event(EventKind::open, at, made, std::nullopt, made.state));
-      made.state = TcpState::closed;
-      made.gone = true;
-      made.closed = Moment{at + 100'000'000, 100'000'000};
-      items.emplace_back(
-          event(EventKind::close, at + 100'000'000, made, TcpState::established, TcpState::closed));
-    }
-    writer.push(std::move(items));
-  }
-  writer.finish(2'000'000'000);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  const auto bytes = static_cast<double>(std::filesystem::file_size(path));
-  WARN(fmt::format("{:.0f} events/s, {:.0f} bytes an event, {:.0f} bytes a finished connection",
-                   2 * kConnections / took.count(),
-                   bytes / (2 * kConnections),
-                   bytes / kConnections));
-}
-
 }  // namespace netlog_tests::store_test

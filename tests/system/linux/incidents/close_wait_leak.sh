@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # close_wait_leak.sh NETLOG: a client keeps what it has read from nginx and never closes it; nginx closes after a second, and what is
 # left on the client's side stays in CLOSE_WAIT. `netlog report leaks` names the client, how many, since when and the peer.
-. "$(dirname "$0")/common.sh"
+netlog=$1
+. "$(dirname "$0")/../common.sh"
 need nginx python3 sqlite3
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
@@ -44,12 +45,12 @@ time.sleep(600)
 CLIENT
 
 in_background nginx nginx -e stderr -c "$scratch/nginx.conf" -p "$scratch"
-until_true 20 "nginx" listens "$port"
+wait_until "nginx" listens "$port"
 start_recording
 began=$(date +%s)
 in_background leaky python3 "$scratch/leaky.py" "$port"
 client=$!
-until_true 60 "twenty sockets in CLOSE_WAIT" gives \
+wait_until "twenty sockets in CLOSE_WAIT" gives "$scratch/netlog.db" \
   "SELECT count(*) FROM connections WHERE pid = $client AND state = 'CLOSE_WAIT'" 20
 stop_recording
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # port_exhaustion.sh NETLOG: in a network namespace with a narrowed range of ephemeral ports a client opens and closes connections until
 # connect fails with EADDRNOTAVAIL: all ports are in TIME_WAIT. `netlog report ports` shows as many in use at once as there are.
-. "$(dirname "$0")/common.sh"
+netlog=$1
+. "$(dirname "$0")/../common.sh"
 need ip python3 sqlite3 unshare
 need_root
 in_own_network
@@ -36,10 +37,10 @@ while True:
 time.sleep(600)
 CLIENT
 in_background server python3 "$scratch/server.py"
-until_true 20 "a server" listens 8080
+wait_until "a server" listens 8080
 start_recording
 in_background client python3 "$scratch/client.py"
-until_true 60 "an end of the ports" grep -q 'Cannot assign requested address' "$scratch/client.log"
+wait_until "an end of the ports" grep -q 'Cannot assign requested address' "$scratch/client.log"
 cat "$scratch/client.log"
 # Seldom the kernel gives one to another just before it is in TIME_WAIT.
 [ "$(cut -d ' ' -f 1 "$scratch/client.log")" -ge "$ports" ]

@@ -20,12 +20,12 @@
 
 namespace netlog::test {
 
-/// A history whose truth is known, told to the real tracker as a recorder would tell it and written
-/// to a recording. Times are seconds after `begin_ns`. Who holds a socket is answered when the
-/// tracker asks.
-class Story {
+/// Sockets and processes of a test, applied to a real tracker as a recorder would and written to a
+/// recording. Times are seconds after `begin_ns`. When the tracker asks who holds a socket, the
+/// scenario answers.
+class Scenario {
  public:
-  explicit Story(std::int64_t begin_ns = 0)
+  explicit Scenario(std::int64_t begin_ns = 0)
       : begin_ns_{begin_ns},
         writer_{path(),
                 Session{"host1",
@@ -58,32 +58,32 @@ class Story {
     return row;
   }
 
-  void starts(const ProcessId& id, double second, std::string name) {
+  void start_process(const ProcessId& id, double second, std::string name) {
     Process process;
     process.id = id;
     process.started_ns = ns(second);
     process.name = std::move(name);
     items_.emplace_back(process);
   }
-  void ends(const ProcessId& id, double second) {
+  void end_process(const ProcessId& id, double second) {
     tracker_.end_process(id);
     items_.emplace_back(store::ProcessEnded{id, Moment{ns(second), 0}});
   }
 
-  /// From the next look on the tables of a namespace show this socket so.
-  void shows(const SocketRow& row, std::optional<ProcessId> holder, std::uint64_t netns = 0) {
+  /// Adds the socket to its namespace's tables, or replaces the one with the same cookie.
+  void add_socket(const SocketRow& row, std::optional<ProcessId> holder, std::uint64_t netns = 0) {
     auto& socket = sockets_[row.incarnation];
     socket = {row, holder, netns};
     socket.row.holder_key = holder ? 1000 + row.incarnation : 0;
   }
-  void state(std::uint64_t cookie, TcpState state) { sockets_.at(cookie).row.state = state; }
-  void passes_to(std::uint64_t cookie, const ProcessId& holder) {
+  void set_state(std::uint64_t cookie, TcpState state) { sockets_.at(cookie).row.state = state; }
+  void set_holder(std::uint64_t cookie, const ProcessId& holder) {
     sockets_.at(cookie).holder = holder;
   }
-  void vanishes(std::uint64_t cookie) { sockets_.erase(cookie); }
+  void remove(std::uint64_t cookie) { sockets_.erase(cookie); }
 
   /// Reads the tables of all namespaces, as one tick does.
-  void look(double second) {
+  void poll(double second) {
     for (const auto& [cookie, socket] : sockets_) {
       namespaces_.insert(socket.netns);
     }
@@ -113,25 +113,25 @@ class Story {
     }
     last_ = second;
   }
-  void look(double from, double to) {
+  void poll(double from, double to) {
     for (auto second = from; second <= to; ++second) {
-      look(second);
+      poll(second);
     }
   }
 
-  /// After the last look the wall clock was set: the story's own seconds go on.
-  void clock_steps(double by) {
+  /// Sets the wall clock after the last poll. The scenario's own seconds go on.
+  void step_clock(double by) {
     const auto step_ns = static_cast<std::int64_t>(by * 1e9);
     clock_adjust_ns_ += step_ns;
     tracker_.follow_clock(step_ns);
     items_.emplace_back(ClockStep{ns(last_), step_ns});
   }
 
-  /// What was told so far becomes a batch of its own.
+  /// Pushes what was recorded so far as one batch.
   void flush() { writer_.push(std::exchange(items_, {})); }
 
-  /// The recording is whole; nothing can be told any more.
-  void over() {
+  /// Completes the recording. Nothing can be added afterwards.
+  void finish() {
     for (auto& connection : tracker_.take_refreshes()) {
       items_.emplace_back(store::Refresh{std::move(connection)});
     }
@@ -141,13 +141,13 @@ class Story {
     reader_.emplace(path());
   }
 
-  /// These columns of the first table that has them all: a line a row, `|` between cells, unknown
-  /// as `-`, times in seconds of the story.
-  std::string ask(std::string_view report,
-                  const report::Filter& filter,
-                  const std::vector<std::string>& columns) {
+  /// These columns of the report's first table that has them all: one line a row, `|` between
+  /// cells, `-` for unknown, times in seconds of the scenario. Completes the recording.
+  std::string report_rows(std::string_view report,
+                          const report::Filter& filter,
+                          const std::vector<std::string>& columns) {
     if (!reader_) {
-      over();
+      finish();
     }
     for (const auto& table : report::ask(*reader_, report, filter, -1).tables) {
       std::vector<std::size_t> places;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Questions about the night of 25 October 2026 in Berlin, in which 02:00 to 03:00 is shown twice.
 #include "support/command.hpp"
-#include "support/story.hpp"
+#include "support/scenario.hpp"
 #include "util/time.hpp"
 
-namespace netlog_tests::cli_daylight_test {
+namespace netlog_tests::daylight_saving_test {
 
 using namespace netlog;
 using Catch::Matchers::Contains;
 using netlog::test::Finished;
-using netlog::test::Story;
+using netlog::test::Scenario;
 
 namespace {
 
@@ -19,30 +19,30 @@ constexpr double kHour = 3600;
 /// an hour later, by the clock at the same time, another one to port 2222.
 class Night {
  public:
-  Night() : story_{*ns_from_civil(CivilTime{2026, 10, 25, 0, 0, 0, 0})} {
+  Night() : scenario_{*ns_from_civil(CivilTime{2026, 10, 25, 0, 0, 0, 0})} {
     const ProcessId client{10, 1};
-    story_.starts(client, 0, "client");
-    story_.look(0);
+    scenario_.start_process(client, 0, "client");
+    scenario_.poll(0);
     for (const int hour : {0, 1}) {
       const auto begin = hour * kHour;
       const auto cookie = 1U + static_cast<unsigned>(hour);
-      story_.look(begin + 1199);
-      story_.shows(Story::row(cookie,
-                              Story::at("192.0.2.1", 5000),
-                              Story::at("203.0.113.9", hour == 0 ? 1111 : 2222),
-                              TcpState::established),
-                   client);
-      story_.look(begin + 1200);
-      story_.look(begin + 2399);
-      story_.vanishes(cookie);
-      story_.look(begin + 2400);
+      scenario_.poll(begin + 1199);
+      scenario_.add_socket(Scenario::row(cookie,
+                                         Scenario::at("192.0.2.1", 5000),
+                                         Scenario::at("203.0.113.9", hour == 0 ? 1111 : 2222),
+                                         TcpState::established),
+                           client);
+      scenario_.poll(begin + 1200);
+      scenario_.poll(begin + 2399);
+      scenario_.remove(cookie);
+      scenario_.poll(begin + 2400);
     }
-    story_.look(2 * kHour);
-    story_.over();
+    scenario_.poll(2 * kHour);
+    scenario_.finish();
   }
 
   [[nodiscard]] std::string ask(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.end(), {"--db", story_.path().string()});
+    arguments.insert(arguments.end(), {"--db", scenario_.path().string()});
     const auto finished = test::run(arguments, "Europe/Berlin");
     CHECK(finished.err.empty());
     CHECK(finished.exit_code == 0);
@@ -50,7 +50,7 @@ class Night {
   }
 
  private:
-  Story story_;
+  Scenario scenario_;
 };
 
 bool has(const std::string& answer, const char* text) {
@@ -93,4 +93,4 @@ TEST_CASE("a window over the change of the clocks names both offsets", "[cli]") 
   CHECK_THAT(night.ask({"report", "connections"}), Contains("+02:00") && Contains("+01:00"));
 }
 
-}  // namespace netlog_tests::cli_daylight_test
+}  // namespace netlog_tests::daylight_saving_test

@@ -16,7 +16,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-namespace netlog_tests::cli_clip_test {
+namespace netlog_tests::clip_command_test {
 
 using namespace netlog;
 using Catch::Matchers::Contains;
@@ -187,4 +187,4 @@ TEST_CASE("what fails half-way leaves nothing behind", "[cli]") {
   CHECK(files_in(scratch) == std::set<std::string>{"a.db"});
 }
 
-}  // namespace netlog_tests::cli_clip_test
+}  // namespace netlog_tests::clip_command_test
