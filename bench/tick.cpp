@@ -165,10 +165,7 @@ class Recording {
         source_{open()} {}
 
   void tick(bool whole) {
-    capture::RawRecord record;
-    record.kind = capture::RecordKind::tick;
-    record.asked.began_ns = record.asked.ended_ns = os::utc_now_ns();
-    recorder_.consume(record);
+    mark(capture::TickBegin{});
     source_->sample({true, true, whole, whole, whole}, recorder_);
     source_->forget(recorder_.take_released_sockets());
     std::vector<source::OwnerQuery> questions;
@@ -179,9 +176,7 @@ class Recording {
     if (!questions.empty()) {
       source_->find_owners(questions, kInterval / 4, recorder_);
     }
-    record.kind = capture::RecordKind::tick_end;
-    record.asked.began_ns = record.asked.ended_ns = os::utc_now_ns();
-    recorder_.consume(record);
+    mark(capture::TickEnd{});
   }
   [[nodiscard]] std::size_t asked() const { return asked_; }
   [[nodiscard]] std::size_t open_connections() const {
@@ -193,6 +188,10 @@ class Recording {
   static constexpr std::chrono::milliseconds kTick{100};
   static constexpr std::chrono::nanoseconds kInterval{kTick};
 
+  void mark(capture::Payload payload) {
+    const auto now_ns = os::utc_now_ns();
+    recorder_.consume({0, Span{now_ns, now_ns}, std::move(payload)});
+  }
   static Session session() {
     Session session;
     session.started_ns = os::utc_now_ns();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "capture/capture_file.hpp"
 
+#include "capture/record_codec.hpp"
 #include "os/files.hpp"
 #include "util/byte_reader.hpp"
 #include "util/text.hpp"
@@ -33,18 +34,18 @@ std::uint32_t checksum(std::span<const std::byte> header, std::span<const std::b
   return crc.checksum();
 }
 
-std::vector<std::byte> header_of(const RawRecord& record) {
+std::vector<std::byte> header_of(const RawRecord& record, const PayloadFields& fields) {
   std::vector<std::byte> header;
   header.reserve(kHeaderSize);
-  put(header, static_cast<std::uint16_t>(record.kind));
+  put(header, static_cast<std::uint16_t>(fields.kind));
   put(header, std::uint16_t{0});
-  put(header, static_cast<std::uint32_t>(record.payload.size()));
+  put(header, static_cast<std::uint32_t>(fields.bytes.size()));
   put(header, record.netns);
   put(header, record.asked.began_ns);
   put(header, record.asked.ended_ns);
-  put(header, record.a);
-  put(header, record.b);
-  put(header, record.c);
+  put(header, fields.a);
+  put(header, fields.b);
+  put(header, fields.c);
   return header;
 }
 
@@ -60,12 +61,13 @@ CaptureWriter::CaptureWriter(const std::filesystem::path& path) : path_{path} {
 }
 
 void CaptureWriter::write(const RawRecord& record) {
-  const auto header = header_of(record);
+  const auto fields = encode_payload(record.payload);
+  const auto header = header_of(record, fields);
   std::vector<std::byte> trailer;
-  put(trailer, checksum(header, record.payload));
-  for (const auto* const part : {&header, &record.payload, &std::as_const(trailer)}) {
-    out_.write(reinterpret_cast<const char*>(part->data()),
-               static_cast<std::streamsize>(part->size()));
+  put(trailer, checksum(header, fields.bytes));
+  for (const auto part : {std::span{header}, fields.bytes, std::span{std::as_const(trailer)}}) {
+    out_.write(reinterpret_cast<const char*>(part.data()),
+               static_cast<std::streamsize>(part.size()));
   }
   if (!out_) {
     throw CommandFailed{
@@ -119,26 +121,31 @@ Result<std::optional<RawRecord>> CaptureReader::next() {
   }
   ByteReader in{*header};
   RawRecord record;
-  record.kind = static_cast<RecordKind>(in.u16());
+  PayloadFields fields;
+  fields.kind = static_cast<RecordKind>(in.u16());
   in.skip(2);
   const auto size = in.u32();
   record.netns = in.u64();
   record.asked.began_ns = static_cast<std::int64_t>(in.u64());
   record.asked.ended_ns = static_cast<std::int64_t>(in.u64());
-  record.a = static_cast<std::int64_t>(in.u64());
-  record.b = static_cast<std::int64_t>(in.u64());
-  record.c = static_cast<std::int64_t>(in.u64());
+  fields.a = static_cast<std::int64_t>(in.u64());
+  fields.b = static_cast<std::int64_t>(in.u64());
+  fields.c = static_cast<std::int64_t>(in.u64());
   if (size > kMaxPayload) {
     return fail(errc::too_large, fmt::format("record of {} bytes at offset {}", size, at));
   }
-  auto payload = read(size);
-  const auto trailer = payload ? read(4) : std::nullopt;
+  auto bytes = read(size);
+  const auto trailer = bytes ? read(4) : std::nullopt;
   if (!trailer) {
     truncated_ = true;
     return std::optional<RawRecord>{};
   }
-  if (ByteReader{*trailer}.u32() != checksum(*header, *payload)) {
+  if (ByteReader{*trailer}.u32() != checksum(*header, *bytes)) {
     return fail(errc::malformed, fmt::format("checksum of the record at offset {}", at));
+  }
+  auto payload = decode_payload(fields, std::move(*bytes));
+  if (!payload) {
+    return payload.error();
   }
   record.payload = std::move(*payload);
   return std::optional{std::move(record)};

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "model/process.hpp"
 #include "model/snapshot.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace netlog::capture {
@@ -13,67 +16,240 @@ namespace netlog::capture {
 /// What a raw record holds. The codes are part of the capture format (docs/capture-format.md);
 /// never renumber.
 enum class RecordKind : std::uint16_t {
-  session =
-      1,     ///< `key=value` lines: host, os, kernel, boot_id, utc_offset_s, interval_ns, sources
-  tick = 2,  ///< opens a tick; `a` = index, `b` = ticks skipped before it, `c` = lateness in ns
-  sock_diag = 3,       ///< a dump, or its last part: netlink messages as received, NLMSG_DONE
-                       ///< included. `a` = TableSet, `b` = DumpDepth bits, `c` = parts before it
-  procfs_tcp = 4,      ///< text of /proc/net/tcp
-  procfs_tcp6 = 5,     ///< text of /proc/net/tcp6
-  procfs_udp = 6,      ///< text of /proc/net/udp
-  procfs_udp6 = 7,     ///< text of /proc/net/udp6
-  table_failed = 8,    ///< text: why a table could not be read whole. `a` = TableSet, `b` = the
-                       ///< RecordKind that was to come of it
-  snmp = 9,            ///< text of /proc/net/snmp
-  snmp6 = 10,          ///< text of /proc/net/snmp6
-  holders = 11,        ///< lines `key pid`: who holds a socket, as asked. A line `key -` ends the
-                       ///< search, with a reason word
-  process = 12,        ///< a process as read: base/sections.hpp. `a` = pid
-  process_ended = 13,  ///< `a` = pid, `b` = start time; noticed within [began, ended]
-  notices = 14,  ///< netlink messages of the destroy multicast, as received. Arrived within [began,
-                 ///< ended]. `a` = TableSet of those whose ends are announced, 0: all
-  notices_lost = 15,  ///< `a` = how many the kernel dropped, -1 unknown
-  clock_step = 16,    ///< `a` = ns by which UTC moved against the boot clock, forwards or backwards
-  namespace_gone = 17,   ///< a network namespace has no process any more
-  tick_end = 18,         ///< closes a tick
-  namespace_found = 19,  ///< a network namespace has got its first process within [began, ended]
-  stalled = 20,          ///< nothing was asked for `a` ns, because the writer had not caught up
-  trace = 21,            ///< events of our BPF programs (docs/capture-format.md), told within
-                         ///< [began, ended]. `a` = what to add to the boot clock for UTC, ns
-  trace_lost = 22,       ///< `a` = how many events found no room within [began, ended]
-  trace_ended = 23,      ///< text: why nothing is traced from here on
-  mib_tables = 24,       ///< a table of the IP Helper API and, where it was asked for, the one with
-                         ///< offload states: MibTable sections (base/sections.hpp). `a` = TableSet
-  mib_statistics = 25,   ///< the kernel's counters as of the IP Helper API: MibStatistics sections
-  mib_modules = 26,      ///< services behind rows of the table that follows: ModuleSection sections
-  interval = 27,         ///< `a` = ns between two ticks from here on; more than the session's while
-                         ///< ticks are dear
-  sock_diag_part = 28,   ///< messages of a dump that goes on, `a`, `b` and `c` as of sock_diag. One
-                         ///< without parts before it begins a dump, the parts of an earlier one
-                         ///< that did not end are nothing
+  session = 1,
+  tick = 2,
+  sock_diag = 3,
+  procfs_tcp = 4,
+  procfs_tcp6 = 5,
+  procfs_udp = 6,
+  procfs_udp6 = 7,
+  table_failed = 8,
+  snmp = 9,
+  snmp6 = 10,
+  holders = 11,
+  process = 12,
+  process_ended = 13,
+  notices = 14,
+  notices_lost = 15,
+  clock_step = 16,
+  namespace_gone = 17,
+  tick_end = 18,
+  namespace_found = 19,
+  stalled = 20,
+  trace = 21,
+  trace_lost = 22,
+  trace_ended = 23,
+  mib_tables = 24,
+  mib_statistics = 25,
+  mib_modules = 26,
+  interval = 27,
+  sock_diag_part = 28,
 };
 
-/// Bits of RawRecord::b for sock_diag.
-enum DumpDepth : std::uint32_t {
-  kWithTimeWait = 1U << 0U,  ///< TIME_WAIT rows were asked for
-  kWithInfo = 1U << 1U,      ///< tcp_info and ULP were asked for
+using Bytes = std::vector<std::byte>;
+
+/// Who records: `key=value` lines (host, os, kernel, boot_id, utc_offset_s, interval_ns, sources,
+/// started_ns). The first record of a capture.
+struct SessionText {
+  Bytes text;
+  bool operator==(const SessionText&) const = default;
 };
 
-/// One thing that a source said, with the time in which it was asked. Everything above the platform
-/// is a function of a sequence of these; a capture file is that sequence.
+/// Opens a tick.
+struct TickBegin {
+  std::int64_t index = 0;
+  std::int64_t skipped = 0;      ///< ticks before this one that did not take place
+  std::int64_t lateness_ns = 0;  ///< behind its deadline
+  bool operator==(const TickBegin&) const = default;
+};
+
+/// Closes a tick.
+struct TickEnd {
+  bool operator==(const TickEnd&) const = default;
+};
+
+/// From here on ticks are this far apart: more than the session's interval while a tick takes too
+/// much processor time.
+struct IntervalChange {
+  std::int64_t interval_ns = 0;
+  bool operator==(const IntervalChange&) const = default;
+};
+
+/// The writer's queue was full: nothing was read for this long.
+struct Stalled {
+  std::int64_t blocked_ns = 0;
+  bool operator==(const Stalled&) const = default;
+};
+
+/// UTC was set, forwards or (negative) backwards, and moved by this against the boot clock.
+struct ClockSet {
+  std::int64_t step_ns = 0;
+  bool operator==(const ClockSet&) const = default;
+};
+
+/// What a sock_diag dump asks for besides the rows of open sockets.
+struct DumpDepth {
+  bool time_wait = false;  ///< rows in TIME_WAIT
+  bool info = false;       ///< tcp_info and ULP of each row
+  bool operator==(const DumpDepth&) const = default;
+};
+
+/// A sock_diag dump, or a part of one: netlink messages as received. A part numbered 0 begins a
+/// dump; parts of an earlier dump that has no last part are void.
+struct SockDiagDump {
+  TableSet tables = 0;
+  DumpDepth depth;
+  std::int64_t part = 0;  ///< number of parts before this one
+  bool last = true;       ///< NLMSG_DONE is in this part
+  Bytes messages;
+  bool operator==(const SockDiagDump&) const = default;
+};
+
+/// The text of /proc/net/tcp, tcp6, udp or udp6.
+struct ProcfsTable {
+  Protocol protocol = Protocol::tcp;
+  Family family = Family::ipv4;
+  Bytes text;
+  bool operator==(const ProcfsTable&) const = default;
+};
+
+/// A table that could not be read whole.
+struct TableFailed {
+  TableSet tables = 0;                        ///< 0: it was not a table of sockets
+  RecordKind wanted = RecordKind::sock_diag;  ///< the record that it would have been
+  std::string why;                            ///< one line
+  bool operator==(const TableFailed&) const = default;
+};
+
+/// The text of /proc/net/snmp.
+struct Snmp {
+  Bytes text;
+  bool operator==(const Snmp&) const = default;
+};
+
+/// The text of /proc/net/snmp6.
+struct Snmp6 {
+  Bytes text;
+  bool operator==(const Snmp6&) const = default;
+};
+
+/// Answers to owner queries: lines `key pid`, and `key - reason` where no process was found.
+struct SocketHolders {
+  Bytes text;
+  bool operator==(const SocketHolders&) const = default;
+};
+
+/// A process as read: ProcessSection sections (capture/sections.hpp).
+struct ProcessRead {
+  std::uint32_t pid = 0;
+  Bytes sections;
+  bool operator==(const ProcessRead&) const = default;
+};
+
+/// A process ended within the record's time.
+struct ProcessExit {
+  ProcessId id;
+  bool operator==(const ProcessExit&) const = default;
+};
+
+/// Netlink messages of the destroy multicast, as received within the record's time.
+struct DestroyNotices {
+  TableSet tables = 0;  ///< those whose ends the kernel reports; 0: all
+  Bytes messages;
+  bool operator==(const DestroyNotices&) const = default;
+};
+
+/// The kernel dropped destroy notices within the record's time.
+struct NoticesLost {
+  std::optional<std::int64_t> count;  ///< absent: unknown
+  bool operator==(const NoticesLost&) const = default;
+};
+
+/// A network namespace got its first process within the record's time.
+struct NamespaceFound {
+  bool operator==(const NamespaceFound&) const = default;
+};
+
+/// A network namespace has no process any more.
+struct NamespaceGone {
+  bool operator==(const NamespaceGone&) const = default;
+};
+
+/// Events of our BPF programs (docs/capture-format.md), read within the record's time.
+struct TraceEvents {
+  std::int64_t clock_shift_ns = 0;  ///< what to add to the events' times for the record's clock
+  Bytes events;
+  bool operator==(const TraceEvents&) const = default;
+};
+
+/// Trace events that found no room in the buffer within the record's time.
+struct TraceLost {
+  std::int64_t count = 0;
+  bool operator==(const TraceLost&) const = default;
+};
+
+/// Nothing is traced from here on.
+struct TraceEnded {
+  std::string why;  ///< one line
+  bool operator==(const TraceEnded&) const = default;
+};
+
+/// One table of the IP Helper API and, where it was asked for, the one with offload states:
+/// MibTable sections (capture/sections.hpp).
+struct MibTableRead {
+  TableSet tables = 0;
+  Bytes sections;
+  bool operator==(const MibTableRead&) const = default;
+};
+
+/// The counters of the IP Helper API: MibStatistics sections.
+struct MibStatisticsRead {
+  Bytes sections;
+  bool operator==(const MibStatisticsRead&) const = default;
+};
+
+/// Services behind rows of the table that follows: ModuleSection sections.
+struct MibModulesRead {
+  Bytes sections;
+  bool operator==(const MibModulesRead&) const = default;
+};
+
+using Payload = std::variant<SessionText,
+                             TickBegin,
+                             TickEnd,
+                             IntervalChange,
+                             Stalled,
+                             ClockSet,
+                             SockDiagDump,
+                             ProcfsTable,
+                             TableFailed,
+                             Snmp,
+                             Snmp6,
+                             SocketHolders,
+                             ProcessRead,
+                             ProcessExit,
+                             DestroyNotices,
+                             NoticesLost,
+                             NamespaceFound,
+                             NamespaceGone,
+                             TraceEvents,
+                             TraceLost,
+                             TraceEnded,
+                             MibTableRead,
+                             MibStatisticsRead,
+                             MibModulesRead>;
+
+/// One thing that a source reported, with the time in which it was asked. Everything above the
+/// sources is a function of a sequence of these; a capture file is that sequence.
 struct RawRecord {
-  RecordKind kind = RecordKind::tick;
-  std::uint64_t netns = 0;
-  Span asked;  ///< UTC ns
-  std::int64_t a = 0;
-  std::int64_t b = 0;
-  std::int64_t c = 0;
-  std::vector<std::byte> payload;
+  std::uint64_t netns = 0;  ///< inode number of the network namespace; 0 where none is meant
+  Span asked;               ///< UTC ns
+  Payload payload;
 
   bool operator==(const RawRecord&) const = default;
 };
 
-/// Takes what a source says. Records arrive in the order in which the source learned them.
+/// Takes what a source reports. Records arrive in the order in which the source learned them.
 class RecordSink {
  public:
   RecordSink() = default;

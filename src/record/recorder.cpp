@@ -6,6 +6,7 @@
 #include "util/time.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <variant>
@@ -14,38 +15,14 @@ namespace netlog::record {
 namespace {
 
 using capture::RawRecord;
-using capture::RecordKind;
 
 constexpr std::int64_t kCoverageWindowNs = 60 * kNsPerSecond;
 constexpr std::int64_t kGapQuietNs = kNsPerSecond;
-constexpr std::int64_t kGapLongestNs = 10 * kNsPerSecond;
-constexpr std::int64_t kHeartbeatNs = kNsPerSecond;
-constexpr std::int64_t kRefreshNs = 10 * kNsPerSecond;
+constexpr std::int64_t kMaxGapNs = 10 * kNsPerSecond;
 // The kernel sends notices from a work item that may have to wait for its turn.
 constexpr std::int64_t kNoticeDelayNs = 50 * kNsPerMs;
-constexpr std::int64_t kLookAwayNs = 2 * kNsPerSecond;
-constexpr std::int64_t kSuspendNs = kNsPerSecond;
-constexpr std::size_t kMaxDetail = 300;
-
-std::string_view source_of(RecordKind kind) {
-  switch (kind) {
-    case RecordKind::sock_diag_part:
-    case RecordKind::sock_diag:
-      return "sock_diag";
-    case RecordKind::notices:
-      return "notices";
-    case RecordKind::trace:
-      return "trace";
-    case RecordKind::namespace_found:
-      return "namespaces";
-    case RecordKind::mib_tables:
-    case RecordKind::mib_statistics:
-    case RecordKind::mib_modules:
-      return "iphlpapi";
-    default:
-      return "procfs";
-  }
-}
+// Tables are read in every interval, or once a second.
+constexpr std::int64_t kReadPeriodNs = 2 * kNsPerSecond;
 
 /// How the kernel's notices and the trace identify sockets.
 Snapshot by_cookie(std::uint64_t netns) {
@@ -55,7 +32,12 @@ Snapshot by_cookie(std::uint64_t netns) {
   return snapshot;
 }
 
-/// A gap in the time that the record is about.
+/// Some moment within the record's time.
+Moment moment_of(const RawRecord& record) {
+  return {record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns};
+}
+
+/// A gap in the record's time.
 Gap gap_of(const RawRecord& record,
            std::optional<std::uint64_t> netns,
            std::string source,
@@ -74,11 +56,12 @@ Gap gap_of(const RawRecord& record,
 
 Recorder::Recorder(store::Writer& writer, std::int64_t interval_ns)
     : writer_{writer},
-      interval_ns_{interval_ns},
-      stretched_ns_{interval_ns},
       tracker_{static_cast<ConnectionId>(writer.left_open().connections.size()) + 1},
       coverage_{kCoverageWindowNs},
-      gaps_{kGapQuietNs, kGapLongestNs} {
+      gaps_{kGapQuietNs, kMaxGapNs},
+      ticks_{interval_ns},
+      delivery_{
+          [&writer](std::vector<store::Item> items) { return writer.push(std::move(items)); }} {
   for (const auto& connection : writer.left_open().connections) {
     left_open_[connection.netns].push_back(connection);
   }
@@ -86,499 +69,337 @@ Recorder::Recorder(store::Writer& writer, std::int64_t interval_ns)
 
 void Recorder::consume(const RawRecord& record) {
   now_ns_ = std::max(now_ns_, record.asked.ended_ns);
-  switch (record.kind) {
-    case RecordKind::session:
-      break;
-    case RecordKind::tick:
-      return begin_tick(record);
-    case RecordKind::sock_diag_part:
-    case RecordKind::sock_diag:
-      return take_dump(record);
-    case RecordKind::procfs_tcp:
-      return take_procfs(record, Protocol::tcp, Family::ipv4);
-    case RecordKind::procfs_tcp6:
-      return take_procfs(record, Protocol::tcp, Family::ipv6);
-    case RecordKind::procfs_udp:
-      return take_procfs(record, Protocol::udp, Family::ipv4);
-    case RecordKind::procfs_udp6:
-      return take_procfs(record, Protocol::udp, Family::ipv6);
-    case RecordKind::mib_tables:
-      return take_mib_tables(record);
-    case RecordKind::mib_statistics:
-      return take_mib_statistics(record);
-    case RecordKind::mib_modules:
-      return take_mib_modules(record);
-    case RecordKind::table_failed:
-      return unreadable(
-          record, static_cast<TableSet>(record.a), std::string{as_text(record.payload)});
-    case RecordKind::snmp:
-    case RecordKind::snmp6:
-      return take_counters(record);
-    case RecordKind::process:
-      return take_process(record);
-    case RecordKind::holders:
-      return take_holders(record);
-    case RecordKind::process_ended: {
-      const ProcessId id{static_cast<std::uint32_t>(record.a),
-                         static_cast<std::uint64_t>(record.b)};
-      tracker_.end_process(id);
-      alive_.erase(id);
-      items_.emplace_back(store::ProcessEnded{
-          id, Moment{record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns}});
-      return;
-    }
-    case RecordKind::notices:
-      return take_notices(record);
-    case RecordKind::trace:
-      return take_trace(record);
-    case RecordKind::trace_lost:
-      return add_gap(gap_of(record, std::nullopt, "trace", "buffer full", record.a));
-    case RecordKind::trace_ended: {
-      tracker_.end_trace();
-      auto gap = gap_of(record, std::nullopt, "trace", "trace detached");
-      gap.detail = std::string{as_text(record.payload).substr(0, kMaxDetail)};
-      return add_gap(gap);
-    }
-    case RecordKind::notices_lost:
-      return add_gap(gap_of(record,
-                            record.netns,
-                            "notices",
-                            "receive buffer overrun",
-                            record.a < 0 ? std::nullopt : std::optional{record.a}));
-    case RecordKind::clock_step:
-      follow_clock(record);
-      return add_gap(Gap{std::nullopt,
-                         std::min(record.asked.ended_ns, record.asked.ended_ns - record.a),
-                         std::max(record.asked.ended_ns, record.asked.ended_ns - record.a),
-                         "clock",
-                         record.a > 0 ? "clock stepped forwards" : "clock stepped backwards",
-                         std::nullopt,
-                         (record.a > 0 ? "by " : "by -") + format_duration(std::abs(record.a))});
-    case RecordKind::namespace_found:
-      tracker_.begin_namespace(record.netns, record.asked.began_ns);
-      return coverage_.begin(record.netns, record.asked.began_ns);
-    case RecordKind::namespace_gone:
-      return end_namespace(record);
-    case RecordKind::stalled:
-      return add_gap(gap_of(record, std::nullopt, "writer", "queue full"));
-    case RecordKind::interval:
-      stretched_ns_ = std::max(record.a, interval_ns_);
-      return;
-    case RecordKind::tick_end:
-      return end_tick();
-  }
+  std::visit([&](const auto& payload) { take(record, payload); }, record.payload);
 }
 
-/// From here on everything is stamped by the stepped clock.
-void Recorder::follow_clock(const RawRecord& record) {
-  take_events();
-  const auto step_ns = record.a;
-  items_.emplace_back(ClockStep{record.asked.ended_ns, step_ns});
-  if (step_ns < 0) {
-    now_ns_ += step_ns;
-    last_heartbeat_ns_ += step_ns;
-    last_refresh_ns_ += step_ns;
-  }
-  if (lost_since_ns_) {
-    *lost_since_ns_ += step_ns;
-  }
-  for (auto& [table, read_ns] : last_read_ns_) {
-    read_ns += step_ns;
-  }
-  if (last_tick_) {  // the clock is looked at within a tick, after its beginning
-    last_tick_->began_ns += step_ns;
-    last_tick_->ended_ns += step_ns;
-  }
-  tracker_.follow_clock(step_ns);
+Progress Recorder::progress() const {
+  const auto ticks = ticks_.counts(now_ns_);
+  return {ticks.ticks, ticks.late_ticks, ticks.skipped_ticks, events_, gap_count_};
 }
 
-void Recorder::end_namespace(const RawRecord& record) {
-  tracker_.end_namespace(
-      record.netns, Moment{record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns});
-  ended_namespaces_.push_back(record.netns);
-}
-
-void Recorder::begin_tick(const RawRecord& record) {
-  const auto skipped = record.b;
-  ++progress_.ticks;
-  progress_.skipped_ticks += skipped;
-  if (record.c > interval_ns_ / 10) {
-    ++progress_.late_ticks;
-  }
-  if (last_tick_) {
-    const auto from = last_tick_->began_ns;
-    const auto to = record.asked.began_ns;
-    const auto expected = stretched_ns_ + interval_ns_ * skipped + record.c;
-    if (to - from - expected > kSuspendNs) {
-      add_gap(Gap{std::nullopt, from, to, "tick", "suspended", std::nullopt, std::nullopt});
-    } else if (skipped > 0) {
-      add_gap(Gap{std::nullopt, from, to, "tick", "skipped ticks", skipped, std::nullopt});
-    }
-    if (stretched_ns_ > interval_ns_) {
-      add_gap(Gap{std::nullopt,
-                  from,
-                  to,
-                  "tick",
-                  "interval stretched",
-                  std::nullopt,
-                  "to " + format_duration(stretched_ns_)});
-    }
-  }
-  last_tick_ = record.asked;
-}
-
-void Recorder::take_events() {
-  tracker_.take_events([&](const Event& event) {
-    ++progress_.events;
-    coverage_.count(event);
-    items_.emplace_back(event);
-  });
-}
-
-void Recorder::end_tick() {
-  take_events();
-  for (const auto& [netns, counters] : std::exchange(counters_, {})) {
-    items_.emplace_back(counters);
-    if (const auto coverage = coverage_.measure(counters)) {
-      items_.emplace_back(*coverage);
-    }
-  }
-  for (const auto netns : std::exchange(ended_namespaces_, {})) {
-    if (const auto coverage = coverage_.end(netns)) {
-      items_.emplace_back(*coverage);
-    }
-  }
-  if (now_ns_ - last_refresh_ns_ >= kRefreshNs) {
-    last_refresh_ns_ = now_ns_;
-    for (const auto& connection : tracker_.take_refreshes()) {
-      items_.emplace_back(store::Refresh{connection});
-    }
-  }
-  if (now_ns_ - last_heartbeat_ns_ >= kHeartbeatNs) {
-    last_heartbeat_ns_ = now_ns_;
-    tracker_.expire(now_ns_);
-    items_.emplace_back(
-        Heartbeat{now_ns_, progress_.ticks, progress_.late_ticks, progress_.skipped_ticks});
-  }
-  for (auto& gap : gaps_.take(now_ns_)) {
-    ++progress_.gaps;
-    items_.emplace_back(std::move(gap));
-  }
-  if (!items_.empty()) {
-    deliver();
-  }
-}
-
-/// All of a tick at once: its events tell of connections as they are at its end.
-void Recorder::deliver() {
-  const auto pushed = writer_.push(std::exchange(items_, {}));
-  blocked_ns_ += pushed.blocked.count();
-  note_dropped(pushed);
-  if (pushed.wants_census) {
-    std::vector<store::Item> known;
-    known.reserve(alive_.size() + 1);
-    for (const auto& [id, process] : alive_) {
-      known.emplace_back(process);
-    }
-    const auto since_ns = std::min(std::exchange(lost_since_ns_, {}).value_or(now_ns_), now_ns_);
-    known.emplace_back(store::Resync{since_ns, now_ns_, tracker_.connections()});
-    note_dropped(writer_.push(std::move(known)));
-  }
-}
-
-/// What the file will never have was not recorded: neither for the coverage nor without a gap.
-void Recorder::note_dropped(const store::Pushed& pushed) {
-  std::int64_t events = 0;
-  std::int64_t from_ns = now_ns_;
-  for (const auto& item : pushed.dropped) {
-    if (const auto* const event = std::get_if<Event>(&item)) {
-      coverage_.uncount(*event);
-      ++events;
-      from_ns = std::min(from_ns, event->at.at_ns);
-    } else if (const auto* const heartbeat = std::get_if<Heartbeat>(&item)) {
-      from_ns = std::min(from_ns, heartbeat->at_ns);
-    }
-  }
-  if (!pushed.dropped.empty()) {
-    lost_since_ns_ = std::min(lost_since_ns_.value_or(from_ns), from_ns);
-    add_gap(Gap{std::nullopt, from_ns, now_ns_, "writer", pushed.why, events, pushed.detail});
-  }
-}
-
-/// What an earlier session had left open in this namespace, as soon as a source tells sockets apart
-/// there.
-void Recorder::resume(const Snapshot& shown_by) {
-  const auto found = left_open_.extract(shown_by.netns);
-  if (!found) {
-    return;
-  }
-  // Tables are read in every interval, or once a second.
-  const auto& before = writer_.left_open();
-  const Span alive{before.alive_ns - before.interval_ns - kLookAwayNs, before.alive_ns};
-  tracker_.resume(found.mapped(), alive, shown_by);
-  for (const auto& connection : found.mapped()) {
-    items_.emplace_back(store::Resumed{connection.id});
-  }
+void Recorder::note_cut_capture() {
+  gaps_.add(Gap{
+      std::nullopt, now_ns_, now_ns_, "capture", "file is cut short", std::nullopt, std::nullopt});
 }
 
 void Recorder::finish() {
   end_tick();
   for (const auto& connection : tracker_.take_refreshes()) {
-    items_.emplace_back(store::Refresh{connection});
+    delivery_.add(store::Refresh{connection});
   }
   for (const auto& coverage : coverage_.finish()) {
-    items_.emplace_back(coverage);
+    delivery_.add(coverage);
   }
   for (auto& gap : gaps_.finish()) {
-    items_.emplace_back(std::move(gap));
+    delivery_.add(std::move(gap));
   }
-  items_.emplace_back(
-      Heartbeat{now_ns_, progress_.ticks, progress_.late_ticks, progress_.skipped_ticks});
+  delivery_.add(ticks_.counts(now_ns_));
   deliver();
 }
 
-void Recorder::note_cut_capture() {
-  add_gap(Gap{
-      std::nullopt, now_ns_, now_ns_, "capture", "file is cut short", std::nullopt, std::nullopt});
+// --- ticks and the clock
+
+void Recorder::take(const Record& /*record*/, const capture::SessionText& /*session*/) {}
+
+void Recorder::take(const Record& record, const capture::TickBegin& tick) {
+  for (const auto& gap : ticks_.begin(record.asked.began_ns, tick)) {
+    gaps_.add(gap);
+  }
 }
 
-void Recorder::take_dump(const RawRecord& record) {
-  Snapshot snapshot;
-  snapshot.tables = static_cast<TableSet>(record.a);
-  snapshot.incarnation_is_unique = true;
-  constexpr TableSet kTcp = table_bit(TableKind::tcp4) | table_bit(TableKind::tcp6);
-  const auto protocol = (snapshot.tables & kTcp) != 0 ? Protocol::tcp : Protocol::udp;
-  // There is no TIME_WAIT that a UDP table could lack.
-  snapshot.covers_time_wait = protocol == Protocol::udp || (record.b & capture::kWithTimeWait) != 0;
-  if (record.c == 0) {
-    rows_.clear();
-    next_part_ = 0;
-  }
-  if (!next_part_) {
-    return;  // a part before it could not be read
-  }
-  const auto part = std::exchange(next_part_, std::nullopt);
-  if (record.c != part) {
-    return unreadable(record, snapshot.tables, "part of a sock_diag dump is missing");
-  }
-  if (record.kind == RecordKind::sock_diag_part) {
-    if (const auto read = decode::decode_sock_diag_part(record.payload, protocol, rows_); !read) {
-      return unreadable(record, snapshot.tables, read.error().message());
+void Recorder::take(const Record& /*record*/, const capture::TickEnd& /*tick*/) {
+  end_tick();
+}
+
+void Recorder::take(const Record& /*record*/, const capture::IntervalChange& change) {
+  ticks_.set_interval(change.interval_ns);
+}
+
+void Recorder::take(const Record& record, const capture::Stalled& /*stalled*/) {
+  gaps_.add(gap_of(record, std::nullopt, "writer", "queue full"));
+}
+
+/// From here on everything is stamped by the new clock.
+void Recorder::take(const Record& record, const capture::ClockSet& set) {
+  take_events();
+  const auto at_ns = record.asked.ended_ns;
+  delivery_.add(ClockStep{at_ns, set.step_ns});
+  now_ns_ += std::min<std::int64_t>(set.step_ns, 0);
+  ticks_.follow_clock(set.step_ns);
+  decoder_.follow_clock(set.step_ns);
+  delivery_.follow_clock(set.step_ns);
+  tracker_.follow_clock(set.step_ns);
+  gaps_.add(Gap{std::nullopt,
+                std::min(at_ns, at_ns - set.step_ns),
+                std::max(at_ns, at_ns - set.step_ns),
+                "clock",
+                set.step_ns > 0 ? "clock stepped forwards" : "clock stepped backwards",
+                std::nullopt,
+                (set.step_ns > 0 ? "by " : "by -") + format_duration(std::abs(set.step_ns))});
+}
+
+void Recorder::take_events() {
+  tracker_.take_events([&](const Event& event) {
+    ++events_;
+    coverage_.count(event);
+    delivery_.add(event);
+  });
+}
+
+void Recorder::end_tick() {
+  take_events();
+  for (const auto& counters : decoder_.take_counters()) {
+    delivery_.add(counters);
+    if (const auto coverage = coverage_.measure(counters)) {
+      delivery_.add(*coverage);
     }
-    next_part_ = record.c + 1;
+  }
+  for (const auto netns : std::exchange(ended_namespaces_, {})) {
+    if (const auto coverage = coverage_.end(netns)) {
+      delivery_.add(*coverage);
+    }
+  }
+  if (ticks_.refresh_due(now_ns_)) {
+    for (const auto& connection : tracker_.take_refreshes()) {
+      delivery_.add(store::Refresh{connection});
+    }
+  }
+  if (const auto heartbeat = ticks_.heartbeat(now_ns_)) {
+    tracker_.expire(now_ns_);
+    delivery_.add(*heartbeat);
+  }
+  for (auto& gap : gaps_.take(now_ns_)) {
+    ++gap_count_;
+    delivery_.add(std::move(gap));
+  }
+  deliver();
+}
+
+void Recorder::deliver() {
+  note_loss(delivery_.flush(now_ns_));
+  if (delivery_.wants_resync()) {
+    note_loss(delivery_.resync(processes_.running(), tracker_.connections(), now_ns_));
+  }
+}
+
+/// What the file will never have does not count as recorded, and is a gap.
+void Recorder::note_loss(const std::optional<Delivery::Loss>& loss) {
+  if (!loss) {
     return;
   }
-  if (const auto end = decode::decode_sock_diag_end(record.payload, protocol, rows_); !end) {
-    return unreadable(record, snapshot.tables, end.error().message());
+  for (const auto& event : loss->events) {
+    coverage_.uncount(event);
   }
-  take_rows(std::exchange(rows_, {}), std::move(snapshot), record);
+  gaps_.add(loss->gap);
 }
 
-void Recorder::take_procfs(const RawRecord& record, Protocol protocol, Family family) {
-  Snapshot snapshot;
-  IpAddress any;
-  any.family = family;
-  snapshot.tables = table_bit(table_of(FiveTuple{protocol, Endpoint{any, 0}, {}}));
-  take_rows(decode::decode_procfs_net(as_text(record.payload), protocol, family),
-            std::move(snapshot),
-            record);
+// --- tables and counters
+
+void Recorder::take(const Record& record, const capture::SockDiagDump& dump) {
+  apply(decoder_.decode(record, dump));
 }
 
-void Recorder::take_mib_tables(const RawRecord& record) {
-  Snapshot snapshot;
-  snapshot.tables = static_cast<TableSet>(record.a);
-  constexpr TableSet kTcp = table_bit(TableKind::tcp4) | table_bit(TableKind::tcp6);
-  constexpr TableSet kIpv6 = table_bit(TableKind::tcp6) | table_bit(TableKind::udp6);
-  auto table =
-      decode::decode_mib_tables(record.payload,
-                                (snapshot.tables & kTcp) != 0 ? Protocol::tcp : Protocol::udp,
-                                (snapshot.tables & kIpv6) != 0 ? Family::ipv6 : Family::ipv4);
-  if (!table) {
-    return unreadable(record, snapshot.tables, table.error().message());
-  }
-  snapshot.keys = table->keys;
-  take_rows(std::move(table->rows), std::move(snapshot), record);
+void Recorder::take(const Record& record, const capture::ProcfsTable& table) {
+  apply(decoder_.decode(record, table));
 }
 
-void Recorder::take_rows(Result<std::vector<SocketRow>> rows,
-                         Snapshot snapshot,
-                         const RawRecord& record) {
-  if (!rows) {
-    return unreadable(record, snapshot.tables, rows.error().message());
+void Recorder::take(const Record& record, const capture::MibTableRead& table) {
+  apply(decoder_.decode(record, table));
+}
+
+void Recorder::take(const Record& record, const capture::TableFailed& failed) {
+  gaps_.add(decoder_.unreadable(record, failed.tables, failed.why));
+}
+
+void Recorder::apply(RecordDecoder::TableResult result) {
+  if (const auto* const gap = std::get_if<Gap>(&result)) {
+    gaps_.add(*gap);
   }
-  snapshot.netns = record.netns;
-  snapshot.taken = record.asked;
-  snapshot.rows = std::move(*rows);
-  const bool tells_apart = std::any_of(snapshot.rows.begin(),
-                                       snapshot.rows.end(),
-                                       [](const SocketRow& row) { return row.incarnation != 0; });
-  if (tells_apart) {
+  auto* const table = std::get_if<RecordDecoder::Table>(&result);
+  if (table == nullptr) {
+    return;
+  }
+  auto& snapshot = table->snapshot;
+  const bool has_incarnations =
+      std::any_of(snapshot.rows.begin(), snapshot.rows.end(), [](const SocketRow& row) {
+        return row.incarnation != 0;
+      });
+  if (has_incarnations) {
     resume(snapshot);
   }
-  const auto before =
-      std::exchange(last_read_ns_[TableKey{record.netns, snapshot.tables}], record.asked.ended_ns);
   tracker_.apply(snapshot);
-  rows_ = std::move(snapshot.rows);
-  note_disagreements(record, before);
-}
-
-void Recorder::unreadable(const RawRecord& record, TableSet tables, std::string why) {
-  const auto last = last_read_ns_.find(TableKey{record.netns, tables});
-  const auto from = last == last_read_ns_.end() ? record.asked.began_ns : last->second;
-  why.resize(std::min(why.size(), kMaxDetail));
-  const auto failed =
-      record.kind == RecordKind::table_failed ? static_cast<RecordKind>(record.b) : record.kind;
-  add_gap(Gap{record.netns,
-              from,
-              record.asked.ended_ns,
-              std::string{source_of(failed)},
-              "unreadable",
-              std::nullopt,
-              std::move(why)});
-}
-
-void Recorder::take_counters(const RawRecord& record) {
-  const auto text = as_text(record.payload);
-  if (record.kind == RecordKind::snmp6) {
-    const auto counters = counters_.find(record.netns);
-    if (counters != counters_.end()) {
-      if (const auto added = decode::add_snmp6(text, counters->second); !added) {
-        unreadable(record, 0, added.error().message());
-      }
+  // What the trace missed is a loss, too, though nobody counted it.
+  const auto missed = tracker_.take_audit_misses();
+  for (const auto& [reason, lost] : {std::pair{"missed opens", missed.opens},
+                                     std::pair{"missed state changes", missed.states},
+                                     std::pair{"missed closes", missed.ends}}) {
+    if (lost > 0) {
+      gaps_.add(Gap{snapshot.netns,
+                    table->read_before_ns,
+                    snapshot.taken.ended_ns,
+                    "trace",
+                    reason,
+                    lost,
+                    std::nullopt});
     }
+  }
+  decoder_.recycle(std::move(snapshot.rows));
+}
+
+/// Hands the tracker what an earlier session had left open in this namespace, as soon as a source
+/// identifies sockets there.
+void Recorder::resume(const Snapshot& shown_by) {
+  const auto found = left_open_.extract(shown_by.netns);
+  if (!found) {
     return;
   }
-  auto counters = decode::decode_snmp(text);
-  if (!counters) {
-    return unreadable(record, 0, counters.error().message());
+  const auto& before = writer_.left_open();
+  const Span alive{before.alive_ns - before.interval_ns - kReadPeriodNs, before.alive_ns};
+  tracker_.resume(found.mapped(), alive, shown_by);
+  for (const auto& connection : found.mapped()) {
+    delivery_.add(store::Resumed{connection.id});
   }
-  counters->netns = record.netns;
-  counters->at_ns = record.asked.ended_ns;
-  counters_[record.netns] = *counters;
 }
 
-void Recorder::take_mib_statistics(const RawRecord& record) {
-  auto counters = decode::decode_mib_statistics(record.payload);
-  if (!counters) {
-    return unreadable(record, 0, counters.error().message());
+void Recorder::take(const Record& record, const capture::Snmp& counters) {
+  if (const auto gap = decoder_.decode(record, counters)) {
+    gaps_.add(*gap);
   }
-  counters->at_ns = record.asked.ended_ns;
-  counters_[record.netns] = *counters;
 }
 
-void Recorder::take_mib_modules(const RawRecord& record) {
-  auto services = decode::decode_mib_modules(record.payload);
+void Recorder::take(const Record& record, const capture::Snmp6& counters) {
+  if (const auto gap = decoder_.decode(record, counters)) {
+    gaps_.add(*gap);
+  }
+}
+
+void Recorder::take(const Record& record, const capture::MibStatisticsRead& counters) {
+  if (const auto gap = decoder_.decode(record, counters)) {
+    gaps_.add(*gap);
+  }
+}
+
+void Recorder::take(const Record& record, const capture::MibModulesRead& modules) {
+  auto services = decode::decode_mib_modules(modules.sections);
   if (!services) {
-    return unreadable(record, 0, services.error().message());
+    return gaps_.add(decoder_.unreadable(record, 0, services.error().message()));
   }
   for (auto& service : *services) {
-    items_.emplace_back(std::move(service));
+    delivery_.add(std::move(service));
   }
 }
 
-void Recorder::take_process(const RawRecord& record) {
-  auto process = decode::decode_process(record.payload);
+// --- processes
+
+void Recorder::take(const Record& record, const capture::ProcessRead& read) {
+  auto process = decode::decode_process(read.sections);
   if (!process) {
-    return unreadable(record, 0, process.error().message());
+    return gaps_.add(decoder_.unreadable(record, 0, process.error().message()));
   }
-  processes_[process->id.pid] = process->id;
-  alive_.insert_or_assign(process->id, *process);
-  items_.emplace_back(std::move(*process));
+  processes_.add(*process);
+  delivery_.add(std::move(*process));
 }
 
-void Recorder::take_holders(const RawRecord& record) {
-  const auto holders = decode::decode_holders(as_text(record.payload));
+void Recorder::take(const Record& record, const capture::ProcessExit& exit) {
+  tracker_.end_process(exit.id);
+  processes_.end(exit.id);
+  delivery_.add(store::ProcessEnded{exit.id, moment_of(record)});
+}
+
+void Recorder::take(const Record& record, const capture::SocketHolders& answers) {
+  const auto holders = decode::decode_holders(as_text(answers.text));
   if (!holders) {
-    return unreadable(record, 0, holders.error().message());
+    return gaps_.add(decoder_.unreadable(record, 0, holders.error().message()));
   }
-  const Moment at{record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns};
   for (const auto& holder : *holders) {
-    const auto process = holder.pid ? processes_.find(*holder.pid) : processes_.end();
-    if (process != processes_.end()) {
-      tracker_.resolve(holder.key, process->second, at);
+    const auto process = holder.pid ? processes_.find(*holder.pid) : std::nullopt;
+    if (process) {
+      tracker_.resolve(holder.key, *process, moment_of(record));
     } else {
       tracker_.owner_not_found(holder.key, holder.why);
     }
   }
 }
 
-void Recorder::take_notices(const RawRecord& record) {
-  const auto rows = decode::decode_destroy_notices(record.payload);
-  if (!rows) {
-    return unreadable(record, 0, rows.error().message());
-  }
-  const auto tables = record.a == 0 ? kAllTables : static_cast<TableSet>(record.a);
-  tracker_.expect_notices(record.netns, tables, kNoticeDelayNs);
-  resume(by_cookie(record.netns));
-  // The kernel puts no time on a notice: it came between two drains.
-  const Moment at{record.asked.ended_ns, record.asked.ended_ns - record.asked.began_ns};
-  for (const auto& row : *rows) {
-    tracker_.apply(Notice{record.netns, at, row});
+/// A process that was gone before anybody could read more of it.
+void Recorder::register_process(const Caller& caller) {
+  if (auto process = processes_.register_process(caller)) {
+    delivery_.add(std::move(*process));
   }
 }
 
-void Recorder::take_trace(const RawRecord& record) {
+// --- notices, traces, namespaces
+
+void Recorder::take(const Record& record, const capture::DestroyNotices& notices) {
+  const auto rows = decode::decode_destroy_notices(notices.messages);
+  if (!rows) {
+    return gaps_.add(decoder_.unreadable(record, 0, rows.error().message()));
+  }
+  tracker_.expect_notices(
+      record.netns, notices.tables == 0 ? kAllTables : notices.tables, kNoticeDelayNs);
+  resume(by_cookie(record.netns));
+  // The kernel puts no time on a notice: it came between two drains.
+  for (const auto& row : *rows) {
+    tracker_.apply(Notice{record.netns, moment_of(record), row});
+  }
+}
+
+void Recorder::take(const Record& record, const capture::NoticesLost& lost) {
+  gaps_.add(gap_of(record, record.netns, "notices", "receive buffer overrun", lost.count));
+}
+
+void Recorder::take(const Record& record, const capture::TraceEvents& trace) {
   tracker_.begin_trace();
   while (!left_open_.empty()) {
     resume(by_cookie(left_open_.begin()->first));
   }
-  const auto all = decode::decode_trace(record.payload, record.a);
-  if (!all) {
-    return unreadable(record, 0, all.error().message());
+  const auto events = decode::decode_trace(trace.events, trace.clock_shift_ns);
+  if (!events) {
+    return gaps_.add(decoder_.unreadable(record, 0, events.error().message()));
   }
-  for (const auto& told : *all) {
-    std::visit([this](const auto& one) { take_traced(one); }, told);
+  for (const auto& event : *events) {
+    std::visit([this](const auto& one) { apply(one); }, event);
   }
 }
 
-void Recorder::take_traced(const Transition& transition) {
+void Recorder::apply(const Transition& transition) {
   if (transition.caller) {
-    know(*transition.caller);
+    register_process(*transition.caller);
   }
   tracker_.apply(transition);
 }
 
-void Recorder::take_traced(const LastCloser& owner) {
-  know(owner.caller);
+void Recorder::apply(const LastCloser& owner) {
+  register_process(owner.caller);
   tracker_.apply(owner);
 }
 
-void Recorder::take_traced(const UdpSocketCreated& birth) {
-  if (birth.caller) {
-    know(*birth.caller);
+void Recorder::apply(const UdpSocketCreated& created) {
+  if (created.caller) {
+    register_process(*created.caller);
   }
-  tracker_.apply(birth);
+  tracker_.apply(created);
 }
 
-/// A process that was gone before anybody could read what the system tells of it.
-void Recorder::know(const Caller& caller) {
-  auto& known = processes_[caller.id.pid];
-  if (known != caller.id) {
-    // An event can be older than the process that has the pid by now.
-    known = std::max(known, caller.id);
-    Process process;
-    process.id = caller.id;
-    process.started_ns = caller.started_ns;
-    process.name = caller.name;
-    items_.emplace_back(std::move(process));
-  }
+void Recorder::take(const Record& record, const capture::TraceLost& lost) {
+  gaps_.add(gap_of(record, std::nullopt, "trace", "buffer full", lost.count));
 }
 
-/// What an audit found that the trace had not told: a loss, too, though nobody counted it.
-void Recorder::note_disagreements(const RawRecord& record, std::int64_t before_ns) {
-  const auto found = tracker_.take_audit_misses();
-  for (const auto& [reason, missed] : {std::pair{"missed opens", found.opens},
-                                       std::pair{"missed state changes", found.states},
-                                       std::pair{"missed closes", found.ends}}) {
-    if (missed > 0) {
-      add_gap(Gap{
-          record.netns, before_ns, record.asked.ended_ns, "trace", reason, missed, std::nullopt});
-    }
-  }
-}
-
-void Recorder::add_gap(const Gap& gap) {
+void Recorder::take(const Record& record, const capture::TraceEnded& ended) {
+  tracker_.end_trace();
+  auto gap = gap_of(record, std::nullopt, "trace", "trace detached");
+  gap.detail = ended.why.substr(0, RecordDecoder::kMaxDetail);
   gaps_.add(gap);
+}
+
+void Recorder::take(const Record& record, const capture::NamespaceFound& /*found*/) {
+  tracker_.begin_namespace(record.netns, record.asked.began_ns);
+  coverage_.begin(record.netns, record.asked.began_ns);
+}
+
+void Recorder::take(const Record& record, const capture::NamespaceGone& /*gone*/) {
+  tracker_.end_namespace(record.netns, moment_of(record));
+  ended_namespaces_.push_back(record.netns);
 }
 
 }  // namespace netlog::record

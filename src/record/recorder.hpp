@@ -3,6 +3,10 @@
 
 #include "capture/raw_record.hpp"
 #include "model/recording.hpp"
+#include "record/delivery.hpp"
+#include "record/process_registry.hpp"
+#include "record/record_decoder.hpp"
+#include "record/tick_monitor.hpp"
 #include "store/write/writer.hpp"
 #include "track/coverage.hpp"
 #include "track/gap_ledger.hpp"
@@ -12,12 +16,11 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <utility>
 #include <vector>
 
 namespace netlog::record {
 
-/// What a status line tells.
+/// The counts of a status line.
 struct Progress {
   std::int64_t ticks = 0;
   std::int64_t late_ticks = 0;  ///< began more than a tenth of the interval after their time
@@ -26,8 +29,9 @@ struct Progress {
   std::int64_t gaps = 0;
 };
 
-/// Turns what the sources say into rows: decodes, tracks, and queues what a tick brought at its
-/// end. A function of the records alone, so that a capture replays to the same rows.
+/// Turns what the sources report into rows: decodes each record, applies it to the tracker, and
+/// queues what a tick brought at its end. A function of the records alone, so that a capture
+/// replays to the same rows.
 class Recorder final : public capture::RecordSink {
  public:
   Recorder(store::Writer& writer, std::int64_t interval_ns);
@@ -43,70 +47,64 @@ class Recorder final : public capture::RecordSink {
 
   [[nodiscard]] const track::Tracker& tracker() const { return tracker_; }
   std::vector<std::uint64_t> take_released_sockets() { return tracker_.take_released_sockets(); }
-  /// How long the writer's full queue has held us up since the last call.
-  std::int64_t take_blocked_ns() { return std::exchange(blocked_ns_, 0); }
-  [[nodiscard]] Progress progress() const { return progress_; }
+  /// How long the writer's full queue has blocked us since the last call.
+  std::int64_t take_blocked_ns() { return delivery_.take_blocked_ns(); }
+  [[nodiscard]] Progress progress() const;
   /// When the last record was made, UTC ns.
   [[nodiscard]] std::int64_t now_ns() const { return now_ns_; }
 
  private:
-  struct TableKey {
-    std::uint64_t netns = 0;
-    TableSet tables = 0;
-    auto operator<=>(const TableKey&) const = default;
-  };
+  using Record = capture::RawRecord;
 
-  void begin_tick(const capture::RawRecord& record);
-  void end_tick();
-  void take_dump(const capture::RawRecord& record);
-  void take_procfs(const capture::RawRecord& record, Protocol protocol, Family family);
-  void take_rows(Result<std::vector<SocketRow>> rows,
-                 Snapshot snapshot,
-                 const capture::RawRecord& record);
-  void take_mib_tables(const capture::RawRecord& record);
-  void take_counters(const capture::RawRecord& record);
-  void take_mib_statistics(const capture::RawRecord& record);
-  void take_mib_modules(const capture::RawRecord& record);
-  void take_process(const capture::RawRecord& record);
-  void take_holders(const capture::RawRecord& record);
+  void take(const Record& record, const capture::SessionText& session);
+  void take(const Record& record, const capture::TickBegin& tick);
+  void take(const Record& record, const capture::TickEnd& tick);
+  void take(const Record& record, const capture::IntervalChange& change);
+  void take(const Record& record, const capture::Stalled& stalled);
+  void take(const Record& record, const capture::ClockSet& set);
+  void take(const Record& record, const capture::TableFailed& failed);
+  void take(const Record& record, const capture::MibModulesRead& modules);
+  void take(const Record& record, const capture::SocketHolders& holders);
+  void take(const Record& record, const capture::ProcessRead& process);
+  void take(const Record& record, const capture::ProcessExit& process);
+  void take(const Record& record, const capture::DestroyNotices& notices);
+  void take(const Record& record, const capture::NoticesLost& lost);
+  void take(const Record& record, const capture::NamespaceFound& found);
+  void take(const Record& record, const capture::NamespaceGone& gone);
+  void take(const Record& record, const capture::TraceEvents& trace);
+  void take(const Record& record, const capture::TraceLost& lost);
+  void take(const Record& record, const capture::TraceEnded& ended);
+  void take(const Record& record, const capture::SockDiagDump& dump);
+  void take(const Record& record, const capture::ProcfsTable& table);
+  void take(const Record& record, const capture::MibTableRead& table);
+  void take(const Record& record, const capture::Snmp& counters);
+  void take(const Record& record, const capture::Snmp6& counters);
+  void take(const Record& record, const capture::MibStatisticsRead& counters);
+
+  void apply(RecordDecoder::TableResult result);
+  void apply(const Transition& transition);
+  void apply(const LastCloser& owner);
+  void apply(const UdpSocketCreated& created);
+  void register_process(const Caller& caller);
   void take_events();
-  void follow_clock(const capture::RawRecord& record);
-  void end_namespace(const capture::RawRecord& record);
-  void take_notices(const capture::RawRecord& record);
-  void take_trace(const capture::RawRecord& record);
-  void know(const Caller& caller);
-  void take_traced(const Transition& transition);
-  void take_traced(const LastCloser& owner);
-  void take_traced(const UdpSocketCreated& birth);
-  void note_disagreements(const capture::RawRecord& record, std::int64_t before_ns);
-  void add_gap(const Gap& gap);
-  void resume(const Snapshot& shown_by);
+  void end_tick();
   void deliver();
-  void note_dropped(const store::Pushed& pushed);
-  void unreadable(const capture::RawRecord& record, TableSet tables, std::string why);
+  void resume(const Snapshot& shown_by);
+  void note_loss(const std::optional<Delivery::Loss>& loss);
 
   store::Writer& writer_;
-  std::int64_t interval_ns_;
-  std::int64_t stretched_ns_;  ///< the interval in force
   track::Tracker tracker_;
   std::map<std::uint64_t, std::vector<Connection>> left_open_;  ///< not looked for yet
-  std::optional<std::int64_t> lost_since_ns_;  ///< the file lacks events since then
   track::CoverageMeter coverage_;
   track::GapLedger gaps_;
-  std::vector<store::Item> items_;
-  std::vector<SocketRow> rows_;            ///< of the dump under way; its memory is used again
-  std::optional<std::int64_t> next_part_;  ///< of that dump; absent: it could not be read
-  std::map<std::uint32_t, ProcessId> processes_;  ///< the incarnation that last had each pid
-  std::map<ProcessId, Process> alive_;            ///< as they were told, for a file that lacks them
-  std::map<TableKey, std::int64_t> last_read_ns_;
-  std::map<std::uint64_t, Counters> counters_;   ///< of this tick, by namespace
+  RecordDecoder decoder_;
+  ProcessRegistry processes_;
+  TickMonitor ticks_;
+  Delivery delivery_;
   std::vector<std::uint64_t> ended_namespaces_;  ///< in this tick
-  std::optional<Span> last_tick_;
-  std::int64_t last_heartbeat_ns_ = 0;
-  std::int64_t last_refresh_ns_ = 0;
   std::int64_t now_ns_ = 0;
-  std::int64_t blocked_ns_ = 0;
-  Progress progress_;
+  std::int64_t events_ = 0;
+  std::int64_t gap_count_ = 0;
 };
 
 }  // namespace netlog::record

@@ -16,7 +16,6 @@ namespace netlog::record {
 namespace {
 
 using capture::RawRecord;
-using capture::RecordKind;
 
 constexpr std::chrono::milliseconds kDrainEvery{10};
 constexpr std::int64_t kFullEveryNs = kNsPerSecond;
@@ -41,11 +40,8 @@ class Tee final : public capture::RecordSink {
   capture::CaptureWriter* capture_;
 };
 
-RawRecord tick_record(RecordKind kind, std::int64_t now_ns) {
-  RawRecord record;
-  record.kind = kind;
-  record.asked = Span{now_ns, now_ns};
-  return record;
+RawRecord record_at(std::int64_t now_ns, capture::Payload payload) {
+  return {0, Span{now_ns, now_ns}, std::move(payload)};
 }
 
 }  // namespace
@@ -125,19 +121,18 @@ boost::asio::awaitable<void> Sampler::drain() {
 
 void Sampler::follow_pace() {
   if (std::exchange(every_, pacer_.every()) != every_) {
-    auto interval = tick_record(RecordKind::interval, os::utc_now_ns());
-    interval.a = interval_ns_ * static_cast<std::int64_t>(every_);
-    Tee{recorder_, capture_}.consume(interval);
+    const capture::IntervalChange change{interval_ns_ * static_cast<std::int64_t>(every_)};
+    Tee{recorder_, capture_}.consume(record_at(os::utc_now_ns(), change));
   }
 }
 
 void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::duration lateness) {
   Tee tee{recorder_, capture_};
-  auto opens = tick_record(RecordKind::tick, os::utc_now_ns());
-  opens.a = static_cast<std::int64_t>(tick.index);
-  opens.b = static_cast<std::int64_t>(tick.skipped);
-  opens.c = std::chrono::duration_cast<std::chrono::nanoseconds>(lateness).count();
-  tee.consume(opens);
+  const capture::TickBegin begin{
+      static_cast<std::int64_t>(tick.index),
+      static_cast<std::int64_t>(tick.skipped),
+      std::chrono::duration_cast<std::chrono::nanoseconds>(lateness).count()};
+  tee.consume(record_at(os::utc_now_ns(), begin));
   audited_ = false;
   read_tables(planner_.plan(tick.due.time_since_epoch().count(),
                             recorder_.tracker().time_wait_connections(),
@@ -157,14 +152,11 @@ void Sampler::read_tables(const source::SamplePlan& plan) {
     const auto budget = std::clamp(interval_ns_ / 4, kNsPerMs, 50 * kNsPerMs);
     source_.find_owners(questions, std::chrono::nanoseconds{budget}, tee);
   }
-  tee.consume(tick_record(RecordKind::tick_end, os::utc_now_ns()));
+  tee.consume(record_at(os::utc_now_ns(), capture::TickEnd{}));
   const auto blocked_ns = recorder_.take_blocked_ns();
   if (blocked_ns > interval_ns_ / 2) {
     const auto now_ns = os::utc_now_ns();
-    auto stalled = tick_record(RecordKind::stalled, now_ns);
-    stalled.asked.began_ns -= blocked_ns;
-    stalled.a = blocked_ns;
-    tee.consume(stalled);
+    tee.consume({0, Span{now_ns - blocked_ns, now_ns}, capture::Stalled{blocked_ns}});
   }
 }
 

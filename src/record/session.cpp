@@ -30,7 +30,6 @@ namespace {
 
 namespace asio = boost::asio;
 using capture::RawRecord;
-using capture::RecordKind;
 
 std::unique_ptr<os::RecordingFile> hold(const std::filesystem::path& path) {
   auto held = os::hold_recording_file(path);
@@ -113,15 +112,11 @@ RawRecord session_record(const LiveOptions& options, const source::LiveSource& s
                                 options.interval.count(),
                                 source.name(),
                                 now_ns);
-  RawRecord record;
-  record.kind = RecordKind::session;
-  record.asked = Span{now_ns, now_ns};
-  record.payload = bytes_of(text);
-  return record;
+  return {0, Span{now_ns, now_ns}, capture::SessionText{bytes_of(text)}};
 }
 
-Session session_from(const RawRecord& record) {
-  auto session = decode::decode_session(as_text(record.payload));
+Session session_from(const capture::SessionText& about) {
+  auto session = decode::decode_session(as_text(about.text));
   session.netlog_version = kVersion;
   return session;
 }
@@ -204,7 +199,9 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   keeping.tell = [&](const std::string& text) {
     asio::post(io, [&observer, text] { observer.told(text); });
   };
-  store::Writer writer{options.database, session_from(about), std::move(keeping)};
+  store::Writer writer{options.database,
+                       session_from(std::get<capture::SessionText>(about.payload)),
+                       std::move(keeping)};
   grant_group_read(*held, options.database, options.keeping.readers);
   created.keep();
   Recorder recorder{writer, options.interval.count()};
@@ -257,8 +254,9 @@ Recorded record_capture(const std::filesystem::path& capture,
     }
     return std::move(*record);
   };
-  const auto about = next();
-  if (!about || about->kind != RecordKind::session) {
+  const auto first = next();
+  const auto* const about = first ? std::get_if<capture::SessionText>(&first->payload) : nullptr;
+  if (about == nullptr) {
     throw CommandFailed{
         fmt::format("cannot replay {}: it does not begin with a session", utf8(capture))};
   }

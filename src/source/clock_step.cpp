@@ -10,11 +10,8 @@ void report_clock_step(capture::RecordSink& sink) {
   if (!change.is_step) {
     return;
   }
-  capture::RawRecord record;
-  record.kind = capture::RecordKind::clock_step;
-  record.asked = Span{os::utc_now_ns(), os::utc_now_ns()};
-  record.a = change.by_ns;
-  sink.consume(record);
+  const auto now_ns = os::utc_now_ns();
+  sink.consume({0, Span{now_ns, now_ns}, capture::ClockSet{change.by_ns}});
 }
 
 }  // namespace netlog::source

@@ -25,7 +25,7 @@ class LiveRecording {
         recorder_{writer_, 100 * kNsPerMs} {}
 
   void tick() {
-    mark(capture::RecordKind::tick);
+    mark(capture::TickBegin{});
     source_->sample(source::SamplePlan{}, recorder_);
     std::vector<source::OwnerQuery> questions;
     for (const auto& question : recorder_.tracker().questions(1000)) {
@@ -34,7 +34,7 @@ class LiveRecording {
     if (!questions.empty()) {
       source_->find_owners(questions, std::chrono::seconds{1}, recorder_);
     }
-    mark(capture::RecordKind::tick_end);
+    mark(capture::TickEnd{});
   }
 
   /// What a query finds. Ends the recording.
@@ -49,11 +49,9 @@ class LiveRecording {
   [[nodiscard]] const source::LiveSource& source() const { return *source_; }
 
  private:
-  void mark(capture::RecordKind kind) {
-    capture::RawRecord record;
-    record.kind = kind;
-    record.asked = Span{os::utc_now_ns(), os::utc_now_ns()};
-    recorder_.consume(record);
+  void mark(capture::Payload payload) {
+    const auto now_ns = os::utc_now_ns();
+    recorder_.consume({0, Span{now_ns, now_ns}, std::move(payload)});
   }
 
   Scratch scratch_;

@@ -28,12 +28,7 @@ std::uint32_t ProcessTable::look(capture::RecordSink& sink) {
     if (now != listed_.end() && now->second.created == created) {
       return false;
     }
-    capture::RawRecord record;
-    record.kind = capture::RecordKind::process_ended;
-    record.asked = Span{before_ns, looked_ns_};
-    record.a = pid;
-    record.b = static_cast<std::int64_t>(created);
-    sink.consume(record);
+    sink.consume({0, Span{before_ns, looked_ns_}, capture::ProcessExit{ProcessId{pid, created}}});
     return true;
   });
   return kNoError;
@@ -45,13 +40,9 @@ bool ProcessTable::tell(std::uint32_t pid, std::int64_t alive_at_ns, capture::Re
     return false;
   }
   if (told_.emplace(pid, listed->second.created).second) {
-    capture::RawRecord record;
-    record.kind = capture::RecordKind::process;
-    record.a = pid;
-    record.asked.began_ns = os::utc_now_ns();
-    record.payload = sections_of(listed->second);
-    record.asked.ended_ns = os::utc_now_ns();
-    sink.consume(record);
+    const auto began_ns = os::utc_now_ns();
+    capture::ProcessRead process{pid, sections_of(listed->second)};
+    sink.consume({0, Span{began_ns, os::utc_now_ns()}, std::move(process)});
   }
   return true;
 }

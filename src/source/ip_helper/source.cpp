@@ -105,23 +105,18 @@ class IpHelperSource final : public LiveSource {
         text += fmt::format("{} - {}\n", key, netlog::name(why));
       }
     }
-    capture::RawRecord record;
-    record.kind = capture::RecordKind::holders;
-    record.asked = Span{began_ns, os::utc_now_ns()};
-    record.payload = bytes_of(text);
-    sink.consume(record);
+    sink.consume(make(capture::SocketHolders{bytes_of(text)}, began_ns));
   }
 
   void forget(std::span<const std::uint64_t> /*keys*/) override {}  // nothing is kept of them
 
  private:
   std::uint32_t look_at_processes(capture::RecordSink& sink) {
-    capture::RawRecord record;
-    record.kind = capture::RecordKind::mib_tables;
-    record.asked.began_ns = os::utc_now_ns();
+    const auto began_ns = os::utc_now_ns();
     const auto code = processes_.look(sink);
     if (code != kNoError) {
-      tell_failure(record, refuse(*api_, "NtQuerySystemInformation (processes)", code).text, sink);
+      const auto why = refuse(*api_, "NtQuerySystemInformation (processes)", code).text;
+      report_failure(capture::RecordKind::mib_tables, 0, began_ns, why, sink);
     }
     return code;
   }
@@ -170,33 +165,31 @@ class IpHelperSource final : public LiveSource {
   }
 
   void read(Reading& reading, bool with_offload, capture::RecordSink& sink) {
-    capture::RawRecord record;
-    record.kind = capture::RecordKind::mib_tables;
-    record.a = reading.table();
-    record.asked.began_ns = os::utc_now_ns();
+    const auto began_ns = os::utc_now_ns();
     auto rows = reader_.read(reading.protocol, reading.family, *reading.rows);
     if (rows && reading.rows == capture::MibTable::owner_module && row_count(*rows) == 0) {
       rows = distrust_empty(reading, std::move(*rows));
     }
+    capture::MibTableRead table{reading.table(), {}};
     if (!rows) {
-      return tell_failure(record, rows.error().text, sink);
+      return report_failure(
+          capture::RecordKind::mib_tables, table.tables, began_ns, rows.error().text, sink);
     }
-    record.asked.ended_ns = os::utc_now_ns();
-    capture::append_section(record.payload, *reading.rows, *rows);
+    const Span asked{began_ns, os::utc_now_ns()};
+    capture::append_section(table.sections, *reading.rows, *rows);
     if (with_offload && reading.offload) {
-      if (const auto offload =
-              reader_.read(reading.protocol, reading.family, capture::MibTable::offload)) {
-        capture::append_section(record.payload, capture::MibTable::offload, *offload);
-      } else {
-        auto failed = record;
-        failed.a = 0;  // the rows were read
-        tell_failure(failed, offload.error().text, sink);
+      const auto offload =
+          reader_.read(reading.protocol, reading.family, capture::MibTable::offload);
+      if (offload) {
+        capture::append_section(table.sections, capture::MibTable::offload, *offload);
+      } else {  // of no table: the rows were read
+        report_failure(capture::RecordKind::mib_tables, 0, began_ns, offload.error().text, sink);
       }
     }
     if (reading.rows == capture::MibTable::owner_module) {
-      tell_modules(reading, *rows, sink);
+      report_modules(reading, *rows, sink);
     }
-    sink.consume(record);
+    sink.consume({0, asked, std::move(table)});
   }
 
   /// wine answers for one family with a table that is always empty. What had no rows can still
@@ -210,49 +203,47 @@ class IpHelperSource final : public LiveSource {
     return plain;
   }
 
-  void tell_modules(const Reading& reading,
-                    std::span<const std::byte> table,
-                    capture::RecordSink& sink) {
+  void report_modules(const Reading& reading,
+                      std::span<const std::byte> table,
+                      capture::RecordSink& sink) {
     if (row_count(table) > 0) {
       seen_rows_.insert(reading.table());
     }
     const auto began_ns = os::utc_now_ns();
-    capture::RawRecord record;
-    record.kind = capture::RecordKind::mib_modules;
+    capture::MibModulesRead modules;
     for (const auto& module : api_->name_modules(reading.protocol, reading.family, table)) {
       const auto text = fmt::format("{} {} {}", module.pid, module.tag, module.service);
-      capture::append_section(record.payload, capture::ModuleSection::service, as_bytes(text));
+      capture::append_section(modules.sections, capture::ModuleSection::service, as_bytes(text));
     }
-    if (!record.payload.empty()) {
-      record.asked = Span{began_ns, os::utc_now_ns()};
-      sink.consume(record);
+    if (!modules.sections.empty()) {
+      sink.consume(make(std::move(modules), began_ns));
     }
   }
 
-  static void tell_failure(const capture::RawRecord& of,
-                           const std::string& why,
-                           capture::RecordSink& sink) {
-    capture::RawRecord record;
-    record.kind = capture::RecordKind::table_failed;
-    record.asked = Span{of.asked.began_ns, os::utc_now_ns()};
-    record.a = of.a;
-    record.b = static_cast<std::int64_t>(of.kind);
-    record.payload = bytes_of(why);
-    sink.consume(record);
+  static capture::RawRecord make(capture::Payload payload, std::int64_t began_ns) {
+    return {0, Span{began_ns, os::utc_now_ns()}, std::move(payload)};
+  }
+
+  static void report_failure(capture::RecordKind wanted,
+                             TableSet tables,
+                             std::int64_t began_ns,
+                             const std::string& why,
+                             capture::RecordSink& sink) {
+    sink.consume(make(capture::TableFailed{tables, wanted, why}, began_ns));
   }
 
   void read_counters(capture::RecordSink& sink) {
-    capture::RawRecord record;
-    record.kind = capture::RecordKind::mib_statistics;
-    record.asked.began_ns = os::utc_now_ns();
+    const auto began_ns = os::utc_now_ns();
+    capture::MibStatisticsRead statistics;
     const auto read = [&](capture::MibStatistics which) {
       std::vector<std::byte> bytes;
       const auto code = api_->read_statistics(which, bytes);
       const bool absent = code == kNotSupported;  // a family that is not installed
       if (code == kNoError || absent) {
-        capture::append_section(record.payload, which, bytes);
+        capture::append_section(statistics.sections, which, bytes);
       } else if (code != kProcNotFound) {
-        tell_failure(record, refuse(*api_, call_name(which), code).text, sink);
+        const auto why = refuse(*api_, call_name(which), code).text;
+        report_failure(capture::RecordKind::mib_statistics, 0, began_ns, why, sink);
       }
       return code != kProcNotFound;
     };
@@ -265,8 +256,7 @@ class IpHelperSource final : public LiveSource {
     }
     read(capture::MibStatistics::udp4);
     read(capture::MibStatistics::udp6);
-    record.asked.ended_ns = os::utc_now_ns();
-    sink.consume(record);
+    sink.consume(make(std::move(statistics), began_ns));
   }
 
   std::unique_ptr<Api> api_;

@@ -131,23 +131,17 @@ class LinuxSource final : public LiveSource {
       }
     }
     if (!text.empty()) {
-      auto record = make(capture::RecordKind::holders, own_netns_, began_ns);
-      record.payload = bytes_of(text);
-      sink.consume(record);
+      sink.consume(make(capture::SocketHolders{bytes_of(text)}, own_netns_, began_ns));
     }
   }
 
   void forget(std::span<const std::uint64_t> inodes) override { owners_.forget(inodes); }
 
  private:
-  static capture::RawRecord make(capture::RecordKind kind,
+  static capture::RawRecord make(capture::Payload payload,
                                  std::uint64_t netns,
                                  std::int64_t began_ns) {
-    capture::RawRecord record;
-    record.kind = kind;
-    record.netns = netns;
-    record.asked = Span{began_ns, os::utc_now_ns()};
-    return record;
+    return {netns, Span{began_ns, os::utc_now_ns()}, std::move(payload)};
   }
 
   /// Processes that begin are looked at on every tick, since a container begins with one; that a
@@ -160,7 +154,7 @@ class LinuxSource final : public LiveSource {
       // One that a mount has kept is not empty when a process enters it.
       const bool is_new = looked_ns_ && !inhabited_.contains(netns) && !pinned_.contains(netns);
       if (is_new) {
-        sink.consume(make(capture::RecordKind::namespace_found, netns, *looked_ns_));
+        sink.consume(make(capture::NamespaceFound{}, netns, *looked_ns_));
       }
       if (!others_.contains(netns) && (is_new || all || !inhabited_.contains(netns))) {
         begin_following(netns, pid, sink);
@@ -191,12 +185,9 @@ class LinuxSource final : public LiveSource {
       others_.emplace(netns, std::move(*opened));
       return;
     }
-    auto record =
-        make(capture::RecordKind::table_failed, netns, looked_ns_.value_or(os::utc_now_ns()));
-    record.a = kAllTables;
-    record.b = static_cast<std::int64_t>(capture::RecordKind::namespace_found);
-    record.payload = bytes_of(opened.error().message());
-    sink.consume(record);
+    const capture::TableFailed failed{
+        kAllTables, capture::RecordKind::namespace_found, opened.error().message()};
+    sink.consume(make(failed, netns, looked_ns_.value_or(os::utc_now_ns())));
   }
 
   void end_following(std::uint64_t netns, capture::RecordSink& sink) {
@@ -205,7 +196,7 @@ class LinuxSource final : public LiveSource {
       source->second.sample(SamplePlan{}, sink);  // what was left, and the last counters
       others_.erase(source);
     }
-    sink.consume(make(capture::RecordKind::namespace_gone, netns, *looked_ns_));
+    sink.consume(make(capture::NamespaceGone{}, netns, *looked_ns_));
   }
 
   /// Whatever a table or a notice tells has been traced before: its changes are handed over first.
@@ -213,8 +204,9 @@ class LinuxSource final : public LiveSource {
    public:
     TraceFirst(LinuxSource& source, capture::RecordSink& sink) : source_{source}, sink_{sink} {}
     void consume(const capture::RawRecord& record) override {
-      if (record.kind == capture::RecordKind::sock_diag ||
-          record.kind == capture::RecordKind::notices) {
+      const auto* const dump = std::get_if<capture::SockDiagDump>(&record.payload);
+      if ((dump != nullptr && dump->last) ||
+          std::holds_alternative<capture::DestroyNotices>(record.payload)) {
         source_.drain_trace(sink_);
       }
       sink_.consume(record);
@@ -246,9 +238,7 @@ class LinuxSource final : public LiveSource {
     for (auto& [netns, source] : others_) {
       source.announce_tcp();
     }
-    auto record = make(capture::RecordKind::trace_ended, 0, checked_ns);
-    record.payload = bytes_of(untraced_because_);
-    sink.consume(record);
+    sink.consume(make(capture::TraceEnded{untraced_because_}, 0, checked_ns));
   }
 
   void reopen() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "source/linux/namespace_source.hpp"
 
+#include "capture/record_codec.hpp"
 #include "os/clock.hpp"
 #include "util/byte_reader.hpp"
 #include "util/time.hpp"
@@ -28,7 +29,7 @@ Result<SockDiag> try_sock_diag() {
     return diag.error();
   }
   std::vector<std::byte> bytes;
-  const auto read = diag->dump_tcp(0, bytes, [] {});
+  const auto read = diag->dump_tcp({}, bytes, [] {});
   if (!read && read.error().code != errc::interrupted) {
     return read.error();
   }
@@ -42,6 +43,19 @@ Result<SockDiag> try_sock_diag() {
     return fail_errno(-static_cast<int>(in.u32()), "sock_diag dump");
   }
   return diag;
+}
+
+/// A kernel without IPv6 lacks some of these files, and has no such connections.
+std::optional<ProcFile> open_net_file(const char* name) {
+  auto file = ProcFile::open(std::string{"/proc/thread-self/net/"} + name);
+  return file ? std::optional{std::move(*file)} : std::nullopt;
+}
+
+TableSet table_of(const capture::ProcfsTable& table) {
+  FiveTuple tuple;
+  tuple.protocol = table.protocol;
+  tuple.local.address.family = table.family;
+  return table_bit(netlog::table_of(tuple));
 }
 
 }  // namespace
@@ -75,21 +89,24 @@ Result<NamespaceSource> NamespaceSource::open(std::uint64_t netns,
     source.notices_.reset();  // without cookies they can't be joined to rows
   }
   if (!source.diag_) {
-    source.open_file(capture::RecordKind::procfs_tcp, table_bit(TableKind::tcp4), "tcp");
-    source.open_file(capture::RecordKind::procfs_tcp6, table_bit(TableKind::tcp6), "tcp6");
-    source.open_file(capture::RecordKind::procfs_udp, table_bit(TableKind::udp4), "udp");
-    source.open_file(capture::RecordKind::procfs_udp6, table_bit(TableKind::udp6), "udp6");
+    source.open_tables();
   }
-  source.open_file(capture::RecordKind::snmp, 0, "snmp");
-  source.open_file(capture::RecordKind::snmp6, 0, "snmp6");
+  source.snmp_ = open_net_file("snmp");
+  source.snmp6_ = open_net_file("snmp6");
   return source;
 }
 
-/// A kernel without IPv6 has no such file, and no such connections.
-void NamespaceSource::open_file(capture::RecordKind kind, TableSet tables, const char* name) {
-  if (auto file = ProcFile::open(std::string{"/proc/thread-self/net/"} + name)) {
-    (tables == 0 ? counters_ : tables_).push_back(Table{kind, tables, std::move(*file)});
-  }
+void NamespaceSource::open_tables() {
+  using enum Family;
+  const auto open = [&](Protocol protocol, Family family, const char* name) {
+    if (auto file = open_net_file(name)) {
+      tables_.push_back({capture::ProcfsTable{protocol, family, {}}, std::move(*file)});
+    }
+  };
+  open(Protocol::tcp, ipv4, "tcp");
+  open(Protocol::tcp, ipv6, "tcp6");
+  open(Protocol::udp, ipv4, "udp");
+  open(Protocol::udp, ipv6, "udp6");
 }
 
 void NamespaceSource::sample(const SamplePlan& plan, capture::RecordSink& sink) {
@@ -100,12 +117,13 @@ void NamespaceSource::sample(const SamplePlan& plan, capture::RecordSink& sink) 
     drain_notices(sink);
   }
   for (auto& table : tables_) {
-    read_text(table, kMaxTable, sink);
+    read_text(table.file, table.empty, table_of(table.empty), kMaxTable, sink);
   }
-  if (plan.counters) {
-    for (auto& table : counters_) {
-      read_text(table, kMaxCounters, sink);
-    }
+  if (plan.counters && snmp_) {
+    read_text(*snmp_, capture::Snmp{}, 0, kMaxCounters, sink);
+  }
+  if (plan.counters && snmp6_) {
+    read_text(*snmp6_, capture::Snmp6{}, 0, kMaxCounters, sink);
   }
 }
 
@@ -114,27 +132,25 @@ bool NamespaceSource::drain_notices(capture::RecordSink& sink) {
     return true;
   }
   const auto boot_ns = os::read_boot_clock_ns();
-  auto record = make(capture::RecordKind::notices, os::boot_to_utc_ns(boot_ns));
-  const auto began_ns = record.asked.began_ns;
-  const auto drained = notices_->drain(record.payload);
-  record.asked.ended_ns = os::utc_now_ns();
-  record.asked.began_ns = os::boot_to_utc_ns(drained_boot_ns_ - kNoticeDelayNs);
+  capture::DestroyNotices notices;
+  const auto drained = notices_->drain(notices.messages);
+  auto record = make({}, os::boot_to_utc_ns(drained_boot_ns_ - kNoticeDelayNs));
   drained_boot_ns_ = boot_ns;
   if (!drained) {
-    report_failure(capture::RecordKind::notices, 0, began_ns, drained.error(), sink);
+    report_failure(
+        capture::RecordKind::notices, 0, os::boot_to_utc_ns(boot_ns), drained.error(), sink);
     notices_.reset();
     return false;
   }
-  record.a = notices_->tables();
-  // The first is told even if it is empty: ends will be announced.
-  if (!record.payload.empty() || announced_ != notices_->tables()) {
-    announced_ = notices_->tables();
+  notices.tables = notices_->tables();
+  // The first is handed over even if it is empty: it says that ends will be reported.
+  if (!notices.messages.empty() || announced_ != notices.tables) {
+    announced_ = notices.tables;
+    record.payload = std::move(notices);
     sink.consume(record);
   }
   if (drained->overrun) {
-    auto lost = make(capture::RecordKind::notices_lost, record.asked.began_ns);
-    lost.a = drained->lost.value_or(-1);
-    sink.consume(lost);
+    sink.consume(make(capture::NoticesLost{drained->lost}, record.asked.began_ns));
   }
   return !drained->overrun;
 }
@@ -152,24 +168,19 @@ void NamespaceSource::reopen_tables() {
   }
 }
 
-capture::RawRecord NamespaceSource::make(capture::RecordKind kind, std::int64_t began_ns) const {
-  capture::RawRecord record;
-  record.kind = kind;
-  record.netns = netns_;
-  record.asked = Span{began_ns, os::utc_now_ns()};
-  return record;
+capture::RawRecord NamespaceSource::make(capture::Payload payload, std::int64_t began_ns) const {
+  return {netns_, Span{began_ns, os::utc_now_ns()}, std::move(payload)};
 }
 
 void NamespaceSource::dump_tables(const SamplePlan& plan, capture::RecordSink& sink) {
   if (plan.tcp) {
-    const auto depth =
-        (plan.time_wait ? capture::kWithTimeWait : 0U) | (plan.info ? capture::kWithInfo : 0U);
+    const capture::DumpDepth depth{plan.time_wait, plan.info};
     dump(kTcpTables, depth, sink, [&](const SockDiag::OnPart& on_part) {
       return diag_->dump_tcp(depth, buffer_, on_part);
     });
   }
   for (const auto table : {TableKind::udp4, TableKind::udp6}) {
-    dump(table_bit(table), 0, sink, [&](const SockDiag::OnPart& on_part) {
+    dump(table_bit(table), {}, sink, [&](const SockDiag::OnPart& on_part) {
       return diag_->dump_udp(table, buffer_, on_part);
     });
   }
@@ -177,29 +188,26 @@ void NamespaceSource::dump_tables(const SamplePlan& plan, capture::RecordSink& s
 
 template <typename Dump>
 void NamespaceSource::dump(TableSet tables,
-                           std::int64_t depth,
+                           capture::DumpDepth depth,
                            capture::RecordSink& sink,
                            Dump&& run) {
   std::int64_t began_ns = 0;
   std::int64_t parts = 0;
-  const auto send = [&](capture::RecordKind kind) {
-    auto record = make(kind, began_ns);
-    record.a = tables;
-    record.b = depth;
-    record.c = parts++;
-    record.payload.swap(buffer_);
+  const auto send = [&](bool last) {
+    auto record =
+        make(capture::SockDiagDump{tables, depth, parts++, last, std::move(buffer_)}, began_ns);
     sink.consume(record);
-    record.payload.swap(buffer_);
-    buffer_.clear();
+    buffer_ = std::move(std::get<capture::SockDiagDump>(record.payload).messages);
+    buffer_.clear();  // its memory is used again
   };
   Result<void> whole;
   for (int attempt = 0; attempt < kTries; ++attempt) {
     buffer_.clear();
     began_ns = os::utc_now_ns();
     parts = 0;
-    whole = run([&] { send(capture::RecordKind::sock_diag_part); });
+    whole = run([&] { send(false); });
     if (whole) {
-      return send(capture::RecordKind::sock_diag);
+      return send(true);
     }
     if (whole.error().code != errc::interrupted) {
       break;
@@ -209,15 +217,19 @@ void NamespaceSource::dump(TableSet tables,
   usable_ = false;
 }
 
-void NamespaceSource::read_text(Table& table, std::size_t most, capture::RecordSink& sink) const {
+template <typename Payload>
+void NamespaceSource::read_text(ProcFile& file,
+                                Payload payload,
+                                TableSet tables,
+                                std::size_t max_bytes,
+                                capture::RecordSink& sink) const {
   const auto began_ns = os::utc_now_ns();
-  auto bytes = table.file.read(most);
+  auto bytes = file.read(max_bytes);
   if (!bytes) {
-    return report_failure(table.kind, table.tables, began_ns, bytes.error(), sink);
+    return report_failure(capture::kind_of(payload), tables, began_ns, bytes.error(), sink);
   }
-  auto record = make(table.kind, began_ns);
-  record.payload = std::move(*bytes);
-  sink.consume(record);
+  payload.text = std::move(*bytes);
+  sink.consume(make(std::move(payload), began_ns));
 }
 
 void NamespaceSource::report_failure(capture::RecordKind wanted,
@@ -225,11 +237,7 @@ void NamespaceSource::report_failure(capture::RecordKind wanted,
                                      std::int64_t began_ns,
                                      const Error& error,
                                      capture::RecordSink& sink) const {
-  auto record = make(capture::RecordKind::table_failed, began_ns);
-  record.a = tables;
-  record.b = static_cast<std::int64_t>(wanted);
-  record.payload = bytes_of(error.message());
-  sink.consume(record);
+  sink.consume(make(capture::TableFailed{tables, wanted, error.message()}, began_ns));
 }
 
 }  // namespace netlog::source

@@ -43,20 +43,25 @@ class NamespaceSource {
   bool drain_notices(capture::RecordSink& sink);
 
  private:
-  struct Table {
-    capture::RecordKind kind = capture::RecordKind::procfs_tcp;
-    TableSet tables = 0;
+  /// A file of /proc/net; `empty` is what its text completes.
+  struct TextTable {
+    capture::ProcfsTable empty;
     ProcFile file;
   };
 
   explicit NamespaceSource(std::uint64_t netns);
 
-  [[nodiscard]] capture::RawRecord make(capture::RecordKind kind, std::int64_t began_ns) const;
-  void open_file(capture::RecordKind kind, TableSet tables, const char* name);
+  [[nodiscard]] capture::RawRecord make(capture::Payload payload, std::int64_t began_ns) const;
+  void open_tables();
   void dump_tables(const SamplePlan& plan, capture::RecordSink& sink);
   template <typename Dump>
-  void dump(TableSet tables, std::int64_t depth, capture::RecordSink& sink, Dump&& run);
-  void read_text(Table& table, std::size_t most, capture::RecordSink& sink) const;
+  void dump(TableSet tables, capture::DumpDepth depth, capture::RecordSink& sink, Dump&& run);
+  template <typename Payload>
+  void read_text(ProcFile& file,
+                 Payload payload,
+                 TableSet tables,
+                 std::size_t max_bytes,
+                 capture::RecordSink& sink) const;
   void report_failure(capture::RecordKind wanted,
                       TableSet tables,
                       std::int64_t began_ns,
@@ -66,8 +71,9 @@ class NamespaceSource {
   std::uint64_t netns_;
   std::optional<SockDiag> diag_;
   std::optional<Notices> notices_;
-  std::vector<Table> tables_;  ///< where there is no sock_diag
-  std::vector<Table> counters_;
+  std::vector<TextTable> tables_;  ///< where there is no sock_diag
+  std::optional<ProcFile> snmp_;
+  std::optional<ProcFile> snmp6_;
   bool usable_ = true;
   TableSet announced_ = 0;
   std::int64_t drained_boot_ns_ = 0;  ///< when the last drain began, by a clock that nobody sets

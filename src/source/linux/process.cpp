@@ -88,35 +88,33 @@ bool ProcessTable::tell(std::uint32_t pid, capture::RecordSink& sink) {
   if (const auto known = known_.find(pid); known != known_.end() && known->second.start == *start) {
     return true;
   }
-  capture::RawRecord record;
-  record.kind = capture::RecordKind::process;
-  record.a = pid;
-  capture::append_section(record.payload, capture::ProcessSection::stat, *stat);
+  capture::ProcessRead read{pid, {}};
+  capture::append_section(read.sections, capture::ProcessSection::stat, *stat);
   std::array<char, 4096> link{};
   const auto length = ::readlinkat(directory.get(), "exe", link.data(), link.size());
   if (length > 0) {
-    append_text(record.payload,
+    append_text(read.sections,
                 capture::ProcessSection::exe,
                 {link.data(), static_cast<std::size_t>(length)});
   }
-  capture::append_section(record.payload,
+  capture::append_section(read.sections,
                           capture::ProcessSection::cmdline,
                           read_beginning(directory.get(), "cmdline", kMaxCmdline));
   if (const auto cgroup = read_file_at(directory.get(), "cgroup", kMaxCgroup)) {
-    capture::append_section(record.payload, capture::ProcessSection::cgroup, *cgroup);
+    capture::append_section(read.sections, capture::ProcessSection::cgroup, *cgroup);
   }
   struct stat owner {};
   if (::fstat(directory.get(), &owner) == 0) {
-    append_text(record.payload, capture::ProcessSection::user, user_name(owner.st_uid));
+    append_text(read.sections, capture::ProcessSection::user, user_name(owner.st_uid));
   }
   const auto since_boot_ns = static_cast<std::int64_t>(*start * clock_tick_ns());
-  append_text(record.payload,
+  append_text(read.sections,
               capture::ProcessSection::started_ns,
               std::to_string(os::boot_to_utc_ns(since_boot_ns)));
-  record.asked = Span{began_ns, os::utc_now_ns()};
+  const Span asked{began_ns, os::utc_now_ns()};
   const auto pidfd = known_.size() < kMaxPidfds ? ::syscall(SYS_pidfd_open, pid, 0) : -1;
   known_[pid] = Known{*start, os::UniqueFd{static_cast<int>(pidfd)}};
-  sink.consume(record);
+  sink.consume({0, asked, std::move(read)});
   return true;
 }
 
@@ -142,13 +140,10 @@ void ProcessTable::tell_ends(capture::RecordSink& sink) {
     if (!ended) {
       continue;
     }
-    capture::RawRecord record;
-    record.kind = capture::RecordKind::process_ended;
-    record.asked = Span{last_check_ns_ == 0 ? now_ns : last_check_ns_, now_ns};
-    record.a = pids[i];
-    record.b = static_cast<std::int64_t>(known.start);
+    const Span asked{last_check_ns_ == 0 ? now_ns : last_check_ns_, now_ns};
+    const ProcessId process{pids[i], known.start};
     known_.erase(pids[i]);
-    sink.consume(record);
+    sink.consume({0, asked, capture::ProcessExit{process}});
   }
   last_check_ns_ = now_ns;
 }

@@ -89,16 +89,16 @@ Result<SockDiag> SockDiag::open() {
   return SockDiag{std::move(fd)};
 }
 
-Result<void> SockDiag::dump_tcp(std::int64_t depth,
+Result<void> SockDiag::dump_tcp(capture::DumpDepth depth,
                                 std::vector<std::byte>& out,
                                 const OnPart& on_part) {
   inet_diag_req request{};
   request.idiag_family = AF_UNSPEC;
   request.idiag_states = kAllStates;
-  if ((depth & capture::kWithTimeWait) == 0) {
+  if (!depth.time_wait) {
     request.idiag_states &= ~(1U << TCP_TIME_WAIT);
   }
-  if ((depth & capture::kWithInfo) != 0) {
+  if (depth.info) {
     request.idiag_ext = 1U << (INET_DIAG_INFO - 1);
   }
   auto asked = message(TCPDIAG_GETSOCK, request);

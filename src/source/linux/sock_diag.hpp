@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "capture/raw_record.hpp"
 #include "model/snapshot.hpp"
 #include "os/linux/unique_fd.hpp"
 #include "util/error.hpp"
@@ -21,12 +22,14 @@ class SockDiag {
   /// What is to happen when `out` has grown large; may empty it.
   using OnPart = std::function<void()>;
 
-  /// Dumps one protocol's table and appends the messages as received, NLMSG_DONE included. `depth`
-  /// is a set of DumpDepth bits. TCP comes for IPv4 and IPv6 in one walk (the legacy
-  /// TCPDIAG_GETSOCK request), UDP family by family, one dump after the other.
+  /// Dumps one protocol's table and appends the messages as received, NLMSG_DONE included. TCP
+  /// comes for IPv4 and IPv6 in one walk (the legacy TCPDIAG_GETSOCK request), UDP family by
+  /// family, one dump after the other.
   /// @return errc::interrupted when the kernel says that the dump is not consistent.
   /// Source: linux/inet_diag.h, net/ipv4/inet_diag.c.
-  Result<void> dump_tcp(std::int64_t depth, std::vector<std::byte>& out, const OnPart& on_part);
+  Result<void> dump_tcp(capture::DumpDepth depth,
+                        std::vector<std::byte>& out,
+                        const OnPart& on_part);
   Result<void> dump_udp(TableKind table, std::vector<std::byte>& out, const OnPart& on_part);
 
  private:

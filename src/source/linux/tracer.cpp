@@ -28,29 +28,23 @@ Tracer::Tracer(Trace trace)
 
 bool Tracer::drain(ProcessTable& processes, capture::RecordSink& sink) {
   const auto began_boot_ns = os::read_boot_clock_ns();
-  capture::RawRecord record;
-  record.kind = capture::RecordKind::trace;
-  record.a = os::boot_to_utc_ns(0);
-  const auto lost = trace_.drain(record.payload);
-  record.asked.ended_ns = os::utc_now_ns();
-  record.asked.began_ns = os::boot_to_utc_ns(std::exchange(drained_boot_ns_, began_boot_ns));
+  capture::TraceEvents trace{os::boot_to_utc_ns(0), {}};
+  const auto lost = trace_.drain(trace.events);
+  const Span asked{os::boot_to_utc_ns(std::exchange(drained_boot_ns_, began_boot_ns)),
+                   os::utc_now_ns()};
   std::set<TracedProcess> named;
-  for (std::size_t at = 0; at < record.payload.size(); at += Trace::kEventSize) {
-    const auto process =
-        Trace::process_of(std::span{record.payload}.subspan(at, Trace::kEventSize));
+  for (std::size_t at = 0; at < trace.events.size(); at += Trace::kEventSize) {
+    const auto process = Trace::process_of(std::span{trace.events}.subspan(at, Trace::kEventSize));
     if (process.pid != 0 && named.insert(process).second && !processes.knows(process)) {
       processes.tell(process.pid, sink);
     }
   }
-  // The first is told even if it is empty: changes will be told.
-  if (!record.payload.empty() || !std::exchange(told_, true)) {
-    sink.consume(record);
+  // The first is handed over even if it is empty: it says that changes will be reported.
+  if (!trace.events.empty() || !std::exchange(told_, true)) {
+    sink.consume({0, asked, std::move(trace)});
   }
   if (lost > 0) {
-    record.kind = capture::RecordKind::trace_lost;
-    record.a = static_cast<std::int64_t>(lost);
-    record.payload.clear();
-    sink.consume(record);
+    sink.consume({0, asked, capture::TraceLost{static_cast<std::int64_t>(lost)}});
   }
   return lost == 0;
 }

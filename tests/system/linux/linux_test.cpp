@@ -84,8 +84,7 @@ TEST_CASE("a dump shows our listener with its inode", "[live]") {
   const auto fd = listener(port);
   auto diag = SockDiag::open();
   REQUIRE(diag.has_value());
-  for (const std::int64_t depth :
-       {std::int64_t{0}, std::int64_t{capture::kWithInfo | capture::kWithTimeWait}}) {
+  for (const auto depth : {capture::DumpDepth{}, capture::DumpDepth{true, true}}) {
     std::vector<std::byte> bytes;
     REQUIRE(diag->dump_tcp(depth, bytes, [] {}).has_value());
     std::vector<SocketRow> rows;
@@ -98,7 +97,7 @@ TEST_CASE("a dump shows our listener with its inode", "[live]") {
     CHECK(ours->state == TcpState::listen);
     CHECK(ours->tuple.remote == Endpoint{});
     CHECK(ours->incarnation != 0);
-    CHECK(ours->metrics.has_value() == (depth != 0));
+    CHECK(ours->metrics.has_value() == depth.info);
   }
 }
 
@@ -196,7 +195,8 @@ TEST_CASE("a child is told of once, and its end", "[live]") {
   REQUIRE(table.tell(pid, kept));
   REQUIRE(table.tell(pid, kept));
   REQUIRE(kept.records.size() == 1);
-  const auto process = decode::decode_process(kept.records[0].payload);
+  const auto process =
+      decode::decode_process(std::get<capture::ProcessRead>(kept.records[0].payload).sections);
   REQUIRE(process.has_value());
   CHECK(process->id.pid == pid);
   CHECK(process->parent_pid == static_cast<std::uint32_t>(::getpid()));
@@ -206,8 +206,7 @@ TEST_CASE("a child is told of once, and its end", "[live]") {
   child.finish();
   table.tell_ends(kept);
   REQUIRE(kept.records.size() == 2);
-  CHECK(kept.records[1].kind == capture::RecordKind::process_ended);
-  CHECK(kept.records[1].a == pid);
+  CHECK(std::get<capture::ProcessExit>(kept.records[1].payload).id == process->id);
   CHECK_FALSE(table.tell(pid, kept));
 }
 

@@ -146,12 +146,10 @@ TEST_CASE("equal tuples in two namespaces stay apart, and end when their namespa
   store::Writer writer{path, session};
   record::Recorder recorder{writer, 100'000'000};
   const auto tick = [&] {
-    capture::RawRecord edge;
-    edge.asked = Span{os::utc_now_ns(), os::utc_now_ns()};
-    recorder.consume(edge);
+    const auto now_ns = os::utc_now_ns();
+    recorder.consume({0, Span{now_ns, now_ns}, capture::TickBegin{}});
     source.sample({}, recorder);
-    edge.kind = capture::RecordKind::tick_end;
-    recorder.consume(edge);
+    recorder.consume({0, Span{now_ns, now_ns}, capture::TickEnd{}});
   };
   tick();
   Inhabitant second;

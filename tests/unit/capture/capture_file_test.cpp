@@ -17,23 +17,15 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-capture::RawRecord record(capture::RecordKind kind, std::string_view payload) {
-  capture::RawRecord made;
-  made.kind = kind;
-  made.netns = 4026531840;
-  made.asked = Span{-5, 7};
-  made.a = -1;
-  made.b = 2;
-  made.c = INT64_MAX;
-  const auto bytes = as_bytes(payload);
-  made.payload.assign(bytes.begin(), bytes.end());
-  return made;
+capture::RawRecord record(capture::Payload payload) {
+  return {4026531840, Span{-5, 7}, std::move(payload)};
 }
 
 std::vector<capture::RawRecord> some() {
-  return {record(capture::RecordKind::session, "host=a\n"),
-          record(capture::RecordKind::tick, ""),
-          record(capture::RecordKind::sock_diag, std::string(3000, 'x'))};
+  return {record(capture::SessionText{netlog::bytes_of("host=a\n")}),
+          record(capture::TickBegin{-1, 2, INT64_MAX}),
+          record(capture::SockDiagDump{
+              3, {true, false}, 0, true, netlog::bytes_of(std::string(3000, 'x'))})};
 }
 
 void write(const std::filesystem::path& path, const std::vector<capture::RawRecord>& records) {
@@ -77,9 +69,9 @@ TEST_CASE("a capture cut anywhere ends at its last whole record", "[capture]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.nlcap";
   const auto cut = scratch / "cut.nlcap";
-  write(
-      path,
-      {record(capture::RecordKind::session, "host=a\n"), record(capture::RecordKind::tick, "xy")});
+  write(path,
+        {record(capture::SessionText{netlog::bytes_of("host=a\n")}),
+         record(capture::TraceEnded{"xy"})});
   const auto whole = bytes_of(path);
   const std::size_t first = 8 + 56 + 7 + 4;
   for (std::size_t size = 8; size < whole.size(); ++size) {

@@ -19,18 +19,25 @@ namespace netlog_tests::record_recorder_test {
 using namespace netlog;
 using namespace netlog::record;
 using capture::RawRecord;
-using capture::RecordKind;
 
 namespace {
 
 constexpr std::int64_t kInterval = 100 * kNsPerMs;
 
-RawRecord made(RecordKind kind, std::int64_t from_ms, std::int64_t to_ms, std::int64_t a = 0) {
-  RawRecord record;
-  record.kind = kind;
-  record.asked = Span{from_ms * kNsPerMs, to_ms * kNsPerMs};
-  record.a = a;
-  return record;
+RawRecord made(capture::Payload payload, std::int64_t from_ms, std::int64_t to_ms) {
+  return {0, Span{from_ms * kNsPerMs, to_ms * kNsPerMs}, std::move(payload)};
+}
+
+RawRecord made(capture::Payload payload, std::int64_t at_ms) {
+  return made(std::move(payload), at_ms, at_ms);
+}
+
+RawRecord tick(std::int64_t at_ms, std::int64_t index = 0, std::int64_t skipped = 0) {
+  return made(capture::TickBegin{index, skipped, 0}, at_ms);
+}
+
+RawRecord tick_end(std::int64_t at_ms) {
+  return made(capture::TickEnd{}, at_ms);
 }
 
 /// Runs the records through a recorder and gives what a query finds.
@@ -54,24 +61,20 @@ constexpr const char* kGaps =
 }  // namespace
 
 TEST_CASE("every kind of loss is a row", "[record]") {
-  auto failed = made(RecordKind::table_failed, 210, 220, 3);
-  failed.b = static_cast<std::int64_t>(RecordKind::sock_diag);
-  failed.payload = bytes_of("sock_diag dump: it failed");
-  auto late = made(RecordKind::tick, 500, 500, 4);
-  late.b = 2;
-  CHECK(recorded({made(RecordKind::tick, 100, 100),
-                  made(RecordKind::tick_end, 101, 101),
-                  made(RecordKind::tick, 200, 200, 1),
-                  failed,
-                  made(RecordKind::notices_lost, 190, 230, 17),
-                  made(RecordKind::notices_lost, 2500, 2510, -1),
-                  made(RecordKind::clock_step, 240, 240, 40 * kNsPerMs),
-                  made(RecordKind::stalled, 240, 300, 60 * kNsPerMs),
-                  made(RecordKind::tick_end, 300, 300),
-                  late,
-                  made(RecordKind::tick_end, 501, 501),
-                  made(RecordKind::tick, 9000, 9000, 5),
-                  made(RecordKind::tick_end, 9001, 9001)},
+  const capture::TableFailed failed{3, capture::RecordKind::sock_diag, "sock_diag dump: it failed"};
+  CHECK(recorded({tick(100),
+                  tick_end(101),
+                  tick(200, 1),
+                  made(failed, 210, 220),
+                  made(capture::NoticesLost{17}, 190, 230),
+                  made(capture::NoticesLost{}, 2500, 2510),
+                  made(capture::ClockSet{40 * kNsPerMs}, 240),
+                  made(capture::Stalled{60 * kNsPerMs}, 240, 300),
+                  tick_end(300),
+                  tick(500, 4, 2),
+                  tick_end(501),
+                  tick(9000, 5),
+                  tick_end(9001)},
                  kGaps) ==
         "sock_diag|unreadable|210|220|NULL|sock_diag dump: it failed\n"
         "notices|receive buffer overrun|190|230|17|NULL\n"
@@ -84,7 +87,6 @@ TEST_CASE("every kind of loss is a row", "[record]") {
 
 TEST_CASE("a clock step stands between the events of the two clocks", "[record]") {
   const auto table = [](std::int64_t at_ms, bool connected) {
-    auto record = made(RecordKind::procfs_tcp, at_ms, at_ms);
     std::string text =
         "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
         "timeout "
@@ -96,22 +98,20 @@ TEST_CASE("a clock step stands between the events of the two clocks", "[record]"
           " "
           "0 555 1 0 100 0 0 10 0\n";
     }
-    record.payload = bytes_of(text);
-    return record;
+    return made(capture::ProcfsTable{Protocol::tcp, Family::ipv4, bytes_of(text)}, at_ms);
   };
   const auto by_s = GENERATE(-3600, 3600);
   const auto later = by_s * std::int64_t{1000};
-  const std::vector<RawRecord> records{
-      made(RecordKind::tick, 100, 100),
-      table(100, false),
-      made(RecordKind::tick_end, 101, 101),
-      made(RecordKind::tick, 200, 200, 1),
-      table(200, true),
-      made(RecordKind::clock_step, 201 + later, 201 + later, by_s * kNsPerSecond),
-      made(RecordKind::tick_end, 202 + later, 202 + later),
-      made(RecordKind::tick, 300 + later, 300 + later, 2),
-      table(300 + later, false),
-      made(RecordKind::tick_end, 301 + later, 301 + later)};
+  const std::vector<RawRecord> records{tick(100),
+                                       table(100, false),
+                                       tick_end(101),
+                                       tick(200, 1),
+                                       table(200, true),
+                                       made(capture::ClockSet{by_s * kNsPerSecond}, 201 + later),
+                                       tick_end(202 + later),
+                                       tick(300 + later, 2),
+                                       table(300 + later, false),
+                                       tick_end(301 + later)};
   CHECK(recorded(records,
                  "SELECT at_ns / 1000000, step_ns / 1000000, after_event FROM clock_steps") ==
         std::to_string(201 + later) + "|" + std::to_string(later) + "|2\n");
@@ -134,29 +134,26 @@ TEST_CASE("a dump that comes in parts is one table, and none if a part is missin
         cookie + "00000000 00000000 00000000 00000000 e8030000 d12f0100");
   };
   const auto done = test::from_hex("14000000 0300 0200 01000000 00000000 00000000");
-  const auto part = [](RecordKind kind, std::int64_t number, std::vector<std::byte> payload) {
-    auto record = made(kind, 100, 101, table_bit(TableKind::tcp4) | table_bit(TableKind::tcp6));
-    record.c = number;
-    record.payload = std::move(payload);
-    return record;
+  const auto part = [](bool last, std::int64_t number, std::vector<std::byte> messages) {
+    constexpr TableSet kTcp = table_bit(TableKind::tcp4) | table_bit(TableKind::tcp6);
+    return made(capture::SockDiagDump{kTcp, {}, number, last, std::move(messages)}, 100, 101);
   };
   const auto found = [&](const std::vector<RawRecord>& parts) {
-    std::vector<RawRecord> records{made(RecordKind::tick, 100, 100)};
+    std::vector<RawRecord> records{tick(100)};
     records.insert(records.end(), parts.begin(), parts.end());
-    records.push_back(made(RecordKind::tick_end, 102, 102));
+    records.push_back(tick_end(102));
     return recorded(records,
                     "SELECT (SELECT count(*) FROM connections) || ' connections, ' || (SELECT "
                     "count(*) FROM gaps) || ' gaps ' || coalesce((SELECT detail FROM gaps), '')");
   };
-  const auto first = part(RecordKind::sock_diag_part, 0, socket("01000000"));
-  const auto second = part(RecordKind::sock_diag_part, 1, socket("02000000"));
-  const auto end = part(RecordKind::sock_diag, 2, done);
+  const auto first = part(false, 0, socket("01000000"));
+  const auto second = part(false, 1, socket("02000000"));
+  const auto end = part(true, 2, done);
   CHECK(found({first, second, end}) == "2 connections, 0 gaps \n");
   // An interrupted dump is begun again.
-  CHECK(found({first, second, first, part(RecordKind::sock_diag, 1, done)}) ==
-        "1 connections, 0 gaps \n");
+  CHECK(found({first, second, first, part(true, 1, done)}) == "1 connections, 0 gaps \n");
   CHECK(found({first, end}) == "0 connections, 1 gaps part of a sock_diag dump is missing\n");
-  const auto broken = part(RecordKind::sock_diag_part, 1, test::from_hex("58000000"));
+  const auto broken = part(false, 1, test::from_hex("58000000"));
   CHECK(found({first, broken, end}) ==
         "0 connections, 1 gaps netlink message in the last 4 bytes: "
         "truncated [netlog:1]\n");
@@ -164,18 +161,18 @@ TEST_CASE("a dump that comes in parts is one table, and none if a part is missin
 
 TEST_CASE("a stretched interval is on record while it lasts", "[record]") {
   const auto stretched = [](std::int64_t at_ms, std::int64_t ms) {
-    return made(RecordKind::interval, at_ms, at_ms, ms * kNsPerMs);
+    return made(capture::IntervalChange{ms * kNsPerMs}, at_ms);
   };
-  CHECK(recorded({made(RecordKind::tick, 100, 100),
-                  made(RecordKind::tick_end, 101, 101),
+  CHECK(recorded({tick(100),
+                  tick_end(101),
                   stretched(180, 2000),
-                  made(RecordKind::tick, 2100, 2100, 20),
-                  made(RecordKind::tick_end, 2101, 2101),
-                  made(RecordKind::tick, 4100, 4100, 40),
-                  made(RecordKind::tick_end, 4101, 4101),
+                  tick(2100, 20),
+                  tick_end(2101),
+                  tick(4100, 40),
+                  tick_end(4101),
                   stretched(4110, 100),
-                  made(RecordKind::tick, 4200, 4200, 41),
-                  made(RecordKind::tick_end, 4201, 4201)},
+                  tick(4200, 41),
+                  tick_end(4201)},
                  kGaps) == "tick|interval stretched|100|4100|NULL|to 2s\n");
 }
 
@@ -185,16 +182,15 @@ TEST_CASE("a namespace that came and went has a coverage of its own, from its fi
     record.netns = 77;
     return record;
   };
-  auto counters = in(made(RecordKind::snmp, 300, 301));
-  counters.payload = bytes_of(
-      "Tcp: ActiveOpens PassiveOpens AttemptFails\nTcp: 3 2 1\nUdp: InDatagrams\nUdp: 0\n");
-  CHECK(recorded({made(RecordKind::tick, 200, 200),
-                  in(made(RecordKind::namespace_found, 100, 200)),
-                  made(RecordKind::tick_end, 210, 210),
-                  made(RecordKind::tick, 300, 300, 1),
-                  counters,
-                  in(made(RecordKind::namespace_gone, 290, 302)),
-                  made(RecordKind::tick_end, 310, 310)},
+  const capture::Snmp counters{bytes_of(
+      "Tcp: ActiveOpens PassiveOpens AttemptFails\nTcp: 3 2 1\nUdp: InDatagrams\nUdp: 0\n")};
+  CHECK(recorded({tick(200),
+                  in(made(capture::NamespaceFound{}, 100, 200)),
+                  tick_end(210),
+                  tick(300, 1),
+                  in(made(counters, 300, 301)),
+                  in(made(capture::NamespaceGone{}, 290, 302)),
+                  tick_end(310)},
                  "SELECT netns, from_ns / 1000000, to_ns / 1000000, kernel_opens, recorded_opens, "
                  "kernel_failures, recorded_failures FROM coverage") == "77|100|301|5|0|1|0\n");
 }

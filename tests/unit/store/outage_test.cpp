@@ -23,8 +23,6 @@
 namespace netlog_tests::store_outage_test {
 
 using namespace netlog;
-using capture::RawRecord;
-using capture::RecordKind;
 using netlog::test::rows;
 
 namespace {
@@ -38,7 +36,7 @@ class Host {
 
   void tick(int first_port, int connections) {
     at_ns_ += kTickNs;
-    consume(RecordKind::tick, "");
+    consume(capture::TickBegin{});
     std::string table =
         "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n";
     for (int i = 0; i < connections; ++i) {
@@ -49,18 +47,13 @@ class Host {
           first_port + i,
           1000 + first_port + i);
     }
-    consume(RecordKind::procfs_tcp, table);
-    consume(RecordKind::tick_end, "");
+    consume(capture::ProcfsTable{Protocol::tcp, Family::ipv4, bytes_of(table)});
+    consume(capture::TickEnd{});
   }
 
  private:
-  void consume(RecordKind kind, const std::string& payload) {
-    RawRecord record;
-    record.kind = kind;
-    record.netns = 5;
-    record.asked = Span{at_ns_, at_ns_};
-    record.payload = bytes_of(payload);
-    recorder_.consume(record);
+  void consume(capture::Payload payload) {
+    recorder_.consume({5, Span{at_ns_, at_ns_}, std::move(payload)});
   }
 
   record::Recorder& recorder_;

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+#include "capture/record_codec.hpp"
+
+#include "util/byte_reader.hpp"
+
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace netlog::capture {
+namespace {
+
+// Bits of `b` of a sock_diag dump.
+constexpr std::int64_t kWithTimeWait = 1;
+constexpr std::int64_t kWithInfo = 2;
+
+std::string text_of(const Bytes& bytes) {
+  return std::string{as_text(bytes)};
+}
+
+RecordKind kind_of(const ProcfsTable& table) {
+  const bool ipv6 = table.family == Family::ipv6;
+  if (table.protocol == Protocol::tcp) {
+    return ipv6 ? RecordKind::procfs_tcp6 : RecordKind::procfs_tcp;
+  }
+  return ipv6 ? RecordKind::procfs_udp6 : RecordKind::procfs_udp;
+}
+
+struct Encoder {
+  PayloadFields operator()(const SessionText& p) const {
+    return {RecordKind::session, 0, 0, 0, p.text};
+  }
+  PayloadFields operator()(const TickBegin& p) const {
+    return {RecordKind::tick, p.index, p.skipped, p.lateness_ns, {}};
+  }
+  PayloadFields operator()(const TickEnd& /*p*/) const {
+    return {RecordKind::tick_end, 0, 0, 0, {}};
+  }
+  PayloadFields operator()(const IntervalChange& p) const {
+    return {RecordKind::interval, p.interval_ns, 0, 0, {}};
+  }
+  PayloadFields operator()(const Stalled& p) const {
+    return {RecordKind::stalled, p.blocked_ns, 0, 0, {}};
+  }
+  PayloadFields operator()(const ClockSet& p) const {
+    return {RecordKind::clock_step, p.step_ns, 0, 0, {}};
+  }
+  PayloadFields operator()(const SockDiagDump& p) const {
+    return {p.last ? RecordKind::sock_diag : RecordKind::sock_diag_part,
+            p.tables,
+            (p.depth.time_wait ? kWithTimeWait : 0) | (p.depth.info ? kWithInfo : 0),
+            p.part,
+            p.messages};
+  }
+  PayloadFields operator()(const ProcfsTable& p) const { return {kind_of(p), 0, 0, 0, p.text}; }
+  PayloadFields operator()(const TableFailed& p) const {
+    return {RecordKind::table_failed,
+            p.tables,
+            static_cast<std::int64_t>(p.wanted),
+            0,
+            as_bytes(p.why)};
+  }
+  PayloadFields operator()(const Snmp& p) const { return {RecordKind::snmp, 0, 0, 0, p.text}; }
+  PayloadFields operator()(const Snmp6& p) const { return {RecordKind::snmp6, 0, 0, 0, p.text}; }
+  PayloadFields operator()(const SocketHolders& p) const {
+    return {RecordKind::holders, 0, 0, 0, p.text};
+  }
+  PayloadFields operator()(const ProcessRead& p) const {
+    return {RecordKind::process, p.pid, 0, 0, p.sections};
+  }
+  PayloadFields operator()(const ProcessExit& p) const {
+    return {RecordKind::process_ended, p.id.pid, static_cast<std::int64_t>(p.id.start), 0, {}};
+  }
+  PayloadFields operator()(const DestroyNotices& p) const {
+    return {RecordKind::notices, p.tables, 0, 0, p.messages};
+  }
+  PayloadFields operator()(const NoticesLost& p) const {
+    return {RecordKind::notices_lost, p.count.value_or(-1), 0, 0, {}};
+  }
+  PayloadFields operator()(const NamespaceFound& /*p*/) const {
+    return {RecordKind::namespace_found, 0, 0, 0, {}};
+  }
+  PayloadFields operator()(const NamespaceGone& /*p*/) const {
+    return {RecordKind::namespace_gone, 0, 0, 0, {}};
+  }
+  PayloadFields operator()(const TraceEvents& p) const {
+    return {RecordKind::trace, p.clock_shift_ns, 0, 0, p.events};
+  }
+  PayloadFields operator()(const TraceLost& p) const {
+    return {RecordKind::trace_lost, p.count, 0, 0, {}};
+  }
+  PayloadFields operator()(const TraceEnded& p) const {
+    return {RecordKind::trace_ended, 0, 0, 0, as_bytes(p.why)};
+  }
+  PayloadFields operator()(const MibTableRead& p) const {
+    return {RecordKind::mib_tables, p.tables, 0, 0, p.sections};
+  }
+  PayloadFields operator()(const MibStatisticsRead& p) const {
+    return {RecordKind::mib_statistics, 0, 0, 0, p.sections};
+  }
+  PayloadFields operator()(const MibModulesRead& p) const {
+    return {RecordKind::mib_modules, 0, 0, 0, p.sections};
+  }
+};
+
+SockDiagDump dump_from(const PayloadFields& fields, Bytes bytes) {
+  return SockDiagDump{static_cast<TableSet>(fields.a),
+                      DumpDepth{(fields.b & kWithTimeWait) != 0, (fields.b & kWithInfo) != 0},
+                      fields.c,
+                      fields.kind == RecordKind::sock_diag,
+                      std::move(bytes)};
+}
+
+}  // namespace
+
+RecordKind kind_of(const Payload& payload) {
+  return encode_payload(payload).kind;
+}
+
+PayloadFields encode_payload(const Payload& payload) {
+  return std::visit(Encoder{}, payload);
+}
+
+Result<Payload> decode_payload(const PayloadFields& fields, Bytes bytes) {
+  const auto a = fields.a;
+  switch (fields.kind) {
+    case RecordKind::session:
+      return Payload{SessionText{std::move(bytes)}};
+    case RecordKind::tick:
+      return Payload{TickBegin{a, fields.b, fields.c}};
+    case RecordKind::tick_end:
+      return Payload{TickEnd{}};
+    case RecordKind::interval:
+      return Payload{IntervalChange{a}};
+    case RecordKind::stalled:
+      return Payload{Stalled{a}};
+    case RecordKind::clock_step:
+      return Payload{ClockSet{a}};
+    case RecordKind::sock_diag:
+    case RecordKind::sock_diag_part:
+      return Payload{dump_from(fields, std::move(bytes))};
+    case RecordKind::procfs_tcp:
+      return Payload{ProcfsTable{Protocol::tcp, Family::ipv4, std::move(bytes)}};
+    case RecordKind::procfs_tcp6:
+      return Payload{ProcfsTable{Protocol::tcp, Family::ipv6, std::move(bytes)}};
+    case RecordKind::procfs_udp:
+      return Payload{ProcfsTable{Protocol::udp, Family::ipv4, std::move(bytes)}};
+    case RecordKind::procfs_udp6:
+      return Payload{ProcfsTable{Protocol::udp, Family::ipv6, std::move(bytes)}};
+    case RecordKind::table_failed:
+      return Payload{
+          TableFailed{static_cast<TableSet>(a), static_cast<RecordKind>(fields.b), text_of(bytes)}};
+    case RecordKind::snmp:
+      return Payload{Snmp{std::move(bytes)}};
+    case RecordKind::snmp6:
+      return Payload{Snmp6{std::move(bytes)}};
+    case RecordKind::holders:
+      return Payload{SocketHolders{std::move(bytes)}};
+    case RecordKind::process:
+      return Payload{ProcessRead{static_cast<std::uint32_t>(a), std::move(bytes)}};
+    case RecordKind::process_ended:
+      return Payload{ProcessExit{
+          ProcessId{static_cast<std::uint32_t>(a), static_cast<std::uint64_t>(fields.b)}}};
+    case RecordKind::notices:
+      return Payload{DestroyNotices{static_cast<TableSet>(a), std::move(bytes)}};
+    case RecordKind::notices_lost:
+      return Payload{NoticesLost{a < 0 ? std::nullopt : std::optional{a}}};
+    case RecordKind::namespace_found:
+      return Payload{NamespaceFound{}};
+    case RecordKind::namespace_gone:
+      return Payload{NamespaceGone{}};
+    case RecordKind::trace:
+      return Payload{TraceEvents{a, std::move(bytes)}};
+    case RecordKind::trace_lost:
+      return Payload{TraceLost{a}};
+    case RecordKind::trace_ended:
+      return Payload{TraceEnded{text_of(bytes)}};
+    case RecordKind::mib_tables:
+      return Payload{MibTableRead{static_cast<TableSet>(a), std::move(bytes)}};
+    case RecordKind::mib_statistics:
+      return Payload{MibStatisticsRead{std::move(bytes)}};
+    case RecordKind::mib_modules:
+      return Payload{MibModulesRead{std::move(bytes)}};
+  }
+  return fail(errc::malformed,
+              fmt::format("record of unknown kind {}", static_cast<unsigned>(fields.kind)));
+}
+
+}  // namespace netlog::capture

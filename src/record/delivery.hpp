@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/event.hpp"
+#include "model/recording.hpp"
+#include "store/write/writer.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace netlog::record {
+
+/// Collects what a tick brought, and hands it to the writer's queue as one push, so that its events
+/// carry their connections as they are at the end of the tick.
+class Delivery {
+ public:
+  using Push = std::function<store::Pushed(std::vector<store::Item>)>;
+
+  /// `push` queues items, as store::Writer::push() does.
+  explicit Delivery(Push push) : push_{std::move(push)} {}
+
+  void add(store::Item item) { items_.push_back(std::move(item)); }
+
+  /// What the file will not have.
+  struct Loss {
+    Gap gap;  ///< `lost` counts the events
+    std::vector<Event> events;
+  };
+
+  /// Queues what was added since the last call. @return what was dropped, now or from an earlier
+  /// push
+  std::optional<Loss> flush(std::int64_t now_ns);
+
+  /// True after a loss until resync(): the file may differ from what is known.
+  [[nodiscard]] bool wants_resync() const { return wants_resync_; }
+
+  /// Queues all that is known, for a file that lacks some of it.
+  std::optional<Loss> resync(std::vector<Process> processes,
+                             std::vector<Connection> connections,
+                             std::int64_t now_ns);
+
+  /// The wall clock was set by this much.
+  void follow_clock(std::int64_t step_ns);
+
+  /// How long full queues have blocked us since the last call.
+  std::int64_t take_blocked_ns() { return std::exchange(blocked_ns_, 0); }
+
+ private:
+  std::optional<Loss> note_loss(store::Pushed pushed, std::int64_t now_ns);
+
+  Push push_;
+  std::vector<store::Item> items_;
+  std::int64_t blocked_ns_ = 0;
+  std::optional<std::int64_t> lost_since_ns_;  ///< the file lacks events since then
+  bool wants_resync_ = false;
+};
+
+}  // namespace netlog::record

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/process.hpp"
+#include "model/snapshot.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+namespace netlog::record {
+
+/// The processes that were reported: which incarnation has each pid, and which of them still run.
+class ProcessRegistry {
+ public:
+  /// A process that a source has read. It has its pid from now on.
+  void add(const Process& process);
+
+  /// A process of which only a trace event tells. @return what is known of it, if it is new: it
+  /// may be over before anybody can read more. An event can be older than the process that has the
+  /// pid by now; the newer incarnation keeps it.
+  std::optional<Process> register_process(const Caller& caller);
+
+  /// The process is over. Sockets can outlive it, so its pid still leads to it.
+  void end(const ProcessId& process);
+
+  /// The incarnation that had this pid last.
+  [[nodiscard]] std::optional<ProcessId> find(std::uint32_t pid) const;
+
+  /// Those that were read and have not ended, in order of pid and start.
+  [[nodiscard]] std::vector<Process> running() const;
+
+ private:
+  std::map<std::uint32_t, ProcessId> by_pid_;
+  std::map<ProcessId, Process> running_;
+};
+
+}  // namespace netlog::record

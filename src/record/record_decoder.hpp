@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "capture/raw_record.hpp"
+#include "model/recording.hpp"
+#include "model/snapshot.hpp"
+#include "util/error.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace netlog::record {
+
+/// Makes snapshots and counters of raw records. Remembers the parts of a dump that is not whole,
+/// when each table was read last, and the counters of the tick.
+class RecordDecoder {
+ public:
+  /// Bytes of a gap's detail.
+  static constexpr std::size_t kMaxDetail = 300;
+
+  /// A table that was read whole.
+  struct Table {
+    Snapshot snapshot;
+    std::int64_t read_before_ns = 0;  ///< when it was read before; its own beginning if never
+  };
+  /// Nothing: the dump goes on, or a part before this one could not be read. A gap: why the table
+  /// cannot be read.
+  using TableResult = std::variant<std::monostate, Table, Gap>;
+
+  TableResult decode(const capture::RawRecord& record, const capture::SockDiagDump& dump);
+  TableResult decode(const capture::RawRecord& record, const capture::ProcfsTable& table);
+  TableResult decode(const capture::RawRecord& record, const capture::MibTableRead& table);
+
+  /// The rows of a table that is done with: their memory is used again.
+  void recycle(std::vector<SocketRow> rows) { rows_ = std::move(rows); }
+
+  /// Adds to the counters of the tick. @return a gap when the record cannot be read
+  std::optional<Gap> decode(const capture::RawRecord& record, const capture::Snmp& counters);
+  std::optional<Gap> decode(const capture::RawRecord& record, const capture::Snmp6& counters);
+  std::optional<Gap> decode(const capture::RawRecord& record,
+                            const capture::MibStatisticsRead& counters);
+
+  /// The counters since the last call, in order of namespace.
+  std::vector<Counters> take_counters();
+
+  /// The wall clock was set by this much.
+  void follow_clock(std::int64_t step_ns);
+
+  /// A gap in these tables since they were read last; within the record's time if there are none.
+  [[nodiscard]] Gap unreadable(const capture::RawRecord& record,
+                               TableSet tables,
+                               std::string why) const;
+
+ private:
+  struct TableKey {
+    std::uint64_t netns = 0;
+    TableSet tables = 0;
+    auto operator<=>(const TableKey&) const = default;
+  };
+
+  TableResult whole(const capture::RawRecord& record,
+                    Snapshot snapshot,
+                    Result<std::vector<SocketRow>> rows);
+
+  std::vector<SocketRow> rows_;            ///< of the dump under way
+  std::optional<std::int64_t> next_part_;  ///< of that dump; absent: it could not be read
+  std::map<TableKey, std::int64_t> last_read_ns_;
+  std::map<std::uint64_t, Counters> counters_;  ///< by namespace
+};
+
+}  // namespace netlog::record

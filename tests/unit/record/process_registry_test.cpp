@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "record/process_registry.hpp"
+
+#include "support/catch.hpp"
+
+using namespace netlog;
+using namespace netlog::record;
+
+namespace {
+
+Process process(std::uint32_t pid, std::uint64_t start) {
+  Process made;
+  made.id = ProcessId{pid, start};
+  made.name = "nginx";
+  return made;
+}
+
+Caller caller(std::uint32_t pid, std::uint64_t start) {
+  return Caller{ProcessId{pid, start}, 900, "curl"};
+}
+
+}  // namespace
+
+TEST_CASE("ProcessRegistry: a pid leads to the incarnation that had it last", "[record]") {
+  ProcessRegistry registry;
+  CHECK_FALSE(registry.find(7).has_value());
+  registry.add(process(7, 100));
+  registry.add(process(7, 200));
+  CHECK((registry.find(7) == ProcessId{7, 200}));
+  registry.end(ProcessId{7, 200});
+  CHECK((registry.find(7) == ProcessId{7, 200}));  // its sockets may outlive it
+}
+
+TEST_CASE("ProcessRegistry: a process that only the trace names is reported once", "[record]") {
+  ProcessRegistry registry;
+  const auto reported = registry.register_process(caller(7, 100));
+  REQUIRE(reported.has_value());
+  CHECK((reported->id == ProcessId{7, 100}));
+  CHECK(reported->started_ns == 900);
+  CHECK(reported->name == "curl");
+  CHECK_FALSE(registry.register_process(caller(7, 100)).has_value());
+  registry.add(process(8, 300));
+  CHECK_FALSE(registry.register_process(caller(8, 300)).has_value());
+  // An event of the process that had the pid before.
+  CHECK(registry.register_process(caller(8, 200)).has_value());
+  CHECK((registry.find(8) == ProcessId{8, 300}));
+}
+
+TEST_CASE("ProcessRegistry: those that were read run until they end", "[record]") {
+  ProcessRegistry registry;
+  registry.add(process(9, 1));
+  registry.add(process(7, 1));
+  registry.register_process(caller(8, 1));
+  registry.end(ProcessId{9, 1});
+  const auto running = registry.running();
+  REQUIRE(running.size() == 1);
+  CHECK((running[0].id == ProcessId{7, 1}));
+}

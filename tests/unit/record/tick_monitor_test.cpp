@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#include "record/tick_monitor.hpp"
+
+#include "support/catch.hpp"
+#include "util/time.hpp"
+
+#include <string>
+
+using namespace netlog;
+using namespace netlog::record;
+
+namespace {
+
+/// `reason from-to lost detail` of each gap, times in ms.
+std::string text(const std::vector<Gap>& gaps) {
+  std::string all;
+  for (const auto& gap : gaps) {
+    all += gap.reason + " " + std::to_string(gap.from_ns / kNsPerMs) + "-" +
+           std::to_string(gap.to_ns / kNsPerMs) +
+           (gap.lost ? " " + std::to_string(*gap.lost) : "") +
+           (gap.detail ? " " + *gap.detail : "") + "\n";
+  }
+  return all;
+}
+
+capture::TickBegin tick(std::int64_t skipped = 0, std::int64_t late_ms = 0) {
+  return {0, skipped, late_ms * kNsPerMs};
+}
+
+}  // namespace
+
+TEST_CASE("TickMonitor: skipped ticks and a suspended system are gaps", "[record]") {
+  TickMonitor ticks{100 * kNsPerMs};
+  CHECK(text(ticks.begin(1'000 * kNsPerMs, tick(3))).empty());  // nothing before the first
+  CHECK(text(ticks.begin(1'100 * kNsPerMs, tick())).empty());
+  CHECK(text(ticks.begin(1'400 * kNsPerMs, tick(2))) == "skipped ticks 1100-1400 2\n");
+  CHECK(text(ticks.begin(2'490 * kNsPerMs, tick(0, 990))).empty());  // late, and known to be
+  CHECK(text(ticks.begin(9'000 * kNsPerMs, tick(1))) == "suspended 2490-9000\n");
+  const auto counts = ticks.counts(5);
+  CHECK(counts.at_ns == 5);
+  CHECK(counts.ticks == 5);
+  CHECK(counts.late_ticks == 1);
+  CHECK(counts.skipped_ticks == 6);
+}
+
+TEST_CASE("TickMonitor: a stretched interval is a gap while it lasts", "[record]") {
+  TickMonitor ticks{100 * kNsPerMs};
+  ticks.begin(100 * kNsPerMs, tick());
+  ticks.set_interval(2'000 * kNsPerMs);
+  CHECK(text(ticks.begin(2'100 * kNsPerMs, tick())) == "interval stretched 100-2100 to 2s\n");
+  ticks.set_interval(0);
+  CHECK(text(ticks.begin(2'200 * kNsPerMs, tick())).empty());
+}
+
+TEST_CASE("TickMonitor: heartbeats come each second, refreshes every ten", "[record]") {
+  TickMonitor ticks{100 * kNsPerMs};
+  std::string heartbeats;
+  std::string refreshes;
+  for (std::int64_t ms = 0; ms <= 20'500; ms += 500) {
+    heartbeats += ticks.heartbeat(ms * kNsPerMs) ? 'x' : '.';
+    refreshes += ticks.refresh_due(ms * kNsPerMs) ? 'x' : '.';
+  }
+  CHECK(heartbeats == "x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.");
+  CHECK(refreshes == "x...................x...................x.");
+}
