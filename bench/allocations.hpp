@@ -5,7 +5,7 @@
 
 namespace bench {
 
-/// How many times this thread has asked for memory with `new` since it began.
+/// How many times this thread has called `new` since it began.
 std::int64_t allocations();
 
 }  // namespace bench

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the measurements share: rows of the table, processor time, sockets that are held open."""
+"""Shared by the measurements: rows of the table, processor time, sockets that are held open."""
 import contextlib
 import json
 import os
@@ -22,7 +22,7 @@ os.environ["PATH"] += ":/usr/sbin:/sbin"
 
 
 class Row:
-    """One comparison: netlog's figures and another's, measured in turn, in the same unit."""
+    """One comparison: the figures of netlog and of another program, measured in turn, in the same unit."""
 
     def __init__(self, what, against, ours, theirs, unit="ms", ratio=True):
         self.what = what
@@ -60,7 +60,7 @@ def medians(lists):
 
 
 def figure(value):
-    """Three digits are all that a measurement is worth."""
+    """Three digits: measurements are not more exact."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
@@ -69,7 +69,7 @@ def missing(program):
 
 
 def run_cpu_ms(command, **options):
-    """Runs to the end; the processor time of the process and what it waited for."""
+    """Runs a command to its end. Returns the processor time of the process and of the children it waited for."""
     with open(os.devnull, "wb") as nothing:
         child = subprocess.Popen(command, stdout=nothing, stderr=nothing, **options)
         _, _status, usage = os.wait4(child.pid, 0)
@@ -84,7 +84,7 @@ def own_cpu_s(pid):
 
 
 def busy_s():
-    """Of all processors since the start, the kernel's part for nobody in particular included."""
+    """Processor time of the whole machine since it started, interrupts included."""
     with open("/proc/stat", encoding="ascii") as file:
         user, nice, system, _idle, _iowait, irq, softirq, steal = [int(field) for field in file.readline().split()[1:9]]
     return (user + nice + system + irq + softirq + steal) * TICK_S
@@ -115,7 +115,7 @@ def scratch_directory():
 
 @contextlib.contextmanager
 def recorder(database, *options):
-    """A recorder that has seen the host once, until it has closed its file."""
+    """A running recorder that has written its first counters. Waits at the end until its file is closed."""
     with subprocess.Popen([BIN / "netlog", "record", "--db", database, "--log-level", "warn", *options]) as process:
         try:
             until(lambda: count(database, "counters") > 0, process)
@@ -135,7 +135,7 @@ def count(database, view):
     try:
         return connection.execute(f"SELECT count(*) FROM {view}").fetchone()[0]
     except sqlite3.OperationalError:
-        return 0  # not made yet
+        return 0  # does not exist yet
     finally:
         connection.close()
 
@@ -144,12 +144,12 @@ def until(condition, process, seconds=60):
     ends = time.monotonic() + seconds
     while not condition():
         if process.poll() is not None or time.monotonic() > ends:
-            raise RuntimeError("a recorder did not begin")
+            raise RuntimeError("the recorder did not start")
         time.sleep(0.01)
 
 
 def in_own_network(function, *arguments, own_processes=False):
-    """Calls a function of a module of ours in a network namespace of its own; it returns what JSON can hold."""
+    """Calls a function of one of these modules in a new network namespace. Arguments and result are JSON values."""
     code = (f"import json, sys; sys.path.insert(0, {str(BENCH)!r}); import {function.__module__} as module; "
             f"print('RESULT', json.dumps(module.{function.__name__}(*json.loads(sys.argv[1]))))")
     unshare = ["unshare", "-n", "-f", "--kill-child"] + (["-m", "-p", "--mount-proc"] if own_processes else [])

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// netlog-bench-copy: the limit for writing. All rows of a recording, held in memory, go into a new
-// file: prepared statements, the same pragmas, transactions of as many rows as the recorder's, no
-// index. Prints one JSON object.
+// netlog-bench-copy: the upper limit for writing. Reads all rows of a recording into memory and
+// writes them to a new file with prepared statements, the same pragmas, transactions of the same
+// size as the recorder's, and no index. Prints one JSON object.
 #include <chrono>
 #include <cstdlib>
 #include <exception>
@@ -58,7 +58,7 @@ void run(const Database& database, const std::string& sql) {
 struct Table {
   std::string name;
   std::vector<std::string> columns;
-  std::vector<sqlite3_value*> values;  // freed by the system at the end
+  std::vector<sqlite3_value*> values;  // freed when the process exits
 };
 
 std::vector<Table> read(const std::string& path) {

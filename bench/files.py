@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What writing and reading cost: rows a second, bytes, answers."""
+"""What writing and reading cost: rows a second, bytes, time to answer."""
 import json
 import os
 import signal
@@ -14,7 +14,7 @@ from common import BIN, Row
 LONGEST_S = 30
 DAY = "2026-11-20T"
 NS = "CAST(strftime('%s', '{}') AS INTEGER) * 1000000000"
-# A question, and what somebody would type who has only the views.
+# A netlog command, and the SQL that somebody would type who has only the views.
 QUESTIONS = [
     ("report overview", "SELECT state, count(*) FROM connections GROUP BY 1 ORDER BY 2 DESC;"
                         " SELECT process, count(*) FROM connections GROUP BY 1 ORDER BY 2 DESC LIMIT 10"),
@@ -59,14 +59,14 @@ def forget_file(path):
 
 
 def seconds_of(command):
-    """Nothing when it takes more than can be waited for."""
+    """Seconds that a command took. None if it took more than LONGEST_S."""
     begun = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as child:
-        patience = threading.Timer(LONGEST_S, child.kill)  # wait(timeout) would look every 50 ms only
-        patience.start()
+        limit = threading.Timer(LONGEST_S, child.kill)  # wait(timeout) polls only every 50 ms
+        limit.start()
         status = child.wait()
         took = time.monotonic() - begun
-        patience.cancel()
+        limit.cancel()
     if status == -signal.SIGKILL:
         return None
     if status != 0:
@@ -83,9 +83,9 @@ def generate(path, connections):
 
 
 def bytes_of(path, table):
-    """With its indexes."""
-    asked = f"SELECT sum(pgsize) FROM dbstat WHERE name IN (SELECT name FROM sqlite_master WHERE tbl_name = '{table}')"
-    return int(subprocess.run(["sqlite3", path, asked], stdout=subprocess.PIPE, text=True, check=True).stdout)
+    """Bytes of a table and its indexes."""
+    query = f"SELECT sum(pgsize) FROM dbstat WHERE name IN (SELECT name FROM sqlite_master WHERE tbl_name = '{table}')"
+    return int(subprocess.run(["sqlite3", path, query], stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def writing(connections, repeats):

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Holds SOCKETS TCP sockets open over loopback in PROCESSES processes or more, says `ready`, and ends with its standard input."""
+"""Holds TCP sockets open over loopback: hold.py SOCKETS PROCESSES. Uses at least that many processes, prints `ready`, and exits when
+its standard input ends."""
 import os
 import resource
 import socket
@@ -26,25 +27,25 @@ def main():
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     most = min(limit - 100, PORTS, -(-wanted // processes))
-    ready, tell = os.pipe()
+    ready, done = os.pipe()
     parts = -(-wanted // most)
     for i in range(parts):
         if os.fork() == 0:
             try:
                 held = hold(min(most, wanted - i * most), f"127.0.1.{i + 1}")
-                os.write(tell, b"!")
+                os.write(done, b"!")
             except OSError as error:
                 print(f"hold.py: {error}", file=sys.stderr)
                 os._exit(1)
-            os.close(tell)
+            os.close(done)
             sys.stdin.read()
             os._exit(len(held) == 0)
-    os.close(tell)
+    os.close(done)
     while parts > 0:
-        told = os.read(ready, parts)
-        if not told:
-            sys.exit("hold.py: not all could be held")
-        parts -= len(told)
+        finished = os.read(ready, parts)
+        if not finished:
+            sys.exit("hold.py: cannot hold all sockets")
+        parts -= len(finished)
     print("ready", flush=True)
     sys.stdin.read()
 

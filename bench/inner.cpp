@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// netlog-bench-inner: the inner loops of a tick (Google Benchmark), on a table that does not
-// change; a pass over the same bytes beside them.
+// netlog-bench-inner: the inner loops of a tick (Google Benchmark) on a table that does not change,
+// and a pass over the same bytes to compare with.
 #include "decode/tables.hpp"
 #include "track/tracker.hpp"
 
@@ -26,7 +26,7 @@ void append(std::vector<std::byte>& out, const void* bytes, std::size_t size) {
   out.resize((out.size() + kAlign - 1) / kAlign * kAlign);
 }
 
-/// A dump as the kernel sends it, of connections to one server.
+/// A sock_diag dump as the kernel sends it, of connections to one server.
 std::vector<std::byte> dump_of(std::int64_t sockets) {
   std::vector<std::byte> bytes;
   for (std::int64_t i = 0; i < sockets; ++i) {

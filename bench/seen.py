@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Short connections: which share of them is seen with its process, and what one costs the whole machine."""
+"""Short connections: the share that is seen with its process, and what one costs the whole machine."""
 import contextlib
 import csv
 import re
@@ -20,7 +20,7 @@ def truth_of(path):
                 for row in csv.DictReader(file)}
 
 
-def told_by_netlog(path):
+def ends_in_recording(path):
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     rows = database.execute("SELECT local_address, local_port, remote_address, remote_port, pid FROM connections"
                             " WHERE protocol = 'tcp' AND direction <> 'listen'")
@@ -36,30 +36,30 @@ def endpoint(text):
     return address.strip("[]"), int(port)
 
 
-def told_by_ss(path):
-    told = {}
+def ends_in_ss(path):
+    reported = {}
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
             words = line.split()
             if len(words) >= 5 and words[1].isdigit() and not words[4].endswith(":*"):
                 pid = re.search(r"pid=(\d+)", line)
-                told[endpoint(words[3]) + endpoint(words[4])] = int(pid[1]) if pid else None
-    return told
+                reported[endpoint(words[3]) + endpoint(words[4])] = int(pid[1]) if pid else None
+    return reported
 
 
-def told_by_conntrack(path):
-    told = {}
+def ends_in_conntrack(path):
+    reported = {}
     with open(path, encoding="utf-8", errors="replace") as file:
         for source, target, source_port, target_port in re.findall(CONNTRACK, file.read()):
-            told[(source, int(source_port), target, int(target_port))] = None
-            told[(target, int(target_port), source, int(source_port))] = None
-    return told
+            reported[(source, int(source_port), target, int(target_port))] = None
+            reported[(target, int(target_port), source, int(source_port))] = None
+    return reported
 
 
 @contextlib.contextmanager
 def writing(command, path):
     with open(path, "wb") as file, subprocess.Popen(command, stdout=file, stderr=subprocess.DEVNULL) as process:
-        time.sleep(0.5)  # until it listens: it does not say when
+        time.sleep(0.5)  # it does not report when it is ready
         try:
             yield process
         finally:
@@ -67,15 +67,15 @@ def writing(command, path):
 
 
 WATCHERS = {
-    "netlog": lambda scratch: common.recorder(scratch / "told"),
-    "netlog, polling alone": lambda scratch: common.recorder(scratch / "told", "--source", "poll"),
-    "ss -E": lambda scratch: writing(["stdbuf", "-oL", "ss", "-E", "-tanpO"], scratch / "told"),
-    "conntrack -E": lambda scratch: writing(["conntrack", "-E", "-p", "tcp"], scratch / "told"),
+    "netlog": lambda scratch: common.recorder(scratch / "reported"),
+    "netlog, polling only": lambda scratch: common.recorder(scratch / "reported", "--source", "poll"),
+    "ss -E": lambda scratch: writing(["stdbuf", "-oL", "ss", "-E", "-tanpO"], scratch / "reported"),
+    "conntrack -E": lambda scratch: writing(["conntrack", "-E", "-p", "tcp"], scratch / "reported"),
 }
 
 
-def told_by(watcher, path):
-    return {"ss -E": told_by_ss, "conntrack -E": told_by_conntrack}.get(watcher, told_by_netlog)(path)
+def ends_reported_by(watcher, path):
+    return {"ss -E": ends_in_ss, "conntrack -E": ends_in_conntrack}.get(watcher, ends_in_recording)(path)
 
 
 def churn(scratch, rate, life_ms, seconds):
@@ -84,7 +84,7 @@ def churn(scratch, rate, life_ms, seconds):
 
 
 def measure_seen(watcher, rate, life_ms, seconds):
-    """Percent of the ends that were told, and with the right process; microseconds that a connection cost the machine."""
+    """Percent of the ends that were reported, and with the right process; microseconds a connection cost the machine."""
     if watcher == "conntrack -E":
         subprocess.run(["nft", TRACK], check=True)
     with common.scratch_directory() as scratch:
@@ -92,13 +92,13 @@ def measure_seen(watcher, rate, life_ms, seconds):
             time.sleep(1)
             before = common.busy_s()
             churn(scratch, rate, life_ms, seconds)
-            time.sleep(1.3)  # what is told or written later belongs to it, too
+            time.sleep(1.3)  # what is reported or written later counts, too
             busy = common.busy_s() - before
         truth = truth_of(scratch / "truth.csv")
-        told = told_by(watcher, scratch / "told") if watcher else {}
-        return {"sources": sources_of(scratch / "told") if watcher.startswith("netlog") else "",
-                "seen": 100 * sum(end in told for end in truth) / len(truth),
-                "named": 100 * sum(told.get(end) == pid for end, pid in truth.items()) / len(truth),
+        reported = ends_reported_by(watcher, scratch / "reported") if watcher else {}
+        return {"sources": sources_of(scratch / "reported") if watcher.startswith("netlog") else "",
+                "seen": 100 * sum(end in reported for end in truth) / len(truth),
+                "named": 100 * sum(reported.get(end) == pid for end, pid in truth.items()) / len(truth),
                 "cost": 1e6 * busy / (len(truth) / 2)}
 
 
@@ -127,12 +127,12 @@ def shares(cases, seconds):
 
 
 def tcplife():
-    """bcc's asks for the kernel's headers, the one of libbpf-tools for a tracepoint as a perf event."""
+    """Why tcplife cannot be compared. That of bcc needs kernel headers, that of libbpf-tools a tracepoint."""
     if common.missing("tcplife"):
         return common.missing("tcplife")
     done = subprocess.run(["timeout", "3", "tcplife"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
     failed = [line for line in done.stderr.splitlines() if "failed" in line]
-    return failed[0][:90] if failed else "runs here, and is not compared yet"
+    return failed[0][:90] if failed else "runs here; no comparison exists"
 
 
 def costs(rate, life_ms, seconds, repeats):
@@ -147,6 +147,6 @@ def costs(rate, life_ms, seconds, repeats):
         if watcher not in found:
             rows.append(Absent(what, watcher, absent(watcher)))
         else:
-            # Of what is lost in the noise there is no ratio.
+            # Without a measurable cost there is no ratio.
             rows.append(Row(what, watcher, found["netlog"], found[watcher], "us", ratio=min(found[watcher]) > 0))
     return rows

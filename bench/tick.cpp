@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// netlog-bench-tick: what one look at this network namespace's tables costs, against a bare loop
-// that asks the kernel for the same bytes and drops them. Prints one JSON object.
+// netlog-bench-tick: what reading the tables of this network namespace costs, compared with a bare
+// loop that requests the same bytes from the kernel and drops them. Prints one JSON object.
 #include "allocations.hpp"
 #include "os/clock.hpp"
 #include "record/recorder.hpp"
@@ -36,7 +36,7 @@ namespace {
 
 using namespace netlog;
 
-/// The limit: the same requests, answered into one buffer that nobody looks at.
+/// The lower limit: the same requests; the answers go into one buffer that nobody reads.
 class BareDump {
  public:
   BareDump() : fd_{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG)} {
@@ -81,10 +81,10 @@ class BareDump {
     for (;;) {
       const auto got = ::recv(fd_, buffer_.data(), buffer_.size(), 0);
       if (got < static_cast<ssize_t>(sizeof header)) {
-        throw std::runtime_error{"a dump broke off"};
+        throw std::runtime_error{"the dump is incomplete"};
       }
       bytes += static_cast<std::size_t>(got);
-      // The end comes in a message of its own, or last.
+      // NLMSG_DONE is a datagram of its own, or the last message of one.
       if (ends(static_cast<std::size_t>(got))) {
         return bytes;
       }
@@ -109,7 +109,7 @@ class BareDump {
   std::vector<std::byte> buffer_ = std::vector<std::byte>(std::size_t{64} << 10U);
 };
 
-/// What a careful program would do with /proc/net/tcp: one buffer, no streams, no sscanf.
+/// Parses /proc/net/tcp as fast as is reasonable: one buffer, no streams, no sscanf.
 class ProcTable {
  public:
   std::size_t read() {
@@ -134,7 +134,7 @@ class ProcTable {
  private:
   static constexpr std::size_t kChunk = std::size_t{128} << 10U;
 
-  /// Every field of hexadecimal digits, as one number after the other.
+  /// Parses each field of hexadecimal digits as a number.
   std::size_t parse(std::size_t used) {
     std::size_t rows = 0;
     std::uint64_t word = 0;
@@ -156,7 +156,7 @@ class ProcTable {
   std::uint64_t sum_ = 0;
 };
 
-/// The recorder without its writing: what was read is decoded and tracked, on this thread.
+/// The recorder without writing: decodes and tracks what was read, on this thread.
 class Recording {
  public:
   explicit Recording(const std::string& path)
@@ -172,13 +172,13 @@ class Recording {
     for (auto& question : recorder_.tracker().questions(20'000)) {
       questions.push_back({question.key, std::move(question.likely_pids)});
     }
-    asked_ = questions.size();
+    queried_ = questions.size();
     if (!questions.empty()) {
       source_->find_owners(questions, kInterval / 4, recorder_);
     }
     mark(capture::TickEnd{});
   }
-  [[nodiscard]] std::size_t asked() const { return asked_; }
+  [[nodiscard]] std::size_t queried() const { return queried_; }
   [[nodiscard]] std::size_t open_connections() const {
     return recorder_.tracker().open_connections();
   }
@@ -211,10 +211,10 @@ class Recording {
   store::Writer writer_;
   record::Recorder recorder_;
   std::unique_ptr<source::LiveSource> source_;
-  std::size_t asked_ = 0;
+  std::size_t queried_ = 0;
 };
 
-/// This thread's processor time, the kernel's part of it included.
+/// Processor time of this thread, in user space and in the kernel.
 double cpu_us(const std::function<void()>& work) {
   const auto before_ns = os::read_thread_cpu_clock_ns();
   work();
@@ -228,7 +228,7 @@ std::string json(const std::vector<double>& values) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"What a look at the tables costs", "netlog-bench-tick"};
+  CLI::App app{"Measures what reading the tables costs", "netlog-bench-tick"};
   int rounds = 30;
   std::string scratch;
   app.add_option("--rounds", rounds, "How often each is measured, in turn")->capture_default_str();
@@ -238,13 +238,13 @@ int main(int argc, char** argv) {
     BareDump bare;
     ProcTable table;
     Recording recording{scratch};
-    // Owners are asked for in portions.
+    // The owner search has a time budget and needs several calls.
     const auto first = cpu_us([&] {
-      for (int i = 0; i < 50 && (i == 0 || recording.asked() > 0); ++i) {
+      for (int i = 0; i < 50 && (i == 0 || recording.queried() > 0); ++i) {
         recording.tick(true);
       }
     });
-    if (recording.asked() > 0) {
+    if (recording.queried() > 0) {
       throw std::runtime_error{"the owners did not come to rest"};
     }
     recording.tick(true);

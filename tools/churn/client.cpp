@@ -18,15 +18,15 @@
 namespace churn {
 namespace {
 
-// Many loopback addresses, so that ports in TIME_WAIT do not run out.
+// Many loopback addresses: one has too few ports for those in TIME_WAIT.
 constexpr std::uint32_t kHosts = 200;
 constexpr std::int64_t kLateNs = 10'000'000;
 
-/// A connect that is under way, or has failed at once.
+/// A connect that is in progress, or that failed immediately.
 struct Attempt {
   const Kind* kind = nullptr;
   int fd = -1;
-  bool skipped = false;  ///< never left this host: no descriptor or no port
+  bool skipped = false;  ///< not attempted: no descriptor or no port
   Truth truth;
 };
 
@@ -52,7 +52,7 @@ Attempt attempt(const Target& target, std::uint32_t host) {
   truth.opened_to_ns = now_ns();
   truth.local = local_of(made.fd);
   if (truth.local.is_unspecified()) {
-    // A connect that failed has given its address back.
+    // A failed connect has lost its local address.
     truth.local = loopback(target.family, 1, truth.local.port());
   }
   if (error != 0 && error != EINPROGRESS) {
@@ -103,7 +103,7 @@ class Client {
       wait_until(next_ns);
     }
     for (auto& pending : blocking_) {
-      settle(pending.get());
+      finish(pending.get());
     }
     return std::move(sent_);
   }
@@ -113,11 +113,11 @@ class Client {
     if (target.kind->blocking_connect) {
       blocking_.push_back(std::async(std::launch::async, attempt, target, host));
     } else {
-      settle(attempt(target, host));
+      finish(attempt(target, host));
     }
   }
 
-  void settle(const Attempt& attempt) {
+  void finish(const Attempt& attempt) {
     if (attempt.skipped) {
       ++sent_.skipped;
     } else if (attempt.fd < 0) {
@@ -188,7 +188,7 @@ class Client {
   void end(int fd) {
     const auto& attempt = open_.at(fd);
     auto truth = attempt.truth;
-    // A connect that came to nothing was over before we heard of it.
+    // A failed connect was over before its error was reported.
     const bool failed =
         attempt.kind->client == End::await && attempt.kind->listener != Listener::accepts;
     truth.closed_from_ns = failed ? truth.opened_from_ns : now_ns();

@@ -10,7 +10,7 @@
 
 namespace churn {
 
-/// Where the connections of one kind go.
+/// The listener for one kind of connection.
 struct Target {
   const Kind* kind = nullptr;
   int family = AF_INET;
@@ -18,18 +18,18 @@ struct Target {
 };
 
 struct Load {
-  double rate = 0;  ///< connections a second, the targets in turn
+  double rate = 0;  ///< connections a second, to the targets in turn
   std::chrono::nanoseconds life{};
   std::chrono::nanoseconds duration{};
 };
 
 struct Sent {
   std::vector<Truth> truth;
-  std::int64_t late = 0;     ///< connects begun more than 10 ms after their time
-  std::int64_t skipped = 0;  ///< could not be begun: no port, no descriptor
+  std::int64_t late = 0;     ///< connects that started more than 10 ms late
+  std::int64_t skipped = 0;  ///< connects that were not started: no port or no descriptor
 };
 
-/// Opens connections at the rate, ends each as its kind says, and waits until the last has ended.
+/// Opens connections at the rate, ends each in the way of its kind, and waits for the last one.
 Sent connect_all(const std::vector<Target>& targets, const Load& load);
 
 }  // namespace churn

@@ -7,7 +7,7 @@
 
 namespace churn {
 
-/// What an end of a connection does when its time has come.
+/// How one end of a connection closes it.
 enum class End : std::uint8_t {
   await,         ///< nothing: reads until the other side ends, then closes
   close,         ///< close(2)
@@ -16,21 +16,21 @@ enum class End : std::uint8_t {
   half_close,    ///< shutdown(SHUT_WR), then reads until the other side ends
 };
 
-/// Who listens where the client connects to.
+/// The listener that the client connects to.
 enum class Listener : std::uint8_t {
   accepts,
   never_accepts,
   nobody,  ///< a closed port
-  full     ///< a backlog that has no room: SYNs are dropped
+  full     ///< a full backlog: SYNs are dropped
 };
 
-/// One way for a connection to live and end.
+/// One way in which a connection is opened and closed.
 struct Kind {
   std::string_view name;
   Listener listener = Listener::accepts;
   End client = End::await;       ///< after the life time
   End server = End::await;       ///< after the life time
-  End server_then = End::close;  ///< what an awaiting server does at the client's end
+  End server_then = End::close;  ///< what a server in `await` does when the client has closed
   bool client_sends = false;
   bool server_sends = false;
   bool blocking_connect = false;

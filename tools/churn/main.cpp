@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Opens and closes loopback connections at a rate and writes down what it did: for each end its
-// process, tuple, times and kind. A server process and a client process, so that owners differ.
+// Opens and closes loopback connections at a rate, and writes what it did to a file: process,
+// tuple, times and kind of each end. Server and client are two processes, so that the owners
+// differ.
 #include "client.hpp"
 #include "kinds.hpp"
 #include "net.hpp"
@@ -42,7 +43,7 @@ std::vector<Kind> chosen(const std::vector<std::string>& names) {
   return some;
 }
 
-/// The other end of what was never accepted: it ends with the listener.
+/// The server's end of a connection that was never accepted: it ends with the listener.
 std::vector<Truth> never_accepted(const std::vector<Truth>& clients,
                                   pid_t server,
                                   std::int64_t closed_from_ns,

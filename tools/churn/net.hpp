@@ -16,7 +16,7 @@ namespace churn {
 /// UTC ns.
 std::int64_t now_ns();
 
-/// Ends the program with the call's name and errno's text.
+/// Exits with the name of the call and the text of errno.
 [[noreturn]] void die(std::string_view call);
 
 /// The result of a call that must not fail.
@@ -38,7 +38,7 @@ union Address {
   [[nodiscard]] bool is_unspecified() const;
 };
 
-/// 127.0.0.`host` for AF_INET; IPv6 has one loopback address only.
+/// 127.0.0.`host` for AF_INET; IPv6 has only one loopback address.
 Address loopback(int family, std::uint32_t host, std::uint16_t port);
 Address any(int family);
 Address local_of(int fd);
@@ -47,7 +47,7 @@ std::string text(const Address& address);
 void set_nonblocking(int fd);
 void abort_on_close(int fd);
 
-/// Reads all there is. True when the other side has ended.
+/// Reads everything that is available. @returns whether the other side has closed
 bool peer_has_ended(int fd);
 
 /// A line of the truth file: one end of one connection. Each event happened in [from, to].

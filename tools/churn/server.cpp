@@ -22,7 +22,7 @@ struct Accepted {
 
 struct PendingClose {
   int fd = -1;
-  std::int64_t opened_ns = 0;  ///< tells this use of the descriptor from a later one
+  std::int64_t opened_ns = 0;  ///< identifies this use of the descriptor
   std::int64_t at_ns = 0;
 };
 
@@ -155,13 +155,13 @@ Listening::Listening(const Kind& kind, int family)
   must(::bind(fd_, &anywhere.generic, anywhere.size()), "bind");
   port_ = local_of(fd_).port();
   if (kind.listener == Listener::nobody) {
-    ::close(fd_);  // a port that was free a moment ago
+    ::close(fd_);  // the port is probably still free
     return;
   }
   set_nonblocking(fd_);
   must(::listen(fd_, kind.listener == Listener::full ? 0 : 4096), "listen");
   if (kind.listener == Listener::full) {
-    // A backlog of 0 has room for one; the next waits in SYN_SENT, as all others will.
+    // A backlog of 0 accepts one connection. The second waits in SYN_SENT, like all that follow.
     for (int i = 0; i < 2; ++i) {
       const int filler = must(::socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0), "socket");
       const auto target = loopback(family, 1, port_);

@@ -23,7 +23,7 @@ class Listening {
   const Kind& kind_;
   int fd_ = -1;
   std::uint16_t port_ = 0;
-  std::vector<int> fillers_;  ///< connections that keep a full backlog full
+  std::vector<int> fillers_;  ///< connections that fill the backlog
 };
 
 /// Serves until `stop_fd` becomes readable and every accepted connection has ended (or a second has

@@ -30,7 +30,7 @@ std::int64_t below(std::mt19937_64& random, std::int64_t end) {
   return std::uniform_int_distribution<std::int64_t>{0, end - 1}(random);
 }
 
-/// As a recorder's ticks come, with a burst now and then; until it is killed.
+/// Pushes events at the pace of a recorder's ticks, with bursts, until it is killed.
 void write_until_killed(const std::filesystem::path& path,
                         std::uint64_t seed,
                         std::int64_t session,
@@ -59,7 +59,7 @@ std::int64_t number(const std::filesystem::path& path, const char* sql) {
   return database.execAndGet(sql).getInt64();
 }
 
-/// Whether the last session says what was missing before it.
+/// 1 if the last session recorded a gap for the time before it.
 constexpr auto kLastGap =
     "SELECT count(*) FROM gap WHERE session_id = (SELECT max(id) FROM session) AND source = "
     "'recorder' AND reason = 'recorder was killed'";
@@ -123,7 +123,7 @@ void Kills::kill_writer() {
     }
     if (there < due) {
       ++totals_.lost_beyond;
-      fault(fmt::format("{} events are there, {} were told more than {} ms before",
+      fault(fmt::format("{} events are there, {} were pushed more than {} ms before",
                         there,
                         due,
                         kKillBoundNs / kNsPerMs));
@@ -135,7 +135,7 @@ void Kills::kill_writer() {
         break;
       }
     }
-    // A session that had begun is known by its row; one that had not has recorded nothing.
+    // A session that has a row had begun; one without a row recorded nothing.
     const bool killed = number(path,
                                "SELECT count(*) FROM session WHERE ended_ns IS NULL AND id = "
                                "(SELECT max(id) - 1 FROM session)") == 1;

@@ -10,8 +10,8 @@ namespace crash {
 
 struct KillOptions {
   std::uint64_t seed = 1;
-  std::filesystem::path directory;  ///< an empty one of its own
-  std::string netlog;               ///< the real recorder and its load; empty: only writers
+  std::filesystem::path directory;  ///< empty, used by nobody else
+  std::string netlog;               ///< the recorder's binary; empty: only writers
   std::string churn;
 };
 
@@ -19,14 +19,14 @@ struct KillTotals {
   std::int64_t kills = 0;
   std::int64_t of_recorders = 0;
   std::int64_t while_beginning = 0;
-  std::int64_t corrupt = 0;  ///< SQLite's checks or ours
+  std::int64_t corrupt = 0;  ///< found by SQLite's checks or ours
   std::int64_t lost_committed = 0;
-  std::int64_t lost_beyond = 0;  ///< told longer ago than the bound, and gone
+  std::int64_t lost_beyond = 0;  ///< events pushed longer ago than the bound and lost
   std::int64_t with_loss = 0;
-  std::int64_t longest_loss_ns = 0;  ///< age of the oldest that was gone, when it was killed
+  std::int64_t longest_loss_ns = 0;  ///< age of the oldest lost event at the time of the kill
   std::int64_t gaps = 0;
   std::int64_t gaps_due = 0;
-  std::string first_fault;  ///< with what repeats it; empty: none
+  std::string first_fault;  ///< and how to repeat it; empty: none
 
   [[nodiscard]] bool good() const {
     return corrupt == 0 && lost_committed == 0 && lost_beyond == 0 && gaps == gaps_due &&
@@ -34,11 +34,11 @@ struct KillTotals {
   }
 };
 
-/// A killed recorder loses no more than what it was told so long before: it commits after 250 ms,
-/// and the commit that runs and the one that follows take their time, each a few syncs of the disk.
+/// A killed recorder loses only events that were pushed within this time: it commits after 250 ms,
+/// and the running commit and the next one take a few syncs of the disk each.
 constexpr std::int64_t kKillBoundNs = 1'000'000'000;
 
-/// Kills processes that write, at random moments, and looks at what they leave.
+/// Kills processes that write, at random moments, and checks their files.
 class Kills {
  public:
   explicit Kills(KillOptions options);

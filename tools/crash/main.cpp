@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Kills what writes a recording and cuts its power, over and over, and holds what is left against
-// what had been told. tools/crash-test runs it.
+// Kills processes that write a recording, and cuts their power, many times. Compares each file with
+// what had been committed. tools/crash-test runs it.
 #include "kills.hpp"
 #include "support/power_cuts.hpp"
 #include "util/text.hpp"
@@ -41,17 +41,17 @@ bool kill_many(std::int64_t count, const crash::KillOptions& options) {
   std::cout << "kill -9\n";
   print("kills", totals.kills);
   print("  of netlog record under load", totals.of_recorders);
-  print("  before anything had been written", totals.while_beginning);
+  print("  before anything was written", totals.while_beginning);
   print("corrupt files", totals.corrupt);
-  print("kills that lost what was committed", totals.lost_committed);
-  print("kills that lost what was older than the bound", totals.lost_beyond);
+  print("kills that lost committed events", totals.lost_committed);
+  print("kills that lost events older than the bound", totals.lost_beyond);
   print("kills that lost something", totals.with_loss);
   std::cout << fmt::format("  {:<52} {:>5} ms (bound {} ms)\n",
-                           "the oldest that was lost had been told before",
+                           "age of the oldest event that was lost",
                            totals.longest_loss_ns / 1'000'000,
                            crash::kKillBoundNs / 1'000'000);
-  print("gaps that were due", totals.gaps_due);
-  print("gaps on record", totals.gaps);
+  print("gaps expected", totals.gaps_due);
+  print("gaps recorded", totals.gaps);
   return print_fault(totals.first_fault) && totals.good();
 }
 
@@ -68,10 +68,10 @@ bool cut_many(std::int64_t count, std::uint64_t seed, const std::filesystem::pat
   print("  while a session ended", totals.while_ending);
   print("  after its end", totals.clean);
   print("corrupt files", totals.corrupt);
-  print("cuts that lost what was committed", totals.lost);
+  print("cuts that lost committed events", totals.lost);
   print("cuts that lost the batch that was being written", totals.with_loss);
-  print("gaps that were due", totals.gaps_due);
-  print("gaps on record", totals.gaps);
+  print("gaps expected", totals.gaps_due);
+  print("gaps recorded", totals.gaps);
   return print_fault(totals.first_fault) && totals.good();
 }
 

@@ -24,7 +24,7 @@ constexpr std::int64_t kTimeWaitNs = 60 * kNsPerSecond;
 constexpr double kHourS = 3'600;
 constexpr double kDayH = 24;
 
-/// What is still to happen to a connection.
+/// A future change of a connection.
 struct Step {
   std::int64_t at_ns = 0;
   EventKind kind = EventKind::state;
@@ -33,7 +33,7 @@ struct Step {
 
 struct Live {
   Connection connection;
-  std::vector<Step> steps;  ///< the next one last
+  std::vector<Step> steps;  ///< in reverse order of time
   Outcome outcome = Outcome::closed;
 };
 
@@ -129,7 +129,7 @@ class Day {
     }
   }
 
-  /// The rate of one kind in the second after `from_ns`, of the whole day's mean.
+  /// The rate of one kind in the second after `from_ns`, as a factor of the day's mean.
   double weight(const Traffic& kind, std::int64_t from_ns) const {
     const auto hour =
         std::fmod(static_cast<double>(from_ns - options_.began_ns) / 1e9 / kHourS, kDayH);
@@ -170,7 +170,7 @@ class Day {
   void open(const Traffic& kind, std::int64_t at_ns) {
     Live live;
     auto& connection = live.connection;
-    // The first peers come most often.
+    // The first peers are the most frequent ones.
     const auto pick = std::pow(uniform(), 3) * static_cast<double>(kind.peers.size());
     const auto peer =
         *parse_address(kind.peers[std::min(static_cast<std::size_t>(pick), kind.peers.size() - 1)]);
@@ -198,7 +198,7 @@ class Day {
     ++minute_opens_;
   }
 
-  /// Its states, in time order; turned round at the end.
+  /// The states of a connection in time order; reversed at the end.
   void plan(const Traffic& kind, std::int64_t at_ns, Live& live) {
     const auto add = [&](std::int64_t when_ns, EventKind what, std::optional<TcpState> state) {
       live.steps.push_back({when_ns, what, state});
@@ -256,14 +256,14 @@ class Day {
     connection.id = next_id_++;
     connection.netns = 4'026'531'840;
     connection.last_seen_ns = at_ns;
-    tell(connection, kind, at_ns, std::nullopt, connection.state);
+    emit(connection, kind, at_ns, std::nullopt, connection.state);
     if (!live.steps.empty()) {
       due_.push({live.steps.back().at_ns, connection.id});
       live_.emplace(connection.id, std::move(live));
     }
   }
 
-  void tell(const Connection& connection,
+  void emit(const Connection& connection,
             EventKind kind,
             std::int64_t at_ns,
             std::optional<TcpState> from,
@@ -296,7 +296,7 @@ class Day {
         connection.metrics.rtt_us = 200;
       }
       connection.gone = ended;
-      tell(connection, step.kind, step.at_ns, from, step.state);
+      emit(connection, step.kind, step.at_ns, from, step.state);
       if (live.steps.empty()) {
         live_.erase(entry);
       } else {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Makes a recording of a day that never was, of any size, to measure reports and to try them on.
+// Writes the recording of an invented day, of any size, to measure reports and to try them.
 #include "day.hpp"
 #include "util/text.hpp"
 #include "util/time.hpp"

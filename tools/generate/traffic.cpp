@@ -19,7 +19,7 @@ std::vector<std::string> addresses(const char* format, unsigned count) {
   return all;
 }
 
-/// Clients from everywhere, a quarter of them over IPv6; the first ones come most often.
+/// Clients from many networks, a quarter of them over IPv6; the first ones are the most frequent.
 std::vector<std::string> clients() {
   auto all = addresses("100.64.{}.{}", 30'000);
   const auto more = addresses("2001:db8:{:x}::{:x}", 10'000);
@@ -135,7 +135,7 @@ std::vector<Traffic> traffic() {
        .connect_ms = 0.4,
        .life_s = 0.1,
        .spread = 0.5});
-  // The storm of a batch at two o'clock.
+  // A batch job at two o'clock that opens many connections.
   add({.process = "batch",
        .pids = {31337},
        .user = "batch",
@@ -149,7 +149,7 @@ std::vector<Traffic> traffic() {
        .life_s = 0.3,
        .spread = 1,
        .refused = 0.1});
-  // Answers, and does not close what its clients have closed.
+  // Answers, and does not close connections that its clients have closed.
   add({.process = "legacy",
        .pids = {666},
        .user = "legacy",
@@ -202,7 +202,7 @@ std::vector<Traffic> traffic() {
        .spread = 1.6,
        .reset = 0.2,
        .peer_first = 0.3});
-  // Held open for hours.
+  // Connections that stay open for hours.
   add({.process = "nginx",
        .pids = nginx,
        .user = "www-data",

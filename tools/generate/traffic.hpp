@@ -10,10 +10,11 @@
 
 namespace generate {
 
-/// One kind of connections that the invented host has all day.
+/// One kind of connection of the invented host.
 struct Traffic {
-  std::string process{};              ///< name of its owner
-  std::vector<std::uint32_t> pids{};  ///< one of them each; empty: a new process each time
+  std::string process{};  ///< name of its owner
+  std::vector<std::uint32_t>
+      pids{};  ///< each connection has one of them; empty: a new process for each
   std::string user{};
   netlog::Direction direction = netlog::Direction::outbound;
   netlog::Protocol protocol = netlog::Protocol::tcp;
@@ -21,8 +22,8 @@ struct Traffic {
   std::uint16_t local_port = 0;  ///< 0: an ephemeral port
   std::vector<std::string> peers{};
   std::uint16_t remote_port = 0;  ///< 0: an ephemeral port
-  double share = 0;               ///< of all connections; 0: `period_s` says when
-  double period_s = 0;            ///< at a fixed rhythm
+  double share = 0;               ///< of all connections; 0: see `period_s`
+  double period_s = 0;            ///< seconds between two connections; 0: see `share`
   double jitter_s = 0;
   double daily = 0;   ///< 0: the same all day; 1: nothing at night
   double from_h = 0;  ///< hours of the day in which it happens
@@ -34,7 +35,7 @@ struct Traffic {
   double unanswered = 0;
   double reset = 0;
   double peer_first = 0.5;  ///< share of those closed that the peer closes first
-  double stuck = 0;         ///< share that stays in CLOSE_WAIT for ever
+  double stuck = 0;         ///< share that stays in CLOSE_WAIT
 };
 
 /// The day of a web server with its database, cache, monitoring and a few programs that misbehave.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What looking costs: ticks, a second of recording, owners, the first event and the last."""
+"""What recording costs: ticks, a second of recording, owners, start and stop."""
 import json
 import os
 import signal
@@ -10,13 +10,13 @@ import time
 import common
 from common import BIN, Absent, Row
 
-# Ends itself when it is told to, so that what it waited for is counted.
-SS_LOOP = 'trap exit TERM; while :; do ss -tanp >>"$1"; echo >>"$1.looks"; sleep "$2"; done'
+# Exits on SIGTERM, so that the time of its children is counted.
+SS_LOOP = 'trap exit TERM; while :; do ss -tanp >>"$1"; echo >>"$1.polls"; sleep "$2"; done'
 PASSES = 3
 
 
 def psutil_ms():
-    """Without the interpreter's start; nothing where it is not installed."""
+    """Processor time without the start of the interpreter. None if psutil is not installed."""
     code = "import time, psutil; begun = time.process_time(); psutil.net_connections('inet'); print(1e3 * (time.process_time() - begun))"
     done = subprocess.run(["/usr/bin/python3", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     return float(done.stdout) if done.returncode == 0 else None
@@ -29,7 +29,7 @@ def tick(scratch, rounds):
 
 
 def measure_ticks(sockets, rounds):
-    """A pass measures each once, so that what is compared is near in time."""
+    """Each pass measures everything once, so that compared figures are close in time."""
     peers = {"ss -tan": ["ss", "-tan"], "ss -tanp": ["ss", "-tanp"]}
     if not common.missing("lsof") and sockets <= 10_000:
         peers["lsof -i -nP"] = ["lsof", "-i", "-nP"]
@@ -70,7 +70,7 @@ def ticks(sizes, rounds):
 
 
 def measure_recording(sockets, rate, seconds, interval_s):
-    """Percent of one processor, of the recorder and of as many looks with ss; the recorder's MB."""
+    """Percent of one processor, for the recorder and for as many polls with ss; the recorder's memory in MB."""
     churn = None
     with common.scratch_directory() as scratch, common.held_sockets(sockets):
         try:
@@ -78,7 +78,7 @@ def measure_recording(sockets, rate, seconds, interval_s):
                 churn = subprocess.Popen([BIN / "netlog-churn", "--rate", str(rate), "--life-ms", "20", "--seconds", "300", "--truth",
                                           scratch / "truth.csv"], stdout=subprocess.DEVNULL)
             with common.recorder(scratch / "a.db", "--interval", f"{1000 * interval_s:.0f}ms") as process:
-                time.sleep(3)  # the first look, and the first sums of it
+                time.sleep(3)  # the first poll, and its first sums
                 before = common.own_cpu_s(process.pid)
                 time.sleep(seconds)
                 ours = 100 * (common.own_cpu_s(process.pid) - before) / seconds
@@ -91,8 +91,8 @@ def measure_recording(sockets, rate, seconds, interval_s):
                 loop.send_signal(signal.SIGTERM)
                 _, _status, usage = os.wait4(loop.pid, 0)
                 loop.returncode = 0
-            looks = os.path.getsize(scratch / "ss.txt.looks")
-            return {"ours": ours, "memory": memory, "ss": 100 * (usage.ru_utime + usage.ru_stime) / looks / interval_s}
+            polls = os.path.getsize(scratch / "ss.txt.polls")
+            return {"ours": ours, "memory": memory, "ss": 100 * (usage.ru_utime + usage.ru_stime) / polls / interval_s}
         finally:
             if churn:
                 churn.kill()
@@ -103,9 +103,9 @@ def recording(cases, seconds, repeats):
     rows = []
     for sockets, rate, interval_s in cases:
         found = [common.in_own_network(measure_recording, sockets, rate, seconds, interval_s) for _ in range(repeats)]
-        what = f"recording, {1 / interval_s:g} looks/s, {sockets:,} sockets" + (f", {rate} connections/s" if rate else ", idle")
+        what = f"recording, {1 / interval_s:g} polls/s, {sockets:,} sockets" + (f", {rate} connections/s" if rate else ", idle")
         rows.append(Row(what, "as many ss -tanp >>file", [run["ours"] for run in found], [run["ss"] for run in found], "% of a core"))
-        rows.append(Row(f"its memory at most, {sockets:,} sockets" + (f", {rate} connections/s" if rate else ", idle"), "",
+        rows.append(Row(f"its largest memory, {sockets:,} sockets" + (f", {rate} connections/s" if rate else ", idle"), "",
                         [run["memory"] for run in found], [], "MB", ratio=False))
     return rows
 
@@ -117,7 +117,7 @@ def links_ms():
             for descriptor in os.scandir(f"/proc/{pid}/fd"):
                 os.readlink(descriptor.path)
         except OSError:
-            pass  # it has ended
+            pass  # the process has ended
     return 1e3 * (time.process_time() - begun)
 
 
@@ -140,7 +140,7 @@ def owners(sockets, processes):
 
 
 def measure_ends():
-    """Seconds to the first event of a connection that is open, and from the request to stop to the closed file."""
+    """Milliseconds from start to the first event of an open connection, and from SIGINT to the closed file."""
     with common.scratch_directory() as scratch, socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -163,7 +163,7 @@ def ends(repeats):
 
 
 def inner(repeats):
-    """The loops of a tick, a socket, beside a pass over the same bytes."""
+    """Time per socket of the inner loops of a tick, compared with a pass over the same bytes."""
     found = {}
     for _ in range(repeats):
         done = subprocess.run([BIN / "netlog-bench-inner", "--benchmark_format=json", "--benchmark_min_time=0.2"], stdout=subprocess.PIPE,
