@@ -12,7 +12,7 @@ std::optional<Delivery::Loss> Delivery::flush(std::int64_t now_ns) {
   }
   auto pushed = push_(std::exchange(items_, {}));
   blocked_ns_ += pushed.blocked.count();
-  wants_resync_ = pushed.wants_census;
+  wants_resync_ = pushed.wants_resync;
   return note_loss(std::move(pushed), now_ns);
 }
 
@@ -36,7 +36,7 @@ void Delivery::follow_clock(std::int64_t step_ns) {
   }
 }
 
-std::optional<Delivery::Loss> Delivery::note_loss(store::Pushed pushed, std::int64_t now_ns) {
+std::optional<Delivery::Loss> Delivery::note_loss(store::PushResult pushed, std::int64_t now_ns) {
   if (pushed.dropped.empty()) {
     return std::nullopt;
   }
@@ -55,9 +55,9 @@ std::optional<Delivery::Loss> Delivery::note_loss(store::Pushed pushed, std::int
                  from_ns,
                  now_ns,
                  "writer",
-                 std::move(pushed.why),
+                 std::move(pushed.why.reason),
                  static_cast<std::int64_t>(loss.events.size()),
-                 std::move(pushed.detail)};
+                 std::move(pushed.why.detail)};
   return loss;
 }
 

@@ -17,7 +17,7 @@ namespace netlog::record {
 /// carry their connections as they are at the end of the tick.
 class Delivery {
  public:
-  using Push = std::function<store::Pushed(std::vector<store::Item>)>;
+  using Push = std::function<store::PushResult(std::vector<store::Item>)>;
 
   /// `push` queues items, as store::Writer::push() does.
   explicit Delivery(Push push) : push_{std::move(push)} {}
@@ -49,7 +49,7 @@ class Delivery {
   std::int64_t take_blocked_ns() { return std::exchange(blocked_ns_, 0); }
 
  private:
-  std::optional<Loss> note_loss(store::Pushed pushed, std::int64_t now_ns);
+  std::optional<Loss> note_loss(store::PushResult pushed, std::int64_t now_ns);
 
   Push push_;
   std::vector<store::Item> items_;

@@ -196,7 +196,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   }
   asio::io_context io{1};
   auto keeping = writer_options(options.database, options.keeping, held);
-  keeping.tell = [&](const std::string& text) {
+  keeping.on_message = [&](const std::string& text) {
     asio::post(io, [&observer, text] { observer.told(text); });
   };
   store::Writer writer{options.database,

@@ -2,7 +2,7 @@
 #include "store/clip/redaction.hpp"
 
 #include "store/db/migrate.hpp"
-#include "store/write/writer.hpp"
+#include "store/db/store_error.hpp"
 #include "util/text.hpp"
 
 #include <algorithm>

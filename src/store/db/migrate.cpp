@@ -2,7 +2,7 @@
 #include "store/db/migrate.hpp"
 
 #include "store/db/migrations.hpp"
-#include "store/write/writer.hpp"
+#include "store/db/store_error.hpp"
 #include "util/text.hpp"
 
 #include <string>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "model/table.hpp"
-#include "store/write/writer.hpp"
+#include "store/db/store_error.hpp"
 
 #include <cstdint>
 #include <filesystem>

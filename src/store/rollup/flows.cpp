@@ -5,7 +5,7 @@
 #include "model/event.hpp"
 #include "model/tcp_state.hpp"
 #include "store/db/statement.hpp"
-#include "store/write/writer.hpp"
+#include "store/db/store_error.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -3,9 +3,9 @@
 
 #include "store/db/migrate.hpp"
 #include "store/db/statement.hpp"
+#include "store/db/store_error.hpp"
 #include "store/salvage/repair.hpp"
 #include "store/salvage/row_finder.hpp"
-#include "store/write/writer.hpp"
 #include "util/text.hpp"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/salvage/sqlite_pages.hpp"
 
-#include "store/write/writer.hpp"
+#include "store/db/store_error.hpp"
 #include "util/text.hpp"
 
 #include <algorithm>

@@ -7,9 +7,9 @@
 #include "store/rollup/flows.hpp"
 #include "store/rollup/port_use.hpp"
 #include "store/write/connection_rows.hpp"
+#include "store/write/items.hpp"
 #include "store/write/reference_rows.hpp"
 #include "store/write/session_start.hpp"
-#include "store/write/writer.hpp"
 
 #include <cstdint>
 #include <optional>

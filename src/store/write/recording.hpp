@@ -2,9 +2,10 @@
 #pragma once
 
 #include "store/write/item_writer.hpp"
+#include "store/write/items.hpp"
 #include "store/write/retention.hpp"
 #include "store/write/session_start.hpp"
-#include "store/write/writer.hpp"
+#include "store/write/writer_options.hpp"
 
 #include <cstdint>
 #include <filesystem>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "store/rollup/flows.hpp"
-#include "store/write/writer.hpp"
+#include "store/write/writer_options.hpp"
 
 #include <cstdint>
 #include <optional>

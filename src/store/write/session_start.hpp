@@ -2,7 +2,7 @@
 #pragma once
 
 #include "model/recording.hpp"
-#include "store/write/writer.hpp"
+#include "store/write/left_open.hpp"
 
 #include <cstdint>
 #include <map>

@@ -15,7 +15,7 @@ namespace {
 /// A writer's queue: keeps what it gets, and answers once what the test has put there.
 struct Queue {
   std::vector<std::vector<store::Item>> pushes;
-  store::Pushed answer;
+  store::PushResult answer;
 
   Delivery::Push push() {
     return [this](std::vector<store::Item> items) {
@@ -54,9 +54,9 @@ TEST_CASE("Delivery: what was dropped is a gap, and everything known is queued a
   Delivery delivery{queue.push()};
   delivery.add(Heartbeat{100, 1, 0, 0});
   queue.answer.dropped = {event_at(90), Heartbeat{80, 1, 0, 0}, event_at(95)};
-  queue.answer.why = "writing failed";
-  queue.answer.detail = "disk full";
-  queue.answer.wants_census = true;
+  queue.answer.why.reason = "writing failed";
+  queue.answer.why.detail = "disk full";
+  queue.answer.wants_resync = true;
   const auto loss = delivery.flush(100);
   REQUIRE(loss.has_value());
   CHECK((loss->gap == Gap{std::nullopt, 80, 100, "writer", "writing failed", 2, "disk full"}));

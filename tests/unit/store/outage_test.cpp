@@ -72,7 +72,7 @@ TEST_CASE("what a disk that stays full costs is on record", "[store]") {
     options.flush_after = std::chrono::milliseconds{1};
     options.retry_after = std::chrono::milliseconds{1};
     options.queue_items = 50;
-    options.tell = [&](const std::string& text) { told.push_back(text); };
+    options.on_message = [&](const std::string& text) { told.push_back(text); };
     Session session;
     session.started_ns = 100 * kNsPerSecond;
     store::Writer writer{path, session, options};

@@ -248,7 +248,7 @@ TEST_CASE("a file that is deleted while it is recorded into is begun anew", "[st
     return {};
   };
   std::vector<std::string> told;
-  options.tell = [&](const std::string& text) { told.push_back(text); };
+  options.on_message = [&](const std::string& text) { told.push_back(text); };
   const auto stays = open_connection(1, 11);
   const auto goes = open_connection(2, 12);
   {
@@ -267,9 +267,9 @@ TEST_CASE("a file that is deleted while it is recorded into is begun anew", "[st
         return std::holds_alternative<Event>(item);
       });
       if (dropped > 0) {
-        CHECK(pushed.why == "file was deleted or replaced");
+        CHECK(pushed.why.reason == "file was deleted or replaced");
       }
-      return pushed.wants_census;
+      return pushed.wants_resync;
     }));
     CHECK(dropped > 0);
     writer.push({server(), Resync{12 * kSecond, 22 * kSecond, {stays}}});

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include "store/write/batch_queue.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace netlog::store {
+namespace {
+
+bool is_resync(const Item& item) {
+  return std::holds_alternative<Resync>(item);
+}
+
+/// Few, and the tracker cannot produce them again.
+bool is_never_dropped(const Item& item) {
+  return std::holds_alternative<Gap>(item) || std::holds_alternative<ClockStep>(item) ||
+         std::holds_alternative<ServiceName>(item) || is_resync(item);
+}
+
+void append(std::vector<Item>& to,
+            std::vector<Item>::iterator first,
+            std::vector<Item>::iterator last) {
+  to.insert(to.end(), std::make_move_iterator(first), std::make_move_iterator(last));
+}
+
+/// Moves the items that may be dropped from `items` to `dropped`. Both keep their order.
+void drop(std::vector<Item>& items, std::vector<Item>& dropped) {
+  const auto first = std::stable_partition(items.begin(), items.end(), is_never_dropped);
+  append(dropped, first, items.end());
+  items.erase(first, items.end());
+}
+
+}  // namespace
+
+PushResult BatchQueue::push(std::vector<Item> items) {
+  PushResult result;
+  std::unique_lock lock{mutex_};
+  const auto may_continue = [&] { return has_room() || failure_ || outage_ || needs_resync_; };
+  if (!may_continue()) {
+    const auto began = std::chrono::steady_clock::now();
+    changed_.wait(lock, may_continue);
+    result.blocked = std::chrono::steady_clock::now() - began;
+  }
+  if (failure_) {
+    std::rethrow_exception(failure_);
+  }
+  if (std::any_of(items.begin(), items.end(), is_resync)) {
+    needs_resync_ = false;
+  } else if (!needs_resync_ && !has_room()) {
+    needs_resync_ = true;
+    drop(items_, dropped_);
+  }
+  if (needs_resync_) {
+    drop(items, dropped_);
+  }
+  if (items_.empty()) {
+    items_ = std::move(items);
+  } else {
+    append(items_, items.begin(), items.end());
+  }
+  result.dropped = std::exchange(dropped_, {});
+  result.why = why_;
+  result.wants_resync = needs_resync_ && !outage_;
+  lock.unlock();
+  changed_.notify_all();
+  return result;
+}
+
+void BatchQueue::stop() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  changed_.notify_all();
+}
+
+void BatchQueue::rethrow_failure() {
+  const std::lock_guard lock{mutex_};
+  if (failure_) {
+    std::rethrow_exception(failure_);
+  }
+}
+
+std::optional<std::vector<Item>> BatchQueue::next_batch() {
+  std::unique_lock lock{mutex_};
+  changed_.wait(lock, [&] { return stopping_ || !items_.empty(); });
+  changed_.wait_for(
+      lock, limits_.flush_after, [&] { return stopping_ || items_.size() >= limits_.flush_items; });
+  if (items_.empty()) {
+    return std::nullopt;
+  }
+  auto batch = std::exchange(items_, {});
+  lock.unlock();
+  changed_.notify_all();
+  return batch;
+}
+
+bool BatchQueue::begin_outage(DropReason why) {
+  bool begins = false;
+  {
+    const std::lock_guard lock{mutex_};
+    begins = !std::exchange(outage_, true);
+    why_ = std::move(why);
+  }
+  changed_.notify_all();
+  return begins;
+}
+
+bool BatchQueue::end_outage() {
+  const std::lock_guard lock{mutex_};
+  tried_since_stop_ = false;
+  return std::exchange(outage_, false);
+}
+
+bool BatchQueue::wait_before_retry(std::chrono::milliseconds wait) {
+  std::unique_lock lock{mutex_};
+  if (stopping_ && std::exchange(tried_since_stop_, true)) {
+    return false;
+  }
+  changed_.wait_for(lock, wait, [&] { return stopping_ && !tried_since_stop_; });
+  return true;
+}
+
+void BatchQueue::drop_for_new_file(std::vector<Item>& batch, DropReason why) {
+  {
+    const std::lock_guard lock{mutex_};
+    why_ = std::move(why);
+    needs_resync_ = true;
+    drop(batch, dropped_);
+    drop(items_, dropped_);
+  }
+  changed_.notify_all();
+}
+
+void BatchQueue::fail(std::exception_ptr failure) {
+  {
+    const std::lock_guard lock{mutex_};
+    failure_ = std::move(failure);
+  }
+  changed_.notify_all();
+}
+
+}  // namespace netlog::store

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/recording.hpp"
+#include "store/write/batch_queue.hpp"
+#include "store/write/recording.hpp"
+#include "store/write/writer_options.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include <SQLiteCpp/Exception.h>
+
+namespace netlog::store {
+
+/// The recording of one session, whose file may be deleted, replaced or found damaged while it is
+/// written. Then it is created again at the same path. Not thread-safe.
+class RecreatableRecording {
+ public:
+  /// Opens or creates the file and starts the session.
+  /// @throws SQLite::Exception, or StoreError: not netlog's, a newer schema.
+  RecreatableRecording(std::filesystem::path path, Session session, const WriterOptions& options);
+
+  /// The open recording. Only while is_open().
+  [[nodiscard]] Recording& operator*() { return *recording_; }
+  [[nodiscard]] Recording* operator->() { return &*recording_; }
+  /// False after rename_damaged() or a recreate() that failed.
+  [[nodiscard]] bool is_open() const { return recording_.has_value(); }
+
+  /// Whether recreate() must be called before the next write: the file is not open, or the path no
+  /// longer names it. The path is looked up once a second at most.
+  bool is_lost();
+
+  /// Closes a damaged file and renames it and its WAL, to `PATH.damaged-1` or the next free number.
+  /// @returns false if it cannot be renamed, or could not be created again
+  bool rename_damaged(const SQLite::Exception& damage);
+
+  /// Creates the file and starts the session again, at `started_ns` if that is known. All
+  /// connections of the session are new to this file.
+  /// @returns why, for the gap of what the new file does not have
+  /// @throws SQLite::Exception (SQLITE_CANTOPEN): not now; try again later.
+  DropReason recreate(std::optional<std::int64_t> started_ns);
+
+  /// Where the damaged file is now and what was wrong with it; empty after recreate().
+  [[nodiscard]] const std::string& damage() const { return damage_; }
+
+  void close() { recording_.reset(); }
+
+ private:
+  std::filesystem::path path_;
+  Session session_;
+  const WriterOptions& options_;
+  std::optional<Recording> recording_;
+  std::chrono::steady_clock::time_point next_check_;
+  std::string damage_;
+};
+
+}  // namespace netlog::store

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "util/error.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace netlog::store {
+
+/// What a committed batch survives.
+enum class Synchronous : std::uint8_t {
+  every_batch,  ///< a power cut (PRAGMA synchronous = FULL)
+  checkpoints   ///< the end of the process; a power cut may lose all batches since the last
+                ///< checkpoint (PRAGMA synchronous = NORMAL)
+};
+
+struct WriterOptions {
+  std::size_t flush_items = 100'000;             ///< of one transaction at most
+  std::chrono::milliseconds flush_after{250};    ///< a batch waits so long for more items
+  std::chrono::milliseconds retry_after{1'000};  ///< after a batch that could not be written
+  std::size_t queue_items = 100'000;  ///< a full queue blocks push(); in an outage it is dropped
+  Synchronous synchronous = Synchronous::every_batch;
+  std::int64_t max_bytes = 0;          ///< of the file and its WAL; 0: no limit
+  std::chrono::nanoseconds max_age{};  ///< of closed connections; 0: no limit
+  /// One line for the user when an outage begins and when it ends. Called on the writer thread.
+  std::function<void(const std::string&)> on_message{};
+  /// Whether the path still names the file that was opened. Absent: this is never checked.
+  std::function<bool()> in_place{};
+  /// Creates the file again, when it was deleted or replaced, or was damaged and renamed. Absent: a
+  /// damaged file stops the writer.
+  std::function<Result<void>()> reopen{};
+};
+
+}  // namespace netlog::store

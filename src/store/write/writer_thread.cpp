@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+#include "store/write/writer_thread.hpp"
+
+#include "store/write/write_errors.hpp"
+#include "util/text.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace netlog::store {
+namespace {
+
+// After each transaction: so many retention steps, and one more for so many items.
+constexpr std::size_t kTrimSteps = 4;
+constexpr std::size_t kItemsPerTrimStep = 250;
+// Retention runs after a transaction, so a file with a small limit gets small transactions: 5,000
+// items for 64 MiB.
+constexpr std::int64_t kLimitBytesPerItem = 12'288;
+constexpr std::size_t kMinFlushItems = 1'000;
+
+WriterOptions with_fitting_transactions(WriterOptions options) {
+  if (options.max_bytes > 0) {
+    const auto fitting = static_cast<std::size_t>(options.max_bytes / kLimitBytesPerItem);
+    options.flush_items = std::min(options.flush_items, std::max(fitting, kMinFlushItems));
+  }
+  return options;
+}
+
+RecreatableRecording open(const std::filesystem::path& path,
+                          const Session& session,
+                          const WriterOptions& options) try {
+  return RecreatableRecording{path, session, options};
+} catch (const SQLite::Exception& error) {
+  throw store_error("open recording", path, error);
+}
+
+std::optional<std::int64_t> last_heartbeat_ns(const std::vector<Item>& items) {
+  std::optional<std::int64_t> last;
+  for (const auto& item : items) {
+    if (const auto* const heartbeat = std::get_if<Heartbeat>(&item)) {
+      last = heartbeat->at_ns;
+    }
+  }
+  return last;
+}
+
+}  // namespace
+
+WriterThread::WriterThread(const std::filesystem::path& path,
+                           const Session& session,
+                           WriterOptions options)
+    : path_{path},
+      options_{with_fitting_transactions(std::move(options))},
+      recording_{open(path_, session, options_)},
+      left_open_{recording_->start().left_open},
+      queue_{{options_.queue_items, options_.flush_items, options_.flush_after}},
+      thread_{[this] { run(); }} {}
+
+void WriterThread::finish(std::int64_t ended_ns) {
+  stop();
+  queue_.rethrow_failure();
+  if (!recording_.is_open()) {
+    throw StoreError{fmt::format("cannot end the session in recording {}: the file is gone, {}",
+                                 utf8(path_),
+                                 recording_.damage())};
+  }
+  try {
+    recording_->end(ended_ns);
+  } catch (const SQLite::Exception& error) {
+    throw store_error("end the session in recording", path_, error);
+  }
+  bytes_ = recording_->bytes();
+  recording_.close();
+}
+
+void WriterThread::stop() {
+  queue_.stop();
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+}
+
+void WriterThread::run() {
+  try {
+    while (auto batch = queue_.next_batch()) {
+      write(std::move(*batch));
+    }
+  } catch (const SQLite::Exception& error) {
+    queue_.fail(std::make_exception_ptr(store_error("write recording", path_, error)));
+  } catch (...) {
+    queue_.fail(std::current_exception());
+  }
+}
+
+/// Returns when all of the batch is written or dropped.
+void WriterThread::write(std::vector<Item> batch) {
+  for (std::size_t written = 0; written < batch.size();) {
+    try {
+      if (recording_.is_lost()) {
+        recreate_file(batch, written);
+      } else {
+        write_part(batch, written);
+      }
+    } catch (const SQLite::Exception& error) {
+      if (!is_damage(error) || !recording_.rename_damaged(error)) {
+        wait_before_retry(error);
+      }
+    }
+  }
+}
+
+/// One transaction. Adds its items to `written`.
+void WriterThread::write_part(const std::vector<Item>& batch, std::size_t& written) {
+  const auto part =
+      std::span{batch}.subspan(written, std::min(options_.flush_items, batch.size() - written));
+  recording_->write(part);
+  written += part.size();
+  events_ += std::count_if(part.begin(), part.end(), [](const Item& item) {
+    return std::holds_alternative<Event>(item);
+  });
+  bytes_ = recording_->bytes();
+  if (queue_.end_outage()) {
+    report(fmt::format("recording into {} again", utf8(path_)));
+  }
+  trim(part.size());
+}
+
+/// Deletes more than `written` items can have added, so that the file stays within its limits.
+void WriterThread::trim(std::size_t written) {
+  try {
+    for (auto steps = kTrimSteps + written / kItemsPerTrimStep; steps > 0 && recording_->trim();
+         --steps) {
+    }
+    bytes_ = recording_->bytes();
+  } catch (const SQLite::Exception& error) {
+    // After a transient error the next transaction trims again.
+    if (!is_transient(error) && !(is_damage(error) && recording_.rename_damaged(error))) {
+      throw;
+    }
+  }
+}
+
+/// Connections of `batch` may have begun in the lost file, so all of them are dropped: the Resync
+/// that follows brings them.
+void WriterThread::recreate_file(std::vector<Item>& batch, std::size_t& written) {
+  const bool was_damaged = !recording_.damage().empty();
+  auto why = recording_.recreate(last_heartbeat_ns(batch));
+  const auto message = fmt::format("recording into a new {}: the {}{}",
+                                   utf8(path_),
+                                   why.reason,
+                                   was_damaged ? ", " + why.detail : "");
+  batch.erase(batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(written));
+  written = 0;
+  queue_.drop_for_new_file(batch, std::move(why));
+  report(message);
+}
+
+/// @throws the error if it is not transient, or if the thread must stop.
+void WriterThread::wait_before_retry(const SQLite::Exception& error) {
+  if (!is_transient(error)) {
+    throw error;
+  }
+  if (queue_.begin_outage({outage_reason(error), one_line(error.what())})) {
+    report(store_error("write recording", path_, error).what() +
+           std::string{"; sampling goes on, what can be held is written when it works again"});
+  }
+  if (!queue_.wait_before_retry(options_.retry_after)) {
+    throw error;
+  }
+}
+
+void WriterThread::report(const std::string& message) const {
+  if (options_.on_message) {
+    options_.on_message(message);
+  }
+}
+
+}  // namespace netlog::store

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/recording.hpp"
+#include "store/write/batch_queue.hpp"
+#include "store/write/left_open.hpp"
+#include "store/write/recreatable_recording.hpp"
+#include "store/write/writer.hpp"
+#include "store/write/writer_options.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <SQLiteCpp/Exception.h>
+
+namespace netlog::store {
+
+/// The thread that writes the batches of a queue to a recording, one transaction each. A batch that
+/// cannot be written now is kept and tried again; a file that was lost is created again.
+class WriterThread {
+ public:
+  /// Opens the recording on the caller's thread, then starts the thread.
+  /// @throws StoreError as Writer does.
+  WriterThread(const std::filesystem::path& path, const Session& session, WriterOptions options);
+  WriterThread(const WriterThread&) = delete;
+  WriterThread& operator=(const WriterThread&) = delete;
+  ~WriterThread() { stop(); }
+
+  [[nodiscard]] BatchQueue& queue() { return queue_; }
+  [[nodiscard]] const LeftOpen& left_open() const { return left_open_; }
+  [[nodiscard]] WriterTotals totals() const { return {events_.load(), bytes_.load()}; }
+
+  /// Writes what is queued, ends the thread and then the session.
+  /// @throws StoreError what stopped the thread, or what cannot be written now.
+  void finish(std::int64_t ended_ns);
+
+ private:
+  void stop();
+  void run();
+  void write(std::vector<Item> batch);
+  void write_part(const std::vector<Item>& batch, std::size_t& written);
+  void trim(std::size_t written);
+  void recreate_file(std::vector<Item>& batch, std::size_t& written);
+  void wait_before_retry(const SQLite::Exception& error);
+  void report(const std::string& message) const;
+
+  const std::filesystem::path path_;
+  const WriterOptions options_;
+  RecreatableRecording recording_;  ///< of the thread, while that runs
+  const LeftOpen left_open_;
+  BatchQueue queue_;
+  std::atomic<std::int64_t> events_{0};
+  std::atomic<std::int64_t> bytes_{0};
+  std::thread thread_;
+};
+
+}  // namespace netlog::store
