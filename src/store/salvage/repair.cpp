@@ -112,7 +112,7 @@ class Repair {
         "AND p.port IS iif(connection.direction = 2, connection.local_port, "
         "connection.remote_port) "
         "AND p.direction = connection.direction AND p.protocol = connection.protocol)");
-    Flows{database_}.catch_up();
+    Flows{database_}.add_missing();
     sum_ports(database_);
   }
 

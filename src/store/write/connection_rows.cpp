@@ -26,14 +26,14 @@ std::optional<UnknownOutcome> reason(const Connection& connection) {
                                                 : std::nullopt;
 }
 
-// What was told of the process can have been lost.
+// The row of a process can have been dropped in an outage.
 Owner owner_of(const Connection& connection, const std::optional<std::int64_t>& process) {
   return connection.owner.process && !process
              ? Owner{std::nullopt, OwnerSource::unknown, UnknownOwner::gone}
              : connection.owner;
 }
 
-/// As a column holds it.
+/// As a column has it.
 template <typename T>
 std::optional<std::int64_t> number(const std::optional<T>& value) {
   return value ? std::optional{static_cast<std::int64_t>(*value)} : std::nullopt;
@@ -47,10 +47,10 @@ std::optional<std::int64_t> known_netns(std::uint64_t netns) {
 
 ConnectionRows::ConnectionRows(SQLite::Database& database,
                                const SessionStart& start,
-                               ReferenceRows& known,
+                               ReferenceRows& references,
                                Flows& flows)
     : start_{start},
-      known_{known},
+      references_{references},
       flows_{flows},
       insert_{database,
               "INSERT INTO connection (id, session_id, protocol, local_address_id, "
@@ -74,71 +74,71 @@ ConnectionRows::ConnectionRows(SQLite::Database& database,
 
 void ConnectionRows::open(const Connection& connection) {
   const auto row = start_.row_of(connection.id);
-  by_row_[row] = touched_.size();
-  touched_.push_back({.row = row, .first = &connection, .last = &connection, .states = {}});
+  by_row_[row] = pending_.size();
+  pending_.push_back({.row = row, .first = &connection, .last = &connection, .states = {}});
 }
 
-bool ConnectionRows::change(const Connection& connection) {
-  auto& touched = touch(start_.row_of(connection.id));
-  touched.last = &connection;
-  return touched.there;
+bool ConnectionRows::update(const Connection& connection) {
+  auto& pending = pending_row(start_.row_of(connection.id));
+  pending.last = &connection;
+  return pending.exists;
 }
 
-bool ConnectionRows::is_there(std::int64_t row) {
-  return touch(row).there;
+bool ConnectionRows::exists(std::int64_t row) {
+  return pending_row(row).exists;
 }
 
-void ConnectionRows::note(std::int64_t row, const StateChange& change) {
-  if (auto& touched = touch(row); touched.first != nullptr) {
-    touched.states.push_back(change);
+void ConnectionRows::add_state(std::int64_t row, const StateEntry& entry) {
+  if (auto& pending = pending_row(row); pending.first != nullptr) {
+    pending.states.push_back(entry);
   }
 }
 
-void ConnectionRows::end(std::int64_t row) {
-  touch(row).ended = true;
+void ConnectionRows::close(std::int64_t row) {
+  pending_row(row).closed = true;
 }
 
-ConnectionRows::Touched& ConnectionRows::touch(std::int64_t row) {
-  const auto [entry, is_new] = by_row_.try_emplace(row, touched_.size());
+ConnectionRows::PendingRow& ConnectionRows::pending_row(std::int64_t row) {
+  const auto [entry, is_new] = by_row_.try_emplace(row, pending_.size());
   if (is_new) {
     BoundStatement find{find_};
-    touched_.push_back({.row = row, .there = find.with(row).step(), .states = {}});
+    pending_.push_back({.row = row, .exists = find.with(row).step(), .states = {}});
   }
-  return touched_[entry->second];
+  return pending_[entry->second];
 }
 
 void ConnectionRows::write() {
-  std::vector<std::int64_t> to_read;
-  for (auto& touched : touched_) {
-    if (touched.first != nullptr) {
-      insert(touched);
-    } else if (touched.there && touched.last != nullptr) {
-      update(touched);
+  std::vector<std::int64_t> closed;
+  for (auto& pending : pending_) {
+    if (pending.first != nullptr) {
+      insert(pending);
+    } else if (pending.exists && pending.last != nullptr) {
+      update(pending);
     }
-    if (touched.ended && touched.there) {
-      to_read.push_back(touched.row);
+    if (pending.closed && pending.exists) {
+      closed.push_back(pending.row);
     }
   }
-  flows_.add(to_read);
-  touched_.clear();
+  flows_.add(closed);
+  pending_.clear();
   by_row_.clear();
 }
 
-void ConnectionRows::insert(Touched& touched) {
-  const auto& first = *touched.first;
+void ConnectionRows::insert(PendingRow& pending) {
+  const auto& first = *pending.first;
   const auto& tuple = first.tuple;
   std::optional<Flows::Place> place;
-  if (touched.ended && touched.last->gone) {
-    place = flows_.add(touched.row, ended(touched));
-    touched.ended = false;
+  if (pending.closed && pending.last->gone) {
+    place = flows_.add(pending.row, closed_connection(pending));
+    pending.closed = false;
   }
   BoundStatement insert{insert_};
-  insert.with(touched.row)
+  insert.with(pending.row)
       .with(start_.session_id)
       .with(tuple.protocol)
-      .with(known_.address(tuple.local.address))
+      .with(references_.address(tuple.local.address))
       .with(tuple.local.port)
-      .with(knows_remote(tuple) ? std::optional{known_.address(tuple.remote.address)}
+      .with(knows_remote(tuple) ? std::optional{references_.address(tuple.remote.address)}
                                 : std::nullopt)
       .with(tuple.remote.port != 0 ? std::optional{tuple.remote.port} : std::nullopt)
       .with(known_netns(first.netns))
@@ -148,23 +148,23 @@ void ConnectionRows::insert(Touched& touched) {
       .with(first.module != 0 ? std::optional{first.module} : std::nullopt)
       .with(place ? std::optional{place->flow} : std::nullopt)
       .with(place ? place->duration_bucket : std::nullopt);
-  with_changing(insert, *touched.last);
+  bind_changing(insert, *pending.last);
   insert.exec();
 }
 
-void ConnectionRows::update(const Touched& touched) {
+void ConnectionRows::update(const PendingRow& pending) {
   BoundStatement update{update_};
-  with_changing(update, *touched.last);
-  update.with(touched.row);
+  bind_changing(update, *pending.last);
+  update.with(pending.row);
   update.exec();
 }
 
-/// The columns that change over a connection's life, in the order of both statements.
-void ConnectionRows::with_changing(BoundStatement& run, const Connection& connection) {
-  const auto process = known_.process(connection.owner.process);
+/// Binds the columns that change while a connection is open, in the order of both statements.
+void ConnectionRows::bind_changing(BoundStatement& statement, const Connection& connection) {
+  const auto process = references_.process(connection.owner.process);
   const auto owner = owner_of(connection, process);
-  run.with(connection.direction)
-      .with(known_.peer(connection))
+  statement.with(connection.direction)
+      .with(references_.peer(connection))
       .with(process)
       .with(owner.source)
       .with(reason(owner))
@@ -187,19 +187,19 @@ void ConnectionRows::with_changing(BoundStatement& run, const Connection& connec
                                                            : std::optional{connection.incarnation});
 }
 
-/// What its row will say.
-EndedConnection ConnectionRows::ended(Touched& touched) {
-  const auto& first = *touched.first;
-  const auto& last = *touched.last;
-  const auto process = known_.process(last.owner.process);
+/// What the inserted row will have.
+ClosedConnection ConnectionRows::closed_connection(PendingRow& pending) {
+  const auto& first = *pending.first;
+  const auto& last = *pending.last;
+  const auto process = references_.process(last.owner.process);
   return {
       .process = process,
       .direction = static_cast<std::int64_t>(last.direction),
       .protocol = static_cast<std::int64_t>(first.tuple.protocol),
       .netns = known_netns(first.netns),
-      .local_address = known_.address(first.tuple.local.address),
+      .local_address = references_.address(first.tuple.local.address),
       .local_port = first.tuple.local.port,
-      .peer = known_.peer(last),
+      .peer = references_.peer(last),
       .outcome = static_cast<std::int64_t>(last.outcome),
       .outcome_reason = number(reason(last)),
       .owner_reason = number(reason(owner_of(last, process))),
@@ -211,8 +211,8 @@ EndedConnection ConnectionRows::ended(Touched& touched) {
       .syns = number(last.syns),
       .bytes_sent = number(last.metrics.bytes_sent),
       .bytes_received = number(last.metrics.bytes_received),
-      .clock_adjust_ns = 0,  // a step writes all rows before it counts
-      .states = std::move(touched.states),
+      .clock_adjust_ns = 0,  // at a clock step all pending rows are written first
+      .states = std::move(pending.states),
   };
 }
 

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "model/connection.hpp"
+#include "store/rollup/closed_connection.hpp"
 #include "store/rollup/flows.hpp"
 #include "store/write/reference_rows.hpp"
 #include "store/write/session_start.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <SQLiteCpp/Database.h>
@@ -18,57 +20,59 @@ namespace netlog::store {
 
 class BoundStatement;
 
-/// The rows of the connections that a batch tells of. Each is written once, as it is by then: one
-/// that opens and ends within a batch is a single insertion, with its place among the sums. Keeps
-/// addresses of the connections that it is given until write(). Lives on the writer's thread,
-/// inside its transactions; must die before the database.
+/// Buffers connection changes for one batch and writes each row once. A connection that opens and
+/// closes in the batch is a single INSERT, already part of the sums. Keeps pointers to the
+/// connections that it is given until write(). Used on the writer thread, inside its transactions;
+/// must be destroyed before the database.
 class ConnectionRows {
  public:
   ConnectionRows(SQLite::Database& database,
                  const SessionStart& start,
-                 ReferenceRows& known,
+                 ReferenceRows& references,
                  Flows& flows);
 
+  /// A connection that is not in the file yet.
   void open(const Connection& connection);
-  /// False when it has been dropped to make room.
-  bool change(const Connection& connection);
-  /// The same question, nothing else.
-  bool is_there(std::int64_t row);
-  void note(std::int64_t row, const StateChange& change);
-  /// It is to be summed up, as it is by then.
-  void end(std::int64_t row);
+  /// @returns false if the row was deleted by retention: there is nothing to change
+  bool update(const Connection& connection);
+  /// Like update(), for a connection that this batch has updated already.
+  bool exists(std::int64_t row);
+  /// The connection has entered a state, or was closed.
+  void add_state(std::int64_t row, const StateEntry& entry);
+  /// The connection is closed: write() adds it to the sums.
+  void close(std::int64_t row);
 
-  /// Everything into the file.
+  /// Writes all changes, then the sums.
   void write();
 
  private:
-  struct Touched {
+  struct PendingRow {
     std::int64_t row = 0;
-    const Connection* first = nullptr;  ///< absent: the file has it
-    const Connection* last = nullptr;   ///< absent: nothing is to be written
-    bool there = true;
-    bool ended = false;
-    std::vector<StateChange> states;  ///< of one that the file does not have
+    const Connection* first = nullptr;  ///< as it was opened; null: the file has the row
+    const Connection* last = nullptr;   ///< as it is now; null: nothing to write
+    bool exists = true;
+    bool closed = false;
+    std::vector<StateEntry> states;  ///< of a row that the file does not have
   };
 
-  Touched& touch(std::int64_t row);
-  void insert(Touched& touched);
-  void update(const Touched& touched);
-  void with_changing(BoundStatement& run, const Connection& connection);
-  [[nodiscard]] EndedConnection ended(Touched& touched);
+  PendingRow& pending_row(std::int64_t row);
+  void insert(PendingRow& pending);
+  void update(const PendingRow& pending);
+  void bind_changing(BoundStatement& statement, const Connection& connection);
+  [[nodiscard]] ClosedConnection closed_connection(PendingRow& pending);
 
   const SessionStart& start_;
-  ReferenceRows& known_;
+  ReferenceRows& references_;
   Flows& flows_;
-  std::vector<Touched> touched_;
-  boost::unordered_flat_map<std::int64_t, std::size_t> by_row_;  ///< places in touched_
+  std::vector<PendingRow> pending_;
+  boost::unordered_flat_map<std::int64_t, std::size_t> by_row_;  ///< indexes of pending_
 
   SQLite::Statement insert_;
   SQLite::Statement update_;
   SQLite::Statement find_;
 };
 
-/// The column netns: where there are no network namespaces the number is 0, which is no inode.
+/// The column netns. Absent where there are no network namespaces: their number is 0 then.
 std::optional<std::int64_t> known_netns(std::uint64_t netns);
 
 }  // namespace netlog::store

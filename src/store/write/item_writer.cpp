@@ -18,9 +18,9 @@ constexpr std::int64_t kAfterAllSteps = std::numeric_limits<std::int64_t>::max()
 ItemWriter::ItemWriter(SQLite::Database& database, const SessionStart& start)
     : database_{database},
       start_{start},
-      known_{database, start},
+      references_{database, start},
       flows_{database},
-      connections_{database, start, known_, flows_},
+      connections_{database, start, references_, flows_},
       port_use_{database},
       find_connection_{database, "SELECT state, process_id, gone FROM connection WHERE id = ?"},
       resume_connection_{database, "UPDATE connection SET session_id = ? WHERE id = ?"},
@@ -68,7 +68,7 @@ void ItemWriter::operator()(const Event& event) {
   const bool was_summed_up = owner && connection.gone && flows_.remove({id});
   if (event.kind == EventKind::present || event.kind == EventKind::open) {
     open(connection);
-  } else if (!(event.repeats ? connections_.is_there(id) : change(connection))) {
+  } else if (!(event.repeats ? connections_.exists(id) : change(connection))) {
     port_use_.left(id);
     return;
   }
@@ -76,7 +76,7 @@ void ItemWriter::operator()(const Event& event) {
     port_use_.left(id);
   }
   if (event.kind == EventKind::close || was_summed_up) {
-    connections_.end(id);
+    connections_.close(id);
   }
   const auto wide = [](std::optional<std::uint8_t> code) {
     return code ? std::optional<std::int64_t>{*code} : std::nullopt;
@@ -84,8 +84,8 @@ void ItemWriter::operator()(const Event& event) {
   insert_event(id,
                event.kind,
                event.at,
-               owner ? known_.process(event.old_owner) : wide(event.old_code),
-               owner ? known_.process(connection.owner.process) : wide(event.new_code));
+               owner ? references_.process(event.old_owner) : wide(event.old_code),
+               owner ? references_.process(connection.owner.process) : wide(event.new_code));
 }
 
 void ItemWriter::open(const Connection& connection) {
@@ -96,8 +96,8 @@ void ItemWriter::open(const Connection& connection) {
   if (tuple.protocol == Protocol::tcp && tuple.remote.port != 0 && !ours) {
     port_use_.taken(row_of(connection.id),
                     {known_netns(connection.netns).value_or(-1),
-                     known_.address(tuple.local.address),
-                     known_.address(tuple.remote.address),
+                     references_.address(tuple.local.address),
+                     references_.address(tuple.remote.address),
                      tuple.remote.port},
                     connection.opened ? connection.opened->at_ns : connection.first_seen_ns);
   }
@@ -108,7 +108,7 @@ bool ItemWriter::change(const Connection& connection) {
   if (connection.direction == Direction::inbound) {
     port_use_.left(row_of(connection.id));  // it was taken for one of ours
   }
-  return connections_.change(connection);
+  return connections_.update(connection);
 }
 
 void ItemWriter::insert_event(std::int64_t connection,
@@ -119,7 +119,7 @@ void ItemWriter::insert_event(std::int64_t connection,
   events_.add({connection, static_cast<std::int64_t>(kind), at.at_ns, at.error_ns, from, to});
   const bool closes = kind == EventKind::close;
   if (closes || kind == EventKind::present || kind == EventKind::open || kind == EventKind::state) {
-    connections_.note(connection, {at.at_ns, closes ? std::nullopt : to, kAfterAllSteps});
+    connections_.add_state(connection, {at.at_ns, closes ? std::nullopt : to, kAfterAllSteps});
   }
 }
 
@@ -128,7 +128,7 @@ void ItemWriter::operator()(const Refresh& refresh) {
   const auto id = row_of(connection.id);
   const bool was_summed_up = connection.gone && flows_.remove({id});
   if (change(connection) && was_summed_up) {
-    connections_.end(id);
+    connections_.close(id);
   }
 }
 
@@ -140,12 +140,12 @@ void ItemWriter::operator()(const Resumed& resumed) {
   port_use_.resume_one(row);
 }
 
-void ItemWriter::operator()(const Resync& census) {
+void ItemWriter::operator()(const Resync& resync) {
   write_rows();  // what it says is compared with the file
-  const Moment changed{census.at_ns, census.at_ns - census.since_ns};
+  const Moment changed{resync.at_ns, resync.at_ns - resync.since_ns};
   std::vector<std::int64_t> listed;
-  listed.reserve(census.connections.size());
-  for (const auto& connection : census.connections) {
+  listed.reserve(resync.connections.size());
+  for (const auto& connection : resync.connections) {
     reconcile(connection, changed);
     listed.push_back(row_of(connection.id));
   }
@@ -158,7 +158,7 @@ void ItemWriter::reconcile(const Connection& connection, const Moment& changed) 
   const auto row = row_of(connection.id);
   const auto state =
       connection.state ? std::optional{static_cast<std::int64_t>(*connection.state)} : std::nullopt;
-  const auto owner = known_.process(connection.owner.process);
+  const auto owner = references_.process(connection.owner.process);
   std::optional<std::int64_t> old_state;
   std::optional<std::int64_t> old_owner;
   bool known = false;
@@ -217,17 +217,17 @@ void ItemWriter::close_missing(const std::vector<std::int64_t>& listed, const Mo
   OrphanCloser ends{database_};
   for (const auto row : unlisted) {
     ends.end(row, ended);
-    connections_.end(row);
+    connections_.close(row);
     port_use_.left(row);
   }
 }
 
 void ItemWriter::operator()(const Process& process) {
-  known_.add(process);
+  references_.add(process);
 }
 
 void ItemWriter::operator()(const ProcessEnded& ended) {
-  if (const auto row = known_.process(ended.id)) {
+  if (const auto row = references_.process(ended.id)) {
     // Its connections may outlive it, so it stays known.
     BoundStatement{end_process_}.with(ended.at.at_ns).with(ended.at.error_ns).with(*row).exec();
   }
@@ -263,7 +263,7 @@ void ItemWriter::operator()(const ClockStep& step) {
       .with(step.step_ns)
       .exec();
   BoundStatement{step_open_}.with(step.step_ns).exec();
-  flows_.note_clock_step();
+  flows_.reload_clock_steps();
 }
 
 void ItemWriter::operator()(const Counters& counters) {
@@ -322,7 +322,7 @@ void ItemWriter::end_batch() {
 }
 
 void ItemWriter::forget() {
-  known_.forget();
+  references_.forget();
   flows_.forget();
 }
 

@@ -38,7 +38,7 @@ class ItemWriter {
   void operator()(const Coverage& coverage);
   void operator()(const Heartbeat& heartbeat);
   void operator()(const Resumed& resumed);
-  void operator()(const Resync& census);
+  void operator()(const Resync& resync);
 
   /// Before the commit: the rows that are written once for all items since the last time.
   void end_batch();
@@ -62,7 +62,7 @@ class ItemWriter {
 
   SQLite::Database& database_;
   const SessionStart& start_;
-  ReferenceRows known_;
+  ReferenceRows references_;
   Flows flows_;
   ConnectionRows connections_;
   PortUse port_use_;

@@ -214,7 +214,7 @@ SessionStart start_session(SQLite::Database& database, const Session& session) {
   }
   start.connection_base =
       database.execAndGet("SELECT coalesce(max(id), 0) FROM connection").getInt64();
-  Flows{database}.catch_up();
+  Flows{database}.add_missing();
   transaction.commit();
   return start;
 }

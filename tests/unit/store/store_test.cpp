@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "store/read/reader.hpp"
-#include "store/rollup/flows.hpp"
+#include "store/rollup/dwell.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
 #include "support/rows.hpp"

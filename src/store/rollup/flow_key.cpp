@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#include "store/rollup/flow_key.hpp"
+
+#include "model/connection.hpp"
+
+namespace netlog::store {
+namespace {
+
+bool has_our_port(std::int64_t direction) {
+  return direction == static_cast<std::int64_t>(Direction::inbound) ||
+         direction == static_cast<std::int64_t>(Direction::listen);
+}
+
+}  // namespace
+
+FlowKey flow_key(const ClosedConnection& connection) {
+  auto key = process_flow_key(connection);
+  key.local_address = connection.local_address.value_or(kNone);
+  if (has_our_port(connection.direction)) {
+    key.local_port = connection.local_port.value_or(kNone);
+  }
+  key.peer = connection.peer.value_or(kNone);
+  return key;
+}
+
+FlowKey process_flow_key(const ClosedConnection& connection) {
+  FlowKey key;
+  key.process = connection.process.value_or(kNone);
+  key.direction = connection.direction;
+  key.protocol = connection.protocol;
+  key.netns = connection.netns.value_or(kNone);
+  return key;
+}
+
+}  // namespace netlog::store

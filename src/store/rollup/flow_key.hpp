@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "store/rollup/closed_connection.hpp"
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+
+namespace netlog::store {
+
+/// In the place of NULL where a number is part of a key.
+constexpr std::int64_t kNone = -1;
+
+constexpr std::optional<std::int64_t> null_if_none(std::int64_t number) {
+  return number == kNone ? std::nullopt : std::optional{number};
+}
+
+/// What tells one row of the table `flow` from another: what one process had with one peer from one
+/// of our addresses. Without an address it is a process flow: all that the process had.
+struct FlowKey {
+  std::int64_t process = kNone;
+  std::int64_t direction = 0;
+  std::int64_t protocol = 0;
+  std::int64_t netns = kNone;
+  std::int64_t local_address = kNone;
+  std::int64_t local_port = kNone;  ///< of listeners and inbound connections
+  std::int64_t peer = kNone;
+
+  auto operator<=>(const FlowKey&) const = default;
+
+  [[nodiscard]] bool is_process_flow() const { return local_address == kNone; }
+};
+
+FlowKey flow_key(const ClosedConnection& connection);
+FlowKey process_flow_key(const ClosedConnection& connection);
+
+}  // namespace netlog::store

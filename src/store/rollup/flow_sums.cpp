@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+#include "store/rollup/flow_sums.hpp"
+
+#include "model/connection.hpp"
+#include "store/db/statement.hpp"
+#include "store/rollup/arithmetic.hpp"
+#include "store/rollup/flow_key.hpp"
+#include "store/rollup/take_sorted.hpp"
+
+#include <algorithm>
+
+namespace netlog::store {
+namespace {
+
+constexpr std::int64_t kWholeLife = 0;  // in the place of a state
+
+using Number = std::optional<std::int64_t>;
+
+void keep_largest(Number& largest, Number value) {
+  largest = std::max(largest, value);  // absent is less than any number
+}
+
+void keep_smallest(Number& smallest, Number value) {
+  smallest = smallest && value ? std::min(smallest, value) : std::max(smallest, value);
+}
+
+void add_known(Number& sum, Number value, std::int64_t sign) {
+  if (value) {
+    sum = sign < 0 ? wrapping_subtract(sum.value_or(0), *value)
+                   : wrapping_add(sum.value_or(0), *value);
+  }
+}
+
+}  // namespace
+
+void FlowSum::add(const FlowSum& other, std::int64_t sign) {
+  connections += sign * other.connections;
+  opened += sign * other.opened;
+  closed_by_us += sign * other.closed_by_us;
+  closed_by_peer += sign * other.closed_by_peer;
+  add_known(bytes_sent, other.bytes_sent, sign);
+  add_known(bytes_received, other.bytes_received, sign);
+  keep_largest(syns, other.syns);
+  keep_largest(longest_ns, other.longest_ns);
+  keep_largest(open_error_ns, other.open_error_ns);
+  first_ns = std::min(first_ns, other.first_ns);
+  last_ns = std::max(last_ns, other.last_ns);
+  keep_smallest(first_closed_ns, other.first_closed_ns);
+  keep_largest(last_closed_ns, other.last_closed_ns);
+}
+
+FlowSum sum_of(const ClosedConnection& connection, const std::vector<Dwell>& dwells) {
+  FlowSum sum;
+  sum.connections = 1;
+  sum.opened = connection.opened_ns ? 1 : 0;
+  if (connection.outcome == static_cast<std::int64_t>(Outcome::closed)) {
+    const auto first = first_fin(dwells);
+    sum.closed_by_us = first == FirstFin::ours ? 1 : 0;
+    sum.closed_by_peer = first == FirstFin::peers ? 1 : 0;
+  }
+  sum.syns = connection.syns;
+  if (connection.opened_ns && connection.closed_ns) {
+    const auto duration_ns =
+        wrapping_subtract(wrapping_subtract(*connection.closed_ns, *connection.opened_ns),
+                          connection.clock_adjust_ns);
+    sum.longest_ns = duration_ns > 0 ? std::optional{duration_ns} : std::nullopt;
+  }
+  sum.open_error_ns = connection.open_error_ns;
+  sum.bytes_sent = connection.bytes_sent;
+  sum.bytes_received = connection.bytes_received;
+  sum.first_ns = sum.last_ns = connection.began_ns();
+  sum.first_closed_ns = sum.last_closed_ns = connection.closed_ns;
+  return sum;
+}
+
+FlowSums::FlowSums(SQLite::Database& database)
+    : add_sum_{database,
+               "INSERT INTO flow_sum AS s (flow_id, outcome, outcome_reason, owner_reason, "
+               "connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, "
+               "open_error_ns, bytes_sent, bytes_received, first_ns, last_ns, first_closed_ns, "
+               "last_closed_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+               "ON CONFLICT DO UPDATE SET connections = s.connections + excluded.connections, "
+               "opened = s.opened + excluded.opened, "
+               "closed_by_us = s.closed_by_us + excluded.closed_by_us, "
+               "closed_by_peer = s.closed_by_peer + excluded.closed_by_peer, "
+               // SQLite's max() of NULL and a value is NULL.
+               "syns = coalesce(max(s.syns, excluded.syns), s.syns, excluded.syns), "
+               "longest_ns = coalesce(max(s.longest_ns, excluded.longest_ns), s.longest_ns, "
+               "excluded.longest_ns), "
+               "open_error_ns = coalesce(max(s.open_error_ns, excluded.open_error_ns), "
+               "s.open_error_ns, excluded.open_error_ns), "
+               "bytes_sent = coalesce(s.bytes_sent + excluded.bytes_sent, s.bytes_sent, "
+               "excluded.bytes_sent), "
+               "bytes_received = coalesce(s.bytes_received + excluded.bytes_received, "
+               "s.bytes_received, excluded.bytes_received), "
+               "first_ns = min(s.first_ns, excluded.first_ns), "
+               "last_ns = max(s.last_ns, excluded.last_ns), "
+               "first_closed_ns = coalesce(min(s.first_closed_ns, excluded.first_closed_ns), "
+               "s.first_closed_ns, excluded.first_closed_ns), "
+               "last_closed_ns = coalesce(max(s.last_closed_ns, excluded.last_closed_ns), "
+               "s.last_closed_ns, excluded.last_closed_ns)"},
+      add_dwells_{database,
+                  "INSERT INTO flow_dwell AS s (flow_id, state, class, dwells, longest_ns) VALUES",
+                  "ON CONFLICT DO UPDATE SET dwells = s.dwells + excluded.dwells, "
+                  "longest_ns = max(s.longest_ns, excluded.longest_ns)"},
+      delete_sums_{database, "DELETE FROM flow_sum WHERE flow_id = ? AND connections <= 0"},
+      delete_dwells_{database, "DELETE FROM flow_dwell WHERE flow_id = ? AND dwells <= 0"} {}
+
+void FlowSums::add(std::int64_t flow,
+                   const ClosedConnection& connection,
+                   const FlowSum& sum,
+                   const std::vector<Dwell>& dwells,
+                   std::int64_t sign) {
+  const SumKey key{flow,
+                   connection.outcome,
+                   connection.outcome_reason.value_or(kNone),
+                   connection.owner_reason.value_or(kNone)};
+  FlowSum none;
+  none.first_ns = sum.first_ns;
+  none.last_ns = sum.last_ns;
+  sums_.try_emplace(key, none).first->second.add(sum, sign);
+
+  const auto count = [&](std::int64_t state, std::int64_t ns) {
+    auto& counted = dwells_[{flow, state, duration_class(ns)}];
+    counted.count += sign;
+    counted.longest_ns = std::max(counted.longest_ns, ns);  // 0 if the clock was set back
+  };
+  if (sum.longest_ns) {
+    count(kWholeLife, *sum.longest_ns);
+  }
+  for (const auto& dwell : dwells) {
+    count(dwell.state, dwell.duration_ns());
+  }
+}
+
+std::set<std::int64_t> FlowSums::unwritten_flows() const {
+  std::set<std::int64_t> flows;
+  for (const auto& [key, sum] : sums_) {
+    flows.insert(key.flow);
+  }
+  return flows;
+}
+
+void FlowSums::write() {
+  for (const auto& [key, sum] : take_sorted(sums_)) {
+    BoundStatement{add_sum_}
+        .with(key.flow)
+        .with(key.outcome)
+        .with(key.outcome_reason)
+        .with(key.owner_reason)
+        .with(sum.connections)
+        .with(sum.opened)
+        .with(sum.closed_by_us)
+        .with(sum.closed_by_peer)
+        .with(sum.syns)
+        .with(sum.longest_ns)
+        .with(sum.open_error_ns)
+        .with(sum.bytes_sent)
+        .with(sum.bytes_received)
+        .with(sum.first_ns)
+        .with(sum.last_ns)
+        .with(sum.first_closed_ns)
+        .with(sum.last_closed_ns)
+        .exec();
+  }
+  for (const auto& [key, counted] : take_sorted(dwells_)) {
+    add_dwells_.add({key.flow, key.state, key.duration_class, counted.count, counted.longest_ns});
+  }
+  add_dwells_.flush();
+}
+
+void FlowSums::delete_empty(std::int64_t flow) {
+  BoundStatement{delete_sums_}.with(flow).exec();
+  BoundStatement{delete_dwells_}.with(flow).exec();
+}
+
+}  // namespace netlog::store
