@@ -162,7 +162,9 @@ class Recording {
   explicit Recording(const std::string& path)
       : writer_{path_from_utf8(path), session()},
         recorder_{writer_, kInterval.count()},
-        source_{open()} {}
+        source_{open()} {
+    mark(capture::UtcOffset{os::measure_utc_offset_ns(), 0});
+  }
 
   void tick(bool whole) {
     mark(capture::TickBegin{});
@@ -189,12 +191,12 @@ class Recording {
   static constexpr std::chrono::nanoseconds kInterval{kTick};
 
   void mark(capture::Payload payload) {
-    const auto now_ns = os::utc_now_ns();
+    const auto now_ns = os::read_boot_clock_ns();
     recorder_.consume({0, Span{now_ns, now_ns}, std::move(payload)});
   }
   static Session session() {
     Session session;
-    session.started_ns = os::utc_now_ns();
+    session.started_ns = os::read_wall_clock_ns();
     session.interval_ns = kInterval.count();
     return session;
   }

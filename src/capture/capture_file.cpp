@@ -8,7 +8,9 @@
 
 #include <array>
 #include <cstring>
+#include <limits>
 #include <utility>
+#include <variant>
 
 #include <boost/crc.hpp>
 #include <fmt/format.h>
@@ -16,7 +18,8 @@
 namespace netlog::capture {
 namespace {
 
-constexpr std::array<char, 8> kMagic{'N', 'L', 'C', 'A', 'P', '\0', '\0', '\1'};
+constexpr std::array<char, 8> kMagic1{'N', 'L', 'C', 'A', 'P', '\0', '\0', '\1'};
+constexpr std::array<char, 8> kMagic{'N', 'L', 'C', 'A', 'P', '\0', '\0', '\2'};
 constexpr std::size_t kHeaderSize = 56;
 constexpr std::uint32_t kMaxPayload = std::uint32_t{1} << 30U;
 
@@ -47,6 +50,28 @@ std::vector<std::byte> header_of(const RawRecord& record, const PayloadFields& f
   put(header, fields.b);
   put(header, fields.c);
   return header;
+}
+
+/// Within some 146 years of zero: sums of two times do not overflow.
+bool is_plausible(std::int64_t ns) {
+  constexpr auto kMaxNs = std::int64_t{1} << 62U;
+  return -kMaxNs < ns && ns < kMaxNs;
+}
+
+bool has_plausible_times(const RawRecord& record) {
+  const auto* const offset = std::get_if<UtcOffset>(&record.payload);
+  const auto* const trace = std::get_if<TraceEvents>(&record.payload);
+  const auto* const process = std::get_if<ProcessRead>(&record.payload);
+  return is_plausible(record.asked.began_ns) && is_plausible(record.asked.ended_ns) &&
+         (offset == nullptr ||
+          (is_plausible(offset->offset_ns) && is_plausible(offset->step_ns))) &&
+         (trace == nullptr || is_plausible(trace->clock_shift_ns)) &&
+         (process == nullptr || is_plausible(process->start_shift_ns));
+}
+
+/// The difference; far from zero where it would overflow.
+std::int64_t minus(std::int64_t a, std::int64_t b) {
+  return is_plausible(a) && is_plausible(b) ? a - b : std::numeric_limits<std::int64_t>::min();
 }
 
 }  // namespace
@@ -91,9 +116,10 @@ CaptureReader::CaptureReader(const std::filesystem::path& path)
         fmt::format("cannot replay {}: no such file, or it may not be read", utf8(path))};
   }
   in_.read(magic.data(), magic.size());
-  if (in_.gcount() != magic.size() || magic != kMagic) {
+  has_utc_times_ = magic == kMagic1;
+  if (in_.gcount() != magic.size() || (magic != kMagic && !has_utc_times_)) {
     throw CommandFailed{
-        fmt::format("cannot replay {}: not a netlog capture of version 1", utf8(path))};
+        fmt::format("cannot replay {}: not a netlog capture of version 1 or 2", utf8(path))};
   }
 }
 
@@ -148,7 +174,28 @@ Result<std::optional<RawRecord>> CaptureReader::next() {
     return payload.error();
   }
   record.payload = std::move(*payload);
+  if (has_utc_times_) {
+    from_version_1(record);
+  }
+  if (!has_plausible_times(record)) {
+    return fail(errc::malformed, fmt::format("time in the record at offset {}", at));
+  }
   return std::optional{std::move(record)};
+}
+
+void CaptureReader::from_version_1(RawRecord& record) {
+  if (auto* const offset = std::get_if<UtcOffset>(&record.payload)) {
+    utc_offset_ns_ = minus(utc_offset_ns_, minus(0, offset->step_ns));
+    offset->offset_ns = utc_offset_ns_;
+  }
+  if (auto* const trace = std::get_if<TraceEvents>(&record.payload)) {
+    trace->clock_shift_ns = minus(trace->clock_shift_ns, utc_offset_ns_);
+  }
+  if (auto* const process = std::get_if<ProcessRead>(&record.payload)) {
+    process->start_shift_ns = minus(0, utc_offset_ns_);
+  }
+  record.asked.began_ns = minus(record.asked.began_ns, utc_offset_ns_);
+  record.asked.ended_ns = minus(record.asked.ended_ns, utc_offset_ns_);
 }
 
 }  // namespace netlog::capture

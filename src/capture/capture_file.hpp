@@ -26,7 +26,11 @@ class CaptureWriter {
   std::ofstream out_;
 };
 
-/// Reads a capture file record by record. The file is not trusted: every length is bounded.
+/// Reads a capture file of version 1 or 2, record by record. The file is not trusted: every length
+/// and every time is bounded.
+///
+/// Version 1 has UTC times. They are read as times of a boot clock whose offset is the sum of the
+/// clock steps so far, 0 at the beginning.
 class CaptureReader {
  public:
   /// @throws CommandFailed when the file cannot be opened or is not a capture of a version that we
@@ -39,8 +43,12 @@ class CaptureReader {
   [[nodiscard]] bool truncated() const { return truncated_; }
 
  private:
+  void from_version_1(RawRecord& record);
+
   std::filesystem::path path_;
   std::ifstream in_;
+  bool has_utc_times_ = false;      ///< version 1
+  std::int64_t utc_offset_ns_ = 0;  ///< version 1: the sum of the clock steps so far
   bool truncated_ = false;
 };
 

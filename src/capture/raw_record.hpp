@@ -31,7 +31,7 @@ enum class RecordKind : std::uint16_t {
   process_ended = 13,
   notices = 14,
   notices_lost = 15,
-  clock_step = 16,
+  clock_step = 16,  ///< only in captures of version 1
   namespace_gone = 17,
   tick_end = 18,
   namespace_found = 19,
@@ -44,6 +44,7 @@ enum class RecordKind : std::uint16_t {
   mib_modules = 26,
   interval = 27,
   sock_diag_part = 28,
+  utc_offset = 29,
 };
 
 using Bytes = std::vector<std::byte>;
@@ -81,10 +82,12 @@ struct Stalled {
   bool operator==(const Stalled&) const = default;
 };
 
-/// UTC was set, forwards or (negative) backwards, and moved by this against the boot clock.
-struct ClockSet {
+/// From here on UTC is the boot clock plus an offset.
+struct UtcOffset {
+  std::int64_t offset_ns = 0;
+  /// By how much UTC was set, forwards or (negative) backwards; 0: it drifted, or it is the first.
   std::int64_t step_ns = 0;
-  bool operator==(const ClockSet&) const = default;
+  bool operator==(const UtcOffset&) const = default;
 };
 
 /// What a sock_diag dump asks for besides the rows of open sockets.
@@ -142,6 +145,8 @@ struct SocketHolders {
 /// A process as read: ProcessSection sections (capture/sections.hpp).
 struct ProcessRead {
   std::uint32_t pid = 0;
+  /// What to add to the section `started_ns` for the boot clock: 0 where it is on that clock.
+  std::int64_t start_shift_ns = 0;
   Bytes sections;
   bool operator==(const ProcessRead&) const = default;
 };
@@ -177,7 +182,8 @@ struct NamespaceGone {
 
 /// Events of our BPF programs (docs/capture-format.md), read within the record's time.
 struct TraceEvents {
-  std::int64_t clock_shift_ns = 0;  ///< what to add to the events' times for the record's clock
+  /// What to add to the events' times for the boot clock; 0 but in captures of version 1.
+  std::int64_t clock_shift_ns = 0;
   Bytes events;
   bool operator==(const TraceEvents&) const = default;
 };
@@ -219,7 +225,7 @@ using Payload = std::variant<SessionText,
                              TickEnd,
                              IntervalChange,
                              Stalled,
-                             ClockSet,
+                             UtcOffset,
                              SockDiagDump,
                              ProcfsTable,
                              TableFailed,
@@ -243,7 +249,7 @@ using Payload = std::variant<SessionText,
 /// sources is a function of a sequence of these; a capture file is that sequence.
 struct RawRecord {
   std::uint64_t netns = 0;  ///< inode number of the network namespace; 0 where none is meant
-  Span asked;               ///< UTC ns
+  Span asked;               ///< boot-clock ns
   Payload payload;
 
   bool operator==(const RawRecord&) const = default;

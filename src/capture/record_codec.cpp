@@ -43,8 +43,8 @@ struct Encoder {
   PayloadFields operator()(const Stalled& p) const {
     return {RecordKind::stalled, p.blocked_ns, 0, 0, {}};
   }
-  PayloadFields operator()(const ClockSet& p) const {
-    return {RecordKind::clock_step, p.step_ns, 0, 0, {}};
+  PayloadFields operator()(const UtcOffset& p) const {
+    return {RecordKind::utc_offset, p.offset_ns, p.step_ns, 0, {}};
   }
   PayloadFields operator()(const SockDiagDump& p) const {
     return {p.last ? RecordKind::sock_diag : RecordKind::sock_diag_part,
@@ -67,7 +67,7 @@ struct Encoder {
     return {RecordKind::holders, 0, 0, 0, p.text};
   }
   PayloadFields operator()(const ProcessRead& p) const {
-    return {RecordKind::process, p.pid, 0, 0, p.sections};
+    return {RecordKind::process, p.pid, p.start_shift_ns, 0, p.sections};
   }
   PayloadFields operator()(const ProcessExit& p) const {
     return {RecordKind::process_ended, p.id.pid, static_cast<std::int64_t>(p.id.start), 0, {}};
@@ -136,7 +136,9 @@ Result<Payload> decode_payload(const PayloadFields& fields, Bytes bytes) {
     case RecordKind::stalled:
       return Payload{Stalled{a}};
     case RecordKind::clock_step:
-      return Payload{ClockSet{a}};
+      return Payload{UtcOffset{0, a}};
+    case RecordKind::utc_offset:
+      return Payload{UtcOffset{a, fields.b}};
     case RecordKind::sock_diag:
     case RecordKind::sock_diag_part:
       return Payload{dump_from(fields, std::move(bytes))};
@@ -158,7 +160,7 @@ Result<Payload> decode_payload(const PayloadFields& fields, Bytes bytes) {
     case RecordKind::holders:
       return Payload{SocketHolders{std::move(bytes)}};
     case RecordKind::process:
-      return Payload{ProcessRead{static_cast<std::uint32_t>(a), std::move(bytes)}};
+      return Payload{ProcessRead{static_cast<std::uint32_t>(a), fields.b, std::move(bytes)}};
     case RecordKind::process_ended:
       return Payload{ProcessExit{
           ProcessId{static_cast<std::uint32_t>(a), static_cast<std::uint64_t>(fields.b)}}};

@@ -20,7 +20,7 @@ enum class ProcessSection : std::uint8_t {
   cmdline = 3,     ///< /proc/PID/cmdline, at most 4 KiB; Windows: the command line
   cgroup = 4,      ///< /proc/PID/cgroup
   user = 5,        ///< account name, or the number where it has none; Windows: `DOMAIN\name`
-  started_ns = 6,  ///< decimal text, UTC ns
+  started_ns = 6,  ///< decimal text, ns; ProcessRead::start_shift_ns leads to the boot clock
   listed = 7,      ///< Windows: `pid start parent name`, start in 100 ns since 1601
   service = 8,     ///< Windows: the name of a service that runs in it; several sections
 };

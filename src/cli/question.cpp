@@ -356,7 +356,7 @@ ParsedFilter::~ParsedFilter() = default;
 
 report::Filter ParsedFilter::resolve(store::Reader& reader) const {
   auto filter = filter_;
-  const auto now_ns = os::utc_now_ns();
+  const auto now_ns = os::read_wall_clock_ns();
   const auto span = reader.query(
       "SELECT min(started_ns), max(max(coalesce(ended_ns, 0), last_alive_ns)) FROM sessions");
   const auto& row = span.cells.front();

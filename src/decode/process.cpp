@@ -4,12 +4,16 @@
 #include "util/byte_reader.hpp"
 #include "util/text.hpp"
 
+#include <cstdlib>
+
 #include <fmt/format.h>
 
 namespace netlog::decode {
 namespace {
 
 constexpr std::size_t kMaxName = 256;
+// Some 146 years: sums of two such times do not overflow.
+constexpr std::int64_t kMaxTimeNs = (std::int64_t{1} << 62U) - 1;
 constexpr std::size_t kMaxText = 4096;
 
 // proc(5): pid (comm) state ppid … starttime is field 22. comm may hold blanks and parentheses, so
@@ -133,7 +137,7 @@ Result<void> read_section(capture::ProcessSection tag, std::string_view text, Pr
       process.user = to_utf8(text, kMaxName);
       break;
     case capture::ProcessSection::started_ns:
-      if (const auto at = parse_number<std::int64_t>(text)) {
+      if (const auto at = parse_number<std::int64_t>(text); at && std::abs(*at) <= kMaxTimeNs) {
         process.started_ns = *at;
         break;
       }
@@ -149,12 +153,14 @@ Result<void> read_section(capture::ProcessSection tag, std::string_view text, Pr
 
 }  // namespace
 
-Result<Process> decode_process(std::span<const std::byte> sections) {
+Result<Process> decode_process(std::span<const std::byte> sections, std::int64_t start_shift_ns) {
   Process process;
+  bool has_start = false;
   Result<void> read;
   const bool whole =
       capture::for_each_section<capture::ProcessSection>(sections, [&](auto tag, auto bytes) {
         read = read_section(tag, as_text(bytes), process);
+        has_start = has_start || tag == capture::ProcessSection::started_ns;
         return read.has_value();
       });
   if (!read) {
@@ -163,9 +169,10 @@ Result<Process> decode_process(std::span<const std::byte> sections) {
   if (!whole) {
     return fail(errc::truncated, fmt::format("process record of {} bytes", sections.size()));
   }
-  if (process.id.pid == 0 || process.started_ns == 0) {
+  if (process.id.pid == 0 || !has_start) {
     return fail(errc::malformed, "process record without its identity");
   }
+  process.started_ns += start_shift_ns;
   return process;
 }
 

@@ -46,12 +46,12 @@ Result<std::vector<SocketRow>> decode_destroy_notices(std::span<const std::byte>
 /// What a trace tells, in the order in which it happened.
 using Traced = std::variant<Transition, LastCloser, UdpSocketCreated>;
 
-/// Decodes the events of our BPF programs, 152 bytes each (docs/capture-format.md). Times are on
-/// the boot clock, `utc_offset_ns` before UTC.
+/// Decodes the events of our BPF programs, 152 bytes each (docs/capture-format.md). Their times
+/// plus `clock_shift_ns` are on the boot clock.
 /// @return errc::truncated, unknown_family, unknown_state, or malformed for an unknown kind.
 /// Source: src/source/linux/bpf/trace.bpf.c; include/net/tcp_states.h; errno(3).
 Result<std::vector<Traced>> decode_trace(std::span<const std::byte> bytes,
-                                         std::int64_t utc_offset_ns);
+                                         std::int64_t clock_shift_ns);
 
 /// Decodes the text of /proc/net/tcp, tcp6, udp or udp6, header line included. The incarnation of
 /// listeners and UDP sockets is their inode, since tuples repeat under SO_REUSEPORT; of others 0.
@@ -93,9 +93,10 @@ Result<Counters> decode_mib_statistics(std::span<const std::byte> sections);
 /// Decodes ModuleSection sections. Names become bounded UTF-8.
 Result<std::vector<ServiceName>> decode_mib_modules(std::span<const std::byte> sections);
 
-/// Decodes the sections of one process (base/sections.hpp). `stat` or `listed`, and `started_ns`
+/// Decodes the sections of one process (capture/sections.hpp). `stat` or `listed`, and `started_ns`
 /// must be there; what else is missing stays absent. Names and command lines become bounded UTF-8.
-Result<Process> decode_process(std::span<const std::byte> sections);
+/// `started_ns` plus `start_shift_ns` is on the boot clock.
+Result<Process> decode_process(std::span<const std::byte> sections, std::int64_t start_shift_ns);
 
 /// One answer of an owner search.
 struct Holder {

@@ -111,21 +111,21 @@ Event read_event(ByteReader in) {
   return event;
 }
 
-std::int64_t to_utc(std::uint64_t boot_ns, std::int64_t utc_offset_ns) {
+std::int64_t shifted(std::uint64_t at_ns, std::int64_t clock_shift_ns) {
   // Unsigned: whatever the bytes say, it does not overflow.
-  return static_cast<std::int64_t>(boot_ns + static_cast<std::uint64_t>(utc_offset_ns));
+  return static_cast<std::int64_t>(at_ns + static_cast<std::uint64_t>(clock_shift_ns));
 }
 
-std::optional<Caller> caller_of(const Event& event, std::int64_t utc_offset_ns) {
+std::optional<Caller> caller_of(const Event& event, std::int64_t clock_shift_ns) {
   if (event.pid == 0) {
     return std::nullopt;
   }
   return Caller{ProcessId{event.pid, event.process_start_ns / kNsPerClockTick},
-                to_utc(event.process_start_ns, utc_offset_ns),
+                shifted(event.process_start_ns, clock_shift_ns),
                 to_utf8(event.name, kNameSize)};
 }
 
-Result<Transition> transition_of(const Event& event, std::int64_t utc_offset_ns) {
+Result<Transition> transition_of(const Event& event, std::int64_t clock_shift_ns) {
   if (event.family != 2 && event.family != 10) {
     return fail(errc::unknown_family, fmt::format("traced socket of family {}", event.family));
   }
@@ -137,16 +137,16 @@ Result<Transition> transition_of(const Event& event, std::int64_t utc_offset_ns)
   }
   Transition transition;
   transition.netns = event.netns;
-  transition.at_ns = to_utc(event.at_ns, utc_offset_ns);
+  transition.at_ns = shifted(event.at_ns, clock_shift_ns);
   transition.old_state = *before;
   transition.direction = direction_of(event.origin);
   if (event.begun_ns != 0) {
-    transition.begun_ns = to_utc(event.begun_ns, utc_offset_ns);
+    transition.begun_ns = shifted(event.begun_ns, clock_shift_ns);
   }
   transition.fin_received = (event.flags & kFinReceived) != 0;
   transition.orphan = (event.flags & kOrphan) != 0;
   transition.cause = cause_of(event.error);
-  transition.caller = caller_of(event, utc_offset_ns);
+  transition.caller = caller_of(event, clock_shift_ns);
   auto& row = transition.row;
   row.tuple =
       FiveTuple{Protocol::tcp, {event.local, event.local_port}, {event.remote, event.remote_port}};
@@ -173,7 +173,7 @@ Result<Transition> transition_of(const Event& event, std::int64_t utc_offset_ns)
 }  // namespace
 
 Result<std::vector<Traced>> decode_trace(std::span<const std::byte> bytes,
-                                         std::int64_t utc_offset_ns) {
+                                         std::int64_t clock_shift_ns) {
   if (bytes.size() % kEventSize != 0) {
     return fail(errc::truncated, fmt::format("trace of {} bytes", bytes.size()));
   }
@@ -182,21 +182,21 @@ Result<std::vector<Traced>> decode_trace(std::span<const std::byte> bytes,
   for (; !bytes.empty(); bytes = bytes.subspan(kEventSize)) {
     const auto event = read_event(ByteReader{bytes.first(kEventSize)});
     for (const auto boot_ns : {event.at_ns, event.begun_ns, event.process_start_ns}) {
-      const auto utc_ns = to_utc(boot_ns, utc_offset_ns);
-      if (boot_ns != 0 && (utc_ns < 0 || utc_ns > kLatestNs)) {
+      const auto at_ns = shifted(boot_ns, clock_shift_ns);
+      if (boot_ns != 0 && (at_ns < 0 || at_ns > kLatestNs)) {
         return fail(errc::malformed, fmt::format("trace event at {} ns since boot", boot_ns));
       }
     }
-    auto caller = caller_of(event, utc_offset_ns);
+    auto caller = caller_of(event, clock_shift_ns);
     if (event.kind == kTransition) {
-      auto transition = transition_of(event, utc_offset_ns);
+      auto transition = transition_of(event, clock_shift_ns);
       if (!transition) {
         return transition.error();
       }
       all.emplace_back(std::move(*transition));
     } else if (event.kind == kBirth) {
       all.emplace_back(UdpSocketCreated{
-          event.netns, event.cookie, to_utc(event.at_ns, utc_offset_ns), std::move(caller)});
+          event.netns, event.cookie, shifted(event.at_ns, clock_shift_ns), std::move(caller)});
     } else if (event.kind != kLateOwner) {
       return fail(errc::malformed, fmt::format("trace event of kind {}", event.kind));
     } else if (caller) {

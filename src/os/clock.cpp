@@ -4,7 +4,6 @@
 #include "util/time.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <limits>
 #include <utility>
@@ -16,41 +15,25 @@ constexpr std::int64_t kClockStepNs = 20 * kNsPerMs;
 // A clock is slewed by 500 ppm at most (RFC 5905); the boot clock may itself go wrong by less.
 constexpr std::int64_t kSlewedPart = 1'000;
 
-// UTC between two readings of the boot clock; the narrowest of a few such sandwiches is good to
-// some tens of ns.
-std::int64_t sandwich() {
-  std::int64_t narrowest = std::numeric_limits<std::int64_t>::max();
-  std::int64_t offset = 0;
-  for (int i = 0; i < 8; ++i) {
-    const auto before = read_boot_clock_ns();
-    const auto utc = read_wall_clock_ns();
-    const auto after = read_boot_clock_ns();
-    if (after - before < narrowest) {
-      narrowest = after - before;
-      offset = utc - before - (after - before) / 2;
-    }
-  }
-  return offset;
-}
-
-std::atomic<std::int64_t>& offset_ns() {
-  static std::atomic<std::int64_t> offset{sandwich()};
-  return offset;
-}
+// A drift by less is left for later, so that the offset does not change at every look.
+constexpr std::int64_t kMinDriftNs = 10 * kNsPerUs;
 
 }  // namespace
 
-std::int64_t utc_now_ns() {
-  return boot_to_utc_ns(read_boot_clock_ns());
-}
-
-std::int64_t boot_to_utc_ns(std::int64_t boot_ns) {
-  return boot_ns + offset_ns().load(std::memory_order_relaxed);
-}
-
-std::int64_t measure_utc_offset() {
-  const auto now = sandwich();
-  return now - offset_ns().exchange(now, std::memory_order_relaxed);
+std::int64_t measure_utc_offset_ns() {
+  // UTC between two readings of the boot clock, where these are nearest to each other.
+  std::int64_t narrowest_ns = std::numeric_limits<std::int64_t>::max();
+  std::int64_t offset_ns = 0;
+  for (int i = 0; i < 8; ++i) {
+    const auto before_ns = read_boot_clock_ns();
+    const auto utc_ns = read_wall_clock_ns();
+    const auto after_ns = read_boot_clock_ns();
+    if (after_ns - before_ns < narrowest_ns) {
+      narrowest_ns = after_ns - before_ns;
+      offset_ns = utc_ns - before_ns - (after_ns - before_ns) / 2;
+    }
+  }
+  return offset_ns;
 }
 
 OffsetChange follow_offset(std::int64_t moved_ns, std::int64_t since_ns) {
@@ -61,12 +44,18 @@ OffsetChange follow_offset(std::int64_t moved_ns, std::int64_t since_ns) {
   return {std::clamp(moved_ns, -slewed_ns, slewed_ns), false};
 }
 
-OffsetChange follow_wall_clock() {
-  static std::int64_t measured_ns = read_boot_clock_ns();
-  const auto since_ns = read_boot_clock_ns() - std::exchange(measured_ns, read_boot_clock_ns());
-  const auto change =
-      follow_offset(sandwich() - offset_ns().load(std::memory_order_relaxed), since_ns);
-  offset_ns().fetch_add(change.by_ns, std::memory_order_relaxed);
+UtcOffsetFollower::UtcOffsetFollower()
+    : offset_ns_{measure_utc_offset_ns()}, measured_boot_ns_{read_boot_clock_ns()} {}
+
+OffsetChange UtcOffsetFollower::follow() {
+  const auto now_ns = read_boot_clock_ns();
+  const auto since_ns = now_ns - std::exchange(measured_boot_ns_, now_ns);
+  const auto moved_ns = measure_utc_offset_ns() - offset_ns_;
+  if (std::abs(moved_ns) < kMinDriftNs) {
+    return {};
+  }
+  const auto change = follow_offset(moved_ns, since_ns);
+  offset_ns_ += change.by_ns;
   return change;
 }
 

@@ -5,16 +5,6 @@
 
 namespace netlog::os {
 
-/// Wall time now, UTC ns, from the boot clock and a measured offset, so that a stepped wall clock
-/// never runs backwards unnoticed.
-std::int64_t utc_now_ns();
-
-/// UTC ns of a moment on the boot clock, by the offset that was measured last.
-std::int64_t boot_to_utc_ns(std::int64_t boot_ns);
-
-/// Measures the offset between the boot clock and UTC again; returns by how many ns it has moved.
-std::int64_t measure_utc_offset();
-
 /// What becomes of the offset when UTC is found to have moved against the boot clock.
 struct OffsetChange {
   std::int64_t by_ns = 0;
@@ -27,9 +17,24 @@ struct OffsetChange {
 /// that.
 OffsetChange follow_offset(std::int64_t moved_ns, std::int64_t since_ns);
 
-/// Measures the offset between UTC and the boot clock, and follows it as follow_offset() says.
-/// @return what has changed since the last call
-OffsetChange follow_wall_clock();
+/// UTC minus the boot clock, ns; good to some tens of ns.
+std::int64_t measure_utc_offset_ns();
+
+/// Keeps the offset between the boot clock and UTC up to date.
+class UtcOffsetFollower {
+ public:
+  UtcOffsetFollower();
+
+  /// What to add to the boot clock for UTC, ns.
+  [[nodiscard]] std::int64_t offset_ns() const { return offset_ns_; }
+  /// Measures again, and follows as follow_offset() says; a drift only once it is worth it.
+  /// @return by how much offset_ns() has changed
+  OffsetChange follow();
+
+ private:
+  std::int64_t offset_ns_;
+  std::int64_t measured_boot_ns_;
+};
 
 /// The clock that counts from the boot, also while the system sleeps, in ns. Defined once in linux/
 /// or windows/.

@@ -1,15 +1,46 @@
 // SPDX-License-Identifier: MIT
 #include "record/delivery.hpp"
 
+#include "util/time.hpp"
+
 #include <algorithm>
+#include <cstdlib>
+#include <span>
 #include <variant>
 
 namespace netlog::record {
+
+void Delivery::set_utc_offset(std::int64_t boot_ns, const capture::UtcOffset& utc) {
+  if (utc.step_ns == 0) {
+    return stamper_.drift(boot_ns, utc.offset_ns);
+  }
+  stamp();
+  stamper_.set(boot_ns, utc.offset_ns);
+  const auto new_ns = stamper_.to_utc(boot_ns);
+  const auto old_ns = new_ns - utc.step_ns;
+  const bool forwards = utc.step_ns > 0;
+  items_.emplace_back(ClockStep{new_ns, utc.step_ns});
+  items_.emplace_back(Gap{std::nullopt,
+                          std::min(old_ns, new_ns),
+                          std::max(old_ns, new_ns),
+                          "clock",
+                          forwards ? "clock stepped forwards" : "clock stepped backwards",
+                          std::nullopt,
+                          (forwards ? "by " : "by -") + format_duration(std::abs(utc.step_ns))});
+  stamped_ = items_.size();
+}
+
+void Delivery::stamp() {
+  stamper_.stamp(std::span{items_}.subspan(stamped_));
+  stamped_ = items_.size();
+}
 
 std::optional<Delivery::Loss> Delivery::flush(std::int64_t now_ns) {
   if (items_.empty()) {
     return std::nullopt;
   }
+  stamp();
+  stamped_ = 0;
   auto pushed = push_(std::exchange(items_, {}));
   blocked_ns_ += pushed.blocked.count();
   wants_resync_ = pushed.wants_resync;
@@ -27,13 +58,8 @@ std::optional<Delivery::Loss> Delivery::resync(std::vector<Process> processes,
   }
   const auto since_ns = std::min(std::exchange(lost_since_ns_, {}).value_or(now_ns), now_ns);
   known.emplace_back(store::Resync{since_ns, now_ns, std::move(connections)});
+  stamper_.stamp(known);
   return note_loss(push_(std::move(known)), now_ns);
-}
-
-void Delivery::follow_clock(std::int64_t step_ns) {
-  if (lost_since_ns_) {
-    *lost_since_ns_ += step_ns;
-  }
 }
 
 std::optional<Delivery::Loss> Delivery::note_loss(store::PushResult pushed, std::int64_t now_ns) {
@@ -41,13 +67,16 @@ std::optional<Delivery::Loss> Delivery::note_loss(store::PushResult pushed, std:
     return std::nullopt;
   }
   Loss loss;
+  const auto to_boot = [&](std::int64_t utc_ns) {
+    return stamper_.timeline().to_boot(utc_ns, now_ns);
+  };
   auto from_ns = now_ns;
   for (auto& item : pushed.dropped) {
     if (auto* const event = std::get_if<Event>(&item)) {
-      from_ns = std::min(from_ns, event->at.at_ns);
+      from_ns = std::min(from_ns, to_boot(event->at.at_ns));
       loss.events.push_back(std::move(*event));
     } else if (const auto* const heartbeat = std::get_if<Heartbeat>(&item)) {
-      from_ns = std::min(from_ns, heartbeat->at_ns);
+      from_ns = std::min(from_ns, to_boot(heartbeat->at_ns));
     }
   }
   lost_since_ns_ = std::min(lost_since_ns_.value_or(from_ns), from_ns);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "capture/raw_record.hpp"
 #include "model/event.hpp"
 #include "model/recording.hpp"
+#include "record/utc_stamper.hpp"
 #include "store/write/writer.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -13,8 +16,9 @@
 
 namespace netlog::record {
 
-/// Collects what a tick brought, and hands it to the writer's queue as one push, so that its events
-/// carry their connections as they are at the end of the tick.
+/// Collects what a tick brought, with boot-clock times, and hands it to the writer's queue as one
+/// push with UTC times. Events of one push carry their connections as they are at the end of the
+/// tick.
 class Delivery {
  public:
   using Push = std::function<store::PushResult(std::vector<store::Item>)>;
@@ -24,9 +28,15 @@ class Delivery {
 
   void add(store::Item item) { items_.push_back(std::move(item)); }
 
+  /// From `boot_ns` on UTC is the boot clock plus an offset. Where UTC was set, what was added
+  /// before is stamped by the old clock, and a clock step and its gap follow.
+  void set_utc_offset(std::int64_t boot_ns, const capture::UtcOffset& utc);
+
+  [[nodiscard]] const UtcStamper& stamper() const { return stamper_; }
+
   /// What the file will not have.
   struct Loss {
-    Gap gap;  ///< `lost` counts the events
+    Gap gap;  ///< in boot-clock times; `lost` counts the events
     std::vector<Event> events;
   };
 
@@ -42,17 +52,17 @@ class Delivery {
                              std::vector<Connection> connections,
                              std::int64_t now_ns);
 
-  /// The wall clock was set by this much.
-  void follow_clock(std::int64_t step_ns);
-
   /// How long full queues have blocked us since the last call.
   std::int64_t take_blocked_ns() { return std::exchange(blocked_ns_, 0); }
 
  private:
+  void stamp();
   std::optional<Loss> note_loss(store::PushResult pushed, std::int64_t now_ns);
 
   Push push_;
+  UtcStamper stamper_;
   std::vector<store::Item> items_;
+  std::size_t stamped_ = 0;  ///< how many of them have UTC times
   std::int64_t blocked_ns_ = 0;
   std::optional<std::int64_t> lost_since_ns_;  ///< the file lacks events since then
   bool wants_resync_ = false;

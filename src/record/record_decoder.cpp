@@ -155,12 +155,6 @@ std::vector<Counters> RecordDecoder::take_counters() {
   return all;
 }
 
-void RecordDecoder::follow_clock(std::int64_t step_ns) {
-  for (auto& [table, read_ns] : last_read_ns_) {
-    read_ns += step_ns;
-  }
-}
-
 Gap RecordDecoder::unreadable(const RawRecord& record, TableSet tables, std::string why) const {
   const auto last = last_read_ns_.find(TableKey{record.netns, tables});
   const auto from_ns = last == last_read_ns_.end() ? record.asked.began_ns : last->second;

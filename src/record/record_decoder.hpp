@@ -48,9 +48,6 @@ class RecordDecoder {
   /// The counters since the last call, in order of namespace.
   std::vector<Counters> take_counters();
 
-  /// The wall clock was set by this much.
-  void follow_clock(std::int64_t step_ns);
-
   /// A gap in these tables since they were read last; within the record's time if there are none.
   [[nodiscard]] Gap unreadable(const capture::RawRecord& record,
                                TableSet tables,

@@ -87,12 +87,7 @@ void Recorder::finish() {
   for (const auto& connection : tracker_.take_refreshes()) {
     delivery_.add(store::Refresh{connection});
   }
-  for (const auto& coverage : coverage_.finish()) {
-    delivery_.add(coverage);
-  }
-  for (auto& gap : gaps_.finish()) {
-    delivery_.add(std::move(gap));
-  }
+  deliver_windows();
   delivery_.add(ticks_.counts(now_ns_));
   deliver();
 }
@@ -119,23 +114,25 @@ void Recorder::take(const Record& record, const capture::Stalled& /*stalled*/) {
   gaps_.add(gap_of(record, std::nullopt, "writer", "queue full"));
 }
 
-/// From here on everything is stamped by the new clock.
-void Recorder::take(const Record& record, const capture::ClockSet& set) {
-  take_events();
-  const auto at_ns = record.asked.ended_ns;
-  delivery_.add(ClockStep{at_ns, set.step_ns});
-  now_ns_ += std::min<std::int64_t>(set.step_ns, 0);
-  ticks_.follow_clock(set.step_ns);
-  decoder_.follow_clock(set.step_ns);
-  delivery_.follow_clock(set.step_ns);
-  tracker_.follow_clock(set.step_ns);
-  gaps_.add(Gap{std::nullopt,
-                std::min(at_ns, at_ns - set.step_ns),
-                std::max(at_ns, at_ns - set.step_ns),
-                "clock",
-                set.step_ns > 0 ? "clock stepped forwards" : "clock stepped backwards",
-                std::nullopt,
-                (set.step_ns > 0 ? "by " : "by -") + format_duration(std::abs(set.step_ns))});
+/// What lies across a step of UTC ends there: a row has times of one clock.
+void Recorder::take(const Record& record, const capture::UtcOffset& utc) {
+  if (utc.step_ns != 0) {
+    take_events();
+    deliver_windows();
+    ++gap_count_;
+  }
+  delivery_.set_utc_offset(record.asked.ended_ns, utc);
+}
+
+/// The windows of coverage and the gaps that are not over.
+void Recorder::deliver_windows() {
+  for (const auto& coverage : coverage_.finish()) {
+    delivery_.add(coverage);
+  }
+  for (auto& gap : gaps_.finish()) {
+    ++gap_count_;
+    delivery_.add(std::move(gap));
+  }
 }
 
 void Recorder::take_events() {
@@ -249,16 +246,32 @@ void Recorder::apply(RecordDecoder::TableResult result) {
 /// Hands the tracker what an earlier session had left open in this namespace, as soon as a source
 /// identifies sockets there.
 void Recorder::resume(const Snapshot& shown_by) {
-  const auto found = left_open_.extract(shown_by.netns);
+  auto found = left_open_.extract(shown_by.netns);
   if (!found) {
     return;
   }
   const auto& before = writer_.left_open();
-  const Span alive{before.alive_ns - before.interval_ns - kReadPeriodNs, before.alive_ns};
+  const auto alive_ns = to_boot(before.alive_ns);
+  for (auto& connection : found.mapped()) {
+    for (auto* const at_ns : {&connection.first_seen_ns, &connection.last_seen_ns}) {
+      *at_ns = to_boot(*at_ns);
+    }
+    for (auto* const moment : {&connection.opened, &connection.closed}) {
+      if (*moment) {
+        (*moment)->at_ns = to_boot((*moment)->at_ns);
+      }
+    }
+  }
+  const Span alive{alive_ns - before.interval_ns - kReadPeriodNs, alive_ns};
   tracker_.resume(found.mapped(), alive, shown_by);
   for (const auto& connection : found.mapped()) {
     delivery_.add(store::Resumed{connection.id});
   }
+}
+
+/// Of a time in the file, which is UTC.
+std::int64_t Recorder::to_boot(std::int64_t utc_ns) const {
+  return delivery_.stamper().timeline().to_boot(utc_ns, now_ns_);
 }
 
 void Recorder::take(const Record& record, const capture::Snmp& counters) {
@@ -292,7 +305,7 @@ void Recorder::take(const Record& record, const capture::MibModulesRead& modules
 // --- processes
 
 void Recorder::take(const Record& record, const capture::ProcessRead& read) {
-  auto process = decode::decode_process(read.sections);
+  auto process = decode::decode_process(read.sections, read.start_shift_ns);
   if (!process) {
     return gaps_.add(decoder_.unreadable(record, 0, process.error().message()));
   }

@@ -50,8 +50,12 @@ class Recorder final : public capture::RecordSink {
   /// How long the writer's full queue has blocked us since the last call.
   std::int64_t take_blocked_ns() { return delivery_.take_blocked_ns(); }
   [[nodiscard]] Progress progress() const;
+  /// UTC of a boot-clock time, by the wall clock of now.
+  [[nodiscard]] std::int64_t to_utc(std::int64_t boot_ns) const {
+    return delivery_.stamper().to_utc(boot_ns);
+  }
   /// When the last record was made, UTC ns.
-  [[nodiscard]] std::int64_t now_ns() const { return now_ns_; }
+  [[nodiscard]] std::int64_t now_utc_ns() const { return to_utc(now_ns_); }
 
  private:
   using Record = capture::RawRecord;
@@ -61,7 +65,7 @@ class Recorder final : public capture::RecordSink {
   void take(const Record& record, const capture::TickEnd& tick);
   void take(const Record& record, const capture::IntervalChange& change);
   void take(const Record& record, const capture::Stalled& stalled);
-  void take(const Record& record, const capture::ClockSet& set);
+  void take(const Record& record, const capture::UtcOffset& utc);
   void take(const Record& record, const capture::TableFailed& failed);
   void take(const Record& record, const capture::MibModulesRead& modules);
   void take(const Record& record, const capture::SocketHolders& holders);
@@ -88,13 +92,16 @@ class Recorder final : public capture::RecordSink {
   void register_process(const Caller& caller);
   void take_events();
   void end_tick();
+  void deliver_windows();
   void deliver();
   void resume(const Snapshot& shown_by);
+  [[nodiscard]] std::int64_t to_boot(std::int64_t utc_ns) const;
   void note_loss(const std::optional<Delivery::Loss>& loss);
 
   store::Writer& writer_;
   track::Tracker tracker_;
-  std::map<std::uint64_t, std::vector<Connection>> left_open_;  ///< not looked for yet
+  /// By an earlier session, by namespace, and not looked for yet; in UTC times.
+  std::map<std::uint64_t, std::vector<Connection>> left_open_;
   track::CoverageMeter coverage_;
   track::GapLedger gaps_;
   RecordDecoder decoder_;

@@ -122,7 +122,15 @@ boost::asio::awaitable<void> Sampler::drain() {
 void Sampler::follow_pace() {
   if (std::exchange(every_, pacer_.every()) != every_) {
     const capture::IntervalChange change{interval_ns_ * static_cast<std::int64_t>(every_)};
-    Tee{recorder_, capture_}.consume(record_at(os::utc_now_ns(), change));
+    Tee{recorder_, capture_}.consume(record_at(os::read_boot_clock_ns(), change));
+  }
+}
+
+void Sampler::follow_utc() {
+  const auto change = utc_.follow();
+  if (change.by_ns != 0 || !std::exchange(utc_reported_, true)) {
+    const capture::UtcOffset utc{utc_.offset_ns(), change.is_step ? change.by_ns : 0};
+    Tee{recorder_, capture_}.consume(record_at(os::read_boot_clock_ns(), utc));
   }
 }
 
@@ -132,7 +140,7 @@ void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::d
       static_cast<std::int64_t>(tick.index),
       static_cast<std::int64_t>(tick.skipped),
       std::chrono::duration_cast<std::chrono::nanoseconds>(lateness).count()};
-  tee.consume(record_at(os::utc_now_ns(), begin));
+  tee.consume(record_at(os::read_boot_clock_ns(), begin));
   audited_ = false;
   read_tables(planner_.plan(tick.due.time_since_epoch().count(),
                             recorder_.tracker().time_wait_connections(),
@@ -141,6 +149,7 @@ void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::d
 
 void Sampler::read_tables(const source::SamplePlan& plan) {
   Tee tee{recorder_, capture_};
+  follow_utc();
   const auto& tracker = recorder_.tracker();
   source_.sample(plan, tee);
   source_.forget(recorder_.take_released_sockets());
@@ -152,10 +161,10 @@ void Sampler::read_tables(const source::SamplePlan& plan) {
     const auto budget = std::clamp(interval_ns_ / 4, kNsPerMs, 50 * kNsPerMs);
     source_.find_owners(questions, std::chrono::nanoseconds{budget}, tee);
   }
-  tee.consume(record_at(os::utc_now_ns(), capture::TickEnd{}));
+  tee.consume(record_at(os::read_boot_clock_ns(), capture::TickEnd{}));
   const auto blocked_ns = recorder_.take_blocked_ns();
   if (blocked_ns > interval_ns_ / 2) {
-    const auto now_ns = os::utc_now_ns();
+    const auto now_ns = os::read_boot_clock_ns();
     tee.consume({0, Span{now_ns - blocked_ns, now_ns}, capture::Stalled{blocked_ns}});
   }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "capture/capture_file.hpp"
+#include "os/clock.hpp"
 #include "record/recorder.hpp"
 #include "record/tick_schedule.hpp"
 #include "source/live_source.hpp"
@@ -56,6 +57,8 @@ class Sampler {
   void read_tables(const source::SamplePlan& plan);
 
   void follow_pace();
+  /// Reports the offset of UTC, the first time and when it has changed.
+  void follow_utc();
 
   TickSchedule schedule_;
   std::int64_t interval_ns_;
@@ -68,6 +71,8 @@ class Sampler {
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer drain_timer_;
   bool audited_ = false;  ///< the tables were read once more since the last tick
+  os::UtcOffsetFollower utc_;
+  bool utc_reported_ = false;
   bool stopping_ = false;
 };
 

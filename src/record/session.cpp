@@ -106,12 +106,12 @@ store::WriterOptions writer_options(const std::filesystem::path& path,
 }
 
 RawRecord session_record(const LiveOptions& options, const source::LiveSource& source) {
-  const auto now_ns = os::utc_now_ns();
   const auto text = fmt::format("{}interval_ns={}\nsources={}\nstarted_ns={}\n",
                                 source::describe_host(),
                                 options.interval.count(),
                                 source.name(),
-                                now_ns);
+                                os::read_wall_clock_ns());
+  const auto now_ns = os::read_boot_clock_ns();
   return {0, Span{now_ns, now_ns}, capture::SessionText{bytes_of(text)}};
 }
 
@@ -234,7 +234,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
     std::rethrow_exception(failure);
   }
   recorder.finish();
-  writer.finish(os::utc_now_ns());
+  writer.finish(recorder.to_utc(os::read_boot_clock_ns()));
   if (capture) {
     capture->flush();
   }
@@ -275,7 +275,7 @@ Recorded record_capture(const std::filesystem::path& capture,
     recorder.note_cut_capture();
   }
   recorder.finish();
-  writer.finish(recorder.now_ns());
+  writer.finish(recorder.now_utc_ns());
   return {recorder.progress(), writer.totals()};
 }
 

@@ -68,14 +68,6 @@ bool TickMonitor::refresh_due(std::int64_t now_ns) {
   return is_due(last_refresh_ns_, now_ns, kRefreshNs);
 }
 
-void TickMonitor::follow_clock(std::int64_t step_ns) {
-  for (auto* const at_ns : {&last_tick_ns_, &last_heartbeat_ns_, &last_refresh_ns_}) {
-    if (*at_ns && (step_ns < 0 || at_ns == &last_tick_ns_)) {
-      **at_ns += step_ns;
-    }
-  }
-}
-
 Heartbeat TickMonitor::counts(std::int64_t now_ns) const {
   return {now_ns, ticks_, late_ticks_, skipped_ticks_};
 }

@@ -11,8 +11,8 @@
 namespace netlog::record {
 
 /// Counts ticks, and finds the gaps between them: the system was suspended, ticks were skipped, or
-/// the interval was stretched. Decides what is due at the end of a tick. No clock: times come with
-/// the calls.
+/// the interval was stretched. Decides what is due at the end of a tick. Times are on the boot
+/// clock and come with the calls.
 class TickMonitor {
  public:
   explicit TickMonitor(std::int64_t interval_ns)
@@ -30,9 +30,6 @@ class TickMonitor {
   /// True at the first call and then every ten seconds: connections that changed without an event
   /// are to be written.
   bool refresh_due(std::int64_t now_ns);
-
-  /// The wall clock was set by this much.
-  void follow_clock(std::int64_t step_ns);
 
   /// The counts so far, at this time.
   [[nodiscard]] Heartbeat counts(std::int64_t now_ns) const;

@@ -113,9 +113,6 @@ class Tracker {
   /// A process is over: sockets that it held and that live on are asked for again.
   void end_process(const ProcessId& process);
 
-  /// The wall clock was stepped: what is applied from now on is stamped by the new one.
-  void follow_clock(std::int64_t step_ns);
-
   /// A namespace has come into use: nothing lived in it at this time.
   void begin_namespace(std::uint64_t netns, std::int64_t at_ns);
 

@@ -32,43 +32,6 @@ std::size_t ProcessIdHash::operator()(const ProcessId& process) const {
   return static_cast<std::size_t>(mix(mix(0, process.pid), process.start));
 }
 
-void Tracker::follow_clock(std::int64_t step_ns) {
-  const auto shift = [&](Span& span) {
-    span.began_ns += step_ns;
-    span.ended_ns += step_ns;
-  };
-  const auto shift_known = [&](std::optional<Span>& span) {
-    if (span) {
-      shift(*span);
-    }
-  };
-  for (auto& slot : slots_) {
-    shift(slot.seen);
-    slot.connection.last_seen_ns += step_ns;
-    if (slot.gone) {
-      slot.gone->at_ns += step_ns;
-    }
-    for (auto* const known_ns : {&slot.changed_ns, &slot.held_ns, &slot.doubted_ns}) {
-      *known_ns += *known_ns == 0 ? 0 : step_ns;
-    }
-  }
-  // What was told is soon forgotten; a clock that jumps makes it so at once.
-  traced_ends_.clear();
-  completed_.clear();
-  births_.clear();
-  for (auto& scope : scopes_) {
-    shift_known(scope.first);
-    shift_known(scope.last);
-    shift_known(scope.last_whole);
-    for (auto& span : scope.recent) {
-      shift(span);
-    }
-  }
-  for (auto& [netns, remainders] : remainders_) {
-    remainders.begun_ns += step_ns;
-  }
-}
-
 void Tracker::begin_namespace(std::uint64_t netns, std::int64_t at_ns) {
   Snapshot nothing;
   nothing.netns = netns;

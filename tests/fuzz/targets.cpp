@@ -42,7 +42,7 @@ void snmp(Bytes bytes) {
 }
 
 void process(Bytes bytes) {
-  static_cast<void>(decode::decode_process(bytes));
+  static_cast<void>(decode::decode_process(bytes, 0));
 }
 
 void holders(Bytes bytes) {

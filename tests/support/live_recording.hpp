@@ -22,7 +22,9 @@ class LiveRecording {
   explicit LiveRecording(std::unique_ptr<source::LiveSource> source)
       : source_{std::move(source)},
         writer_{scratch_ / "a.db", Session{}},
-        recorder_{writer_, 100 * kNsPerMs} {}
+        recorder_{writer_, 100 * kNsPerMs} {
+    mark(capture::UtcOffset{os::measure_utc_offset_ns(), 0});
+  }
 
   void tick() {
     mark(capture::TickBegin{});
@@ -41,7 +43,7 @@ class LiveRecording {
   std::string rows(const std::string& sql) {
     if (!std::exchange(finished_, true)) {
       recorder_.finish();
-      writer_.finish(os::utc_now_ns());
+      writer_.finish(recorder_.now_utc_ns());
     }
     return test::rows(scratch_ / "a.db", sql);
   }
@@ -50,7 +52,7 @@ class LiveRecording {
 
  private:
   void mark(capture::Payload payload) {
-    const auto now_ns = os::utc_now_ns();
+    const auto now_ns = os::read_boot_clock_ns();
     recorder_.consume({0, Span{now_ns, now_ns}, std::move(payload)});
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "record/utc_stamper.hpp"
 #include "report/report.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
@@ -9,9 +10,12 @@
 #include "track/tracker.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,7 +44,7 @@ class Scenario {
 
   [[nodiscard]] std::filesystem::path path() const { return scratch_ / "a.db"; }
   [[nodiscard]] std::int64_t ns(double second) const {
-    return begin_ns_ + clock_adjust_ns_ + static_cast<std::int64_t>(second * 1e9);
+    return begin_ns_ + static_cast<std::int64_t>(second * 1e9);
   }
   track::Tracker& tracker() { return tracker_; }
 
@@ -122,13 +126,19 @@ class Scenario {
   /// Sets the wall clock after the last poll. The scenario's own seconds go on.
   void step_clock(double by) {
     const auto step_ns = static_cast<std::int64_t>(by * 1e9);
-    clock_adjust_ns_ += step_ns;
-    tracker_.follow_clock(step_ns);
-    items_.emplace_back(ClockStep{ns(last_), step_ns});
+    stamp();
+    utc_offset_ns_ += step_ns;
+    stamper_.set(ns(last_) + 1, utc_offset_ns_);
+    items_.emplace_back(ClockStep{ns(last_) + utc_offset_ns_, step_ns});
+    stamped_ = items_.size();
   }
 
   /// Pushes what was recorded so far as one batch.
-  void flush() { writer_.push(std::exchange(items_, {})); }
+  void flush() {
+    stamp();
+    stamped_ = 0;
+    writer_.push(std::exchange(items_, {}));
+  }
 
   /// Completes the recording. Nothing can be added afterwards.
   void finish() {
@@ -136,8 +146,8 @@ class Scenario {
       items_.emplace_back(store::Refresh{std::move(connection)});
     }
     items_.emplace_back(Heartbeat{ns(last_), 1, 0, 0});
-    writer_.push(std::move(items_));
-    writer_.finish(ns(last_));
+    flush();
+    writer_.finish(ns(last_) + utc_offset_ns_);
     reader_.emplace(path());
   }
 
@@ -175,6 +185,11 @@ class Scenario {
   }
 
  private:
+  void stamp() {
+    stamper_.stamp(std::span{items_}.subspan(stamped_));
+    stamped_ = items_.size();
+  }
+
   struct Socket {
     SocketRow row;
     std::optional<ProcessId> holder;
@@ -202,7 +217,9 @@ class Scenario {
   std::map<std::uint64_t, Socket> sockets_;
   std::set<std::uint64_t> namespaces_{0};
   double last_ = 0;
-  std::int64_t clock_adjust_ns_ = 0;
+  record::UtcStamper stamper_;
+  std::int64_t utc_offset_ns_ = 0;
+  std::size_t stamped_ = 0;  ///< how many items have UTC times
   std::optional<store::Reader> reader_;
 };
 

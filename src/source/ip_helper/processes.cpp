@@ -12,7 +12,8 @@
 namespace netlog::source::ip_helper {
 std::uint32_t ProcessTable::look(capture::RecordSink& sink) {
   std::vector<ListedProcess> processes;
-  const auto before_ns = std::exchange(looked_ns_, os::utc_now_ns());
+  const auto before_ns = std::exchange(looked_ns_, os::read_boot_clock_ns());
+  utc_offset_ns_ = os::measure_utc_offset_ns();
   if (const auto code = api_.list_processes(processes); code != kNoError) {
     looked_ns_ = before_ns;
     return code;
@@ -36,13 +37,13 @@ std::uint32_t ProcessTable::look(capture::RecordSink& sink) {
 
 bool ProcessTable::tell(std::uint32_t pid, std::int64_t alive_at_ns, capture::RecordSink& sink) {
   const auto listed = listed_.find(pid);
-  if (listed == listed_.end() || utc_ns_of(listed->second.created) > alive_at_ns) {
+  if (listed == listed_.end() || utc_ns_of(listed->second.created) - utc_offset_ns_ > alive_at_ns) {
     return false;
   }
   if (told_.emplace(pid, listed->second.created).second) {
-    const auto began_ns = os::utc_now_ns();
-    capture::ProcessRead process{pid, sections_of(listed->second)};
-    sink.consume({0, Span{began_ns, os::utc_now_ns()}, std::move(process)});
+    const auto began_ns = os::read_boot_clock_ns();
+    capture::ProcessRead process{pid, -utc_offset_ns_, sections_of(listed->second)};
+    sink.consume({0, Span{began_ns, os::read_boot_clock_ns()}, std::move(process)});
   }
   return true;
 }

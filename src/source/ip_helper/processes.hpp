@@ -36,6 +36,7 @@ class ProcessTable {
   std::optional<std::unordered_map<std::uint32_t, std::vector<std::string>>>
       services_;  ///< by pid; absent: not read since the last look
   std::int64_t looked_ns_ = 0;
+  std::int64_t utc_offset_ns_ = 0;  ///< by that look: the system stamps processes in UTC
 };
 
 }  // namespace netlog::source::ip_helper

@@ -3,7 +3,6 @@
 
 #include "model/snapshot.hpp"
 #include "os/clock.hpp"
-#include "source/clock_step.hpp"
 #include "source/ip_helper/processes.hpp"
 #include "source/ip_helper/tables.hpp"
 #include "util/byte_reader.hpp"
@@ -66,7 +65,6 @@ class IpHelperSource final : public LiveSource {
   [[nodiscard]] bool tracing() const override { return false; }
 
   void sample(const SamplePlan& plan, capture::RecordSink& sink) override {
-    report_clock_step(sink);
     if (plan.changes) {
       look_at_processes(sink);
     }
@@ -75,7 +73,7 @@ class IpHelperSource final : public LiveSource {
         read(reading, plan.info, sink);
       }
     }
-    read_ns_ = os::utc_now_ns();
+    read_ns_ = os::read_boot_clock_ns();
     if (plan.counters) {
       read_counters(sink);
     }
@@ -87,7 +85,7 @@ class IpHelperSource final : public LiveSource {
   void find_owners(std::span<const OwnerQuery> questions,
                    std::chrono::nanoseconds /*budget*/,
                    capture::RecordSink& sink) override {
-    const auto began_ns = os::utc_now_ns();
+    const auto began_ns = os::read_boot_clock_ns();
     std::set<std::uint64_t> pids;
     for (const auto& question : questions) {
       pids.insert(question.key);
@@ -112,7 +110,7 @@ class IpHelperSource final : public LiveSource {
 
  private:
   std::uint32_t look_at_processes(capture::RecordSink& sink) {
-    const auto began_ns = os::utc_now_ns();
+    const auto began_ns = os::read_boot_clock_ns();
     const auto code = processes_.look(sink);
     if (code != kNoError) {
       const auto why = refuse(*api_, "NtQuerySystemInformation (processes)", code).text;
@@ -165,7 +163,7 @@ class IpHelperSource final : public LiveSource {
   }
 
   void read(Reading& reading, bool with_offload, capture::RecordSink& sink) {
-    const auto began_ns = os::utc_now_ns();
+    const auto began_ns = os::read_boot_clock_ns();
     auto rows = reader_.read(reading.protocol, reading.family, *reading.rows);
     if (rows && reading.rows == capture::MibTable::owner_module && row_count(*rows) == 0) {
       rows = distrust_empty(reading, std::move(*rows));
@@ -175,7 +173,7 @@ class IpHelperSource final : public LiveSource {
       return report_failure(
           capture::RecordKind::mib_tables, table.tables, began_ns, rows.error().text, sink);
     }
-    const Span asked{began_ns, os::utc_now_ns()};
+    const Span asked{began_ns, os::read_boot_clock_ns()};
     capture::append_section(table.sections, *reading.rows, *rows);
     if (with_offload && reading.offload) {
       const auto offload =
@@ -209,7 +207,7 @@ class IpHelperSource final : public LiveSource {
     if (row_count(table) > 0) {
       seen_rows_.insert(reading.table());
     }
-    const auto began_ns = os::utc_now_ns();
+    const auto began_ns = os::read_boot_clock_ns();
     capture::MibModulesRead modules;
     for (const auto& module : api_->name_modules(reading.protocol, reading.family, table)) {
       const auto text = fmt::format("{} {} {}", module.pid, module.tag, module.service);
@@ -221,7 +219,7 @@ class IpHelperSource final : public LiveSource {
   }
 
   static capture::RawRecord make(capture::Payload payload, std::int64_t began_ns) {
-    return {0, Span{began_ns, os::utc_now_ns()}, std::move(payload)};
+    return {0, Span{began_ns, os::read_boot_clock_ns()}, std::move(payload)};
   }
 
   static void report_failure(capture::RecordKind wanted,
@@ -233,7 +231,7 @@ class IpHelperSource final : public LiveSource {
   }
 
   void read_counters(capture::RecordSink& sink) {
-    const auto began_ns = os::utc_now_ns();
+    const auto began_ns = os::read_boot_clock_ns();
     capture::MibStatisticsRead statistics;
     const auto read = [&](capture::MibStatistics which) {
       std::vector<std::byte> bytes;
@@ -274,7 +272,6 @@ Result<std::unique_ptr<LiveSource>> make_source(std::unique_ptr<Api> api, Source
   if (choice != SourceChoice::automatic && choice != SourceChoice::poll) {
     return fail(errc::refused, "on Windows the tables are polled: use --source auto or poll");
   }
-  os::measure_utc_offset();
   auto source = std::make_unique<IpHelperSource>(std::move(api));
   if (const auto opened = source->open(); !opened) {
     return opened.error();

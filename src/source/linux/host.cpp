@@ -40,7 +40,7 @@ std::string os_name() {
 }
 
 std::int32_t utc_offset_s() {
-  const auto now = static_cast<std::time_t>(os::utc_now_ns() / kNsPerSecond);
+  const auto now = static_cast<std::time_t>(os::read_wall_clock_ns() / kNsPerSecond);
   std::tm local{};
   return ::localtime_r(&now, &local) != nullptr ? static_cast<std::int32_t>(local.tm_gmtoff) : 0;
 }

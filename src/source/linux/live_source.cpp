@@ -3,7 +3,6 @@
 
 #include "model/process.hpp"
 #include "os/clock.hpp"
-#include "source/clock_step.hpp"
 #include "source/linux/held_sockets.hpp"
 #include "source/linux/namespace_source.hpp"
 #include "source/linux/namespaces.hpp"
@@ -86,7 +85,6 @@ class LinuxSource final : public LiveSource {
   [[nodiscard]] bool tracing() const override { return tracer_.has_value(); }
 
   void sample(const SamplePlan& plan, capture::RecordSink& sink) override {
-    report_clock_step(sink);
     TraceFirst ordered{*this, sink};
     follow_namespaces(plan.changes, ordered);
     own_.sample(plan, ordered);
@@ -113,7 +111,7 @@ class LinuxSource final : public LiveSource {
   void find_owners(std::span<const OwnerQuery> questions,
                    std::chrono::nanoseconds budget,
                    capture::RecordSink& sink) override {
-    const auto began_ns = os::utc_now_ns();
+    const auto began_ns = os::read_boot_clock_ns();
     std::string text;
     std::map<std::uint32_t, bool> told;  // each process is looked at once, however much it holds
     const auto tell = [&](std::uint32_t pid) {
@@ -141,13 +139,13 @@ class LinuxSource final : public LiveSource {
   static capture::RawRecord make(capture::Payload payload,
                                  std::uint64_t netns,
                                  std::int64_t began_ns) {
-    return {netns, Span{began_ns, os::utc_now_ns()}, std::move(payload)};
+    return {netns, Span{began_ns, os::read_boot_clock_ns()}, std::move(payload)};
   }
 
   /// Processes that begin are looked at on every tick, since a container begins with one; that a
   /// namespace was left can only be told from all of them.
   void follow_namespaces(bool all, capture::RecordSink& sink) {
-    const auto began_ns = os::utc_now_ns();
+    const auto began_ns = os::read_boot_clock_ns();
     auto found = all ? namespaces_.all() : namespaces_.newcomers();
     found.erase(own_netns_);
     for (const auto& [netns, pid] : found) {
@@ -187,7 +185,7 @@ class LinuxSource final : public LiveSource {
     }
     const capture::TableFailed failed{
         kAllTables, capture::RecordKind::namespace_found, opened.error().message()};
-    sink.consume(make(failed, netns, looked_ns_.value_or(os::utc_now_ns())));
+    sink.consume(make(failed, netns, looked_ns_.value_or(os::read_boot_clock_ns())));
   }
 
   void end_following(std::uint64_t netns, capture::RecordSink& sink) {
@@ -227,7 +225,7 @@ class LinuxSource final : public LiveSource {
   [[nodiscard]] TableSet announced() const { return tracer_ ? kUdpTables : kAllTables; }
 
   void check_trace(capture::RecordSink& sink) {
-    const auto checked_ns = std::exchange(checked_ns_, os::utc_now_ns());
+    const auto checked_ns = std::exchange(checked_ns_, os::read_boot_clock_ns());
     if (!tracer_ || tracer_->attached()) {
       return;
     }
@@ -254,8 +252,8 @@ class LinuxSource final : public LiveSource {
   NamespaceSource own_;
   std::optional<Tracer> tracer_;
   std::string untraced_because_;
-  bool trace_lost_ = false;                     ///< since the last drain
-  std::int64_t checked_ns_ = os::utc_now_ns();  ///< when the trace was known to be attached
+  bool trace_lost_ = false;                             ///< since the last drain
+  std::int64_t checked_ns_ = os::read_boot_clock_ns();  ///< when the trace was known to be attached
   std::map<std::uint64_t, NamespaceSource> others_;
   NamespaceSearch namespaces_;
   Namespaces inhabited_;  ///< the others that are known of
@@ -268,7 +266,6 @@ class LinuxSource final : public LiveSource {
 }  // namespace
 
 Result<std::unique_ptr<LiveSource>> make_live_source(const SourceOptions& options) {
-  os::measure_utc_offset();
   const auto netns = own_network_namespace();
   const bool wanted =
       options.choice == SourceChoice::automatic || options.choice == SourceChoice::trace;

@@ -61,7 +61,7 @@ TableSet table_of(const capture::ProcfsTable& table) {
 }  // namespace
 
 NamespaceSource::NamespaceSource(std::uint64_t netns)
-    : netns_{netns}, drained_boot_ns_{os::read_boot_clock_ns()} {}
+    : netns_{netns}, drained_ns_{os::read_boot_clock_ns()} {}
 
 Result<NamespaceSource> NamespaceSource::open(std::uint64_t netns,
                                               const SourceOptions& options,
@@ -131,14 +131,13 @@ bool NamespaceSource::drain_notices(capture::RecordSink& sink) {
   if (!notices_) {
     return true;
   }
-  const auto boot_ns = os::read_boot_clock_ns();
+  const auto began_ns = os::read_boot_clock_ns();
   capture::DestroyNotices notices;
   const auto drained = notices_->drain(notices.messages);
-  auto record = make({}, os::boot_to_utc_ns(drained_boot_ns_ - kNoticeDelayNs));
-  drained_boot_ns_ = boot_ns;
+  auto record = make({}, drained_ns_ - kNoticeDelayNs);
+  drained_ns_ = began_ns;
   if (!drained) {
-    report_failure(
-        capture::RecordKind::notices, 0, os::boot_to_utc_ns(boot_ns), drained.error(), sink);
+    report_failure(capture::RecordKind::notices, 0, began_ns, drained.error(), sink);
     notices_.reset();
     return false;
   }
@@ -169,7 +168,7 @@ void NamespaceSource::reopen_tables() {
 }
 
 capture::RawRecord NamespaceSource::make(capture::Payload payload, std::int64_t began_ns) const {
-  return {netns_, Span{began_ns, os::utc_now_ns()}, std::move(payload)};
+  return {netns_, Span{began_ns, os::read_boot_clock_ns()}, std::move(payload)};
 }
 
 void NamespaceSource::dump_tables(const SamplePlan& plan, capture::RecordSink& sink) {
@@ -203,7 +202,7 @@ void NamespaceSource::dump(TableSet tables,
   Result<void> whole;
   for (int attempt = 0; attempt < kTries; ++attempt) {
     buffer_.clear();
-    began_ns = os::utc_now_ns();
+    began_ns = os::read_boot_clock_ns();
     parts = 0;
     whole = run([&] { send(false); });
     if (whole) {
@@ -223,7 +222,7 @@ void NamespaceSource::read_text(ProcFile& file,
                                 TableSet tables,
                                 std::size_t max_bytes,
                                 capture::RecordSink& sink) const {
-  const auto began_ns = os::utc_now_ns();
+  const auto began_ns = os::read_boot_clock_ns();
   auto bytes = file.read(max_bytes);
   if (!bytes) {
     return report_failure(capture::kind_of(payload), tables, began_ns, bytes.error(), sink);

@@ -76,7 +76,7 @@ class NamespaceSource {
   std::optional<ProcFile> snmp6_;
   bool usable_ = true;
   TableSet announced_ = 0;
-  std::int64_t drained_boot_ns_ = 0;  ///< when the last drain began, by a clock that nobody sets
+  std::int64_t drained_ns_ = 0;  ///< when the last drain began
   std::string fallback_reason_;
   std::vector<std::byte> buffer_;
 };

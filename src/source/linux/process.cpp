@@ -76,7 +76,7 @@ std::optional<std::uint64_t> process_start(std::uint32_t pid) {
 }
 
 bool ProcessTable::tell(std::uint32_t pid, capture::RecordSink& sink) {
-  const auto began_ns = os::utc_now_ns();
+  const auto began_ns = os::read_boot_clock_ns();
   const os::UniqueFd directory{
       ::open(("/proc/" + std::to_string(pid)).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   const auto stat =
@@ -88,7 +88,7 @@ bool ProcessTable::tell(std::uint32_t pid, capture::RecordSink& sink) {
   if (const auto known = known_.find(pid); known != known_.end() && known->second.start == *start) {
     return true;
   }
-  capture::ProcessRead read{pid, {}};
+  capture::ProcessRead read{pid, 0, {}};
   capture::append_section(read.sections, capture::ProcessSection::stat, *stat);
   std::array<char, 4096> link{};
   const auto length = ::readlinkat(directory.get(), "exe", link.data(), link.size());
@@ -108,10 +108,8 @@ bool ProcessTable::tell(std::uint32_t pid, capture::RecordSink& sink) {
     append_text(read.sections, capture::ProcessSection::user, user_name(owner.st_uid));
   }
   const auto since_boot_ns = static_cast<std::int64_t>(*start * clock_tick_ns());
-  append_text(read.sections,
-              capture::ProcessSection::started_ns,
-              std::to_string(os::boot_to_utc_ns(since_boot_ns)));
-  const Span asked{began_ns, os::utc_now_ns()};
+  append_text(read.sections, capture::ProcessSection::started_ns, std::to_string(since_boot_ns));
+  const Span asked{began_ns, os::read_boot_clock_ns()};
   const auto pidfd = known_.size() < kMaxPidfds ? ::syscall(SYS_pidfd_open, pid, 0) : -1;
   known_[pid] = Known{*start, os::UniqueFd{static_cast<int>(pidfd)}};
   sink.consume({0, asked, std::move(read)});
@@ -124,7 +122,7 @@ bool ProcessTable::knows(const TracedProcess& process) const {
 }
 
 void ProcessTable::tell_ends(capture::RecordSink& sink) {
-  const auto now_ns = os::utc_now_ns();
+  const auto now_ns = os::read_boot_clock_ns();
   std::vector<pollfd> polled;
   std::vector<std::uint32_t> pids;
   for (const auto& [pid, known] : known_) {

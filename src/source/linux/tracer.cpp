@@ -23,15 +23,13 @@ Result<Tracer> Tracer::open(const SourceOptions& options) {
   return Tracer{std::move(*trace)};
 }
 
-Tracer::Tracer(Trace trace)
-    : trace_{std::move(trace)}, drained_boot_ns_{os::read_boot_clock_ns()} {}
+Tracer::Tracer(Trace trace) : trace_{std::move(trace)}, drained_ns_{os::read_boot_clock_ns()} {}
 
 bool Tracer::drain(ProcessTable& processes, capture::RecordSink& sink) {
-  const auto began_boot_ns = os::read_boot_clock_ns();
-  capture::TraceEvents trace{os::boot_to_utc_ns(0), {}};
+  const auto began_ns = os::read_boot_clock_ns();
+  capture::TraceEvents trace;
   const auto lost = trace_.drain(trace.events);
-  const Span asked{os::boot_to_utc_ns(std::exchange(drained_boot_ns_, began_boot_ns)),
-                   os::utc_now_ns()};
+  const Span asked{std::exchange(drained_ns_, began_ns), os::read_boot_clock_ns()};
   std::set<TracedProcess> named;
   for (std::size_t at = 0; at < trace.events.size(); at += Trace::kEventSize) {
     const auto process = Trace::process_of(std::span{trace.events}.subspan(at, Trace::kEventSize));

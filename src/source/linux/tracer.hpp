@@ -25,8 +25,8 @@ class Tracer {
   explicit Tracer(Trace trace);
 
   Trace trace_;
-  std::int64_t drained_boot_ns_;  ///< when the last drain began, by a clock that nobody sets
-  bool told_ = false;             ///< that there is a trace
+  std::int64_t drained_ns_;  ///< when the last drain began
+  bool told_ = false;        ///< that there is a trace
 };
 
 }  // namespace netlog::source

@@ -196,7 +196,7 @@ TEST_CASE("a child is told of once, and its end", "[live]") {
   REQUIRE(table.tell(pid, kept));
   REQUIRE(kept.records.size() == 1);
   const auto process =
-      decode::decode_process(std::get<capture::ProcessRead>(kept.records[0].payload).sections);
+      decode::decode_process(std::get<capture::ProcessRead>(kept.records[0].payload).sections, 0);
   REQUIRE(process.has_value());
   CHECK(process->id.pid == pid);
   CHECK(process->parent_pid == static_cast<std::uint32_t>(::getpid()));

@@ -142,11 +142,14 @@ TEST_CASE("equal tuples in two namespaces stay apart, and end when their namespa
   REQUIRE(made.has_value());
   auto& source = **made;
   Session session;
-  session.started_ns = os::utc_now_ns();
+  session.started_ns = os::read_wall_clock_ns();
   store::Writer writer{path, session};
   record::Recorder recorder{writer, 100'000'000};
+  const auto begun_ns = os::read_boot_clock_ns();
+  recorder.consume(
+      {0, Span{begun_ns, begun_ns}, capture::UtcOffset{os::measure_utc_offset_ns(), 0}});
   const auto tick = [&] {
-    const auto now_ns = os::utc_now_ns();
+    const auto now_ns = os::read_boot_clock_ns();
     recorder.consume({0, Span{now_ns, now_ns}, capture::TickBegin{}});
     source.sample({}, recorder);
     recorder.consume({0, Span{now_ns, now_ns}, capture::TickEnd{}});
@@ -160,7 +163,7 @@ TEST_CASE("equal tuples in two namespaces stay apart, and end when their namespa
   second.leave();
   tick();
   recorder.finish();
-  writer.finish(os::utc_now_ns());
+  writer.finish(recorder.now_utc_ns());
 
   const auto count = [&](std::uint64_t netns, const std::string& condition) {
     return number(

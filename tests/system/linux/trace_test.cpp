@@ -41,7 +41,7 @@ class Traced {
   void take() {
     std::vector<std::byte> bytes;
     REQUIRE(trace_.drain(bytes) == 0);
-    const auto all = decode::decode_trace(bytes, os::boot_to_utc_ns(0));
+    const auto all = decode::decode_trace(bytes, 0);
     REQUIRE(all.has_value());
     for (const auto& told : *all) {
       std::visit([this](const auto& one) { tracker_.apply(one); }, told);

@@ -38,12 +38,11 @@ TEST_CASE("record_codec: each payload has its kind and numbers, and comes back t
       {Snmp{x}, "9 0 0 0 x"},
       {Snmp6{x}, "10 0 0 0 x"},
       {SocketHolders{x}, "11 0 0 0 x"},
-      {ProcessRead{42, x}, "12 42 0 0 x"},
+      {ProcessRead{42, -8, x}, "12 42 -8 0 x"},
       {ProcessExit{ProcessId{42, 77}}, "13 42 77 0 "},
       {DestroyNotices{12, x}, "14 12 0 0 x"},
       {NoticesLost{17}, "15 17 0 0 "},
       {NoticesLost{}, "15 -1 0 0 "},
-      {ClockSet{-40}, "16 -40 0 0 "},
       {NamespaceGone{}, "17 0 0 0 "},
       {TickEnd{}, "18 0 0 0 "},
       {NamespaceFound{}, "19 0 0 0 "},
@@ -54,7 +53,8 @@ TEST_CASE("record_codec: each payload has its kind and numbers, and comes back t
       {MibTableRead{1, x}, "24 1 0 0 x"},
       {MibStatisticsRead{x}, "25 0 0 0 x"},
       {MibModulesRead{x}, "26 0 0 0 x"},
-      {IntervalChange{200}, "27 200 0 0 "}};
+      {IntervalChange{200}, "27 200 0 0 "},
+      {UtcOffset{900, -40}, "29 900 -40 0 "}};
   for (const auto& [payload, expected] : cases) {
     CAPTURE(expected);
     const auto fields = encode_payload(payload);

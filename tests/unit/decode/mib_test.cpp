@@ -450,7 +450,7 @@ TEST_CASE("a process as Windows lists it", "[decode]") {
   add(capture::ProcessSection::user, "NT AUTHORITY\\LOCAL SERVICE");
   add(capture::ProcessSection::service, "Dnscache");
   add(capture::ProcessSection::service, "W32Time");
-  const auto process = decode_process(sections);
+  const auto process = decode_process(sections, 0);
   REQUIRE(process.has_value());
   CHECK(process->id == ProcessId{1234, 133'500'000'000'000'000});
   CHECK(process->name == "my service host.exe");
@@ -462,7 +462,7 @@ TEST_CASE("a process as Windows lists it", "[decode]") {
   for (const auto* const text : {"", "1234", "x 5 6", "x 5 6 name", "1234 -5 6 name"}) {
     std::vector<std::byte> bad;
     capture::append_section(bad, capture::ProcessSection::listed, as_bytes(text));
-    CHECK_FALSE(decode_process(bad).has_value());
+    CHECK_FALSE(decode_process(bad, 0).has_value());
   }
 }
 

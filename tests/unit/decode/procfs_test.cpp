@@ -119,8 +119,9 @@ TEST_CASE("counters carry their MIB names' values", "[decode]") {
 }
 
 TEST_CASE("a process is read from its sections", "[decode]") {
-  const auto process = decode_process(process_record(
-      kStat, std::string_view{"nginx:\0 worker\0", 15}, "0::/system.slice/nginx.service\n"));
+  const auto sections = process_record(
+      kStat, std::string_view{"nginx:\0 worker\0", 15}, "0::/system.slice/nginx.service\n");
+  const auto process = decode_process(sections, 0);
   REQUIRE(process.has_value());
   CHECK(process->id == ProcessId{1234, 5550});
   CHECK(process->name == "ng) inx (x");  // names may hold parentheses and blanks
@@ -129,12 +130,13 @@ TEST_CASE("a process is read from its sections", "[decode]") {
   CHECK(process->user == "www-data");
   CHECK(process->parent_pid == 1U);
   CHECK(process->started_ns == 1795269787250000000);
+  CHECK(decode_process(sections, -1795269787000000000)->started_ns == 250000000);
   CHECK_FALSE(process->service.has_value());
 }
 
 TEST_CASE("kernel threads have no command line, cgroup v1 hosts have named paths", "[decode]") {
   const auto process =
-      decode_process(process_record(kStat, "", "5:devices:/\n4:memory:/docker/0123abcd\n"));
+      decode_process(process_record(kStat, "", "5:devices:/\n4:memory:/docker/0123abcd\n"), 0);
   CHECK_FALSE(process->cmdline.has_value());
   CHECK(process->cgroup == "/docker/0123abcd");
 }
@@ -143,10 +145,10 @@ TEST_CASE("cut or wrong process records are refused", "[decode]") {
   const auto whole = process_record(kStat, "x", "0::/\n");
   for (std::size_t size = 0; size < whole.size(); ++size) {
     CAPTURE(size);
-    CHECK_FALSE(decode_process(std::span{whole}.first(size)).has_value());
+    CHECK_FALSE(decode_process(std::span{whole}.first(size), 0).has_value());
   }
-  CHECK_FALSE(decode_process(process_record("no parentheses", "", "")).has_value());
-  CHECK_FALSE(decode_process(process_record("1 (x) S 1 2", "", "")).has_value());
+  CHECK_FALSE(decode_process(process_record("no parentheses", "", ""), 0).has_value());
+  CHECK_FALSE(decode_process(process_record("1 (x) S 1 2", "", ""), 0).has_value());
 }
 
 TEST_CASE("holders of sockets are read", "[decode]") {

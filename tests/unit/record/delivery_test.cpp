@@ -7,8 +7,10 @@
 #include <variant>
 #include <vector>
 
+namespace netlog_tests::record_delivery_test {
+
 using namespace netlog;
-using namespace netlog::record;
+using netlog::record::Delivery;  // not the model's
 
 namespace {
 
@@ -78,3 +80,33 @@ TEST_CASE("Delivery: what was dropped is a gap, and everything known is queued a
   REQUIRE(all.connections.size() == 1);
   CHECK(all.connections[0].id == 3);
 }
+
+TEST_CASE("Delivery: items leave with UTC times, and a step of UTC is a row and a gap",
+          "[record]") {
+  Queue queue;
+  Delivery delivery{queue.push()};
+  delivery.set_utc_offset(10, {1'000'000, 0});
+  delivery.add(event_at(20));
+  delivery.set_utc_offset(30, {400'000, -600'000});
+  delivery.add(event_at(40));
+  delivery.flush(50);
+  REQUIRE(queue.pushes.size() == 1);
+  const auto& items = queue.pushes[0];
+  REQUIRE(items.size() == 4);
+  CHECK(std::get<Event>(items[0]).at.at_ns == 1'000'020);
+  CHECK((std::get<ClockStep>(items[1]) == ClockStep{400'030, -600'000}));
+  const auto& gap = std::get<Gap>(items[2]);
+  CHECK(gap.from_ns == 400'030);
+  CHECK(gap.to_ns == 1'000'030);
+  CHECK(gap.reason == "clock stepped backwards");
+  CHECK(std::get<Event>(items[3]).at.at_ns == 400'040);
+  // What is dropped is told in boot-clock times again.
+  queue.answer.dropped = {items[3]};
+  delivery.add(event_at(60));
+  const auto loss = delivery.flush(70);
+  REQUIRE(loss.has_value());
+  CHECK(loss->gap.from_ns == 40);
+  CHECK(loss->gap.to_ns == 70);
+}
+
+}  // namespace netlog_tests::record_delivery_test

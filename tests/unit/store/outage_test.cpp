@@ -96,7 +96,7 @@ TEST_CASE("what a disk that stays full costs is on record", "[store]") {
     }
     host.tick(3000, 20);
     recorder.finish();
-    writer.finish(recorder.now_ns());
+    writer.finish(recorder.now_utc_ns());
   }
   CHECK(test::violations(path).empty());
   CHECK(rows(path,

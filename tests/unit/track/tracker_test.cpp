@@ -324,12 +324,6 @@ TEST_CASE("a listener that is handed over is followed while its maker lives on",
   CHECK(events[0].old_owner == maker);
   CHECK(events[0].connection.owner == Owner{child, OwnerSource::exact, {}});
   CHECK(events[0].at == Moment{16 * kSecond, 4 * kSecond});
-  // Also when the clock has been set back.
-  tracker.follow_clock(-10 * kSecond);
-  tracker.apply(at_second(7, {listener}));
-  CHECK(tracker.questions(10).empty());
-  tracker.apply(at_second(8, {listener}));
-  CHECK(tracker.questions(10).size() == 1);
 }
 
 TEST_CASE("who serves on a listener is not forgotten when its holder is confirmed", "[track]") {
@@ -575,19 +569,6 @@ TEST_CASE("TIME_WAIT of another use of a tuple is not taken for a polled connect
     outcomes[event.connection.id] = event.connection.outcome;
   }
   CHECK(outcomes == std::map<ConnectionId, Outcome>{{1, Outcome::reset}, {2, Outcome::closed}});
-}
-
-TEST_CASE("a clock that is set back does not hold back an end", "[track]") {
-  Tracker tracker;
-  tracker.expect_notices(0, kAllTables, 0);
-  tracker.apply(snapshot(100, {tcp(1, established, 4000, 443)}));
-  tracker.apply(notice(10'050, tcp(1, closed, 4000, 443)));
-  tracker.follow_clock(-5000);
-  tracker.apply(snapshot(51, {}));
-  const auto events = tracker.take_events();
-  REQUIRE(events.size() == 2);
-  CHECK(events[1].kind == EventKind::close);
-  CHECK(events[1].at == Moment{5050, 10});
 }
 
 TEST_CASE("a socket that was reset and kept may be older than the last snapshot", "[track]") {
