@@ -82,27 +82,27 @@ std::optional<os::Readers> readers_of(const std::string& group) {
   return *readers;
 }
 
-record::Keeping keeping_of(const RecordOptions& given) {
-  record::Keeping keeping;
+record::StorageOptions storage_of(const RecordOptions& given) {
+  record::StorageOptions storage;
   if (given.max_size != 0 && given.max_size < kSmallestMaxSize) {
     throw UsageError{fmt::format("--max-size {} is too small; give at least 16M, or 0 for no limit",
                                  given.max_size)};
   }
-  keeping.max_bytes = given.max_size;
+  storage.max_bytes = given.max_size;
   const auto age = parse_duration(given.max_age);
   if (!age) {
     throw UsageError{
         fmt::format("--max-age {} is not a duration such as 30d or 12h, or 0 for no limit",
                     quote(given.max_age))};
   }
-  keeping.max_age = std::chrono::nanoseconds{*age};
+  storage.max_age = std::chrono::nanoseconds{*age};
   if (given.sync != "batch" && given.sync != "checkpoint") {
     throw UsageError{fmt::format("--sync {} is neither batch nor checkpoint", quote(given.sync))};
   }
-  keeping.synchronous =
+  storage.synchronous =
       given.sync == "batch" ? store::Synchronous::every_batch : store::Synchronous::checkpoints;
-  keeping.readers = readers_of(given.group);
-  return keeping;
+  storage.readers = readers_of(given.group);
+  return storage;
 }
 
 double budget_of(std::string_view text) {
@@ -210,7 +210,7 @@ void run_record(const RecordOptions& given) {
   options.interval = std::chrono::nanoseconds{interval_of(given.interval)};
   options.duration = duration_of(given.duration);
   options.cpu_budget = budget_of(given.cpu_budget);
-  options.keeping = keeping_of(given);
+  options.storage = storage_of(given);
   const bool replay = given.source.starts_with(kCapturePrefix);
   if (!replay) {
     options.source.choice = source_of(given.source);
@@ -244,7 +244,7 @@ void run_record(const RecordOptions& given) {
     }
     spdlog::warn("using {} from now on: {}", source, render::escape_for_terminal(reason));
   };
-  observer.told = [&](const std::string& text) {
+  observer.on_message = [&](const std::string& text) {
     if (terminal) {
       StatusLine::clear();
     }
@@ -259,7 +259,7 @@ void run_record(const RecordOptions& given) {
   const auto recorded =
       replay ? record::record_capture(path_from_utf8(given.source.substr(kCapturePrefix.size())),
                                       options.database,
-                                      options.keeping,
+                                      options.storage,
                                       observer)
              : record::record_live(options, observer);
   if (terminal) {

@@ -136,7 +136,7 @@ std::optional<Header> read_header(std::span<const std::byte> bytes) {
   return fits ? std::optional{header} : std::nullopt;
 }
 
-Result<void> kernel_verdict(std::span<const std::byte> payload, std::string_view what) {
+Result<void> kernel_result(std::span<const std::byte> payload, std::string_view what) {
   ByteReader in{payload};
   const auto error = static_cast<std::int32_t>(in.u32());
   if (!in.ok()) {
@@ -229,8 +229,8 @@ Result<bool> decode_sock_diag_part(std::span<const std::byte> bytes,
       return fail(errc::interrupted, "sock_diag dump");
     }
     if (header->type == kDone || header->type == kError) {
-      if (const auto verdict = kernel_verdict(payload, "sock_diag dump ended"); !verdict) {
-        return verdict.error();
+      if (const auto ended = kernel_result(payload, "sock_diag dump ended"); !ended) {
+        return ended.error();
       }
       // One walk per family gives several dumps in one record.
       done = true;

@@ -127,7 +127,7 @@ Result<std::vector<MibRow>> read_table(std::span<const std::byte> bytes, const L
       }
     }
     if (read.row.state == TcpState::listen) {
-      read.row.tuple.remote = {};  // whatever it says
+      read.row.tuple.remote = {};  // whatever the row has
       read.row.tuple.remote.address.family = layout.family;
     }
     rows.push_back(read);
@@ -161,8 +161,8 @@ void join_offload(std::vector<SocketRow>& rows, std::vector<MibRow> states) {
   }
 }
 
-/// Without timestamps what shares a tuple (SO_REUSEADDR) is told apart by its owner.
-void tell_sharers_apart(std::vector<SocketRow>& rows) {
+/// Without timestamps, sockets that share a tuple (SO_REUSEADDR) are distinguished by their owners.
+void distinguish_by_owner(std::vector<SocketRow>& rows) {
   std::vector<SocketRow*> order;
   order.reserve(rows.size());
   for (auto& row : rows) {
@@ -216,7 +216,7 @@ Result<MibRows> decode_mib_tables(std::span<const std::byte> sections,
     return fail(whole ? errc::malformed : errc::truncated,
                 fmt::format("IP Helper tables of {} bytes", sections.size()));
   }
-  tell_sharers_apart(rows);
+  distinguish_by_owner(rows);
   if (!states.empty()) {
     join_offload(rows, std::move(states));
   }
@@ -300,7 +300,7 @@ Result<std::vector<ServiceName>> decode_mib_modules(std::span<const std::byte> s
         const auto text = as_text(bytes);
         const auto fields = words(text);
         if (fields.size() == 2) {
-          return true;  // a service without a name tells nothing
+          return true;  // a service without a name
         }
         const auto pid = fields.size() < 3 ? std::nullopt : parse_number<std::uint32_t>(fields[0]);
         const auto tag = fields.size() < 3 ? std::nullopt : parse_number<std::uint64_t>(fields[1]);

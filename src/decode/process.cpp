@@ -78,7 +78,7 @@ std::string join_arguments(std::string_view arguments) {
 }
 
 // Lines `hierarchy:controllers:path`; the unified hierarchy is `0::path`. Without it, the first
-// path that says anything.
+// path that is not the root.
 std::optional<std::string> cgroup_path(std::string_view text) {
   std::optional<std::string> path;
   for (const auto line : split(text, '\n')) {

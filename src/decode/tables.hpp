@@ -39,11 +39,11 @@ Result<void> decode_sock_diag_end(std::span<const std::byte> bytes,
 
 /// Decodes messages of the destroy multicast (SKNLGRP_INET_TCP_DESTROY …), as many as there are.
 /// The protocol is read from INET_DIAG_PROTOCOL; messages without one, and sockets never connected
-/// or bound (ports 0), are kept: the tracker judges. Source: linux/sock_diag.h,
+/// or bound (ports 0), are kept: the tracker decides. Source: linux/sock_diag.h,
 /// net/core/sock_diag.c.
 Result<std::vector<SocketRow>> decode_destroy_notices(std::span<const std::byte> bytes);
 
-/// What a trace tells, in the order in which it happened.
+/// One event of a trace.
 using Traced = std::variant<Transition, LastCloser, UdpSocketCreated>;
 
 /// Decodes the events of our BPF programs, 152 bytes each (docs/capture-format.md). Their times

@@ -112,7 +112,7 @@ Event read_event(ByteReader in) {
 }
 
 std::int64_t shifted(std::uint64_t at_ns, std::int64_t clock_shift_ns) {
-  // Unsigned: whatever the bytes say, it does not overflow.
+  // Unsigned, since hostile bytes must not overflow a signed sum.
   return static_cast<std::int64_t>(at_ns + static_cast<std::uint64_t>(clock_shift_ns));
 }
 

@@ -75,7 +75,8 @@ struct Metrics {
   bool operator==(const Metrics&) const = default;
 };
 
-/// A moment known up to a bound: it lies in (at - error, at]. UTC ns; error 0 is exact.
+/// A moment known up to a bound: it lies in (at - error, at]; error 0 is exact. Times of the model
+/// are boot-clock ns below record/ and UTC ns in the store.
 struct Moment {
   std::int64_t at_ns = 0;
   std::int64_t error_ns = 0;

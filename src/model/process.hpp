@@ -22,7 +22,7 @@ struct ProcessId {
 /// What is known of a process. An absent member could not be read; it is never empty text instead.
 struct Process {
   ProcessId id;
-  std::int64_t started_ns = 0;  ///< UTC ns
+  std::int64_t started_ns = 0;  ///< as of Moment: boot-clock ns, in the store UTC ns
   std::string name;
   std::optional<std::string> exe;
   std::optional<std::string> cmdline;  ///< arguments joined by single blanks, bounded

@@ -62,8 +62,8 @@ struct SocketRow {
   bool operator==(const SocketRow&) const = default;
 };
 
-/// The time in which a source was asked, UTC ns: what it said was true at some moment in [began,
-/// ended].
+/// The time in which a source was read, boot-clock ns: what it returned was true at some moment in
+/// [began, ended].
 struct Span {
   std::int64_t began_ns = 0;
   std::int64_t ended_ns = 0;
@@ -113,7 +113,7 @@ enum class EndCause : std::uint8_t {
 /// The process in whose system call something happened.
 struct Caller {
   ProcessId id;
-  std::int64_t started_ns = 0;  ///< UTC ns
+  std::int64_t started_ns = 0;  ///< boot-clock ns
   std::string name;             ///< untrusted, at most 15 bytes
 
   bool operator==(const Caller&) const = default;

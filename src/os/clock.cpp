@@ -12,10 +12,10 @@ namespace netlog::os {
 namespace {
 
 constexpr std::int64_t kClockStepNs = 20 * kNsPerMs;
-// A clock is slewed by 500 ppm at most (RFC 5905); the boot clock may itself go wrong by less.
+// A clock is slewed by at most 500 ppm (RFC 5905). The boot clock may itself drift by less.
 constexpr std::int64_t kSlewedPart = 1'000;
 
-// A drift by less is left for later, so that the offset does not change at every look.
+// A smaller drift is left for later, so that the offset does not change at every call.
 constexpr std::int64_t kMinDriftNs = 10 * kNsPerUs;
 
 }  // namespace

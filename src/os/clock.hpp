@@ -5,16 +5,16 @@
 
 namespace netlog::os {
 
-/// What becomes of the offset when UTC is found to have moved against the boot clock.
+/// A change of the offset between the boot clock and UTC.
 struct OffsetChange {
   std::int64_t by_ns = 0;
-  bool is_step = false;
+  bool is_step = false;  ///< UTC was set
 };
 
-/// What moved by more than clocks drift is a step, and followed at once. Anything less is a slew
-/// (NTP: 500 ppm at most), or a step too small to tell from one: it is followed by a thousandth of
-/// the time since the last measurement at most, so that durations are never wrong by more than
-/// that.
+/// How to change the offset when UTC has moved by `moved_ns` against the boot clock within
+/// `since_ns`. More than clocks drift is a step, and followed at once. Anything less is a slew
+/// (NTP: 500 ppm at most), or a step as small as one: it is followed by at most a thousandth of
+/// `since_ns`, so that durations are never wrong by more than that.
 OffsetChange follow_offset(std::int64_t moved_ns, std::int64_t since_ns);
 
 /// UTC minus the boot clock, ns; good to some tens of ns.
@@ -27,7 +27,8 @@ class UtcOffsetFollower {
 
   /// What to add to the boot clock for UTC, ns.
   [[nodiscard]] std::int64_t offset_ns() const { return offset_ns_; }
-  /// Measures again, and follows as follow_offset() says; a drift only once it is worth it.
+  /// Measures again, and follows as follow_offset() says; a drift of less than 10 µs is left for
+  /// later.
   /// @return by how much offset_ns() has changed
   OffsetChange follow();
 

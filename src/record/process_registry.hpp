@@ -17,9 +17,9 @@ class ProcessRegistry {
   /// A process that a source has read. It has its pid from now on.
   void add(const Process& process);
 
-  /// A process of which only a trace event tells. @return what is known of it, if it is new: it
-  /// may be over before anybody can read more. An event can be older than the process that has the
-  /// pid by now; the newer incarnation keeps it.
+  /// A process that a trace event names. An event can be older than the process that has the pid
+  /// by now; the newer incarnation keeps the pid.
+  /// @return what is known of it if it is new, since it may end before anybody can read more
   std::optional<Process> register_process(const Caller& caller);
 
   /// The process is over. Sockets can outlive it, so its pid still leads to it.

@@ -20,10 +20,10 @@ using capture::RawRecord;
 constexpr std::chrono::milliseconds kDrainEvery{10};
 constexpr std::int64_t kFullEveryNs = kNsPerSecond;
 constexpr std::int64_t kTimeWaitRowNs = 200;
-constexpr std::size_t kMaxQuestions = 20'000;
+constexpr std::size_t kMaxOwnerQueries = 20'000;
 
-/// What the source says goes to the capture first: a crash while a record is being worked on must
-/// not lose it.
+/// Writes each record to the capture before the recorder works on it, so that a crash of the
+/// recorder does not lose the record.
 class Tee final : public capture::RecordSink {
  public:
   Tee(Recorder& recorder, capture::CaptureWriter* capture)
@@ -49,7 +49,7 @@ RawRecord record_at(std::int64_t now_ns, capture::Payload payload) {
 source::SamplePlan SamplePlanner::plan(std::int64_t now_ns,
                                        std::size_t time_wait_rows,
                                        bool tracing) {
-  // A hair of tolerance: ticks at whole seconds are not to miss every other one.
+  // Half an interval early is on time: otherwise ticks at whole seconds would miss every other one.
   const bool full = now_ns - last_full_ns_ >= kFullEveryNs - interval_ns_ / 2;
   if (full) {
     last_full_ns_ = now_ns;
@@ -79,7 +79,7 @@ boost::asio::awaitable<void> Sampler::run(TickSchedule::Clock::time_point ends_a
   while (!stopping_) {
     const auto tick = schedule_.next(TickSchedule::Clock::now(), every_);
     if (tick.due > ends_at) {
-      // The time that was asked for is to pass, too.
+      // Run for the whole duration, also after the last tick.
       timer_.expires_at(ends_at);
       boost::system::error_code cancelled;
       co_await timer_.async_wait(
@@ -113,7 +113,7 @@ boost::asio::awaitable<void> Sampler::drain() {
     co_await drain_timer_.async_wait(
         boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
     if (!stopping_ && !source_.drain(tee) && !std::exchange(audited_, true)) {
-      // At once, and not at the next tick: what was lost is wrong until then.
+      // At once, since what was lost is wrong until the tables are read.
       read_tables(source::SamplePlan{true, true, true, false, false});
     }
   }
@@ -153,13 +153,13 @@ void Sampler::read_tables(const source::SamplePlan& plan) {
   const auto& tracker = recorder_.tracker();
   source_.sample(plan, tee);
   source_.forget(recorder_.take_released_sockets());
-  std::vector<source::OwnerQuery> questions;
-  for (auto& question : tracker.questions(kMaxQuestions)) {
-    questions.push_back(source::OwnerQuery{question.key, std::move(question.likely_pids)});
+  std::vector<source::OwnerQuery> queries;
+  for (auto& query : tracker.questions(kMaxOwnerQueries)) {
+    queries.push_back(source::OwnerQuery{query.key, std::move(query.likely_pids)});
   }
-  if (!questions.empty()) {
+  if (!queries.empty()) {
     const auto budget = std::clamp(interval_ns_ / 4, kNsPerMs, 50 * kNsPerMs);
-    source_.find_owners(questions, std::chrono::nanoseconds{budget}, tee);
+    source_.find_owners(queries, std::chrono::nanoseconds{budget}, tee);
   }
   tee.consume(record_at(os::read_boot_clock_ns(), capture::TickEnd{}));
   const auto blocked_ns = recorder_.take_blocked_ns();

@@ -16,14 +16,13 @@
 
 namespace netlog::record {
 
-/// What a tick reads, given what the last ones did. Pure.
+/// Decides what a tick reads, from what the ticks before it read. Pure.
 class SamplePlanner {
  public:
   explicit SamplePlanner(std::int64_t interval_ns) : interval_ns_{interval_ns} {}
 
-  /// Once a second everything. In between, TIME_WAIT rows only while they are few: they cost about
-  /// 200 ns each and are worth at most a hundredth of the interval.
-  /// What is traced is audited once a second.
+  /// Once a second all tables. In between no TCP tables while TCP is traced, and TIME_WAIT rows
+  /// only while reading them takes at most a hundredth of the interval, at 200 ns each.
   source::SamplePlan plan(std::int64_t now_ns, std::size_t time_wait_rows, bool tracing);
 
  private:
@@ -31,12 +30,12 @@ class SamplePlanner {
   std::int64_t last_full_ns_ = 0;
 };
 
-/// Reads the live source on every tick and hands what it says to the recorder, and to a capture
-/// file if there is one.
+/// Reads the live source at every tick, and hands its records to the recorder and to a capture file
+/// if there is one.
 class Sampler {
  public:
-  /// References must outlive run(). `capture` may be null. `cpu_budget`: what share of one
-  /// processor the ticks may take (0 … 1) before they become rarer.
+  /// References must outlive run(). `capture` may be null. `cpu_budget`: the share of one processor
+  /// that ticks may take (0 … 1). Above it the interval is stretched.
   Sampler(boost::asio::io_context& io,
           TickSchedule schedule,
           std::int64_t interval_ns,
@@ -45,10 +44,10 @@ class Sampler {
           Recorder& recorder,
           capture::CaptureWriter* capture);
 
-  /// Ticks until stop(), or until `ends_at`. Whatever goes wrong in a tick ends it with that
-  /// exception.
+  /// Ticks until stop(), or until `ends_at`. An exception in a tick ends it.
   boost::asio::awaitable<void> run(TickSchedule::Clock::time_point ends_at);
-  /// Drains what the kernel tells every few milliseconds until stop(): so exact is a notice.
+  /// Drains notices and trace events every 10 ms until stop(). Notices have no time of their own,
+  /// so this is their error bound.
   boost::asio::awaitable<void> drain();
   void stop();
 
@@ -56,6 +55,7 @@ class Sampler {
   void take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::duration lateness);
   void read_tables(const source::SamplePlan& plan);
 
+  /// Reports the interval when it has changed.
   void follow_pace();
   /// Reports the offset of UTC, the first time and when it has changed.
   void follow_utc();

@@ -87,14 +87,14 @@ class CreatedFile {
 
 /// The writer's options for a file that is held; `held` must outlive the writer.
 store::WriterOptions writer_options(const std::filesystem::path& path,
-                                    const Keeping& keeping,
+                                    const StorageOptions& storage,
                                     std::unique_ptr<os::RecordingFile>& held) {
   store::WriterOptions options;
-  options.max_bytes = keeping.max_bytes;
-  options.max_age = keeping.max_age;
-  options.synchronous = keeping.synchronous;
+  options.max_bytes = storage.max_bytes;
+  options.max_age = storage.max_age;
+  options.synchronous = storage.synchronous;
   options.in_place = [&held] { return held->in_place(); };
-  options.reopen = [&held, path, readers = keeping.readers]() -> Result<void> {
+  options.reopen = [&held, path, readers = storage.readers]() -> Result<void> {
     auto again = os::hold_recording_file(path);
     if (!again) {
       return again.error();
@@ -121,14 +121,14 @@ Session session_from(const capture::SessionText& about) {
   return session;
 }
 
-/// Tells how it goes until stop().
-class ProgressTeller {
+/// Reports progress until stop().
+class ProgressReporter {
  public:
-  ProgressTeller(asio::io_context& io,
-                 const Observer& observer,
-                 const source::LiveSource& source,
-                 const Recorder& recorder,
-                 const store::Writer& writer)
+  ProgressReporter(asio::io_context& io,
+                   const Observer& observer,
+                   const source::LiveSource& source,
+                   const Recorder& recorder,
+                   const store::Writer& writer)
       : timer_{io},
         observer_{observer},
         source_{source},
@@ -186,7 +186,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
     capture->write(about);
   }
   // Before the writer's thread begins: each thread has rights of its own.
-  if (const auto dropped = os::drop_rights({options.database, options.keeping.readers.has_value()});
+  if (const auto dropped = os::drop_rights({options.database, options.storage.readers.has_value()});
       !dropped) {
     throw CommandFailed{
         fmt::format("cannot give up the rights that recording into {} does not need: {}; start it "
@@ -195,14 +195,14 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
                     dropped.error().message())};
   }
   asio::io_context io{1};
-  auto keeping = writer_options(options.database, options.keeping, held);
-  keeping.on_message = [&](const std::string& text) {
-    asio::post(io, [&observer, text] { observer.told(text); });
+  auto writing = writer_options(options.database, options.storage, held);
+  writing.on_message = [&](const std::string& text) {
+    asio::post(io, [&observer, text] { observer.on_message(text); });
   };
   store::Writer writer{options.database,
                        session_from(std::get<capture::SessionText>(about.payload)),
-                       std::move(keeping)};
-  grant_group_read(*held, options.database, options.keeping.readers);
+                       std::move(writing)};
+  grant_group_read(*held, options.database, options.storage.readers);
   created.keep();
   Recorder recorder{writer, options.interval.count()};
   const auto origin = TickSchedule::Clock::now();
@@ -214,18 +214,18 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
                   recorder,
                   capture ? &*capture : nullptr};
   std::exception_ptr failure;
-  ProgressTeller teller{io, observer, source, recorder, writer};
+  ProgressReporter reporter{io, observer, source, recorder, writer};
   const auto stop_requests =
       os::watch_stop_requests([&] { asio::post(io, [&sampler] { sampler.stop(); }); });
   observer.started(source.name(), source.fallback_reason());
   const auto ends_at =
       options.duration ? origin + *options.duration : TickSchedule::Clock::time_point::max();
-  asio::co_spawn(io, teller.run(), [](const std::exception_ptr& /*error*/) {});
+  asio::co_spawn(io, reporter.run(), [](const std::exception_ptr& /*error*/) {});
   // Whichever ends first, for whatever reason, ends the other.
   const auto ended = [&](const std::exception_ptr& error) {
     failure = failure ? failure : error;
     sampler.stop();
-    teller.stop();
+    reporter.stop();
   };
   asio::co_spawn(io, sampler.drain(), ended);
   asio::co_spawn(io, sampler.run(ends_at), ended);
@@ -243,7 +243,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
 
 Recorded record_capture(const std::filesystem::path& capture,
                         const std::filesystem::path& database,
-                        const Keeping& keeping,
+                        const StorageOptions& storage,
                         const Observer& observer) {
   capture::CaptureReader reader{capture};
   const auto next = [&]() -> std::optional<RawRecord> {
@@ -263,8 +263,8 @@ Recorded record_capture(const std::filesystem::path& capture,
   const auto session = session_from(*about);
   auto held = hold(database);
   CreatedFile created{database, held->created()};
-  store::Writer writer{database, session, writer_options(database, keeping, held)};
-  grant_group_read(*held, database, keeping.readers);
+  store::Writer writer{database, session, writer_options(database, storage, held)};
+  grant_group_read(*held, database, storage.readers);
   created.keep();
   Recorder recorder{writer, session.interval_ns};
   observer.started("capture:" + utf8(capture), "");

@@ -13,8 +13,8 @@
 
 namespace netlog::record {
 
-/// How the recording is kept.
-struct Keeping {
+/// How the recording is stored.
+struct StorageOptions {
   std::int64_t max_bytes = 0;          ///< of the file and its WAL; 0: no limit
   std::chrono::nanoseconds max_age{};  ///< of what has ended; 0: no limit
   store::Synchronous synchronous = store::Synchronous::every_batch;
@@ -25,22 +25,23 @@ struct LiveOptions {
   std::filesystem::path database;
   std::chrono::nanoseconds interval{};
   std::optional<std::chrono::nanoseconds> duration;  ///< absent: until a signal
-  double cpu_budget = 0.25;  ///< what the ticks may take of one processor before they become rarer
+  double cpu_budget =
+      0.25;  ///< share of one processor that ticks may take before they become rarer
   source::SourceOptions source;
   std::optional<std::filesystem::path> capture;
-  Keeping keeping;
+  StorageOptions storage;
 };
 
-/// All are called on the recording's thread.
+/// Called on the thread that records.
 struct Observer {
   std::function<void(std::string_view source, std::string_view fallback_reason)> started;
-  /// The best source has ended; what is used from now on, and why.
+  /// The best source has ended: the source in use from now on, and why.
   std::function<void(std::string_view source, std::string_view reason)> fell_back;
-  /// An outage of the recording has begun, or is over. One line.
-  std::function<void(const std::string& text)> told;
+  /// The recording cannot be written, or can be written again. One line.
+  std::function<void(const std::string& text)> on_message;
   std::function<void(const Progress&, const store::WriterTotals&, std::size_t open_connections)>
       progress;
-  std::chrono::milliseconds every{500};  ///< how often progress is told
+  std::chrono::milliseconds every{500};  ///< between two calls of `progress`
 };
 
 struct Recorded {
@@ -48,16 +49,15 @@ struct Recorded {
   store::WriterTotals totals;
 };
 
-/// Records this host until the duration is over or something asks to stop
-/// (os/signals.hpp); everything is flushed then. Once its sources and files are open
-/// this process has given up the rights that it no longer needs (os/privileges.hpp). @throws
-/// CommandFailed, StoreError.
+/// Records this host until the duration is over or a stop is requested (os/signals.hpp), then
+/// flushes everything. Once its sources and files are open, the process drops the rights that it no
+/// longer needs (os/privileges.hpp). @throws CommandFailed, StoreError.
 Recorded record_live(const LiveOptions& options, const Observer& observer);
 
-/// Records what a capture file holds. @throws CommandFailed, StoreError.
+/// Records what a capture file contains. @throws CommandFailed, StoreError.
 Recorded record_capture(const std::filesystem::path& capture,
                         const std::filesystem::path& database,
-                        const Keeping& keeping,
+                        const StorageOptions& storage,
                         const Observer& observer);
 
 }  // namespace netlog::record

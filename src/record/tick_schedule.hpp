@@ -8,8 +8,8 @@
 
 namespace netlog::record {
 
-/// Plans ticks on absolute deadlines: no drift, no catching up in a burst, every tick that was
-/// missed is counted.
+/// Plans ticks on absolute deadlines: they do not drift, do not catch up in a burst, and each
+/// missed one is counted.
 class TickSchedule {
  public:
   using Clock = std::chrono::steady_clock;
@@ -21,12 +21,11 @@ class TickSchedule {
   struct Tick {
     std::uint64_t index = 0;
     Clock::time_point due;
-    std::uint64_t skipped = 0;  ///< ticks between the one that was to come and this one
+    std::uint64_t skipped = 0;  ///< ticks missed before this one
   };
 
-  /// The first tick that is due at `now` or later and `every` periods after the one before, or
-  /// more; the very first one is due at once. What lies between two that are `every` periods apart
-  /// was left out and is not skipped.
+  /// The next tick: due at `now` or later, and at least `every` periods after the one before. The
+  /// very first is due at once. Ticks that `every` leaves out do not count as skipped.
   Tick next(Clock::time_point now, std::uint64_t every = 1);
 
  private:
@@ -36,8 +35,8 @@ class TickSchedule {
   bool begun_ = false;
 };
 
-/// How many periods apart the ticks are to be, so that they take no more than a share of the time:
-/// by the median of the last three, since a single one can have waited for something.
+/// Decides how many periods apart ticks are, so that they take at most a share of one processor.
+/// Uses the median of the last three ticks, since a single one may have waited for something.
 class Pacer {
  public:
   static constexpr std::uint64_t kMax = 64;
@@ -45,6 +44,7 @@ class Pacer {
   /// `budget`: of one processor, 0 … 1.
   Pacer(TickSchedule::Clock::duration period, double budget) : period_{period}, budget_{budget} {}
 
+  /// A tick has taken this much processor time.
   void took(TickSchedule::Clock::duration time);
   [[nodiscard]] std::uint64_t every() const { return every_; }
 

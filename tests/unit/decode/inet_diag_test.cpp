@@ -164,7 +164,7 @@ TEST_CASE("how far both directions had got is read from tcp_info and the queues"
   CHECK_FALSE(decode_inet_diag(bytes, Protocol::tcp)->delivery.has_value());
 }
 
-TEST_CASE("the TLS ULP tells the offload state", "[decode]") {
+TEST_CASE("the TLS ULP gives the offload state", "[decode]") {
   // Transmit and receive mode (linux/tls.h): 2 software, 3 hardware, 4 hardware record.
   const auto [tx, rx, offload] = GENERATE(table<char, char, Offload>({{2, 2, Offload::in_host},
                                                                       {1, 1, Offload::in_host},

@@ -28,7 +28,7 @@ constexpr auto kLocal6 = "FE 80 00 00 00 00 00 00 00 00 00 00 00 00 00 01";
 constexpr auto kRemote6 = "20 01 0D B8 00 00 00 00 00 00 00 00 00 00 00 07";
 constexpr std::uint64_t kCreated = 0x01D9'4C2F'1A2B'3C4D;
 
-std::string told(const SocketRow& row) {
+std::string text_of(const SocketRow& row) {
   return fmt::format("{} {} {} {} key {} incarnation {:x} module {:x} offload {}",
                      name(row.tuple.protocol),
                      to_string(row.tuple.local),
@@ -40,13 +40,13 @@ std::string told(const SocketRow& row) {
                      row.offload ? name(*row.offload) : "-");
 }
 
-std::string told(const Result<MibRows>& decoded) {
+std::string text_of(const Result<MibRows>& decoded) {
   if (!decoded) {
     return decoded.error().message();
   }
   std::string text = decoded->keys == HolderKeys::pids ? "" : "(no owners)\n";
   for (const auto& row : decoded->rows) {
-    text += told(row) + "\n";
+    text += text_of(row) + "\n";
   }
   return text;
 }
@@ -124,7 +124,7 @@ std::vector<std::byte> joined(std::vector<std::byte> sections,
 
 }  // namespace
 
-TEST_CASE("every class of TCP table tells what it holds, for both families", "[decode]") {
+TEST_CASE("every class of TCP table is decoded, for both families", "[decode]") {
   const auto [kind, bytes, family, expected] = GENERATE(table<capture::MibTable,
                                                               MibBytes,
                                                               Family,
@@ -159,10 +159,10 @@ TEST_CASE("every class of TCP table tells what it holds, for both families", "[d
         Family::ipv6,
         "tcp [fe80::1%12]:443 [2001:db8::7]:50000 ESTABLISHED key 1234 incarnation "
         "1d94c2f1a2b3c4d module 42 offload -\n"}}));
-  CHECK(told(decode_mib_tables(test::section(kind, bytes), Protocol::tcp, family)) == expected);
+  CHECK(text_of(decode_mib_tables(test::section(kind, bytes), Protocol::tcp, family)) == expected);
 }
 
-TEST_CASE("every class of UDP table tells what it holds, for both families", "[decode]") {
+TEST_CASE("every class of UDP table is decoded, for both families", "[decode]") {
   const auto [kind, bytes, family, expected] = GENERATE(table<capture::MibTable,
                                                               MibBytes,
                                                               Family,
@@ -212,7 +212,7 @@ TEST_CASE("every class of UDP table tells what it holds, for both families", "[d
             .module_info(0x42),
         Family::ipv6,
         "udp [fe80::1%12]:53 [::]:0 - key 99 incarnation 1d94c2f1a2b3c4d module 42 offload -\n"}}));
-  CHECK(told(decode_mib_tables(test::section(kind, bytes), Protocol::udp, family)) == expected);
+  CHECK(text_of(decode_mib_tables(test::section(kind, bytes), Protocol::udp, family)) == expected);
 }
 
 // MIB_TCP_STATE of tcpmib.h: CLOSING is 9 and LAST_ACK 10, the other way round than in RFC 4022.
@@ -252,14 +252,15 @@ TEST_CASE("states 1 to 12 are those of Windows, in every class", "[decode]") {
 TEST_CASE("a state that there is not is an error, a socket that is only bound is left out",
           "[decode]") {
   for (const auto state : {0U, 13U, 99U, 0xFFFF'FFFFU}) {
-    CHECK(told(decode_mib_tables(test::section(capture::MibTable::owner_pid, tcp4_owner_pid(state)),
-                                 Protocol::tcp,
-                                 Family::ipv4)) ==
+    CHECK(text_of(
+              decode_mib_tables(test::section(capture::MibTable::owner_pid, tcp4_owner_pid(state)),
+                                Protocol::tcp,
+                                Family::ipv4)) ==
           fmt::format("row 0 in state {}: unknown TCP state [netlog:3]", state));
   }
-  CHECK(told(decode_mib_tables(test::section(capture::MibTable::owner_pid, tcp4_owner_pid(100)),
-                               Protocol::tcp,
-                               Family::ipv4))
+  CHECK(text_of(decode_mib_tables(test::section(capture::MibTable::owner_pid, tcp4_owner_pid(100)),
+                                  Protocol::tcp,
+                                  Family::ipv4))
             .empty());
 }
 
@@ -320,7 +321,7 @@ TEST_CASE("an offload state of another connection is not joined", "[decode]") {
             .offload == std::nullopt);
 }
 
-TEST_CASE("without timestamps, those that share a port are told apart by their owners",
+TEST_CASE("without timestamps, those that share a port are distinguished by their owners",
           "[decode]") {
   const auto table = MibBytes{}
                          .dword(3)
@@ -333,7 +334,7 @@ TEST_CASE("without timestamps, those that share a port are told apart by their o
                          .hex("00 00 00 00")
                          .port(5354)
                          .dword(30);
-  CHECK(told(decode_mib_tables(
+  CHECK(text_of(decode_mib_tables(
             test::section(capture::MibTable::owner_pid, table), Protocol::udp, Family::ipv4)) ==
         "udp 0.0.0.0:5353 0.0.0.0:0 - key 10 incarnation a module 0 offload -\n"
         "udp 0.0.0.0:5353 0.0.0.0:0 - key 20 incarnation 14 module 0 offload -\n"
@@ -365,14 +366,15 @@ TEST_CASE("a table cut anywhere is an error, one with bytes to spare is not", "[
 TEST_CASE("counts that lie are errors and cost no memory", "[decode]") {
   for (const auto count : {2U, 0x7FFF'FFFFU, 0xFFFF'FFFFU}) {
     auto table = MibBytes{}.dword(count).dword(5).hex(kLocal4).port(443).hex(kRemote4).port(50000);
-    CHECK(told(decode_mib_tables(
+    CHECK(text_of(decode_mib_tables(
               test::section(capture::MibTable::basic, table), Protocol::tcp, Family::ipv4)) ==
           fmt::format("a table of {} rows in 24 bytes: truncated [netlog:1]", count));
   }
-  CHECK(told(decode_mib_tables(test::section(capture::MibTable::owner_module, MibBytes{}.dword(0)),
-                               Protocol::tcp,
-                               Family::ipv4))
-            .empty());
+  CHECK(
+      text_of(decode_mib_tables(test::section(capture::MibTable::owner_module, MibBytes{}.dword(0)),
+                                Protocol::tcp,
+                                Family::ipv4))
+          .empty());
   CHECK_FALSE(decode_mib_tables({}, Protocol::tcp, Family::ipv4).has_value());
   auto cut = test::section(capture::MibTable::basic, tcp4_basic(5));
   cut.pop_back();

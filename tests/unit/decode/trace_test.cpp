@@ -66,41 +66,41 @@ Transition transition(const std::vector<std::byte>& bytes) {
 }  // namespace
 
 TEST_CASE("a connect names its socket, its process and when it began", "[decode]") {
-  const auto told = transition(from_hex(kConnect));
-  CHECK(told.at_ns == kOffset + 0x167E'7F80'E76D);
-  CHECK(told.begun_ns == kOffset + 0x167E'7F80'E2A7);
-  CHECK(told.netns == 4026531833);
-  CHECK(told.old_state == TcpState::closed);
-  CHECK(told.row.state == TcpState::syn_sent);
-  CHECK(told.row.incarnation == 0x3E3E4B);
-  CHECK(to_string(told.row.tuple.local) == "127.0.0.1:59710");
-  CHECK(to_string(told.row.tuple.remote) == "127.0.0.1:5599");
-  CHECK(told.row.uid == 0U);
-  CHECK(told.direction == Direction::outbound);
-  REQUIRE(told.caller.has_value());
-  CHECK(told.caller->id == ProcessId{30483, 0x167E'79C7'7D75 / 10'000'000});
-  CHECK(told.caller->started_ns == kOffset + 0x167E'79C7'7D75);
-  CHECK(told.caller->name == "python3");
+  const auto event = transition(from_hex(kConnect));
+  CHECK(event.at_ns == kOffset + 0x167E'7F80'E76D);
+  CHECK(event.begun_ns == kOffset + 0x167E'7F80'E2A7);
+  CHECK(event.netns == 4026531833);
+  CHECK(event.old_state == TcpState::closed);
+  CHECK(event.row.state == TcpState::syn_sent);
+  CHECK(event.row.incarnation == 0x3E3E4B);
+  CHECK(to_string(event.row.tuple.local) == "127.0.0.1:59710");
+  CHECK(to_string(event.row.tuple.remote) == "127.0.0.1:5599");
+  CHECK(event.row.uid == 0U);
+  CHECK(event.direction == Direction::outbound);
+  REQUIRE(event.caller.has_value());
+  CHECK(event.caller->id == ProcessId{30483, 0x167E'79C7'7D75 / 10'000'000});
+  CHECK(event.caller->started_ns == kOffset + 0x167E'79C7'7D75);
+  CHECK(event.caller->name == "python3");
 }
 
-TEST_CASE("an end tells its cause, its bytes without the FIN, and no process of a packet",
+TEST_CASE("an end has its cause, its bytes without the FIN, and no process of a packet",
           "[decode]") {
-  const auto told = transition(from_hex(kFinished));
-  CHECK(told.old_state == TcpState::fin_wait_2);
-  CHECK(told.row.state == TcpState::closed);
-  CHECK(told.fin_received);
-  CHECK(told.cause == EndCause::none);
-  CHECK_FALSE(told.caller.has_value());
-  CHECK(told.row.metrics == Metrics{5, 0, 0, 0x281F / 8, 5, 3});
+  const auto event = transition(from_hex(kFinished));
+  CHECK(event.old_state == TcpState::fin_wait_2);
+  CHECK(event.row.state == TcpState::closed);
+  CHECK(event.fin_received);
+  CHECK(event.cause == EndCause::none);
+  CHECK_FALSE(event.caller.has_value());
+  CHECK(event.row.metrics == Metrics{5, 0, 0, 0x281F / 8, 5, 3});
 }
 
 TEST_CASE("a refused connect over IPv6", "[decode]") {
-  const auto told = transition(from_hex(kRefused));
-  CHECK(to_string(told.row.tuple.local) == "[::1]:58500");
-  CHECK(to_string(told.row.tuple.remote) == "[::1]:9");
-  CHECK(told.old_state == TcpState::syn_sent);
-  CHECK(told.cause == EndCause::refused);
-  CHECK(told.row.metrics->rtt_us == std::nullopt);
+  const auto event = transition(from_hex(kRefused));
+  CHECK(to_string(event.row.tuple.local) == "[::1]:58500");
+  CHECK(to_string(event.row.tuple.remote) == "[::1]:9");
+  CHECK(event.old_state == TcpState::syn_sent);
+  CHECK(event.cause == EndCause::refused);
+  CHECK(event.row.metrics->rtt_us == std::nullopt);
 }
 
 TEST_CASE("each error has its cause", "[decode]") {

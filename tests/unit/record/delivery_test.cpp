@@ -100,7 +100,7 @@ TEST_CASE("Delivery: items leave with UTC times, and a step of UTC is a row and 
   CHECK(gap.to_ns == 1'000'030);
   CHECK(gap.reason == "clock stepped backwards");
   CHECK(std::get<Event>(items[3]).at.at_ns == 400'040);
-  // What is dropped is told in boot-clock times again.
+  // A loss has boot-clock times again.
   queue.answer.dropped = {items[3]};
   delivery.add(event_at(60));
   const auto loss = delivery.flush(70);

@@ -22,7 +22,7 @@ TEST_CASE("UtcTimeline: a time keeps its UTC whatever the clock does later", "[r
   CHECK(timeline.to_utc(3'500) == 93'500);
 }
 
-TEST_CASE("UtcTimeline: the clock of one epoch tells any time", "[record]") {
+TEST_CASE("UtcTimeline: one epoch converts any time", "[record]") {
   UtcTimeline timeline;
   timeline.drift(1'000, 70'000);
   timeline.set(2'000, 30'000);
