@@ -42,6 +42,7 @@ function(netlog_bpf_skeleton)
     DEPENDS "${arg_SOURCE}"
     VERBATIM)
   target_sources(${arg_TARGET} PRIVATE "${header}")
+  netlog_generated("${header}")
   target_include_directories(${arg_TARGET} SYSTEM PRIVATE "${directory}")
   target_link_libraries(${arg_TARGET} PRIVATE Libbpf::Libbpf)
 endfunction()

@@ -19,6 +19,15 @@ if(CMAKE_SCRIPT_MODE_FILE)
   return()
 endif()
 
+# The target netlog_generated makes all headers that a build generates: what tools/lint needs to read the sources.
+add_custom_target(netlog_generated)
+function(netlog_generated header)
+  string(MAKE_C_IDENTIFIER "${header}" name)
+  string(MD5 name "${name}")
+  add_custom_target(netlog_generated_${name} DEPENDS "${header}")
+  add_dependencies(netlog_generated netlog_generated_${name})
+endfunction()
+
 set(NETLOG_EMBED_SCRIPT "${CMAKE_CURRENT_LIST_FILE}")
 function(netlog_embed_text)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "TARGET;HEADER;VARIABLE" "FILES")
@@ -32,5 +41,6 @@ function(netlog_embed_text)
     DEPENDS ${arg_FILES} "${NETLOG_EMBED_SCRIPT}"
     VERBATIM)
   target_sources(${arg_TARGET} PRIVATE "${header}")
+  netlog_generated("${header}")
   target_include_directories(${arg_TARGET} PRIVATE "${CMAKE_CURRENT_BINARY_DIR}/embedded")
 endfunction()

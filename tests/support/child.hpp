@@ -29,9 +29,10 @@ class Child {
     if (pid_ == 0) {
       ::close(hold[1]);
       first();
-      static_cast<void>(::write(done[1], &byte, 1));
-      static_cast<void>(::read(hold[0], &byte, 1));
-      then();
+      // Read returns at the end of the pipe, when it is released.
+      if (::write(done[1], &byte, 1) == 1 && ::read(hold[0], &byte, 1) == 0) {
+        then();
+      }
       ::_exit(0);
     }
     ::close(hold[0]);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <exception>
 #include <thread>
 #include <utility>
@@ -49,8 +50,7 @@ void write_until_killed(const std::filesystem::path& path,
       std::this_thread::sleep_for(std::chrono::milliseconds{below(random, 20)});
     }
   } catch (const std::exception& error) {
-    static_cast<void>(
-        ::write(STDERR_FILENO, error.what(), std::char_traits<char>::length(error.what())));
+    std::fprintf(stderr, "%s\n", error.what());
   }
 }
 

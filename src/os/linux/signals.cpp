@@ -27,7 +27,7 @@ volatile std::sig_atomic_t told_fd = -1;
 
 void tell(int /*signal*/) {
   const auto before = errno;
-  static_cast<void>(::write(told_fd, &kSignalled, sizeof(kSignalled)));
+  [[maybe_unused]] const auto written = ::write(told_fd, &kSignalled, sizeof(kSignalled));
   errno = before;
 }
 
@@ -57,7 +57,7 @@ class SignalWatcher final : public StopRequests {
     for (const auto signal : kSignals) {
       static_cast<void>(std::signal(signal, SIG_DFL));
     }
-    static_cast<void>(::write(event_.get(), &kOver, sizeof(kOver)));
+    [[maybe_unused]] const auto written = ::write(event_.get(), &kOver, sizeof(kOver));
     thread_.join();
   }
 

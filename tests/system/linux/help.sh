@@ -18,7 +18,7 @@ lists() { grep -qxF -e "$2" <<<"$1" || fail "$3 lacks $2"; }
 # Every command, option, report and topic is in help, manual and completion.
 mapfile -t commands < <("$netlog" --help | sed -n '/^Subcommands:/,$s/^  \([a-z]*\) .*/\1/p')
 mapfile -t reports < <("$netlog" report --list | cut -d ' ' -f 1)
-mapfile -t topics < <(cd "$(dirname "$0")/../../docs/topics" && printf '%s\n' *.md | sed 's/\.md$//')
+mapfile -t topics < <(cd "$(dirname "$0")/../../../docs/topics" && printf '%s\n' *.md | sed 's/\.md$//')
 ((${#commands[@]} >= 12 && ${#reports[@]} >= 16 && ${#topics[@]} == 7)) || fail "too few names were found"
 cmake --install "$build" --prefix "$scratch/root" >"$scratch/log" || fail "cmake --install: $(<"$scratch/log")"
 man=$scratch/root/share/man/man1
@@ -41,7 +41,7 @@ for report in "${reports[@]}"; do
   while read -r column; do
     grep -qF "\\fB$column\\fR" "$man/netlog-report.1" || fail "the page of report lacks $column of $report"
     "$netlog" help "$report" | grep -q "^$column\( \|$\)" || fail "help $report lacks $column"
-  done < <(sed -n 's/^-- column: \([a-z0-9_]*\) .*/\1/p' "$(dirname "$0")/../../src/report/sql/$report.sql")
+  done < <(sed -n 's/^-- column: \([a-z0-9_]*\) .*/\1/p' "$(dirname "$0")/../../../src/report/sql/$report.sql")
 done
 for topic in "${topics[@]}"; do
   lists "$subjects" "$topic" "completion of help"

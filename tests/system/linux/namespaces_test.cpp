@@ -114,9 +114,8 @@ class Inhabitant {
                              ::connect(client.get(), to, size) == 0;
       answer = connected ? 'y' : 'n';
     }
-    static_cast<void>(::write(ready, &answer, 1));
-    static_cast<void>(::read(stay, &answer, 1));
-    ::_exit(0);
+    const bool told = ::write(ready, &answer, 1) == 1;
+    ::_exit(told && ::read(stay, &answer, 1) == 0 ? 0 : 1);
   }
 
   pid_t child_ = -1;
