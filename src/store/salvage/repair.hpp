@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "store/salvage/salvage.hpp"
+#include "store/salvage/salvaged.hpp"
 
 #include <SQLiteCpp/Database.h>
 
 namespace netlog::store {
 
-/// Makes a recording of found rows whole: what refers to lost rows is dropped or made unknown, what
-/// events tell is made to fit, sums are made anew, and gaps say what was lost. Notes in `salvaged`
-/// what was dropped.
+/// Repairs a recording of salvaged rows: rows that refer to lost rows are dropped or changed,
+/// events are made to follow one another, sums are computed, and gaps say what was lost. Enters in
+/// `salvaged` how many rows were dropped.
 void repair(SQLite::Database& database, Salvaged& salvaged);
 
 }  // namespace netlog::store

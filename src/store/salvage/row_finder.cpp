@@ -1,66 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "store/salvage/row_finder.hpp"
 
-#include "store/db/migrate.hpp"
-#include "store/db/rebuildable_tables.hpp"
-
 #include <algorithm>
 #include <limits>
 #include <map>
 #include <optional>
-#include <string_view>
 #include <variant>
-
-#include <SQLiteCpp/Database.h>
-#include <SQLiteCpp/Statement.h>
 
 namespace netlog::store {
 namespace {
 
 constexpr std::uint32_t kSchemaRoot = 1;
 constexpr std::size_t kSchemaColumns = 5;
-// No clock stands before it; ids and codes do not reach it.
-constexpr std::int64_t kEarliestNs = 1'000'000'000;
 
-// Peers are made anew, too. What is not saved is followed all the same, so that its pages are taken
-// for no others.
-bool is_saved(std::string_view table) {
-  return table != "peer" && std::find(kDerived.begin(), kDerived.end(), table) == kDerived.end();
-}
-
-bool fits(const TableColumn& column, const Value& value) {
-  if (std::holds_alternative<std::monostate>(value)) {
-    return column.is_rowid || !column.required;
-  }
-  switch (column.type) {
-    case ColumnType::integer: {
-      const auto* const number = std::get_if<std::int64_t>(&value);
-      return !column.is_rowid && number != nullptr && (!column.is_time || *number >= kEarliestNs);
-    }
-    case ColumnType::text:
-      return std::holds_alternative<std::string>(value);
-    case ColumnType::blob:
-      return std::holds_alternative<std::vector<std::byte>>(value);
-  }
-  return false;
-}
-
-/// Columns that a later schema added are not in rows that were written before.
-bool fits(const Layout& layout, const Record& record) {
-  if (record.values.size() > layout.columns.size() || (layout.has_rowid && record.rowid <= 0)) {
-    return false;
-  }
-  for (std::size_t i = 0; i < layout.columns.size(); ++i) {
-    if (!fits(layout.columns[i], i < record.values.size() ? record.values[i] : Value{})) {
-      return false;
-    }
-  }
-  return true;
-}
-
+/// Reads the trees of all tables, and then, if one is damaged, the leaf pages that no tree has.
 class Finder {
  public:
-  Finder(PageFile& file, const std::vector<Layout>& tables, const OnRow& on_row)
+  Finder(PageFile& file, const std::vector<TableLayout>& tables, const OnRow& on_row)
       : file_{file},
         tables_{tables},
         on_row_{on_row},
@@ -74,13 +30,13 @@ class Finder {
       if (root == roots_.end()) {
         counts_[table].damaged = true;
       } else {
-        walk(root->second, table);
+        read_tree(root->second, table);
       }
     }
     if (damaged_pages_ > 0 || std::any_of(counts_.begin(), counts_.end(), [](const Count& count) {
           return count.damaged;
         })) {
-      take_orphans();
+      read_orphaned_leaves();
     }
   }
 
@@ -111,8 +67,8 @@ class Finder {
     bool damaged = false;
   };
 
-  /// Where the tables begin, from the rows of sqlite_schema; of those, too, leaves may be found
-  /// that nothing leads to.
+  /// Finds the root page of each table in the rows of sqlite_schema. If its tree is damaged, all
+  /// pages are searched for such rows.
   void find_roots() {
     bool whole = true;
     std::vector<std::uint32_t> left{kSchemaRoot};
@@ -122,7 +78,7 @@ class Finder {
       const auto page = visit(number);
       whole = whole && page && page->unreadable == 0;
       if (page) {
-        note_roots(*page);
+        add_roots(*page);
         left.insert(left.end(), page->children.begin(), page->children.end());
       }
     }
@@ -132,13 +88,13 @@ class Finder {
     ++damaged_pages_;
     for (std::uint32_t number = 2; number <= file_.pages(); ++number) {
       const auto page = file_.tree_page(number);
-      if (page && !seen_[number] && note_roots(*page)) {
+      if (page && !seen_[number] && add_roots(*page)) {
         seen_[number] = true;
       }
     }
   }
 
-  bool note_roots(const TreePage& page) {
+  bool add_roots(const TreePage& page) {
     bool any = false;
     for (const auto& record : page.records) {
       if (record.values.size() != kSchemaColumns) {
@@ -158,7 +114,8 @@ class Finder {
     return any;
   }
 
-  /// Each page once, so that a ring ends.
+  /// Reads a page the first time it is asked for. A second time returns nothing, so that a cycle
+  /// of damaged pages ends.
   std::optional<TreePage> visit(std::uint32_t number) {
     if (number == 0 || number >= seen_.size() || seen_[number]) {
       return std::nullopt;
@@ -167,26 +124,26 @@ class Finder {
     return file_.tree_page(number);
   }
 
-  void walk(std::uint32_t root, std::size_t table) {
+  void read_tree(std::uint32_t root, std::size_t table) {
     const bool has_rowid = tables_[table].has_rowid;
     std::vector<std::uint32_t> left{root};
     while (!left.empty()) {
       const auto number = left.back();
       left.pop_back();
       const auto page = visit(number);
-      const bool ours = page && (page->kind == TreePage::Kind::table_leaf ||
-                                 page->kind == TreePage::Kind::table_inner) == has_rowid;
-      if (!ours) {
+      const bool is_of_table = page && (page->kind == TreePage::Kind::table_leaf ||
+                                        page->kind == TreePage::Kind::table_inner) == has_rowid;
+      if (!is_of_table) {
         ++damaged_pages_;
         counts_[table].damaged = true;
         continue;
       }
       left.insert(left.end(), page->children.rbegin(), page->children.rend());
-      take(*page, table);
+      read_rows(*page, table);
     }
   }
 
-  void take(const TreePage& page, std::size_t table) {
+  void read_rows(const TreePage& page, std::size_t table) {
     if (!tables_[table].is_saved) {
       return;
     }
@@ -205,7 +162,7 @@ class Finder {
     }
   }
 
-  void take_orphans() {
+  void read_orphaned_leaves() {
     const auto free = file_.free_pages();
     for (std::uint32_t number = 2; number <= file_.pages(); ++number) {
       if (seen_[number] || free.contains(number)) {
@@ -213,19 +170,19 @@ class Finder {
       }
       const auto page = file_.tree_page(number);
       if (page && page->kind == TreePage::Kind::table_leaf) {
-        if (const auto table = looks_like(*page)) {
+        if (const auto table = guess_table(*page)) {
           counts_[*table].damaged = true;
-          take(*page, *table);
+          read_rows(*page, *table);
         }
       }
     }
   }
 
-  /// The table whose rows most of the page's records could be, whole ones before those that an
-  /// older schema had written.
-  [[nodiscard]] std::optional<std::size_t> looks_like(const TreePage& page) const {
+  /// The table that the page's records fit best, if all of them fit. A record with all columns
+  /// counts more than a shorter one.
+  [[nodiscard]] std::optional<std::size_t> guess_table(const TreePage& page) const {
     std::optional<std::size_t> best;
-    std::size_t most = 0;
+    std::size_t max_score = 0;
     for (std::size_t table = 0; table < tables_.size(); ++table) {
       if (!tables_[table].has_rowid) {
         continue;
@@ -236,16 +193,16 @@ class Finder {
           score += record.values.size() == tables_[table].columns.size() ? 2U : 1U;
         }
       }
-      if (score > most) {
-        most = score;
+      if (score > max_score) {
+        max_score = score;
         best = table;
       }
     }
-    return most >= page.records.size() ? best : std::nullopt;
+    return max_score >= page.records.size() ? best : std::nullopt;
   }
 
   PageFile& file_;
-  const std::vector<Layout>& tables_;
+  const std::vector<TableLayout>& tables_;
   const OnRow& on_row_;
   std::vector<bool> seen_;
   std::map<std::string, std::uint32_t> roots_;
@@ -255,36 +212,7 @@ class Finder {
 
 }  // namespace
 
-std::vector<Layout> layouts() {
-  SQLite::Database model{":memory:", SQLite::OPEN_READWRITE};
-  migrate(model, ":memory:");
-  std::vector<Layout> made;
-  SQLite::Statement tables{model,
-                           "SELECT name, sql LIKE '%WITHOUT ROWID%' FROM sqlite_schema WHERE type "
-                           "= 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid"};
-  while (tables.executeStep()) {
-    Layout layout{tables.getColumn(0).getString(), {}, tables.getColumn(1).getInt() == 0};
-    layout.is_saved = is_saved(layout.name);
-    SQLite::Statement columns{
-        model, "SELECT name, type, \"notnull\", pk FROM pragma_table_info(?) ORDER BY cid"};
-    columns.bind(1, layout.name);
-    while (columns.executeStep()) {
-      const auto type = columns.getColumn(1).getString();
-      const bool key = columns.getColumn(3).getInt() != 0;
-      layout.columns.push_back({columns.getColumn(0).getString(),
-                                type == "TEXT"   ? ColumnType::text
-                                : type == "BLOB" ? ColumnType::blob
-                                                 : ColumnType::integer,
-                                columns.getColumn(2).getInt() != 0,
-                                key && layout.has_rowid,
-                                columns.getColumn(0).getString() == "at_ns"});
-    }
-    made.push_back(std::move(layout));
-  }
-  return made;
-}
-
-Salvaged find_rows(PageFile& file, const std::vector<Layout>& tables, const OnRow& on_row) {
+Salvaged find_rows(PageFile& file, const std::vector<TableLayout>& tables, const OnRow& on_row) {
   Finder finder{file, tables, on_row};
   finder.run();
   return finder.result();

@@ -1,43 +1,22 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "store/salvage/salvage.hpp"
+#include "store/salvage/salvaged.hpp"
 #include "store/salvage/sqlite_pages.hpp"
+#include "store/salvage/table_layouts.hpp"
 
 #include <cstddef>
-#include <cstdint>
 #include <functional>
-#include <string>
 #include <vector>
 
 namespace netlog::store {
 
-enum class ColumnType { integer, text, blob };
-
-struct TableColumn {
-  std::string name;
-  ColumnType type = ColumnType::integer;
-  bool required = false;
-  bool is_rowid = false;
-  bool is_time = false;  ///< ns since 1970; tells rows of tables of the same shape apart
-};
-
-/// A table of the present schema.
-struct Layout {
-  std::string name;
-  std::vector<TableColumn> columns;
-  bool has_rowid = true;
-  bool is_saved = true;
-};
-
-/// Those that a recording has, in the order in which the schema makes them.
-std::vector<Layout> layouts();
-
-/// Takes a row of `tables[table]`. False: it has been there already.
+/// Takes a row of `tables[table]`. @returns false if it is a duplicate
 using OnRow = std::function<bool(std::size_t table, const Record& row)>;
 
-/// The rows of a damaged file: those that a tree of it leads to, and, where a tree is damaged,
-/// those of leaves that nothing leads to any more, by what they look like.
-Salvaged find_rows(PageFile& file, const std::vector<Layout>& tables, const OnRow& on_row);
+/// Finds the rows of a damaged file: first those in the trees of the tables, then, if a tree is
+/// damaged, those in leaf pages that no tree leads to. The table of such a page is guessed from the
+/// types of its columns.
+Salvaged find_rows(PageFile& file, const std::vector<TableLayout>& tables, const OnRow& on_row);
 
 }  // namespace netlog::store

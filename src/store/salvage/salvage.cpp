@@ -8,7 +8,6 @@
 #include "store/salvage/row_finder.hpp"
 #include "util/text.hpp"
 
-#include <algorithm>
 #include <optional>
 #include <variant>
 
@@ -23,10 +22,10 @@ namespace {
 
 constexpr std::size_t kMaxSalvagedText = std::size_t{1} << 16U;
 
-/// Inserts rows as they are.
-class Copies {
+/// Inserts rows with the values that they have in the damaged file.
+class RowCopier {
  public:
-  Copies(SQLite::Database& database, const std::vector<Layout>& tables) : tables_{tables} {
+  RowCopier(SQLite::Database& database, const std::vector<TableLayout>& tables) : tables_{tables} {
     for (const auto& table : tables) {
       std::string names;
       std::string places;
@@ -40,49 +39,49 @@ class Copies {
     }
   }
 
-  /// False when a row of that number, or an address of that text, is there already.
+  /// @returns false if there is a row with this id, or an address with this text, already
   bool insert(std::size_t table, const Record& record) {
     auto& statement = statements_[table];
-    BoundStatement run{statement};
+    BoundStatement insert{statement};
     const auto& columns = tables_[table].columns;
     const Value rowid{record.rowid};
     const Value absent;
-    std::vector<std::string> texts(columns.size());  // what is bound must live as long
+    std::vector<std::string> texts(columns.size());  // kept until the statement has run
     for (std::size_t i = 0; i < columns.size(); ++i) {
       const auto& stored = i < record.values.size() ? record.values[i] : absent;
-      bind(run, columns[i].is_rowid ? rowid : stored, texts[i]);
+      bind(insert, columns[i].is_rowid ? rowid : stored, texts[i]);
     }
     return statement.exec() > 0;
   }
 
  private:
-  static void bind(BoundStatement& run, const Value& value, std::string& text) {
+  static void bind(BoundStatement& insert, const Value& value, std::string& text) {
     if (const auto* const integer = std::get_if<std::int64_t>(&value)) {
-      run.with(*integer);
+      insert.with(*integer);
     } else if (const auto* const string = std::get_if<std::string>(&value)) {
       text = to_utf8(*string, kMaxSalvagedText);
-      run.with(text);
+      insert.with(text);
     } else if (const auto* const bytes = std::get_if<std::vector<std::byte>>(&value)) {
-      run.blob(bytes->data(), bytes->size());
+      insert.blob(bytes->data(), bytes->size());
     } else {
-      run.with(std::optional<std::int64_t>{});
+      insert.with(std::optional<std::int64_t>{});
     }
   }
 
-  const std::vector<Layout>& tables_;
+  const std::vector<TableLayout>& tables_;
   std::vector<SQLite::Statement> statements_;
 };
 
 Salvaged copy_rows(PageFile& file, SQLite::Database& database) {
-  const auto tables = layouts();
-  Copies copies{database, tables};
+  const auto tables = table_layouts();
+  RowCopier copier{database, tables};
   return find_rows(file, tables, [&](std::size_t table, const Record& record) {
-    return copies.insert(table, record);
+    return copier.insert(table, record);
   });
 }
 
 Salvaged write_out(PageFile& file, SQLite::Database& database, const std::filesystem::path& out) {
-  // It is nobody's yet; what is in it is synced at the end.
+  // Nobody uses the file yet. VACUUM syncs it at the end.
   database.exec("PRAGMA synchronous = OFF");
   migrate(database, out);
   SQLite::Transaction transaction{database, SQLite::TransactionBehavior::IMMEDIATE};
@@ -96,24 +95,10 @@ Salvaged write_out(PageFile& file, SQLite::Database& database, const std::filesy
 
 }  // namespace
 
-bool Salvaged::damaged() const {
-  return damaged_pages > 0 || std::any_of(tables.begin(), tables.end(), [](const auto& table) {
-           return table.lost > 0;
-         });
-}
-
-std::int64_t Salvaged::rows() const {
-  std::int64_t sum = 0;
-  for (const auto& table : tables) {
-    sum += table.rows;
-  }
-  return sum;
-}
-
 Salvaged survey(const std::filesystem::path& damaged) {
   PageFile file{damaged};
-  // Every row once: a tree that is told twice is none.
-  return find_rows(file, layouts(), [](std::size_t, const Record&) { return true; });
+  // Each page is read once, so no row is counted twice.
+  return find_rows(file, table_layouts(), [](std::size_t, const Record&) { return true; });
 }
 
 Salvaged salvage(const std::filesystem::path& damaged, const std::filesystem::path& out) {

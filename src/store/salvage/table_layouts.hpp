@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "store/salvage/sqlite_pages.hpp"
+
+#include <string>
+#include <vector>
+
+namespace netlog::store {
+
+enum class ColumnType { integer, text, blob };
+
+struct ColumnLayout {
+  std::string name;
+  ColumnType type = ColumnType::integer;
+  bool required = false;  ///< NOT NULL
+  bool is_rowid = false;  ///< INTEGER PRIMARY KEY: stored as NULL
+  bool is_time = false;   ///< ns since 1970; tells rows of tables with equal types apart
+};
+
+/// The form of a table's rows, from the schema of this build.
+struct TableLayout {
+  std::string name;
+  std::vector<ColumnLayout> columns;
+  bool has_rowid = true;
+  bool is_saved = true;  ///< false: its rows are computed from those of other tables
+};
+
+/// All tables of a recording, in the order of the schema.
+std::vector<TableLayout> table_layouts();
+
+/// Whether a record can be a row of the table. A record may end before the last columns: they were
+/// added to the table after it was written.
+bool fits(const TableLayout& layout, const Record& record);
+
+}  // namespace netlog::store
