@@ -20,8 +20,8 @@ struct ConnectionCondition {
   Parameters parameters;
 };
 
-/// What a clip hides, and from whom: who has the key can tell the pseudonyms of names and addresses
-/// that he thinks of.
+/// What a clip hides. Whoever has the key can compute the pseudonym of a name or an address, and so
+/// test guesses.
 struct RedactionOptions {
   RedactionKey key{};
   std::set<std::string, std::less<>> keep;  ///< of redaction_words()
@@ -31,10 +31,11 @@ struct RedactionOptions {
 struct ClipOptions {
   std::optional<std::int64_t> from_ns;
   std::optional<std::int64_t> to_ns;
-  std::vector<ConnectionCondition> connections;  ///< those for which one of them holds
-  /// Processes that lived in the window, whether or not one of these connections was theirs.
+  std::vector<ConnectionCondition>
+      connections;  ///< a connection must fulfil one of them; empty: all
+  /// Also processes that lived in the window and own none of these connections.
   bool include_unrelated_processes = true;
-  std::optional<std::string> filters;  ///< as they were given, for the row that tells of the cut
+  std::optional<std::string> filters;  ///< as they were given, for the view `clips`
   std::optional<RedactionOptions> redaction;
 };
 
@@ -42,26 +43,25 @@ struct ClipTotals {
   std::int64_t connections = 0;
   std::int64_t events = 0;
   std::int64_t processes = 0;
-  std::optional<std::string> redacted;  ///< the words, a comma between
-  std::set<std::string>
-      seen_within_kept;  ///< words whose originals are part of texts that were kept
+  std::optional<std::string> redacted;     ///< the words that were replaced, joined by commas
+  std::set<std::string> seen_within_kept;  ///< words some of whose originals are part of kept texts
 };
 
 /// Copies what touches a window into `out`, an empty file, which becomes a recording of its own:
-/// vacuumed, synced, without files beside it. Rows keep their ids; sums are those of the copied
-/// connections. A connection comes with its whole life and its owners, former ones too, and these
-/// with their recorded parents. `source` is read in one transaction, so it may be recorded
-/// meanwhile, and is never written. What is redacted is never written to `out`, not even for a
-/// while, and the finished file is searched for it. The same source, wish and key give the same
-/// bytes. On failure `out` is to be deleted.
-/// @throws StoreError: what Reader throws; stopped by go_on(); `out` cannot be written; an original
-/// was found in the finished file.
+/// vacuumed, synced, without side files. Rows keep their ids; sums are those of the copied
+/// connections. A connection is copied with all its events, its owners and former owners, and their
+/// recorded parents. `source` is read in one transaction, so a recorder may write to it meanwhile.
+/// It is never changed. Text that is redacted is never written to `out`, not even temporarily, and
+/// the finished file is searched for it. The same source, options and key give the same bytes.
+/// After a failure the caller deletes `out`.
+/// @throws StoreError what Reader throws, if go_on() returns false, if `out` cannot be written, or
+/// if an original was found in the finished file.
 ClipTotals clip(const std::filesystem::path& source,
                 const std::filesystem::path& out,
                 const ClipOptions& wish,
                 const std::function<bool()>& go_on);
 
-/// The tables that clip() copies or makes anew; a test holds them against the schema.
+/// The tables that clip() copies or computes again. A test compares them with the schema.
 std::vector<std::string> clipped_tables();
 
 }  // namespace netlog::store

@@ -14,11 +14,11 @@
 namespace netlog::store {
 namespace {
 
-/// Addresses that are told from their neighbours: the first `length` bits are those of `bytes`.
+/// A block of addresses: their first `length` bits are those of `bytes`.
 struct Block {
   std::array<std::uint8_t, 16> bytes{};
   std::size_t length = 0;
-  std::size_t kept = 0;  ///< leading bits that stay, where it is more than `length`
+  std::size_t kept = 0;  ///< leading bits that stay, if more than `length`
 };
 
 Block block(std::string_view text, std::size_t length, std::size_t kept = 0) {
@@ -29,7 +29,7 @@ Block block(std::string_view text, std::size_t length, std::size_t kept = 0) {
   return {address->bytes, length, kept};
 }
 
-// IANA's special-purpose registries (RFC 6890), as far as people tell such addresses from others.
+// From IANA's special-purpose registries (RFC 6890), the blocks that people recognise.
 const std::vector<Block>& blocks(Family family) {
   static const std::vector<Block> v4{
       block("0.0.0.0", 8),          // this network
@@ -58,9 +58,9 @@ const std::vector<Block>& blocks(Family family) {
       block("2001:db8::", 32),  // documentation, RFC 3849
       block("3fff::", 20),      // documentation, RFC 9637
       block("fc00::", 8),       // unique local, RFC 4193
-      block("fd00::", 8),       // the same, of one's own
+      block("fd00::", 8),       // unique local, locally assigned
       block("fe80::", 10),      // link-local
-      block("fe80::", 64),      // those that there are
+      block("fe80::", 64),      // link-local, as assigned
       block("fec0::", 10),      // site-local, RFC 3879
       block("ff00::", 8, 16)    // multicast: flags and scope
   };
@@ -79,8 +79,8 @@ std::size_t common_bits(std::span<const std::uint8_t> a, std::span<const std::ui
   return bits;
 }
 
-/// How many leading bits stay: as long as there is a block that some of the addresses with the same
-/// bits so far are in and others are not.
+/// How many leading bits stay: as long as some addresses with the same bits so far are in a block
+/// and others are not.
 std::size_t kept_bits(std::span<const std::uint8_t> bytes, Family family) {
   std::size_t kept = 0;
   for (const auto& block : blocks(family)) {
@@ -99,7 +99,8 @@ void check_sodium() {
 
 using Digest = std::array<std::uint8_t, 32>;
 
-/// Of a label and bytes; the label is of fixed length or ends in a character that it has once.
+/// Hash of a label and bytes. To be unambiguous, a label has a fixed length or ends in a character
+/// that occurs in it once.
 Digest digest(const RedactionKey& key,
               std::string_view label,
               std::span<const std::uint8_t> bytes) {
@@ -186,8 +187,8 @@ std::string Pseudonyms::address_text(std::string_view original) const {
 void Pseudonyms::permute(std::span<std::uint8_t> bytes, Family family) const {
   const std::vector<std::uint8_t> before{bytes.begin(), bytes.end()};
   const auto kept = kept_bits(before, family);
-  // Whether a bit is turned depends on the bits before it: one digest has an answer for every
-  // node of the tree of a byte.
+  // Whether a bit is flipped depends on the bits before it. One digest has a bit for each node of
+  // the tree of a byte.
   for (std::size_t at = 0; at < before.size(); ++at) {
     const auto turns = digest(key_,
                               family == Family::ipv4 ? "ipv4:" : "ipv6:",

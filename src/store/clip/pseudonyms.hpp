@@ -12,17 +12,17 @@
 
 namespace netlog::store {
 
-/// What the pseudonyms of a clip hang on. Who has it can try names and addresses against them.
+/// The key of the pseudonyms. Whoever has it can test guesses of names and addresses.
 using RedactionKey = std::array<std::uint8_t, 32>;
 
-/// A key that nobody knows.
+/// A random key.
 RedactionKey random_key();
 
-/// The key that a secret of any length stands for; the same secret gives the same key.
+/// A key from a secret of any length. The same secret gives the same key.
 RedactionKey key_of(std::string_view secret);
 
-/// Pseudonyms that are the same for the same original under one key, and tell nothing of it without
-/// the key (keyed BLAKE2b). Pure.
+/// Makes pseudonyms. Under one key the same original has the same pseudonym. Without the key
+/// a pseudonym reveals nothing about its original (keyed BLAKE2b). Pure.
 class Pseudonyms {
  public:
   explicit Pseudonyms(const RedactionKey& key);
@@ -31,18 +31,17 @@ class Pseudonyms {
   /// a probability of 0.2 %. The same text of two kinds has two pseudonyms.
   [[nodiscard]] std::string text(std::string_view kind, std::string_view original) const;
 
-  /// A permutation of the addresses of a family that keeps how many leading bits any two of them
-  /// have in common (Xu, Fan, Ammar and Moon, 2002), and the special-purpose block (RFC 6890) that
-  /// an address is in: what is private stays private, what is public public. Where a block of
-  /// one kind lies within another the bits that lead to it stay as they are, so addresses close to
-  /// a special block keep more of their leading bits than others. 127.0.0.1, 0.0.0.0,
-  /// 255.255.255.255, :: and ::1 are their own pseudonyms; an IPv6 multicast address keeps its
-  /// flags and scope; the IPv4 address within ::ffff:0:0/96 and 64:ff9b::/96 has the
-  /// pseudonym that it has by itself. A scope id stays.
+  /// A permutation of the addresses of a family. Two pseudonyms have as many leading bits in common
+  /// as their originals (Xu, Fan, Ammar and Moon, 2002). An address stays in its special-purpose
+  /// block (RFC 6890): private stays private, public stays public. If a block lies within another,
+  /// the bits that lead to it stay, so addresses close to a special block keep more leading bits.
+  /// 127.0.0.1, 0.0.0.0, 255.255.255.255, :: and ::1 are their own pseudonyms. An IPv6 multicast
+  /// address keeps its flags and scope. The IPv4 address in ::ffff:0:0/96 and 64:ff9b::/96 has its
+  /// own pseudonym. A scope id stays.
   [[nodiscard]] IpAddress address(const IpAddress& original) const;
 
-  /// The same of an address as text, with a pseudonym in the place of a scope that is a name
-  /// (`%eth0`). What is no address has the pseudonym of a text.
+  /// The same for an address as text. A scope that is a name (`%eth0`) gets a pseudonym. A text
+  /// that is not an address gets the pseudonym of a text.
   [[nodiscard]] std::string address_text(std::string_view original) const;
 
  private:

@@ -9,9 +9,9 @@ namespace netlog::store {
 namespace {
 
 constexpr unsigned kBucketBits = 20;
-// Most places are none: a bit for each of so many windows says so from the processor's cache.
+// Size of a bit filter that fits into the processor's cache and rules out most windows.
 constexpr unsigned kFilterBits = 24;
-// A command line's beginning tells it from most others.
+// Command lines differ most at their beginning.
 constexpr std::size_t kMaxWindows = 256;
 
 std::uint64_t hash_at(std::string_view bytes, std::size_t at) {

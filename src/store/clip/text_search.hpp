@@ -10,27 +10,27 @@
 
 namespace netlog::store {
 
-/// Looks for many texts at once in bytes: one pass, whatever their number. Each text is known by a
-/// window of six of its bytes, chosen so that few others have it, too.
+/// Searches bytes for many texts in one pass. Each text is found by a window of six of its bytes,
+/// chosen so that few other texts share it.
 class TextSearch {
  public:
   static constexpr std::size_t kShortest = 6;
 
   TextSearch();
 
-  /// What bytes beside it make of a hit. At the very end of the bytes nobody knows what follows: it
-  /// is one for `anything` only.
+  /// Which neighbouring bytes rule out a hit. At the end of the bytes the next byte is unknown, so
+  /// only `anything` has hits there.
   enum class Bounds : std::uint8_t {
     anything,  ///< a hit wherever it is
     ipv4,      ///< not within a longer dotted quad: 10.0.0.5 is not in 110.0.0.51
     ipv6,      ///< not within a longer group of hexadecimal digits and colons
   };
 
-  /// @returns its number, from 0; nothing happens to a text that is shorter than kShortest.
+  /// @returns the number of the text, from 0. A text shorter than kShortest is never found.
   std::size_t add(std::string text, Bounds bounds);
 
-  /// Calls `found` with the number of each text at each place where it is; it returns false to
-  /// stop.
+  /// Calls `found` with the number of a text for each place where it occurs. `found` returns false
+  /// to stop.
   void each(std::string_view bytes, const std::function<bool(std::size_t)>& found) const;
 
   [[nodiscard]] std::size_t longest() const { return longest_; }

@@ -19,10 +19,10 @@ namespace {
 constexpr std::size_t kFileHeader = 100;
 constexpr std::size_t kWalHeader = 32;
 constexpr std::size_t kFrameHeader = 24;
-constexpr std::uint32_t kWalMagic = 0x377F0682;  // its last bit: checksums of big-endian words
+constexpr std::uint32_t kWalMagic = 0x377F0682;  // last bit set: checksums of big-endian words
 constexpr std::size_t kMinPage = 512;
 constexpr std::size_t kMaxPage = 65536;
-// A row of ours is shorter, and a file that was made to cost time costs little.
+// Rows of a recording are shorter. The limit bounds the time that a hostile file can cost.
 constexpr std::uint64_t kMaxPayload = std::uint64_t{1} << 17U;
 constexpr std::uint64_t kMaxOfPage = std::uint64_t{1} << 22U;
 constexpr std::size_t kMaxColumns = 1000;
@@ -43,7 +43,7 @@ std::size_t u16(std::span<const std::byte> bytes, std::size_t at) {
   return big_endian(bytes, at, 2);
 }
 
-/// Moves `at` behind the varint; nothing where the bytes end before it does.
+/// Reads a varint and moves `at` behind it. Absent if the bytes end inside it.
 std::optional<std::uint64_t> varint(std::span<const std::byte> bytes, std::size_t& at) {
   std::uint64_t value = 0;
   for (int i = 0; i < 9; ++i) {
@@ -128,7 +128,7 @@ bool is_of_table(TreePage::Kind kind) {
   return kind == TreePage::Kind::table_inner || kind == TreePage::Kind::table_leaf;
 }
 
-/// The checksum that runs through a WAL.
+/// The cumulative checksum of a WAL.
 struct Checksum {
   std::uint32_t first = 0;
   std::uint32_t second = 0;
@@ -213,7 +213,7 @@ void PageFile::read_wal(const std::filesystem::path& path) {
     sum.add(std::span{frame}.subspan(kFrameHeader), big);
     if (u32(frame, 8) != u32(header, 16) || u32(frame, 12) != u32(header, 20) ||
         !sum.is(frame, 16)) {
-      return;  // of an earlier round
+      return;  // a frame from before the last WAL reset
     }
     pending[u32(frame, 0)] = at + kFrameHeader;
     if (const auto pages = u32(frame, 4); pages != 0) {  // a commit
@@ -268,7 +268,7 @@ std::optional<TreePage> PageFile::tree_page(std::uint32_t number) {
     if (!holds_records(kind)) {
       continue;
     }
-    // Cells that overlap could make one page a thousand times itself.
+    // Overlapping cells could make the content many times larger than the page.
     auto begins = at;
     decoded += varint(bytes, begins).value_or(0);
     if (decoded > kMaxOfPage) {
@@ -328,7 +328,7 @@ std::optional<PageFile::Bytes> PageFile::payload(std::span<const std::byte> page
   const auto begin = page.begin() + static_cast<std::ptrdiff_t>(at);
   Bytes bytes{begin, begin + static_cast<std::ptrdiff_t>(local)};
   auto next = local < whole ? u32(page, at + local) : 0;
-  while (bytes.size() < whole) {  // each page brings more, so that a ring ends too
+  while (bytes.size() < whole) {  // each page adds bytes, so a circular list ends too
     const auto overflow = this->page(next);
     if (overflow.empty()) {
       return std::nullopt;
@@ -348,7 +348,7 @@ std::set<std::uint32_t> PageFile::free_pages() {
   constexpr std::string_view kMagic{"SQLite format 3\0", 16};
   if (header.empty() ||
       std::string_view{reinterpret_cast<const char*>(header.data()), 16} != kMagic) {
-    return free;  // what it says of its list is no better
+    return free;  // the header is damaged, so is its freelist
   }
   for (auto trunk = u32(header, 32); trunk > 1 && trunk <= pages_ && free.insert(trunk).second;) {
     const auto bytes = page(trunk);

@@ -15,17 +15,17 @@
 
 namespace netlog::store {
 
-/// A value as an SQLite record holds it.
+/// A value in an SQLite record.
 using Value =
     std::variant<std::monostate, std::int64_t, double, std::string, std::vector<std::byte>>;
 
-/// One cell of a b-tree page: of a table with its rowid, of an index without.
+/// One cell of a B-tree page. An index has no rowid.
 struct Record {
   std::int64_t rowid = 0;
   std::vector<Value> values;
 };
 
-/// What could be read of one page of a b-tree.
+/// What could be read of one page of a B-tree.
 struct TreePage {
   enum class Kind : std::uint8_t {
     index_inner = 2,
@@ -35,25 +35,24 @@ struct TreePage {
   };
 
   Kind kind = Kind::table_leaf;
-  std::vector<std::uint32_t> children;  ///< of inner pages
-  std::vector<Record> records;          ///< of all but inner pages of tables
-  std::int64_t unreadable = 0;          ///< cells that make no sense
+  std::vector<std::uint32_t> children;  ///< only in inner pages
+  std::vector<Record> records;          ///< in all pages but inner pages of tables
+  std::int64_t unreadable = 0;          ///< cells that cannot be decoded
 };
 
-/// An SQLite file of which nothing has to be right, page by page (sqlite.org/fileformat2.html),
-/// with what its WAL has committed over it. SQLite itself gives up a whole subtree where one page
-/// above it is damaged; the leaves below still say what they hold. A `-journal` is not looked at.
-/// UTF-8 only.
+/// Reads an SQLite file page by page (sqlite.org/fileformat2.html), with the commits of its WAL.
+/// The file may be damaged in any way. SQLite does not read a subtree if a page above it is
+/// damaged; its leaf pages can still be read here. A `-journal` is ignored. UTF-8 only.
 class PageFile {
  public:
-  /// @throws StoreError: it cannot be read at all, or is not a regular file.
+  /// @throws StoreError if the file cannot be read at all, or is not a regular file.
   explicit PageFile(const std::filesystem::path& path);
 
   /// Pages are numbered from 1 to this.
   [[nodiscard]] std::uint32_t pages() const { return pages_; }
-  /// Nothing for a page that is none of a b-tree, or cannot be read.
+  /// Absent if the page is not a B-tree page, or cannot be read.
   std::optional<TreePage> tree_page(std::uint32_t number);
-  /// Pages that hold nothing any more, as far as the list of them can be followed.
+  /// The pages of the freelist, as far as the list can be followed.
   std::set<std::uint32_t> free_pages();
 
  private:
@@ -72,7 +71,8 @@ class PageFile {
 
   std::ifstream file_;
   std::ifstream wal_;
-  std::map<std::uint32_t, std::uint64_t> in_wal_;  ///< pages and where their last version begins
+  std::map<std::uint32_t, std::uint64_t>
+      in_wal_;  ///< page number to the offset of its last version
   std::uint64_t file_size_ = 0;
   std::size_t page_size_ = 4096;
   std::size_t usable_ = 4096;
