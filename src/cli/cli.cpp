@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/cli.hpp"
 
-#include "cli/commands.hpp"
-#include "cli/description.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/help/description.hpp"
 #include "os/terminal.hpp"
 #include "render/render.hpp"
 #include "util/error.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/manual.hpp"
+#include "cli/help/manual.hpp"
 
 #include "support/catch.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/time_spec.hpp"
+#include "cli/options/time_spec.hpp"
 
 #include "support/catch.hpp"
 #include "util/time.hpp"

@@ -12,12 +12,12 @@ namespace netlog::cli {
 
 /// For as long as it lives: Ctrl-C ends a question cleanly (the query fails as interrupted), and
 /// one that takes more than a second says so on a terminal. Must outlive the readers it watches.
-class Patience {
+class QueryProgress {
  public:
-  Patience();
-  Patience(const Patience&) = delete;
-  Patience& operator=(const Patience&) = delete;
-  ~Patience();
+  QueryProgress();
+  QueryProgress(const QueryProgress&) = delete;
+  QueryProgress& operator=(const QueryProgress&) = delete;
+  ~QueryProgress();
 
   void watch(store::Reader& reader);
   /// Whether to go on; to be asked every few milliseconds by what has no reader.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "cli/choices.hpp"
-#include "cli/commands.hpp"
+#include "cli/options/option_values.hpp"
+#include "cli/commands/commands.hpp"
 #include "cli/completion_scripts.hpp"
-#include "cli/description.hpp"
-#include "cli/question.hpp"
+#include "cli/help/description.hpp"
+#include "cli/options/query_options.hpp"
 #include "report/report.hpp"
 #include "store/read/reader.hpp"
 #include "util/error.hpp"
@@ -73,7 +73,7 @@ bool is_harmless(std::string_view word) {
 
 /// What the recording's processes have in that column of the view, as far as it begins like that.
 /// Nothing where there is no recording: a completion has nobody to complain to.
-std::vector<Candidate> from_recording(const Question& question,
+std::vector<Candidate> from_recording(const QueryOptions& question,
                                       std::string_view column,
                                       const std::string& begin) {
   std::vector<Candidate> candidates;
@@ -238,7 +238,7 @@ class Line {
   const CLI::App* command_;
   const CLI::Option* open_ = nullptr;  ///< its value is next
   std::size_t arguments_ = 0;          ///< of the command, so far
-  Question question_;
+  QueryOptions question_;
 };
 
 /// A candidate a line, and what it means after a tab; or `:files`.

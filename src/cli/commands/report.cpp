@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "report/report.hpp"
 
-#include "cli/commands.hpp"
-#include "cli/patience.hpp"
-#include "cli/question.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/options/query_progress.hpp"
+#include "cli/options/query_options.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
 
@@ -21,7 +21,7 @@ namespace netlog::cli {
 namespace {
 
 struct ReportOptions {
-  Question question;
+  QueryOptions question;
   std::string name = "overview";
   std::string limit;
   bool list = false;
@@ -66,16 +66,16 @@ void run_report(const ReportOptions& options) {
     question.local_port = std::exchange(question.port, {});  // a port is held on our side
   }
   const ParsedFilter filter{question};
-  Patience patience;
+  QueryProgress progress;
   store::Reader reader{database_path(options.question)};
-  patience.watch(reader);
+  progress.watch(reader);
   const auto asked = filter.resolve(reader);
   if (options.sql) {
     std::cout << report::sql_of(options.name, asked, limit, report::basis_for(reader, asked));
     return;
   }
   const auto answer = report::ask(reader, options.name, asked, limit);
-  patience.clear();
+  progress.clear();
   print(answer, format, text_style(options.question));
 }
 

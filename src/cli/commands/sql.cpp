@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "cli/commands.hpp"
-#include "cli/patience.hpp"
-#include "cli/question.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/options/query_progress.hpp"
+#include "cli/options/query_options.hpp"
 #include "store/read/reader.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
@@ -19,7 +19,7 @@ namespace netlog::cli {
 namespace {
 
 struct SqlOptions {
-  Question question;
+  QueryOptions question;
   std::string statement;
   std::string file;
 };
@@ -58,9 +58,9 @@ std::vector<Column> plain_columns(const std::vector<std::string>& names) {
 void run_sql(const SqlOptions& options) {
   const auto format = parse_format(options.question.format);
   const auto statement = statement_of(options);
-  Patience patience;
+  QueryProgress progress;
   store::Reader reader{database_path(options.question)};
-  patience.watch(reader);
+  progress.watch(reader);
   const auto style = text_style(options.question);
   const auto for_csv = csv_reader();
   std::vector<Column> columns;
@@ -76,7 +76,7 @@ void run_sql(const SqlOptions& options) {
         }
       },
       [&](const std::vector<Cell>& row) {
-        patience.clear();
+        progress.clear();
         switch (format) {
           case Format::text:
             std::cout << render::text_row(columns, row, style);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "source/doctor.hpp"
 
-#include "cli/commands.hpp"
-#include "cli/question.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/options/query_options.hpp"
 #include "render/render.hpp"
 
 #include <algorithm>
@@ -61,7 +61,7 @@ void write_findings(const std::vector<source::Finding>& findings) {
 void add_doctor(CLI::App& app) {
   auto* const command = app.add_subcommand(
       "doctor", "What this host lets netlog see with your rights, and how to get more");
-  const auto question = std::make_shared<Question>();
+  const auto question = std::make_shared<QueryOptions>();
   command->add_option("--db", question->database, "Recording that is to be written")
       ->type_name("FILE");
   command->add_option("--format", question->format, "text, json or csv")

@@ -19,7 +19,7 @@ namespace netlog::cli {
 enum class Format { text, json, csv };
 
 /// What the reading subcommands have in common, as the user wrote it.
-struct Question {
+struct QueryOptions {
   std::string database;
   std::string format = "text";
   bool utc = false;
@@ -44,17 +44,17 @@ struct Question {
 };
 
 /// --db, --format, --utc, --ascii.
-void add_database_options(CLI::App& command, Question& question);
+void add_database_options(CLI::App& command, QueryOptions& question);
 /// --names.
-void add_names_option(CLI::App& command, Question& question);
+void add_names_option(CLI::App& command, QueryOptions& question);
 /// --pid, --process, … --at.
-void add_filter_options(CLI::App& command, Question& question);
+void add_filter_options(CLI::App& command, QueryOptions& question);
 
 /// All of the filter's values, checked; times are still to be resolved against the recording.
 /// @throws UsageError
 class ParsedFilter {
  public:
-  explicit ParsedFilter(const Question& question);
+  explicit ParsedFilter(const QueryOptions& question);
   ParsedFilter(const ParsedFilter&) = delete;
   ParsedFilter& operator=(const ParsedFilter&) = delete;
   ParsedFilter(ParsedFilter&& other) noexcept;
@@ -73,11 +73,11 @@ class ParsedFilter {
 Format parse_format(const std::string& text);
 
 /// --db, else the place where `record` would write.
-std::filesystem::path database_path(const Question& question);
+std::filesystem::path database_path(const QueryOptions& question);
 
 /// How text goes to this standard output.
 /// @throws CommandFailed: --names, and the services file cannot be read.
-render::TextStyle text_style(const Question& question);
+render::TextStyle text_style(const QueryOptions& question);
 
 void print(const Answer& answer, Format format, const render::TextStyle& style);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "cli/question.hpp"
+#include "cli/options/query_options.hpp"
 
-#include "cli/choices.hpp"
-#include "cli/time_spec.hpp"
+#include "cli/options/option_values.hpp"
+#include "cli/options/time_spec.hpp"
 #include "decode/net_names.hpp"
 #include "os/clock.hpp"
 #include "os/files.hpp"
@@ -124,7 +124,7 @@ std::vector<decode::HostName> parse_resolve(const std::vector<std::string>& text
 }
 
 /// `HOST`, `HOST:PORT` or `[ADDR]:PORT`, where HOST is an address, a block or a name.
-void parse_remote(const Question& question, report::Filter& filter) {
+void parse_remote(const QueryOptions& question, report::Filter& filter) {
   const auto given = parse_resolve(question.resolve);
   const auto& text = question.remote;
   if (text.empty()) {
@@ -223,7 +223,7 @@ struct ParsedFilter::Times {
   std::optional<std::pair<TimeSpec, TimeSpec>> before;
 };
 
-void add_database_options(CLI::App& command, Question& question) {
+void add_database_options(CLI::App& command, QueryOptions& question) {
   command
       .add_option("--db",
                   question.database,
@@ -237,14 +237,14 @@ void add_database_options(CLI::App& command, Question& question) {
       "--ascii", question.ascii, "Only ASCII in text, as where the locale is not UTF-8");
 }
 
-void add_names_option(CLI::App& command, Question& question) {
+void add_names_option(CLI::App& command, QueryOptions& question) {
   command.add_flag(
       "--names",
       question.names,
       "Show ports as the names of their services, as text; other formats keep numbers");
 }
 
-void add_filter_options(CLI::App& command, Question& question) {
+void add_filter_options(CLI::App& command, QueryOptions& question) {
   constexpr const char* kGroup = "Filters";
   command.add_option("--pid", question.pids, "Owned by this process; may be repeated")
       ->allow_extra_args(false)
@@ -309,7 +309,7 @@ void add_filter_options(CLI::App& command, Question& question) {
       ->group(kGroup);
 }
 
-ParsedFilter::ParsedFilter(const Question& question) : times_{std::make_unique<Times>()} {
+ParsedFilter::ParsedFilter(const QueryOptions& question) : times_{std::make_unique<Times>()} {
   for (const auto& pid : question.pids) {
     filter_.pids.push_back(parse_pid(pid));
   }
@@ -399,7 +399,7 @@ Format parse_format(const std::string& text) {
       "--format {} is none of text, json, csv{}", quote(text), meant(text, format_names()))};
 }
 
-std::filesystem::path database_path(const Question& question) {
+std::filesystem::path database_path(const QueryOptions& question) {
   return question.database.empty() ? os::default_recording_path()
                                    : path_from_utf8(question.database);
 }
@@ -432,7 +432,7 @@ std::string service_name(const PortNames& names, std::uint16_t port, std::string
 
 }  // namespace
 
-render::TextStyle text_style(const Question& question) {
+render::TextStyle text_style(const QueryOptions& question) {
   render::TextStyle style;
   style.ascii = question.ascii || !os::locale_is_utf8();
   if (os::is_terminal(os::StandardStream::output)) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "cli/commands.hpp"
-#include "cli/description.hpp"
-#include "cli/manual.hpp"
-#include "cli/question.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/help/description.hpp"
+#include "cli/help/manual.hpp"
+#include "cli/options/query_options.hpp"
 #include "report/report.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"

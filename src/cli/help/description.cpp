@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/description.hpp"
+#include "cli/help/description.hpp"
 
 #include "cli/topic_files.hpp"
 #include "util/text.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "cli/choices.hpp"
-#include "cli/commands.hpp"
+#include "cli/options/option_values.hpp"
+#include "cli/commands/commands.hpp"
 #include "os/files.hpp"
 #include "os/terminal.hpp"
 #include "record/session.hpp"

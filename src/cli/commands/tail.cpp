@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "cli/commands.hpp"
-#include "cli/question.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/options/query_options.hpp"
 #include "report/filter.hpp"
 #include "store/read/reader.hpp"
 #include "util/error.hpp"
@@ -22,7 +22,7 @@ namespace {
 constexpr std::chrono::milliseconds kLookEvery{200};  // the recorder writes every 250 ms
 
 struct TailOptions {
-  Question question;
+  QueryOptions question;
   std::string lines = "20";
   bool follow = false;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "cli/commands.hpp"
-#include "cli/question.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/options/query_options.hpp"
 #include "report/report.hpp"
 #include "store/read/reader.hpp"
 #include "util/text.hpp"
@@ -23,7 +23,7 @@ Table ask_table(store::Reader& reader,
   return Table{name, title, std::move(columns), reader.query(sql).cells};
 }
 
-void run_info(const Question& question) {
+void run_info(const QueryOptions& question) {
   const auto format = parse_format(question.format);
   const auto path = database_path(question);
   store::Reader reader{path};
@@ -104,7 +104,7 @@ void run_info(const Question& question) {
 
 void add_info(CLI::App& app) {
   auto* const command = app.add_subcommand("info", "What is in a recording");
-  const auto question = std::make_shared<Question>();
+  const auto question = std::make_shared<QueryOptions>();
   add_database_options(*command, *question);
   command->callback([question] { run_info(*question); });
 }

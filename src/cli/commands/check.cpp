@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "report/check.hpp"
 
-#include "cli/commands.hpp"
-#include "cli/patience.hpp"
-#include "cli/question.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/options/query_progress.hpp"
+#include "cli/options/query_options.hpp"
 #include "os/files.hpp"
 #include "store/read/reader.hpp"
 #include "store/salvage/salvage.hpp"
@@ -24,7 +24,7 @@ namespace {
 constexpr std::int64_t kMaxOfEach = 20;
 
 struct CheckOptions {
-  Question question;
+  QueryOptions question;
   std::string file;
   std::string salvage;
 };
@@ -56,20 +56,20 @@ void run_check(const CheckOptions& options) {
   const auto& question = options.question;
   const auto format = parse_format(question.format);
   const auto path = recording_of(options);
-  Patience patience;
+  QueryProgress progress;
   report::Checked checked;
   try {
     store::Reader reader{path};
-    patience.watch(reader);
+    progress.watch(reader);
     checked = report::check(reader, kMaxOfEach);
   } catch (const store::StoreError&) {
     if (const auto damage = advice(path)) {
-      patience.clear();
+      progress.clear();
       throw CommandFailed{*damage};
     }
     throw;
   }
-  patience.clear();
+  progress.clear();
   print(checked.answer, format, text_style(question));
   if (checked.violations > 0) {
     if (const auto damage = advice(path)) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "cli/manual.hpp"
+#include "cli/help/manual.hpp"
 
-#include "cli/description.hpp"
+#include "cli/help/description.hpp"
 #include "report/report.hpp"
 #include "util/text.hpp"
 #include "util/version.hpp"

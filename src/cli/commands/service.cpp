@@ -2,7 +2,7 @@
 #include "os/service.hpp"
 
 #include "cli/cli.hpp"
-#include "cli/commands.hpp"
+#include "cli/commands/commands.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
 #include "util/time.hpp"

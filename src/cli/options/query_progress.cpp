@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/patience.hpp"
+#include "cli/options/query_progress.hpp"
 
 #include "os/terminal.hpp"
 
@@ -9,20 +9,20 @@
 
 namespace netlog::cli {
 
-Patience::Patience()
+QueryProgress::QueryProgress()
     : on_terminal_{os::is_terminal(os::StandardStream::error)},
       began_{std::chrono::steady_clock::now()},
       requests_{os::watch_stop_requests([this] { stopped_ = true; })} {}
 
-Patience::~Patience() {
+QueryProgress::~QueryProgress() {
   clear();
 }
 
-void Patience::watch(store::Reader& reader) {
+void QueryProgress::watch(store::Reader& reader) {
   reader.on_progress([this] { return go_on(); });
 }
 
-bool Patience::go_on() {
+bool QueryProgress::go_on() {
   const auto waited =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - began_);
   if (on_terminal_ && waited > shown_) {
@@ -37,7 +37,7 @@ bool Patience::go_on() {
   return !stopped_;
 }
 
-void Patience::clear() {
+void QueryProgress::clear() {
   if (visible_) {
     std::cerr << "\r\x1b[K" << std::flush;
     visible_ = false;

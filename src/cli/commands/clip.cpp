@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "store/clip/clip.hpp"
 
-#include "cli/choices.hpp"
-#include "cli/commands.hpp"
-#include "cli/patience.hpp"
-#include "cli/question.hpp"
-#include "cli/time_spec.hpp"
+#include "cli/options/option_values.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/options/query_progress.hpp"
+#include "cli/options/query_options.hpp"
+#include "cli/options/time_spec.hpp"
 #include "os/files.hpp"
 #include "report/filter.hpp"
 #include "store/clip/redaction.hpp"
@@ -33,7 +33,7 @@ namespace {
 constexpr std::size_t kShortestSecret = 32;
 
 struct ClipOptions {
-  Question question;
+  QueryOptions question;
   std::string out;
   bool redact = false;
   std::string key_file;
@@ -209,7 +209,7 @@ void run_clip(const ClipOptions& options) {
   const auto part = with_suffix(out, ".part");
   const auto source = database_path(options.question);
 
-  Patience patience;
+  QueryProgress progress;
   std::error_code error;
   if (std::filesystem::exists(std::filesystem::symlink_status(out, error))) {
     throw CommandFailed{
@@ -217,7 +217,7 @@ void run_clip(const ClipOptions& options) {
   }
   {
     store::Reader reader{source};
-    patience.watch(reader);
+    progress.watch(reader);
     const auto filter = parsed.resolve(reader);
     wish.from_ns = filter.since_ns;
     wish.to_ns = filter.until_ns;
@@ -245,12 +245,12 @@ void run_clip(const ClipOptions& options) {
                         : "; check that its directory exists and may be written")};
   }
   const Unfinished unfinished{part};
-  const auto totals = store::clip(source, part, wish, [&] { return patience.go_on(); });
+  const auto totals = store::clip(source, part, wish, [&] { return progress.go_on(); });
   if (const auto moved = os::move_into_place(part, out); !moved) {
     throw CommandFailed{fmt::format("cannot make {}: {}", utf8(out), moved.error().message())};
   }
   new_key.keep();
-  patience.clear();
+  progress.clear();
   say_what_it_is(options, out, totals);
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "report/join.hpp"
 
-#include "cli/commands.hpp"
-#include "cli/patience.hpp"
-#include "cli/question.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/options/query_progress.hpp"
+#include "cli/options/query_options.hpp"
 #include "util/text.hpp"
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace netlog::cli {
 namespace {
 
 struct JoinOptions {
-  Question question;
+  QueryOptions question;
   std::string a;
   std::string b;
 };
@@ -25,14 +25,14 @@ struct JoinOptions {
 void run_join(const JoinOptions& options) {
   constexpr std::int64_t kRowsForPeople = 20;
   const auto format = parse_format(options.question.format);
-  Patience patience;
+  QueryProgress progress;
   store::Reader a{path_from_utf8(options.a)};
   store::Reader b{path_from_utf8(options.b)};
-  patience.watch(a);
-  patience.watch(b);
+  progress.watch(a);
+  progress.watch(b);
   const auto answer = report::join(
       a, b, format == Format::text ? kRowsForPeople : std::numeric_limits<std::int64_t>::max());
-  patience.clear();
+  progress.clear();
   print(answer, format, text_style(options.question));
 }
 
