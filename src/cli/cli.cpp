@@ -3,6 +3,7 @@
 
 #include "cli/commands/commands.hpp"
 #include "cli/help/description.hpp"
+#include "cli/options/option_values.hpp"
 #include "os/terminal.hpp"
 #include "render/render.hpp"
 #include "util/error.hpp"
@@ -26,8 +27,8 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
-/// The subcommand that the words name, else the program itself.
-const CLI::App& addressed(const CLI::App& app) {
+/// The subcommand of the command line, else the program itself.
+const CLI::App& command_of(const CLI::App& app) {
   const auto subcommands = app.get_subcommands();
   return subcommands.empty() ? app : *subcommands.front();
 }
@@ -50,11 +51,6 @@ std::vector<std::string> subcommand_names(const CLI::App& app) {
   return names;
 }
 
-std::string hint(const std::string& word, const std::vector<std::string>& candidates) {
-  const auto near = nearest(word, candidates);
-  return near ? ", did you mean " + *near + "?" : std::string{};
-}
-
 std::string one_line(std::string text) {
   for (char& c : text) {
     if (c == '\n') {
@@ -67,9 +63,9 @@ std::string one_line(std::string text) {
   return text;
 }
 
-// A mistyped command is also a missing one: what is left over says more than what CLI11 missed.
-std::string explain(const CLI::ParseError& error, const CLI::App& app) {
-  const auto& at = addressed(app);
+// For a mistyped command CLI11 reports a missing one, so words that it did not parse come first.
+std::string parse_error_text(const CLI::ParseError& error, const CLI::App& app) {
+  const auto& at = command_of(app);
   auto extras = at.remaining(true);
   if (extras.empty()) {
     extras = app.remaining(true);
@@ -79,17 +75,17 @@ std::string explain(const CLI::ParseError& error, const CLI::App& app) {
   }
   const auto& word = extras.front();
   if (word.starts_with("-")) {
-    return "unknown option " + quote(word) + hint(word, option_names(at));
+    return "unknown option " + quote(word) + suggestion(word, option_names(at));
   }
   if (&at == &app) {
-    return "unknown command " + quote(word) + hint(word, subcommand_names(app));
+    return "unknown command " + quote(word) + suggestion(word, subcommand_names(app));
   }
   return "unexpected argument " + quote(word);
 }
 
-int complain(const CLI::App& app, std::string_view message, int code) {
-  const auto& at = addressed(app);
-  // It may quote a file's name, or what is in a file.
+int print_error(const CLI::App& app, std::string_view message, int code) {
+  const auto& at = command_of(app);
+  // The message may quote the name or the contents of a file.
   std::cerr << "netlog" << (&at == &app ? "" : " " + at.get_name()) << ": "
             << render::escape_for_terminal(message) << '\n';
   return code;
@@ -126,12 +122,12 @@ int run(std::vector<std::string> words) {
   } catch (const CLI::CallForVersion& version) {
     return app.exit(version);
   } catch (const CLI::ParseError& error) {
-    const auto message = explain(error, app);
-    return complain(app, message + "; see --help", kUsage);
+    const auto message = parse_error_text(error, app);
+    return print_error(app, message + "; see --help", kUsage);
   } catch (const UsageError& error) {
-    return complain(app, error.what(), kUsage);
+    return print_error(app, error.what(), kUsage);
   } catch (const std::exception& error) {
-    return complain(app, error.what(), kFailed);
+    return print_error(app, error.what(), kFailed);
   }
 }
 

@@ -24,7 +24,7 @@ enum class Unit : std::uint8_t {
   percent,   ///< 0 … 100
   endpoint,  ///< text: `192.0.2.1:80`, `[2001:db8::1]:80`, `192.0.2.1 to port 80`, no port
   port,
-  spark,  ///< text: counts with commas between, the shape of a distribution
+  sparkline,  ///< text: counts with commas between, the shape of a distribution
 };
 
 enum class Align : std::uint8_t { left, right };
@@ -46,25 +46,25 @@ struct Table {
   std::vector<std::vector<Cell>> rows;
 };
 
-/// The line of honesty under every report.
-struct Honesty {
+/// How complete an answer is; shown as the last line of every report.
+struct Completeness {
   std::int64_t from_ns = 0;
   std::int64_t to_ns = 0;
-  std::int64_t recorded_from_ns = 0;  ///< what the recording holds
+  std::int64_t recorded_from_ns = 0;  ///< the time that the recording holds
   std::int64_t recorded_to_ns = 0;
   Cell kernel_opens;
   Cell recorded_opens;
   Cell percent;
   std::int64_t gaps = 0;
   std::int64_t gaps_ns = 0;  ///< total length of the gaps within the window
-  std::string note;          ///< what limited the view, e.g. foreign owners; empty: nothing to say
+  std::string note;          ///< what else limits the answer, such as unknown owners; may be empty
 };
 
-/// What a report answers.
+/// The answer of a report.
 struct Answer {
   std::string report;
   std::vector<Table> tables;
-  std::optional<Honesty> honesty;  ///< absent where no recording was asked
+  std::optional<Completeness> completeness;  ///< absent where no recording was read
 };
 
 }  // namespace netlog

@@ -63,21 +63,21 @@ std::string json_members(const std::vector<Column>& columns, const std::vector<C
   return out;
 }
 
-std::string json_honesty(const Honesty& honesty) {
+std::string json_completeness(const Completeness& completeness) {
   return fmt::format(
-      "{{\"section\":\"honesty\",\"from_ns\":{},\"to_ns\":{},\"recorded_from_ns\":{},"
+      "{{\"section\":\"completeness\",\"from_ns\":{},\"to_ns\":{},\"recorded_from_ns\":{},"
       "\"recorded_to_ns\":{},\"kernel_opens\":{},\"recorded_opens\":{},"
       "\"percent\":{},\"gaps\":{},\"gaps_ns\":{},\"note\":{}}}",
-      honesty.from_ns,
-      honesty.to_ns,
-      honesty.recorded_from_ns,
-      honesty.recorded_to_ns,
-      json_cell(honesty.kernel_opens),
-      json_cell(honesty.recorded_opens),
-      json_cell(honesty.percent),
-      honesty.gaps,
-      honesty.gaps_ns,
-      honesty.note.empty() ? "null" : json_string(honesty.note));
+      completeness.from_ns,
+      completeness.to_ns,
+      completeness.recorded_from_ns,
+      completeness.recorded_to_ns,
+      json_cell(completeness.kernel_opens),
+      json_cell(completeness.recorded_opens),
+      json_cell(completeness.percent),
+      completeness.gaps,
+      completeness.gaps_ns,
+      completeness.note.empty() ? "null" : json_string(completeness.note));
 }
 
 }  // namespace
@@ -93,8 +93,8 @@ void write_json(std::ostream& out, const Answer& answer) {
       out << begin << json_members(table.columns, row) << "}\n";
     }
   }
-  if (answer.honesty) {
-    out << json_honesty(*answer.honesty) << '\n';
+  if (answer.completeness) {
+    out << json_completeness(*answer.completeness) << '\n';
   }
 }
 

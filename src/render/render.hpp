@@ -26,12 +26,12 @@ struct TextStyle {
   std::function<std::string(std::uint16_t port, std::string_view protocol)> service_name;
 };
 
-/// Aligned tables under their titles, the line of honesty at the end. Hostile text is escaped.
+/// Aligned tables under their titles, the line of completeness at the end. Hostile text is escaped.
 void write_text(std::ostream& out, const Answer& answer, const TextStyle& asked);
 
 /// JSON Lines, with escapes (RFC 8259 §7) for whatever could change a terminal: an object a row,
-/// {"section": table's name, column's name: value, …}, and the line of honesty as the last one, its
-/// section `honesty`. A table without rows gives no line.
+/// {"section": table's name, column's name: value, …}, and the line of completeness as the last
+/// one, its section `completeness`. A table without rows gives no line.
 void write_json(std::ostream& out, const Answer& answer);
 
 /// Who reads the CSV: a program gets every text as it is, on a terminal it is made harmless as in
@@ -58,7 +58,7 @@ std::string cell_text(const Cell& cell,
                       const TextStyle& style,
                       std::string_view protocol = {});
 
-/// What the row tells of its protocol: the text in its column `protocol`, else nothing.
+/// The text in the row's column `protocol`; empty without such a column.
 std::string_view protocol_of(const std::vector<Column>& columns, const std::vector<Cell>& row);
 
 /// A moment in the style's zone, `2026-11-21 15:03:07.250`; without the date when `date` is false.

@@ -2,7 +2,8 @@
 #include "report/check.hpp"
 
 #include "report/checks.hpp"
-#include "report/report.hpp"
+#include "report/completeness.hpp"
+#include "report/definition.hpp"
 
 #include <string>
 #include <string_view>
@@ -49,7 +50,7 @@ Checked check(store::Reader& reader, std::int64_t most) {
   if (checked.violations > 0) {
     checked.answer.tables.push_back(std::move(violations));
   }
-  checked.answer.honesty = honesty(reader, {});
+  checked.answer.completeness = completeness(reader, {});
   return checked;
 }
 

@@ -5,34 +5,16 @@
 #include "store/read/reader.hpp"
 
 #include <cstdint>
-#include <optional>
-#include <vector>
 
 namespace netlog::report {
 
-/// An interval that a clock's offset lies in, ns.
-struct OffsetBound {
-  std::int64_t least_ns = 0;
-  std::int64_t most_ns = 0;
-
-  bool operator==(const OffsetBound&) const = default;
-};
-
-/// What most of several bounds agree on, and how many do (Marzullo's algorithm, as in RFC 5905
-/// §11.2.1 for clocks). Nothing for none.
-struct Agreement {
-  OffsetBound bound;
-  std::int64_t agreeing = 0;
-
-  bool operator==(const Agreement&) const = default;
-};
-std::optional<Agreement> agree(const std::vector<OffsetBound>& bounds);
-
 /// Joins the two ends of the TCP connections between two hosts, each recorded at its own end: what
-/// one end calls local is the other's remote. The tuples that occur once in each tell the offset
-/// between the clocks; with it those that repeat find their other end. Tables: `recordings`,
-/// `clocks`, `ends`, `disagreements`, `seen_by_one`. Loopback joins only where both are of one
-/// host. At most `limit` rows in the last two.
+/// is local at one end is remote at the other. Tuples that occur once in each recording give the
+/// offset between the clocks. With the offset, tuples that occur several times find their other
+/// end by time. Loopback connections join only where both recordings are of one host.
+/// Tables: `recordings`, `clocks`, `ends`, `mismatches`, `seen_by_one`; at most `limit` rows in
+/// each of the last two.
+/// @throws StoreError from a reader.
 Answer join(store::Reader& a, store::Reader& b, std::int64_t limit);
 
 }  // namespace netlog::report

@@ -96,6 +96,14 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+std::string upper(std::string_view text) {
+  std::string out{text};
+  for (char& c : out) {
+    c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return out;
+}
+
 // Well-formed sequences as of the Unicode Standard, table 3-7: no overlong forms, no surrogates,
 // nothing above U+10FFFF.
 CodePoint code_point_at(std::string_view text, std::size_t at) {

@@ -35,7 +35,9 @@ std::vector<std::string_view> words(std::string_view text);
 
 std::string_view trim(std::string_view text);
 
+/// Only the letters of ASCII change.
 std::string lower(std::string_view text);
+std::string upper(std::string_view text);
 
 /// A copy of hostile bytes as valid UTF-8 of at most `most` bytes, cut at a character's end: every
 /// byte that is not part of a well-formed sequence becomes U+FFFD. Control characters stay;

@@ -2,6 +2,7 @@
 #include "support/hostile.hpp"
 
 #include "report/check.hpp"
+#include "report/definition.hpp"
 #include "report/report.hpp"
 #include "store/read/reader.hpp"
 #include "store/salvage/salvage.hpp"
@@ -311,7 +312,7 @@ std::string HostileFiles::open(std::uint64_t number) {
     const bool opened = answers([&] {
       store::Reader reader{path};
       for (const auto* const report : {"overview", "connections", "gaps"}) {
-        answers([&] { report::ask(reader, report, {}, kMaxRows); });
+        answers([&] { report::run_report(reader, report, {}, kMaxRows); });
       }
       answers([&] { report::check(reader, kMaxRows); });
     });

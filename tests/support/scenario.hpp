@@ -159,7 +159,7 @@ class Scenario {
     if (!reader_) {
       finish();
     }
-    for (const auto& table : report::ask(*reader_, report, filter, -1).tables) {
+    for (const auto& table : report::run_report(*reader_, report, filter, -1).tables) {
       std::vector<std::size_t> places;
       for (const auto& name : columns) {
         const auto found = std::find_if(table.columns.begin(),

@@ -2,8 +2,9 @@
 #include "report/check.hpp"
 
 #include "cli/commands/commands.hpp"
-#include "cli/options/query_progress.hpp"
+#include "cli/options/output.hpp"
 #include "cli/options/query_options.hpp"
+#include "cli/options/query_progress.hpp"
 #include "os/files.hpp"
 #include "store/read/reader.hpp"
 #include "store/salvage/salvage.hpp"
@@ -21,64 +22,62 @@
 namespace netlog::cli {
 namespace {
 
-constexpr std::int64_t kMaxOfEach = 20;
+constexpr std::int64_t kMaxViolationsPerCheck = 20;
 
 struct CheckOptions {
-  QueryOptions question;
+  QueryOptions query;
   std::string file;
   std::string salvage;
 };
 
 std::filesystem::path recording_of(const CheckOptions& options) {
-  return options.file.empty() ? database_path(options.question) : path_from_utf8(options.file);
+  return options.file.empty() ? database_path(options.query) : path_from_utf8(options.file);
 }
 
-/// What to do with a file that is damaged; nothing where it is another fault.
-std::optional<std::string> advice(const std::filesystem::path& path) {
+/// The error for a damaged file, with what to do next; nothing where the file is not damaged.
+std::optional<std::string> damage_message(const std::filesystem::path& path) {
   try {
     const auto found = store::survey(path);
     if (!found.damaged() || found.rows() == 0) {
       return std::nullopt;
     }
     return fmt::format(
-        "{} is damaged: {} rows seem readable, at least {} pages are not; save them with: netlog "
-        "check {} --salvage NEW.db",
+        "{} is damaged: {} rows seem readable, at least {} pages are not; copy the rows to a new "
+        "file: netlog check {} --salvage NEW.db",
         utf8(path),
         found.rows(),
         found.damaged_pages,
         utf8(path));
   } catch (const store::StoreError&) {
-    return std::nullopt;  // the first error says more
+    return std::nullopt;  // the caller's own error says more
   }
 }
 
 void run_check(const CheckOptions& options) {
-  const auto& question = options.question;
-  const auto format = parse_format(question.format);
+  const auto& query = options.query;
+  const auto format = parse_format(query.format);
   const auto path = recording_of(options);
   QueryProgress progress;
   report::Checked checked;
   try {
     store::Reader reader{path};
     progress.watch(reader);
-    checked = report::check(reader, kMaxOfEach);
+    checked = report::check(reader, kMaxViolationsPerCheck);
   } catch (const store::StoreError&) {
-    if (const auto damage = advice(path)) {
+    if (const auto damage = damage_message(path)) {
       progress.clear();
       throw CommandFailed{*damage};
     }
     throw;
   }
   progress.clear();
-  print(checked.answer, format, text_style(question));
+  print(checked.answer, format, text_style(query));
   if (checked.violations > 0) {
-    if (const auto damage = advice(path)) {
+    if (const auto damage = damage_message(path)) {
       throw CommandFailed{*damage};
     }
     throw CommandFailed{fmt::format(
-        "{} is not consistent: at least {} violation{} found; what it says elsewhere may still "
-        "hold, keep the "
-        "file and report this",
+        "{} is not consistent: at least {} violation{} found; keep the file and report this",
         utf8(path),
         checked.violations,
         checked.violations == 1 ? "" : "s")};
@@ -90,7 +89,7 @@ void run_salvage(const CheckOptions& options) {
   const auto out = path_from_utf8(options.salvage);
   if (store::survey(path).rows() == 0) {
     throw CommandFailed{
-        fmt::format("cannot salvage {}: nothing in it looks like a recording", utf8(path))};
+        fmt::format("cannot salvage {}: no part of it looks like a recording", utf8(path))};
   }
   if (const auto made = os::create_private_file(out); !made) {
     throw CommandFailed{
@@ -108,9 +107,9 @@ void run_salvage(const CheckOptions& options) {
     table.rows.push_back({one.name, one.rows - one.dropped, one.lost, one.dropped});
   }
   print(Answer{"salvage", {std::move(table)}, {}},
-        parse_format(options.question.format),
-        text_style(options.question));
-  std::cerr << fmt::format("{} damaged pages; look at what was saved with: netlog check {}\n",
+        parse_format(options.query.format),
+        text_style(options.query));
+  std::cerr << fmt::format("{} damaged pages; check the rows that were saved: netlog check {}\n",
                            salvaged.damaged_pages,
                            utf8(out));
 }
@@ -119,15 +118,16 @@ void run_salvage(const CheckOptions& options) {
 
 void add_check(CLI::App& app) {
   auto* const command =
-      app.add_subcommand("check", "Is this recording whole, and consistent with itself");
+      app.add_subcommand("check", "Check that a recording is complete and consistent");
   const auto options = std::make_shared<CheckOptions>();
-  command->add_option("FILE", options->file, "The recording; else --db")->type_name("FILE");
+  command->add_option("FILE", options->file, "Recording to check (default: --db)")
+      ->type_name("FILE");
   command
       ->add_option("--salvage",
                    options->salvage,
-                   "Write what a damaged recording still holds to this new file")
+                   "Copy the readable rows of a damaged recording to this new file")
       ->type_name("FILE");
-  add_database_options(*command, options->question);
+  add_database_options(*command, options->query);
   command->callback([options] {
     if (options->salvage.empty()) {
       run_check(*options);

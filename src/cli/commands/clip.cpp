@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "store/clip/clip.hpp"
 
-#include "cli/options/option_values.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/options/option_values.hpp"
+#include "cli/options/query_filter.hpp"
 #include "cli/options/query_progress.hpp"
-#include "cli/options/query_options.hpp"
-#include "cli/options/time_spec.hpp"
 #include "os/files.hpp"
-#include "report/filter.hpp"
+#include "report/clip_conditions.hpp"
 #include "store/clip/redaction.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
@@ -30,30 +29,30 @@
 namespace netlog::cli {
 namespace {
 
-constexpr std::size_t kShortestSecret = 32;
+constexpr std::size_t kMinKeyBytes = 32;
 
 struct ClipOptions {
-  QueryOptions question;
+  QueryOptions query;
   std::string out;
   bool redact = false;
   std::string key_file;
   std::vector<std::string> keep;
 };
 
-/// Deletes a file unless it has been given away.
-class Unfinished {
+/// Deletes a file at the end of the scope, unless it is kept.
+class TemporaryFile {
  public:
-  explicit Unfinished(std::filesystem::path path) : path_{std::move(path)} {}
-  Unfinished(const Unfinished&) = delete;
-  Unfinished& operator=(const Unfinished&) = delete;
-  ~Unfinished() {
+  explicit TemporaryFile(std::filesystem::path path) : path_{std::move(path)} {}
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() {
     std::error_code ignored;
     if (!path_.empty()) {
       std::filesystem::remove(path_, ignored);
     }
   }
 
-  void is(std::filesystem::path path) { path_ = std::move(path); }
+  void watch(std::filesystem::path path) { path_ = std::move(path); }
   void keep() { path_.clear(); }
 
  private:
@@ -61,21 +60,21 @@ class Unfinished {
 };
 
 std::set<std::string, std::less<>> parse_keep(const std::vector<std::string>& words) {
-  const auto choices = redaction_choices();
+  const auto known = redaction_words();
   std::set<std::string, std::less<>> keep;
   for (const auto& word : words) {
-    if (std::find(choices.begin(), choices.end(), word) == choices.end()) {
+    if (std::find(known.begin(), known.end(), word) == known.end()) {
       throw UsageError{
-          fmt::format("--redact-keep {} is none of {}", quote(word), fmt::join(choices, ", "))};
+          fmt::format("--redact-keep {} is none of {}", quote(word), fmt::join(known, ", "))};
     }
     keep.insert(word);
   }
   return keep;
 }
 
-/// The filters as they were given. Redacted, values that may name somebody are left out.
+/// The filters as they were given. With --redact, values that may identify somebody are left out.
 std::optional<std::string> filters_of(const ClipOptions& options) {
-  const auto& question = options.question;
+  const auto& query = options.query;
   std::string text;
   const auto add = [&](const char* option, const std::string& value) {
     if (!value.empty()) {
@@ -85,50 +84,25 @@ std::optional<std::string> filters_of(const ClipOptions& options) {
   const auto add_private = [&](const char* option, const std::string& value) {
     add(option, options.redact && !value.empty() ? "..." : value);
   };
-  for (const auto& pid : question.pids) {
+  for (const auto& pid : query.pids) {
     add("--pid", pid);
   }
-  add_private("--process", question.process);
-  add_private("--exe", question.exe);
-  add_private("--user", question.user);
-  add("--protocol", question.protocol);
-  add("--port", question.port);
-  add("--local-port", question.local_port);
-  add("--remote-port", question.remote_port);
-  add_private("--remote", question.remote);
-  for (const auto& state : question.states) {
+  add_private("--process", query.process);
+  add_private("--exe", query.exe);
+  add_private("--user", query.user);
+  add("--protocol", query.protocol);
+  add("--port", query.port);
+  add("--local-port", query.local_port);
+  add("--remote-port", query.remote_port);
+  add_private("--remote", query.remote);
+  for (const auto& state : query.states) {
     add("--state", state);
   }
   return text.empty() ? std::nullopt : std::optional{text};
 }
 
-/// What the reports find in the window; and what they find at an instant in it, because bounds of
-/// later openings reach back to it.
-std::vector<store::ConnectionCondition> conditions(store::Reader& reader,
-                                                   const report::Filter& filter) {
-  auto within = report::connection_clause(filter);
-  std::vector<store::ConnectionCondition> conditions{
-      {std::move(within.sql), std::move(within.parameters)}};
-  if (filter.until_ns) {
-    const auto bound = reader.query("SELECT coalesce(max(open_error_ns), 0) FROM flow_sum");
-    const auto* const most = std::get_if<std::int64_t>(&bound.cells.at(0).at(0));
-    const auto reach = most == nullptr ? 0 : std::max<std::int64_t>(*most, 0);
-    auto later = filter;
-    later.until_ns = *filter.until_ns + std::min(reach,
-                                                 std::numeric_limits<std::int64_t>::max() -
-                                                     std::max<std::int64_t>(*filter.until_ns, 0));
-    auto clause = report::connection_clause(later);
-    clause.parameters.emplace("clip_until", *filter.until_ns);
-    conditions.push_back(
-        {fmt::format("({}) AND opened_ns > :clip_until AND opened_ns - open_error_ns <= "
-                     ":clip_until",
-                     clause.sql),
-         std::move(clause.parameters)});
-  }
-  return conditions;
-}
-
-/// Nothing where there is no such file yet.
+/// The key in this file; nothing where there is no such file.
+/// @throws CommandFailed
 std::optional<store::RedactionKey> read_key(const std::string& file) {
   const auto path = path_from_utf8(file);
   const auto secret = os::read_private_file(path);
@@ -139,19 +113,20 @@ std::optional<store::RedactionKey> read_key(const std::string& file) {
   if (!*secret) {
     return std::nullopt;
   }
-  if ((*secret)->size() < kShortestSecret) {
+  if ((*secret)->size() < kMinKeyBytes) {
     throw CommandFailed{
         fmt::format("cannot use --redact-key {}: it has {} bytes, a key has at least {}; name "
-                    "another file, one that does not exist is made",
+                    "another file; netlog creates one that does not exist",
                     file,
                     (*secret)->size(),
-                    kShortestSecret)};
+                    kMinKeyBytes)};
   }
   return store::key_of(**secret);
 }
 
-/// Makes the file and the key that it stands for.
-store::RedactionKey make_key(const std::string& file) {
+/// Makes a random key and writes it to this new file.
+/// @throws CommandFailed
+store::RedactionKey create_key(const std::string& file) {
   const auto path = path_from_utf8(file);
   const auto secret = store::random_key();
   const std::string bytes{secret.begin(), secret.end()};
@@ -163,7 +138,7 @@ store::RedactionKey make_key(const std::string& file) {
   to << bytes;
   to.close();
   if (!to) {
-    const Unfinished nothing{path};
+    const TemporaryFile incomplete{path};
     throw CommandFailed{fmt::format("cannot write --redact-key {}; free some space", file)};
   }
   return store::key_of(bytes);
@@ -171,17 +146,17 @@ store::RedactionKey make_key(const std::string& file) {
 
 void check_options(const ClipOptions& options) {
   if (!options.redact && (!options.key_file.empty() || !options.keep.empty())) {
-    throw UsageError{"--redact-key and --redact-keep say how to --redact; say that, too"};
+    throw UsageError{"--redact-key and --redact-keep need --redact"};
   }
-  if (!parse_time_range(options.question.since)) {
+  if (!parse_time_range(options.query.since)) {
     throw UsageError{fmt::format("{} is not a window, such as 14:00..14:05 or -10m..now",
-                                 quote(options.question.since))};
+                                 quote(options.query.since))};
   }
 }
 
-void say_what_it_is(const ClipOptions& options,
-                    const std::filesystem::path& out,
-                    const store::ClipTotals& totals) {
+void print_totals(const ClipOptions& options,
+                  const std::filesystem::path& out,
+                  const store::ClipTotals& totals) {
   std::error_code error;
   const auto bytes = std::filesystem::file_size(out, error);
   std::cout << fmt::format("{}: {} connections, {} events, {} processes, {} bytes; {}\n",
@@ -191,23 +166,23 @@ void say_what_it_is(const ClipOptions& options,
                            totals.processes,
                            bytes,
                            totals.redacted  ? "replaced: " + *totals.redacted
-                           : options.redact ? "nothing was replaced, all was to be kept"
-                                            : "names and addresses as they were recorded");
+                           : options.redact ? "nothing was replaced, since all was kept"
+                                            : "names and addresses are as recorded");
   if (!totals.seen_within_kept.empty()) {
     std::cerr << fmt::format(
-        "netlog clip: what was kept contains some of what was replaced elsewhere: {}\n",
+        "netlog clip: kept columns contain text that was replaced elsewhere: {}\n",
         fmt::join(totals.seen_within_kept, ", "));
   }
 }
 
 void run_clip(const ClipOptions& options) {
   check_options(options);
-  store::ClipOptions wish;
+  store::ClipOptions clip;
   const auto keep = parse_keep(options.keep);
-  const ParsedFilter parsed{options.question};
+  const auto parsed = parse_filter(options.query);
   const auto out = path_from_utf8(options.out);
   const auto part = with_suffix(out, ".part");
-  const auto source = database_path(options.question);
+  const auto source = database_path(options.query);
 
   QueryProgress progress;
   std::error_code error;
@@ -218,22 +193,22 @@ void run_clip(const ClipOptions& options) {
   {
     store::Reader reader{source};
     progress.watch(reader);
-    const auto filter = parsed.resolve(reader);
-    wish.from_ns = filter.since_ns;
-    wish.to_ns = filter.until_ns;
-    wish.connections = conditions(reader, filter);
+    const auto filter = resolve(parsed, reader);
+    clip.from_ns = filter.since_ns;
+    clip.to_ns = filter.until_ns;
+    clip.connections = report::clip_conditions(reader, filter);
   }
-  wish.filters = filters_of(options);
-  wish.include_unrelated_processes = !wish.filters;
-  Unfinished new_key{{}};
+  clip.filters = filters_of(options);
+  clip.include_unrelated_processes = !clip.filters;
+  TemporaryFile new_key{{}};
   if (options.redact) {
     auto key =
         options.key_file.empty() ? std::optional{store::random_key()} : read_key(options.key_file);
     if (!key) {
-      key = make_key(options.key_file);
-      new_key.is(path_from_utf8(options.key_file));
+      key = create_key(options.key_file);
+      new_key.watch(path_from_utf8(options.key_file));
     }
-    wish.redaction = store::RedactionOptions{*key, keep};
+    clip.redaction = store::RedactionOptions{*key, keep};
   }
   if (const auto made = os::create_private_file(part); !made) {
     throw CommandFailed{
@@ -241,30 +216,30 @@ void run_clip(const ClipOptions& options) {
                     utf8(part),
                     made.error().message(),
                     std::filesystem::exists(part, error)
-                        ? "; another clip is being made there, or one was killed: delete it then"
-                        : "; check that its directory exists and may be written")};
+                        ? "; another clip is being made there; if none is, delete it"
+                        : "; check that its directory exists and is writable")};
   }
-  const Unfinished unfinished{part};
-  const auto totals = store::clip(source, part, wish, [&] { return progress.go_on(); });
+  const TemporaryFile unfinished{part};
+  const auto totals = store::clip(source, part, clip, [&] { return progress.go_on(); });
   if (const auto moved = os::move_into_place(part, out); !moved) {
     throw CommandFailed{fmt::format("cannot make {}: {}", utf8(out), moved.error().message())};
   }
   new_key.keep();
   progress.clear();
-  say_what_it_is(options, out, totals);
+  print_totals(options, out, totals);
 }
 
 }  // namespace
 
-std::vector<std::string> redaction_choices() {
+std::vector<std::string> redaction_words() {
   return store::redaction_words();
 }
 
 void add_clip(CLI::App& app) {
   auto* const command = app.add_subcommand(
-      "clip", "A small recording to attach: what touches a window, with pseudonyms if need be");
+      "clip", "Cut a small recording out of a window, with pseudonyms if need be");
   const auto options = std::make_shared<ClipOptions>();
-  command->add_option("WINDOW", options->question.since, "Such as 14:00..14:05 or -10m..now")
+  command->add_option("WINDOW", options->query.since, "Such as 14:00..14:05 or -10m..now")
       ->type_name("")
       ->required();
   command->add_option("-o,--output", options->out, "New file to make")
@@ -276,19 +251,19 @@ void add_clip(CLI::App& app) {
   command
       ->add_option("--redact-key",
                    options->key_file,
-                   "Secret that the same pseudonyms come from next time; made if it does not "
-                   "exist (default: one that nobody keeps)")
+                   "File with the key of the pseudonyms; created if it does not exist (default: a "
+                   "random key that is not stored)")
       ->type_name("FILE");
   command
       ->add_option("--redact-keep",
                    options->keep,
-                   fmt::format("What to leave as it is, a comma between: {}",
-                               fmt::join(redaction_choices(), ", ")))
+                   fmt::format("What not to replace, separated by commas: {}",
+                               fmt::join(redaction_words(), ", ")))
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("WORD");
-  add_database_options(*command, options->question);
-  add_filter_options(*command, options->question);
+  add_database_options(*command, options->query);
+  add_filter_options(*command, options->query);
   for (const auto* const other : {"--since", "--until", "--at", "--format", "--utc", "--ascii"}) {
     command->remove_option(command->get_option(other));
   }

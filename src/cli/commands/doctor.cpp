@@ -2,6 +2,7 @@
 #include "source/doctor.hpp"
 
 #include "cli/commands/commands.hpp"
+#include "cli/options/output.hpp"
 #include "cli/options/query_options.hpp"
 #include "render/render.hpp"
 
@@ -61,19 +62,19 @@ void write_findings(const std::vector<source::Finding>& findings) {
 void add_doctor(CLI::App& app) {
   auto* const command = app.add_subcommand(
       "doctor", "What this host lets netlog see with your rights, and how to get more");
-  const auto question = std::make_shared<QueryOptions>();
-  command->add_option("--db", question->database, "Recording that is to be written")
+  const auto options = std::make_shared<QueryOptions>();
+  command->add_option("--db", options->database, "Recording that is to be written")
       ->type_name("FILE");
-  command->add_option("--format", question->format, "text, json or csv")
+  command->add_option("--format", options->format, "text, json or csv")
       ->type_name("FORMAT")
       ->capture_default_str();
-  command->callback([question] {
-    const auto format = parse_format(question->format);
-    const auto findings = source::examine_host(database_path(*question));
+  command->callback([options] {
+    const auto format = parse_format(options->format);
+    const auto findings = source::examine_host(database_path(*options));
     if (format == Format::text) {
       write_findings(findings);
     } else {
-      print(answer_of(findings), format, text_style(*question));
+      print(answer_of(findings), format, text_style(*options));
     }
   });
 }

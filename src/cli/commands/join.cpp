@@ -2,8 +2,9 @@
 #include "report/join.hpp"
 
 #include "cli/commands/commands.hpp"
-#include "cli/options/query_progress.hpp"
+#include "cli/options/output.hpp"
 #include "cli/options/query_options.hpp"
+#include "cli/options/query_progress.hpp"
 #include "util/text.hpp"
 
 #include <cstdint>
@@ -17,38 +18,37 @@ namespace netlog::cli {
 namespace {
 
 struct JoinOptions {
-  QueryOptions question;
+  QueryOptions query;
   std::string a;
   std::string b;
 };
 
 void run_join(const JoinOptions& options) {
-  constexpr std::int64_t kRowsForPeople = 20;
-  const auto format = parse_format(options.question.format);
+  constexpr std::int64_t kMaxTextRows = 20;
+  const auto format = parse_format(options.query.format);
   QueryProgress progress;
   store::Reader a{path_from_utf8(options.a)};
   store::Reader b{path_from_utf8(options.b)};
   progress.watch(a);
   progress.watch(b);
   const auto answer = report::join(
-      a, b, format == Format::text ? kRowsForPeople : std::numeric_limits<std::int64_t>::max());
+      a, b, format == Format::text ? kMaxTextRows : std::numeric_limits<std::int64_t>::max());
   progress.clear();
-  print(answer, format, text_style(options.question));
+  print(answer, format, text_style(options.query));
 }
 
 }  // namespace
 
 void add_join(CLI::App& app) {
   auto* const command = app.add_subcommand(
-      "join",
-      "Two recordings of two hosts: both ends of their connections, and what one end missed");
+      "join", "Match the connections in the recordings of two hosts; show what one end missed");
   const auto options = std::make_shared<JoinOptions>();
   command->add_option("A", options->a, "Recording of one host")->type_name("FILE")->required();
   command->add_option("B", options->b, "Recording of the other host")
       ->type_name("FILE")
       ->required();
-  add_database_options(*command, options->question);
-  add_names_option(*command, options->question);
+  add_database_options(*command, options->query);
+  add_names_option(*command, options->query);
   command->remove_option(command->get_option("--db"));
   command->callback([options] { run_join(*options); });
 }

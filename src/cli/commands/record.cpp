@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "cli/options/option_values.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/options/option_values.hpp"
 #include "os/files.hpp"
 #include "os/terminal.hpp"
 #include "record/session.hpp"
@@ -129,20 +129,18 @@ source::SourceChoice source_of(const std::string& text) {
       return choice;
     }
   }
-  const auto near = nearest(text, source_names());
   throw UsageError{
       fmt::format("--source {} is none of auto, trace, notice, poll, procfs, capture:FILE{}",
                   quote(text),
-                  near ? ", did you mean " + *near + "?" : "")};
+                  suggestion(text, source_names()))};
 }
 
 void set_up_log(const std::string& level) {
   const auto parsed = spdlog::level::from_str(level);
   if (parsed == spdlog::level::off && level != "off") {
-    const auto near = nearest(level, log_levels());
     throw UsageError{fmt::format("--log-level {} is none of trace, debug, info, warn, error, off{}",
                                  quote(level),
-                                 near ? ", did you mean " + *near + "?" : "")};
+                                 suggestion(level, log_levels()))};
   }
   spdlog::set_default_logger(spdlog::stderr_color_st("netlog"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
@@ -294,11 +292,10 @@ void read_config(CLI::App& command, const std::string& path) {
     auto* const option = command.get_option_no_throw("--" + item.name);
     const bool ours = item.parents.empty() || item.parents == std::vector{command.get_name()};
     if (option == nullptr || !ours || item.name == "config" || item.name == "help") {
-      const auto near = nearest(item.name, names);
       throw UsageError{fmt::format("configuration {}: unknown option {}{}",
                                    path,
                                    quote(item.fullname()),
-                                   near ? ", did you mean " + *near + "?" : "")};
+                                   suggestion(item.name, names))};
     }
     if (option->count() == 0) {
       option->add_result(item.inputs);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/commands/commands.hpp"
-#include "cli/options/query_progress.hpp"
+#include "cli/options/output.hpp"
 #include "cli/options/query_options.hpp"
+#include "cli/options/query_progress.hpp"
 #include "store/read/reader.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
@@ -19,7 +20,7 @@ namespace netlog::cli {
 namespace {
 
 struct SqlOptions {
-  QueryOptions question;
+  QueryOptions query;
   std::string statement;
   std::string file;
 };
@@ -35,7 +36,7 @@ std::string statement_of(const SqlOptions& options) {
     throw UsageError{
         fmt::format("no statement; give one, such as 'SELECT * FROM connections', or explore with: "
                     "sqlite3 -readonly {}",
-                    utf8(database_path(options.question)))};
+                    utf8(database_path(options.query)))};
   }
   std::ifstream in{path_from_utf8(options.file), std::ios::binary};
   std::string text{std::istreambuf_iterator<char>{in}, {}};
@@ -56,12 +57,12 @@ std::vector<Column> plain_columns(const std::vector<std::string>& names) {
 }
 
 void run_sql(const SqlOptions& options) {
-  const auto format = parse_format(options.question.format);
+  const auto format = parse_format(options.query.format);
   const auto statement = statement_of(options);
   QueryProgress progress;
-  store::Reader reader{database_path(options.question)};
+  store::Reader reader{database_path(options.query)};
   progress.watch(reader);
-  const auto style = text_style(options.question);
+  const auto style = text_style(options.query);
   const auto for_csv = csv_reader();
   std::vector<Column> columns;
   reader.each(
@@ -95,12 +96,14 @@ void run_sql(const SqlOptions& options) {
 }  // namespace
 
 void add_sql(CLI::App& app) {
-  auto* const command = app.add_subcommand("sql", "Ask a recording in SQL; read-only, row by row");
+  auto* const command =
+      app.add_subcommand("sql", "Query a recording in SQL; read-only, row by row");
   const auto options = std::make_shared<SqlOptions>();
-  command->add_option("STATEMENT", options->statement, "One statement that reads")->type_name("");
+  command->add_option("STATEMENT", options->statement, "One statement that only reads")
+      ->type_name("");
   command->add_option("--file", options->file, "Read the statement from this file")
       ->type_name("FILE");
-  add_database_options(*command, options->question);
+  add_database_options(*command, options->query);
   command->callback([options] { run_sql(*options); });
 }
 

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include "cli/options/option_values.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/completion_scripts.hpp"
 #include "cli/help/description.hpp"
-#include "cli/options/query_options.hpp"
-#include "report/report.hpp"
-#include "store/read/reader.hpp"
+#include "cli/options/option_values.hpp"
+#include "report/definition.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
 
 #include <algorithm>
 #include <array>
-#include <exception>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -47,56 +44,15 @@ std::vector<std::string> shells() {
   return names;
 }
 
-/// What is always the same, by the kind of value.
-constexpr std::array<std::pair<std::string_view, std::vector<std::string> (*)()>, 7> kChoices{
+/// The words of each kind of value that has a fixed list.
+constexpr std::array<std::pair<std::string_view, std::vector<std::string> (*)()>, 7> kFixedWords{
     {{"FORMAT", format_names},
      {"PROTOCOL", protocol_names},
      {"STATE", state_names},
      {"SOURCE", source_names},
      {"LEVEL", log_levels},
-     {"WORD", redaction_choices},
+     {"WORD", redaction_words},
      {"SHELL", shells}}};
-
-/// What the recording holds, as a column of its view `processes`.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kColumns{
-    {{"PID", "pid"}, {"PROCESS", "name"}, {"EXE", "exe"}, {"USER", "user"}}};
-
-/// A recording is hostile, and a shell inserts the word as it is: only what no shell gives a
-/// meaning.
-bool is_harmless(std::string_view word) {
-  constexpr std::size_t kLongest = 255;
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+@/,-";
-  return !word.empty() && word.size() <= kLongest && word.front() != '-' &&
-         word.find_first_not_of(kPlain) == std::string_view::npos;
-}
-
-/// What the recording's processes have in that column of the view, as far as it begins like that.
-/// Nothing where there is no recording: a completion has nobody to complain to.
-std::vector<Candidate> from_recording(const QueryOptions& question,
-                                      std::string_view column,
-                                      const std::string& begin) {
-  std::vector<Candidate> candidates;
-  try {
-    store::Reader reader{database_path(question)};
-    const auto rows = reader.query(
-        fmt::format("SELECT CAST({0} AS TEXT) AS word, iif('{0}' = 'pid', max(name), '') FROM "
-                    "processes WHERE substr({0}, 1, length(:begin)) = :begin GROUP BY {0} ORDER BY "
-                    "{0} LIMIT 500",
-                    column),
-        {{"begin", begin}});
-    for (const auto& row : rows.cells) {
-      const auto* const word = std::get_if<std::string>(row.data());
-      const auto* const about = std::get_if<std::string>(&row.at(1));
-      if (word != nullptr && is_harmless(*word)) {
-        candidates.push_back({*word, about != nullptr && is_harmless(*about) ? *about : ""});
-      }
-    }
-  } catch (const std::exception&) {
-    candidates.clear();
-  }
-  return candidates;
-}
 
 std::vector<Candidate> commands(const CLI::App& app) {
   std::vector<Candidate> candidates;
@@ -135,7 +91,8 @@ std::vector<Candidate> options(const CLI::App& command) {
   return candidates;
 }
 
-/// A command line up to the word at the cursor.
+/// A command line up to the word at the cursor. No recording is opened: only words that are known
+/// without one are completed.
 class Line {
  public:
   Line(const CLI::App& app, const std::vector<std::string>& words) : app_{app}, command_{&app} {
@@ -152,7 +109,7 @@ class Line {
       return with_value(begin);
     }
     auto found = open_ == nullptr ? commands(*command_) : std::vector<Candidate>{};
-    for (auto& value : values(kind_at(begin), begin)) {
+    for (auto& value : values(kind_at(begin))) {
       found.push_back(std::move(value));
     }
     return found;
@@ -162,7 +119,6 @@ class Line {
   void read(const std::string& word) {
     if (open_ != nullptr) {
       if (word != "=") {  // where bash cuts `--db=FILE` in three
-        take(*open_, word);
         open_ = nullptr;
       }
       return;
@@ -170,12 +126,8 @@ class Line {
     if (word.starts_with("-")) {
       const auto equals = word.find('=');
       const auto* const option = command_->get_option_no_throw(word.substr(0, equals));
-      if (option != nullptr && !kind_of(*option).empty()) {
-        if (equals == std::string::npos) {
-          open_ = option;
-        } else {
-          take(*option, word.substr(equals + 1));
-        }
+      if (option != nullptr && !kind_of(*option).empty() && equals == std::string::npos) {
+        open_ = option;
       }
       return;
     }
@@ -184,12 +136,6 @@ class Line {
       arguments_ = 0;
     } else {
       ++arguments_;
-    }
-  }
-
-  void take(const CLI::Option& option, const std::string& value) {
-    if (option.check_lname("db")) {
-      question_.database = value;
     }
   }
 
@@ -210,23 +156,17 @@ class Line {
     if (equals == std::string::npos || option == nullptr) {
       return options(*command_);
     }
-    auto found = values(kind_of(*option), begin.substr(equals + 1));
+    auto found = values(kind_of(*option));
     for (auto& value : found) {
       value.word.insert(0, begin, 0, equals + 1);
     }
     return found;
   }
 
-  [[nodiscard]] std::vector<Candidate> values(const std::string& kind,
-                                              const std::string& begin) const {
-    for (const auto& [fixed, choices] : kChoices) {
+  [[nodiscard]] std::vector<Candidate> values(const std::string& kind) const {
+    for (const auto& [fixed, words] : kFixedWords) {
       if (kind == fixed) {
-        return plain(choices());
-      }
-    }
-    for (const auto& [recorded, column] : kColumns) {
-      if (kind == recorded) {
-        return from_recording(question_, column, begin);
+        return plain(words());
       }
     }
     return kind == "REPORT"  ? reports()
@@ -238,7 +178,6 @@ class Line {
   const CLI::App* command_;
   const CLI::Option* open_ = nullptr;  ///< its value is next
   std::size_t arguments_ = 0;          ///< of the command, so far
-  QueryOptions question_;
 };
 
 /// A candidate a line, and what it means after a tab; or `:files`.

@@ -2,8 +2,9 @@
 #include "cli/commands/commands.hpp"
 #include "cli/help/description.hpp"
 #include "cli/help/manual.hpp"
-#include "cli/options/query_options.hpp"
-#include "report/report.hpp"
+#include "cli/options/option_values.hpp"
+#include "cli/options/output.hpp"
+#include "report/definition.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
 
@@ -23,7 +24,7 @@ struct HelpOptions {
   bool manual = false;
 };
 
-/// What a column holds in JSON and CSV; empty for text and plain numbers.
+/// What a column contains in JSON and CSV; empty for text and plain numbers.
 std::string_view meaning(Unit unit) {
   switch (unit) {
     case Unit::count:
@@ -38,7 +39,7 @@ std::string_view meaning(Unit unit) {
       return "duration, µs";
     case Unit::percent:
       return "percent";
-    case Unit::spark:
+    case Unit::sparkline:
       return "counts, with commas between";
     case Unit::endpoint:
       return "endpoint";
@@ -78,7 +79,7 @@ void describe_report(const report::ReportName& report) {
     };
     Table table{"",
                 fmt::format("{} (section {})", part.heading.title, part.heading.name),
-                {column("column"), column("shown as"), column("holds")},
+                {column("column"), column("shown as"), column("contains")},
                 {}};
     for (const auto& each : part.heading.columns) {
       table.rows.push_back({each.name, each.title, std::string{meaning(each.unit)}});
@@ -92,11 +93,8 @@ void describe_report(const report::ReportName& report) {
 [[noreturn]] void unknown(const std::string& what,
                           const std::string& name,
                           const std::vector<std::string>& known) {
-  const auto near = nearest(name, known);
-  throw UsageError{fmt::format("unknown {} {}{}; `netlog help` names them all",
-                               what,
-                               quote(name),
-                               near ? ", did you mean " + *near + "?" : "")};
+  throw UsageError{fmt::format(
+      "unknown {} {}{}; `netlog help` lists them all", what, quote(name), suggestion(name, known))};
 }
 
 void print_manual(const CLI::App& app, const std::string& name) {
@@ -115,7 +113,7 @@ void print_manual(const CLI::App& app, const std::string& name) {
   std::cout << command_manual(*command);
 }
 
-/// Everything of that name: `diff` is a command and a report.
+/// Prints the help of everything that has this name: `diff` is a command and a report.
 void explain(const CLI::App& app, const std::string& name) {
   std::vector<std::string> known;
   bool found = false;
@@ -152,11 +150,10 @@ void explain(const CLI::App& app, const std::string& name) {
 void add_help(CLI::App& app) {
   auto* const command = app.add_subcommand("help", "Explain a command, a report or a topic");
   const auto options = std::make_shared<HelpOptions>();
-  command->add_option("TOPIC", options->topic, "What to explain; without it, all topics are named")
+  command->add_option("TOPIC", options->topic, "What to explain; without it, all topics are listed")
       ->type_name("");
-  command->add_flag("--man",
-                    options->manual,
-                    "Print the manual page instead: of netlog, or of the command TOPIC");
+  command->add_flag(
+      "--man", options->manual, "Print a manual page instead: of netlog, or of the command TOPIC");
   command->callback([&app, options] {
     if (options->manual) {
       print_manual(app, options->topic);

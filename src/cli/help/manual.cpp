@@ -2,7 +2,7 @@
 #include "cli/help/manual.hpp"
 
 #include "cli/help/description.hpp"
-#include "report/report.hpp"
+#include "report/definition.hpp"
 #include "util/text.hpp"
 #include "util/version.hpp"
 
@@ -13,13 +13,6 @@
 namespace netlog::cli {
 namespace {
 
-std::string upper(std::string text) {
-  for (char& c : text) {
-    c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  }
-  return text;
-}
-
 std::string bold(std::string_view text) {
   return "\\fB" + roff_escape(text) + "\\fR";
 }
@@ -29,7 +22,7 @@ std::string italic(std::string_view text) {
 }
 
 std::string section(std::string_view title) {
-  return fmt::format(".SH \"{}\"\n", roff_escape(upper(std::string{title})));
+  return fmt::format(".SH \"{}\"\n", roff_escape(upper(title)));
 }
 
 /// A line with `literals`.
@@ -51,7 +44,7 @@ std::string header(std::string_view name, std::string_view about) {
   return fmt::format(
       ".\\\" made by netlog help --man\n"
       ".TH \"{}\" \"1\" \"\" \"netlog {}\" \"User Commands\"\n.SH NAME\n{} \\- {}\n",
-      roff_escape(upper(std::string{name})),
+      roff_escape(upper(name)),
       roff_escape(kVersion),
       roff_escape(name),
       roff_escape(about));

@@ -6,12 +6,15 @@
 
 namespace netlog::cli {
 
-/// What options with a fixed choice take: for their messages and for completion.
+/// The values of options that take one of a fixed list, for error messages and completion.
 std::vector<std::string> format_names();
 std::vector<std::string> protocol_names();
 std::vector<std::string> state_names();
 std::vector<std::string> source_names();
 std::vector<std::string> log_levels();
-std::vector<std::string> redaction_choices();
+std::vector<std::string> redaction_words();
+
+/// `, did you mean X?` with the value that is nearest to `text`; empty where none is near.
+std::string suggestion(const std::string& text, const std::vector<std::string>& values);
 
 }  // namespace netlog::cli

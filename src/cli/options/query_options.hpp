@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "model/table.hpp"
-#include "render/render.hpp"
-#include "report/filter.hpp"
-#include "store/read/reader.hpp"
-
-#include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,14 +9,12 @@
 
 namespace netlog::cli {
 
-enum class Format { text, json, csv };
-
-/// What the reading subcommands have in common, as the user wrote it.
+/// What the commands that read a recording have in common, as the user wrote it. Empty: not given.
 struct QueryOptions {
   std::string database;
   std::string format = "text";
   bool utc = false;
-  bool names = false;  ///< of services, for ports
+  bool names = false;  ///< show ports as names of services
   bool ascii = false;
 
   std::vector<std::string> pids;
@@ -35,7 +26,6 @@ struct QueryOptions {
   std::string local_port;
   std::string remote_port;
   std::string remote;
-  std::vector<std::string> resolve;  ///< NAME=ADDR
   std::vector<std::string> states;
   std::string since;
   std::string until;
@@ -44,44 +34,13 @@ struct QueryOptions {
 };
 
 /// --db, --format, --utc, --ascii.
-void add_database_options(CLI::App& command, QueryOptions& question);
+void add_database_options(CLI::App& command, QueryOptions& options);
 /// --names.
-void add_names_option(CLI::App& command, QueryOptions& question);
+void add_names_option(CLI::App& command, QueryOptions& options);
 /// --pid, --process, … --at.
-void add_filter_options(CLI::App& command, QueryOptions& question);
+void add_filter_options(CLI::App& command, QueryOptions& options);
 
-/// All of the filter's values, checked; times are still to be resolved against the recording.
-/// @throws UsageError
-class ParsedFilter {
- public:
-  explicit ParsedFilter(const QueryOptions& question);
-  ParsedFilter(const ParsedFilter&) = delete;
-  ParsedFilter& operator=(const ParsedFilter&) = delete;
-  ParsedFilter(ParsedFilter&& other) noexcept;
-  ParsedFilter& operator=(ParsedFilter&& other) noexcept;
-  ~ParsedFilter();
-
-  [[nodiscard]] report::Filter resolve(store::Reader& reader) const;
-
- private:
-  struct Times;
-  report::Filter filter_;
-  std::unique_ptr<Times> times_;
-};
-
-/// @throws UsageError
-Format parse_format(const std::string& text);
-
-/// --db, else the place where `record` would write.
-std::filesystem::path database_path(const QueryOptions& question);
-
-/// How text goes to this standard output.
-/// @throws CommandFailed: --names, and the services file cannot be read.
-render::TextStyle text_style(const QueryOptions& question);
-
-void print(const Answer& answer, Format format, const render::TextStyle& style);
-
-/// Who reads the CSV on our stdout.
-render::CsvReader csv_reader();
+/// The recording to read: --db, else the default place, which `record` writes.
+std::filesystem::path database_path(const QueryOptions& options);
 
 }  // namespace netlog::cli

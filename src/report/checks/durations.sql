@@ -7,7 +7,7 @@ unknown AS (
   FROM gap AS g
   WHERE g.source = 'clock' AND NOT EXISTS (SELECT 1 FROM clock_step AS k WHERE k.session_id = g.session_id)
 ),
-told AS (
+stamped AS (
   SELECT
     connection_id,
     id,
@@ -28,7 +28,7 @@ lifetimes AS (
   GROUP BY connection_id
 )
 SELECT t.connection_id, 'event ' || t.next_id || ' is earlier than event ' || t.id AS detail
-FROM told AS t
+FROM stamped AS t
 WHERE t.next_ns - t.least_ns < iif((SELECT max(after_event) FROM clock_step) >= t.id, (
     SELECT coalesce(sum(step_ns), 0) FROM clock_step WHERE after_event >= t.id AND after_event < t.next_id
   ), 0)

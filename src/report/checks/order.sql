@@ -1,6 +1,6 @@
 -- about: a connection begins with one open or present event, and nothing follows its close
 -- section: violations | Violations
-WITH told AS (
+WITH ordered AS (
   SELECT
     e.connection_id,
     e.id,
@@ -15,7 +15,7 @@ SELECT
     WHEN before = 5 THEN ' follows the close'
     ELSE ' opens once more'
   END AS detail
-FROM told
+FROM ordered
 WHERE (before IS NULL AND kind NOT IN (0, 1)) OR (before IS NOT NULL AND kind IN (0, 1)) OR (before = 5 AND kind <> 4)
 UNION ALL
 SELECT c.id, 'no event at all'

@@ -1,6 +1,6 @@
 -- about: states follow one another without a gap
 -- section: violations | Violations
-WITH told AS (
+WITH changes AS (
   SELECT
     e.connection_id,
     e.id,
@@ -13,9 +13,9 @@ WITH told AS (
 SELECT
   connection_id,
   'event ' || id || ' comes of '
-    || coalesce((SELECT name FROM code_name WHERE kind = 'state' AND code = told.old), 'an unknown state')
+    || coalesce((SELECT name FROM code_name WHERE kind = 'state' AND code = changes.old), 'an unknown state')
     || ', the one before led to '
-    || coalesce((SELECT name FROM code_name WHERE kind = 'state' AND code = told.before), 'an unknown state') AS detail
-FROM told
+    || coalesce((SELECT name FROM code_name WHERE kind = 'state' AND code = changes.before), 'an unknown state') AS detail
+FROM changes
 WHERE kind IN (2, 5) AND old IS NOT before
 LIMIT :limit

@@ -1,7 +1,7 @@
 -- about: the sums of flows are those of their connections, and every ended connection is in one
 -- section: violations | Violations
 WITH
-told AS (
+counted AS (
   SELECT
     flow_id,
     count(*) AS n,
@@ -29,7 +29,7 @@ totals AS (
   JOIN flow AS f ON f.id = s.flow_id
 )
 SELECT NULL AS connection_id, 'flow ' || t.flow_id || ' sums up ' || coalesce(s.n, 0) || ' connections, there are ' || t.n AS detail
-FROM told AS t
+FROM counted AS t
 LEFT JOIN summed AS s ON s.flow_id = t.flow_id
 LEFT JOIN lived AS l ON l.flow_id = t.flow_id
 WHERE t.n IS NOT s.n OR t.opened IS NOT s.opened OR t.sent IS NOT s.sent OR t.received IS NOT s.received

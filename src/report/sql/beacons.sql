@@ -20,7 +20,7 @@ calls AS MATERIALIZED (
     opened_ns,
     opened_ns - lag(opened_ns) OVER (PARTITION BY peer_id, process_id ORDER BY opened_ns) AS pause_ns
   FROM peer_outbound_opens
-  WHERE /*filter of flows*/ 1
+  WHERE /*filter of sums*/ 1
 ),
 ranked AS (
   SELECT

@@ -9,10 +9,10 @@
 -- column: user | user | optional
 -- column: direction | direction |
 WITH
-told AS MATERIALIZED (
+matching AS MATERIALIZED (
   SELECT process_id, pid, process, user, direction, span_s, second, opens, max_opens, max_second
   FROM process_opens
-  WHERE (:since_ns IS NULL OR opened_ns >= :since_ns) AND (:until_ns IS NULL OR opened_ns <= :until_ns) AND (/*filter of flows*/ 1)
+  WHERE (:since_ns IS NULL OR opened_ns >= :since_ns) AND (:until_ns IS NULL OR opened_ns <= :until_ns) AND (/*filter of sums*/ 1)
 ),
 seconds AS (
   SELECT
@@ -25,7 +25,7 @@ seconds AS (
     -- Of a minute its busiest second is known.
     iif(span_s = 1, sum(opens), max(max_opens)) AS max_opens,
     max_second
-  FROM told
+  FROM matching
   GROUP BY process_id, direction, span_s, second
 )
 SELECT
@@ -47,14 +47,14 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: per_second | a second | right
 -- column: process | mostly |
 WITH
-told AS MATERIALIZED (
+matching AS MATERIALIZED (
   SELECT process, span_s, second, opens
   FROM process_opens
-  WHERE (:since_ns IS NULL OR opened_ns >= :since_ns) AND (:until_ns IS NULL OR opened_ns <= :until_ns) AND (/*filter of flows*/ 1)
+  WHERE (:since_ns IS NULL OR opened_ns >= :since_ns) AND (:until_ns IS NULL OR opened_ns <= :until_ns) AND (/*filter of sums*/ 1)
 ),
 selected AS MATERIALIZED (
   SELECT process, second, max(span_s) AS span_s, sum(opens) AS n
-  FROM told
+  FROM matching
   GROUP BY second, process
 ),
 -- About thirty steps of whole seconds, or minutes.

@@ -17,7 +17,7 @@ flows AS MATERIALIZED (
   FROM peer_flows
   WHERE protocol = 'tcp' AND direction <> 'listen' AND outcome <> 'open'
     AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
-    AND (/*filter of flows*/ 1)
+    AND (/*filter of sums*/ 1)
 ),
 ends AS (
   SELECT

@@ -8,10 +8,10 @@
 -- column: p90_ns | 90 % | ns
 -- column: p99_ns | 99 % | ns
 -- column: longest_ns | longest | ns
--- column: shape | shape | spark
+-- column: shape | shape | sparkline
 WITH
-told AS MATERIALIZED (SELECT state, dwell_ns, dwells, still FROM process_dwells WHERE /*filter of flows*/ 1),
-dwells AS (SELECT state, dwell_ns, sum(dwells) AS n, sum(still) AS still FROM told GROUP BY state, dwell_ns),
+matching AS MATERIALIZED (SELECT state, dwell_ns, dwells, still FROM process_dwells WHERE /*filter of sums*/ 1),
+dwells AS (SELECT state, dwell_ns, sum(dwells) AS n, sum(still) AS still FROM matching GROUP BY state, dwell_ns),
 ranked AS (
   SELECT
     *,
@@ -51,7 +51,7 @@ WITH
 flows AS MATERIALIZED (
   SELECT peer_id, connections
   FROM peer_flows
-  WHERE direction <> 'listen' AND peer_id IS NOT NULL AND protocol = 'tcp' AND (/*filter of flows*/ 1)
+  WHERE direction <> 'listen' AND peer_id IS NOT NULL AND protocol = 'tcp' AND (/*filter of sums*/ 1)
 ),
 top AS MATERIALIZED (
   SELECT peer_id, sum(connections) AS connections
@@ -60,12 +60,12 @@ top AS MATERIALIZED (
   ORDER BY connections DESC, peer_id
   LIMIT iif(:limit < 0, 20, :limit)
 ),
-told AS MATERIALIZED (
+matching AS MATERIALIZED (
   SELECT peer_id, state, dwell_ns, dwells
   FROM peer_dwells
-  WHERE peer_id IN (SELECT peer_id FROM top) AND state IN ('SYN_SENT', 'ESTABLISHED') AND NOT still AND (/*filter of flows*/ 1)
+  WHERE peer_id IN (SELECT peer_id FROM top) AND state IN ('SYN_SENT', 'ESTABLISHED') AND NOT still AND (/*filter of sums*/ 1)
 ),
-dwells AS (SELECT peer_id, state, dwell_ns, sum(dwells) AS n FROM told GROUP BY peer_id, state, dwell_ns),
+dwells AS (SELECT peer_id, state, dwell_ns, sum(dwells) AS n FROM matching GROUP BY peer_id, state, dwell_ns),
 ranked AS (
   SELECT
     *,

@@ -39,7 +39,7 @@ WITH flows AS MATERIALIZED (
   FROM peer_flows
   WHERE (outcome IN ('refused', 'timed_out', 'reset', 'aborted') OR outcome_reason IN ('unanswered', 'retransmitting'))
     AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
-    AND (/*filter of flows*/ 1)
+    AND (/*filter of sums*/ 1)
 )
 SELECT
   sum(connections) AS connections,

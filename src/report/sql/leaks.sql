@@ -45,8 +45,8 @@ levels AS (
 peaks AS (SELECT process_id, state, max(level) AS peak FROM levels GROUP BY process_id, state),
 -- SQLite takes the peer from the row of the minimum.
 firsts AS (SELECT process_id, state, peer, min(from_ns) FROM dwells GROUP BY process_id, state),
-told AS MATERIALIZED (SELECT process_id, state, dwells FROM process_dwells WHERE NOT still AND (/*filter of flows*/ 1)),
-passed AS MATERIALIZED (SELECT process_id, state, sum(dwells) AS n FROM told GROUP BY process_id, state)
+matching AS MATERIALIZED (SELECT process_id, state, dwells FROM process_dwells WHERE NOT still AND (/*filter of sums*/ 1)),
+passed AS MATERIALIZED (SELECT process_id, state, sum(dwells) AS n FROM matching GROUP BY process_id, state)
 SELECT
   sum(s.to_ns IS NULL) AS now,
   p.peak,
@@ -96,7 +96,7 @@ grown AS (
   GROUP BY process_id, direction
 ),
 lasts AS (SELECT process_id, direction, max(opened_ns) AS last_ns FROM opened GROUP BY process_id, direction),
-flows AS MATERIALIZED (SELECT process_id, direction, opened FROM process_flows WHERE outcome <> 'open' AND (/*filter of flows*/ 1)),
+flows AS MATERIALIZED (SELECT process_id, direction, opened FROM process_flows WHERE outcome <> 'open' AND (/*filter of sums*/ 1)),
 ended AS MATERIALIZED (SELECT process_id, direction, sum(opened) AS n FROM flows GROUP BY process_id, direction)
 SELECT
   g.open_now,

@@ -15,19 +15,19 @@ classes (class, lasted, from_ns, to_ns) AS (
     (7, 'up to 1 h', 600000000000, 3600000000000),
     (8, 'longer', 3600000000000, 9223372036854775807)
 ),
-told AS MATERIALIZED (
+matching AS MATERIALIZED (
   SELECT lifetime_ns, lifetimes
   FROM process_lifetimes
   WHERE direction <> 'listen' AND (:since_ns IS NULL OR closed_ns >= :since_ns) AND (:until_ns IS NULL OR closed_ns <= :until_ns)
-    AND (/*filter of flows*/ 1)
+    AND (/*filter of sums*/ 1)
 ),
-lifetimes AS MATERIALIZED (SELECT lifetime_ns, sum(lifetimes) AS n FROM told GROUP BY lifetime_ns),
+lifetimes AS MATERIALIZED (SELECT lifetime_ns, sum(lifetimes) AS n FROM matching GROUP BY lifetime_ns),
 flows AS MATERIALIZED (
   SELECT connections
   FROM process_flows
   WHERE direction <> 'listen' AND outcome <> 'open'
     AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
-    AND (/*filter of flows*/ 1)
+    AND (/*filter of sums*/ 1)
 ),
 ended AS (SELECT sum(connections) AS n FROM flows)
 SELECT lasted, sum(n) AS connections
@@ -53,7 +53,7 @@ flows AS MATERIALIZED (
   FROM peer_flows
   WHERE direction <> 'listen' AND outcome <> 'open' AND longest_ns IS NOT NULL AND peer_id IS NOT NULL
     AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
-    AND (/*filter of flows*/ 1)
+    AND (/*filter of sums*/ 1)
 ),
 top AS MATERIALIZED (
   SELECT peer_id, sum(connections) AS connections
@@ -67,7 +67,7 @@ lifetimes AS MATERIALIZED (
   FROM peer_lifetimes
   WHERE peer_id IN (SELECT peer_id FROM top)
     AND (:since_ns IS NULL OR closed_ns >= :since_ns) AND (:until_ns IS NULL OR closed_ns <= :until_ns)
-    AND (/*filter of flows*/ 1)
+    AND (/*filter of sums*/ 1)
 ),
 ranked AS (
   SELECT

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- about: what happened in the window; with --pid, that process's story
+-- about: what happened in the window; with --pid, the report of that process
 -- section: recordings | Recorded
 -- column: host | host |
 -- column: os | os | optional
@@ -27,7 +27,7 @@ LIMIT 5;
 -- column: bytes_sent | sent | bytes optional
 -- column: bytes_received | received | bytes optional
 WITH flows AS MATERIALIZED (
-  SELECT protocol, direction, outcome, connections, longest_ns, bytes_sent, bytes_received FROM process_flows WHERE /*filter of flows*/ 1
+  SELECT protocol, direction, outcome, connections, longest_ns, bytes_sent, bytes_received FROM process_flows WHERE /*filter of sums*/ 1
 )
 SELECT
   protocol,
@@ -54,7 +54,7 @@ ORDER BY protocol, connections DESC, direction;
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
 WITH flows AS MATERIALIZED (
-  SELECT process_id, pid, process, user, outcome, connections, opened, bytes_sent, bytes_received FROM process_flows WHERE /*filter of flows*/ 1
+  SELECT process_id, pid, process, user, outcome, connections, opened, bytes_sent, bytes_received FROM process_flows WHERE /*filter of sums*/ 1
 )
 SELECT
   pid,
@@ -75,9 +75,9 @@ LIMIT 10;
 -- column: now | now | count
 -- column: entered | entered | count
 -- column: longest_ns | longest dwell | ns
-WITH told AS MATERIALIZED (SELECT state, dwells, still, dwell_ns FROM process_dwells WHERE /*filter of flows*/ 1)
+WITH matching AS MATERIALIZED (SELECT state, dwells, still, dwell_ns FROM process_dwells WHERE /*filter of sums*/ 1)
 SELECT state, sum(still) AS now, sum(dwells) AS entered, max(dwell_ns) AS longest_ns
-FROM told
+FROM matching
 GROUP BY state
 ORDER BY entered DESC, state;
 -- section: failures | Failures
@@ -91,7 +91,7 @@ ORDER BY entered DESC, state;
 WITH flows AS MATERIALIZED (
   SELECT process_id, pid, process, direction, peer_id, outcome, connections, last_closed_ns
   FROM peer_flows
-  WHERE outcome IN ('refused', 'timed_out', 'reset', 'aborted') AND (/*filter of flows*/ 1)
+  WHERE outcome IN ('refused', 'timed_out', 'reset', 'aborted') AND (/*filter of sums*/ 1)
 )
 SELECT
   pid,

@@ -18,7 +18,7 @@ WITH
 flows AS MATERIALIZED (
   SELECT peer_id, outcome, connections, longest_ns, bytes_sent, bytes_received, first_ns, last_ns
   FROM peer_flows
-  WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of flows*/ 1)
+  WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of sums*/ 1)
 ),
 top AS MATERIALIZED (
   SELECT
@@ -37,7 +37,7 @@ top AS MATERIALIZED (
   LIMIT iif(:limit < 0, 20, :limit)
 ),
 lifetimes AS MATERIALIZED (
-  SELECT peer_id, lifetime_ns, lifetimes FROM peer_lifetimes WHERE peer_id IN (SELECT peer_id FROM top) AND (/*filter of flows*/ 1)
+  SELECT peer_id, lifetime_ns, lifetimes FROM peer_lifetimes WHERE peer_id IN (SELECT peer_id FROM top) AND (/*filter of sums*/ 1)
 ),
 ranked AS (
   SELECT
@@ -51,7 +51,7 @@ halves AS (SELECT peer_id, min(lifetime_ns) AS half_ns FROM ranked WHERE reached
 owned AS MATERIALIZED (
   SELECT peer_id, process, connections
   FROM peer_flows
-  WHERE peer_id IN (SELECT peer_id FROM top) AND process IS NOT NULL AND (/*filter of flows*/ 1)
+  WHERE peer_id IN (SELECT peer_id FROM top) AND process IS NOT NULL AND (/*filter of sums*/ 1)
 ),
 users AS MATERIALIZED (SELECT peer_id, process, sum(connections) AS n FROM owned GROUP BY peer_id, process)
 SELECT

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- about: ephemeral ports in use at once for each local address and remote endpoint, TIME_WAIT counted, and who used them
 -- section: ports | Ports in use at once
--- basis: sums
+-- granularity: sums
 -- column: peak | peak | count
 -- column: peak_ns | at | time optional
 -- column: open_now | open | count
@@ -65,7 +65,7 @@ LEFT JOIN now
   AND now.remote_port = top.remote_port
 ORDER BY top.peak DESC, remote, local_address;
 -- section: ports | Ports in use at once
--- basis: connections
+-- granularity: connections
 -- column: peak | peak | count
 -- column: peak_ns | at | time optional
 -- column: open_now | open | count

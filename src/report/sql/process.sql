@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- about: the story of a process, also one that has ended; `netlog report --pid PID` is this
+-- about: one process, also one that has ended; `netlog report --pid PID` is the same
 -- section: processes | Process
 -- column: pid | pid | right
 -- column: name | name |
@@ -22,7 +22,7 @@ ORDER BY started_ns, id;
 -- column: accepted | accepted | count
 WITH
 flows AS MATERIALIZED (
-  SELECT protocol, local_address, local_port, connections FROM peer_flows WHERE direction = 'inbound' AND (/*filter of flows*/ 1)
+  SELECT protocol, local_address, local_port, connections FROM peer_flows WHERE direction = 'inbound' AND (/*filter of sums*/ 1)
 ),
 accepted AS MATERIALIZED (
   SELECT protocol, local_address, local_port, sum(connections) AS n FROM flows GROUP BY protocol, local_address, local_port
@@ -63,7 +63,7 @@ WITH
 flows AS MATERIALIZED (
   SELECT process_id, peer_id, outcome, connections, longest_ns, bytes_sent, bytes_received
   FROM peer_flows
-  WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of flows*/ 1)
+  WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of sums*/ 1)
 ),
 met AS (
   SELECT

@@ -78,8 +78,8 @@ TEST_CASE("clip refuses what it does not understand", "[cli]") {
   const auto db = make_recording(scratch);
   const auto out = (scratch / "out.db").string();
   const auto [arguments, message] = GENERATE(table<std::vector<std::string>, std::string>({
-      {{kWindow, "--redact-keep", "host"}, "say that, too"},
-      {{kWindow, "--redact-key", "k"}, "say that, too"},
+      {{kWindow, "--redact-keep", "host"}, "need --redact"},
+      {{kWindow, "--redact-key", "k"}, "need --redact"},
       {{kWindow, "--redact", "--redact-keep", "host,hosts"},
        "--redact-keep \"hosts\" is none of address, boot, cgroup, cmdline, container, detail, "
        "exe, host, kernel, name, os, service, user"},
@@ -100,14 +100,15 @@ TEST_CASE("clip refuses what it does not understand", "[cli]") {
   CHECK(files_in(scratch) == std::set<std::string>{"a.db"});
 }
 
-TEST_CASE("a clip is one private file that tells what it was cut from", "[cli]") {
+TEST_CASE("a clip is one private file that names what it was cut from", "[cli]") {
   const Scratch scratch;
   const auto db = make_recording(scratch);
   const auto out = (scratch / "out.db").string();
   const auto made = run({"clip", kWindow, "--db", db, "-o", out, "--port", "443"});
   CAPTURE(made.err);
   REQUIRE(made.exit_code == 0);
-  CHECK_THAT(made.out, Contains("0 connections") && Contains("names and addresses as they were"));
+  CHECK_THAT(made.out,
+             Contains("0 connections") && Contains("names and addresses are as recorded"));
   CHECK(files_in(scratch) == std::set<std::string>{"a.db", "out.db"});
   CHECK(mode_of(out) == 0600);
   CHECK(run({"check", "--db", out}).exit_code == 0);

@@ -19,7 +19,7 @@ sums=$("$netlog" sql "SELECT max(id) > 50000 FROM connection" | tail -1)
     *) "$netlog" report "$name" --limit 20 >"$scratch/out" ;;
   esac
   grep -q '^window 2026-11-20 00:00:00.000 .. 2026-11-21 00:00:00.000 UTC | coverage 100 %' "$scratch/out" ||
-    grep -q '^window 2026-11-20 13:55' "$scratch/out" || { echo "$name: no line of honesty"; exit 1; }
+    grep -q '^window 2026-11-20 13:55' "$scratch/out" || { echo "$name: no completeness line"; exit 1; }
 done
 # What is wrong with that day.
 "$netlog" report leaks --format csv | grep -q ',CLOSE_WAIT,666,legacy,' || { echo "the leak is not found"; exit 1; }

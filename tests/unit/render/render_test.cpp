@@ -22,9 +22,9 @@ Answer answer_of(std::vector<std::vector<Cell>> rows) {
                         {"extra", "extra", Unit::none, Align::left, true}},
                        std::move(rows)}},
                 {}};
-  answer.honesty.emplace();
-  answer.honesty->recorded_to_ns = 1'000'000'000;
-  answer.honesty->to_ns = 1'000'000'000;
+  answer.completeness.emplace();
+  answer.completeness->recorded_to_ns = 1'000'000'000;
+  answer.completeness->to_ns = 1'000'000'000;
   return answer;
 }
 
@@ -115,7 +115,7 @@ TEST_CASE("ports have names where the style has some", "[render]") {
   CHECK(cell_text(Cell{}, Unit::port, style, "tcp") == "-");
 }
 
-TEST_CASE("a row's column tells the protocol for its ports", "[render]") {
+TEST_CASE("the column `protocol` of a row is that of its ports", "[render]") {
   auto answer = answer_of({{"udp", "192.0.2.1:443", Cell{}, Cell{}}});
   answer.tables[0].columns[0].name = "protocol";
   TextStyle style;
@@ -136,14 +136,14 @@ TEST_CASE("JSON keeps unknown, integers and text apart", "[render]") {
   write_json(out, answer_of({{"a\"\\\n\xFF", Cell{}, std::int64_t{9007199254740993}, 1.5}}));
   CHECK(out.str() ==
         R"({"section":"t","name":"a\"\\\u000a�","peer":null,"bytes":9007199254740993,"extra":1.5}
-{"section":"honesty","from_ns":0,"to_ns":1000000000,"recorded_from_ns":0,"recorded_to_ns":1000000000,"kernel_opens":null,"recorded_opens":null,"percent":null,"gaps":0,"gaps_ns":0,"note":null}
+{"section":"completeness","from_ns":0,"to_ns":1000000000,"recorded_from_ns":0,"recorded_to_ns":1000000000,"kernel_opens":null,"recorded_opens":null,"percent":null,"gaps":0,"gaps_ns":0,"note":null}
 )");
 }
 
 TEST_CASE("JSON is one object a line, and a table without rows none", "[render]") {
   auto answer = answer_of({{"a\nb", Cell{}, Cell{}, Cell{}}, {"c", Cell{}, Cell{}, Cell{}}});
   answer.tables.push_back(Table{"empty", "Empty", answer.tables[0].columns, {}});
-  answer.honesty.reset();
+  answer.completeness.reset();
   std::ostringstream out;
   write_json(out, answer);
   CHECK(out.str() == R"({"section":"t","name":"a\u000ab","peer":null,"bytes":null,"extra":null}

@@ -45,7 +45,7 @@ SocketRow one(std::uint16_t port, TcpState state) {
 
 /// Of connections by their port: 1 opened at 1 s and over at 9 s, CLOSE_WAIT from 3 s; 2 the same,
 /// in TIME_WAIT from 5 s; 3 opened at 6 s, still there.
-void tell(Scenario& scenario, double step) {
+void run_steps(Scenario& scenario, double step) {
   const ProcessId server{80, 1};
   scenario.start_process(server, 0, "server");
   scenario.poll(0);
@@ -75,7 +75,7 @@ TEST_CASE("lives and stays know the clock steps within them", "[report]") {
   const auto step = GENERATE(3600.0, -3600.0, 0.5, -0.5);
   CAPTURE(step);
   Scenario scenario;
-  tell(scenario, step);
+  run_steps(scenario, step);
   const auto by = [&](int times) { return fmt::format("{:.1f}", times * step); };
   CHECK(rows(scenario.path(), kLives) ==
         "1|8.0|" + by(3) + "\n2|4.0|" + by(1) + "\n3|NULL|" + by(2) + "\n");
@@ -122,7 +122,7 @@ TEST_CASE("what is in TIME_WAIT when the clock is set stays there as long", "[re
 
 TEST_CASE("a step that the row of a connection does not know is found", "[report]") {
   Scenario scenario;
-  tell(scenario, -3600);
+  run_steps(scenario, -3600);
   SQLite::Database database{scenario.path().string(), SQLite::OPEN_READWRITE};
   SECTION("of its life") {
     database.exec("UPDATE connection SET clock_adjust_ns = NULL WHERE id = 1");
@@ -137,7 +137,7 @@ TEST_CASE("a step that the row of a connection does not know is found", "[report
 
 TEST_CASE("steps of which an older recorder kept the gap only are no fault", "[report]") {
   Scenario scenario;
-  tell(scenario, -3600);
+  run_steps(scenario, -3600);
   SQLite::Database database{scenario.path().string(), SQLite::OPEN_READWRITE};
   database.exec(
       "DELETE FROM clock_step; UPDATE connection SET clock_adjust_ns = NULL; DELETE FROM "
@@ -153,7 +153,7 @@ TEST_CASE("steps of which an older recorder kept the gap only are no fault", "[r
 }
 
 TEST_CASE("whenever the clock is set, all lasts as long as if it had not been", "[report]") {
-  const auto told = [](unsigned seed, bool steps) {
+  const auto recorded = [](unsigned seed, bool steps) {
     std::mt19937 random{seed};
     Scenario scenario{1'700'000'000'000'000'000};
     if (seed % 2 == 1) {
@@ -216,9 +216,9 @@ TEST_CASE("whenever the clock is set, all lasts as long as if it had not been", 
   };
   for (unsigned seed = 0; seed < 25; ++seed) {
     CAPTURE(seed);
-    const auto [fault, stepped] = told(seed, true);
+    const auto [fault, stepped] = recorded(seed, true);
     CHECK(fault == "none");
-    REQUIRE(stepped == told(seed, false).second);
+    REQUIRE(stepped == recorded(seed, false).second);
   }
 }
 

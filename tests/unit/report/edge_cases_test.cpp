@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is easily told wrong, on histories whose truth is known.
+// Cases that a recorder easily gets wrong, on histories whose truth is known.
 #include "support/scenario.hpp"
 
 namespace netlog_tests::report_edge_cases_test {
@@ -244,7 +244,7 @@ TEST_CASE("what is open across the whole window is found in it", "[report]") {
 
 // One that starts and ends between two ticks
 
-TEST_CASE("what starts and ends between two looks is told by its notice, within bounds",
+TEST_CASE("what starts and ends between two snapshots is known from its notice, within bounds",
           "[report]") {
   Scenario scenario;
   scenario.start_process(kParent, 0, "server");
@@ -291,7 +291,7 @@ TEST_CASE("what starts and ends between two looks is traced exactly", "[report]"
   scenario.start_process(kChild, 0, "client");
   scenario.tracker().begin_trace();
   scenario.poll(0, 10);
-  const auto told = [&](TcpState before, TcpState after, double second) {
+  const auto change = [&](TcpState before, TcpState after, double second) {
     Transition transition;
     transition.at_ns = scenario.ns(second);
     transition.row = Scenario::row(1, from_port(5000), kDatabase, after);
@@ -301,11 +301,11 @@ TEST_CASE("what starts and ends between two looks is traced exactly", "[report]"
     transition.caller = Caller{kChild, 0, "client"};
     scenario.tracker().apply(transition);
   };
-  told(closed, syn_sent, 10.2);
-  told(syn_sent, established, 10.3);
-  told(established, close_wait, 10.5);
-  told(close_wait, last_ack, 10.6);
-  told(last_ack, closed, 10.7);
+  change(closed, syn_sent, 10.2);
+  change(syn_sent, established, 10.3);
+  change(established, close_wait, 10.5);
+  change(close_wait, last_ack, 10.6);
+  change(last_ack, closed, 10.7);
   scenario.poll(11, 15);
   const auto state_at = [&](double second) {
     return scenario.report_rows(

@@ -3,6 +3,7 @@
 #include "report/join.hpp"
 
 #include "render/render.hpp"
+#include "report/clock_offset.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
 #include "support/scratch.hpp"
@@ -27,7 +28,7 @@ Endpoint client(std::uint16_t port) {
 
 enum class How { orderly, reset_by_server, open };
 
-/// One host's tracker and what it has told.
+/// One host's tracker and the events that it has reported.
 class HostScript {
  public:
   HostScript(std::string host, std::int64_t ahead_ns) : ahead_ns_{ahead_ns} {
@@ -45,15 +46,15 @@ class HostScript {
                 How how,
                 std::optional<std::uint64_t> sent = {}) {
     begin(client(port), kWeb, Direction::outbound, at_ms);
-    tell(TcpState::closed, TcpState::syn_sent, at_ms);
-    tell(TcpState::syn_sent, TcpState::established, at_ms + 4);
+    transition(TcpState::closed, TcpState::syn_sent, at_ms);
+    transition(TcpState::syn_sent, TcpState::established, at_ms + 4);
     metrics_ = Metrics{sent, 100, {}, 4000, {}, {}};
     if (how == How::orderly) {
-      tell(TcpState::established, TcpState::close_wait, ends_ms + 2);
-      tell(TcpState::close_wait, TcpState::last_ack, ends_ms + 3);
-      tell(TcpState::last_ack, TcpState::closed, ends_ms + 7);
+      transition(TcpState::established, TcpState::close_wait, ends_ms + 2);
+      transition(TcpState::close_wait, TcpState::last_ack, ends_ms + 3);
+      transition(TcpState::last_ack, TcpState::closed, ends_ms + 7);
     } else if (how == How::reset_by_server) {
-      tell(TcpState::established, TcpState::closed, ends_ms + 2, EndCause::reset);
+      transition(TcpState::established, TcpState::closed, ends_ms + 2, EndCause::reset);
     }
   }
 
@@ -63,14 +64,14 @@ class HostScript {
                How how,
                std::optional<std::uint64_t> received = {}) {
     begin(kWeb, client(port), Direction::inbound, at_ms + 2);
-    tell(TcpState::syn_received, TcpState::established, at_ms + 6);
+    transition(TcpState::syn_received, TcpState::established, at_ms + 6);
     metrics_ = Metrics{100, received, {}, 4000, {}, {}};
     if (how == How::orderly) {
-      tell(TcpState::established, TcpState::fin_wait_1, ends_ms);
-      tell(TcpState::fin_wait_1, TcpState::fin_wait_2, ends_ms + 4);
-      tell(TcpState::fin_wait_2, TcpState::closed, ends_ms + 5, EndCause::none, true);
+      transition(TcpState::established, TcpState::fin_wait_1, ends_ms);
+      transition(TcpState::fin_wait_1, TcpState::fin_wait_2, ends_ms + 4);
+      transition(TcpState::fin_wait_2, TcpState::closed, ends_ms + 5, EndCause::none, true);
     } else if (how == How::reset_by_server) {
-      tell(TcpState::established, TcpState::closed, ends_ms, EndCause::none);
+      transition(TcpState::established, TcpState::closed, ends_ms, EndCause::none);
     }
   }
 
@@ -98,23 +99,23 @@ class HostScript {
     ++cookie_;
   }
 
-  void tell(TcpState from,
-            TcpState to,
-            std::int64_t at_ms,
-            EndCause cause = EndCause::none,
-            bool fin_received = false) {
-    Transition told;
-    told.at_ns = at_ms * kMs + ahead_ns_;
-    told.row.tuple = tuple_;
-    told.row.incarnation = cookie_;
-    told.row.state = to;
-    told.row.metrics = metrics_;
-    told.old_state = from;
-    told.direction = direction_;
-    told.begun_ns = begun_ns_;
-    told.cause = cause;
-    told.fin_received = fin_received;
-    tracker_.apply(told);
+  void transition(TcpState from,
+                  TcpState to,
+                  std::int64_t at_ms,
+                  EndCause cause = EndCause::none,
+                  bool fin_received = false) {
+    Transition change;
+    change.at_ns = at_ms * kMs + ahead_ns_;
+    change.row.tuple = tuple_;
+    change.row.incarnation = cookie_;
+    change.row.state = to;
+    change.row.metrics = metrics_;
+    change.old_state = from;
+    change.direction = direction_;
+    change.begun_ns = begun_ns_;
+    change.cause = cause;
+    change.fin_received = fin_received;
+    tracker_.apply(change);
   }
 
   Session session_;
@@ -184,7 +185,7 @@ Connections between the two
 both ends  only in a  only in b  before or after b  before or after a
         6          1          1                  0                  0
 
-What the two ends tell differently
+What the two ends report differently
 began, a's clock         a's process  a's end         b's end           b's process  at a    at b     what                              a's id  b's id
 1970-01-01 00:00:04.000  -            192.0.2.1:4006  198.51.100.7:443  -            open    aborted  b has ended, a has not                 6       6
 1970-01-01 00:00:04.100  -            192.0.2.1:4007  198.51.100.7:443  -            closed  closed   100 B that a sent did not arrive       7       7

@@ -2,6 +2,8 @@
 #include "report/report.hpp"
 
 #include "render/render.hpp"
+#include "report/completeness.hpp"
+#include "report/definition.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
 #include "support/scratch.hpp"
@@ -143,7 +145,7 @@ std::vector<Given> some() {
 
 Answer ask_on(const std::filesystem::path& path, std::string_view name, const Filter& filter) {
   store::Reader reader{path};
-  return ask(reader, name, filter, -1);
+  return run_report(reader, name, filter, -1);
 }
 
 std::set<std::int64_t> ids(const Answer& answer) {
@@ -237,7 +239,7 @@ TEST_CASE("each filter selects what it says", "[report]") {
   CHECK(ids(ask_on(path, "connections", filter)) == expected);
 }
 
-TEST_CASE("with a pid the overview is that process's story, also after its end", "[report]") {
+TEST_CASE("with a pid the overview is the report of that process, also after its end", "[report]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   record(path, some());
@@ -270,7 +272,7 @@ window 1970-01-01 00:00:00.000 .. 1970-01-01 00:01:40.000 UTC | coverage 99.99 %
 )");
 }
 
-TEST_CASE("honesty counts what touches the window and never rounds up", "[report]") {
+TEST_CASE("completeness counts what touches the window and never rounds up", "[report]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   record(path, some());
@@ -278,15 +280,15 @@ TEST_CASE("honesty counts what touches the window and never rounds up", "[report
   Filter filter;
   filter.since_ns = 41 * kSecond;
   filter.until_ns = 41 * kSecond + kSecond / 2;
-  auto line = honesty(reader, filter);
+  auto line = completeness(reader, filter);
   CHECK(line.gaps == 2);
   CHECK(line.gaps_ns == kSecond / 2);
   filter.since_ns = 70 * kSecond;
   filter.until_ns = 80 * kSecond;
-  line = honesty(reader, filter);
+  line = completeness(reader, filter);
   CHECK(line.gaps == 0);
   CHECK(std::holds_alternative<std::monostate>(line.percent));
-  CHECK(honesty(reader, {}).note == "owner unknown: 1 not_permitted");
+  CHECK(completeness(reader, {}).note == "owner unknown: 1 not_permitted");
 }
 
 TEST_CASE("columns with endpoints and ports say so, for --names and narrow terminals", "[report]") {
@@ -313,7 +315,7 @@ TEST_CASE("every report's file is of the form, and what it describes is there", 
   for (const auto& [name, about] : list_reports()) {
     CAPTURE(name);
     CHECK_FALSE(about.empty());
-    const auto answer = ask(reader, name, {}, -1);
+    const auto answer = run_report(reader, name, {}, -1);
     for (const auto& table : answer.tables) {
       CAPTURE(table.name);
       CHECK_FALSE(table.title.empty());
@@ -323,7 +325,7 @@ TEST_CASE("every report's file is of the form, and what it describes is there", 
       CHECK(shown > 0);
     }
   }
-  CHECK_THROWS_WITH(ask(reader, "overveiw", {}, -1),
+  CHECK_THROWS_WITH(run_report(reader, "overveiw", {}, -1),
                     Contains("unknown report 'overveiw', did you mean overview?"));
   for (const auto* bad : {"",
                           "-- about: x\n",

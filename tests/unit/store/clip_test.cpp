@@ -3,6 +3,7 @@
 
 #include "os/files.hpp"
 #include "report/check.hpp"
+#include "report/definition.hpp"
 #include "report/report.hpp"
 #include "store/clip/redaction.hpp"
 #include "store/db/migrate.hpp"
@@ -182,14 +183,15 @@ std::string as_text(const Answer& answer) {
       text += "\n";
     }
   }
-  const auto& honesty = *answer.honesty;
+  const auto& completeness = *answer.completeness;
   text += fmt::format("{} {} {} {} {}|",
-                      honesty.from_ns,
-                      honesty.to_ns,
-                      honesty.gaps,
-                      honesty.gaps_ns,
-                      honesty.note);
-  for (const auto& cell : {honesty.kernel_opens, honesty.recorded_opens, honesty.percent}) {
+                      completeness.from_ns,
+                      completeness.to_ns,
+                      completeness.gaps,
+                      completeness.gaps_ns,
+                      completeness.note);
+  for (const auto& cell :
+       {completeness.kernel_opens, completeness.recorded_opens, completeness.percent}) {
     add(cell);
   }
   return text;
@@ -221,15 +223,15 @@ TEST_CASE("each report of a window says the same of the clip and of its source",
     } else if (report.name == "process") {
       asked.pids = {20};
     }
-    const auto expected = as_text(report::ask(source, report.name, asked, -1));
-    CHECK(as_text(report::ask(clipped, report.name, asked, -1)) == expected);
+    const auto expected = as_text(report::run_report(source, report.name, asked, -1));
+    CHECK(as_text(report::run_report(clipped, report.name, asked, -1)) == expected);
     // And of instants within it, and with filters.
     asked.until_ns = asked.since_ns = scenario.ns(60);
-    CHECK(as_text(report::ask(clipped, report.name, asked, -1)) ==
-          as_text(report::ask(source, report.name, asked, -1)));
+    CHECK(as_text(report::run_report(clipped, report.name, asked, -1)) ==
+          as_text(report::run_report(source, report.name, asked, -1)));
     asked.pids = {10};
-    CHECK(as_text(report::ask(clipped, report.name, asked, -1)) ==
-          as_text(report::ask(source, report.name, asked, -1)));
+    CHECK(as_text(report::run_report(clipped, report.name, asked, -1)) ==
+          as_text(report::run_report(source, report.name, asked, -1)));
   }
   CHECK(report::check(clipped, 10).violations == 0);
 }
@@ -316,8 +318,8 @@ TEST_CASE("filters leave out others' connections and processes", "[store]") {
   for (const auto& report : report::list_reports()) {
     CAPTURE(report.name);
     if (report.name != "diff" && report.name != "process") {
-      CHECK(as_text(report::ask(clipped, report.name, filter, -1)) ==
-            as_text(report::ask(source, report.name, filter, -1)));
+      CHECK(as_text(report::run_report(clipped, report.name, filter, -1)) ==
+            as_text(report::run_report(source, report.name, filter, -1)));
     }
   }
 }

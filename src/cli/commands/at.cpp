@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+#include "cli/commands/commands.hpp"
+#include "cli/commands/named_report.hpp"
+
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+namespace netlog::cli {
+
+void add_at(CLI::App& app) {
+  auto* const command = app.add_subcommand("at", "What was open at an instant");
+  const auto options = std::make_shared<ReportOptions>();
+  options->name = "connections";
+  command->add_option("TIME", options->query.at, "Such as 14:03:07, 2026-11-21T14:03:07Z or -10m")
+      ->type_name("")
+      ->required();
+  add_report_options(*command, *options);
+  command->remove_option(command->get_option("--at"));
+  command->callback([options] { print_report(*options); });
+}
+
+}  // namespace netlog::cli

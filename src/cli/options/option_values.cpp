@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#include "cli/options/option_values.hpp"
+
+#include "model/connection.hpp"
+#include "model/tcp_state.hpp"
+#include "util/text.hpp"
+
+namespace netlog::cli {
+
+std::vector<std::string> format_names() {
+  return {"text", "json", "csv"};
+}
+
+std::vector<std::string> protocol_names() {
+  return {std::string{name(Protocol::tcp)}, std::string{name(Protocol::udp)}};
+}
+
+std::vector<std::string> state_names() {
+  std::vector<std::string> names;
+  for (int number = 1; tcp_state_from_mib(number); ++number) {
+    names.emplace_back(name(*tcp_state_from_mib(number)));
+  }
+  return names;
+}
+
+std::string suggestion(const std::string& text, const std::vector<std::string>& values) {
+  const auto near = nearest(text, values);
+  return near ? ", did you mean " + *near + "?" : std::string{};
+}
+
+}  // namespace netlog::cli

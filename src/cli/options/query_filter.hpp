@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "cli/options/query_options.hpp"
+#include "cli/options/time_window.hpp"
+#include "report/filter.hpp"
+#include "store/read/reader.hpp"
+
+namespace netlog::cli {
+
+/// The filters of a query, checked. Only its times are still as the user wrote them.
+struct ParsedFilter {
+  report::Filter filter;  ///< without times
+  TimeWindow window;
+};
+
+/// Checks all filter options before a recording is opened.
+/// @throws UsageError
+ParsedFilter parse_filter(const QueryOptions& options);
+
+/// The whole filter, with its times resolved against the recording and the wall clock.
+/// @throws UsageError: a window that ends before it begins; StoreError from the reader.
+report::Filter resolve(const ParsedFilter& parsed, store::Reader& reader);
+
+}  // namespace netlog::cli

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+#include "render/table_layout.hpp"
+
+#include "render/cell_text.hpp"
+#include "render/shapes.hpp"
+#include "util/text.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace netlog::render {
+namespace {
+
+constexpr std::size_t kBetween = 2;  // blanks between columns
+// Text columns are shortened to these widths, one after the other, until the table fits. Endpoints
+// keep more, since they distinguish the rows.
+constexpr std::size_t kComfortable = 20;
+constexpr std::size_t kComfortableEndpoint = 24;
+constexpr std::size_t kShort = 12;
+constexpr std::size_t kNarrowestEndpoint = 17;
+constexpr std::size_t kNarrowest = 6;
+
+/// The text cut to a width, with `…` for what was cut. An endpoint keeps its port.
+std::string shorten(const std::string& text, std::size_t width, bool endpoint, bool ascii) {
+  const std::string_view cut = ascii ? "..." : "…";
+  if (display_width(text) <= width) {
+    return text;
+  }
+  const auto port = endpoint ? port_position(text) : std::string::npos;
+  const auto kept =
+      port != std::string::npos && text.size() - port + 2 + display_width(cut) <= width
+          ? text.substr(port - 1)
+          : std::string{};
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto length = std::max(code_point_at(text, at).length, std::size_t{1});
+    const auto piece = text.substr(at, length);
+    if (display_width(out) + display_width(piece) + kept.size() + display_width(cut) > width) {
+      break;
+    }
+    out += piece;
+    at += length;
+  }
+  return out + std::string{cut} + kept;
+}
+
+std::string pad(const std::string& text, std::size_t width, Align align) {
+  const std::string blanks(width - std::min(width, display_width(text)), ' ');
+  return align == Align::right ? blanks + text : text + blanks;
+}
+
+// `11-21 14:03:07`
+std::string brief_time(std::int64_t utc_ns, const TextStyle& style, bool date) {
+  const auto text = local_time(utc_ns, style, date);
+  const auto point = text.find('.');
+  return text.substr(date ? 5 : 0, point - (date ? 5 : 0)) + text.substr(point + 4);
+}
+
+/// A table as text cells, with the width of each column.
+class TableLayout {
+ public:
+  TableLayout(const Table& table, const TextStyle& style, bool dates)
+      : TableLayout{table, style, dates, false} {
+    // Where even what must be shown has no room, times without years and fractions make some.
+    if (style.width > 0 && least() > style.width) {
+      *this = TableLayout{table, style, dates, true};
+    }
+    if (style.width > 0) {
+      narrow(style.width);
+    }
+  }
+
+  void write(std::ostream& out, const TextStyle& style) const {
+    const bool colour = style.colour;
+    const auto cut = [&](const std::string& line) {
+      const std::string text{trimmed(line)};
+      return style.width > 0 ? shorten(text, style.width, false, ascii_) : text;
+    };
+    std::string heading;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      append(heading, columns_[i].title, i);
+    }
+    out << (colour ? "\x1b[2m" : "") << cut(heading) << (colour ? "\x1b[0m" : "") << '\n';
+    for (const auto& row : rows_) {
+      std::string line;
+      for (std::size_t i = 0; i < columns_.size(); ++i) {
+        append(line, row[i], i);
+      }
+      out << cut(line) << '\n';
+    }
+  }
+
+ private:
+  /// Without the columns that are optional and have no room.
+  TableLayout(const Table& table, const TextStyle& style, bool dates, bool brief)
+      : columns_{table.columns}, ascii_{style.ascii} {
+    for (auto& column : columns_) {
+      if (const auto at = column.title.find("±"); ascii_ && at != std::string::npos) {
+        column.title.replace(at, std::string_view{"±"}.size(), "+-");
+      }
+      widths_.push_back(display_width(column.title));
+    }
+    for (const auto& row : table.rows) {
+      auto& cells = rows_.emplace_back();
+      const auto protocol = protocol_of(columns_, row);
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        const auto* const time =
+            columns_[i].unit == Unit::time ? std::get_if<std::int64_t>(&row[i]) : nullptr;
+        cells.push_back(time == nullptr ? cell_text(row[i], columns_[i].unit, style, protocol)
+                        : brief         ? brief_time(*time, style, dates)
+                                        : local_time(*time, style, dates));
+        widths_[i] = std::max(widths_[i], display_width(cells.back()));
+      }
+    }
+    draw_bars(table);
+    drop_undescribed();
+    if (style.width > 0) {
+      drop_optional(style.width);
+    }
+  }
+
+  [[nodiscard]] std::size_t total() const {
+    const auto gaps = widths_.empty() ? 0 : (widths_.size() - 1) * kBetween;
+    return std::accumulate(widths_.begin(), widths_.end(), gaps);
+  }
+
+  /// With texts as short as they can comfortably be.
+  [[nodiscard]] std::size_t least() const {
+    auto least = total();
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      const auto comfortable =
+          columns_[i].unit == Unit::endpoint ? kComfortableEndpoint : kComfortable;
+      least -= is_text(columns_[i]) ? widths_[i] - std::min(widths_[i], comfortable) : 0;
+    }
+    return least;
+  }
+
+  static bool is_text(const Column& column) {
+    return column.unit == Unit::endpoint ||
+           (column.align == Align::left && column.unit == Unit::none);
+  }
+
+  void draw_bars(const Table& table) {
+    for (std::size_t i = columns_.size(); i-- > 0;) {
+      if (!columns_[i].bar) {
+        continue;
+      }
+      const auto value = [&](std::size_t row) {
+        const auto* const number = std::get_if<std::int64_t>(&table.rows[row][i]);
+        return number == nullptr ? 0 : *number;
+      };
+      std::int64_t most = 0;
+      for (std::size_t row = 0; row < table.rows.size(); ++row) {
+        most = std::max(most, value(row));
+      }
+      const auto at = static_cast<std::ptrdiff_t>(i + 1);
+      columns_.insert(columns_.begin() + at,
+                      Column{"", "shape", Unit::sparkline, Align::left, true});
+      widths_.insert(widths_.begin() + at, kBarWidth);
+      for (std::size_t row = 0; row < rows_.size(); ++row) {
+        rows_[row].insert(rows_[row].begin() + at, bar(value(row), most, ascii_));
+      }
+    }
+  }
+
+  // Columns without a title are for programs.
+  void drop_undescribed() {
+    for (std::size_t i = columns_.size(); i-- > 0;) {
+      if (columns_[i].title.empty()) {
+        drop(i);
+      }
+    }
+  }
+
+  void drop_optional(std::size_t width) {
+    for (std::size_t i = columns_.size(); i-- > 0 && least() > width;) {
+      if (columns_[i].optional) {
+        drop(i);
+      }
+    }
+  }
+
+  void drop(std::size_t column) {
+    const auto at = static_cast<std::ptrdiff_t>(column);
+    columns_.erase(columns_.begin() + at);
+    widths_.erase(widths_.begin() + at);
+    for (auto& row : rows_) {
+      row.erase(row.begin() + at);
+    }
+  }
+
+  // Long names first, and those of few letters (a state, a direction) only when nothing else is
+  // left.
+  void narrow(std::size_t width) {
+    narrow_to(width, kComfortable, kComfortableEndpoint);
+    narrow_to(width, kShort, kNarrowestEndpoint);
+    narrow_to(width, kNarrowest, kNarrowestEndpoint);
+  }
+
+  // Takes from the widest text column first.
+  void narrow_to(std::size_t width, std::size_t text_width, std::size_t endpoint_width) {
+    while (total() > width) {
+      std::size_t widest = columns_.size();
+      for (std::size_t i = 0; i < columns_.size(); ++i) {
+        const bool endpoint = columns_[i].unit == Unit::endpoint;
+        if (is_text(columns_[i]) && widths_[i] > (endpoint ? endpoint_width : text_width) &&
+            (widest == columns_.size() || widths_[i] > widths_[widest])) {
+          widest = i;
+        }
+      }
+      if (widest == columns_.size()) {
+        return;
+      }
+      --widths_[widest];
+    }
+  }
+
+  void append(std::string& line, const std::string& cell, std::size_t column) const {
+    if (column > 0) {
+      line.append(kBetween, ' ');
+    }
+    const bool endpoint = columns_[column].unit == Unit::endpoint;
+    line += pad(
+        shorten(cell, widths_[column], endpoint, ascii_), widths_[column], columns_[column].align);
+  }
+
+  static std::string_view trimmed(std::string_view line) {
+    return line.substr(0, line.find_last_not_of(' ') + 1);
+  }
+
+  std::vector<Column> columns_;
+  bool ascii_;
+  std::vector<std::size_t> widths_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace
+
+void write_table(std::ostream& out, const Table& table, const TextStyle& style, bool dates) {
+  TableLayout{table, style, dates}.write(out, style);
+}
+
+}  // namespace netlog::render

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+#include "report/clause_builder.hpp"
+
+namespace netlog::report {
+namespace {
+
+std::string hex(const IpAddress& address) {
+  std::string out;
+  for (std::size_t i = 0; i < address.size(); ++i) {
+    out += fmt::format("{:02X}", address.bytes.at(i));
+  }
+  return out;
+}
+
+/// The condition on a row of `address` to lie in range number `number`. An IPv4 range also means
+/// its addresses as a dual-stack socket shows them, ::ffff:a.b.c.d.
+std::string in_range(ClauseBuilder& out, const AddressRange& range, std::size_t number) {
+  const auto first = out.bind(fmt::format("f_remote{}_first", number), hex(range.first));
+  const auto last = out.bind(fmt::format("f_remote{}_last", number), hex(range.last));
+  if (range.first.family == Family::ipv4) {
+    return fmt::format(
+        "(family = 4 AND hex(bytes) BETWEEN {0} AND {1}) OR (family = 6 AND hex(bytes) BETWEEN "
+        "'00000000000000000000FFFF' || {0} AND '00000000000000000000FFFF' || {1})",
+        first,
+        last);
+  }
+  const auto scope = range.first.scope == 0
+                         ? std::string{}
+                         : " AND text GLOB " + out.bind(fmt::format("f_remote{}_scope", number),
+                                                        fmt::format("*%{}", range.first.scope));
+  return fmt::format("(family = 6 AND hex(bytes) BETWEEN {} AND {}{})", first, last, scope);
+}
+
+/// Binds each value under its own name and lists the placeholders: `:f_pid0, :f_pid1`.
+template <typename T, typename ToCell>
+std::string bind_list(ClauseBuilder& out,
+                      std::string_view name,
+                      const std::vector<T>& values,
+                      ToCell to_cell) {
+  std::string list;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    list += (i == 0 ? "" : ", ") + out.bind(fmt::format("{}{}", name, i), to_cell(values[i]));
+  }
+  return list;
+}
+
+}  // namespace
+
+void ClauseBuilder::add_match(std::string_view column, const std::optional<std::string>& text) {
+  if (text) {
+    const bool pattern = text->find_first_of("*?[") != std::string::npos;
+    add(fmt::format(
+        "{} {} {}", column, pattern ? "GLOB" : "=", bind(fmt::format("f_{}", column), *text)));
+  }
+}
+
+Clause ClauseBuilder::take() {
+  if (clause_.sql.empty()) {
+    clause_.sql = "1";
+  }
+  return std::move(clause_);
+}
+
+bool names_owner(const Filter& filter) {
+  return !filter.pids.empty() || filter.process || filter.exe || filter.user;
+}
+
+void add_owner(ClauseBuilder& out, const Filter& filter) {
+  if (!filter.pids.empty()) {
+    const auto list =
+        bind_list(out, "f_pid", filter.pids, [](std::int64_t pid) { return Cell{pid}; });
+    out.add(fmt::format("pid IN ({})", list));
+  }
+  out.add_match("process", filter.process);
+  out.add_match("exe", filter.exe);
+  out.add_match("user", filter.user);
+}
+
+Clause owner_clause(const Filter& filter) {
+  ClauseBuilder out;
+  add_owner(out, filter);
+  return out.take();
+}
+
+void add_ports(ClauseBuilder& out, const Filter& filter) {
+  if (filter.protocol) {
+    out.add("protocol = " + out.bind("f_protocol", std::string{name(*filter.protocol)}));
+  }
+  if (filter.port) {
+    const auto port = out.bind("f_port", static_cast<std::int64_t>(*filter.port));
+    out.add(fmt::format("(local_port = {0} OR remote_port = {0})", port));
+  }
+  out.add_equal("local_port", filter.local_port);
+  out.add_equal("remote_port", filter.remote_port);
+}
+
+void add_states(ClauseBuilder& out, const Filter& filter) {
+  if (filter.states.empty()) {
+    return;
+  }
+  const auto list = bind_list(
+      out, "f_state", filter.states, [](TcpState state) { return Cell{std::string{name(state)}}; });
+  std::string within;
+  if (filter.until_ns) {
+    within += " AND i.from_ns <= " + out.bind("f_until", *filter.until_ns);
+  }
+  if (filter.since_ns) {
+    within += " AND (i.to_ns IS NULL OR i.to_ns >= " + out.bind("f_since", *filter.since_ns) + ")";
+  }
+  // The view of intervals has no column `id`, so it is the connection's.
+  out.add(
+      fmt::format("EXISTS (SELECT 1 FROM state_intervals AS i WHERE i.connection_id = id AND "
+                  "i.state IN ({}){})",
+                  list,
+                  within));
+}
+
+std::string remote_addresses(ClauseBuilder& out, const Filter& filter) {
+  std::string any;
+  for (std::size_t i = 0; i < filter.remote.size(); ++i) {
+    any += (i == 0 ? "" : " OR ") + in_range(out, filter.remote[i], i);
+  }
+  return "FROM address WHERE " + any;
+}
+
+std::string_view owner_table() {
+  return "(SELECT id, pid, name AS process, exe, user FROM process)";
+}
+
+std::string formerly_owned(const std::string& owner_condition, const std::string& since) {
+  return fmt::format(
+      "SELECT e.connection_id FROM {} AS p CROSS JOIN event AS e ON e.old = p.id WHERE e.kind = 4 "
+      "AND e.old IS NOT NULL{} AND {}",
+      owner_table(),
+      since.empty() ? "" : " AND e.at_ns >= " + since,
+      owner_condition);
+}
+
+}  // namespace netlog::report

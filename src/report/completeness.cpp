@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#include "report/completeness.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace netlog::report {
+namespace {
+
+std::int64_t integer(const Cell& cell, std::int64_t otherwise) {
+  const auto* const value = std::get_if<std::int64_t>(&cell);
+  return value == nullptr ? otherwise : *value;
+}
+
+/// Total length of the union of intervals that are sorted by their begin.
+std::int64_t united_length(const std::vector<std::vector<Cell>>& spans) {
+  std::int64_t total = 0;
+  std::int64_t reached = std::numeric_limits<std::int64_t>::min();
+  for (const auto& span : spans) {
+    const auto from = std::max(integer(span[0], 0), reached);
+    const auto to = integer(span[1], 0);
+    if (to > from) {
+      total += to - from;
+      reached = to;
+    }
+  }
+  return total;
+}
+
+void set_window(Completeness& made, store::Reader& reader, const Filter& filter) {
+  const auto recorded = recorded_span(reader).value_or(Span{0, 0});
+  // A clip holds no more than its window of the recording that it was cut from.
+  const auto cut = reader.query("SELECT max(from_ns), min(to_ns) FROM clips");
+  made.recorded_from_ns = std::max(recorded.began_ns, integer(cut.cells[0][0], recorded.began_ns));
+  made.recorded_to_ns = std::min(recorded.ended_ns, integer(cut.cells[0][1], recorded.ended_ns));
+  made.from_ns = filter.since_ns.value_or(made.recorded_from_ns);
+  if (filter.before_ns) {
+    made.from_ns = std::min(made.from_ns, filter.before_ns->first);
+  }
+  made.to_ns = filter.until_ns.value_or(made.recorded_to_ns);
+}
+
+void set_coverage(Completeness& made, store::Reader& reader, const store::Parameters& window) {
+  const auto coverage = reader.query(
+      "SELECT sum(kernel_opens), sum(recorded_opens), min(100.0, 100.0 * sum(recorded_opens) / "
+      "sum(kernel_opens)) "
+      "FROM coverage WHERE from_ns <= :to AND to_ns >= :from",
+      window);
+  made.kernel_opens = coverage.cells[0][0];
+  made.recorded_opens = coverage.cells[0][1];
+  made.percent = coverage.cells[0][2];
+}
+
+void set_gaps(Completeness& made, store::Reader& reader, const store::Parameters& window) {
+  const auto gaps = reader.query(
+      "SELECT max(from_ns, :from), min(to_ns, :to) FROM gaps WHERE from_ns <= :to AND to_ns >= "
+      ":from ORDER BY from_ns, id",
+      window);
+  made.gaps = static_cast<std::int64_t>(gaps.cells.size());
+  made.gaps_ns = united_length(gaps.cells);
+}
+
+/// `12 ended connections dropped, max-size`, a part for each limit.
+std::string dropped_note(store::Reader& reader, const store::Parameters& window) {
+  const auto dropped = reader.query(
+      "SELECT reason, sum(lost) FROM gaps WHERE source = 'retention' AND from_ns <= :to AND to_ns "
+      ">= :from GROUP BY reason ORDER BY reason",
+      window);
+  std::string note;
+  for (const auto& row : dropped.cells) {
+    note += fmt::format("{}{} ended connections dropped, {}",
+                        note.empty() ? "" : " | ",
+                        integer(row[1], 0),
+                        std::get<std::string>(row[0]));
+  }
+  return note;
+}
+
+/// `owner unknown: 12 not_permitted, 3 gone`
+std::string unknown_owners_note(store::Reader& reader,
+                                const Filter& filter,
+                                Granularity granularity) {
+  const auto clause =
+      granularity == Granularity::connections ? connection_clause(filter) : sums_clause(filter);
+  auto sql = fmt::format(
+      "SELECT owner_reason, sum(connections) FROM process_flows WHERE owner_reason IS NOT NULL AND "
+      "({}) GROUP BY owner_reason ORDER BY sum(connections) DESC, owner_reason",
+      clause.sql);
+  use_finer_views(sql, granularity, filter);
+  std::string note;
+  for (const auto& row : reader.query(sql, clause.parameters).cells) {
+    note += fmt::format("{}{} {}",
+                        note.empty() ? "owner unknown: " : ", ",
+                        integer(row[1], 0),
+                        std::get<std::string>(row[0]));
+  }
+  return note;
+}
+
+}  // namespace
+
+std::optional<Span> recorded_span(store::Reader& reader) {
+  const auto found = reader.query(
+      "SELECT min(started_ns), max(max(coalesce(ended_ns, 0), last_alive_ns)) FROM sessions");
+  const auto& row = found.cells.front();
+  const auto* const began = std::get_if<std::int64_t>(&row.at(0));
+  const auto* const ended = std::get_if<std::int64_t>(&row.at(1));
+  return began != nullptr && ended != nullptr ? std::optional{Span{*began, *ended}} : std::nullopt;
+}
+
+Completeness completeness(store::Reader& reader, const Filter& filter) {
+  return completeness(reader, filter, choose_granularity(reader, filter));
+}
+
+Completeness completeness(store::Reader& reader, const Filter& filter, Granularity granularity) {
+  Completeness made;
+  set_window(made, reader, filter);
+  const store::Parameters window{{"from", made.from_ns}, {"to", made.to_ns}};
+  set_coverage(made, reader, window);
+  set_gaps(made, reader, window);
+  made.note = dropped_note(reader, window);
+  const auto unknown = unknown_owners_note(reader, filter, granularity);
+  made.note += (made.note.empty() || unknown.empty() ? "" : " | ") + unknown;
+  return made;
+}
+
+}  // namespace netlog::report

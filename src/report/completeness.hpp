@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/snapshot.hpp"
+#include "model/table.hpp"
+#include "report/filter.hpp"
+#include "report/granularity.hpp"
+#include "store/read/reader.hpp"
+
+#include <optional>
+
+namespace netlog::report {
+
+/// From the first session's start to the last one's end, UTC ns. Nothing without a session.
+/// @throws StoreError from the reader.
+std::optional<Span> recorded_span(store::Reader& reader);
+
+/// How complete an answer about this filter is: its window, the coverage in it, the gaps that touch
+/// it, what retention deleted, and connections without a known owner.
+/// @throws StoreError from the reader.
+Completeness completeness(store::Reader& reader, const Filter& filter);
+Completeness completeness(store::Reader& reader, const Filter& filter, Granularity granularity);
+
+}  // namespace netlog::report

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#include "report/event_feed.hpp"
+
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace netlog::report {
+namespace {
+
+constexpr std::string_view kSelect =
+    "SELECT at_ns, error_ns, kind, old, new, pid, process, protocol, local, remote, connection_id, "
+    "id FROM events WHERE ";
+
+}  // namespace
+
+std::vector<Column> event_columns() {
+  return {{"at_ns", "at", Unit::time, Align::left, false},
+          {"error_ns", "±", Unit::ns, Align::right, false},
+          {"kind", "kind", Unit::none, Align::left, false},
+          {"old", "old", Unit::none, Align::left, false},
+          {"new", "new", Unit::none, Align::left, false},
+          {"pid", "pid", Unit::none, Align::right, false},
+          {"process", "process", Unit::none, Align::left, false},
+          {"protocol", "proto", Unit::none, Align::left, false},
+          {"local", "local", Unit::endpoint, Align::left, false},
+          {"remote", "remote", Unit::endpoint, Align::left, false},
+          {"connection_id", "connection", Unit::none, Align::right, false},
+          {"id", "id", Unit::none, Align::right, false}};
+}
+
+EventFeed::EventFeed(store::Reader& reader, const Filter& filter)
+    : reader_{reader}, clause_{connection_clause(filter)} {
+  if (clause_.sql != "1") {
+    clause_.sql =
+        fmt::format("connection_id IN (SELECT id FROM connections WHERE {})", clause_.sql);
+  }
+}
+
+void EventFeed::last(std::int64_t count, const OnEvent& on_event) {
+  clause_.parameters["count"] = count;
+  read(fmt::format(
+           "SELECT * FROM ({}{} ORDER BY id DESC LIMIT :count) ORDER BY id", kSelect, clause_.sql),
+       on_event);
+  if (last_id_ == 0) {
+    const auto newest = reader_.query("SELECT coalesce(max(id), 0) FROM events");
+    last_id_ = std::get<std::int64_t>(newest.cells[0][0]);
+  }
+}
+
+void EventFeed::next(const OnEvent& on_event) {
+  clause_.parameters["last_id"] = last_id_;
+  read(fmt::format("{}id > :last_id AND {} ORDER BY id", kSelect, clause_.sql), on_event);
+}
+
+void EventFeed::read(const std::string& sql, const OnEvent& on_event) {
+  reader_.each(
+      sql,
+      clause_.parameters,
+      [](const auto&) {},
+      [&](const std::vector<Cell>& event) {
+        last_id_ = std::get<std::int64_t>(event.back());
+        return on_event(event);
+      });
+}
+
+}  // namespace netlog::report

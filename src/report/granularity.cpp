@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "report/granularity.hpp"
+
+#include "report/clause_builder.hpp"
+#include "report/sql_text.hpp"
+
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace netlog::report {
+namespace {
+
+// Up to this many connections a report reads single connections as fast as sums, and exactly.
+constexpr std::int64_t kMaxSmallRecording = 50'000;
+
+/// The number in the first cell; 0 for NULL.
+std::int64_t number(store::Reader& reader,
+                    std::string_view sql,
+                    const store::Parameters& parameters = {}) {
+  const auto rows = reader.query(sql, parameters);
+  const auto* const value = std::get_if<std::int64_t>(&rows.cells.at(0).at(0));
+  return value == nullptr ? 0 : *value;
+}
+
+/// Sums hold the ports of services only, on the side that has them.
+bool sums_know_ports(store::Reader& reader, const Filter& filter) {
+  constexpr const char* kLocal = "SELECT EXISTS (SELECT 1 FROM flow WHERE local_port = :port)";
+  constexpr const char* kRemote =
+      "SELECT EXISTS (SELECT 1 FROM peer WHERE port = :port AND direction <> 2)";
+  const auto known = [&](const char* sql, std::optional<std::uint16_t> port) {
+    return !port || number(reader, sql, {{"port", static_cast<std::int64_t>(*port)}}) != 0;
+  };
+  return known(kLocal, filter.local_port) && known(kRemote, filter.remote_port) &&
+         (known(kLocal, filter.port) || known(kRemote, filter.port));
+}
+
+/// Sums hold the last owner of each connection only.
+bool sums_know_owners(store::Reader& reader, const Filter& filter) {
+  if (!names_owner(filter)) {
+    return true;
+  }
+  const auto owner = owner_clause(filter);
+  return number(reader,
+                fmt::format("SELECT EXISTS ({})", formerly_owned(owner.sql, "")),
+                owner.parameters) == 0;
+}
+
+}  // namespace
+
+Granularity choose_granularity(store::Reader& reader, const Filter& filter) {
+  if (filter.since_ns || filter.until_ns || filter.before_ns || !filter.states.empty() ||
+      number(reader, "SELECT max(id) FROM connection") <= kMaxSmallRecording ||
+      !sums_know_ports(reader, filter) || !sums_know_owners(reader, filter)) {
+    return Granularity::connections;
+  }
+  const bool of_peer =
+      filter.port || filter.local_port || filter.remote_port || !filter.remote.empty();
+  return of_peer ? Granularity::peers : Granularity::processes;
+}
+
+void use_finer_views(std::string& sql, Granularity granularity, const Filter& filter) {
+  if (granularity != Granularity::processes || filter.protocol) {
+    // There is no view of opens by peer or by protocol.
+    replace_all(sql, "FROM process_opens", "FROM connection_opens");
+  }
+  if (granularity != Granularity::processes) {
+    for (const auto* const view : {"flows", "dwells", "lifetimes"}) {
+      replace_all(sql, fmt::format("FROM process_{}", view), fmt::format("FROM peer_{}", view));
+    }
+  }
+  if (granularity == Granularity::connections) {
+    for (const auto* const view : {"flows", "dwells", "lifetimes", "outbound_opens"}) {
+      replace_all(sql, fmt::format("FROM peer_{}", view), fmt::format("FROM connection_{}", view));
+    }
+  }
+}
+
+}  // namespace netlog::report
