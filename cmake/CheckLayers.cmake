@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# cmake -DSOURCE=src -P CheckLayers.cmake: fails when a file includes what its folder may not. Includes point down only.
+# cmake -DSOURCE=src -P CheckLayers.cmake: fails when a file includes what its folder may not, and when cli/ has
+# SQL. Includes point down only.
 cmake_policy(SET CMP0057 NEW) # if(IN_LIST)
 set(may_util "")
 set(may_model util)
@@ -70,6 +71,14 @@ foreach(file IN LISTS files)
     only_in("os/linux;os/windows;source/linux;source/windows" "<fcntl\\.h>" "a header of the system")
     only_in("none" "# *if.*(_WIN32|__linux__|__unix__|_MSC_VER|__APPLE__)" "asking which system it is")
   endforeach()
+
+  # A question to the file belongs to report/. `netlog sql` shows an example of what it takes.
+  if(folder STREQUAL "cli" AND NOT file STREQUAL "cli/commands/sql.cpp")
+    file(STRINGS "${SOURCE}/${file}" statements REGEX "\"[^\"]*(SELECT|INSERT INTO|UPDATE|DELETE FROM|PRAGMA) ")
+    foreach(line IN LISTS statements)
+      string(APPEND wrong "${file}: SQL belongs to report or store: ${line}\n")
+    endforeach()
+  endif()
 endforeach()
 if(wrong)
   message(NOTICE "${wrong}") # not wrapped
