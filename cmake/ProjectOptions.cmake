@@ -9,21 +9,16 @@ endif()
 
 add_library(netlog_options INTERFACE)
 target_compile_features(netlog_options INTERFACE cxx_std_20)
-if(MSVC)
-  target_compile_options(netlog_options INTERFACE /W4 /permissive- /utf-8)
-else()
-  # Not -Wnon-virtual-dtor: Boost's error_category trips it.
-  target_compile_options(
-    netlog_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
-                             -Wold-style-cast)
-  # GCC 12 sees overlaps in std::string's operator+ that are not there (GCC PR 105651).
-  target_compile_options(
-    netlog_options
-    INTERFACE
-      $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)
-endif()
+# Not -Wnon-virtual-dtor: Boost's error_category trips it.
+target_compile_options(netlog_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
+                                                -Wold-style-cast)
+# GCC 12 sees overlaps in std::string's operator+ that are not there (GCC PR 105651).
+target_compile_options(
+  netlog_options
+  INTERFACE
+    $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)
 if(NETLOG_WERROR)
-  target_compile_options(netlog_options INTERFACE $<IF:$<CXX_COMPILER_ID:MSVC>,/WX,-Werror>)
+  target_compile_options(netlog_options INTERFACE -Werror)
 endif()
 # Hardening, in every build. The C library's checks need optimised code, and the sanitizers have their own.
 if(NOT MSVC)
