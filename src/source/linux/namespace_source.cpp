@@ -65,12 +65,12 @@ NamespaceSource::NamespaceSource(std::uint64_t netns)
 
 Result<NamespaceSource> NamespaceSource::open(std::uint64_t netns,
                                               const SourceOptions& options,
-                                              TableSet announced) {
+                                              TableSet notice_tables) {
   NamespaceSource source{netns};
   const auto wanted = options.choice;
   // Before the first dump, so that no end falls between the two.
   if (wanted != SourceChoice::poll && wanted != SourceChoice::procfs) {
-    if (auto opened = Notices::open(announced, options.notice_buffer_bytes)) {
+    if (auto opened = Notices::open(notice_tables, options.notice_buffer_bytes)) {
       source.notices_ = std::move(*opened);
     } else if (wanted == SourceChoice::notice) {
       return opened.error();
@@ -143,8 +143,8 @@ bool NamespaceSource::drain_notices(capture::RecordSink& sink) {
   }
   notices.tables = notices_->tables();
   // The first is handed over even if it is empty: it says that ends will be reported.
-  if (!notices.messages.empty() || announced_ != notices.tables) {
-    announced_ = notices.tables;
+  if (!notices.messages.empty() || reported_tables_ != notices.tables) {
+    reported_tables_ = notices.tables;
     record.payload = std::move(notices);
     sink.consume(record);
   }
@@ -154,7 +154,7 @@ bool NamespaceSource::drain_notices(capture::RecordSink& sink) {
   return !drained->overrun;
 }
 
-void NamespaceSource::announce_tcp() {
+void NamespaceSource::subscribe_tcp() {
   if (notices_ && !notices_->subscribe(kTcpTables)) {
     notices_.reset();
   }

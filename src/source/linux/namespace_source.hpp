@@ -18,10 +18,10 @@ namespace netlog::source {
 class NamespaceSource {
  public:
   /// Opens the sources of the calling thread's namespace, whose inode number is `netns`. Ends of
-  /// sockets of the tables in `announced` are asked for.
+  /// sockets of the tables in `notice_tables` are asked for.
   static Result<NamespaceSource> open(std::uint64_t netns,
                                       const SourceOptions& options,
-                                      TableSet announced);
+                                      TableSet notice_tables);
 
   [[nodiscard]] std::string name() const {
     return diag_ ? notices_ ? "sock_diag+notices" : "sock_diag" : "procfs";
@@ -36,7 +36,7 @@ class NamespaceSource {
   void reopen_tables();
 
   /// Asks for the ends of TCP sockets, too.
-  void announce_tcp();
+  void subscribe_tcp();
 
   void sample(const SamplePlan& plan, capture::RecordSink& sink);
   /// False when the kernel had to drop some.
@@ -75,7 +75,7 @@ class NamespaceSource {
   std::optional<ProcFile> snmp_;
   std::optional<ProcFile> snmp6_;
   bool usable_ = true;
-  TableSet announced_ = 0;
+  TableSet reported_tables_ = 0;
   std::int64_t drained_ns_ = 0;  ///< when the last drain began
   std::string fallback_reason_;
   std::vector<std::byte> buffer_;

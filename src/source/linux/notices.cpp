@@ -89,7 +89,7 @@ Result<Drained> Notices::drain(std::vector<std::byte>& out) {
       continue;
     }
     if (got < 0 && errno == ENOBUFS) {
-      drained.overrun = true;  // told once for each overrun, however many notices it cost
+      drained.overrun = true;  // one error for each overrun, however many notices were dropped
       continue;
     }
     if (got < 0 && errno != EAGAIN) {

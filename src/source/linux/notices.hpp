@@ -13,27 +13,29 @@
 
 namespace netlog::source {
 
-/// What one drain brought.
+/// What one drain found out about lost notices.
 struct Drained {
   bool overrun = false;              ///< the kernel dropped notices since the last drain
-  std::optional<std::int64_t> lost;  ///< how many; absent: none, or the count could not be read
+  std::optional<std::int64_t> lost;  ///< how many; absent if none or not known
 };
 
-/// The kernel's announcements of sockets that end (SKNLGRP_INET_TCP_DESTROY and its three sisters),
-/// in the network namespace in which this was opened. Needs no privilege. Source:
+/// The kernel's notices of closed sockets (multicast groups SKNLGRP_INET_TCP_DESTROY and the like)
+/// of the network namespace in which this was opened. Needs no privilege. Source:
 /// linux/sock_diag.h, net/core/sock_diag.c.
 class Notices {
  public:
-  /// Subscribes to the ends of sockets of these tables, with a receive buffer of `buffer_bytes`, or
-  /// as much as is allowed.
+  /// Subscribes to closes of sockets of these tables. The receive buffer has `buffer_bytes`, or as
+  /// many as the system allows. Errors: the system's reason.
   static Result<Notices> open(TableSet tables, int buffer_bytes);
+  /// Subscribes to closes of sockets of more tables. Errors: the system's reason.
   Result<void> subscribe(TableSet tables);
   [[nodiscard]] TableSet tables() const { return tables_; }
 
-  /// Appends all that has arrived: netlink messages one after the other.
+  /// Appends the notices that have arrived: netlink messages one after the other. Errors: the
+  /// socket cannot be read.
   Result<Drained> drain(std::vector<std::byte>& out);
 
-  /// Of the receive buffer, as the kernel counts it.
+  /// The size of the receive buffer as the kernel counts it: twice the requested size (socket(7)).
   [[nodiscard]] int buffer_bytes() const { return buffer_bytes_; }
 
  private:
@@ -43,7 +45,7 @@ class Notices {
         port_id_{port_id},
         buffer_bytes_{buffer_bytes} {}
 
-  /// The kernel's own count of what it dropped on this socket, since it was opened.
+  /// The kernel's count of notices that it dropped since this socket was opened.
   [[nodiscard]] std::optional<std::int64_t> drops() const;
 
   os::UniqueFd fd_;

@@ -2,102 +2,85 @@
 #pragma once
 
 #include "model/process.hpp"
-#include "os/linux/unique_fd.hpp"
+#include "source/linux/descriptor_table.hpp"
 #include "source/linux/held_sockets.hpp"
+#include "source/linux/holder_table.hpp"
+#include "source/linux/process.hpp"
 #include "source/live_source.hpp"
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 namespace netlog::source {
 
-/// Who holds a socket, or why nobody was found.
+/// Who holds a socket, or why no holder was found.
 struct HolderAnswer {
   std::uint64_t inode = 0;
   std::optional<std::uint32_t> pid;
-  UnknownOwner why = UnknownOwner::gone;
+  UnknownOwner why = UnknownOwner::gone;  ///< meaningful without a pid
 };
 
-/// Finds the process behind a socket's inode through the links of /proc/PID/fd, as few of them as
-/// it can: the kernel gives a new descriptor the lowest free number, so the ones that were freed
-/// last and the next one up are tried first.
+/// Finds the process that holds a socket. It looks where the socket is likely first: in the free
+/// descriptors of the processes that a query names, then in all their descriptors, then in new
+/// processes, and at last in all processes.
 class OwnerSearch {
  public:
   OwnerSearch() = default;
-  /// With the kernel's own list in the place of everybody's links, where there is one.
-  explicit OwnerSearch(std::optional<HeldSockets> all) : all_{std::move(all)} {}
+  /// Uses `kernel_list`, if given, to look into all processes.
+  explicit OwnerSearch(std::optional<HeldSockets> kernel_list)
+      : kernel_list_{std::move(kernel_list)} {}
+  OwnerSearch(const OwnerSearch&) = delete;
+  OwnerSearch& operator=(const OwnerSearch&) = delete;
+  ~OwnerSearch() = default;
 
-  /// Answers what can be answered within `budget`. The first call looks at every process, however
-  /// long it takes.
-  std::vector<HolderAnswer> find(std::span<const OwnerQuery> questions,
+  /// Answers as many queries as `budget` allows; a query without an answer may be repeated. The
+  /// first call looks into every process, however long that takes.
+  std::vector<HolderAnswer> find(std::span<const OwnerQuery> queries,
                                  std::chrono::nanoseconds budget);
 
-  /// These sockets are gone: their descriptors are free.
+  /// These sockets are closed: their descriptors are free.
   void forget(std::span<const std::uint64_t> inodes);
 
-  /// Links read so far, for tests of the search's thrift.
-  [[nodiscard]] std::uint64_t links_read() const { return links_read_; }
+  /// The number of links read so far. Tests check that searches read few.
+  [[nodiscard]] std::uint64_t links_read() const { return descriptors_.links_read(); }
 
  private:
   using Clock = std::chrono::steady_clock;
-  /// A list that stays open costs a descriptor of ours until its process is seen to have vanished.
-  static constexpr std::size_t kSweepAfter = 16;
 
-  struct Process {
-    os::UniqueFd descriptors;       ///< /proc/PID/fd
-    std::unordered_set<int> known;  ///< hold sockets that were asked for and still live
-    std::set<int> freed;            ///< candidates for the next socket
-    int highest = -1;
-  };
-  struct Place {
-    std::uint32_t pid = 0;
-    int fd = -1;
-  };
-  struct Asked {
-    Clock::time_point since;
-    int times = 0;
+  struct Pending {
+    Clock::time_point since;  ///< when the query was first made
+    int times = 0;            ///< how often it was made
   };
 
-  /// Those named by the question, and who shares a socket with them: a prefork server's workers.
-  [[nodiscard]] std::vector<std::uint32_t> candidates(const OwnerQuery& question) const;
-  void note_questions(std::span<const OwnerQuery> questions, Clock::time_point now);
-  void recheck_held(std::uint64_t inode);
-  bool answer_seen(std::uint64_t inode);
-  void settle();
-  void probe_likely(const OwnerQuery& question);
-  void list_likely();
-  void give_up_scanned();
-  bool probe(std::uint32_t pid, Process& process, int fd);
-  void meet(std::uint64_t inode, Place place);
-  bool take_kernel_list();
-  void list(std::uint32_t pid);
-  bool open(std::uint32_t pid, Process& process);
-  void list_new_processes();
-  void list_all_processes();
+  void begin_queries(std::span<const OwnerQuery> queries, Clock::time_point now);
+  void recheck_holder(std::uint64_t inode);
+  bool answer_query(std::uint64_t inode);
+  void answer_open_queries();
+  void answer_owner_not_found();
+  void scan_likely_descriptors(const OwnerQuery& query);
+  void scan_likely_processes();
+  void scan_new_processes();
+  void scan_all_processes();
+  bool scan_kernel_list();
   void drop_vanished(const std::vector<std::uint32_t>& alive);
-  [[nodiscard]] bool in_time() const { return Clock::now() < deadline_; }
+  [[nodiscard]] bool is_in_time() const { return Clock::now() < deadline_; }
 
-  std::optional<HeldSockets> all_;
-  std::unordered_map<std::uint32_t, Process> processes_;
-  std::unordered_map<std::uint64_t, Place> held_;  ///< sockets that were asked for and still live
-  std::unordered_map<std::uint64_t, Place> seen_;  ///< found on the way, not asked for yet
-  std::unordered_map<std::uint64_t, Asked> asked_;
-  std::unordered_map<std::uint32_t, std::set<std::uint32_t>> shared_socket_pids_;  ///< by the owner
-  std::vector<const OwnerQuery*> open_;  ///< of the call under way, not answered yet
-  std::vector<HolderAnswer> answers_;
-  Clock::time_point deadline_;
+  std::optional<HeldSockets> kernel_list_;
+  DescriptorTable descriptors_;
+  HolderTable holders_{process_start};
+  DescriptorTable::OnSocket on_socket_ = [this](std::uint64_t inode, Descriptor at) {
+    return holders_.record_socket(inode, at);
+  };
+  std::unordered_map<std::uint64_t, Pending> pending_;  ///< by inode
+  std::vector<const OwnerQuery*> open_;                 ///< of this find(), not answered yet
+  std::vector<HolderAnswer> answers_;                   ///< of this find()
+  Clock::time_point deadline_;                          ///< of this find()
   std::optional<Clock::time_point> full_scan_began_;
-  bool unreadable_ = false;  ///< the last full scan met processes that it may not look into
-  std::uint64_t links_read_ = 0;
-  std::size_t opened_ = 0;  ///< lists of descriptors, since the vanished processes were dropped
 };
 
 }  // namespace netlog::source

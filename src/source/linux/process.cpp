@@ -75,7 +75,7 @@ std::optional<std::uint64_t> process_start(std::uint32_t pid) {
   return stat ? start_in(as_text(*stat)) : std::nullopt;
 }
 
-bool ProcessTable::tell(std::uint32_t pid, capture::RecordSink& sink) {
+bool ProcessTable::report(std::uint32_t pid, capture::RecordSink& sink) {
   const auto began_ns = os::read_boot_clock_ns();
   const os::UniqueFd directory{
       ::open(("/proc/" + std::to_string(pid)).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
@@ -116,12 +116,12 @@ bool ProcessTable::tell(std::uint32_t pid, capture::RecordSink& sink) {
   return true;
 }
 
-bool ProcessTable::knows(const TracedProcess& process) const {
+bool ProcessTable::has_reported(const TracedProcess& process) const {
   const auto known = known_.find(process.pid);
   return known != known_.end() && known->second.start == process.start_boot_ns / clock_tick_ns();
 }
 
-void ProcessTable::tell_ends(capture::RecordSink& sink) {
+void ProcessTable::report_ended(capture::RecordSink& sink) {
   const auto now_ns = os::read_boot_clock_ns();
   std::vector<pollfd> polled;
   std::vector<std::uint32_t> pids;

@@ -11,26 +11,27 @@
 
 namespace netlog::source {
 
-/// The start time of a process in clock ticks since boot (proc(5), stat, field 22); nothing when it
-/// is gone.
+/// The start time of a process in clock ticks since boot (proc(5), stat, field 22); nothing if the
+/// process has ended.
 std::optional<std::uint64_t> process_start(std::uint32_t pid);
 
-/// Processes that hold sockets: read once each, then watched until they end.
+/// The processes that hold sockets. Each is read once and then watched until it ends.
 class ProcessTable {
  public:
-  /// Hands over a process that was not told of yet. False when there is no such process (any more).
-  bool tell(std::uint32_t pid, capture::RecordSink& sink);
+  /// Emits a process record unless this process was reported before.
+  /// @return false if there is no such process
+  bool report(std::uint32_t pid, capture::RecordSink& sink);
 
-  /// Whether this incarnation was told of.
-  [[nodiscard]] bool knows(const TracedProcess& process) const;
+  /// True if this incarnation was reported.
+  [[nodiscard]] bool has_reported(const TracedProcess& process) const;
 
-  /// Hands over process_ended for each that has ended since the last call.
-  void tell_ends(capture::RecordSink& sink);
+  /// Emits process_ended for each reported process that has ended since the last call.
+  void report_ended(capture::RecordSink& sink);
 
  private:
   struct Known {
     std::uint64_t start = 0;
-    os::UniqueFd pidfd;  ///< none where descriptors have run out: the start time tells then
+    os::UniqueFd pidfd;  ///< none if there are too many: then the start time is compared
   };
   std::unordered_map<std::uint32_t, Known> known_;
   std::int64_t last_check_ns_ = 0;

@@ -3,10 +3,13 @@
 include(BpfSkeleton)
 target_sources(
   netlog_source
-  PRIVATE linux/doctor.cpp
+  PRIVATE linux/descriptor_table.cpp
+          linux/doctor.cpp
+          linux/holder_table.cpp
           linux/host.cpp
           linux/live_source.cpp
           linux/namespace_source.cpp
+          linux/namespace_sources.cpp
           linux/namespaces.cpp
           linux/notices.cpp
           linux/owner_search.cpp

@@ -33,12 +33,12 @@ bool Tracer::drain(ProcessTable& processes, capture::RecordSink& sink) {
   std::set<TracedProcess> named;
   for (std::size_t at = 0; at < trace.events.size(); at += Trace::kEventSize) {
     const auto process = Trace::process_of(std::span{trace.events}.subspan(at, Trace::kEventSize));
-    if (process.pid != 0 && named.insert(process).second && !processes.knows(process)) {
-      processes.tell(process.pid, sink);
+    if (process.pid != 0 && named.insert(process).second && !processes.has_reported(process)) {
+      processes.report(process.pid, sink);
     }
   }
   // The first is handed over even if it is empty: it says that changes will be reported.
-  if (!trace.events.empty() || !std::exchange(told_, true)) {
+  if (!trace.events.empty() || !std::exchange(is_announced_, true)) {
     sink.consume({0, asked, std::move(trace)});
   }
   if (lost > 0) {

@@ -10,13 +10,13 @@
 
 namespace netlog::source {
 
-/// The trace as raw records, each after the processes that it names.
+/// Turns the events of a trace into raw records. The processes that they name are reported first.
 class Tracer {
  public:
-  /// Gives up the capabilities that only starting takes.
+  /// Drops the capabilities that only loading the programs needs. Errors: why there is no trace.
   static Result<Tracer> open(const SourceOptions& options);
 
-  /// False when events were lost.
+  /// Emits the events since the last call. @return false if some were lost
   bool drain(ProcessTable& processes, capture::RecordSink& sink);
 
   [[nodiscard]] bool attached() const { return trace_.attached(); }
@@ -25,8 +25,8 @@ class Tracer {
   explicit Tracer(Trace trace);
 
   Trace trace_;
-  std::int64_t drained_ns_;  ///< when the last drain began
-  bool told_ = false;        ///< that there is a trace
+  std::int64_t drained_ns_;    ///< when the last drain began
+  bool is_announced_ = false;  ///< a trace record was emitted
 };
 
 }  // namespace netlog::source

@@ -192,8 +192,8 @@ TEST_CASE("a child is told of once, and its end", "[live]") {
   const auto pid = child.pid();
   ProcessTable table;
   Kept kept;
-  REQUIRE(table.tell(pid, kept));
-  REQUIRE(table.tell(pid, kept));
+  REQUIRE(table.report(pid, kept));
+  REQUIRE(table.report(pid, kept));
   REQUIRE(kept.records.size() == 1);
   const auto process =
       decode::decode_process(std::get<capture::ProcessRead>(kept.records[0].payload).sections, 0);
@@ -201,13 +201,13 @@ TEST_CASE("a child is told of once, and its end", "[live]") {
   CHECK(process->id.pid == pid);
   CHECK(process->parent_pid == static_cast<std::uint32_t>(::getpid()));
   CHECK(process->exe.has_value());
-  table.tell_ends(kept);
+  table.report_ended(kept);
   CHECK(kept.records.size() == 1);
   child.finish();
-  table.tell_ends(kept);
+  table.report_ended(kept);
   REQUIRE(kept.records.size() == 2);
   CHECK(std::get<capture::ProcessExit>(kept.records[1].payload).id == process->id);
-  CHECK_FALSE(table.tell(pid, kept));
+  CHECK_FALSE(table.report(pid, kept));
 }
 
 TEST_CASE("what is made for a recording is its owner's alone", "[live]") {
