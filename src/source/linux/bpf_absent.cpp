@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A build without clang, bpftool or libbpf.
+// Replaces bpf/ in a build without clang, bpftool or libbpf.
 #include "source/linux/held_sockets.hpp"
 #include "source/linux/trace.hpp"
 
@@ -26,7 +26,7 @@ Result<Trace> Trace::open(std::size_t /*buffer_bytes*/, int /*bystander*/) {
   return absent();
 }
 
-// NOLINTBEGIN(readability-convert-member-functions-to-static): those of other builds can't be
+// NOLINTBEGIN(readability-convert-member-functions-to-static): they have state in other builds
 std::string_view Trace::hook() const {
   return "none";
 }

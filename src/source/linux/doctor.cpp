@@ -36,9 +36,8 @@ std::string this_program() {
   return error ? "netlog" : path.string();
 }
 
-/// One command for all rights that are missing; empty when we have them and there is still
-/// something that we may not do.
-std::string grant_rights() {
+/// The command that grants all capabilities that a recorder can use; empty if we have them all.
+std::string grant_command() {
   constexpr std::array kRights{
       CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_BPF, CAP_PERFMON};
   constexpr auto kWanted = [&] {
@@ -72,7 +71,7 @@ Finding examine_tables() {
             Allowed::some,
             fmt::format("/proc/net only: {}", source->fallback_reason()),
             "no bytes, round-trip times, offload states or outcomes, and connections shorter than "
-            "the interval are met by chance",
+            "the interval are seen by chance",
             "sudo modprobe -a inet_diag tcp_diag udp_diag"};
   }
   return {"tables", Allowed::all, fmt::format("sock_diag of Linux {}", system.release), {}, {}};
@@ -86,7 +85,7 @@ Finding examine_tracing() {
             trace.error().message(),
             "times are as exact as polling and notices are, states shorter than the interval are "
             "missed, and half of the owners of very short connections stay unknown",
-            grant_rights()};
+            grant_command()};
   }
   if (trace->hook() == "tp_btf") {
     return {"tracing",
@@ -106,9 +105,9 @@ Finding examine_notices() {
     return {"notices",
             Allowed::none,
             notices.error().message(),
-            "connections shorter than the interval are met by chance, and outcomes are mostly "
+            "connections shorter than the interval are seen by chance, and outcomes are mostly "
             "unknown",
-            grant_rights()};
+            grant_command()};
   }
   // socket(7): the kernel doubles what is asked for.
   const auto granted = notices->buffer_bytes() / 2;
@@ -122,12 +121,12 @@ Finding examine_notices() {
           Allowed::some,
           found,
           fmt::format("notices are lost when some {} connections end while the recorder has to "
-                      "wait; such a loss is a gap",
+                      "wait; each loss is recorded as a gap",
                       granted / kKibi / 2),
-          grant_rights()};
+          grant_command()};
 }
 
-/// Calls `use` with the path of each process.
+/// Calls `use` with the /proc directory of each process.
 template <typename Use>
 void for_each_process(Use&& use) {
   std::error_code error;
@@ -152,9 +151,9 @@ Finding examine_owners() {
   for_each_process([&](const std::string& path) {
     ++all;
     char link = 0;
-    // Reading a link of a descriptor needs the same right as this one.
+    // Reading the links in fd/ needs the same right as reading this link.
     const bool refused = ::readlink((path + "/exe").c_str(), &link, 1) < 0 && is_refused();
-    // With our effective rights, which access(2) leaves out.
+    // Checks our effective rights; access(2) checks the real ones.
     const bool listed =
         ::faccessat(AT_FDCWD, (path + "/fd").c_str(), R_OK | X_OK, AT_EACCESS) == 0 ||
         !is_refused();
@@ -171,7 +170,7 @@ Finding examine_owners() {
           Allowed::some,
           found,
           "the owners of other users' sockets stay unknown (not_permitted)",
-          grant_rights()};
+          grant_command()};
 }
 
 Finding examine_namespaces() {
@@ -199,7 +198,7 @@ Finding examine_namespaces() {
           found + (may_enter ? "" : "; others may not be entered"),
           may_enter ? "connections in namespaces where only such processes live are not recorded"
                     : "connections within containers are not recorded",
-          grant_rights()};
+          grant_command()};
 }
 
 Finding examine_counters() {
@@ -237,7 +236,7 @@ Finding examine_recording(const std::filesystem::path& recording) {
   if (std::filesystem::exists(recording, error)) {
     place = recording;
   }
-  // `record` makes the directories that are missing.
+  // `record` creates missing directories.
   while (!std::filesystem::exists(place, error) && place.has_relative_path()) {
     place = place.parent_path().empty() ? std::filesystem::path{"."} : place.parent_path();
   }

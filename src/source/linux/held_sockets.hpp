@@ -9,17 +9,19 @@
 
 namespace netlog::source {
 
-/// A descriptor that is a socket.
+/// One descriptor that leads to a socket.
 struct HeldSocket {
   std::uint64_t inode = 0;
   std::uint32_t pid = 0;
   std::int32_t descriptor = -1;
 };
 
-/// The sockets that all processes hold, listed by the kernel (BPF iterator over task files).
+/// A list of the sockets that all processes hold, made in the kernel by a BPF iterator over task
+/// files.
 class HeldSockets {
  public:
-  /// Needs CAP_BPF and CAP_PERFMON, which list() does not.
+  /// Loads the program. Needs CAP_BPF and CAP_PERFMON; list() does not. Errors: the system's
+  /// reason.
   static Result<HeldSockets> open();
 
   HeldSockets(const HeldSockets&) = delete;
@@ -28,7 +30,7 @@ class HeldSockets {
   HeldSockets& operator=(HeldSockets&& other) noexcept;
   ~HeldSockets();
 
-  /// As it is now; a descriptor that is opened or closed meanwhile may be in it or not.
+  /// Reads the list. Descriptors that are opened or closed meanwhile may or may not be in it.
   [[nodiscard]] Result<std::vector<HeldSocket>> list() const;
 
  private:

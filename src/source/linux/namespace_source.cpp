@@ -22,7 +22,7 @@ constexpr int kTries = 3;
 
 constexpr TableSet kTcpTables = table_bit(TableKind::tcp4) | table_bit(TableKind::tcp6);
 
-/// Opens the socket and reads one table, since a kernel without inet_diag refuses only then.
+/// Opens the socket and reads one table: a kernel without inet_diag refuses only the read.
 Result<SockDiag> try_sock_diag() {
   auto diag = SockDiag::open();
   if (!diag) {
@@ -33,7 +33,7 @@ Result<SockDiag> try_sock_diag() {
   if (!read && read.error().code != errc::interrupted) {
     return read.error();
   }
-  // An error comes as a message of its own: struct nlmsgerr begins with it.
+  // An error is a message of its own. Its number is the first member of struct nlmsgerr.
   ByteReader in{bytes};
   in.skip(4);
   const auto type = in.u16();
@@ -45,7 +45,8 @@ Result<SockDiag> try_sock_diag() {
   return diag;
 }
 
-/// A kernel without IPv6 lacks some of these files, and has no such connections.
+/// Opens a file of /proc/net; nothing if it does not exist: a kernel without IPv6 has no IPv6
+/// tables.
 std::optional<ProcFile> open_net_file(const char* name) {
   auto file = ProcFile::open(std::string{"/proc/thread-self/net/"} + name);
   return file ? std::optional{std::move(*file)} : std::nullopt;
@@ -68,7 +69,7 @@ Result<NamespaceSource> NamespaceSource::open(std::uint64_t netns,
                                               TableSet notice_tables) {
   NamespaceSource source{netns};
   const auto wanted = options.choice;
-  // Before the first dump, so that no end falls between the two.
+  // Before the first dump, so that no close is missed between the two.
   if (wanted != SourceChoice::poll && wanted != SourceChoice::procfs) {
     if (auto opened = Notices::open(notice_tables, options.notice_buffer_bytes)) {
       source.notices_ = std::move(*opened);
@@ -86,7 +87,7 @@ Result<NamespaceSource> NamespaceSource::open(std::uint64_t netns,
     return tried.error();
   } else {
     source.fallback_reason_ = tried.error().message();
-    source.notices_.reset();  // without cookies they can't be joined to rows
+    source.notices_.reset();  // procfs rows have no cookies to match notices with
   }
   if (!source.diag_) {
     source.open_tables();
@@ -110,7 +111,7 @@ void NamespaceSource::open_tables() {
 }
 
 void NamespaceSource::sample(const SamplePlan& plan, capture::RecordSink& sink) {
-  // Around the tables, so that an end is known to be before or after them.
+  // Before and after the tables, so that each close is known to be before or after them.
   drain_notices(sink);
   if (diag_) {
     dump_tables(plan, sink);
@@ -142,7 +143,7 @@ bool NamespaceSource::drain_notices(capture::RecordSink& sink) {
     return false;
   }
   notices.tables = notices_->tables();
-  // The first is handed over even if it is empty: it says that ends will be reported.
+  // The first record is emitted even if it is empty: it says which closes will be notified.
   if (!notices.messages.empty() || reported_tables_ != notices.tables) {
     reported_tables_ = notices.tables;
     record.payload = std::move(notices);

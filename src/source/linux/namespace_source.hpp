@@ -13,12 +13,13 @@
 
 namespace netlog::source {
 
-/// The tables, notices and counters of one network namespace. What it holds open keeps the
-/// namespace alive, so it must be let go when no process lives there any more.
+/// The tables, notices and counters of one network namespace. Its open files keep the namespace
+/// alive, so it must be destroyed when no process lives in the namespace any more.
 class NamespaceSource {
  public:
-  /// Opens the sources of the calling thread's namespace, whose inode number is `netns`. Ends of
-  /// sockets of the tables in `notice_tables` are asked for.
+  /// Opens the sources of the calling thread's namespace, whose inode number is `netns`, and
+  /// subscribes to closes of sockets of `notice_tables`. Errors: the source that `options` demands
+  /// is not available.
   static Result<NamespaceSource> open(std::uint64_t netns,
                                       const SourceOptions& options,
                                       TableSet notice_tables);
@@ -26,24 +27,25 @@ class NamespaceSource {
   [[nodiscard]] std::string name() const {
     return diag_ ? notices_ ? "sock_diag+notices" : "sock_diag" : "procfs";
   }
-  /// Why the best source is not in use; empty when it is.
+  /// Why the best source is not in use; empty if it is.
   [[nodiscard]] const std::string& fallback_reason() const { return fallback_reason_; }
 
-  /// False after a dump that was given up: the rest of it would be in the way of the next one, so
-  /// the source is to be opened anew.
+  /// False after an aborted dump: its remaining messages would mix with the next dump. The source
+  /// must be opened again.
   [[nodiscard]] bool usable() const { return usable_; }
-  /// From within the namespace.
+  /// Opens the tables of our own namespace again.
   void reopen_tables();
 
-  /// Asks for the ends of TCP sockets, too.
+  /// Subscribes to closes of TCP sockets, too.
   void subscribe_tcp();
 
+  /// Reads the tables that `plan` names, and emits the notices before and after them.
   void sample(const SamplePlan& plan, capture::RecordSink& sink);
-  /// False when the kernel had to drop some.
+  /// Emits the notices that have arrived. @return false if the kernel dropped some
   bool drain_notices(capture::RecordSink& sink);
 
  private:
-  /// A file of /proc/net; `empty` is what its text completes.
+  /// A file of /proc/net, and the payload of its records without the text.
   struct TextTable {
     capture::ProcfsTable empty;
     ProcFile file;
@@ -71,12 +73,12 @@ class NamespaceSource {
   std::uint64_t netns_;
   std::optional<SockDiag> diag_;
   std::optional<Notices> notices_;
-  std::vector<TextTable> tables_;  ///< where there is no sock_diag
+  std::vector<TextTable> tables_;  ///< empty with sock_diag
   std::optional<ProcFile> snmp_;
   std::optional<ProcFile> snmp6_;
   bool usable_ = true;
-  TableSet reported_tables_ = 0;
-  std::int64_t drained_ns_ = 0;  ///< when the last drain began
+  TableSet reported_tables_ = 0;  ///< as in the last record of notices
+  std::int64_t drained_ns_ = 0;   ///< when the last drain began
   std::string fallback_reason_;
   std::vector<std::byte> buffer_;
 };

@@ -33,8 +33,8 @@ void add(std::uint32_t pid, Namespaces& found) {
   }
 }
 
-// A thread has a directory, too, which lists the others of its process.
-bool leads_its_threads(std::uint32_t pid) {
+// False for the id of a thread: threads have directories in /proc, too.
+bool is_process(std::uint32_t pid) {
   constexpr std::size_t kMax = 16'384;
   const auto bytes = read_file(fmt::format("/proc/{}/status", pid), kMax);
   return bytes && as_text(*bytes).find(fmt::format("\nTgid:\t{}\n", pid)) != std::string_view::npos;
@@ -44,7 +44,7 @@ bool leads_its_threads(std::uint32_t pid) {
 
 NamespaceSearch::NamespaceSearch() : loadavg_{::open("/proc/loadavg", O_RDONLY | O_CLOEXEC)} {}
 
-// proc(5): the last field of /proc/loadavg is the pid that was given out last.
+// proc(5): the last field of /proc/loadavg is the newest pid.
 std::optional<std::uint32_t> NamespaceSearch::newest_pid() const {
   std::array<char, 256> bytes{};
   const auto got = ::pread(loadavg_.get(), bytes.data(), bytes.size(), 0);
@@ -70,14 +70,14 @@ Namespaces NamespaceSearch::all() {
 }
 
 Namespaces NamespaceSearch::newcomers() {
-  constexpr std::uint32_t kMany = 1000;  // then reading the whole list costs no more
+  constexpr std::uint32_t kMany = 1000;  // more than this: reading all of /proc is as fast
   const auto newest = newest_pid();
   if (!newest || !newest_pid_ || *newest < *newest_pid_ || *newest - *newest_pid_ > kMany) {
     return all();
   }
   Namespaces found;
   for (auto pid = *newest_pid_ + 1; pid <= *newest; ++pid) {
-    if (leads_its_threads(pid)) {
+    if (is_process(pid)) {
       add(pid, found);
     }
   }

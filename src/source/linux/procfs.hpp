@@ -11,12 +11,13 @@
 
 namespace netlog::source {
 
-/// A file of /proc that is kept open and read again and again. One of /proc/net goes on telling of
-/// the network namespace in which it was opened, and keeps that alive.
+/// A file of /proc that stays open and is read again and again. A file of /proc/net keeps showing
+/// the network namespace in which it was opened, and keeps that namespace alive.
 class ProcFile {
  public:
   static Result<ProcFile> open(const std::string& path);
-  /// All of it, as it is now, at most `most` bytes; more is errc::too_large.
+  /// The current content. Errors: errc::too_large if it has more than `most` bytes, the system's
+  /// reason.
   [[nodiscard]] Result<std::vector<std::byte>> read(std::size_t most) const;
 
  private:
@@ -26,9 +27,10 @@ class ProcFile {
   std::string path_;
 };
 
-/// A whole file that may grow while it is read, at most `most` bytes; more is errc::too_large.
+/// The content of a file that may grow while it is read. Errors: errc::too_large if it has more
+/// than `most` bytes, the system's reason.
 Result<std::vector<std::byte>> read_file(const std::string& path, std::size_t most);
-/// The same below an open directory.
+/// read_file() relative to an open directory.
 Result<std::vector<std::byte>> read_file_at(int directory, const char* name, std::size_t most);
 
 }  // namespace netlog::source

@@ -22,13 +22,13 @@ namespace {
 
 // The kernel fills at most 32 KiB of a dump at a time.
 constexpr std::size_t kChunk = std::size_t{64} * 1024;
-// A million sockets with everything are half of this.
+// Twice what a million sockets need.
 constexpr std::size_t kMaxBytes = std::size_t{1} << 30U;
-// Enough to be worth the passing on, and still in the cache where it is decoded.
+// A part is large enough for the overhead of a record and small enough for the cache.
 constexpr std::size_t kPart = std::size_t{256} * 1024;
 
-// All states but those that stand for no connection: bound only (13), and NEW_SYN_RECV (12) which
-// SYN_RECV implies.
+// All states except bound only (13) and NEW_SYN_RECV (12). The kernel dumps NEW_SYN_RECV sockets
+// with SYN_RECV.
 constexpr std::uint32_t kAllStates = 0xFFF;
 
 template <typename Request>
@@ -45,13 +45,14 @@ auto message(std::uint16_t type, const Request& request) {
 
 enum class End { none, done, foreign };
 
-/// What the messages of one recv() say of the dump's end, and whether it is consistent.
+/// Looks in the messages of one recv() for the end of the dump. Clears `consistent` if one says
+/// that the dump is not.
 End end_of(std::span<const std::byte> chunk, std::uint32_t sequence, bool& consistent) {
   while (chunk.size() >= sizeof(nlmsghdr)) {
     nlmsghdr header{};
     std::memcpy(&header, chunk.data(), sizeof header);
     if (header.nlmsg_len < sizeof header || header.nlmsg_len > chunk.size()) {
-      return End::done;  // the decoder says what is wrong
+      return End::done;  // the decoder reports the error
     }
     if (header.nlmsg_seq != sequence) {
       return End::foreign;
@@ -65,7 +66,7 @@ End end_of(std::span<const std::byte> chunk, std::uint32_t sequence, bool& consi
   return End::none;
 }
 
-/// As recv(2), however often a signal comes.
+/// recv(2), repeated after signals.
 ssize_t receive(int fd, std::span<std::byte> buffer) {
   ssize_t got = -1;
   do {
@@ -81,9 +82,9 @@ Result<SockDiag> SockDiag::open() {
   if (!fd) {
     return fail_errno(errno, "sock_diag socket");
   }
-  // A kernel that never answers must not stop the recorder for good.
-  const timeval patience{5, 0};
-  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0) {
+  // The recorder must not wait forever for a kernel that does not answer.
+  const timeval timeout{5, 0};
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0) {
     return fail_errno(errno, "time limit of the sock_diag socket");
   }
   return SockDiag{std::move(fd)};
@@ -137,7 +138,7 @@ Result<void> SockDiag::dump(std::span<std::byte> request,
     const auto chunk = std::span{buffer}.first(static_cast<std::size_t>(got));
     const auto end = end_of(chunk, sequence_, consistent);
     if (end == End::foreign) {
-      continue;  // the rest of a dump that we gave up
+      continue;  // left over from an aborted dump
     }
     received += chunk.size();
     if (received > kMaxBytes) {

@@ -17,15 +17,16 @@ namespace netlog::source {
 /// A NETLINK_SOCK_DIAG socket of the network namespace in which it was opened.
 class SockDiag {
  public:
+  /// Errors: the system's reason.
   static Result<SockDiag> open();
 
-  /// What is to happen when `out` has grown large; may empty it.
+  /// Called when `out` has grown large. It may empty it.
   using OnPart = std::function<void()>;
 
-  /// Dumps one protocol's table and appends the messages as received, NLMSG_DONE included. TCP
-  /// comes for IPv4 and IPv6 in one walk (the legacy TCPDIAG_GETSOCK request), UDP family by
-  /// family, one dump after the other.
-  /// @return errc::interrupted when the kernel says that the dump is not consistent.
+  /// Dumps a table and appends the netlink messages as received, with NLMSG_DONE. dump_tcp() reads
+  /// IPv4 and IPv6 at once (the legacy request TCPDIAG_GETSOCK), dump_udp() one family. Errors:
+  /// errc::interrupted if the kernel says that the dump is not consistent, errc::too_large, the
+  /// system's reason.
   /// Source: linux/inet_diag.h, net/ipv4/inet_diag.c.
   Result<void> dump_tcp(capture::DumpDepth depth,
                         std::vector<std::byte>& out,

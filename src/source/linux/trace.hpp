@@ -14,7 +14,7 @@
 
 namespace netlog::source {
 
-/// A process as an event names it.
+/// The process that an event names.
 struct TracedProcess {
   std::uint32_t pid = 0;  ///< 0: the event names none
   std::uint64_t start_boot_ns = 0;
@@ -22,14 +22,14 @@ struct TracedProcess {
   auto operator<=>(const TracedProcess&) const = default;
 };
 
-/// The kernel's TCP state changes in all network namespaces, told by programs of ours that run at
-/// each of them (BPF). What a build without BPF has of it only says so.
+/// The TCP state changes of all network namespaces, reported by BPF programs. In a build without
+/// BPF open() fails.
 class Trace {
  public:
   /// Size of one event (docs/capture-format.md).
   static constexpr std::size_t kEventSize = 152;
 
-  /// The only members of an event that matter before it is decoded.
+  /// The process in an event (kEventSize bytes). It is needed before events are decoded.
   static TracedProcess process_of(std::span<const std::byte> event) {
     constexpr std::size_t kStartAt = 48;
     ByteReader in{event.subspan(kStartAt)};
@@ -37,11 +37,11 @@ class Trace {
     return {in.u32(), start_boot_ns};
   }
 
-  /// Loads and attaches the best variant that this kernel takes. Needs CAP_BPF, CAP_PERFMON and,
-  /// for the better variant, CAP_NET_ADMIN; none of them once it has returned. `buffer_bytes` is
-  /// rounded up to a power of two of pages. The process with the pid `bystander` is never named:
-  /// whoever looks at the sockets that others hold has each in hand for a moment, and where that is
-  /// the moment of the close it closes what was never its own.
+  /// Loads and attaches the better of two variants that works on this kernel. Needs CAP_BPF,
+  /// CAP_PERFMON and, for sock_ops, CAP_NET_ADMIN; afterwards none of them. `buffer_bytes` is
+  /// rounded up to a power of two and at least one page. The process `bystander` is never reported
+  /// as a caller: a process that lists the sockets of others holds each for a moment, and would be
+  /// named as the one that closed it. Errors: why neither variant works.
   static Result<Trace> open(std::size_t buffer_bytes, int bystander = 0);
 
   Trace(const Trace&) = delete;
@@ -50,15 +50,15 @@ class Trace {
   Trace& operator=(Trace&& other) noexcept;
   ~Trace();
 
-  /// The hook in use: `sock_ops`, which misses nothing, or `tp_btf`.
+  /// The hook in use: `sock_ops`, which loses nothing, or `tp_btf`.
   [[nodiscard]] std::string_view hook() const;
 
-  /// Appends all events that have happened, in the order in which they were told. Returns how many
-  /// had to be dropped since the last call: because the buffer was full, or (tp_btf) because one
-  /// ran into another.
+  /// Appends all new events in the order in which they were reported.
+  /// @return how many were lost since the last call: the buffer was full, or (tp_btf) the kernel
+  /// skipped a nested call
   std::uint64_t drain(std::vector<std::byte>& out);
 
-  /// False when somebody has detached the programs.
+  /// False if somebody has detached the programs.
   [[nodiscard]] bool attached() const;
 
  private:

@@ -18,7 +18,7 @@ Result<Tracer> Tracer::open(const SourceOptions& options) {
   if (!trace) {
     return trace.error();
   }
-  // CAP_NET_ADMIN and CAP_SYS_ADMIN go on serving the other network namespaces.
+  // CAP_NET_ADMIN and CAP_SYS_ADMIN stay: other network namespaces need them.
   os::drop_capabilities((std::uint64_t{1} << CAP_BPF) | (std::uint64_t{1} << CAP_PERFMON));
   return Tracer{std::move(*trace)};
 }
@@ -37,7 +37,7 @@ bool Tracer::drain(ProcessTable& processes, capture::RecordSink& sink) {
       processes.report(process.pid, sink);
     }
   }
-  // The first is handed over even if it is empty: it says that changes will be reported.
+  // The first record is emitted even if it is empty: it says that the trace has begun.
   if (!trace.events.empty() || !std::exchange(is_announced_, true)) {
     sink.consume({0, asked, std::move(trace)});
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// Lists every descriptor of every process that is a socket, ten times as fast as the links of
-// /proc/PID/fd: one `struct held` each.
+// Lists the sockets among the descriptors of all processes: one `struct held` for each. Ten times
+// as fast as reading the links of /proc/PID/fd.
 #include <linux/types.h>
 
 #include <linux/bpf.h>
@@ -45,7 +45,7 @@ int netlog_held(struct bpf_iter__task_file* at) {
   struct task_struct* task = at->task;
   struct file* file = at->file;
   if (!task || !file) {
-    return 0;  // the end
+    return 0;  // after the last one
   }
   struct inode* inode = file->f_inode;
   if ((inode->i_mode & kTypeMask) == kSocket) {

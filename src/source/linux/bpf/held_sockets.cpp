@@ -54,7 +54,7 @@ Result<std::vector<HeldSocket>> HeldSockets::list() const {
   }
   std::vector<HeldSocket> held;
   std::array<HeldSocket, 4096> part{};
-  std::size_t kept = 0;  // bytes of an entry that a read has cut
+  std::size_t kept = 0;  // bytes of an incomplete entry at the end of a read
   for (;;) {
     auto* const bytes = reinterpret_cast<char*>(part.data());
     const auto got = ::read(listing.get(), bytes + kept, sizeof part - kept);

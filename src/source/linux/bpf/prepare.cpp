@@ -26,7 +26,8 @@ Result<void> prepare_bpf() {
   }
   struct stat pids {};
   if (::stat("/proc/self/ns/pid", &pids) != 0 || pids.st_ino != kFirstPidNamespace) {
-    return fail_errno(ENOTSUP, "the kernel would name processes by pids of another namespace");
+    return fail_errno(ENOTSUP,
+                      "BPF reports pids of the first pid namespace, and this is another one");
   }
   return {};
 }

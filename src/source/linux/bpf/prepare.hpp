@@ -5,9 +5,9 @@
 
 namespace netlog::source {
 
-/// Whether programs of ours can say what we want to know: the kernel has to carry its type
-/// information, and its pids, which are those of the first pid namespace, have to be ours. From
-/// then on libbpf keeps its own words for itself; our errors say it in one line.
+/// Checks that BPF programs can work here: the kernel has type information (BTF), and we run in the
+/// first pid namespace, whose pids the programs report. Also turns off libbpf's own messages.
+/// Errors: the system's reason.
 Result<void> prepare_bpf();
 
 }  // namespace netlog::source

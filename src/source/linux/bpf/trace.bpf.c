@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// Tells every TCP state change with its socket, and with its process where the context names it.
-// The layout of what it sends is in docs/capture-format.md; user space copies it and looks at
-// nothing but `pid`.
+// Reports every TCP state change of every socket, and the process that caused it if the change came
+// from a system call. docs/capture-format.md has the layout of an event. User space copies events
+// and reads only the pid and the start time of the process.
 //
-// Two variants share everything but their hooks. sock_ops with the cgroup socket hooks misses
-// nothing, but needs a cgroup2 mount; tp_btf needs none, but the kernel skips an invocation that
-// nests in another one of the same program on the same CPU.
+// There are two variants, which differ in their hooks only. sock_ops with the cgroup socket hooks
+// loses nothing but needs a cgroup2 mount. tp_btf needs no mount, but the kernel skips a call that
+// interrupts another call of the same program on the same CPU.
 #include <linux/types.h>
 
 #include <linux/bpf.h>
@@ -18,7 +18,7 @@
 // The kernel lets only GPL-compatible programs use some helpers.
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-// What we read of the kernel's structures; the loader finds out where each member is.
+// The members that we read of the kernel's structures. The loader looks up their offsets (CO-RE).
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct ns_common {
   unsigned int inum;
@@ -79,7 +79,7 @@ struct task_struct {
 #pragma clang attribute pop
 
 enum { kInet = 2, kInet6 = 10, kDatagram = 2, kKernelThread = 0x00200000 };
-enum { kTransition = 1, kOwner = 2, kBirth = 3 };
+enum { kTransition = 1, kLastCloser = 2, kUdpSocketCreated = 3 };
 enum { kUnknownOrigin = 0, kConnect = 1, kListen = 2, kAccept = 3 };
 enum { kFinReceived = 1, kOrphan = 2 };
 
@@ -122,32 +122,32 @@ struct caller {
   char comm[16];
 };
 
-// What is remembered with a socket, for this use of it.
-struct life {
+// What we store with a socket. A socket that connects again after a close is a new use of it.
+struct socket_use {
   __u64 begun_ns;
-  struct caller untold;  // who connects, where the connect could not be told
+  struct caller connecting;  // the process that connects, if SYN_SENT could not be reported
   __u32 netns;
   __u8 origin;
-  __u8 owner_told;
-  __u8 closed;
+  __u8 is_owner_reported;
+  __u8 is_closed;
 };
 
 struct {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, int);
-  __type(value, struct life);
-} lives SEC(".maps");
+  __type(value, struct socket_use);
+} socket_uses SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 1 << 24);  // the loader sets it
+  __uint(max_entries, 1 << 24);  // the loader sets the real size
 } events SEC(".maps");
 
-// Events that found no room; user space maps it.
+// The number of events for which the buffer had no room. User space maps it.
 __u64 lost = 0;
 
-// A process that is never named; the loader sets it.
+// The pid of a process that is never reported as a caller. The loader sets it.
 const volatile int bystander = 0;
 
 static __always_inline struct event* reserve(void) {
@@ -161,13 +161,12 @@ static __always_inline struct event* reserve(void) {
   return event;
 }
 
-// Nobody is woken: the reader comes by every few milliseconds, and a wake-up costs five times what
-// the event does.
+// The reader polls every few milliseconds. To wake it would cost five times as much as the event.
 static __always_inline void submit(struct event* event) {
   bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
 
-// The process that runs; nothing for the kernel's own threads and the bystander.
+// Fills in the current process. Returns 0 for kernel threads and for `bystander`.
 static __always_inline int current_caller(struct caller* caller) {
   struct task_struct* task = bpf_get_current_task_btf();
   if (task->flags & kKernelThread) {
@@ -196,10 +195,10 @@ static __always_inline void name_current(struct event* event) {
   }
 }
 
-// The process that runs is the socket's own where the change comes of its system call. The rest
-// comes of packets and timers, which run on whatever process is there. A reset or a timeout leaves
-// an error before it closes; a close that finds none was asked for.
-static __always_inline int comes_of_its_process(int old, int new, int error) {
+// True if the change comes from a system call: the current process then uses the socket. Other
+// changes come from packets and timers, which interrupt any process. A reset or a timeout sets
+// sk_err before it closes the socket, so a close without an error comes from a system call.
+static __always_inline int is_from_system_call(int old, int new, int error) {
   switch (new) {
     case BPF_TCP_SYN_SENT:
     case BPF_TCP_LISTEN:
@@ -219,7 +218,7 @@ static __always_inline void fill_socket(struct event* event, struct tcp_sock* tc
   struct sock* sk = (struct sock*)tcp;
   struct sock_common* common = &sk->__sk_common;
   event->family = common->skc_family;
-  event->local_port = bpf_ntohs(((struct inet_sock*)tcp)->inet_sport);  // skc_num is 0 once closed
+  event->local_port = bpf_ntohs(((struct inet_sock*)tcp)->inet_sport);  // skc_num is 0 by now
   event->remote_port = bpf_ntohs(common->skc_dport);
   if (event->family == kInet6) {
     __builtin_memcpy(event->local, &common->skc_v6_rcv_saddr, sizeof event->local);
@@ -247,13 +246,13 @@ static __always_inline void fill_socket(struct event* event, struct tcp_sock* tc
   event->segments_in = tcp->segs_in;
 }
 
-static __always_inline void tell_transition(struct tcp_sock* tcp,
-                                            struct life* life,
-                                            __u64 cookie,
-                                            int old,
-                                            int new) {
-  if (life) {
-    life->closed = new == BPF_TCP_CLOSE;
+static __always_inline void report_transition(struct tcp_sock* tcp,
+                                              struct socket_use* use,
+                                              __u64 cookie,
+                                              int old,
+                                              int new) {
+  if (use) {
+    use->is_closed = new == BPF_TCP_CLOSE;
   }
   struct event* event = reserve();
   if (!event) {
@@ -264,54 +263,54 @@ static __always_inline void tell_transition(struct tcp_sock* tcp,
   event->old_state = old;
   event->new_state = new;
   fill_socket(event, tcp);
-  if (comes_of_its_process(old, new, event->error)) {
+  if (is_from_system_call(old, new, event->error)) {
     name_current(event);
-  } else if (life && life->untold.pid) {
-    name(event, &life->untold);
-    life->untold.pid = 0;
+  } else if (use && use->connecting.pid) {
+    name(event, &use->connecting);
+    use->connecting.pid = 0;
   }
-  if (life) {
-    event->begun_ns = life->begun_ns;
-    event->origin = life->origin;
-    life->netns = event->netns;
-    life->owner_told = life->owner_told || event->pid != 0;
+  if (use) {
+    event->begun_ns = use->begun_ns;
+    event->origin = use->origin;
+    use->netns = event->netns;
+    use->is_owner_reported = use->is_owner_reported || event->pid != 0;
   }
   submit(event);
 }
 
-// The owner of an accepted socket that nobody closed before the peer had: known when it lets go.
-static __always_inline void tell_late_owner(struct life* life, __u64 cookie) {
-  if (!life->closed || life->owner_told) {
+// Reports the process that closes the last descriptor of a socket after its peer or a timeout has
+// closed it. No earlier event named its owner.
+static __always_inline void report_last_closer(struct socket_use* use, __u64 cookie) {
+  if (!use->is_closed || use->is_owner_reported) {
     return;
   }
   struct event* event = reserve();
   if (!event) {
     return;
   }
-  event->kind = kOwner;
+  event->kind = kLastCloser;
   event->cookie = cookie;
-  event->netns = life->netns;
+  event->netns = use->netns;
   name_current(event);
-  life->owner_told = 1;
+  use->is_owner_reported = 1;
   submit(event);
 }
 
-static __always_inline struct life* begin_life(struct tcp_sock* tcp, int origin) {
-  struct life* life = bpf_sk_storage_get(&lives, tcp, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (!life) {
+static __always_inline struct socket_use* begin_use(struct tcp_sock* tcp, int origin) {
+  struct socket_use* use = bpf_sk_storage_get(&socket_uses, tcp, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!use) {
     return 0;
   }
-  life->begun_ns = bpf_ktime_get_boot_ns();
-  life->origin = origin;
-  life->untold.pid = 0;
-  life->owner_told = 0;
-  life->closed = 0;
-  return life;
+  use->begun_ns = bpf_ktime_get_boot_ns();
+  use->origin = origin;
+  use->connecting.pid = 0;
+  use->is_owner_reported = 0;
+  use->is_closed = 0;
+  return use;
 }
 
-// A socket that can be connected again after it was closed begins a new life.
-// Others may have asked for callbacks of theirs.
-static __always_inline void ask_for_changes(struct bpf_sock_ops* ops) {
+// Requests state callbacks for this socket, and keeps the flags that other programs have set.
+static __always_inline void request_state_callbacks(struct bpf_sock_ops* ops) {
   bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 }
 
@@ -322,35 +321,35 @@ int netlog_follow(struct bpf_sock_ops* ops) {
   if (!tcp) {
     return 1;
   }
-  struct life* life;
+  struct socket_use* use;
   switch (ops->op) {
     case BPF_SOCK_OPS_TCP_CONNECT_CB:
-      ask_for_changes(ops);
-      life = begin_life(tcp, kConnect);
-      tell_transition(tcp, life, bpf_get_socket_cookie(ops), BPF_TCP_CLOSE, BPF_TCP_SYN_SENT);
+      request_state_callbacks(ops);
+      use = begin_use(tcp, kConnect);
+      report_transition(tcp, use, bpf_get_socket_cookie(ops), BPF_TCP_CLOSE, BPF_TCP_SYN_SENT);
       break;
     case BPF_SOCK_OPS_TCP_LISTEN_CB:
-      ask_for_changes(ops);
-      life = begin_life(tcp, kListen);
-      tell_transition(tcp, life, bpf_get_socket_cookie(ops), BPF_TCP_CLOSE, BPF_TCP_LISTEN);
+      request_state_callbacks(ops);
+      use = begin_use(tcp, kListen);
+      report_transition(tcp, use, bpf_get_socket_cookie(ops), BPF_TCP_CLOSE, BPF_TCP_LISTEN);
       break;
     case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
-      // A connect that crosses the peer's ends here, too. The change itself follows.
-      ask_for_changes(ops);
-      if (!bpf_sk_storage_get(&lives, tcp, 0, 0)) {
-        begin_life(tcp, kAccept);
+      // A simultaneous open comes here, too. The state change itself is reported below.
+      request_state_callbacks(ops);
+      if (!bpf_sk_storage_get(&socket_uses, tcp, 0, 0)) {
+        begin_use(tcp, kAccept);
       }
-      bpf_get_socket_cookie(ops);  // its rest in TIME_WAIT keeps a cookie that there is already
+      bpf_get_socket_cookie(ops);  // the TIME_WAIT minisock keeps a cookie that exists by now
       break;
     case BPF_SOCK_OPS_STATE_CB:
-      // What begins, begins above: a socket that is connected again has no port yet.
+      // Reported by the other callbacks: a socket that connects again has no port yet.
       if (ops->args[0] == BPF_TCP_CLOSE) {
         break;
       }
-      life = bpf_sk_storage_get(&lives, tcp, 0, 0);
-      // A child inherits our wish from its listener; one that comes to nothing is no connection.
-      if (life || ops->args[0] != BPF_TCP_SYN_RECV || ops->args[1] != BPF_TCP_CLOSE) {
-        tell_transition(tcp, life, bpf_get_socket_cookie(ops), ops->args[0], ops->args[1]);
+      use = bpf_sk_storage_get(&socket_uses, tcp, 0, 0);
+      // A child inherits its listener's callback flags. A failed handshake is no connection.
+      if (use || ops->args[0] != BPF_TCP_SYN_RECV || ops->args[1] != BPF_TCP_CLOSE) {
+        report_transition(tcp, use, bpf_get_socket_cookie(ops), ops->args[0], ops->args[1]);
       }
       break;
     default:
@@ -367,7 +366,7 @@ int netlog_create(struct bpf_sock* sk) {
   struct event* event = reserve();
   if (event) {
     struct task_struct* task = bpf_get_current_task_btf();
-    event->kind = kBirth;
+    event->kind = kUdpSocketCreated;
     event->cookie = bpf_get_socket_cookie(sk);
     event->netns = task->nsproxy->net_ns->ns.inum;
     name_current(event);
@@ -378,9 +377,9 @@ int netlog_create(struct bpf_sock* sk) {
 
 SEC("cgroup/sock_release")
 int netlog_release(struct bpf_sock* sk) {
-  struct life* life = bpf_sk_storage_get(&lives, sk, 0, 0);
-  if (life) {
-    tell_late_owner(life, bpf_get_socket_cookie(sk));
+  struct socket_use* use = bpf_sk_storage_get(&socket_uses, sk, 0, 0);
+  if (use) {
+    report_last_closer(use, bpf_get_socket_cookie(sk));
   }
   return 1;
 }
@@ -388,36 +387,36 @@ int netlog_release(struct bpf_sock* sk) {
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(netlog_changes, struct sock* sk, int old, int new) {
   struct tcp_sock* tcp = bpf_skc_to_tcp_sock(sk);
-  // A child that leaves LISTEN has neither its ports nor its cookie yet.
+  // A child that leaves LISTEN has no ports and no cookie yet.
   if (!tcp || (old == BPF_TCP_LISTEN && new == BPF_TCP_SYN_RECV)) {
     return 0;
   }
-  struct life* life = bpf_sk_storage_get(&lives, tcp, 0, 0);
+  struct socket_use* use = bpf_sk_storage_get(&socket_uses, tcp, 0, 0);
   if (new == BPF_TCP_SYN_SENT) {
-    life = begin_life(tcp, kConnect);
-    if (life && !sk->__sk_common.skc_num) {
-      // The port is chosen after this.
+    use = begin_use(tcp, kConnect);
+    if (use && !sk->__sk_common.skc_num) {
+      // The kernel chooses the port after this: report the process with the next change.
       bpf_get_socket_cookie(sk);
-      current_caller(&life->untold);
+      current_caller(&use->connecting);
       return 0;
     }
   } else if (new == BPF_TCP_LISTEN) {
-    life = begin_life(tcp, kListen);
-  } else if (!life && old == BPF_TCP_SYN_RECV) {
+    use = begin_use(tcp, kListen);
+  } else if (!use && old == BPF_TCP_SYN_RECV) {
     if (new == BPF_TCP_CLOSE) {
       return 0;
     }
-    life = begin_life(tcp, kAccept);
+    use = begin_use(tcp, kAccept);
   }
-  tell_transition(tcp, life, bpf_get_socket_cookie(sk), old, new);
+  report_transition(tcp, use, bpf_get_socket_cookie(sk), old, new);
   return 0;
 }
 
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(netlog_destroy, struct sock* sk) {
-  struct life* life = bpf_sk_storage_get(&lives, sk, 0, 0);
-  if (life) {
-    tell_late_owner(life, bpf_get_socket_cookie(sk));
+  struct socket_use* use = bpf_sk_storage_get(&socket_uses, sk, 0, 0);
+  if (use) {
+    report_last_closer(use, bpf_get_socket_cookie(sk));
   }
   return 0;
 }

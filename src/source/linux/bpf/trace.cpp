@@ -27,8 +27,8 @@
 namespace netlog::source {
 namespace {
 
-/// Where the cgroup2 hierarchy is mounted, root first: a mount of a part of it would show only what
-/// runs there.
+/// The path where the root of the cgroup2 hierarchy is mounted. A mount of a subtree does not
+/// count: programs attached there would see only the processes in it.
 std::optional<std::string> cgroup_root() {
   constexpr std::size_t kMax = std::size_t{4} << 20U;
   const auto bytes = read_file("/proc/self/mountinfo", kMax);
@@ -47,7 +47,7 @@ std::optional<std::string> cgroup_root() {
   return std::nullopt;
 }
 
-/// A variant of the programs that loads and attaches as a whole or not at all.
+/// A set of programs that are loaded and attached together.
 struct Variant {
   std::string_view hook;
   std::span<const std::string_view> programs;
@@ -75,7 +75,7 @@ struct Trace::State {
   std::string_view hook;
   std::unique_ptr<trace_bpf, Destroy> programs;
   std::vector<std::unique_ptr<bpf_link, Destroy>> links;
-  std::vector<int> tracepoint_programs;  ///< descriptors that count what they missed
+  std::vector<int> tracepoint_programs;  ///< program descriptors, to read their missed calls
   std::unique_ptr<ring_buffer, Destroy> ring;
   std::vector<std::byte>* out = nullptr;
   std::uint64_t lost_before = 0;
@@ -142,7 +142,7 @@ struct Trace::State {
   }
 
   [[nodiscard]] std::uint64_t lost() const {
-    // The kernel counts while we look.
+    // The programs increment it concurrently.
     std::uint64_t total = __atomic_load_n(&programs->bss->lost, __ATOMIC_RELAXED);
     for (const int program : tracepoint_programs) {
       bpf_prog_info info{};
@@ -186,7 +186,7 @@ std::string_view Trace::hook() const {
 std::uint64_t Trace::drain(std::vector<std::byte>& out) {
   state_->out = &out;
   ring_buffer__consume(state_->ring.get());
-  // A program whose count can't be read for once does not turn it back.
+  // The sum never decreases, even if a program's count cannot be read this time.
   const auto lost = std::max(state_->lost(), state_->lost_before);
   return lost - std::exchange(state_->lost_before, lost);
 }
@@ -195,7 +195,7 @@ bool Trace::attached() const {
   return std::all_of(state_->links.begin(), state_->links.end(), [](const auto& link) {
     bpf_link_info info{};
     std::uint32_t size = sizeof info;
-    // The kernel takes a link that was detached from its cgroup, and keeps the rest.
+    // A link that was detached from its cgroup still exists, with cgroup id 0.
     return bpf_obj_get_info_by_fd(bpf_link__fd(link.get()), &info, &size) != 0 ||
            info.type != BPF_LINK_TYPE_CGROUP || info.cgroup.cgroup_id != 0;
   });
