@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "model/address.hpp"
 
+#include "util/text.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <span>
+
+#include <boost/asio/ip/address_v6.hpp>
 
 namespace netlog {
 namespace {
@@ -59,71 +63,35 @@ bool is_v4_mapped(const IpAddress& address) {
          b[10] == 0xFF && b[11] == 0xFF;
 }
 
-template <typename T>
-std::optional<T> number(std::string_view text, int base) {
-  T value{};
-  const auto* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
-  return error == std::errc{} && stop == end ? std::optional{value} : std::nullopt;
-}
-
-bool parse_quad(std::string_view text, std::span<std::uint8_t> out) {
-  for (std::size_t i = 0; i < 4; ++i) {
-    const auto dot = i < 3 ? text.find('.') : text.size();
-    if (dot == std::string_view::npos || dot == 0 || dot > 3) {
-      return false;
-    }
-    const auto value = number<std::uint8_t>(text.substr(0, dot), 10);
-    if (!value || (dot > 1 && text.front() == '0')) {
-      return false;
-    }
-    out[i] = *value;
-    text.remove_prefix(std::min(dot + 1, text.size()));
+// Not by Asio: on Windows it also takes `10.1`, octal numbers and ports.
+std::optional<IpAddress> parse_ipv4(std::string_view text) {
+  const auto parts = split(text, '.');
+  if (parts.size() != 4) {
+    return std::nullopt;
   }
-  return text.empty();
-}
-
-// Groups of one side of `::` into `out`; the number of bytes, or nothing.
-std::optional<std::size_t> parse_groups(std::string_view text, std::span<std::uint8_t> out) {
-  std::size_t used = 0;
-  while (!text.empty()) {
-    const auto colon = std::min(text.find(':'), text.size());
-    const auto piece = text.substr(0, colon);
-    const bool last = colon == text.size();
-    if (last && piece.find('.') != std::string_view::npos) {
-      if (used + 4 > out.size() || !parse_quad(piece, out.subspan(used, 4))) {
-        return std::nullopt;
-      }
-      return used + 4;
-    }
-    const auto value = number<std::uint16_t>(piece, 16);
-    if (!value || piece.size() > 4 || used + 2 > out.size()) {
+  IpAddress address;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto number = parse_number<std::uint8_t>(parts[i]);
+    if (!number || (parts[i].size() > 1 && parts[i].front() == '0')) {
       return std::nullopt;
     }
-    out[used] = static_cast<std::uint8_t>(*value >> 8U);
-    out[used + 1] = static_cast<std::uint8_t>(*value & 0xFFU);
-    used += 2;
-    if (!last && colon + 1 == text.size()) {
-      return std::nullopt;  // a lone colon at the end
-    }
-    text.remove_prefix(last ? text.size() : colon + 1);
+    address.bytes.at(i) = *number;
   }
-  return used;
+  return address;
 }
 
-bool parse_v6(std::string_view text, std::array<std::uint8_t, 16>& out) {
-  const auto gap = text.find("::");
-  if (gap == std::string_view::npos) {
-    return parse_groups(text, out) == std::size_t{16};
+// RFC 4291 text without a scope.
+std::optional<IpAddress> parse_ipv6(std::string_view text) {
+  // Asio also takes scopes and, on Windows, brackets and ports.
+  if (text.find_first_not_of("0123456789abcdefABCDEF:.") != std::string_view::npos) {
+    return std::nullopt;
   }
-  std::array<std::uint8_t, 16> tail{};
-  const auto before = parse_groups(text.substr(0, gap), out);
-  const auto after = parse_groups(text.substr(gap + 2), tail);
-  if (!before || !after || *before + *after > 14) {
-    return false;
+  boost::system::error_code error;
+  const auto parsed = boost::asio::ip::make_address_v6(std::string{text}, error);
+  if (error) {
+    return std::nullopt;
   }
-  std::copy_n(tail.begin(), *after, out.end() - static_cast<std::ptrdiff_t>(*after));
-  return true;
+  return IpAddress{Family::ipv6, 0, parsed.to_bytes()};
 }
 
 void set_host_bits(IpAddress& address, std::size_t prefix, bool ones) {
@@ -146,6 +114,8 @@ bool IpAddress::is_unspecified() const {
   return std::all_of(bytes.begin(), bytes.end(), [](auto byte) { return byte == 0; });
 }
 
+// Not by Asio, which takes the system's text: it names interfaces in place of scope numbers, and
+// Linux and Windows print some addresses differently. Recordings of both are compared as text.
 std::string to_string(const IpAddress& address) {
   std::string out;
   if (address.family == Family::ipv4) {
@@ -178,20 +148,20 @@ std::string to_string(const IpAddress& address) {
 }
 
 std::optional<IpAddress> parse_address(std::string_view text) {
-  IpAddress address;
   if (text.find(':') == std::string_view::npos) {
-    return parse_quad(text, address.bytes) ? std::optional{address} : std::nullopt;
+    return parse_ipv4(text);
   }
-  address.family = Family::ipv6;
-  if (const auto percent = text.find('%'); percent != std::string_view::npos) {
-    const auto scope = number<std::uint32_t>(text.substr(percent + 1), 10);
+  // A scope is a number on every system; Asio would look up interface names.
+  const auto percent = text.find('%');
+  auto address = parse_ipv6(text.substr(0, percent));
+  if (address && percent != std::string_view::npos) {
+    const auto scope = parse_number<std::uint32_t>(text.substr(percent + 1));
     if (!scope) {
       return std::nullopt;
     }
-    address.scope = *scope;
-    text = text.substr(0, percent);
+    address->scope = *scope;
   }
-  return parse_v6(text, address.bytes) ? std::optional{address} : std::nullopt;
+  return address;
 }
 
 std::optional<AddressRange> parse_address_range(std::string_view text) {
@@ -202,7 +172,7 @@ std::optional<AddressRange> parse_address_range(std::string_view text) {
   }
   AddressRange range{*address, *address};
   if (slash != std::string_view::npos) {
-    const auto prefix = number<std::uint8_t>(text.substr(slash + 1), 10);
+    const auto prefix = parse_number<std::uint8_t>(text.substr(slash + 1));
     if (!prefix || *prefix > address->size() * 8) {
       return std::nullopt;
     }

@@ -9,7 +9,7 @@ namespace netlog_tests::model_address_test {
 
 using namespace netlog;
 
-TEST_CASE("addresses print as RFC 5952 and read back", "[model]") {
+TEST_CASE("to_string(IpAddress) prints RFC 5952 text, which parse_address reads back", "[model]") {
   // Input, canonical form (RFC 5952 §4 and §5).
   const auto [text, canonical] = GENERATE(table<const char*, const char*>({
       {"192.0.2.1", "192.0.2.1"},
@@ -25,6 +25,9 @@ TEST_CASE("addresses print as RFC 5952 and read back", "[model]") {
       {"::ffff:c000:280", "::ffff:192.0.2.128"},
       {"fe80::1%3", "fe80::1%3"},
       {"64:ff9b::192.0.2.33", "64:ff9b::c000:221"},
+      {"::192.0.2.33", "::c000:221"},
+      {"::ffff:0:192.0.2.33", "::ffff:0:c000:221"},
+      {"fe80::5efe:192.0.2.33%4294967295", "fe80::5efe:c000:221%4294967295"},
   }));
   CAPTURE(text);
   const auto address = parse_address(text);
@@ -33,7 +36,7 @@ TEST_CASE("addresses print as RFC 5952 and read back", "[model]") {
   CHECK(parse_address(canonical) == address);
 }
 
-TEST_CASE("what is no address is refused", "[model]") {
+TEST_CASE("parse_address refuses what is not an address", "[model]") {
   const auto* const text = GENERATE("",
                                     "1",
                                     "1.2.3",
@@ -54,18 +57,28 @@ TEST_CASE("what is no address is refused", "[model]") {
                                     "::1%x",
                                     "1:2:3:4:5:6:7:",
                                     "::1.2.3",
-                                    " ::1");
+                                    " ::1",
+                                    "1.2.3.4::",
+                                    "010.1.2.3",
+                                    "0x10.1.2.3",
+                                    "192.0.2.1:80",
+                                    "[::1]",
+                                    "[::1]:80",
+                                    "::1/64",
+                                    "fe80::1%lo",
+                                    "::1%-1",
+                                    "::1%4294967296");
   CAPTURE(text);
   CHECK_FALSE(parse_address(text).has_value());
 }
 
-TEST_CASE("random addresses survive printing and reading", "[model]") {
+TEST_CASE("parse_address reads back 2000 random addresses as printed", "[model]") {
   std::mt19937 random{20261121};
   for (int i = 0; i < 2000; ++i) {
     IpAddress address;
     address.family = random() % 2 == 0 ? Family::ipv4 : Family::ipv6;
     for (std::size_t byte = 0; byte < address.size(); ++byte) {
-      // Zeros often: runs of them are what RFC 5952 is about.
+      // Many zeros, because RFC 5952 shortens runs of them.
       address.bytes.at(byte) =
           random() % 3 == 0 ? static_cast<std::uint8_t>(random() & 0xFFU) : std::uint8_t{0};
     }
@@ -74,7 +87,7 @@ TEST_CASE("random addresses survive printing and reading", "[model]") {
   }
 }
 
-TEST_CASE("address ranges", "[model]") {
+TEST_CASE("parse_address_range gives the first and last address of a block", "[model]") {
   const auto [text, first, last] = GENERATE(table<const char*, const char*, const char*>({
       {"192.0.2.77/24", "192.0.2.0", "192.0.2.255"},
       {"192.0.2.77", "192.0.2.77", "192.0.2.77"},
@@ -93,7 +106,7 @@ TEST_CASE("address ranges", "[model]") {
   CHECK_FALSE(parse_address_range("::/129").has_value());
 }
 
-TEST_CASE("endpoints print with brackets where they must", "[model]") {
+TEST_CASE("to_string(Endpoint) puts IPv6 addresses in brackets", "[model]") {
   CHECK(to_string(Endpoint{IpAddress::v4(192, 0, 2, 1), 80}) == "192.0.2.1:80");
   CHECK(to_string(Endpoint{*parse_address("2001:db8::1"), 443}) == "[2001:db8::1]:443");
 }
