@@ -8,7 +8,7 @@
 namespace netlog::os {
 
 Result<std::string> read_name_file(const std::filesystem::path& path) {
-  constexpr std::size_t kMax = std::size_t{16} << 20U;  // lists that block hosts have megabytes
+  constexpr std::size_t kMax = std::size_t{16} << 20U;  // block lists have megabytes
   std::ifstream in{path, std::ios::binary};
   if (!in) {
     return fail(make_error_code(boost::system::errc::no_such_file_or_directory), utf8(path));

@@ -9,20 +9,20 @@
 
 namespace netlog::os {
 
-/// What a recorder keeps once its sources and its file are open.
-struct LastingRights {
-  std::filesystem::path recording;
-  bool lets_read = false;  ///< the recording is given to a group
+/// What a recorder needs privileges for after its sources and its file are open.
+struct RetainedRights {
+  std::filesystem::path recording;  ///< the file that it writes
+  bool group_read = false;          ///< a group may read the recording
 };
 
-/// Gives up for good all rights of this process but those that a recorder goes on needing. To be
-/// called while there is one thread: those that it starts have no more. On Linux all other
-/// capabilities, the bounding and the ambient set, and whatever a program that is executed could
-/// gain (no_new_privs); on Windows there is nothing to give up. Errors: the system's reason.
-/// Source: capabilities(7), prctl(2). Defined once in linux/ or windows/.
-Result<void> drop_rights(const LastingRights& lasting);
+/// Drops all privileges of this process for good, except those that a recorder needs while it
+/// records. Call it before other threads start: they inherit what is left. On Linux it drops
+/// capabilities, empties the bounding and the ambient set and sets no_new_privs. On Windows it does
+/// nothing. Errors: the system's reason. Source: capabilities(7), prctl(2). Defined in linux/ and
+/// in windows/.
+Result<void> drop_rights(const RetainedRights& retained);
 
-/// The names of what drop_rights() would keep of what this process has, without their `cap_`.
-std::vector<std::string> retained_capabilities(const LastingRights& lasting);
+/// The capabilities of this process that drop_rights() would keep, by name without `cap_`.
+std::vector<std::string> retained_capabilities(const RetainedRights& retained);
 
 }  // namespace netlog::os

@@ -10,14 +10,14 @@
 
 namespace netlog::os {
 
-/// What became of a service's work.
+/// How a service's work ended.
 struct ServiceEnd {
   int exit_code = 0;
-  std::string said;  ///< for the system's log
+  std::string message;  ///< for the system's log
 };
 
-/// The recorder as a service of the system: Windows' service manager. Errors: not an administrator,
-/// no such service, it runs already.
+/// Runs the recorder as a service of the system. Errors of all functions: the system's reason, such
+/// as not an administrator, no such service, or it runs already.
 class ServiceManager {
  public:
   ServiceManager() = default;
@@ -25,21 +25,24 @@ class ServiceManager {
   ServiceManager& operator=(const ServiceManager&) = delete;
   virtual ~ServiceManager() = default;
 
-  /// Registers this program to run with these words at every boot, and again when it fails.
+  /// Registers this program as a service with these arguments. It starts at every boot, and again
+  /// when it fails.
   virtual Result<void> install(const std::vector<std::string>& words) = 0;
-  /// Stops it, if it runs, and removes it. Recordings stay.
+  /// Stops the service if it runs, and removes it. Recordings stay.
   virtual Result<void> uninstall() = 0;
-  /// Both return when it has started or stopped.
+  /// Starts the service and waits until it runs.
   virtual Result<void> start() = 0;
+  /// Stops the service and waits until it has stopped.
   virtual Result<void> stop() = 0;
 
-  /// What the service's own process does: hands itself over to the manager, which calls `work` and
-  /// asks it to stop (os/signals.hpp). An error when the manager did not start us.
+  /// Called by the service's own process. Connects to the service manager, runs `work`, and
+  /// requests a stop (os/signals.hpp) when the manager does. Errors: the manager did not start this
+  /// process.
   virtual Result<void> serve(const std::function<ServiceEnd()>& work) = 0;
 };
 
-/// nullptr where services are units of their own that run `netlog record` (systemd). Defined once
-/// in linux/ or windows/.
+/// The service manager of this system; nullptr where services are unit files that run `netlog
+/// record` (systemd). Defined in linux/ and in windows/.
 std::unique_ptr<ServiceManager> service_manager();
 
 }  // namespace netlog::os

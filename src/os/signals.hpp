@@ -6,10 +6,10 @@
 
 namespace netlog::os {
 
-/// Watches for what asks this process to stop: SIGINT and SIGTERM; on Windows Ctrl-C, Ctrl-Break,
-/// the console's close, the end of the session, shutdown, and the service manager. A second signal
-/// (a second Ctrl-C) has its default effect. When what ends the process on return is answered
-/// (a closed console), that return waits until this object is destroyed.
+/// Watches for requests to stop this process: SIGINT and SIGTERM; on Windows Ctrl-C, Ctrl-Break, a
+/// closed console, the end of the session, shutdown, and the service manager. A second signal (a
+/// second Ctrl-C) has its default effect. Windows ends the process when the handler of a closed
+/// console returns, so that handler waits until this object is destroyed.
 class StopRequests {
  public:
   StopRequests() = default;
@@ -18,8 +18,8 @@ class StopRequests {
   virtual ~StopRequests() = default;
 };
 
-/// Calls `stop` at the first request, once, on a thread of its own. One watcher at a time. Defined
-/// once in linux/ or windows/.
+/// Calls `stop` once, at the first request, on another thread. Only one watcher may exist at a
+/// time. Defined in linux/ and in windows/.
 std::unique_ptr<StopRequests> watch_stop_requests(std::function<void()> stop);
 
 }  // namespace netlog::os

@@ -9,20 +9,20 @@ namespace netlog::os {
 
 enum class StandardStream { output, error };
 
-/// Whether it is a terminal, and one that understands ANSI escape sequences.
+/// True if the stream is a terminal that understands ANSI escape sequences.
 bool is_terminal(StandardStream stream);
 
-/// Columns of the terminal behind standard output; 0 when it is none.
+/// The columns of the terminal behind standard output; 0 if it is not a terminal.
 std::size_t terminal_width();
 
-/// Whether the user's locale writes UTF-8.
+/// True if the user's locale uses UTF-8.
 bool locale_is_utf8();
 
-/// From now on the standard streams carry UTF-8 as it is written, and writing to a pipe that nobody
-/// reads fails instead of ending the process.
+/// Sets up the standard streams: UTF-8 is written unchanged, and a write to a closed pipe fails and
+/// does not end the process.
 void set_up_standard_streams();
 
-/// The words of the command line as UTF-8, without the program's name.
+/// The arguments of the command line as UTF-8, without the program's name.
 std::vector<std::string> command_line(int argc, char** argv);
 
 }  // namespace netlog::os

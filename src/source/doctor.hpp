@@ -9,21 +9,22 @@
 
 namespace netlog::source {
 
-/// How much of what a recorder wants this host gives.
+/// How much of a feature of the recorder works on this host.
 enum class Allowed : std::uint8_t { all, some, none };
 
 std::string_view name(Allowed allowed);
 
-/// One thing that a recorder needs, tried and not guessed.
+/// The result of one check. Checks try the real calls.
 struct Finding {
   std::string check;  ///< `tables`, `notices`, `owners`, …
   Allowed allowed = Allowed::all;
   std::string found;
-  std::string means;   ///< for what will be seen; empty where nothing is missing
-  std::string remedy;  ///< a command that gives more; empty where there is none
+  std::string means;   ///< what will be missing in a recording; empty if nothing
+  std::string remedy;  ///< a command that helps; empty if there is none
 };
 
-/// Tries what a recorder with this user's rights would use. Defined once in linux/ or windows/.
+/// Checks what a recorder with this user's rights can use. Defined in linux/ and in windows/.
+/// `recording` is the file that would be written.
 std::vector<Finding> examine_host(const std::filesystem::path& recording);
 
 }  // namespace netlog::source

@@ -14,42 +14,44 @@
 
 namespace netlog::source {
 
-/// Which of the host's sources to use.
+/// Which source of this host to use. All but `automatic` fail where the source is not available.
 enum class SourceChoice : std::uint8_t {
-  automatic,  ///< the best there is
-  trace,      ///< every change as it happens, or nothing
-  notice,     ///< sock_diag and the kernel's notices of ends, or nothing
-  poll,       ///< sock_diag alone, or nothing
+  automatic,  ///< the best one that works
+  trace,      ///< sock_diag and a BPF trace of every TCP state change
+  notice,     ///< sock_diag and the kernel's notices of closed sockets
+  poll,       ///< sock_diag alone; on Windows the IP Helper tables
   procfs,     ///< the text tables of /proc/net
 };
 
 struct SourceOptions {
   SourceChoice choice = SourceChoice::automatic;
-  /// Of the notices' receive buffer. At 10,000 connections a second 10 ms bring 200 notices of 1
-  /// KiB; the rest is for a recorder that has to wait its turn.
+  /// The receive buffer for notices. At 10,000 connections a second 200 notices of 1 KiB arrive in
+  /// 10 ms. The rest covers times in which the recorder does not get a processor.
   int notice_buffer_bytes = 8 << 20;
-  /// Of the trace. At 10,000 connections a second 10 ms bring 900 events of 160 bytes.
+  /// The buffer for traced events. At 10,000 connections a second 900 events of 160 bytes arrive in
+  /// 10 ms.
   int trace_buffer_bytes = 8 << 20;
 };
 
 /// What to read in one tick.
 struct SamplePlan {
   bool tcp = true;        ///< read the TCP tables
-  bool time_wait = true;  ///< ask for TIME_WAIT rows too
-  bool info = true;       ///< ask for tcp_info and ULP
+  bool time_wait = true;  ///< with the TIME_WAIT rows
+  bool info = true;       ///< with tcp_info and ULP
   bool counters = true;   ///< read the kernel's counters
-  bool changes = true;    ///< look which processes have ended, which namespaces come and go
+  bool changes = true;    ///< look for processes that ended, namespaces that began or ended
 };
 
-/// A socket whose owner is wanted, and who may hold it.
+/// A request for the owner of a socket.
 struct OwnerQuery {
-  std::uint64_t key = 0;
-  std::vector<std::uint32_t>
-      likely_pids;  ///< best first: the listener's owner, whoever spoke to that port before
+  std::uint64_t key = 0;  ///< SocketRow::holder_key
+  /// Processes that are likely to hold it, the likeliest first: the owner of the listener, owners
+  /// of earlier connections to that port.
+  std::vector<std::uint32_t> likely_pids;
 };
 
-/// This host's tables, owners and counters, as raw bytes. Nothing here interprets them, and no OS
-/// header appears.
+/// Reads the tables, owners and counters of this host and emits them as raw records. It does not
+/// interpret the bytes. Implementations are in linux/ and windows/ (through ip_helper/).
 class LiveSource {
  public:
   LiveSource() = default;
@@ -57,43 +59,42 @@ class LiveSource {
   LiveSource& operator=(const LiveSource&) = delete;
   virtual ~LiveSource() = default;
 
-  /// What is in use, after falling back: `trace+sock_diag+notices`, `sock_diag+notices`,
-  /// `sock_diag`, `procfs`. Changes when the trace ends.
+  /// The sources in use: `trace+sock_diag+notices`, `sock_diag+notices`, `sock_diag`, `procfs` or
+  /// `iphlpapi`. Changes when the trace ends.
   [[nodiscard]] virtual std::string name() const = 0;
 
-  /// Why the best source is not in use; empty when it is.
+  /// Why the best source is not in use; empty if it is.
   [[nodiscard]] virtual std::string fallback_reason() const = 0;
 
-  /// True while every change of a TCP socket is told as it happens, so that the TCP tables are only
-  /// an audit.
+  /// True while every state change of a TCP socket is traced. The TCP tables then only audit the
+  /// trace.
   [[nodiscard]] virtual bool tracing() const = 0;
 
-  /// Reads what the plan names and hands it to `sink`. A table that cannot be read whole is a
-  /// table_failed record.
+  /// Reads what `plan` names and emits it. A table that cannot be read whole becomes a table_failed
+  /// record.
   virtual void sample(const SamplePlan& plan, capture::RecordSink& sink) = 0;
 
-  /// Hands over what the kernel has told since the last call: changes, ends. Called between
-  /// samples, too: the time between two calls is how exact an announced end is. False when the
-  /// kernel had to drop some: only a sample tells what they were about.
+  /// Emits the state changes and the notices of closed sockets that have arrived since the last
+  /// call. It is called between samples, too: the time of a notice is known up to the time between
+  /// two calls. @return false if the kernel dropped some, so that only a sample shows what changed
   virtual bool drain(capture::RecordSink& sink) = 0;
 
-  /// Looks for the holders of sockets for at most `budget` (the first time at every process,
-  /// however long it takes); what was found goes to `sink`, a process before the holders that name
-  /// it. What got no answer may be asked again.
+  /// Looks for the owners of sockets for at most `budget`; the first call looks into every process,
+  /// however long that takes. Emits the answers as a holders record, after a process record for
+  /// each process in it that is new. A query without an answer may be repeated.
   virtual void find_owners(std::span<const OwnerQuery> questions,
                            std::chrono::nanoseconds budget,
                            capture::RecordSink& sink) = 0;
 
-  /// Sockets that are gone: their descriptors are the ones that the next sockets get.
+  /// These sockets are closed. The next sockets are likely to get their descriptors.
   virtual void forget(std::span<const std::uint64_t> keys) = 0;
 };
 
-/// The source for this host, or why there is none. Defined once in linux/ or windows/; CMake picks
-/// the file.
+/// Opens the source of this host. Defined in linux/ and in windows/. Errors: why there is none.
 Result<std::unique_ptr<LiveSource>> make_live_source(const SourceOptions& options);
 
-/// What is fixed about this host, as the payload of a RecordKind::session record (without
-/// interval_ns and sources).
+/// The payload of a RecordKind::session record without interval_ns and sources: name, system,
+/// kernel and UTC offset of this host. Defined in linux/ and in windows/.
 std::string describe_host();
 
 }  // namespace netlog::source

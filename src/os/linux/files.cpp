@@ -28,9 +28,9 @@ constexpr mode_t kShared = 0640;
 
 constexpr const char* kSystemDirectory = "/var/lib/netlog";
 
-/// By its name: closing a descriptor would drop SQLite's locks. First closed, so that its former
-/// group gets nothing of what is opened.
-Result<void> open_to(const std::filesystem::path& path, mode_t mode, const Readers& readers) {
+/// Changes rights by name, because closing a descriptor would drop SQLite's locks. First the group
+/// loses access, so that the old group never has the new rights.
+Result<void> share_with(const std::filesystem::path& path, mode_t mode, const Readers& readers) {
   const auto owner_only = mode & 0700;
   const auto refused = [&](const char* doing) {
     return fail_errno(errno, fmt::format("{} {}", doing, path.string()));
@@ -59,18 +59,18 @@ bool may_be_recording(const UniqueFd& fd, const struct stat& info) {
                                text.starts_with(kMagic) && text.ends_with(kOurs));
 }
 
-Result<void> close_to_others(const UniqueFd& fd) {
+Result<void> make_private(const UniqueFd& fd) {
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0 ||
       ((info.st_mode & 0077) != 0 && ::fchmod(fd.get(), kPrivate) != 0)) {
-    return fail_errno(errno, "close it to others");
+    return fail_errno(errno, "make it private");
   }
   return {};
 }
 
-/// Closing any descriptor of a file drops all fcntl() locks that the process holds on it, and
-/// SQLite locks that way: so this lock is flock()'s, and the descriptor is to stay open until
-/// SQLite has closed the file.
+/// Locks by flock(). SQLite uses fcntl() locks, and closing any descriptor of a file drops all
+/// fcntl() locks of the process on it. So the descriptor must stay open until SQLite has closed the
+/// file.
 class HeldFile final : public RecordingFile {
  public:
   HeldFile(UniqueFd fd, std::filesystem::path path, bool created)
@@ -86,18 +86,18 @@ class HeldFile final : public RecordingFile {
   }
   [[nodiscard]] Result<void> grant_group_read(const Readers& readers) override {
     for (const auto* const suffix : {"", "-wal", "-shm"}) {
-      // What SQLite makes later has the rights and the group of the file.
+      // SQLite creates later side files with the rights and the group of the file.
       const auto path = with_suffix(path_, suffix);
       if (::access(path.c_str(), F_OK) != 0) {
         continue;
       }
-      if (auto opened = open_to(path, kShared, readers); !opened) {
+      if (auto opened = share_with(path, kShared, readers); !opened) {
         return opened;
       }
     }
     constexpr mode_t kSharedDirectory = 0750;
     return path_.parent_path() == kSystemDirectory
-               ? open_to(kSystemDirectory, kSharedDirectory, readers)
+               ? share_with(kSystemDirectory, kSharedDirectory, readers)
                : Result<void>{};
   }
 
@@ -148,17 +148,17 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
   if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
     return fail_errno(EINVAL, "record into what is no regular file");
   }
-  if (!may_be_recording(fd, info)) {  // SQLite says what it is; it stays as it is
+  if (!may_be_recording(fd, info)) {  // SQLite reports the error
     return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(std::move(fd), path, created)};
   }
-  if (auto closed = close_to_others(fd); !closed) {
+  if (auto closed = make_private(fd); !closed) {
     return closed.error();
   }
   for (const auto* const suffix : {"-wal", "-shm"}) {
     const UniqueFd side{
         ::open(with_suffix(path, suffix).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
     if (side) {
-      if (auto closed = close_to_others(side); !closed) {
+      if (auto closed = make_private(side); !closed) {
         return closed.error();
       }
     }
@@ -175,8 +175,8 @@ Result<void> create_private_file(const std::filesystem::path& path) {
 }
 
 Result<void> move_into_place(const std::filesystem::path& from, const std::filesystem::path& to) {
-  // A link is refused where the name is taken; a plain rename would replace what is there. Not
-  // every file system has links.
+  // link() fails if the new name is in use; rename() would replace that file. Not every file system
+  // has links.
   const bool linked = ::link(from.c_str(), to.c_str()) == 0;
   if (!linked &&
       (errno == EEXIST ||

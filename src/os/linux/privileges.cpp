@@ -20,22 +20,23 @@ struct Right {
   const char* name;
 };
 
-// What is not here is only needed to begin: CAP_BPF and CAP_PERFMON load the programs.
+// CAP_BPF and CAP_PERFMON are not here: only loading the BPF programs needs them.
 constexpr std::array kForSources{
-    // Links below /proc/PID of other users' processes: exe, fd/…, ns/net (ptrace_may_access()).
+    // To read links in /proc/PID of other users' processes: exe, fd/…, ns/net
+    // (ptrace_may_access()).
     Right{CAP_SYS_PTRACE, "sys_ptrace"},
-    // Those processes' lists of descriptors: /proc/PID/fd is its owner's alone.
+    // To list the descriptors of those processes: only its owner may list /proc/PID/fd.
     Right{CAP_DAC_READ_SEARCH, "dac_read_search"},
-    // setns() into network namespaces that are still to come.
+    // To enter network namespaces that begin later with setns().
     Right{CAP_SYS_ADMIN, "sys_admin"},
-    // Notices from those need a receive buffer larger than net.core.rmem_max (SO_RCVBUFFORCE).
+    // For receive buffers larger than net.core.rmem_max in those namespaces (SO_RCVBUFFORCE).
     Right{CAP_NET_ADMIN, "net_admin"},
 };
-// SQLite makes its side files again, and a recording that somebody has deleted is begun anew; that
-// wants write access to a directory, and the owner's mark on what is made.
-constexpr std::array kForForeignPlace{Right{CAP_DAC_OVERRIDE, "dac_override"},
-                                      Right{CAP_CHOWN, "chown"},
-                                      Right{CAP_FOWNER, "fowner"}};
+// SQLite creates its side files again, and the recorder creates a recording again that somebody has
+// deleted. In another user's directory that needs write access and the right to set the owner.
+constexpr std::array kForForeignDirectory{Right{CAP_DAC_OVERRIDE, "dac_override"},
+                                          Right{CAP_CHOWN, "chown"},
+                                          Right{CAP_FOWNER, "fowner"}};
 constexpr std::array kForReaders{Right{CAP_CHOWN, "chown"}};
 
 bool is_ours(const std::filesystem::path& path) {
@@ -43,14 +44,14 @@ bool is_ours(const std::filesystem::path& path) {
   return ::stat(path.c_str(), &info) != 0 || info.st_uid == ::geteuid();
 }
 
-std::vector<Right> wanted(const LastingRights& lasting) {
+std::vector<Right> needed(const RetainedRights& retained) {
   std::vector<Right> rights{kForSources.begin(), kForSources.end()};
-  const auto& path = lasting.recording;
+  const auto& path = retained.recording;
   const auto directory =
       path.parent_path().empty() ? std::filesystem::path{"."} : path.parent_path();
   if (!is_ours(path) || !is_ours(directory)) {
-    rights.insert(rights.end(), kForForeignPlace.begin(), kForForeignPlace.end());
-  } else if (lasting.lets_read) {
+    rights.insert(rights.end(), kForForeignDirectory.begin(), kForForeignDirectory.end());
+  } else if (retained.group_read) {
     rights.insert(rights.end(), kForReaders.begin(), kForReaders.end());
   }
   return rights;
@@ -58,15 +59,15 @@ std::vector<Right> wanted(const LastingRights& lasting) {
 
 }  // namespace
 
-Result<void> drop_rights(const LastingRights& lasting) {
+Result<void> drop_rights(const RetainedRights& retained) {
   std::uint64_t kept = 0;
-  for (const auto& right : wanted(lasting)) {
+  for (const auto& right : needed(retained)) {
     kept |= std::uint64_t{1} << static_cast<unsigned>(right.number);
   }
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) {
     return fail_errno(errno, "clear the ambient capabilities");
   }
-  // Without CAP_SETPCAP the bounding set stays; no_new_privs then keeps us from gaining any of it.
+  // Without CAP_SETPCAP the bounding set stays. no_new_privs then prevents gaining any of it.
   for (int number = 0; ::prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0; ++number) {
     if (::prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0 && errno != EPERM) {
       return fail_errno(errno, "clear the bounding set");
@@ -78,9 +79,9 @@ Result<void> drop_rights(const LastingRights& lasting) {
   return keep_capabilities(kept);
 }
 
-std::vector<std::string> retained_capabilities(const LastingRights& lasting) {
+std::vector<std::string> retained_capabilities(const RetainedRights& retained) {
   std::vector<std::string> names;
-  for (const auto& right : wanted(lasting)) {
+  for (const auto& right : needed(retained)) {
     if ((capabilities() >> static_cast<unsigned>(right.number) & 1U) != 0) {
       names.emplace_back(right.name);
     }

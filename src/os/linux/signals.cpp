@@ -22,12 +22,12 @@ constexpr std::array kSignals{SIGINT, SIGTERM};
 constexpr std::uint64_t kSignalled = 1;
 constexpr std::uint64_t kOver = std::uint64_t{1} << 32U;
 
-// All that a signal handler can reach.
-volatile std::sig_atomic_t told_fd = -1;
+// The only state that the signal handler uses.
+volatile std::sig_atomic_t event_fd = -1;
 
-void tell(int /*signal*/) {
+void on_signal(int /*signal*/) {
   const auto before = errno;
-  [[maybe_unused]] const auto written = ::write(told_fd, &kSignalled, sizeof(kSignalled));
+  [[maybe_unused]] const auto written = ::write(event_fd, &kSignalled, sizeof(kSignalled));
   errno = before;
 }
 
@@ -43,10 +43,10 @@ class SignalWatcher final : public StopRequests {
  public:
   explicit SignalWatcher(std::function<void()> stop)
       : event_{make_event()}, stop_{std::move(stop)}, thread_{[this] { wait(); }} {
-    told_fd = event_.get();
+    event_fd = event_.get();
     for (const auto signal : kSignals) {
       struct sigaction action {};
-      action.sa_handler = tell;
+      action.sa_handler = on_signal;
       action.sa_flags = static_cast<int>(SA_RESTART | SA_RESETHAND);
       ::sigaction(signal, &action, nullptr);
     }
@@ -63,11 +63,11 @@ class SignalWatcher final : public StopRequests {
 
  private:
   void wait() const {
-    std::uint64_t told = 0;
-    while (::read(event_.get(), &told, sizeof(told)) < 0 && errno == EINTR) {
+    std::uint64_t value = 0;
+    while (::read(event_.get(), &value, sizeof(value)) < 0 && errno == EINTR) {
     }
-    if (told < kOver) {
-      // The other signal, too, has its default effect from now on.
+    if (value < kOver) {
+      // From now on the other signal has its default effect, too.
       for (const auto signal : kSignals) {
         static_cast<void>(std::signal(signal, SIG_DFL));
       }

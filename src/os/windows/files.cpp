@@ -21,13 +21,13 @@
 namespace netlog::os {
 namespace {
 
-// Its owner, the system and administrators: a command line or a peer's address is private.
+// For the owner, the system and administrators: command lines and peers' addresses are private.
 constexpr const wchar_t* kPrivateFile = L"D:P(A;;FA;;;OW)(A;;FA;;;SY)(A;;FA;;;BA)";
-// The same for what is made within: SQLite's files beside the recording.
+// Inherited by the files in the directory, such as SQLite's side files.
 constexpr const wchar_t* kPrivateDirectory =
     L"D:P(A;OICI;FA;;;CO)(A;OICI;FA;;;OW)(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
 
-/// What new objects are made with.
+/// Security attributes for new files and directories.
 class Security {
  public:
   explicit Security(const wchar_t* sddl) {
@@ -74,7 +74,7 @@ class HeldFile final : public RecordingFile {
  public:
   HeldFile(UniqueHandle file, bool created) : file_{std::move(file)}, created_{created} {}
   [[nodiscard]] bool created() const override { return created_; }
-  /// SQLite opens its files so that nobody can delete or move them meanwhile.
+  /// Nobody can delete or move a file that SQLite has open.
   [[nodiscard]] bool in_place() const override { return true; }
   [[nodiscard]] Result<void> grant_group_read(const Readers& /*readers*/) override {
     return fail_win32(ERROR_NOT_SUPPORTED, "not on Windows");
@@ -131,9 +131,9 @@ bool is_user_of_this_process(PSID sid) {
          ::EqualSid(sid, reinterpret_cast<const TOKEN_USER*>(buffer.data())->User.Sid) != 0;
 }
 
-/// Anybody may make directories below ProgramData: one that is there already is used when it is
-/// ours, the system's or the administrators', and is made private.
-Result<void> take_over(const std::filesystem::path& directory) {
+/// Makes an existing directory private. Everybody may create directories in ProgramData, so the
+/// owner must be us, the system or the administrators.
+Result<void> secure_directory(const std::filesystem::path& directory) {
   const auto attributes = ::GetFileAttributesW(directory.c_str());
   if (attributes == INVALID_FILE_ATTRIBUTES || (attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) {
     return fail_win32(ERROR_REPARSE_TAG_INVALID, "use a directory that leads elsewhere");
@@ -186,14 +186,14 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
   if (!file) {
     return file.error();
   }
-  // One byte where neither SQLite's locks nor its data are.
+  // One byte beyond SQLite's locks and data.
   OVERLAPPED at{};
   at.OffsetHigh = 0x7FFF'FFFF;
   if (::LockFileEx(
           file->get(), LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at) == 0) {
     return fail_win32(::GetLastError(), "lock");
   }
-  // SQLite would make them with the rights of the directory; those that are there stay.
+  // SQLite would create them with the rights of the directory. Existing ones stay.
   for (const auto* const suffix : {"-wal", "-shm"}) {
     static_cast<void>(open_file(with_suffix(path, suffix), CREATE_NEW, "create"));
   }
@@ -237,7 +237,7 @@ Result<void> create_private_directories(const std::filesystem::path& path) {
     return {};
   }
   if (std::filesystem::is_directory(path, error)) {
-    return path == default_directory() ? take_over(path) : Result<void>{};
+    return path == default_directory() ? secure_directory(path) : Result<void>{};
   }
   if (path.has_relative_path()) {
     if (auto made = create_private_directories(path.parent_path()); !made) {

@@ -11,8 +11,8 @@ struct CloseHandle {
   using pointer = HANDLE;
   void operator()(HANDLE handle) const { ::CloseHandle(handle); }
 };
-/// Owns a kernel object; nullptr is none. What the system gives as INVALID_HANDLE_VALUE is to be
-/// wrapped by own().
+/// Owns a kernel object; nullptr is none. own() makes one from a handle that can be
+/// INVALID_HANDLE_VALUE.
 using UniqueHandle = std::unique_ptr<void, CloseHandle>;
 
 inline UniqueHandle own(HANDLE handle) {

@@ -5,8 +5,8 @@
 
 namespace netlog::os {
 
-/// The function of a system library, looked up when it is wanted: an older Windows, or wine, lacks
-/// some, and linked directly they would keep netlog from starting. nullptr: not there.
+/// A function of a system library; nullptr if the library does not have it. An older Windows, or
+/// wine, lacks some functions: if they were linked, netlog would not start there.
 template <typename Function>
 Function look_up(HMODULE library, const char* name) {
   return library == nullptr
@@ -14,7 +14,7 @@ Function look_up(HMODULE library, const char* name) {
              : reinterpret_cast<Function>(reinterpret_cast<void*>(::GetProcAddress(library, name)));
 }
 
-/// Loads the library, which stays: to be kept by the caller.
+/// Also loads the library, which stays loaded: callers keep the result.
 template <typename Function>
 Function look_up(const wchar_t* library, const char* name) {
   return look_up<Function>(::LoadLibraryExW(library, nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32), name);

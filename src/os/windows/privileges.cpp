@@ -3,12 +3,12 @@
 
 namespace netlog::os {
 
-// An administrator's privileges are disabled until a program asks for one, and this one never does.
-Result<void> drop_rights(const LastingRights& /*lasting*/) {
+// The privileges of an administrator are disabled until a program enables them.
+Result<void> drop_rights(const RetainedRights& /*retained*/) {
   return {};
 }
 
-std::vector<std::string> retained_capabilities(const LastingRights& /*lasting*/) {
+std::vector<std::string> retained_capabilities(const RetainedRights& /*retained*/) {
   return {};
 }
 

@@ -16,7 +16,7 @@ namespace netlog::os {
 namespace {
 
 constexpr const wchar_t* kName = L"netlog";
-constexpr std::chrono::seconds kPatience{30};
+constexpr std::chrono::seconds kTimeout{30};
 
 struct CloseService {
   using pointer = SC_HANDLE;
@@ -28,8 +28,8 @@ Error last_error(std::string context) {
   return fail_win32(::GetLastError(), std::move(context));
 }
 
-/// An argument as CommandLineToArgvW() reads it back. Source: learn.microsoft.com, Parsing C++
-/// command-line arguments.
+/// Quotes an argument so that CommandLineToArgvW() reads it back. Source: learn.microsoft.com,
+/// Parsing C++ command-line arguments.
 std::wstring quoted(std::wstring_view word) {
   std::wstring text = L"\"";
   std::size_t backslashes = 0;
@@ -71,7 +71,7 @@ Result<ServiceHandle> open_service(DWORD rights) {
 }
 
 Result<void> wait_for(const ServiceHandle& service, DWORD wanted) {
-  const auto until = std::chrono::steady_clock::now() + kPatience;
+  const auto until = std::chrono::steady_clock::now() + kTimeout;
   for (;;) {
     SERVICE_STATUS status{};
     if (::QueryServiceStatus(service.get(), &status) == 0) {
@@ -92,7 +92,7 @@ Result<void> wait_for(const ServiceHandle& service, DWORD wanted) {
   }
 }
 
-/// The service of this process: the manager calls it back without a context.
+/// The service of this process. Global, because the manager calls back without a context.
 struct Serving {
   std::function<ServiceEnd()> work;
   std::atomic<SERVICE_STATUS_HANDLE> status{nullptr};
@@ -111,7 +111,7 @@ void report(DWORD state, int exit_code = 0) {
       state == SERVICE_RUNNING ? SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN : 0;
   status.dwWin32ExitCode = exit_code == 0 ? NO_ERROR : ERROR_SERVICE_SPECIFIC_ERROR;
   status.dwServiceSpecificExitCode = static_cast<DWORD>(exit_code);
-  status.dwWaitHint = static_cast<DWORD>(std::chrono::milliseconds{kPatience}.count());
+  status.dwWaitHint = static_cast<DWORD>(std::chrono::milliseconds{kTimeout}.count());
   ::SetServiceStatus(serving().status, &status);
 }
 
@@ -129,9 +129,9 @@ DWORD WINAPI handle_control(DWORD control, DWORD /*event*/, void* /*data*/, void
   }
 }
 
-void log_failure(const std::string& said) {
+void log_failure(const std::string& message) {
   auto* const log = ::RegisterEventSourceW(nullptr, kName);
-  const auto text = wide(said);
+  const auto text = wide(message);
   const wchar_t* line = text.c_str();
   ::ReportEventW(log, EVENTLOG_ERROR_TYPE, 0, 1, nullptr, 1, 0, &line, nullptr);
   ::DeregisterEventSource(log);
@@ -143,7 +143,7 @@ void WINAPI service_main(DWORD /*count*/, wchar_t** /*arguments*/) {
   on_watching([] { report(SERVICE_RUNNING); });
   const auto end = serving().work();
   if (end.exit_code != 0) {
-    log_failure(end.said);
+    log_failure(end.message);
   }
   report(SERVICE_STOPPED, end.exit_code);
 }
@@ -227,7 +227,7 @@ class WindowsServices final : public ServiceManager {
     std::wstring name = kName;
     const std::array<SERVICE_TABLE_ENTRYW, 2> services{{{name.data(), service_main}, {}}};
     if (::StartServiceCtrlDispatcherW(services.data()) == 0) {
-      return last_error("meet the service manager");
+      return last_error("connect to the service manager");
     }
     return {};
   }
@@ -245,7 +245,7 @@ class WindowsServices final : public ServiceManager {
     std::wstring about = L"Records every TCP and UDP connection of this host and who owns it.";
     SERVICE_DESCRIPTIONW description{about.data()};
     const auto change = [&](DWORD what, void* info) {
-      // wine knows only some of them; Windows has had all since Vista.
+      // wine lacks some of them; Windows has had all since Vista.
       return ::ChangeServiceConfig2W(service.get(), what, info) != 0 ||
              ::GetLastError() == ERROR_INVALID_LEVEL;
     };

@@ -16,10 +16,10 @@ namespace {
 struct Watched {
   std::mutex mutex;
   std::condition_variable over;
-  std::function<void()> stop;  ///< empty: nobody watches, or it was called
-  std::function<void()> told;  ///< when somebody begins to watch
+  std::function<void()> stop;      ///< empty: there is no watcher, or it was called
+  std::function<void()> on_start;  ///< called when a watcher starts
   bool watching = false;
-  bool requested = false;  ///< before anybody watched
+  bool requested = false;  ///< a stop was requested before there was a watcher
 };
 
 Watched& watched() {
@@ -27,7 +27,7 @@ Watched& watched() {
   return one;
 }
 
-bool ask_to_stop() {
+bool stop_watcher() {
   const std::lock_guard lock{watched().mutex};
   const auto stop = std::exchange(watched().stop, nullptr);
   if (stop) {
@@ -37,14 +37,14 @@ bool ask_to_stop() {
 }
 
 // learn.microsoft.com, HandlerRoutine: after a close or a shutdown the process ends when this
-// returns, or some seconds later. Only services hear of a logoff, of anybody's.
+// returns, or some seconds later. Only services get logoff events, those of all users.
 BOOL WINAPI handle_console_event(DWORD event) {
   if (event == CTRL_LOGOFF_EVENT) {
     return TRUE;
   }
-  const bool asked = ask_to_stop();
+  const bool has_stopped = stop_watcher();
   if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) {
-    return asked ? TRUE : FALSE;  // the second one ends the process
+    return has_stopped ? TRUE : FALSE;  // a second one ends the process
   }
   std::unique_lock lock{watched().mutex};
   watched().over.wait(lock, [] { return !watched().watching; });
@@ -54,7 +54,7 @@ BOOL WINAPI handle_console_event(DWORD event) {
 class ConsoleWatcher final : public StopRequests {
  public:
   explicit ConsoleWatcher(std::function<void()> stop) {
-    // Never taken back: that would wait for a handler that waits for us.
+    // Never unregistered: that would wait for a handler that waits for us.
     static const bool registered = ::SetConsoleCtrlHandler(handle_console_event, TRUE) != 0;
     static_cast<void>(registered);
     const std::lock_guard lock{watched().mutex};
@@ -64,8 +64,8 @@ class ConsoleWatcher final : public StopRequests {
     } else {
       watched().stop = std::move(stop);
     }
-    if (watched().told) {
-      watched().told();
+    if (watched().on_start) {
+      watched().on_start();
     }
   }
   ConsoleWatcher(const ConsoleWatcher&) = delete;
@@ -81,15 +81,15 @@ class ConsoleWatcher final : public StopRequests {
 }  // namespace
 
 void request_stop() {
-  if (!ask_to_stop()) {
+  if (!stop_watcher()) {
     const std::lock_guard lock{watched().mutex};
     watched().requested = !watched().watching;
   }
 }
 
-void on_watching(std::function<void()> told) {
+void on_watching(std::function<void()> on_start) {
   const std::lock_guard lock{watched().mutex};
-  watched().told = std::move(told);
+  watched().on_start = std::move(on_start);
 }
 
 std::unique_ptr<StopRequests> watch_stop_requests(std::function<void()> stop) {

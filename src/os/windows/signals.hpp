@@ -5,11 +5,11 @@
 
 namespace netlog::os {
 
-/// As if the console had asked: for the service manager's requests. Where nobody watches yet, the
-/// next watcher is told.
+/// Requests a stop, as the console does. Called for requests of the service manager. If there is no
+/// watcher yet, the next one stops at once.
 void request_stop();
 
-/// Calls `told` whenever somebody begins to watch: what is to be recorded is open by then.
-void on_watching(std::function<void()> told);
+/// Calls `on_start` whenever a watcher starts: by then the recorder has opened its sources.
+void on_watching(std::function<void()> on_start);
 
 }  // namespace netlog::os

@@ -37,11 +37,11 @@ std::size_t terminal_width() {
 }
 
 bool locale_is_utf8() {
-  return true;  // the console is told so
+  return true;  // set_up_standard_streams() sets the console to UTF-8
 }
 
 void set_up_standard_streams() {
-  // The console is the shell's again after us.
+  // At exit the console gets back the code page that the shell uses.
   static const auto code_page = ::GetConsoleOutputCP();
   ::SetConsoleOutputCP(CP_UTF8);
   static_cast<void>(std::atexit([] {
@@ -49,7 +49,7 @@ void set_up_standard_streams() {
       ::SetConsoleOutputCP(code_page);
     }
   }));
-  // Lines end as they are written: the same bytes on every system.
+  // No \r before \n: the same bytes on every system.
   ::_setmode(::_fileno(stdout), _O_BINARY);
   ::_setmode(::_fileno(stderr), _O_BINARY);
 }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxText = 32 << 10;
 
-/// Codes of GetLastError(). Boost's own system category asks for texts in the ANSI code page.
+/// Codes of GetLastError(). Boost's system category returns messages in the ANSI code page.
 class Win32Category final : public boost::system::error_category {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "win32"; }

@@ -9,16 +9,16 @@
 
 namespace netlog::os {
 
-/// UTF-8 as the wide text that Windows takes.
+/// UTF-8 as the UTF-16 that Windows uses.
 std::wstring wide(std::string_view utf8);
 
-/// Wide text of Windows as UTF-8, whatever it holds; at most 32 KiB.
+/// UTF-16 as UTF-8, at most 32 KiB. Invalid text becomes U+FFFD.
 std::string narrow(std::wstring_view text);
 
-/// The system's own words for an error code, one line; empty where it has none.
+/// The system's message for an error code, one line; empty if it has none.
 std::string text_of_code(std::uint32_t code);
 
-/// What a call came to: `context: the system's words [win32:code]`.
+/// The error of a failed call: `context: the system's message [win32:code]`.
 Error fail_win32(std::uint32_t code, std::string context);
 
 }  // namespace netlog::os

@@ -13,32 +13,33 @@
 
 namespace netlog::source::ip_helper {
 
-/// System error codes that mean something to us. Source: learn.microsoft.com, System Error Codes.
+/// The Windows system error codes that we handle. Source: learn.microsoft.com, System Error Codes.
 enum Code : std::uint32_t {
   kNoError = 0,
   kAccessDenied = 5,
   kNotSupported = 50,
   kInvalidParameter = 87,
   kInsufficientBuffer = 122,
-  kProcNotFound = 127,  ///< also: this Windows has no such function
-  kNoData = 232,        ///< no rows; some functions say so of an empty table
+  kProcNotFound = 127,  ///< also if this Windows lacks the function
+  kNoData = 232,        ///< some functions return this for an empty table
 };
 
-/// A process as the system lists it.
+/// One entry of the system's process list.
 struct ListedProcess {
   std::uint32_t pid = 0;
   std::uint32_t parent = 0;
   std::uint64_t created = 0;  ///< FILETIME: 100 ns since 1601
-  std::string name;           ///< of its image, without a path
+  std::string name;           ///< of the image, without its path
 };
 
-/// What may be read of one process; absent: refused, or it is gone.
+/// Details of one process. Absent: access denied, or the process has ended.
 struct ProcessDetails {
   std::optional<std::string> image;
   std::optional<std::string> command_line;
   std::optional<std::string> account;
 };
 
+/// One service and the process that it runs in.
 struct RunningService {
   std::uint32_t pid = 0;
   std::string name;
@@ -51,8 +52,8 @@ struct NamedModule {
   std::string service;
 };
 
-/// The calls of Windows that a recorder makes, as they are: bytes and system error codes. Texts are
-/// UTF-8. Behind it are the system itself (windows/) or a test's script.
+/// The Windows calls that the source makes, as bytes and system error codes. Texts are UTF-8.
+/// Implemented by windows/calls.cpp and by scripts in tests.
 class Api {
  public:
   Api() = default;
@@ -60,30 +61,31 @@ class Api {
   Api& operator=(const Api&) = delete;
   virtual ~Api() = default;
 
-  /// Fills `buffer` with a table, unsorted, and sets `size` to what was used; to what is needed
-  /// with kInsufficientBuffer.
+  /// Fills `buffer` with a table, unsorted, and sets `size` to the bytes used. If `buffer` is too
+  /// small, returns kInsufficientBuffer and sets `size` to the bytes needed.
   virtual std::uint32_t read_table(Protocol protocol,
                                    Family family,
                                    capture::MibTable table,
                                    std::span<std::byte> buffer,
                                    std::uint32_t& size) = 0;
 
-  /// Fills `statistics` with the structure behind `which`.
+  /// Fills `statistics` with the structure that `which` names.
   virtual std::uint32_t read_statistics(capture::MibStatistics which,
                                         std::vector<std::byte>& statistics) = 0;
 
-  /// Every process, once.
+  /// Appends every process once.
   virtual std::uint32_t list_processes(std::vector<ListedProcess>& processes) = 0;
-  /// Of the process that was created then; nothing when its pid is another's by now.
+  /// Details of the process with this pid and creation time (FILETIME). Empty if another process
+  /// has the pid by now.
   virtual ProcessDetails describe(std::uint32_t pid, std::uint64_t created) = 0;
-  /// Every service that runs; several can share a process.
+  /// Appends every running service. Several can share a process.
   virtual std::uint32_t list_services(std::vector<RunningService>& services) = 0;
-  /// The services behind the rows of an OWNER_MODULE table, as far as they were not told yet.
+  /// The services of the rows of an OWNER_MODULE table, without those returned before.
   virtual std::vector<NamedModule> name_modules(Protocol protocol,
                                                 Family family,
                                                 std::span<const std::byte> table) = 0;
 
-  /// The system's own words for a code, one line; empty where it has none.
+  /// The system's message for an error code, one line; empty if it has none.
   virtual std::string text_of(std::uint32_t code) = 0;
 };
 

@@ -10,12 +10,12 @@
 #include <fmt/format.h>
 
 namespace netlog::source::ip_helper {
-std::uint32_t ProcessTable::look(capture::RecordSink& sink) {
+std::uint32_t ProcessTable::refresh(capture::RecordSink& sink) {
   std::vector<ListedProcess> processes;
-  const auto before_ns = std::exchange(looked_ns_, os::read_boot_clock_ns());
+  const auto before_ns = std::exchange(refreshed_ns_, os::read_boot_clock_ns());
   utc_offset_ns_ = os::measure_utc_offset_ns();
   if (const auto code = api_.list_processes(processes); code != kNoError) {
-    looked_ns_ = before_ns;
+    refreshed_ns_ = before_ns;
     return code;
   }
   listed_.clear();
@@ -23,24 +23,25 @@ std::uint32_t ProcessTable::look(capture::RecordSink& sink) {
   for (auto& process : processes) {
     listed_.emplace(process.pid, std::move(process));
   }
-  std::erase_if(told_, [&](const auto& told) {
-    const auto& [pid, created] = told;
+  std::erase_if(reported_, [&](const auto& reported) {
+    const auto& [pid, created] = reported;
     const auto now = listed_.find(pid);
     if (now != listed_.end() && now->second.created == created) {
       return false;
     }
-    sink.consume({0, Span{before_ns, looked_ns_}, capture::ProcessExit{ProcessId{pid, created}}});
+    sink.consume(
+        {0, Span{before_ns, refreshed_ns_}, capture::ProcessExit{ProcessId{pid, created}}});
     return true;
   });
   return kNoError;
 }
 
-bool ProcessTable::tell(std::uint32_t pid, std::int64_t alive_at_ns, capture::RecordSink& sink) {
+bool ProcessTable::report(std::uint32_t pid, std::int64_t alive_at_ns, capture::RecordSink& sink) {
   const auto listed = listed_.find(pid);
   if (listed == listed_.end() || utc_ns_of(listed->second.created) - utc_offset_ns_ > alive_at_ns) {
     return false;
   }
-  if (told_.emplace(pid, listed->second.created).second) {
+  if (reported_.emplace(pid, listed->second.created).second) {
     const auto began_ns = os::read_boot_clock_ns();
     capture::ProcessRead process{pid, -utc_offset_ns_, sections_of(listed->second)};
     sink.consume({0, Span{began_ns, os::read_boot_clock_ns()}, std::move(process)});
@@ -69,11 +70,11 @@ std::vector<std::byte> ProcessTable::sections_of(const ListedProcess& process) {
   return sections;
 }
 
-/// All at once: the system gives them only so.
+/// Reads all services: the system has no call for those of one process.
 void ProcessTable::read_services() {
   if (!services_) {
     std::vector<RunningService> services;
-    api_.list_services(services);  // without them processes are told without services
+    api_.list_services(services);  // on an error processes have no services
     services_.emplace();
     for (auto& service : services) {
       (*services_)[service.pid].push_back(std::move(service.name));

@@ -12,19 +12,19 @@
 
 namespace netlog::source::ip_helper {
 
-/// The processes that own sockets: told once each, with the services in them, and told again when
-/// they have ended. Each look reads the whole list, in time linear in the processes.
+/// The processes that own sockets. Each is reported once, with the services in it, and once more
+/// when it has ended. refresh() takes time linear in the number of all processes.
 class ProcessTable {
  public:
   explicit ProcessTable(Api& api) : api_{api} {}
 
-  /// Reads the list, and hands over process_ended for what was told and is not on it any more.
-  /// When the list cannot be read, nothing has ended, and the code says why.
-  std::uint32_t look(capture::RecordSink& sink);
+  /// Reads the list of processes, and emits process_ended for each reported process that is not in
+  /// it any more. @return a system error code; with an error the old list stays
+  std::uint32_t refresh(capture::RecordSink& sink);
 
-  /// Hands over the process that has the pid, if it has not been told yet. False when none had it
-  /// at `alive_at_ns`: its pid may be another's by now.
-  bool tell(std::uint32_t pid, std::int64_t alive_at_ns, capture::RecordSink& sink);
+  /// Emits a process record unless the process with this pid was reported before.
+  /// @return false if no process had the pid at `alive_at_ns`; a later process may have it now
+  bool report(std::uint32_t pid, std::int64_t alive_at_ns, capture::RecordSink& sink);
 
  private:
   [[nodiscard]] std::vector<std::byte> sections_of(const ListedProcess& process);
@@ -32,11 +32,11 @@ class ProcessTable {
 
   Api& api_;
   std::unordered_map<std::uint32_t, ListedProcess> listed_;
-  std::unordered_map<std::uint32_t, std::uint64_t> told_;  ///< when each was created
+  std::unordered_map<std::uint32_t, std::uint64_t> reported_;  ///< creation times by pid
   std::optional<std::unordered_map<std::uint32_t, std::vector<std::string>>>
-      services_;  ///< by pid; absent: not read since the last look
-  std::int64_t looked_ns_ = 0;
-  std::int64_t utc_offset_ns_ = 0;  ///< by that look: the system stamps processes in UTC
+      services_;  ///< by pid; absent: not read since the last refresh()
+  std::int64_t refreshed_ns_ = 0;
+  std::int64_t utc_offset_ns_ = 0;  ///< by that refresh(): the system stamps processes in UTC
 };
 
 }  // namespace netlog::source::ip_helper

@@ -20,11 +20,11 @@
 namespace netlog::source::ip_helper {
 namespace {
 
-/// What one table is read by.
+/// How one table is read.
 struct Reading {
   Protocol protocol = Protocol::tcp;
   Family family = Family::ipv4;
-  std::optional<capture::MibTable> rows;  ///< absent: the system has no such family
+  std::optional<capture::MibTable> rows;  ///< absent: the system lacks the family
   bool offload = false;
 
   [[nodiscard]] TableSet table() const {
@@ -46,7 +46,7 @@ class IpHelperSource final : public LiveSource {
   explicit IpHelperSource(std::unique_ptr<Api> api)
       : api_{std::move(api)}, reader_{*api_}, processes_{*api_} {}
 
-  /// Tries which classes the system gives.
+  /// Chooses the class of each table.
   Result<void> open() {
     for (const auto protocol : {Protocol::tcp, Protocol::udp}) {
       for (const auto family : {Family::ipv4, Family::ipv6}) {
@@ -66,7 +66,7 @@ class IpHelperSource final : public LiveSource {
 
   void sample(const SamplePlan& plan, capture::RecordSink& sink) override {
     if (plan.changes) {
-      look_at_processes(sink);
+      refresh_processes(sink);
     }
     for (auto& reading : readings_) {
       if (reading.rows && (reading.protocol == Protocol::udp || plan.tcp)) {
@@ -79,9 +79,9 @@ class IpHelperSource final : public LiveSource {
     }
   }
 
-  bool drain(capture::RecordSink& /*sink*/) override { return true; }  // nothing is told in between
+  bool drain(capture::RecordSink& /*sink*/) override { return true; }  // there are only samples
 
-  /// The key of a row is the pid that the table names.
+  /// The holder key of a row is the pid that the table names.
   void find_owners(std::span<const OwnerQuery> questions,
                    std::chrono::nanoseconds /*budget*/,
                    capture::RecordSink& sink) override {
@@ -90,14 +90,14 @@ class IpHelperSource final : public LiveSource {
     for (const auto& question : questions) {
       pids.insert(question.key);
     }
-    const auto looked = look_at_processes(sink);
-    if (looked != kNoError && looked != kAccessDenied) {
-      return;  // to be asked again
+    const auto refreshed = refresh_processes(sink);
+    if (refreshed != kNoError && refreshed != kAccessDenied) {
+      return;  // the queries are repeated
     }
-    const auto why = looked == kAccessDenied ? UnknownOwner::not_permitted : UnknownOwner::gone;
+    const auto why = refreshed == kAccessDenied ? UnknownOwner::not_permitted : UnknownOwner::gone;
     std::string text;
     for (const auto key : pids) {
-      if (processes_.tell(static_cast<std::uint32_t>(key), read_ns_, sink)) {
+      if (processes_.report(static_cast<std::uint32_t>(key), read_ns_, sink)) {
         text += fmt::format("{} {}\n", key, key);
       } else {
         text += fmt::format("{} - {}\n", key, netlog::name(why));
@@ -106,12 +106,12 @@ class IpHelperSource final : public LiveSource {
     sink.consume(make(capture::SocketHolders{bytes_of(text)}, began_ns));
   }
 
-  void forget(std::span<const std::uint64_t> /*keys*/) override {}  // nothing is kept of them
+  void forget(std::span<const std::uint64_t> /*keys*/) override {}  // keeps no sockets
 
  private:
-  std::uint32_t look_at_processes(capture::RecordSink& sink) {
+  std::uint32_t refresh_processes(capture::RecordSink& sink) {
     const auto began_ns = os::read_boot_clock_ns();
-    const auto code = processes_.look(sink);
+    const auto code = processes_.refresh(sink);
     if (code != kNoError) {
       const auto why = refuse(*api_, "NtQuerySystemInformation (processes)", code).text;
       report_failure(capture::RecordKind::mib_tables, 0, began_ns, why, sink);
@@ -125,7 +125,7 @@ class IpHelperSource final : public LiveSource {
     }
   }
 
-  /// A family of which the system has no table of any class is not there; without IPv4 nothing is.
+  /// An IPv6 table that exists in no class is left out. An IPv4 table must exist.
   Result<void> choose_class(Reading& reading) {
     std::string refused;
     for (const auto table : {capture::MibTable::owner_module,
@@ -137,12 +137,12 @@ class IpHelperSource final : public LiveSource {
         break;
       }
       const bool lacks = read.error().code == kNotSupported || read.error().code == kProcNotFound ||
-                         read.error().code == kInvalidParameter;  // a class that it does not know
+                         read.error().code == kInvalidParameter;  // an unknown class
       if (refused.empty() || !lacks) {
         refused = read.error().text;
       }
       if (!lacks && reading.family == Family::ipv6) {
-        reading.rows = table;  // it is there: each look that fails will be a gap
+        reading.rows = table;  // it exists: each read that fails becomes a gap
         break;
       }
     }
@@ -166,7 +166,7 @@ class IpHelperSource final : public LiveSource {
     const auto began_ns = os::read_boot_clock_ns();
     auto rows = reader_.read(reading.protocol, reading.family, *reading.rows);
     if (rows && reading.rows == capture::MibTable::owner_module && row_count(*rows) == 0) {
-      rows = distrust_empty(reading, std::move(*rows));
+      rows = recheck_empty(reading, std::move(*rows));
     }
     capture::MibTableRead table{reading.table(), {}};
     if (!rows) {
@@ -190,9 +190,9 @@ class IpHelperSource final : public LiveSource {
     sink.consume({0, asked, std::move(table)});
   }
 
-  /// wine answers for one family with a table that is always empty. What had no rows can still
-  /// change its class.
-  Answer<std::vector<std::byte>> distrust_empty(Reading& reading, std::vector<std::byte> empty) {
+  /// wine returns an OWNER_MODULE table that is always empty for one family. Such a table changes
+  /// to class OWNER_PID, unless it has had rows.
+  Answer<std::vector<std::byte>> recheck_empty(Reading& reading, std::vector<std::byte> empty) {
     auto plain = reader_.read(reading.protocol, reading.family, capture::MibTable::owner_pid);
     if (!plain || row_count(*plain) == 0 || seen_rows_.contains(reading.table())) {
       return empty;
@@ -236,7 +236,7 @@ class IpHelperSource final : public LiveSource {
     const auto read = [&](capture::MibStatistics which) {
       std::vector<std::byte> bytes;
       const auto code = api_->read_statistics(which, bytes);
-      const bool absent = code == kNotSupported;  // a family that is not installed
+      const bool absent = code == kNotSupported;  // the family is not installed
       if (code == kNoError || absent) {
         capture::append_section(statistics.sections, which, bytes);
       } else if (code != kProcNotFound) {

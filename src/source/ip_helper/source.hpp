@@ -9,11 +9,10 @@
 
 namespace netlog::source::ip_helper {
 
-/// The live source over the calls of Windows. Each table is read in the richest class that the
-/// system gives when the source is made; a class stays for the whole run, since it decides what
-/// identifies a row. Every table that fails later is a table_failed record.
-///
-/// Errors: no TCP table can be read; a choice other than `automatic` and `poll` is asked for.
+/// Makes the live source of Windows. It reads each table in the class with the most details that
+/// works at the start. It keeps that class, because rows of different classes have different
+/// identities. A table that fails later becomes a table_failed record. Errors: the IPv4 TCP table
+/// cannot be read; `choice` is neither `automatic` nor `poll`.
 Result<std::unique_ptr<LiveSource>> make_source(std::unique_ptr<Api> api, SourceChoice choice);
 
 }  // namespace netlog::source::ip_helper

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kMaxTries = 8;
 constexpr std::uint32_t kMin = 16 << 10;
-constexpr std::uint32_t kMax = 256 << 20;  // more than a million of the longest rows
+constexpr std::uint32_t kMax = 256 << 20;  // room for a million of the longest rows
 
 std::string_view class_name(capture::MibTable table) {
   switch (table) {
@@ -25,7 +25,7 @@ std::string_view class_name(capture::MibTable table) {
   }
 }
 
-// Rows come between two calls: an eighth more, and some rows.
+// Rows are added between two calls: an eighth more, and room for a few rows.
 std::uint32_t with_headroom(std::uint32_t size) {
   return std::min(kMax, std::max(kMin, size + size / 8 + 4096));
 }

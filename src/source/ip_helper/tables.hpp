@@ -14,11 +14,10 @@
 
 namespace netlog::source::ip_helper {
 
-/// Why a call came to nothing.
+/// Why a call failed.
 struct Refusal {
   std::uint32_t code = kNoError;
-  std::string
-      text;  ///< one line: the function, what it was asked for, the system's words, the code
+  std::string text;  ///< one line: the function, its arguments, the system's message, the code
 };
 
 template <typename T>
@@ -27,22 +26,22 @@ using Answer = boost::system::result<T, Refusal>;
 [[noreturn]] void throw_exception_from_error(const Refusal& refusal,
                                              const boost::source_location& where);
 
-/// `GetExtendedTcpTable (IPv4, OWNER_MODULE)`: what is called for a table.
+/// The call that reads a table, such as `GetExtendedTcpTable (IPv4, OWNER_MODULE)`.
 std::string call_name(Protocol protocol, Family family, capture::MibTable table);
 
 std::string_view call_name(capture::MibStatistics which);
 
-/// What a failed call came to, in one line.
+/// Describes a failed call.
 Refusal refuse(Api& api, std::string_view call, std::uint32_t code);
 
-/// Reads tables whole: asks for the size, then for the rows, with head-room for those that come in
-/// between, a bounded number of times. Remembers how long each table was.
+/// Reads whole tables. It remembers the size of each table and adds room for new rows. If the
+/// buffer is still too small, it tries again with a larger one, a limited number of times.
 class TableReader {
  public:
   explicit TableReader(Api& api) : api_{api} {}
 
-  /// The table's bytes. An empty table is four bytes of zero. kInsufficientBuffer in the end, too:
-  /// the table kept outgrowing every buffer.
+  /// The bytes of a table. An empty table is four zero bytes. Errors: the code of the call;
+  /// kInsufficientBuffer if the table outgrew every buffer.
   Answer<std::vector<std::byte>> read(Protocol protocol, Family family, capture::MibTable table);
 
  private:

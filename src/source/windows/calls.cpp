@@ -60,7 +60,7 @@ std::uint32_t read_extended(const char* function,
   return code;
 }
 
-/// What service a row of this kind belongs to; nothing when the system does not say.
+/// The service that a row of an OWNER_MODULE table belongs to; nothing if the system does not know.
 template <typename Row>
 std::optional<std::string> service_of(const char* function, Row row) {
   const auto call = os::look_up<OwnerModule>(ip_helper_library(), function);
@@ -126,7 +126,7 @@ class WindowsCalls final : public ip_helper::Api {
     if (call == nullptr) {
       return kProcNotFound;
     }
-    constexpr std::size_t kWideBytes = 72;  // MIB_TCPSTATS2, which mingw-w64 does not know
+    constexpr std::size_t kWideBytes = 72;  // MIB_TCPSTATS2 is missing in mingw-w64
     statistics.assign(kMaxBytes, std::byte{});
     const auto code = call(statistics.data(), ipv6 ? AF_INET6 : AF_INET);
     const auto bytes = udp ? sizeof(MIB_UDPSTATS) : wide ? kWideBytes : sizeof(MIB_TCPSTATS);
@@ -168,8 +168,8 @@ class WindowsCalls final : public ip_helper::Api {
     constexpr std::size_t kMaxRemembered = 100'000;
     using Row = std::remove_reference_t<decltype(std::declval<Table>().table[0])>;
     std::vector<ip_helper::NamedModule> named;
-    if (asked_.size() > kMaxRemembered) {
-      asked_.clear();
+    if (named_.size() > kMaxRemembered) {
+      named_.clear();
     }
     std::uint32_t count = 0;
     std::memcpy(&count, table.data(), sizeof(count));
@@ -178,7 +178,7 @@ class WindowsCalls final : public ip_helper::Api {
       Row row;
       std::memcpy(&row, table.data() + at, sizeof(row));
       const auto tag = row.OwningModuleInfo[0];
-      if (tag != 0 && asked_.emplace(row.dwOwningPid, tag).second) {
+      if (tag != 0 && named_.emplace(row.dwOwningPid, tag).second) {
         if (auto service = service_of(function, row)) {
           named.push_back({row.dwOwningPid, tag, std::move(*service)});
         }
@@ -188,7 +188,7 @@ class WindowsCalls final : public ip_helper::Api {
   }
 
   ProcessReader reader_;
-  std::set<std::pair<std::uint32_t, std::uint64_t>> asked_;  ///< by pid and tag
+  std::set<std::pair<std::uint32_t, std::uint64_t>> named_;  ///< pids and tags of earlier calls
 };
 
 }  // namespace

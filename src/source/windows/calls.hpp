@@ -7,7 +7,7 @@
 
 namespace netlog::source {
 
-/// The system's own calls.
+/// The calls of this Windows.
 std::unique_ptr<ip_helper::Api> make_windows_calls();
 
 }  // namespace netlog::source

@@ -40,7 +40,7 @@ Finding examine_notices() {
   return {"notices",
           Allowed::none,
           "the tables are polled; ETW is not used yet",
-          "connections shorter than the interval are met by chance, times are as exact as the "
+          "connections shorter than the interval are seen by chance, times are as exact as the "
           "interval, and most outcomes are unknown; the coverage says how many were missed",
           "netlog record --interval 20ms"};
 }

@@ -56,7 +56,7 @@ std::int64_t utc_offset_s() {
   return (units(local_filetime) - units(utc_filetime)) / kUnitsPerSecond;
 }
 
-// GetVersionEx() tells a program without a manifest that this is Windows 8.
+// GetVersionEx() reports Windows 8 to a program without a manifest.
 OSVERSIONINFOW version() {
   using RtlGetVersion = LONG(WINAPI*)(OSVERSIONINFOW*);
   static const auto get = os::look_up<RtlGetVersion>(L"ntdll.dll", "RtlGetVersion");
@@ -86,7 +86,8 @@ std::string describe_host() {
   constexpr DWORD kFirstOfWindows11 = 22'000;
   auto product = version_text(L"ProductName");
   if (product.starts_with("Windows 10") && version().dwBuildNumber >= kFirstOfWindows11) {
-    product.replace(0, std::string_view{"Windows 10"}.size(), "Windows 11");  // it still says 10
+    product.replace(
+        0, std::string_view{"Windows 10"}.size(), "Windows 11");  // the registry still says 10
   }
   add("host", host_name());
   add("os", product.empty() ? "Windows" : product + " " + version_text(L"DisplayVersion"));

@@ -8,7 +8,7 @@
 namespace netlog::source {
 
 Result<std::unique_ptr<LiveSource>> make_live_source(const SourceOptions& options) {
-  enable_debug_privilege();  // without it other users' processes have a name and no more
+  enable_debug_privilege();  // without it other users' processes have only a name
   return ip_helper::make_source(make_windows_calls(), options.choice);
 }
 

@@ -20,14 +20,14 @@ namespace {
 constexpr long kInfoLengthMismatch = static_cast<long>(0xC0000004);
 constexpr std::size_t kMaxBytes = std::size_t{64} << 20U;
 
-/// NTSTATUS of ntdll as a system error code.
+/// The system error code of an NTSTATUS.
 std::uint32_t code_of(long status) {
   using ToDosError = unsigned long(WINAPI*)(long);
   static const auto translate = os::look_up<ToDosError>(L"ntdll.dll", "RtlNtStatusToDosError");
   return translate == nullptr ? ERROR_GEN_FAILURE : translate(status);
 }
 
-/// UNICODE_STRING.
+/// UNICODE_STRING, with another type for the text.
 struct CountedText {
   std::uint16_t bytes = 0;
   std::uint16_t capacity = 0;
@@ -38,8 +38,8 @@ struct CountedText {
   }
 };
 
-/// The begin of SYSTEM_PROCESS_INFORMATION, as winternl.h of mingw-w64 and Windows' own (there
-/// partly as reserved bytes) lay it out.
+/// The first members of SYSTEM_PROCESS_INFORMATION. Windows' winternl.h has some of them as
+/// reserved bytes, mingw-w64's names them.
 struct ProcessEntry {
   std::uint32_t next_offset = 0;
   std::uint32_t threads = 0;
@@ -84,7 +84,7 @@ std::optional<std::string> command_line_of(HANDLE process) {
   return os::narrow(text.view());
 }
 
-/// The bytes of its user's SID; empty when they are refused.
+/// The bytes of the SID of the process's user; empty if access is denied.
 std::string sid_of(HANDLE process) {
   HANDLE opened = nullptr;
   if (::OpenProcessToken(process, TOKEN_QUERY, &opened) == 0) {
@@ -126,7 +126,7 @@ std::uint32_t list_processes(std::vector<ip_helper::ListedProcess>& processes) {
   if (query == nullptr) {
     return ip_helper::kProcNotFound;
   }
-  static unsigned long size = 256 << 10;  // as it was enough last time
+  static unsigned long size = 256 << 10;  // what the last call needed
   std::vector<std::byte> buffer;
   long status = kInfoLengthMismatch;
   while (status == kInfoLengthMismatch && size < kMaxBytes) {

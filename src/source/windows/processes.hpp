@@ -10,23 +10,25 @@
 
 namespace netlog::source {
 
-/// Every process with its creation time, whoever's it is. @return a system error code.
+/// Appends all processes of all users. @return a system error code
 std::uint32_t list_processes(std::vector<ip_helper::ListedProcess>& processes);
 
-/// Reads what the system tells of single processes.
+/// Reads details of single processes.
 class ProcessReader {
  public:
-  /// Of the process that was created then; nothing when its pid is another's by now.
+  /// Details of the process with this pid and creation time (FILETIME). Empty if another process
+  /// has the pid by now.
   ip_helper::ProcessDetails describe(std::uint32_t pid, std::uint64_t created);
 
  private:
-  std::map<std::string, std::string> accounts_;  ///< by SID; a domain is asked once
+  std::map<std::string, std::string>
+      accounts_;  ///< names by SID: a look-up can ask a domain controller
 };
 
-/// Every service that runs in a process. @return a system error code.
+/// Appends all running services. @return a system error code
 std::uint32_t list_services(std::vector<ip_helper::RunningService>& services);
 
-/// Lets us open other users' processes where we are allowed to. False when we are not.
+/// Enables SeDebugPrivilege, which opens other users' processes. @return false if we do not have it
 bool enable_debug_privilege();
 
 }  // namespace netlog::source
