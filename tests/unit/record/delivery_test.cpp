@@ -19,7 +19,7 @@ struct Queue {
   std::vector<std::vector<store::Item>> pushes;
   store::PushResult answer;
 
-  Delivery::Push push() {
+  record::Delivery::Push push() {
     return [this](std::vector<store::Item> items) {
       pushes.push_back(std::move(items));
       return std::exchange(answer, {});
@@ -37,7 +37,7 @@ Event event_at(std::int64_t at_ns) {
 
 TEST_CASE("Delivery: what was added leaves as one push", "[record]") {
   Queue queue;
-  Delivery delivery{queue.push()};
+  record::Delivery delivery{queue.push()};
   CHECK_FALSE(delivery.flush(5).has_value());
   CHECK(queue.pushes.empty());
   delivery.add(event_at(1));
@@ -53,7 +53,7 @@ TEST_CASE("Delivery: what was added leaves as one push", "[record]") {
 
 TEST_CASE("Delivery: what was dropped is a gap, and everything known is queued again", "[record]") {
   Queue queue;
-  Delivery delivery{queue.push()};
+  record::Delivery delivery{queue.push()};
   delivery.add(Heartbeat{100, 1, 0, 0});
   queue.answer.dropped = {event_at(90), Heartbeat{80, 1, 0, 0}, event_at(95)};
   queue.answer.why.reason = "writing failed";
