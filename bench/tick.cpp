@@ -171,7 +171,7 @@ class Recording {
     source_->sample({true, true, whole, whole, whole}, recorder_);
     source_->forget(recorder_.take_released_sockets());
     std::vector<source::OwnerQuery> questions;
-    for (auto& question : recorder_.tracker().questions(20'000)) {
+    for (auto& question : recorder_.tracker().owner_queries(20'000)) {
       questions.push_back({question.key, std::move(question.likely_pids)});
     }
     queried_ = questions.size();

@@ -154,7 +154,7 @@ void Sampler::read_tables(const source::SamplePlan& plan) {
   source_.sample(plan, tee);
   source_.forget(recorder_.take_released_sockets());
   std::vector<source::OwnerQuery> queries;
-  for (auto& query : tracker.questions(kMaxOwnerQueries)) {
+  for (auto& query : tracker.owner_queries(kMaxOwnerQueries)) {
     queries.push_back(source::OwnerQuery{query.key, std::move(query.likely_pids)});
   }
   if (!queries.empty()) {

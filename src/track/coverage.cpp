@@ -19,7 +19,7 @@ bool counts(const Event& event) {
   if (event.old_code != half_open) {
     return false;
   }
-  // Only what came of a handshake is announced at its end.
+  // Only a handshake that was completed leads to a notice.
   const bool noticed = (event.connection.seen_by | SeenBy::notice) == event.connection.seen_by;
   return event.kind == EventKind::close
              ? noticed
@@ -116,7 +116,7 @@ Coverage CoverageMeter::between(std::uint64_t netns, const Sample& first, const 
   coverage.from_ns = first.at_ns;
   coverage.to_ns = last.at_ns;
   coverage.kernel_opens = grown(first.kernel_opens, last.kernel_opens);
-  // What was lost can have been counted in the window before.
+  // An event that uncount() took back can have been counted in the window before.
   coverage.recorded_opens = grown(first.recorded_opens, last.recorded_opens);
   if (first.kernel_failures && last.kernel_failures) {
     coverage.kernel_failures = grown(*first.kernel_failures, *last.kernel_failures);

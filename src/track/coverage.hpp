@@ -11,8 +11,8 @@
 
 namespace netlog::track {
 
-/// Compares what the kernel counts as opened with what was recorded as opened, window by window and
-/// namespace by namespace.
+/// Compares the kernel's count of opened connections with the recorded one, for each namespace and
+/// each window of time. Times are boot-clock ns.
 ///
 /// ActiveOpens grows when a SYN is sent, PassiveOpens when the handshake of an accepted connection
 /// is complete (RFC 4022; net/ipv4/tcp_output.c tcp_connect, tcp_minisocks.c
@@ -21,22 +21,22 @@ class CoverageMeter {
  public:
   explicit CoverageMeter(std::int64_t window_ns) : window_ns_{window_ns} {}
 
-  /// Every event of a tick, before that tick's counters.
+  /// Counts an event. Call it for each event of a tick, before the counters of that tick.
   void count(const Event& event);
 
-  /// An event that was counted and that the recording will not have.
+  /// Takes back an event that was counted and will not be recorded.
   void uncount(const Event& event);
 
-  /// A namespace that came into use at this time: its counters began with nothing then.
+  /// A namespace was created at this time: its counters were 0.
   void begin(std::uint64_t netns, std::int64_t at_ns);
 
-  /// A namespace that is over: what is left of its window.
+  /// A namespace has ended. @return its last window, absent when nothing was measured in it
   std::optional<Coverage> end(std::uint64_t netns);
 
-  /// The kernel's counters. A Coverage when they complete a window.
+  /// Adds the kernel's counters. @return the window that they complete, if they do
   std::optional<Coverage> measure(const Counters& counters);
 
-  /// What is left of the windows that have begun.
+  /// The windows that have begun, up to the last counters of each.
   std::vector<Coverage> finish();
 
  private:

@@ -64,9 +64,9 @@ std::optional<Listeners::Found> Listeners::accepting(std::uint64_t netns,
   }
   std::optional<Found> found;
   for (const auto& listener : place->second) {
-    const bool alive = !listener.closed_ns || *listener.closed_ns >= after_ns;
+    const bool is_open = !listener.closed_ns || *listener.closed_ns >= after_ns;
     // SO_REUSEPORT: prefer one whose owner is known.
-    if (takes(listener, local.address) && alive && (!found || !found->owner)) {
+    if (takes(listener, local.address) && is_open && (!found || !found->owner)) {
       found = Found{listener.owner};
     }
   }

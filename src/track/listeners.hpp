@@ -10,8 +10,9 @@
 
 namespace netlog::track {
 
-/// Who listens where, now and just before: what tells an accepted connection from one we made.
-/// Unconnected UDP sockets listen, too.
+/// Listeners that are open or have closed a short time ago. They distinguish accepted connections
+/// from those that this host opened. UDP sockets without a peer count as listeners, too. Times are
+/// boot-clock ns.
 class Listeners {
  public:
   void opened(std::uint64_t netns, Protocol protocol, const Endpoint& local, ConnectionId id);
@@ -26,18 +27,20 @@ class Listeners {
               ConnectionId id,
               std::int64_t at_ns);
 
-  /// This process uses a connection that came in there: whoever made the listener may have handed
-  /// it over long ago (a fork, socket activation), so the next connection is likely its, too.
+  /// This process uses a connection that was accepted there. It is the likely owner of the next
+  /// one: the process that created the listener may have handed it over (a fork, socket
+  /// activation).
   void served(std::uint64_t netns,
               Protocol protocol,
               const Endpoint& local,
               const ProcessId& server);
 
   struct Found {
-    std::optional<ProcessId> owner;  ///< of the listener, or who served there last
+    std::optional<ProcessId>
+        owner;  ///< of the listener, or the last one that used what it accepted
   };
-  /// The listener that a connection with this local endpoint came in on: bound to the address or to
-  /// all of its family, and alive at `after_ns` or later.
+  /// The listener that accepts connections with this local endpoint: bound to its address or to all
+  /// addresses of its family, and open at `after_ns` or later.
   [[nodiscard]] std::optional<Found> accepting(std::uint64_t netns,
                                                Protocol protocol,
                                                const Endpoint& local,

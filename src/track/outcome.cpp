@@ -6,22 +6,22 @@ namespace {
 
 // tcp_disconnect (net/ipv4/tcp.c) moves write_seq on by the largest window that the peer offered
 // and 2, and leaves snd_una: after a SYN that nobody answered, 1 + 0 + 2 stay.
-constexpr std::uint32_t kUnansweredThenWiped = 3;
+constexpr std::uint32_t kUnansweredThenDisconnected = 3;
 
-OutcomeResult judge_wiped(const Connection& connection,
-                          const Evidence& evidence,
-                          const Delivery& delivery) {
+OutcomeResult classify_disconnected(const Connection& connection,
+                                    const Evidence& evidence,
+                                    const Delivery& delivery) {
   if (was_answered(connection, evidence, delivery)) {
     return {Outcome::aborted, {}, {}};
   }
-  // Only a connect that failed wipes a socket that was never connected.
+  // Of the sockets that were never connected, only a failed connect is disconnected.
   if (delivery.timeouts > 0) {
     return {Outcome::timed_out, {}, delivery.timeouts + 1U};  // the first, and those sent again
   }
   return {Outcome::refused, {}, 1};
 }
 
-OutcomeResult judge_unanswered(const Connection& connection) {
+OutcomeResult classify_unanswered(const Connection& connection) {
   const auto syns = connection.metrics.segments_out;
   if (connection.metrics.segments_in.value_or(0) > 0) {
     return {Outcome::refused, {}, syns};
@@ -31,7 +31,9 @@ OutcomeResult judge_unanswered(const Connection& connection) {
           syns};
 }
 
-OutcomeResult judge_traced(const Connection& connection, const Evidence& evidence, EndCause cause) {
+OutcomeResult classify_traced(const Connection& connection,
+                              const Evidence& evidence,
+                              EndCause cause) {
   const bool connecting = !evidence.answered && connection.direction == Direction::outbound;
   const auto syns =
       connecting ? std::optional{connection.metrics.retransmits.value_or(0) + 1} : std::nullopt;
@@ -54,8 +56,8 @@ OutcomeResult judge_traced(const Connection& connection, const Evidence& evidenc
   if (evidence.sent_fin && evidence.received_fin) {
     return {Outcome::closed, {}, {}};
   }
-  // What is left of a socket waits for the peer's FIN without the trace.
-  if (evidence.rest) {
+  // A minisock waits for the peer's FIN without the trace.
+  if (evidence.minisock) {
     return {Outcome::unknown, UnknownOutcome::peer_end_unseen, {}};
   }
   return {Outcome::aborted, {}, syns};
@@ -102,17 +104,17 @@ bool fin_acknowledged(const Connection& connection, const Evidence& evidence) {
   return evidence.delivery->acked >= connection.metrics.bytes_sent.value_or(0) + syn + 1;
 }
 
-bool was_used(const Delivery& disconnected) {
-  return disconnected.unacked >= kUnansweredThenWiped;
+bool was_used(const Delivery& delivery) {
+  return delivery.unacked >= kUnansweredThenDisconnected;
 }
 
 bool was_answered(const Connection& connection,
                   const Evidence& evidence,
                   const Delivery& delivery) {
   const bool seen_answered = connection.direction == Direction::inbound || evidence.answered;
-  // Its SYN is all that it has sent, and is not acknowledged.
+  // It has sent its SYN only, and the SYN is not acknowledged.
   const bool waits = delivery.acked == 0 && connection.metrics.bytes_sent.value_or(0) == 0 &&
-                     (delivery.unacked == 1 || delivery.unacked == kUnansweredThenWiped);
+                     (delivery.unacked == 1 || delivery.unacked == kUnansweredThenDisconnected);
   return seen_answered || !waits;
 }
 
@@ -123,7 +125,7 @@ OutcomeResult classify_outcome(const Connection& connection, const Evidence& evi
     return {Outcome::closed, {}, {}};
   }
   if (evidence.cause) {
-    return judge_traced(connection, evidence, *evidence.cause);
+    return classify_traced(connection, evidence, *evidence.cause);
   }
   if (!evidence.delivery) {
     const bool orderly = evidence.sent_fin && evidence.received_fin;
@@ -131,17 +133,17 @@ OutcomeResult classify_outcome(const Connection& connection, const Evidence& evi
   }
   const auto& delivery = *evidence.delivery;
   if (evidence.disconnected) {
-    return judge_wiped(connection, evidence, delivery);
+    return classify_disconnected(connection, evidence, delivery);
   }
   if (!was_answered(connection, evidence, delivery)) {
-    return judge_unanswered(connection);
+    return classify_unanswered(connection);
   }
   if (fin_acknowledged(connection, evidence)) {
     return {fin_received(evidence) ? Outcome::closed : Outcome::unknown,
             UnknownOutcome::peer_end_unseen,
             {}};
   }
-  // No FIN of ours has arrived, and nothing was given up on: only a RST is left, from either side.
+  // Our FIN has not arrived, and no timer has given up: a RST ended it, from either side.
   const bool hopeless = delivery.timeouts > 0 || delivery.probes > 0;
   const bool ambiguous = connection.direction == Direction::unknown && delivery.unacked == 0 &&
                          delivery.acked > connection.metrics.bytes_sent.value_or(0);

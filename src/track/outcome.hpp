@@ -5,44 +5,46 @@
 
 namespace netlog::track {
 
-/// What has been proven about the end of a connection; see docs/outcomes.md for which evidence
-/// leads to which word.
+/// What is known about the end of a connection. docs/outcomes.md says which evidence leads to which
+/// outcome.
 struct Evidence {
   bool connecting = false;    ///< seen in SYN_SENT
   bool answered = false;      ///< seen in a state that only a completed handshake leads to
   bool sent_fin = false;      ///< seen in FIN_WAIT_1, FIN_WAIT_2, CLOSING, LAST_ACK or TIME_WAIT
   bool received_fin = false;  ///< seen in CLOSE_WAIT, CLOSING, LAST_ACK or TIME_WAIT
   bool finished = false;      ///< seen in TIME_WAIT, or the peer's end was
-  bool noticed = false;       ///< the kernel announced the end; metrics are final
-  bool disconnected = false;  ///< … after tcp_disconnect had cleared the peer and the counters
-  std::optional<Delivery> delivery;  ///< as it was announced
-  std::optional<EndCause> cause;     ///< as it was traced
-  bool rest = false;                 ///< the kernel went on without the socket, in FIN_WAIT_2
+  bool noticed = false;       ///< a destroy notice reported the end; the metrics are final
+  bool disconnected =
+      false;  ///< tcp_disconnect cleared the peer and the counters before the notice
+  std::optional<Delivery> delivery;  ///< from the notice
+  std::optional<EndCause> cause;     ///< from the trace
+  bool minisock = false;             ///< the trace left it as a minisock in FIN_WAIT_2
 
-  /// Adds what being in `state` proves.
+  /// Adds what this state proves.
   void add(TcpState state);
 };
 
 struct OutcomeResult {
   Outcome outcome = Outcome::unknown;
   UnknownOutcome why = UnknownOutcome::not_noticed;  ///< meaningful while it is unknown
-  std::optional<std::uint32_t> syns;  ///< sent in vain, of a connect that came to nothing
+  std::optional<std::uint32_t> syns;                 ///< SYNs that a failed connect sent
 };
 
-/// The peer's FIN has arrived; the kernel counts it as a byte received.
+/// True if the peer's FIN has arrived. The kernel counts it as a byte received.
 bool fin_received(const Evidence& evidence);
 
-/// Our FIN was acknowledged, which alone does not tell how the peer ended.
+/// True if our FIN was acknowledged. That alone does not show how the peer ended.
 bool fin_acknowledged(const Connection& connection, const Evidence& evidence);
 
-/// A wiped socket that had been connecting or connected: it has no remote port any more, but was
-/// more than a socket that was never used.
-bool was_used(const Delivery& disconnected);
+/// True if a socket without a remote port had been connecting or connected before tcp_disconnect
+/// cleared the port.
+/// @param delivery of its notice
+bool was_used(const Delivery& delivery);
 
-/// The handshake was completed: the times of the delivery mean something.
+/// True if the handshake was completed, so that the times in `delivery` have a meaning.
 bool was_answered(const Connection& connection, const Evidence& evidence, const Delivery& delivery);
 
-/// How a connection has ended, from what was seen on the way.
+/// The outcome of a connection that has ended.
 OutcomeResult classify_outcome(const Connection& connection, const Evidence& evidence);
 
 }  // namespace netlog::track

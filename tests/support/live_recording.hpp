@@ -30,7 +30,7 @@ class LiveRecording {
     mark(capture::TickBegin{});
     source_->sample(source::SamplePlan{}, recorder_);
     std::vector<source::OwnerQuery> questions;
-    for (const auto& question : recorder_.tracker().questions(1000)) {
+    for (const auto& question : recorder_.tracker().owner_queries(1000)) {
       questions.push_back({question.key, question.likely_pids});
     }
     if (!questions.empty()) {

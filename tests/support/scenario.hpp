@@ -104,7 +104,7 @@ class Scenario {
       }
       tracker_.apply(snapshot);
     }
-    for (const auto& question : tracker_.questions(1000)) {
+    for (const auto& question : tracker_.owner_queries(1000)) {
       const auto socket = sockets_.find(question.key - 1000);
       if (socket != sockets_.end() && socket->second.holder) {
         tracker_.resolve(question.key, *socket->second.holder, Moment{ns(second), 0});

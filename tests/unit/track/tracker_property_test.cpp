@@ -78,6 +78,7 @@ TEST_CASE("events applied to the first snapshot give the last, and none is witho
       truth = next(truth, random);
       // Now and then without TIME_WAIT rows; the first and the last one whole.
       tracker.apply(snapshot_of(truth, tick, tick == 0 || tick == 29 || random() % 3 != 0));
+      REQUIRE(tracker.broken_invariant().empty());
       for (const auto& event : tracker.take_events()) {
         const auto id = event.connection.id;
         REQUIRE_FALSE(closed.contains(id));
@@ -178,6 +179,7 @@ TEST_CASE(
         }
       }
       tracker.apply(snapshot);
+      REQUIRE(tracker.broken_invariant().empty());
       for (const auto& event : tracker.take_events()) {
         last[event.connection.id] = event.connection;
         if (event.kind == EventKind::open || event.kind == EventKind::present) {

@@ -219,8 +219,8 @@ TEST_CASE("owners found in the same tick come with the open, later ones are even
   tracker.take_events();
   tracker.apply(
       snapshot(1, {tcp(1, established, 4000, 443, 77), tcp(2, established, 4001, 443, 78)}));
-  REQUIRE(tracker.questions(10).size() == 2);
-  CHECK(tracker.questions(1).size() == 1);
+  REQUIRE(tracker.owner_queries(10).size() == 2);
+  CHECK(tracker.owner_queries(1).size() == 1);
   const ProcessId curl{1234, 5};
   tracker.resolve(77, curl, Moment{115, 5});
   auto events = tracker.take_events();
@@ -233,7 +233,7 @@ TEST_CASE("owners found in the same tick come with the open, later ones are even
   CHECK(events[0].kind == EventKind::owner);
   CHECK(events[0].connection.owner.process == curl);
   CHECK_FALSE(events[0].old_owner.has_value());
-  CHECK(tracker.questions(10).empty());
+  CHECK(tracker.owner_queries(10).empty());
 }
 
 TEST_CASE("a socket that outlives its descriptor keeps its owner as last seen", "[track]") {
@@ -256,8 +256,8 @@ TEST_CASE("what was accepted inherits the listener's owner until its own is know
   CHECK(tracker.take_events().back().connection.owner ==
         Owner{ProcessId{80, 1}, OwnerSource::inherited, {}});
   tracker.apply(snapshot(2, {tcp(1, listen, 80, 0, 70), tcp(2, established, 80, 5000, 71)}));
-  REQUIRE(tracker.questions(10).size() == 1);
-  CHECK(tracker.questions(10)[0].likely_pids == std::vector<std::uint32_t>{80});
+  REQUIRE(tracker.owner_queries(10).size() == 1);
+  CHECK(tracker.owner_queries(10)[0].likely_pids == std::vector<std::uint32_t>{80});
   tracker.resolve(71, ProcessId{81, 2}, Moment{215, 5});
   const auto events = tracker.take_events();
   CHECK(events.back().kind == EventKind::owner);
@@ -282,9 +282,9 @@ TEST_CASE("sockets of a process that ended are asked for again", "[track]") {
   tracker.resolve(70, ProcessId{80, 1}, Moment{15, 5});
   tracker.take_events();
   tracker.end_process(ProcessId{80, 9});  // another incarnation of the pid
-  CHECK(tracker.questions(10).empty());
+  CHECK(tracker.owner_queries(10).empty());
   tracker.end_process(ProcessId{80, 1});
-  CHECK(tracker.questions(10).size() == 1);
+  CHECK(tracker.owner_queries(10).size() == 1);
   tracker.resolve(70, ProcessId{81, 2}, Moment{115, 5});
   const auto events = tracker.take_events();
   CHECK(events.back().kind == EventKind::owner);
@@ -306,15 +306,15 @@ TEST_CASE("a listener that is handed over is followed while its maker lives on",
   tracker.resolve(70, maker, Moment{10 * kSecond, 0});
   tracker.take_events();
   tracker.apply(at_second(11, {listener}));
-  CHECK(tracker.questions(10).empty());
+  CHECK(tracker.owner_queries(10).empty());
   // Asked for again now and then; as long as the maker has it, it is the maker's.
   tracker.apply(at_second(12, {listener}));
-  CHECK(tracker.questions(10).size() == 1);
+  CHECK(tracker.owner_queries(10).size() == 1);
   tracker.resolve(70, maker, Moment{12 * kSecond, 0});
   tracker.apply(at_second(14, {listener}));
   tracker.owner_not_found(70, UnknownOwner::gone);  // on its way from one to the other
   tracker.apply(at_second(15, {listener}));
-  CHECK(tracker.questions(10).empty());
+  CHECK(tracker.owner_queries(10).empty());
   CHECK(tracker.take_events().empty());
   tracker.apply(at_second(16, {listener}));
   tracker.resolve(70, child, Moment{16 * kSecond, 0});
@@ -551,7 +551,7 @@ TEST_CASE("a notice that names a holder, as no kernel does, asks for nobody", "[
   tracker.apply(notice(50, tcp(9, closed, 4000, 443, 5)));
   tracker.apply(snapshot(1, {tcp(9, established, 4000, 443, 7)}));
   tracker.apply(snapshot(2, {}));
-  CHECK(tracker.questions(10).empty());
+  CHECK(tracker.owner_queries(10).empty());
   CHECK(tracker.take_events().size() >= 2);
 }
 

@@ -301,8 +301,8 @@ TEST_CASE("an accepted socket belongs to whom uses it", "[track]") {
   auto row = listening.row(listen);
   row.holder_key = 66;
   tracker.apply(audit(50 * kMs, {row}));
-  REQUIRE(tracker.questions(10).size() == 1);
-  CHECK(tracker.questions(10)[0].likely_pids == std::vector<std::uint32_t>{kServer.pid});
+  REQUIRE(tracker.owner_queries(10).size() == 1);
+  CHECK(tracker.owner_queries(10)[0].likely_pids == std::vector<std::uint32_t>{kServer.pid});
   const bool searched = GENERATE(false, true);
   if (searched) {
     tracker.resolve(66, kServer, Moment{52 * kMs, 0});
@@ -342,7 +342,7 @@ TEST_CASE("an accepted socket belongs to whom uses it", "[track]") {
     auto accepted = kAccepted.row(established);
     accepted.holder_key = 77;
     tracker.apply(audit(kSecond, {accepted, row}));
-    REQUIRE(tracker.questions(10).size() == (searched ? 1 : 2));
+    REQUIRE(tracker.owner_queries(10).size() == (searched ? 1 : 2));
     tracker.resolve(77, kWorker, Moment{kSecond, 0});
     events = tracker.take_events();
     REQUIRE(events.size() == 1);
@@ -577,7 +577,7 @@ TEST_CASE("a UDP socket has the owner and the time of its birth", "[track]") {
   REQUIRE_FALSE(events.empty());
   CHECK(text(events[0]) == "1 open ->- (50,101]");
   CHECK(events[0].connection.owner == Owner{kClient, OwnerSource::exact, {}});
-  CHECK(tracker.questions(10).empty());
+  CHECK(tracker.owner_queries(10).empty());
 }
 
 // True lives of RFC 9293 are told, some changes are lost, audits are drawn from the truth. Whatever
@@ -672,6 +672,7 @@ TEST_CASE("random lives, partly told, audited", "[track]") {
       tracker.apply(table);
       const auto found = tracker.take_audit_misses();
       missed += found.opens + found.states + found.ends;
+      REQUIRE(tracker.broken_invariant().empty());
       for (const auto& event : tracker.take_events()) {
         const auto id = event.connection.id;
         const auto i = event.connection.tuple.local.port - std::size_t{2000};

@@ -8,14 +8,14 @@
 
 namespace netlog::track {
 
-/// Somewhere in (lower, upper]. A stepped wall clock must not make a bound negative.
+/// Somewhere in (lower, upper]. Exactly at `upper` when the bounds cross.
 inline Moment between(std::int64_t lower_ns, std::int64_t upper_ns) {
   return {upper_ns, std::max<std::int64_t>(upper_ns - lower_ns, 0)};
 }
 
-/// What lies within two bounds lies within their overlap. Bounds that do not meet are of a table
-/// that lacked the socket before it was let go: it had ended by then.
-inline Moment both(const Moment& a, const Moment& b) {
+/// The time that lies within both bounds. Bounds that do not overlap come from a table that lacked
+/// the socket before its process closed it: the socket had ended by then, so the earlier one holds.
+inline Moment overlap(const Moment& a, const Moment& b) {
   const auto& earlier = a.at_ns < b.at_ns ? a : b;
   const auto& later = a.at_ns < b.at_ns ? b : a;
   if (later.at_ns - later.error_ns >= earlier.at_ns) {

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT
+#include "track/lifecycle.hpp"
+
+#include "track/event_codes.hpp"
+#include "track/socket_rules.hpp"
+#include "track/time_bounds.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace netlog::track {
+
+Index Lifecycle::add(const Identity& identity, const SocketRow& row) {
+  const auto phase = row.state == TcpState::time_wait ? Phase::time_wait : Phase::active;
+  const auto index = table_.add(identity, table_.scope(identity.netns, table_of(row.tuple)), phase);
+  if (row.state == TcpState::syn_received) {
+    aliases_.add_handshake(identity.netns, row.tuple, index);
+  }
+  return index;
+}
+
+Index Lifecycle::open(const Identity& identity, const SocketRow& row, const Opening& opening) {
+  const auto index = add(identity, row);
+  auto& entry = table_[index];
+  auto& connection = entry.connection;
+  connection.id = next_id_++;
+  connection.netns = identity.netns;
+  connection.tuple = row.tuple;
+  connection.direction = opening.direction;
+  connection.state = row.state;
+  connection.offload = row.offload;
+  connection.uid = row.uid;
+  connection.module = row.module;
+  connection.incarnation = row.incarnation;
+  connection.opened = opening.opened;
+  connection.first_seen_ns = opening.first_seen_ns;
+  connection.last_seen_ns = opening.last_seen_ns;
+  connection.metrics = row.metrics.value_or(Metrics{});
+  connection.seen_by = opening.seen_by;
+  entry.seen = opening.seen;
+  entry.holder.key = row.holder_key;
+  if (row.state) {
+    entry.evidence.add(*row.state);
+  }
+  if (row.state == TcpState::time_wait) {
+    connection.closed = connection.opened;
+    set_outcome(connection, entry.evidence);
+  }
+  // A listener that is first met at its end accepts nothing any more.
+  if (connection.direction == Direction::listen && opening.seen_by != SeenBy::notice) {
+    listeners_.opened(
+        connection.netns, connection.tuple.protocol, connection.tuple.local, connection.id);
+  }
+  owners_.open(index, opening.keys, opening.alive_after_ns, opening.creator);
+  changes_.emit(index,
+                connection.opened ? EventKind::open : EventKind::present,
+                opening.reported,
+                std::nullopt,
+                code(opening.state));
+  return index;
+}
+
+void Lifecycle::resume(const Identity& identity, const Connection& connection, const Span& seen) {
+  SocketRow row;
+  row.tuple = connection.tuple;
+  row.state = connection.state;
+  const auto index = add(identity, row);
+  auto& entry = table_[index];
+  entry.connection = connection;
+  entry.seen = seen;
+  if (connection.state) {
+    entry.evidence.add(*connection.state);
+  }
+  if (connection.direction == Direction::listen) {
+    listeners_.opened(
+        connection.netns, connection.tuple.protocol, connection.tuple.local, connection.id);
+  }
+  owners_.resume(index);
+  changes_.set_reported(index);
+  changes_.refresh(index);
+}
+
+Direction Lifecycle::direction_of(const SocketRow& row,
+                                  std::uint64_t netns,
+                                  bool is_first,
+                                  std::int64_t alive_after_ns) const {
+  if (listens(row)) {
+    return Direction::listen;
+  }
+  if (row.state == TcpState::syn_sent) {
+    return Direction::outbound;
+  }
+  if (row.state == TcpState::syn_received ||
+      listeners_.accepting(netns, row.tuple.protocol, row.tuple.local, alive_after_ns)) {
+    return Direction::inbound;
+  }
+  // Its listener may have closed before the first snapshot.
+  return is_first ? Direction::unknown : Direction::outbound;
+}
+
+void Lifecycle::rename(Index index, const Identity& identity) {
+  table_.rename(index, identity);
+  table_[index].connection.incarnation = identity.incarnation;
+  changes_.refresh(index);
+}
+
+std::optional<Index> Lifecycle::continue_handshake(const SocketRow& row, const Identity& identity) {
+  const auto index = aliases_.take_handshake(row, identity.netns);
+  if (index) {
+    rename(*index, identity);
+  }
+  return index;
+}
+
+void Lifecycle::enter(Index index, TcpState state, const Moment& at) {
+  auto& entry = table_[index];
+  auto& connection = entry.connection;
+  assert(connection.state != state);
+  changes_.emit(index, EventKind::state, at, code(connection.state), code(std::optional{state}));
+  if (connection.state == TcpState::syn_received) {
+    aliases_.end_handshake(connection.netns, connection.tuple);
+  }
+  connection.state = state;
+  entry.evidence.add(state);
+  if (state == TcpState::time_wait) {
+    connection.closed = at;
+    set_outcome(connection, entry.evidence);
+  }
+  entry.left.reset();
+  table_.set_phase(index, state == TcpState::time_wait ? Phase::time_wait : Phase::active);
+}
+
+void Lifecycle::report_state(Index index, const Moment& at) {
+  changes_.emit(index, EventKind::state, at, std::nullopt, code(table_[index].connection.state));
+}
+
+void Lifecycle::report_offload(Index index, const Moment& at) {
+  changes_.emit(
+      index, EventKind::offload, at, std::nullopt, code(table_[index].connection.offload));
+}
+
+void Lifecycle::enter_time_wait(Index index, const Moment& at, const Moment& closed) {
+  enter(index, TcpState::time_wait, at);
+  table_[index].connection.closed = closed;
+}
+
+void Lifecycle::begin_end(Index index, const Moment& left) {
+  assert(left.error_ns >= 0);
+  table_[index].left = left;
+  table_.set_phase(index, Phase::ending);
+}
+
+void Lifecycle::undo_end(Index index) {
+  table_[index].left.reset();
+  table_.set_phase(index, Phase::active);
+}
+
+void Lifecycle::close(Index index, const Moment& at) {
+  auto& entry = table_[index];
+  auto& connection = entry.connection;
+  const bool tcp = connection.tuple.protocol == Protocol::tcp;
+  changes_.emit(index,
+                EventKind::close,
+                at,
+                code(connection.state),
+                tcp ? code(std::optional{TcpState::closed}) : std::nullopt);
+  if (connection.direction == Direction::listen) {
+    listeners_.closed(connection.netns,
+                      connection.tuple.protocol,
+                      connection.tuple.local,
+                      connection.id,
+                      at.at_ns);
+  }
+  if (connection.outcome == Outcome::open) {
+    connection.closed = at;
+    set_outcome(connection, entry.evidence);
+  }
+  connection.gone = true;
+  const bool notice_may_come = connection.state != TcpState::time_wait && !entry.evidence.noticed &&
+                               expected_notices_.until(connection, at.at_ns).has_value();
+  if (tcp) {
+    connection.state = TcpState::closed;
+  }
+  if (notice_may_come) {
+    remember_closed(index);
+  }
+  owners_.close(index);
+  aliases_.forget(index);
+  table_.remove(index);
+  entry.closed = true;
+}
+
+void Lifecycle::see_snapshot(Index index,
+                             const SocketRow& row,
+                             const Snapshot& snapshot,
+                             const Moment& at) {
+  auto& entry = table_[index];
+  auto& connection = entry.connection;
+  entry.seen = snapshot.taken;
+  connection.seen_by = connection.seen_by | SeenBy::snapshot;
+  connection.last_seen_ns = snapshot.taken.ended_ns;
+  if (row.offload && row.offload != connection.offload) {
+    const bool first_reading = !connection.offload && row.offload == Offload::in_host;
+    if (!first_reading) {
+      changes_.emit(index, EventKind::offload, at, code(connection.offload), code(row.offload));
+    }
+    connection.offload = row.offload;
+    changes_.refresh(index);
+  }
+  if (row.metrics && *row.metrics != connection.metrics) {
+    connection.metrics = *row.metrics;
+    changes_.refresh(index);
+  }
+}
+
+void Lifecycle::set_traced(Index index, std::int64_t at_ns) {
+  auto& entry = table_[index];
+  entry.traced_ns = at_ns;
+  entry.seen = {at_ns, at_ns};
+  changes_.refresh(index);
+}
+
+void Lifecycle::see_transition(Index index, const Transition& transition, std::int64_t at_ns) {
+  set_traced(index, at_ns);
+  auto& connection = table_[index].connection;
+  connection.last_seen_ns = at_ns;
+  connection.seen_by = connection.seen_by | SeenBy::trace;
+  connection.metrics = transition.row.metrics.value_or(connection.metrics);
+  connection.uid = transition.row.uid;
+}
+
+void Lifecycle::set_inbound(Index index) {
+  table_[index].connection.direction = Direction::inbound;
+  changes_.refresh(index);
+}
+
+void Lifecycle::note_seen(Index index, std::int64_t at_ns) {
+  auto& connection = table_[index].connection;
+  connection.last_seen_ns = std::max(connection.last_seen_ns, at_ns);
+}
+
+void Lifecycle::narrow_closed(Index index, const Moment& closed) {
+  auto& known = table_[index].connection.closed;
+  if (known) {
+    known = overlap(*known, closed);
+  }
+}
+
+void Lifecycle::take_destroy_info(Connection& connection,
+                                  Evidence& evidence,
+                                  const SocketRow& row) {
+  evidence.noticed = true;
+  evidence.delivery = row.delivery;
+  // An abort, and a connect that fails, clear the remote port and the counters before the notice.
+  evidence.disconnected = connection.tuple.protocol == Protocol::tcp &&
+                          connection.direction != Direction::listen && row.tuple.remote.port == 0;
+  if (!evidence.disconnected && row.metrics) {
+    connection.metrics = *row.metrics;
+  }
+  connection.seen_by = connection.seen_by | SeenBy::notice;
+}
+
+void Lifecycle::apply_destroy_info(Index index, const SocketRow& row) {
+  auto& entry = table_[index];
+  take_destroy_info(entry.connection, entry.evidence, row);
+  changes_.refresh(index);
+}
+
+bool Lifecycle::apply_late_notice(const Identity& identity, const SocketRow& row) {
+  auto* const closed = recently_closed_.find(identity);
+  if (closed == nullptr) {
+    return false;
+  }
+  take_destroy_info(closed->connection, closed->evidence, row);
+  set_outcome(closed->connection, closed->evidence);
+  changes_.refresh_closed(closed->connection);
+  recently_closed_.erase(identity);
+  return true;
+}
+
+void Lifecycle::apply_late_owner(const Identity& identity, const ProcessId& process) {
+  if (auto* const closed = recently_closed_.find(identity)) {
+    closed->connection.owner = Owner{process, OwnerSource::exact, {}};
+    changes_.refresh_closed(closed->connection);
+    recently_closed_.erase(identity);
+  }
+}
+
+void Lifecycle::remember_closed(Index index) {
+  const auto& entry = table_[index];
+  recently_closed_.put(entry.identity, ClosedConnection{entry.connection, entry.evidence});
+}
+
+void Lifecycle::set_outcome(Connection& connection, const Evidence& evidence) {
+  const auto result = classify_outcome(connection, evidence);
+  connection.outcome = result.outcome;
+  connection.outcome_why = result.why;
+  connection.syns = result.syns;
+  // Where we closed first the notice may have come before the peer's FIN.
+  auto& received = connection.metrics.bytes_received;
+  if (evidence.delivery && !evidence.disconnected && !evidence.finished && fin_received(evidence) &&
+      received.value_or(0) > 0) {
+    --*received;
+  }
+}
+
+std::string Lifecycle::broken_invariant() const {
+  std::string broken;
+  table_.for_each([&](Index index) {
+    const auto& entry = table_[index];
+    const auto& connection = entry.connection;
+    const auto phase = table_.phase(index);
+    const bool in_time_wait = connection.state == TcpState::time_wait;
+    const auto require = [&](bool holds, const char* what) {
+      if (!holds && broken.empty()) {
+        broken = "connection " + std::to_string(connection.id) + ": " + what;
+      }
+    };
+    require((phase == Phase::time_wait) == in_time_wait, "its phase and its state differ");
+    require(phase != Phase::ending || entry.left.has_value(), "it ends at no time");
+    require(!in_time_wait || connection.outcome != Outcome::open,
+            "it is in TIME_WAIT without an outcome");
+    require(!connection.gone, "it is gone and open");
+    require(connection.netns == entry.identity.netns, "it is of another namespace");
+    require(entry.seen.began_ns <= entry.seen.ended_ns, "it was seen in a negative time");
+    require(connection.id < next_id_, "its number is not given out yet");
+  });
+  return broken;
+}
+
+}  // namespace netlog::track

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/snapshot.hpp"
+#include "track/change_log.hpp"
+#include "track/connection_table.hpp"
+#include "track/expected_notices.hpp"
+#include "track/listeners.hpp"
+#include "track/owner_tracker.hpp"
+#include "track/socket_aliases.hpp"
+#include "util/bounded_map.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace netlog::track {
+
+/// How a connection was first met.
+struct Opening {
+  SeenBy seen_by = SeenBy::none;  ///< one source
+  Span seen;
+  std::optional<Moment> opened;  ///< absent: it was there before the recorder
+  Moment reported;               ///< the time of its first event
+  std::int64_t first_seen_ns = 0;
+  std::int64_t last_seen_ns = 0;
+  Direction direction = Direction::unknown;
+  std::optional<TcpState> state;  ///< in its first event; absent: not known, and for UDP
+  HolderKeys keys = HolderKeys::inodes;
+  /// A listener that was open at this time or later may have accepted it.
+  std::int64_t alive_after_ns = 0;
+  std::optional<ProcessId> creator;  ///< of its socket, where that was traced
+};
+
+/// Opens connections, moves them from state to state and closes them. The only writer of a
+/// Connection, its owner excepted; the other parts hear of a close from here. Times are boot-clock
+/// ns.
+class Lifecycle {
+ public:
+  /// @param first the number of the first connection
+  Lifecycle(ConnectionTable& table,
+            ChangeLog& changes,
+            OwnerTracker& owners,
+            Listeners& listeners,
+            SocketAliases& aliases,
+            const ExpectedNotices& expected_notices,
+            ConnectionId first)
+      : table_{table},
+        changes_{changes},
+        owners_{owners},
+        listeners_{listeners},
+        aliases_{aliases},
+        expected_notices_{expected_notices},
+        next_id_{first} {}
+
+  /// Opens a connection whose identity is not in the table. Emits its first event.
+  Index open(const Identity& identity, const SocketRow& row, const Opening& opening);
+  /// Takes over a connection of an earlier session, which has emitted its first event.
+  void resume(const Identity& identity, const Connection& connection, const Span& seen);
+
+  /// Who opened a connection that was not known.
+  /// @param is_first true if it may have been there before the recorder
+  /// @param alive_after_ns as in Opening
+  [[nodiscard]] Direction direction_of(const SocketRow& row,
+                                       std::uint64_t netns,
+                                       bool is_first,
+                                       std::int64_t alive_after_ns) const;
+
+  /// The connection goes on under another identity.
+  void rename(Index index, const Identity& identity);
+  /// Gives the entry in SYN_RECEIVED that the socket of this row follows the identity of the row.
+  std::optional<Index> continue_handshake(const SocketRow& row, const Identity& identity);
+
+  void enter(Index index, TcpState state, const Moment& at);
+  /// Emits that the connection came to its state from an unknown one.
+  void report_state(Index index, const Moment& at);
+  /// The same for its offload.
+  void report_offload(Index index, const Moment& at);
+  /// @param closed when the full socket ended
+  void enter_time_wait(Index index, const Moment& at, const Moment& closed);
+  /// The full socket has ended within this; it may be in TIME_WAIT.
+  void begin_end(Index index, const Moment& left);
+  /// As begin_end, where the state proves that no TIME_WAIT follows, or shows TIME_WAIT already.
+  void set_left(Index index, const Moment& left) { table_[index].left = left; }
+  /// The connection is still there, although it had been found to have ended.
+  void undo_end(Index index);
+  void close(Index index, const Moment& at);
+
+  /// A snapshot shows the connection.
+  void see_snapshot(Index index, const SocketRow& row, const Snapshot& snapshot, const Moment& at);
+  /// A transition of the connection was traced.
+  void see_transition(Index index, const Transition& transition, std::int64_t at_ns);
+  /// Where the connection is was traced at this time.
+  void set_traced(Index index, std::int64_t at_ns);
+  /// A listener accepted the connection.
+  void set_inbound(Index index);
+
+  /// The connection was alive at this time.
+  void note_seen(Index index, std::int64_t at_ns);
+  /// The connection is in TIME_WAIT, and its full socket also ended within this.
+  void narrow_closed(Index index, const Moment& closed);
+
+  /// What the kernel reported of the full socket at its end.
+  void apply_destroy_info(Index index, const SocketRow& row);
+  /// The same for a connection whose close event has been taken; true if it is one.
+  bool apply_late_notice(const Identity& identity, const SocketRow& row);
+  /// The same for its owner.
+  void apply_late_owner(const Identity& identity, const ProcessId& process);
+  /// More may be reported of this closed connection.
+  void remember_closed(Index index);
+
+  /// As ConnectionTable::broken_invariant().
+  [[nodiscard]] std::string broken_invariant() const;
+
+ private:
+  struct ClosedConnection {
+    Connection connection;
+    Evidence evidence;
+  };
+  static constexpr std::size_t kMaxClosed = 20'000;
+
+  Index add(const Identity& identity, const SocketRow& row);
+  static void take_destroy_info(Connection& connection, Evidence& evidence, const SocketRow& row);
+  static void set_outcome(Connection& connection, const Evidence& evidence);
+
+  ConnectionTable& table_;
+  ChangeLog& changes_;
+  OwnerTracker& owners_;
+  Listeners& listeners_;
+  SocketAliases& aliases_;
+  const ExpectedNotices& expected_notices_;
+  ConnectionId next_id_;
+  /// Closed before their destroy notice or their last holder was reported: an application can keep
+  /// a socket that was reset for as long as it likes.
+  BoundedMap<Identity, ClosedConnection, IdentityHash> recently_closed_{kMaxClosed};
+};
+
+}  // namespace netlog::track

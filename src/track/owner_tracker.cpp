@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+#include "track/owner_tracker.hpp"
+
+#include "track/time_bounds.hpp"
+
+#include <cassert>
+#include <utility>
+
+namespace netlog::track {
+namespace {
+
+std::uint32_t local_key(const FiveTuple& tuple) {
+  return tuple.local.port;
+}
+std::uint32_t remote_key(const FiveTuple& tuple) {
+  return 0x1'0000U | tuple.remote.port;
+}
+
+/// Whether this listener accepts connections with this local endpoint.
+bool accepts(const Connection& listener, const Connection& connection) {
+  const auto& bound = listener.tuple.local;
+  const auto& local = connection.tuple.local;
+  return connection.netns == listener.netns &&
+         connection.tuple.protocol == listener.tuple.protocol && local.port == bound.port &&
+         local.address.family == bound.address.family &&
+         (bound.address.is_unspecified() || bound.address == local.address);
+}
+
+}  // namespace
+
+void OwnerTracker::open(Index index,
+                        HolderKeys keys,
+                        std::int64_t alive_after_ns,
+                        const std::optional<ProcessId>& creator) {
+  auto& entry = table_[index];
+  auto& connection = entry.connection;
+  entry.holder.key_is_pid = keys == HolderKeys::pids;
+  if (connection.direction == Direction::inbound) {
+    const auto listener = listeners_.accepting(
+        connection.netns, connection.tuple.protocol, connection.tuple.local, alive_after_ns);
+    if (listener && listener->owner) {
+      connection.owner = Owner{listener->owner, OwnerSource::inherited, {}};
+    }
+  }
+  if (creator) {
+    connection.owner = Owner{creator, OwnerSource::exact, {}};
+  } else if (keys == HolderKeys::none) {
+    connection.owner.why = UnknownOwner::no_source;
+  } else if (entry.holder.key != 0) {
+    queries_.add(index);
+  } else if (connection.owner.source == OwnerSource::unknown) {
+    switch (connection.seen_by) {
+      case SeenBy::notice:
+        connection.owner.why = UnknownOwner::gone;
+        break;
+      case SeenBy::trace:
+        connection.owner.why = UnknownOwner::not_yet;
+        break;
+      default:
+        connection.owner.why = UnknownOwner::kernel;
+        break;
+    }
+  }
+  count_owned(connection.owner, true);
+}
+
+void OwnerTracker::resume(Index index) {
+  const auto& connection = table_[index].connection;
+  if (connection.direction == Direction::listen && connection.owner.process) {
+    listeners_.owned(connection.netns,
+                     connection.tuple.protocol,
+                     connection.tuple.local,
+                     connection.id,
+                     *connection.owner.process);
+  }
+  // No process has been seen holding it since then: it is requested again.
+  auto& owner = table_[index].connection.owner;
+  if (owner.source == OwnerSource::exact) {
+    owner.source = OwnerSource::last_seen;
+  }
+  count_owned(owner, true);
+}
+
+void OwnerTracker::close(Index index) {
+  const auto& entry = table_[index];
+  if (entry.holder.key != 0) {
+    released_.push_back(entry.holder.key);
+  }
+  count_owned(entry.connection.owner, false);
+  queries_.remove(index);
+}
+
+void OwnerTracker::change_holder(Index index, const SocketRow& row) {
+  auto& entry = table_[index];
+  auto& owner = entry.connection.owner;
+  if (row.holder_key != 0) {
+    assert(entry.holder.key == 0);  // another key is another use of the socket
+    entry.holder.key = row.holder_key;
+    // The process that created a listener may have handed it over since.
+    if (owner.source != OwnerSource::exact || entry.connection.direction == Direction::listen) {
+      queries_.add(index);
+    }
+    return;
+  }
+  queries_.remove(index);
+  released_.push_back(std::exchange(entry.holder.key, 0));
+  if (owner.source == OwnerSource::exact && entry.traced_ns == 0) {
+    owner.source = OwnerSource::last_seen;
+  } else if (owner.source == OwnerSource::unknown) {
+    owner.why = UnknownOwner::gone;
+  }
+  changes_.refresh(index);
+}
+
+void OwnerTracker::set_user(Index index, const ProcessId& process, const Moment& at) {
+  set_owner(index, Owner{process, OwnerSource::exact, {}}, at);
+  queries_.remove(index);
+  note_user(table_[index].connection, process);
+}
+
+void OwnerTracker::inherit(Index index, const Listeners::Found& listener, const Moment& at) {
+  if (listener.owner && !table_[index].connection.owner.process) {
+    set_owner(index, Owner{listener.owner, OwnerSource::inherited, {}}, at);
+  }
+}
+
+void OwnerTracker::owner_found(std::uint64_t key, const ProcessId& holder, const Moment& at) {
+  for (const auto index : queries_.take(key)) {
+    auto& entry = table_[index];
+    const auto& connection = entry.connection;
+    const Owner owner{holder, OwnerSource::exact, {}};
+    const bool listens = connection.direction == Direction::listen;
+    const auto found_ns = std::exchange(entry.holder.found_ns, at.at_ns);
+    const bool was_found = listens && found_ns != 0;
+    if (was_found && connection.owner == owner) {
+      continue;  // the process that accepts there may be another one, and stays known
+    }
+    set_owner(index, owner, was_found ? between(found_ns, at.at_ns) : at);
+    note_user(connection, holder);
+    if (listens) {
+      listeners_.owned(connection.netns,
+                       connection.tuple.protocol,
+                       connection.tuple.local,
+                       connection.id,
+                       holder);
+      inherit_listener_owner(index, at);
+    }
+  }
+}
+
+void OwnerTracker::owner_not_found(std::uint64_t key, UnknownOwner why) {
+  for (const auto index : queries_.take(key)) {
+    auto& owner = table_[index].connection.owner;
+    if (owner.source == OwnerSource::unknown) {
+      owner.why = why;
+      changes_.refresh(index);
+    }
+  }
+}
+
+void OwnerTracker::end_process(const ProcessId& process) {
+  if (!owned_.contains(process)) {
+    return;
+  }
+  table_.for_each([&](Index index) {
+    auto& entry = table_[index];
+    if (entry.holder.key == 0 || entry.connection.owner.process != process) {
+      return;
+    }
+    if (entry.holder.key_is_pid) {
+      // The next process with this pid is not its owner.
+      entry.connection.owner.source = OwnerSource::last_seen;
+      changes_.refresh(index);
+    } else {
+      queries_.add(index);
+    }
+  });
+}
+
+std::vector<OwnerQuery> OwnerTracker::queries(std::size_t max_count) const {
+  std::vector<OwnerQuery> queries;
+  queries.reserve(std::min(max_count, queries_.size()));
+  queries_.for_oldest(max_count, [&](std::uint64_t key, Index index) {
+    const auto& connection = table_[index].connection;
+    OwnerQuery query{key, {}};
+    const auto add = [&](std::uint32_t pid) {
+      if (std::find(query.likely_pids.begin(), query.likely_pids.end(), pid) ==
+          query.likely_pids.end()) {
+        query.likely_pids.push_back(pid);
+      }
+    };
+    for (const auto port : {local_key(connection.tuple), remote_key(connection.tuple)}) {
+      if (const auto last = last_pid_.find(port); last != last_pid_.end()) {
+        add(last->second);
+      }
+    }
+    const auto listener = listeners_.accepting(
+        connection.netns, connection.tuple.protocol, connection.tuple.local, 0);
+    if (listener && listener->owner) {
+      add(listener->owner->pid);
+    }
+    queries.push_back(std::move(query));
+  });
+  return queries;
+}
+
+std::vector<std::uint64_t> OwnerTracker::take_released_sockets() {
+  return std::exchange(released_, {});
+}
+
+void OwnerTracker::set_owner(Index index, const Owner& owner, const Moment& at) {
+  auto& entry = table_[index];
+  const auto before = std::exchange(entry.connection.owner, owner);
+  if (before == owner) {
+    return;
+  }
+  if (!entry.closed) {
+    count_owned(before, false);
+    count_owned(owner, true);
+  }
+  if (entry.reported && before.process != owner.process) {
+    changes_.emit_owner(index, at, before.process);
+  } else {
+    changes_.refresh(index);
+  }
+}
+
+/// What the owner of one connection says about the owners of others. The process that called
+/// listen(2) says nothing: it may have created the listener for its children.
+void OwnerTracker::note_user(const Connection& connection, const ProcessId& process) {
+  last_pid_[local_key(connection.tuple)] = process.pid;
+  if (connection.tuple.remote.port != 0) {
+    last_pid_[remote_key(connection.tuple)] = process.pid;
+  }
+  if (connection.direction == Direction::inbound) {
+    listeners_.served(connection.netns, connection.tuple.protocol, connection.tuple.local, process);
+  }
+}
+
+/// Gives the owner of a listener to connections that were accepted before the owner was known.
+void OwnerTracker::inherit_listener_owner(Index listener, const Moment& at) {
+  const auto& from = table_[listener].connection;
+  for (Index index = 0; index < table_.capacity(); ++index) {
+    const auto& entry = table_[index];
+    const auto& to = entry.connection;
+    // Also a connection that has closed in this tick: its events have not been taken.
+    const bool exists = table_.phase(index) != Phase::free || entry.closed;
+    if (exists && to.direction == Direction::inbound && to.owner.source == OwnerSource::unknown &&
+        accepts(from, to)) {
+      set_owner(index, Owner{from.owner.process, OwnerSource::inherited, {}}, at);
+    }
+  }
+}
+
+void OwnerTracker::count_owned(const Owner& owner, bool more) {
+  if (!owner.process) {
+    return;
+  }
+  auto& owned = owned_[*owner.process];
+  assert(more || owned > 0);
+  owned = more ? owned + 1 : owned - 1;
+  if (owned == 0) {
+    owned_.erase(*owner.process);
+  }
+}
+
+std::string OwnerTracker::broken_invariant() const {
+  if (auto broken = queries_.broken_invariant(); !broken.empty()) {
+    return broken;
+  }
+  std::size_t owned = 0;
+  table_.for_each([&](Index index) {
+    if (table_[index].connection.owner.process) {
+      ++owned;
+    }
+  });
+  std::size_t counted = 0;
+  for (const auto& [process, count] : owned_) {
+    counted += count;
+  }
+  return owned == counted ? std::string{} : "the connections of processes are counted wrong";
+}
+
+}  // namespace netlog::track

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/snapshot.hpp"
+#include "track/change_log.hpp"
+#include "track/connection_table.hpp"
+#include "track/listeners.hpp"
+#include "track/owner_queries.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+namespace netlog::track {
+
+/// A socket whose holder is to be searched.
+struct OwnerQuery {
+  std::uint64_t key = 0;                   ///< SocketRow::holder_key
+  std::vector<std::uint32_t> likely_pids;  ///< processes that may hold it; the likeliest first
+};
+
+/// Owners: what is searched, found, inherited from listeners and seen in use. The only writer of
+/// Connection::owner. Times are boot-clock ns.
+class OwnerTracker {
+ public:
+  OwnerTracker(ConnectionTable& table, ChangeLog& changes, Listeners& listeners)
+      : table_{table}, changes_{changes}, listeners_{listeners}, queries_{table} {}
+
+  // The life of an entry.
+
+  /// Gives a new entry the owner that is known at once, or requests it. Its holder key and its
+  /// connection are set.
+  /// @param alive_after_ns a listener that was open at this time or later may have accepted it
+  /// @param creator the process that created the socket, where that was traced
+  void open(Index index,
+            HolderKeys keys,
+            std::int64_t alive_after_ns,
+            const std::optional<ProcessId>& creator);
+  /// Takes over an entry of an earlier session, with the owner in its connection.
+  void resume(Index index);
+  /// The connection is closed.
+  void close(Index index);
+
+  // What inputs say.
+
+  /// The holder key in a row of a snapshot.
+  void see_holder(Index index, const SocketRow& row) {
+    if (row.holder_key != table_[index].holder.key) {
+      change_holder(index, row);
+    }
+  }
+  /// Requests the owner of a listener again when it was found long ago: the process can have handed
+  /// it to a child and closed its own descriptor, and no table shows that.
+  void recheck_listener_owner(Index index, std::int64_t now_ns) {
+    auto& entry = table_[index];
+    auto& holder = entry.holder;
+    if (entry.connection.state == TcpState::listen &&
+        entry.connection.owner.source == OwnerSource::exact && holder.key != 0 &&
+        !holder.key_is_pid &&
+        now_ns - std::max(holder.found_ns, holder.rechecked_ns) >= kListenerOwnerTtlNs) {
+      holder.rechecked_ns = now_ns;
+      queries_.add(index);
+    }
+  }
+  /// A process used the socket in a system call.
+  void set_user(Index index, const ProcessId& process, const Moment& at);
+  /// The connection turned out to be accepted on this listener.
+  void inherit(Index index, const Listeners::Found& listener, const Moment& at);
+
+  // The search.
+
+  /// The holder of this key was found.
+  void owner_found(std::uint64_t key, const ProcessId& holder, const Moment& at);
+  void owner_not_found(std::uint64_t key, UnknownOwner why);
+  /// The process has ended: sockets that it held and that live on are requested again.
+  void end_process(const ProcessId& process);
+  /// Sockets whose holder is wanted, oldest query first, at most `max_count`.
+  [[nodiscard]] std::vector<OwnerQuery> queries(std::size_t max_count) const;
+  /// Keys of sockets that no process holds any more, since the last call.
+  std::vector<std::uint64_t> take_released_sockets();
+
+  /// As ConnectionTable::broken_invariant().
+  [[nodiscard]] std::string broken_invariant() const;
+
+ private:
+  /// How long the owner of a listener is valid.
+  static constexpr std::int64_t kListenerOwnerTtlNs = 2'000'000'000;
+
+  void change_holder(Index index, const SocketRow& row);
+  void set_owner(Index index, const Owner& owner, const Moment& at);
+  void note_user(const Connection& connection, const ProcessId& process);
+  void inherit_listener_owner(Index listener, const Moment& at);
+  void count_owned(const Owner& owner, bool more);
+
+  ConnectionTable& table_;
+  ChangeLog& changes_;
+  Listeners& listeners_;
+  OwnerQueries queries_;
+  /// The process that was last seen using a port, see local_key() and remote_key().
+  boost::unordered_flat_map<std::uint32_t, std::uint32_t> last_pid_;
+  /// How many open connections each process owns.
+  boost::unordered_flat_map<ProcessId, std::size_t, ProcessIdHash> owned_;
+  std::vector<std::uint64_t> released_;
+};
+
+}  // namespace netlog::track

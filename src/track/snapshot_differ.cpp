@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT
+#include "track/snapshot_differ.hpp"
+
+#include "track/socket_rules.hpp"
+#include "track/time_bounds.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+namespace netlog::track {
+namespace {
+
+// Long enough for a notice of what a listener accepted to arrive.
+constexpr std::int64_t kKeepClosedListenersNs = 60'000'000'000;
+
+/// A snapshot that began before the noticed end proves nothing about what follows the end.
+bool precedes_noticed_end(const Entry& entry, const Snapshot& snapshot) {
+  return entry.evidence.noticed && entry.left && snapshot.taken.began_ns < entry.left->at_ns;
+}
+
+}  // namespace
+
+void SnapshotDiffer::apply(const Snapshot& snapshot) {
+  table_.begin_sweep();
+  aliases_.begin_snapshot(snapshot);
+  auto unseen = count_expected(snapshot);
+  auto rows = see_rows(snapshot, unseen);
+  // Listeners first: they show which of the others were accepted, also of those that have ended.
+  const auto others = std::stable_partition(
+      rows.begin(), rows.end(), [](const NewRow& entry) { return listens(*entry.row); });
+  std::for_each(rows.begin(), others, [&](const NewRow& entry) { open(entry, snapshot); });
+  if (others != rows.begin()) {
+    reconsider_directions(snapshot);
+  }
+  if (snapshot.covers_time_wait) {
+    confirm_close_from_local_peer(snapshot);
+  }
+  // Before the missing ones are closed: some rows continue one of them.
+  const auto unknown = std::remove_if(
+      others, rows.end(), [&](const NewRow& entry) { return see_alias(entry, snapshot); });
+  for (const auto& table : unseen) {
+    if (table.count > 0) {
+      table_.for_each_unseen(table.scope, [&](Index index) {
+        if (table_.phase(index) == Phase::active || snapshot.covers_time_wait) {
+          close_missing(index, snapshot);
+        }
+      });
+    }
+  }
+  std::for_each(others, unknown, [&](const NewRow& entry) { open(entry, snapshot); });
+  for (const auto& table : unseen) {
+    polls_.add(table.scope, snapshot.taken, snapshot.covers_time_wait);
+  }
+  listeners_.forget_closed_before(snapshot.taken.began_ns - kKeepClosedListenersNs);
+  trace_.forget_before(snapshot.taken.began_ns);
+  aliases_.forget_before(snapshot.taken.began_ns);
+}
+
+SnapshotDiffer::UnseenCounts SnapshotDiffer::count_expected(const Snapshot& snapshot) {
+  UnseenCounts unseen;
+  for (const auto table : kTableKinds) {
+    if ((snapshot.tables & table_bit(table)) != 0) {
+      const auto scope = table_.scope(snapshot.netns, table);
+      const auto& members = table_.members(scope);
+      unseen.push_back(
+          {scope,
+           members.active + (snapshot.covers_time_wait ? members.time_wait + members.ending : 0)});
+    }
+  }
+  return unseen;
+}
+
+/// Updates the connections that are known. @return the rows of those that are not
+std::vector<SnapshotDiffer::NewRow> SnapshotDiffer::see_rows(const Snapshot& snapshot,
+                                                             UnseenCounts& unseen) {
+  std::vector<NewRow> rows;
+  std::optional<Index> last;
+  for (const auto& row : snapshot.rows) {
+    const auto identity = identity_of(row, snapshot.netns, snapshot.incarnation_is_unique);
+    const auto known = table_.find_after(last, identity);
+    if (!known) {
+      if (!aliases_.is_stale_handshake(row, snapshot) &&
+          !trace_.has_closed(row, identity, snapshot)) {
+        rows.push_back({&row, identity});
+      }
+      continue;
+    }
+    const auto index = *known;
+    if (last) {
+      table_.set_next(*last, index);
+    }
+    last = index;
+    if (!table_.is_seen(index) &&
+        (snapshot.covers_time_wait || table_.phase(index) == Phase::active)) {
+      const auto table = std::find_if(unseen.begin(), unseen.end(), [&](const Unseen& entry) {
+        return entry.scope == table_.scope_of(index);
+      });
+      if (table != unseen.end()) {
+        --table->count;
+      }
+    }
+    table_.set_seen(index);
+    if (!see(index, row, snapshot)) {
+      rows.push_back({&row, identity});
+    }
+  }
+  return rows;
+}
+
+/// @return false when the row is another use of the same identity: the known connection has been
+/// closed, and the row is new
+bool SnapshotDiffer::see(Index index, const SocketRow& row, const Snapshot& snapshot) {
+  auto& entry = table_[index];
+  const auto& connection = entry.connection;
+  if (precedes_noticed_end(entry, snapshot) || TraceHistory::covers(entry, snapshot)) {
+    return true;
+  }
+  const auto at = between(entry.seen.began_ns, snapshot.taken.ended_ns);
+  const bool other_use =
+      connection.tuple != row.tuple ||
+      (entry.holder.key != 0 && row.holder_key != 0 && entry.holder.key != row.holder_key);
+  if (other_use) {
+    lifecycle_.close(index, entry.left.value_or(at));
+    return false;
+  }
+  if (row.state && row.state != connection.state) {
+    see_state(index, *row.state, at);
+  } else if (entry.left && entry.traced_ns == 0 && row.state != TcpState::time_wait) {
+    // FIN_WAIT_2 goes on as a minisock after a notice, or the socket had been missed.
+    lifecycle_.undo_end(index);
+  }
+  owners_.see_holder(index, row);
+  owners_.recheck_listener_owner(index, snapshot.taken.ended_ns);
+  lifecycle_.see_snapshot(index, row, snapshot, at);
+  return true;
+}
+
+void SnapshotDiffer::see_state(Index index, TcpState state, const Moment& at) {
+  const auto& entry = table_[index];
+  const bool traced = entry.traced_ns != 0;
+  if (traced && !entry.left) {
+    trace_.audit_state();
+  }
+  if (entry.left && state == TcpState::time_wait) {
+    // What ended with a notice may have been in TIME_WAIT since then. A traced orphan came there
+    // later, but its process was done with it.
+    const auto left = *entry.left;
+    lifecycle_.enter_time_wait(index, traced ? between(left.at_ns, at.at_ns) : left, left);
+  } else {
+    lifecycle_.enter(index, state, at);
+  }
+}
+
+/// @return true when the row continues a connection that is known under another identity
+bool SnapshotDiffer::see_alias(const NewRow& entry, const Snapshot& snapshot) {
+  const auto& row = *entry.row;
+  if (table_.contains(entry.identity)) {
+    return false;  // shown twice: it moved while the kernel walked its table
+  }
+  if (!is_minisock(row)) {
+    const auto index = lifecycle_.continue_handshake(row, entry.identity);
+    return index && see(*index, row, snapshot);
+  }
+  const auto index = aliases_.match_minisock(row, snapshot, entry.identity);
+  if (!index) {
+    return false;
+  }
+  lifecycle_.rename(*index, entry.identity);
+  return see(*index, row, snapshot);
+}
+
+void SnapshotDiffer::open(const NewRow& entry, const Snapshot& snapshot) {
+  const auto& row = *entry.row;
+  if (table_.contains(entry.identity)) {
+    return;  // shown twice
+  }
+  const auto scope = table_.scope(snapshot.netns, table_of(row.tuple));
+  // A socket in TIME_WAIT can have begun and ended since TIME_WAIT was last shown.
+  const auto& before =
+      row.state == TcpState::time_wait ? polls_.last_with_time_wait(scope) : polls_.last(scope);
+  const auto created = trace_.take_created(entry.identity);
+  Opening opening;
+  opening.seen_by = SeenBy::snapshot;
+  opening.seen = snapshot.taken;
+  opening.first_seen_ns = snapshot.taken.ended_ns;
+  opening.last_seen_ns = snapshot.taken.ended_ns;
+  opening.keys = snapshot.keys;
+  opening.alive_after_ns = before ? before->began_ns : 0;
+  opening.direction = lifecycle_.direction_of(row, snapshot.netns, !before, opening.alive_after_ns);
+  opening.state = row.state;
+  opening.reported =
+      between(before ? before->began_ns : snapshot.taken.began_ns, snapshot.taken.ended_ns);
+  if (created) {
+    const auto [at_ns, error_ns] = opening.reported;
+    opening.reported = between(std::max(created->at_ns, at_ns - error_ns), at_ns);
+    if (created->caller) {
+      opening.creator = created->caller->id;
+    }
+  }
+  if (before || created) {
+    opening.opened = opening.reported;
+  }
+  trace_.audit_open(row, before);
+  const auto index = lifecycle_.open(entry.identity, row, opening);
+  if (row.offload && row.offload != Offload::in_host) {
+    lifecycle_.report_offload(index, opening.reported);
+  }
+  if (is_minisock(row)) {
+    aliases_.add_minisock(snapshot.netns, row.tuple, index);
+  }
+}
+
+/// A listener that this snapshot is the first to show can have accepted what was opened since the
+/// last one: the kernel walks listeners before connections.
+void SnapshotDiffer::reconsider_directions(const Snapshot& snapshot) {
+  table_.for_each([&](Index index) {
+    const auto& entry = table_[index];
+    const auto& connection = entry.connection;
+    const auto& last = polls_.last(table_.scope_of(index));
+    const bool traced = (connection.seen_by | SeenBy::trace) == connection.seen_by;
+    if (connection.netns != snapshot.netns || connection.direction != Direction::outbound ||
+        traced || entry.evidence.connecting || !connection.opened || !last ||
+        connection.opened->at_ns < last->began_ns) {
+      return;
+    }
+    const auto listener = listeners_.accepting(
+        connection.netns, connection.tuple.protocol, connection.tuple.local, entry.seen.began_ns);
+    if (listener) {
+      lifecycle_.set_inbound(index);
+      owners_.inherit(index, *listener, between(snapshot.taken.began_ns, snapshot.taken.ended_ns));
+    }
+  });
+}
+
+/// A peer on this host that is in TIME_WAIT has sent a FIN and has received ours: the other end of
+/// it ended in order, too.
+void SnapshotDiffer::confirm_close_from_local_peer(const Snapshot& snapshot) {
+  boost::unordered_flat_map<Identity, Index, IdentityHash> unconfirmed;
+  table_.for_each([&](Index index) {
+    const auto& entry = table_[index];
+    if (table_.phase(index) == Phase::ending && entry.connection.netns == snapshot.netns &&
+        fin_acknowledged(entry.connection, entry.evidence)) {
+      unconfirmed.emplace(tuple_key(snapshot.netns, seen_by_peer(entry.connection.tuple)), index);
+    }
+  });
+  if (unconfirmed.empty()) {
+    return;
+  }
+  for (const auto& row : snapshot.rows) {
+    if (row.state == TcpState::time_wait) {
+      const auto found = unconfirmed.find(tuple_key(snapshot.netns, row.tuple));
+      if (found != unconfirmed.end()) {
+        table_[found->second].evidence.received_fin = true;
+      }
+    }
+  }
+}
+
+void SnapshotDiffer::close_missing(Index index, const Snapshot& snapshot) {
+  const auto& entry = table_[index];
+  if (TraceHistory::covers(entry, snapshot)) {
+    return;
+  }
+  if (entry.traced_ns != 0) {
+    if (table_.phase(index) == Phase::active) {
+      trace_.audit_end();
+    }
+    trace_.add_close(entry.identity, snapshot.taken.ended_ns);
+  }
+  if (precedes_noticed_end(entry, snapshot)) {
+    return;
+  }
+  const auto left = entry.left.value_or(between(entry.seen.began_ns, snapshot.taken.ended_ns));
+  const bool may_be_in_time_wait =
+      !snapshot.covers_time_wait && may_enter_time_wait(entry.connection);
+  if (may_be_in_time_wait || notice_may_come(entry, left, snapshot)) {
+    lifecycle_.begin_end(index, left);
+  } else {
+    lifecycle_.close(index, left);
+  }
+}
+
+/// A notice knows more of the end than a snapshot. TIME_WAIT ends without one: its full socket has
+/// had it.
+bool SnapshotDiffer::notice_may_come(const Entry& entry,
+                                     const Moment& left,
+                                     const Snapshot& snapshot) const {
+  if (entry.evidence.noticed || entry.connection.state == TcpState::time_wait) {
+    return false;
+  }
+  const auto until_ns = expected_notices_.until(entry.connection, left.at_ns);
+  return until_ns && snapshot.taken.began_ns < *until_ns;
+}
+
+}  // namespace netlog::track

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+#include "track/socket_aliases.hpp"
+
+#include "track/socket_rules.hpp"
+#include "track/trace_history.hpp"
+
+#include <utility>
+
+namespace netlog::track {
+namespace {
+
+// A notice is not later than this, also where the kernel's workers and we have to wait.
+constexpr std::int64_t kMaxNoticeDelayNs = 1'000'000'000;
+
+}  // namespace
+
+std::optional<Index> SocketAliases::take_handshake(const SocketRow& row, std::uint64_t netns) {
+  if (handshakes_.empty() || row.state == TcpState::syn_received) {
+    return std::nullopt;
+  }
+  const auto found = handshakes_.find(tuple_key(netns, row.tuple));
+  if (found == handshakes_.end()) {
+    return std::nullopt;
+  }
+  const auto index = found->second;
+  handshakes_.erase(found);
+  return index;
+}
+
+bool SocketAliases::is_stale_handshake(const SocketRow& row, const Snapshot& snapshot) {
+  if (row.state != TcpState::syn_received) {
+    return false;
+  }
+  const auto* const accepted_ns = accepted_.find(tuple_key(snapshot.netns, row.tuple));
+  return accepted_ns != nullptr &&
+         snapshot.taken.began_ns <= *accepted_ns + TraceHistory::kReportLeadNs;
+}
+
+void SocketAliases::begin_snapshot(const Snapshot& snapshot) {
+  ending_.reset();
+  unseen_.reset();
+  if (snapshot.covers_time_wait) {
+    auto& recent = minisocks_[snapshot.netns];
+    if (snapshot.taken.began_ns - recent.begun_ns >= kMaxNoticeDelayNs) {
+      recent.older = std::exchange(recent.fresh, {});
+      recent.begun_ns = snapshot.taken.began_ns;
+    }
+  }
+}
+
+std::optional<Index> SocketAliases::match_minisock(const SocketRow& row,
+                                                   const Snapshot& snapshot,
+                                                   const Identity& identity) {
+  if (!snapshot.incarnation_is_unique && row.incarnation == 0) {
+    return match_without_timestamp(snapshot, identity);
+  }
+  if (!ending_) {
+    ending_ = index_ending();
+  }
+  const auto found = ending_->find(tuple_key(snapshot.netns, row.tuple));
+  return found != ending_->end() && table_.phase(found->second) == Phase::ending
+             ? std::optional{found->second}
+             : std::nullopt;
+}
+
+SocketAliases::ByTuple SocketAliases::index_ending() const {
+  ByTuple ending;
+  if (!table_.has_ending()) {
+    return ending;
+  }
+  table_.for_each([&](Index index) {
+    const auto& entry = table_[index];
+    // A snapshot asks for the cookie of each socket that it shows: its minisock keeps the cookie.
+    if (table_.phase(index) == Phase::ending && entry.left &&
+        entry.connection.seen_by == SeenBy::notice) {
+      auto& latest =
+          ending.emplace(tuple_key(entry.connection.netns, entry.connection.tuple), index)
+              .first->second;
+      if (table_[latest].left->at_ns < entry.left->at_ns) {
+        latest = index;
+      }
+    }
+  });
+  return ending;
+}
+
+/// Where a timestamp tells the uses of a tuple apart (Windows), a minisock has none: it belongs to
+/// the latest use that this snapshot lacks.
+std::optional<Index> SocketAliases::match_without_timestamp(const Snapshot& snapshot,
+                                                            const Identity& identity) {
+  if (!unseen_) {
+    unseen_.emplace();
+    table_.for_each([&](Index index) {
+      const auto& known = table_[index].identity;
+      if (known.netns == snapshot.netns && known.incarnation != 0 &&
+          table_.phase(index) == Phase::active && !table_.is_seen(index)) {
+        auto& latest = unseen_->emplace(tuple_key(known.netns, known.tuple), index).first->second;
+        if (table_[latest].identity.incarnation < known.incarnation) {
+          latest = index;
+        }
+      }
+    });
+  }
+  const auto found = unseen_->find(identity);
+  return found != unseen_->end() && !table_.is_seen(found->second) ? std::optional{found->second}
+                                                                   : std::nullopt;
+}
+
+/// The entry may have changed, or its place may hold another one.
+bool SocketAliases::is_minisock_of(Index index, const Notice& notice) const {
+  const auto& entry = table_[index];
+  const auto phase = table_.phase(index);
+  return (phase == Phase::time_wait || phase == Phase::active) && !entry.evidence.noticed &&
+         entry.connection.netns == notice.netns && entry.connection.tuple == notice.row.tuple;
+}
+
+std::optional<Index> SocketAliases::take_minisock(const Notice& notice) {
+  auto& recent = minisocks_[notice.netns];
+  for (auto* const map : {&recent.fresh, &recent.older}) {
+    const auto found = map->find(tuple_key(notice.netns, notice.row.tuple));
+    if (found != map->end() && is_minisock_of(found->second, notice)) {
+      const auto index = found->second;
+      map->erase(found);
+      return index;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Index> SocketAliases::take_orphan(std::uint64_t netns, const FiveTuple& tuple) {
+  const auto found = orphaned_fin_wait2_.find(tuple_key(netns, tuple));
+  if (found == orphaned_fin_wait2_.end()) {
+    return std::nullopt;
+  }
+  const auto index = found->second;
+  orphaned_fin_wait2_.erase(found);
+  return index;
+}
+
+void SocketAliases::forget(Index index) {
+  const auto& connection = table_[index].connection;
+  const auto key = tuple_key(connection.netns, connection.tuple);
+  for (auto* const map : {&handshakes_, &orphaned_fin_wait2_}) {
+    if (map->empty()) {
+      continue;
+    }
+    const auto found = map->find(key);
+    if (found != map->end() && found->second == index) {
+      map->erase(found);
+    }
+  }
+}
+
+void SocketAliases::forget_before(std::int64_t snapshot_began_ns) {
+  accepted_.erase_oldest_while([&](std::int64_t accepted_ns) {
+    return accepted_ns < snapshot_began_ns - TraceHistory::kMaxDumpNs;
+  });
+}
+
+}  // namespace netlog::track

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/snapshot.hpp"
+
+namespace netlog::track {
+
+/// True if TIME_WAIT can follow the state that was seen last. A socket in LISTEN, CLOSE_WAIT or
+/// LAST_ACK goes to CLOSED without it (RFC 9293 §3.3.2); from any other state it can have moved on
+/// unseen.
+inline bool may_enter_time_wait(const Connection& connection) {
+  return connection.state && *connection.state != TcpState::listen &&
+         *connection.state != TcpState::close_wait && *connection.state != TcpState::last_ack;
+}
+
+/// True for a TCP listener and for a UDP socket without a peer.
+inline bool listens(const SocketRow& row) {
+  return row.state == TcpState::listen ||
+         (row.tuple.protocol == Protocol::udp && row.tuple.remote.port == 0);
+}
+
+/// True for a minisock: what the kernel keeps of a socket that no process holds any more, in
+/// TIME_WAIT or in FIN_WAIT_2.
+inline bool is_minisock(const SocketRow& row) {
+  return row.state == TcpState::time_wait ||
+         (row.state == TcpState::fin_wait_2 && row.holder_key == 0);
+}
+
+/// The tuple as the other end has it.
+inline FiveTuple seen_by_peer(const FiveTuple& tuple) {
+  return FiveTuple{tuple.protocol, tuple.remote, tuple.local};
+}
+
+}  // namespace netlog::track

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/snapshot.hpp"
+#include "track/connection_table.hpp"
+#include "util/bounded_map.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace netlog::track {
+
+/// Changes that snapshots showed and the trace had not reported.
+struct AuditMisses {
+  std::int64_t opens = 0;
+  std::int64_t states = 0;
+  std::int64_t ends = 0;
+
+  bool operator==(const AuditMisses&) const = default;
+};
+
+/// What the trace has reported, as far as it says how to read a snapshot. Where changes are traced,
+/// a snapshot is an audit: what it shows and the trace has not reported is counted as missed.
+/// Times are boot-clock ns.
+class TraceHistory {
+ public:
+  /// From now on the changes of new TCP sockets are traced.
+  void begin() { tracing_ = true; }
+  void end() { tracing_ = false; }
+  /// Until this time an earlier session has looked: audits of it do not count.
+  void set_resumed(std::int64_t at_ns) { resumed_ns_ = at_ns; }
+
+  /// The trace, or the audit of it, has closed this socket at this time.
+  void add_close(const Identity& identity, std::int64_t at_ns) { closed_.put(identity, at_ns); }
+  /// The socket is in use again.
+  void forget_close(const Identity& identity) { closed_.erase(identity); }
+  /// True if the trace has already closed the socket of this row: the row is stale, or is the
+  /// socket's minisock.
+  [[nodiscard]] bool has_closed(const SocketRow& row,
+                                const Identity& identity,
+                                const Snapshot& snapshot);
+  /// True if the trace may have reported changes of this connection that the snapshot does not show
+  /// yet.
+  [[nodiscard]] static bool covers(const Entry& entry, const Snapshot& snapshot) {
+    return entry.traced_ns != 0 && entry.traced_ns + kReportLeadNs >= snapshot.taken.began_ns;
+  }
+
+  void add_created(const UdpSocketCreated& created);
+  /// When and by whom the socket was created; absent when that was not traced. A caller is given
+  /// out once: who creates a socket uses it first.
+  std::optional<UdpSocketCreated> take_created(const Identity& identity);
+
+  /// A snapshot shows a socket that was not known.
+  /// @param before the last poll of its table
+  void audit_open(const SocketRow& row, const std::optional<Span>& before);
+  void audit_state() { ++misses_.states; }
+  void audit_end() { ++misses_.ends; }
+  /// What was counted since the last call.
+  AuditMisses take_audit_misses();
+
+  /// Forgets what no snapshot that begins at this time or later can show.
+  void forget_before(std::int64_t snapshot_began_ns);
+
+  /// The trace reports a change just before the kernel makes it. A table may be read in between.
+  static constexpr std::int64_t kReportLeadNs = 10'000'000;
+  /// No dump takes longer.
+  static constexpr std::int64_t kMaxDumpNs = 5'000'000'000;
+
+ private:
+  static constexpr std::size_t kMaxCreated = 20'000;
+  static constexpr std::size_t kMaxClosed = 200'000;
+
+  bool tracing_ = false;
+  std::int64_t resumed_ns_ = INT64_MIN;
+  BoundedMap<Identity, std::int64_t, IdentityHash> closed_{kMaxClosed};
+  BoundedMap<Identity, UdpSocketCreated, IdentityHash> created_{kMaxCreated};
+  AuditMisses misses_;
+};
+
+}  // namespace netlog::track
