@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include "track/lifecycle.hpp"
+
+#include "support/catch.hpp"
+#include "support/track_parts.hpp"
+
+namespace netlog::track::test::lifecycle {
+
+using enum TcpState;
+
+TEST_CASE("Lifecycle opens, moves and closes a connection", "[track]") {
+  TrackParts parts;
+  const auto index = parts.open(tcp_row(1, established, 4000, 443));
+  const auto& connection = parts.table[index].connection;
+  CHECK(connection.id == 1);
+  CHECK(connection.direction == Direction::outbound);
+  parts.lifecycle.enter(index, close_wait, Moment{200, 10});
+  CHECK(connection.outcome == Outcome::open);
+  CHECK(parts.broken_invariant().empty());
+  parts.lifecycle.close(index, Moment{300, 10});
+  CHECK(connection.gone);
+  CHECK(connection.closed == Moment{300, 10});
+  CHECK(connection.outcome == Outcome::unknown);
+  CHECK(parts.table.size() == 0);
+  CHECK(parts.take_events() == Lines{"1 open ->ESTABLISHED (0,100]",
+                                     "1 state ESTABLISHED>CLOSE_WAIT (190,200]",
+                                     "1 close CLOSE_WAIT>CLOSED (290,300]"});
+  CHECK(parts.broken_invariant().empty());
+}
+
+TEST_CASE("Lifecycle ends a connection when it enters TIME_WAIT", "[track]") {
+  TrackParts parts;
+  const auto index = parts.open(tcp_row(1, fin_wait_2, 4000, 443));
+  const auto& entry = parts.table[index];
+  parts.lifecycle.begin_end(index, Moment{200, 10});
+  CHECK(parts.table.phase(index) == Phase::ending);
+  CHECK(entry.connection.outcome == Outcome::open);
+  parts.lifecycle.enter_time_wait(index, Moment{300, 100}, Moment{200, 10});
+  CHECK(parts.table.phase(index) == Phase::time_wait);
+  CHECK(entry.connection.closed == Moment{200, 10});
+  CHECK(entry.connection.outcome == Outcome::closed);
+  CHECK_FALSE(entry.left.has_value());
+  parts.lifecycle.close(index, Moment{900, 100});
+  CHECK(entry.connection.closed == Moment{200, 10});
+  CHECK(parts.broken_invariant().empty());
+}
+
+TEST_CASE("Lifecycle undoes an end that a later snapshot refutes", "[track]") {
+  TrackParts parts;
+  const auto index = parts.open(tcp_row(1, fin_wait_2, 4000, 443));
+  parts.lifecycle.begin_end(index, Moment{200, 10});
+  parts.lifecycle.undo_end(index);
+  CHECK(parts.table.phase(index) == Phase::active);
+  CHECK_FALSE(parts.table[index].left.has_value());
+  CHECK(parts.broken_invariant().empty());
+}
+
+TEST_CASE("Lifecycle keeps what closed before its notice, and completes it", "[track]") {
+  TrackParts parts;
+  const auto close = [&](std::uint64_t cookie) {
+    const auto index =
+        parts.open(tcp_row(cookie, established, static_cast<std::uint16_t>(4000 + cookie), 443));
+    parts.lifecycle.close(index, Moment{300, 10});
+    parts.take_events();
+  };
+  auto notice = tcp_row(1, closed, 4001, 443);
+  notice.delivery = Delivery{};
+  close(1);
+  CHECK_FALSE(parts.lifecycle.apply_late_notice(by_cookie(1), notice));  // none was expected
+  parts.expected_notices.expect(0, kAllTables, 50);
+  close(1);
+  CHECK(parts.lifecycle.apply_late_notice(by_cookie(1), notice));
+  const auto refreshed = parts.changes.take_refreshes();
+  REQUIRE(refreshed.size() == 1);
+  CHECK(refreshed[0].seen_by == (SeenBy::snapshot | SeenBy::notice));
+  CHECK(refreshed[0].outcome == Outcome::reset);
+  CHECK_FALSE(parts.lifecycle.apply_late_notice(by_cookie(1), notice));  // once
+
+  SECTION("or its owner") {
+    close(2);
+    parts.lifecycle.apply_late_owner(by_cookie(2), ProcessId{7, 1});
+    const auto owned = parts.changes.take_refreshes();
+    REQUIRE(owned.size() == 1);
+    CHECK(owned[0].owner == Owner{ProcessId{7, 1}, OwnerSource::exact, {}});
+  }
+}
+
+TEST_CASE("Lifecycle continues a handshake under the cookie of its socket", "[track]") {
+  TrackParts parts;
+  const auto index = parts.open(tcp_row(1, syn_received, 80, 5000));
+  const auto row = tcp_row(2, established, 80, 5000);
+  CHECK(parts.lifecycle.continue_handshake(row, by_cookie(2)) == index);
+  CHECK(parts.table.find(by_cookie(2)) == index);
+  CHECK(parts.table[index].connection.incarnation == 2);
+  CHECK(parts.broken_invariant().empty());
+
+  SECTION("not when it has left SYN_RECEIVED") {
+    const auto other = parts.open(tcp_row(3, syn_received, 80, 5001));
+    parts.lifecycle.enter(other, established, Moment{200, 10});
+    CHECK_FALSE(parts.lifecycle.continue_handshake(tcp_row(4, established, 80, 5001), by_cookie(4))
+                    .has_value());
+  }
+}
+
+TEST_CASE("Lifecycle takes over the connections of an earlier session without an event",
+          "[track]") {
+  TrackParts parts;
+  Connection listener;
+  listener.id = 5;
+  listener.tuple = tcp_tuple(80, 0);
+  listener.state = listen;
+  listener.direction = Direction::listen;
+  listener.owner = Owner{ProcessId{7, 1}, OwnerSource::exact, {}};
+  parts.lifecycle.resume(by_cookie(1), listener, Span{-200, -100});
+  CHECK(parts.take_events().empty());
+  const auto refreshed = parts.changes.take_refreshes();
+  REQUIRE(refreshed.size() == 1);
+  CHECK(refreshed[0].owner == Owner{ProcessId{7, 1}, OwnerSource::last_seen, {}});
+  CHECK(parts.lifecycle.direction_of(tcp_row(2, established, 80, 5000), 0, true, 0) ==
+        Direction::inbound);
+}
+
+}  // namespace netlog::track::test::lifecycle

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "track/owner_tracker.hpp"
+
+#include "support/catch.hpp"
+#include "support/track_parts.hpp"
+
+#include <vector>
+
+namespace netlog::track::test::owner_tracker {
+
+using enum TcpState;
+
+namespace {
+
+constexpr ProcessId kServer{200, 1};
+constexpr ProcessId kWorker{201, 1};
+using Keys = std::vector<std::uint64_t>;
+
+}  // namespace
+
+TEST_CASE("OwnerTracker requests the owner of a socket that a process holds", "[track]") {
+  TrackParts parts;
+  const auto held = parts.open(tcp_row(1, established, 4000, 443, 77));
+  const auto orphan = parts.open(tcp_row(2, fin_wait_2, 4001, 443));
+  CHECK(parts.pending_keys() == Keys{77});
+  CHECK(parts.table[orphan].connection.owner ==
+        Owner{{}, OwnerSource::unknown, UnknownOwner::kernel});
+  parts.owners.owner_found(77, kServer, Moment{200, 5});
+  CHECK(parts.table[held].connection.owner == Owner{kServer, OwnerSource::exact, {}});
+  CHECK(parts.pending_keys().empty());
+  CHECK(parts.broken_invariant().empty());
+
+  SECTION("again when the process has ended") {
+    parts.owners.end_process(kWorker);
+    CHECK(parts.pending_keys().empty());
+    parts.owners.end_process(kServer);
+    CHECK(parts.pending_keys() == Keys{77});
+  }
+  SECTION("not after the connection has closed") {
+    parts.owners.end_process(kServer);
+    parts.lifecycle.close(held, Moment{300, 10});
+    CHECK(parts.pending_keys().empty());
+    CHECK(parts.owners.take_released_sockets() == Keys{77});
+    CHECK(parts.owners.take_released_sockets().empty());
+    parts.owners.owner_found(77, kWorker, Moment{400, 5});
+    CHECK(parts.table[held].connection.owner.process == kServer);
+  }
+  CHECK(parts.broken_invariant().empty());
+}
+
+TEST_CASE("OwnerTracker keeps the owner of a socket that no process holds any more", "[track]") {
+  TrackParts parts;
+  const auto index = parts.open(tcp_row(1, established, 4000, 443, 77));
+  parts.owners.owner_found(77, kServer, Moment{200, 5});
+  parts.owners.see_holder(index, tcp_row(1, fin_wait_1, 4000, 443, 0));
+  CHECK(parts.table[index].connection.owner == Owner{kServer, OwnerSource::last_seen, {}});
+  CHECK(parts.owners.take_released_sockets() == Keys{77});
+}
+
+TEST_CASE("OwnerTracker gives the owner of a listener to what it accepts", "[track]") {
+  TrackParts parts;
+  const auto listener = parts.open(tcp_row(1, listen, 80, 0, 70));
+  const auto early = parts.open(tcp_row(2, established, 80, 5000));
+  parts.owners.owner_found(70, kServer, Moment{200, 5});
+  CHECK(parts.table[early].connection.owner == Owner{kServer, OwnerSource::inherited, {}});
+  const auto late = parts.open(tcp_row(3, established, 80, 5001));
+  CHECK(parts.table[late].connection.owner == Owner{kServer, OwnerSource::inherited, {}});
+
+  SECTION("the process that uses an accepted connection is the likely owner of the next") {
+    parts.owners.set_user(late, kWorker, Moment{300, 0});
+    const auto next = parts.open(tcp_row(4, established, 80, 5002));
+    CHECK(parts.table[next].connection.owner == Owner{kWorker, OwnerSource::inherited, {}});
+    CHECK(parts.table[listener].connection.owner.process == kServer);
+  }
+  CHECK(parts.broken_invariant().empty());
+}
+
+TEST_CASE("OwnerTracker requests the owner of a listener again after two seconds", "[track]") {
+  TrackParts parts;
+  const auto listener = parts.open(tcp_row(1, listen, 80, 0, 70));
+  parts.owners.owner_found(70, kServer, Moment{10 * kSecond, 0});
+  const auto recheck = [&](std::int64_t at_ns) {
+    parts.owners.recheck_listener_owner(listener, at_ns);
+    return parts.pending_keys();
+  };
+  CHECK(recheck(12 * kSecond - 1).empty());
+  CHECK(recheck(12 * kSecond) == Keys{70});
+  parts.owners.owner_not_found(70, UnknownOwner::gone);
+  CHECK(parts.table[listener].connection.owner.process == kServer);
+  CHECK(recheck(13 * kSecond).empty());
+  CHECK(recheck(14 * kSecond) == Keys{70});
+}
+
+TEST_CASE("OwnerTracker takes the traced creator of a socket without a search", "[track]") {
+  TrackParts parts;
+  const auto row = tcp_row(1, established, 4000, 443, 77);
+  Opening opening;
+  opening.seen_by = SeenBy::snapshot;
+  opening.direction = Direction::outbound;
+  opening.creator = kWorker;
+  const auto index = parts.lifecycle.open(by_cookie(1), row, opening);
+  CHECK(parts.table[index].connection.owner == Owner{kWorker, OwnerSource::exact, {}});
+  CHECK(parts.pending_keys().empty());
+  CHECK(parts.broken_invariant().empty());
+}
+
+TEST_CASE("OwnerTracker names the processes that used a port last as likely owners", "[track]") {
+  TrackParts parts;
+  parts.open(tcp_row(1, established, 4000, 443, 77));
+  parts.owners.owner_found(77, kServer, Moment{200, 5});
+  parts.open(tcp_row(2, established, 4001, 443, 78));
+  const auto queries = parts.owners.queries(10);
+  REQUIRE(queries.size() == 1);
+  CHECK(queries[0].likely_pids == std::vector<std::uint32_t>{200});
+}
+
+}  // namespace netlog::track::test::owner_tracker

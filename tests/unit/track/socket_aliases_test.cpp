@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#include "track/socket_aliases.hpp"
+
+#include "support/catch.hpp"
+#include "support/track_parts.hpp"
+
+#include <optional>
+
+namespace netlog::track::test::socket_aliases {
+
+using enum TcpState;
+
+namespace {
+
+struct Fixture {
+  ConnectionTable table;
+  SocketAliases aliases{table};
+
+  Index add(const Identity& identity, const FiveTuple& tuple, Phase phase = Phase::active) {
+    const auto index = table.add(identity, table.scope(0, table_of(tuple)), phase);
+    table[index].connection.tuple = tuple;
+    return index;
+  }
+  /// An entry that only a notice has reported.
+  Index add_noticed(std::uint64_t cookie, const FiveTuple& tuple, std::int64_t left_ns) {
+    const auto index = add(by_cookie(cookie), tuple, Phase::ending);
+    table[index].connection.seen_by = SeenBy::notice;
+    table[index].left = Moment{left_ns, 0};
+    return index;
+  }
+};
+
+const FiveTuple kTuple = tcp_tuple(4000, 443);
+constexpr std::optional<Index> kNone;
+
+}  // namespace
+
+TEST_CASE("SocketAliases finds the handshake that a socket follows, once", "[track]") {
+  Fixture of;
+  const auto index = of.add(by_cookie(1), kTuple);
+  of.aliases.add_handshake(0, kTuple, index);
+  CHECK(of.aliases.take_handshake(tcp_row(2, syn_received, 4000, 443), 0) == kNone);
+  CHECK(of.aliases.take_handshake(tcp_row(2, established, 4001, 443), 0) == kNone);
+  CHECK(of.aliases.take_handshake(tcp_row(2, established, 4000, 443), 5) == kNone);
+  CHECK(of.aliases.take_handshake(tcp_row(2, established, 4000, 443), 0) == index);
+  CHECK(of.aliases.take_handshake(tcp_row(2, established, 4000, 443), 0) == kNone);
+
+  SECTION("not after it has closed") {
+    of.aliases.add_handshake(0, kTuple, index);
+    of.aliases.forget(index);
+    CHECK(of.aliases.take_handshake(tcp_row(2, established, 4000, 443), 0) == kNone);
+  }
+  SECTION("an older entry that closes does not take the newer one's place") {
+    const auto newer = of.add(by_cookie(2), kTuple);
+    of.aliases.add_handshake(0, kTuple, newer);
+    of.aliases.forget(index);
+    CHECK(of.aliases.take_handshake(tcp_row(3, established, 4000, 443), 0) == newer);
+  }
+}
+
+TEST_CASE("SocketAliases knows a handshake that was read before its socket was reported",
+          "[track]") {
+  Fixture of;
+  const auto handshake = tcp_row(1, syn_received, 4000, 443);
+  CHECK_FALSE(of.aliases.is_stale_handshake(handshake, tcp_snapshot(100 * kMs, {})));
+  of.aliases.add_accepted(0, kTuple, 100 * kMs);
+  CHECK(of.aliases.is_stale_handshake(handshake, tcp_snapshot(110 * kMs, {})));
+  CHECK_FALSE(of.aliases.is_stale_handshake(handshake, tcp_snapshot(111 * kMs, {})));
+  CHECK_FALSE(of.aliases.is_stale_handshake(tcp_row(1, established, 4000, 443),
+                                            tcp_snapshot(100 * kMs, {})));
+  of.aliases.forget_before(6 * kSecond);
+  CHECK_FALSE(of.aliases.is_stale_handshake(handshake, tcp_snapshot(100 * kMs, {})));
+}
+
+TEST_CASE("SocketAliases finds the noticed connection of a minisock", "[track]") {
+  Fixture of;
+  of.add_noticed(1, kTuple, 100);
+  const auto latest = of.add_noticed(2, kTuple, 200);
+  of.add(by_cookie(3), tcp_tuple(4001, 443));  // active
+  const auto polled = of.add_noticed(4, tcp_tuple(4002, 443), 100);
+  of.table[polled].connection.seen_by = SeenBy::snapshot | SeenBy::notice;
+  const auto snapshot = tcp_snapshot(300, {});
+  of.aliases.begin_snapshot(snapshot);
+  const auto match = [&](std::uint16_t port) {
+    return of.aliases.match_minisock(tcp_row(9, time_wait, port, 443), snapshot, by_cookie(9));
+  };
+  CHECK(match(4000) == latest);
+  CHECK(match(4001) == kNone);
+  CHECK(match(4002) == kNone);  // its minisock would keep the cookie
+  of.table.set_phase(latest, Phase::time_wait);
+  CHECK(match(4000) == kNone);  // it has one
+}
+
+TEST_CASE("SocketAliases finds the use of a tuple that a minisock without a timestamp ends",
+          "[track]") {
+  Fixture of;
+  const auto identity = [](std::uint64_t timestamp) { return Identity{0, timestamp, kTuple}; };
+  of.add(identity(10), kTuple);
+  const auto latest = of.add(identity(20), kTuple);
+  auto snapshot = tcp_snapshot(300, {});
+  snapshot.incarnation_is_unique = false;
+  const auto match = [&] {
+    return of.aliases.match_minisock(tcp_row(0, time_wait, 4000, 443), snapshot, identity(0));
+  };
+  of.table.begin_sweep();
+  of.aliases.begin_snapshot(snapshot);
+  CHECK(match() == latest);
+  of.table.set_seen(latest);
+  CHECK(match() == kNone);  // the snapshot shows that use
+}
+
+TEST_CASE("SocketAliases finds the minisock that was shown before its notice", "[track]") {
+  Fixture of;
+  const auto index = of.add(by_cookie(1), kTuple, Phase::time_wait);
+  const Notice notice{0, Moment{100, 10}, tcp_row(2, established, 4000, 443)};
+  of.aliases.begin_snapshot(tcp_snapshot(kSecond, {}));
+  of.aliases.add_minisock(0, kTuple, index);
+
+  SECTION("once") {
+    CHECK(of.aliases.take_minisock(notice) == index);
+    CHECK(of.aliases.take_minisock(notice) == kNone);
+  }
+  SECTION("for a second or more") {
+    of.aliases.begin_snapshot(tcp_snapshot(2 * kSecond, {}));
+    CHECK(of.aliases.take_minisock(notice) == index);
+  }
+  SECTION("not for ever") {
+    of.aliases.begin_snapshot(tcp_snapshot(2 * kSecond, {}));
+    of.aliases.begin_snapshot(tcp_snapshot(3 * kSecond, {}));
+    CHECK(of.aliases.take_minisock(notice) == kNone);
+  }
+  SECTION("not when its place holds another connection") {
+    of.table[index].connection.tuple = tcp_tuple(4009, 443);
+    CHECK(of.aliases.take_minisock(notice) == kNone);
+  }
+  SECTION("not when it has had a notice") {
+    of.table[index].evidence.noticed = true;
+    CHECK(of.aliases.take_minisock(notice) == kNone);
+  }
+  SECTION("not of another namespace, nor after the namespace has ended") {
+    auto other = notice;
+    other.netns = 5;
+    CHECK(of.aliases.take_minisock(other) == kNone);
+    of.aliases.forget_namespace(0);
+    CHECK(of.aliases.take_minisock(notice) == kNone);
+  }
+}
+
+TEST_CASE("SocketAliases finds an orphan in FIN_WAIT_2, once", "[track]") {
+  Fixture of;
+  const auto index = of.add(by_cookie(1), kTuple, Phase::ending);
+  of.aliases.add_orphan(0, kTuple, index);
+  CHECK(of.aliases.take_orphan(0, tcp_tuple(4001, 443)) == kNone);
+  CHECK(of.aliases.take_orphan(0, kTuple) == index);
+  CHECK(of.aliases.take_orphan(0, kTuple) == kNone);
+  of.aliases.add_orphan(0, kTuple, index);
+  of.aliases.forget(index);
+  CHECK(of.aliases.take_orphan(0, kTuple) == kNone);
+}
+
+}  // namespace netlog::track::test::socket_aliases
