@@ -84,8 +84,8 @@ SocketAliases::ByTuple SocketAliases::index_ending() const {
   return ending;
 }
 
-/// Where a timestamp tells the uses of a tuple apart (Windows), a minisock has none: it belongs to
-/// the latest use that this snapshot lacks.
+/// Where a timestamp distinguishes the uses of a tuple (Windows), a minisock has none. It belongs
+/// to the latest use that this snapshot lacks.
 std::optional<Index> SocketAliases::match_without_timestamp(const Snapshot& snapshot,
                                                             const Identity& identity) {
   if (!unseen_) {

@@ -61,11 +61,6 @@ class BoundedMap {
     }
   }
 
-  void clear() {
-    by_key_.clear();
-    by_age_.clear();
-  }
-
   [[nodiscard]] std::size_t size() const { return by_age_.size(); }
 
  private:

@@ -12,7 +12,7 @@ using namespace netlog::track;
 
 namespace {
 
-// What Linux 6.18 announced about loopback sockets that ended in a known way.
+// What the destroy notices of Linux 6.18 said about loopback sockets that ended in a known way.
 struct Case {
   std::string how;
   Direction direction;
@@ -22,7 +22,7 @@ struct Case {
   std::uint32_t segments_in;
   bool disconnected;
   Delivery delivery;  // acked, received, unacked, data segments in, timeouts, probes
-  std::string verdict;
+  std::string result;
 };
 
 Evidence evidence_of(const Case& of) {
@@ -48,12 +48,12 @@ Connection connection_of(const Case& of) {
   return connection;
 }
 
-std::string text(const OutcomeResult& verdict) {
-  std::string text{name(verdict.outcome)};
-  if (verdict.outcome == Outcome::unknown) {
-    text += " " + std::string{name(verdict.why)};
+std::string text(const OutcomeResult& result) {
+  std::string text{name(result.outcome)};
+  if (result.outcome == Outcome::unknown) {
+    text += " " + std::string{name(result.why)};
   }
-  return verdict.syns ? text + " " + std::to_string(*verdict.syns) : text;
+  return result.syns ? text + " " + std::to_string(*result.syns) : text;
 }
 
 constexpr auto kOut = Direction::outbound;
@@ -215,12 +215,12 @@ TEST_CASE("the kernel's last word about a socket leads to its outcome", "[track]
        "unknown peer_end_unseen"},
   }));
   CAPTURE(of.how);
-  CHECK(text(classify_outcome(connection_of(of), evidence_of(of))) == of.verdict);
+  CHECK(text(classify_outcome(connection_of(of), evidence_of(of))) == of.result);
 }
 
 TEST_CASE("without an announcement only states prove an end", "[track]") {
   using enum TcpState;
-  const auto [state, verdict] =
+  const auto [state, result] =
       GENERATE(table<TcpState, std::string>({{established, "unknown not_noticed"},
                                              {syn_sent, "unknown not_noticed"},
                                              {close_wait, "unknown not_noticed"},
@@ -233,7 +233,7 @@ TEST_CASE("without an announcement only states prove an end", "[track]") {
   evidence.add(state);
   Connection connection;
   connection.state = state;
-  CHECK(text(classify_outcome(connection, evidence)) == verdict);
+  CHECK(text(classify_outcome(connection, evidence)) == result);
 }
 
 }  // namespace netlog_tests::track_outcome_test

@@ -167,7 +167,7 @@ TEST_CASE(
         const bool full = life.opened <= moment && moment < life.ended;
         const bool waiting = time_wait && life.ended <= moment && moment < life.gone;
         if (full || waiting) {
-          // TIME_WAIT has a cookie of its own when nobody had asked for the socket's before.
+          // TIME_WAIT has a new cookie when no snapshot has asked for the first one.
           const bool other = waiting && !polled.contains(i);
           auto row = row_of(i + 1 + (other ? 1000 : 0),
                             full ? TcpState::established : TcpState::time_wait);
@@ -194,7 +194,7 @@ TEST_CASE(
       CAPTURE(i, life.opened, life.ended, life.gone, life.noticed);
       const auto id = ids.find(2000 + i);
       if (id == ids.end()) {
-        REQUIRE_FALSE(life.noticed);  // nothing that was announced is lost
+        REQUIRE_FALSE(life.noticed);  // nothing that a notice has shown is lost
         continue;
       }
       const auto& connection = last.at(id->second);

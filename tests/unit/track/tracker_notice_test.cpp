@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MIT
+#include "support/catch.hpp"
+#include "track/tracker.hpp"
+#include "unit/track/tracker_fixture.hpp"
+
+#include <map>
+
+namespace netlog::track::test::tracker {
+
+TEST_CASE("a notice makes the close of a polled connection as exact as the notice", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(snapshot(1, {tcp(1, established, 4000, 443)}));
+  tracker.take_events();
+  auto row = tcp(1, closed, 4000, 443);
+  row.metrics = Metrics{5, 6, 0, 0, 1, 1};
+  tracker.apply(notice(150, row));
+  CHECK(texts(tracker).empty());  // TIME_WAIT may follow
+  tracker.apply(snapshot(2, {}));
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 1);
+  CHECK(text(events[0]) == "1 close ESTABLISHED>CLOSED (140,150]");
+  CHECK(events[0].connection.metrics.bytes_sent == 5U);
+  CHECK(events[0].connection.seen_by == (SeenBy::snapshot | SeenBy::notice));
+}
+
+TEST_CASE("a notice of a connection that was never polled is an open and a close", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {tcp(9, listen, 80, 0)}));
+  tracker.take_events();
+  tracker.apply(notice(50, tcp(1, closed, 80, 5000)));
+  tracker.apply(snapshot(1, {tcp(9, listen, 80, 0)}));
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 2);
+  CHECK(text(events[0]) == "2 open ->- (0,50]");  // not while the dump ran: after it began
+  CHECK(text(events[1]) == "2 close ->CLOSED (40,50]");
+  CHECK(events[0].connection.direction == Direction::inbound);
+  CHECK(tracker.open_connections() == 1);
+}
+
+TEST_CASE("a row read before the noticed end and applied after it reopens nothing", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  tracker.take_events();
+  tracker.apply(notice(105, tcp(1, closed, 4000, 443)));         // while the dump of tick 1 runs
+  tracker.apply(snapshot(1, {tcp(1, established, 4000, 443)}));  // and shows it
+  tracker.apply(snapshot(2, {}));
+  CHECK(texts(tracker) == Lines{"1 open ->- (0,105]", "1 close ->CLOSED (95,105]"});
+  CHECK(tracker.open_connections() == 0);
+}
+
+TEST_CASE("TIME_WAIT joins the connection it came from, also under a cookie of its own",
+          "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(notice(50, tcp(1, closed, 4000, 443)));
+  tracker.apply(snapshot(1, {tcp(2, time_wait, 4000, 443)}));
+  CHECK(texts(tracker) == Lines{"1 open ->- (0,50]", "1 state ->TIME_WAIT (40,50]"});
+  tracker.apply(snapshot(2, {tcp(2, time_wait, 4000, 443)}));
+  CHECK(texts(tracker).empty());
+  tracker.apply(snapshot(3, {}));
+  CHECK(texts(tracker) == Lines{"1 close TIME_WAIT>CLOSED (200,310]"});
+}
+
+TEST_CASE("a minisock in FIN_WAIT_2 joins the connection it came from, in either order",
+          "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(notice(50, tcp(1, closed, 4000, 443)));
+  tracker.apply(snapshot(1, {tcp(2, fin_wait_2, 4000, 443), tcp(4, fin_wait_2, 4001, 443)}));
+  CHECK(texts(tracker) ==
+        Lines{"1 open ->- (0,50]", "1 state ->FIN_WAIT_2 (0,110]", "2 open ->FIN_WAIT_2 (0,110]"});
+  tracker.apply(notice(150, tcp(3, closed, 4001, 443)));
+  tracker.apply(snapshot(2, {tcp(2, fin_wait_2, 4000, 443), tcp(4, fin_wait_2, 4001, 443)}));
+  CHECK(texts(tracker).empty());
+  tracker.apply(snapshot(3, {}));
+  CHECK(texts(tracker) ==
+        Lines{"1 close FIN_WAIT_2>CLOSED (200,310]", "2 close FIN_WAIT_2>CLOSED (200,310]"});
+}
+
+TEST_CASE("a notice joins the TIME_WAIT row that was read before it", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(snapshot(1, {tcp(2, time_wait, 4000, 443)}));
+  CHECK(texts(tracker) == Lines{"1 open ->TIME_WAIT (0,110]"});
+  tracker.apply(notice(200, tcp(1, closed, 4000, 443)));
+  CHECK(texts(tracker).empty());
+  const auto refreshed = tracker.take_refreshes();
+  REQUIRE(refreshed.size() == 1);
+  CHECK(refreshed[0].seen_by == (SeenBy::snapshot | SeenBy::notice));
+}
+
+TEST_CASE("an accepted socket joins its handshake, whatever its cookie", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {tcp(9, listen, 80, 0)}));
+  tracker.apply(snapshot(1, {tcp(9, listen, 80, 0), tcp(1, syn_received, 80, 5000)}));
+  tracker.apply(snapshot(2, {tcp(9, listen, 80, 0), tcp(2, established, 80, 5000)}));
+  tracker.take_events();
+  CHECK(tracker.open_connections() == 2);
+  tracker.apply(snapshot(3, {tcp(2, established, 80, 5000), tcp(3, syn_received, 80, 5001)}));
+  CHECK(texts(tracker).size() == 2);  // the listener has gone, a handshake has come
+  tracker.apply(notice(350, tcp(4, closed, 80, 5001)));
+  tracker.apply(snapshot(4, {tcp(2, established, 80, 5000)}));
+  CHECK(texts(tracker) == Lines{"3 close SYN_RECEIVED>CLOSED (340,350]"});
+}
+
+TEST_CASE("a notice that comes long after the close gives the outcome", "[track]") {
+  Tracker tracker;
+  tracker.expect_notices(0, kAllTables, 50);
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(snapshot(1, {tcp(1, established, 4000, 443)}));
+  tracker.apply(snapshot(2, {}));
+  tracker.apply(snapshot(3, {}));
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 2);
+  CHECK(text(events[1]) == "1 close ESTABLISHED>CLOSED (100,210]");
+  CHECK(events[1].connection.outcome == Outcome::unknown);
+  auto row = tcp(1, closed, 4000, 443);
+  row.metrics = Metrics{5, 6, 0, 0, 3, 3};
+  row.delivery = Delivery{6, 6, 0, 1, 0, 0, 0, 0};
+  tracker.apply(notice(900, row));
+  CHECK(tracker.take_events().empty());
+  const auto refreshed = tracker.take_refreshes();
+  REQUIRE(refreshed.size() == 1);
+  CHECK(refreshed[0].id == 1);
+  CHECK(refreshed[0].outcome == Outcome::reset);
+  CHECK(refreshed[0].closed == Moment{210, 110});
+  CHECK(tracker.open_connections() == 0);
+}
+
+TEST_CASE("a failed connect whose socket was kept is distinguished from a reset", "[track]") {
+  Tracker tracker;
+  tracker.expect_notices(0, kAllTables, 50);
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(snapshot(1, {tcp(1, syn_sent, 4000, 443)}));
+  tracker.apply(snapshot(2, {}));
+  tracker.apply(snapshot(3, {}));
+  tracker.take_events();
+  auto row = tcp(1, closed, 4000, 443);
+  row.metrics = Metrics{0, 0, 0, {}, 1, 1};
+  row.delivery = Delivery{0, 0, 1, 0, 0, 0, 99'999, 99'999};
+  tracker.apply(notice(900, row));
+  const auto refreshed = tracker.take_refreshes();
+  REQUIRE(refreshed.size() == 1);
+  CHECK(refreshed[0].outcome == Outcome::refused);
+}
+
+TEST_CASE("a notice that names a holder, as no kernel does, requests no owner", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(notice(50, tcp(9, closed, 4000, 443, 5)));
+  tracker.apply(snapshot(1, {tcp(9, established, 4000, 443, 7)}));
+  tracker.apply(snapshot(2, {}));
+  CHECK(tracker.owner_queries(10).empty());
+  CHECK(tracker.take_events().size() >= 2);
+}
+
+TEST_CASE("TIME_WAIT of another use of a tuple is not joined to a polled connection", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(snapshot(1, {tcp(1, established, 4000, 443)}));
+  auto reset = tcp(1, closed, 4000, 443);
+  reset.delivery = Delivery{1, 0, 0, 0, 0, 0, 0, 0};
+  tracker.apply(notice(150, reset));
+  tracker.apply(notice(180, tcp(2, closed, 4000, 443)));
+  tracker.apply(snapshot(2, {tcp(3, time_wait, 4000, 443)}));
+  std::map<ConnectionId, Outcome> outcomes;
+  for (const auto& event : tracker.take_events()) {
+    outcomes[event.connection.id] = event.connection.outcome;
+  }
+  CHECK(outcomes == std::map<ConnectionId, Outcome>{{1, Outcome::reset}, {2, Outcome::closed}});
+}
+
+TEST_CASE("a socket that was reset and kept may be older than the last snapshot", "[track]") {
+  constexpr std::int64_t kMs = 1'000'000;
+  Tracker tracker;
+  for (const int tick : {0, 1, 2, 3}) {
+    auto empty = snapshot(0, {});
+    empty.taken = Span{tick * 100 * kMs, tick * 100 * kMs + kMs};
+    tracker.apply(empty);
+  }
+  auto row = tcp(1, closed, 4000, 443);
+  row.delivery = Delivery{1, 0, 0, 0, 0, 0, 170, 160};
+  Notice late{0, Moment{330 * kMs, 10 * kMs}, row};
+  tracker.apply(late);
+  // It heard of its peer between 150 and 170, give or take a tick of the kernel's timer, so the
+  // snapshot at 100 is the last before it.
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].kind == EventKind::open);
+  CHECK(events[0].at == Moment{170 * kMs, 70 * kMs});
+}
+
+TEST_CASE("a connection noticed before its listener was seen is inbound", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  auto ended = tcp(1, closed, 80, 5000);
+  ended.delivery = Delivery{1, 1, 0, 0, 0, 0, 0, 0};
+  ended.metrics = Metrics{0, 1, 0, 0, 2, 4};
+  tracker.apply(notice(50, ended));
+  tracker.apply(snapshot(1, {tcp(9, listen, 80, 0)}));
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 3);
+  CHECK(text(events[2]) == "1 close ->CLOSED (40,50]");
+  CHECK(events[2].connection.direction == Direction::inbound);
+  CHECK(events[2].connection.outcome == Outcome::closed);
+}
+
+TEST_CASE("a connection shown before its listener was seen is inbound", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {tcp(8, listen, 22, 0)}));
+  // The listeners had been walked when these began.
+  tracker.apply(snapshot(1, {tcp(8, listen, 22, 0), tcp(1, established, 80, 5000)}));
+  tracker.apply(snapshot(2,
+                         {tcp(8, listen, 22, 0),
+                          tcp(1, established, 80, 5000),
+                          tcp(2, established, 80, 5001),
+                          tcp(3, syn_sent, 80, 443)}));
+  tracker.apply(
+      snapshot(3, {tcp(8, listen, 22, 0), tcp(9, listen, 80, 0), tcp(2, close_wait, 80, 5001)}));
+  tracker.apply(snapshot(4, {}));
+  std::map<ConnectionId, Direction> directions;
+  for (const auto& event : tracker.take_events()) {
+    directions[event.connection.id] = event.connection.direction;
+  }
+  CHECK(directions == std::map<ConnectionId, Direction>{{1, Direction::listen},
+                                                        {2, Direction::outbound},
+                                                        {3, Direction::inbound},
+                                                        {4, Direction::outbound},
+                                                        {5, Direction::listen}});
+}
+
+TEST_CASE("failed connects and aborts without a remote port are recorded", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  auto refused = tcp(1, closed, 4000, 0);
+  refused.delivery = Delivery{0, 0, 3, 0, 0, 0, 99'999, 99'999};
+  tracker.apply(notice(50, refused));
+  auto aborted = tcp(2, closed, 4001, 0);
+  aborted.delivery = Delivery{0, 0, 65'538, 0, 0, 0, 0, 0};
+  tracker.apply(notice(51, aborted));
+  tracker.apply(snapshot(1, {}));
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 4);
+  CHECK(events[2].connection.outcome == Outcome::refused);
+  CHECK(events[2].connection.syns == 1U);
+  CHECK(events[3].connection.outcome == Outcome::aborted);
+  CHECK(events[3].connection.direction == Direction::outbound);
+}
+
+TEST_CASE("a peer on this host that is in TIME_WAIT proves an orderly end", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {tcp(9, listen, 80, 0)}));
+  auto ended = tcp(1, closed, 80, 5000);
+  ended.metrics = Metrics{6, 6, 0, 0, 4, 6};
+  ended.delivery = Delivery{7, 6, 0, 1, 0, 0, 0, 0};
+  tracker.apply(notice(50, ended));
+  auto peer = tcp(2, time_wait, 5000, 80);
+  std::swap(peer.tuple.local.address, peer.tuple.remote.address);
+  tracker.apply(snapshot(1, {tcp(9, listen, 80, 0), peer}));
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 4);  // a listener; the short one opens and closes; its peer
+  CHECK(text(events[2]) == "2 close ->CLOSED (40,50]");
+  CHECK(events[2].connection.outcome == Outcome::closed);
+}
+
+TEST_CASE("a notice finds the minisock of its socket, however many namespaces were read since",
+          "[track]") {
+  Tracker tracker;
+  const auto in = [](std::uint64_t netns, Snapshot taken) {
+    taken.netns = netns;
+    return taken;
+  };
+  for (const auto netns : {1U, 2U, 3U}) {
+    tracker.apply(in(netns, snapshot(0, {})));
+  }
+  tracker.apply(in(1, snapshot(1, {tcp(2, time_wait, 4000, 443)})));
+  tracker.apply(in(2, snapshot(1, {})));
+  tracker.apply(in(3, snapshot(1, {})));
+  CHECK(tracker.take_events().size() == 1);
+  auto late = notice(200, tcp(1, closed, 4000, 443));
+  late.netns = 1;
+  tracker.apply(late);
+  CHECK(tracker.take_events().empty());
+}
+
+TEST_CASE("notices of sockets that never were connections are ignored", "[track]") {
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(notice(50, tcp(1, closed, 0, 0)));
+  tracker.apply(notice(51, tcp(2, closed, 4000, 0)));
+  CHECK(tracker.take_events().empty());
+  CHECK(tracker.open_connections() == 0);
+}
+
+}  // namespace netlog::track::test::tracker
