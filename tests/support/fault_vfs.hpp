@@ -44,9 +44,9 @@ class FaultVfs {
   FaultVfs& operator=(const FaultVfs&) = delete;
   ~FaultVfs();
 
-  /// Lets calls of a kind fail with an SQLite result code: the `nth` from now (1: the next) and so
-  /// many `times`. A write that fails has written the first half of its bytes. One kind at a time:
-  /// the last that was told.
+  /// Makes calls of a kind fail with an SQLite result code: the `nth` call from now (1: the next),
+  /// and `times` calls in all. A failing write writes the first half of its bytes. Only one kind
+  /// fails at a time, that of the last call.
   void fail(Call call, int code, std::int64_t nth = 1, std::int64_t times = 1);
   void heal();
   /// How many calls have failed since fail().

@@ -16,7 +16,7 @@
 
 namespace netlog::test {
 
-/// A recorder over a live source that looks when it is told to.
+/// A recorder over a live source that polls when poll() is called.
 class LiveRecording {
  public:
   explicit LiveRecording(std::unique_ptr<source::LiveSource> source)

@@ -12,15 +12,15 @@
 
 namespace netlog::test {
 
-/// What one session of a recorder writes: lives of connections as they could have been. Its events
-/// are numbered from 1 and tell their number by their time, so that a recording shows which of them
-/// it holds. The same seed and session make the same items.
+/// What one session of a recorder writes: invented connections. Its events are numbered from 1, and
+/// the time of an event is its number, so a recording shows which of them it contains. The same
+/// seed and session make the same items.
 class Load {
  public:
   Load(std::uint64_t seed, std::int64_t session);
 
   [[nodiscard]] Session session() const;
-  /// The items of one batch, with about so many connections that begin in it.
+  /// The items of one batch, in which about `opens` connections begin.
   std::vector<store::Item> batch(std::size_t opens);
   /// How many events were in the batches so far.
   [[nodiscard]] std::int64_t events() const { return events_; }

@@ -35,7 +35,7 @@ class MibBytes {
     bytes_.insert(bytes_.end(), more.begin(), more.end());
     return *this;
   }
-  /// OwningModuleInfo[16], of which only the first tells something.
+  /// OwningModuleInfo[16], of which only the first is used.
   MibBytes& module_info(std::uint64_t tag) {
     qword(tag);
     for (int i = 1; i < 16; ++i) {

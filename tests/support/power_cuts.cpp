@@ -68,7 +68,7 @@ void PowerCuts::fault(const std::string& what) {
 
 PowerCuts::Phase PowerCuts::record(const std::filesystem::path& path,
                                    std::int64_t& committed,
-                                   std::int64_t& told) {
+                                   std::int64_t& pushed_at_cut) {
   Load load{seed_, ++session_};
   std::atomic<const store::Writer*> writing{nullptr};
   std::atomic<Phase> phase{Phase::beginning};
@@ -77,7 +77,7 @@ PowerCuts::Phase PowerCuts::record(const std::filesystem::path& path,
   const auto cut = [&] {
     const auto* const writer = writing.load();
     committed = writer == nullptr ? 0 : writer->totals().events;
-    told = pushed;
+    pushed_at_cut = pushed;
     at_cut = phase.load();
   };
   const auto where = below(random_, 10);
@@ -114,13 +114,13 @@ PowerCuts::Phase PowerCuts::record(const std::filesystem::path& path,
     cut();
     vfs_.cut();
   }
-  vfs_.cut_after(0, nullptr);  // it speaks of what is on this stack
+  vfs_.cut_after(0, nullptr);  // its callback refers to this stack frame
   return at_cut;
 }
 
-void PowerCuts::judge(std::int64_t committed, std::int64_t told) {
-  // Looked at in a copy, so that the next session finds it as the cut left it.
-  const auto directory = directory_ / "look";
+void PowerCuts::check(std::int64_t committed, std::int64_t pushed) {
+  // Checks a copy, so that the next session finds the file as the cut left it.
+  const auto directory = directory_ / "copy";
   empty(directory);
   for (const auto& entry : std::filesystem::directory_iterator{directory_ / "now"}) {
     std::filesystem::copy_file(entry.path(), directory / entry.path().filename());
@@ -149,7 +149,7 @@ void PowerCuts::judge(std::int64_t committed, std::int64_t told) {
           "session {}: {} events are there, {} were committed", session, there, events));
       return;
     }
-    if (session == session_ && there < told) {
+    if (session == session_ && there < pushed) {
       ++totals_.with_loss;
     }
   }
@@ -168,9 +168,9 @@ void PowerCuts::cut() {
   vfs_.watch(now);
   ++totals_.cuts;
   std::int64_t committed = 0;
-  std::int64_t told = 0;
+  std::int64_t pushed = 0;
   try {
-    switch (record(now / kFile, committed, told)) {
+    switch (record(now / kFile, committed, pushed)) {
       case Phase::beginning:
         ++totals_.while_beginning;
         break;
@@ -189,7 +189,7 @@ void PowerCuts::cut() {
     empty(now);
     std::filesystem::remove(now);
     std::filesystem::rename(then, now);
-    judge(committed, told);
+    check(committed, pushed);
   } catch (const std::exception& error) {
     ++totals_.corrupt;
     fault(error.what());

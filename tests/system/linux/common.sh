@@ -43,15 +43,15 @@ set_limit() { # NAME below /proc/sys/net, value: of our network alone
   echo "$2" >"/proc/sys/net/$1"
 }
 
-readonly patience=60 # seconds: for a host that is busy, ten times and more of what is usual
-wait_until() { # what, command: until it succeeds. Ends the test after a minute, or when a recorder of it has ended
-  local what=$1 end=$((SECONDS + patience)) pid
+readonly limit_s=60 # ten times and more of what is usual, for a busy host
+wait_until() { # WHAT, command: waits until it succeeds. Fails after limit_s, or if a recorder of the test has ended
+  local what=$1 end=$((SECONDS + limit_s)) pid
   shift
   until "$@"; do
     for pid in "${recorders[@]}"; do
       kill -0 "$pid" 2>/dev/null || { echo "a recorder ended before: $what"; exit 1; }
     done
-    [ "$SECONDS" -lt "$end" ] || { echo "not within $patience s: $what"; exit 1; }
+    [ "$SECONDS" -lt "$end" ] || { echo "not within $limit_s s: $what"; exit 1; }
     sleep 0.05
   done
 }
@@ -65,9 +65,9 @@ in_background() { # NAME of its log, command: $! is its process
 listens() { # PORT on 127.0.0.1, without a connection to it
   grep -q "^ *[0-9]*: 0100007F:$(printf %04X "$1") 00000000:0000 0A" /proc/net/tcp
 }
-ask() { sqlite3 -cmd '.timeout 5000' "file:$1?mode=ro" "$2" 2>/dev/null; } # DB, SQL
-gives() { [ "$(ask "$1" "$2")" = "$3" ]; }                                       # DB, SQL, its only value
-at_least() { [ "$(ask "$1" "$2")" -ge "$3" ] 2>/dev/null; }                      # DB, SQL, number
+query() { sqlite3 -cmd '.timeout 5000' "file:$1?mode=ro" "$2" 2>/dev/null; } # DB, SQL
+gives() { [ "$(query "$1" "$2")" = "$3" ]; }                                       # DB, SQL, its only value
+at_least() { [ "$(query "$1" "$2")" -ge "$3" ] 2>/dev/null; }                      # DB, SQL, number
 
 # A recorder is known by the name of its files: $scratch/NAME.db and NAME.log.
 begin_recorder() { # NAME, command: returns at once; $recorder is its process
@@ -76,8 +76,8 @@ begin_recorder() { # NAME, command: returns at once; $recorder is its process
   started+=("$recorder")
   recorders+=("$recorder")
 }
-session() { ask "$scratch/$1.db" 'SELECT coalesce(max(id), 0) FROM sessions' || echo 0; } # NAME
-ticks() { ask "$scratch/$1.db" 'SELECT ticks FROM sessions ORDER BY id DESC LIMIT 1'; }    # NAME: of its latest session
+session() { query "$scratch/$1.db" 'SELECT coalesce(max(id), 0) FROM sessions' || echo 0; } # NAME
+ticks() { query "$scratch/$1.db" 'SELECT ticks FROM sessions ORDER BY id DESC LIMIT 1'; }    # NAME: of its latest session
 ticked() { [ "$(ticks "$1")" -ge "$2" ] 2>/dev/null; }                                     # NAME, number
 newer() { [ "$(session "$1")" -gt "$2" ]; }                                                # NAME, session
 started_recording() { # NAME, session before it: it has read the tables and the kernel's counters

@@ -41,7 +41,7 @@ class Night {
     scenario_.finish();
   }
 
-  [[nodiscard]] std::string ask(std::vector<std::string> arguments) const {
+  [[nodiscard]] std::string run(std::vector<std::string> arguments) const {
     arguments.insert(arguments.end(), {"--db", scenario_.path().string()});
     const auto finished = test::run(arguments, "Europe/Berlin");
     CHECK(finished.err.empty());
@@ -62,23 +62,23 @@ bool has(const std::string& answer, const char* text) {
 TEST_CASE("in the night in which an hour is shown twice, the answer says which was meant",
           "[cli]") {
   const Night night;
-  const auto later = night.ask({"at", "02:30"});
+  const auto later = night.run({"at", "02:30"});
   CHECK(has(later, ":2222"));
   CHECK_FALSE(has(later, ":1111"));
   CHECK_THAT(later,
              Contains("window 2026-10-25 02:30:00.000") && Contains("02:30:00.000 +01:00 |"));
-  const auto earlier = night.ask({"at", "2026-10-25T02:30+02:00"});
+  const auto earlier = night.run({"at", "2026-10-25T02:30+02:00"});
   CHECK(has(earlier, ":1111"));
   CHECK_FALSE(has(earlier, ":2222"));
   CHECK_THAT(earlier,
              Contains("window 2026-10-25 02:30:00.000") && Contains("02:30:00.000 +02:00 |"));
-  CHECK(night.ask({"at", "02:30", "--utc"}).find("2026-10-25 01:30:00.000") != std::string::npos);
+  CHECK(night.run({"at", "02:30", "--utc"}).find("2026-10-25 01:30:00.000") != std::string::npos);
 }
 
 TEST_CASE("windows over the change of the clocks have the hours that they have", "[cli]") {
   const Night night;
   const auto ports = [&](const char* since, const char* until) {
-    const auto answer = night.ask({"report", "connections", "--since", since, "--until", until});
+    const auto answer = night.run({"report", "connections", "--since", since, "--until", until});
     return std::string{has(answer, ":1111") ? "1111 " : ""} + (has(answer, ":2222") ? "2222" : "");
   };
   CHECK(ports("02:00", "03:00") == "2222");
@@ -90,7 +90,7 @@ TEST_CASE("windows over the change of the clocks have the hours that they have",
 
 TEST_CASE("a window over the change of the clocks names both offsets", "[cli]") {
   const Night night;
-  CHECK_THAT(night.ask({"report", "connections"}), Contains("+02:00") && Contains("+01:00"));
+  CHECK_THAT(night.run({"report", "connections"}), Contains("+02:00") && Contains("+01:00"));
 }
 
 }  // namespace netlog_tests::daylight_saving_test

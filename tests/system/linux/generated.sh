@@ -34,13 +34,13 @@ window=2026-11-20T13:30:00Z..2026-11-20T14:15:00Z
 for clip in clip redacted; do "$netlog" check --db "$scratch/$clip.db" >"$scratch/out" || { cat "$scratch/out"; exit 1; }; done
 "$netlog" report --list | while read -r name _; do
   case $name in
-    diff) ask=(diff 2026-11-20T13:30:00Z..2026-11-20T14:00:00Z 2026-11-20T14:00:00Z..2026-11-20T14:15:00Z) ;;
-    process) ask=(report process --pid 555 --since $window) ;;
-    *) ask=(report "$name" --since $window) ;;
+    diff) command=(diff 2026-11-20T13:30:00Z..2026-11-20T14:00:00Z 2026-11-20T14:00:00Z..2026-11-20T14:15:00Z) ;;
+    process) command=(report process --pid 555 --since $window) ;;
+    *) command=(report "$name" --since $window) ;;
   esac
   for format in text csv; do
-    "$netlog" "${ask[@]}" --format $format >"$scratch/whole"
-    "$netlog" "${ask[@]}" --format $format --db "$scratch/clip.db" >"$scratch/part"
+    "$netlog" "${command[@]}" --format $format >"$scratch/whole"
+    "$netlog" "${command[@]}" --format $format --db "$scratch/clip.db" >"$scratch/part"
     cmp "$scratch/whole" "$scratch/part" || { echo "$name differs in the clip"; exit 1; }
   done
 done

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Sourced: what a test needs of the host. Where it is missing the test ends with 77, which CTest shows as skipped. These ask
+# Sourced: what a test needs of the host. Where it is missing the test ends with 77, which CTest shows as skipped. These query
 # the host and not netlog, so that a broken netlog fails and is not skipped.
 PATH=$PATH:/usr/sbin:/sbin
 

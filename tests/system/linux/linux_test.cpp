@@ -172,13 +172,13 @@ TEST_CASE("the kernel's own list finds our sockets without reading a link", "[li
         static_cast<std::uint32_t>(::getpid()));
 }
 
-TEST_CASE("a socket that nobody holds is given up after a whole search", "[live]") {
+TEST_CASE("a socket that nobody holds has no owner after a whole search", "[live]") {
   OwnerSearch search;
   constexpr std::uint64_t kNobodys = 0xFFFFFFFFFF;
   const OwnerQuery question{kNobodys, {}};
   search.find({}, 1s);  // the first search is before the question
   std::vector<HolderAnswer> answers;
-  // A whole search runs at most once a second, and the second time that a question is put.
+  // A whole search runs at most once a second, and only for a query that is repeated.
   REQUIRE(test::eventually([&] {
     answers = search.find({&question, 1}, 1s);
     return !answers.empty();
@@ -187,7 +187,7 @@ TEST_CASE("a socket that nobody holds is given up after a whole search", "[live]
   CHECK_FALSE(answers[0].pid.has_value());
 }
 
-TEST_CASE("a child is told of once, and its end", "[live]") {
+TEST_CASE("a process and its end are reported once each", "[live]") {
   test::Child child;
   const auto pid = child.pid();
   ProcessTable table;

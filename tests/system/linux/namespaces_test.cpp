@@ -114,8 +114,8 @@ class Inhabitant {
                              ::connect(client.get(), to, size) == 0;
       answer = connected ? 'y' : 'n';
     }
-    const bool told = ::write(ready, &answer, 1) == 1;
-    ::_exit(told && ::read(stay, &answer, 1) == 0 ? 0 : 1);
+    const bool reported = ::write(ready, &answer, 1) == 1;
+    ::_exit(reported && ::read(stay, &answer, 1) == 0 ? 0 : 1);
   }
 
   pid_t child_ = -1;

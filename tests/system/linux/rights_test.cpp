@@ -208,7 +208,7 @@ TEST_CASE("a group may read what is being recorded, if it is named", "[cli][root
     recorder.wait();
   }
   CHECK(rights_of(path) == std::vector{shared, shared, shared});
-  // Who may read is said anew each time.
+  // --group must be given each time.
   Command recorder{{"record", "--db", path.string(), "--source", "poll"}};
   REQUIRE(recorder.wait_for_error_text("recording into"));
   for (const auto& rights : rights_of(path)) {

@@ -33,7 +33,7 @@ namespace {
 
 constexpr std::size_t kBuffer = std::size_t{8} << 20U;
 
-/// The trace and the tracker of what it tells; nothing is polled.
+/// The trace, and a tracker that gets only its changes; nothing is polled.
 class Traced {
  public:
   explicit Traced(Trace trace) : trace_{std::move(trace)} { tracker_.begin_trace(); }
@@ -43,8 +43,8 @@ class Traced {
     REQUIRE(trace_.drain(bytes) == 0);
     const auto all = decode::decode_trace(bytes, 0);
     REQUIRE(all.has_value());
-    for (const auto& told : *all) {
-      std::visit([this](const auto& one) { tracker_.apply(one); }, told);
+    for (const auto& change : *all) {
+      std::visit([this](const auto& one) { tracker_.apply(one); }, change);
     }
     for (const auto& event : tracker_.take_events()) {
       last_[event.connection.id] = event.connection;
@@ -89,8 +89,8 @@ class Traced {
   std::map<ConnectionId, Connection> last_;
 };
 
-std::optional<Traced> start_trace(int bystander = 0) {
-  auto trace = Trace::open(kBuffer, bystander);
+std::optional<Traced> start_trace(int unnamed_pid = 0) {
+  auto trace = Trace::open(kBuffer, unnamed_pid);
   REQUIRE(trace.has_value());
   return std::make_optional<Traced>(std::move(*trace));
 }
@@ -336,22 +336,22 @@ TEST_CASE("what finds no room is counted to the event", "[live][tracing]") {
     const auto lost = trace.drain(bytes);
     const auto all = decode::decode_trace(bytes, 0);
     REQUIRE(all.has_value());
-    std::uint64_t told = 0;
+    std::uint64_t traced = 0;
     for (const auto& one : *all) {
       const auto* const change = std::get_if<Transition>(&one);
       const bool about_us = change != nullptr && (change->row.tuple.local.port == port ||
                                                   change->row.tuple.remote.port == port);
-      told += about_us ? 1 : 0;
+      traced += about_us ? 1 : 0;
     }
-    return std::pair{told, lost};
+    return std::pair{traced, lost};
   };
-  const auto [told_tiny, lost_tiny] = ours(*tiny);
-  const auto [told_ample, lost_ample] = ours(*ample);
+  const auto [traced_tiny, lost_tiny] = ours(*tiny);
+  const auto [traced_ample, lost_ample] = ours(*ample);
   CHECK(lost_ample == 0);
-  CHECK(told_tiny < told_ample);
+  CHECK(traced_tiny < traced_ample);
   // Client: SYN_SENT, ESTABLISHED, CLOSED; server: ESTABLISHED, CLOSED. And the listener.
-  CHECK(told_ample == 200 * 5 + 1);
-  CHECK(lost_tiny >= told_ample - told_tiny);
+  CHECK(traced_ample == 200 * 5 + 1);
+  CHECK(lost_tiny >= traced_ample - traced_tiny);
 }
 
 }  // namespace netlog_tests::system_trace_test

@@ -37,7 +37,7 @@ def by_linux(*arguments):
 
 
 def rows(database, statement, ask=by_linux):
-    return [json.loads(line) for line in ask("sql", "--db", database, "--format", "json", statement).splitlines()]
+    return [json.loads(line) for line in run_netlog("sql", "--db", database, "--format", "json", statement).splitlines()]
 
 
 def listen(family, address):
@@ -137,10 +137,10 @@ with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
     # What was captured replays here to the same events.
     replayed = str(pathlib.Path(folder, "replayed.db"))
     by_linux("record", "--source", "capture:" + capture, "--db", replayed)
-    story = "SELECT at_ns, error_ns, kind, connection_id, old, new, pid, process, local, remote FROM events ORDER BY id"
+    every_event = "SELECT at_ns, error_ns, kind, connection_id, old, new, pid, process, local, remote FROM events ORDER BY id"
     lives = ("SELECT id, local, remote, direction, pid, owner_source, opened_ns, open_error_ns, closed_ns, close_error_ns, state, "
              "offload, outcome FROM connections ORDER BY id")
-    for statement in (story, lives, "SELECT * FROM coverage", "SELECT * FROM processes ORDER BY id"):
+    for statement in (every_event, lives, "SELECT * FROM coverage", "SELECT * FROM processes ORDER BY id"):
         first, again = rows(database, statement), rows(replayed, statement)
         differing = [pair for pair in zip(first, again) if pair[0] != pair[1]]
         check("the replay is the same", first == again, f"{statement}: {len(first)} rows and {len(again)}, {differing[:3]}")

@@ -126,7 +126,7 @@ TEST_CASE("a process is listed and described, ours and others'", "[live]") {
   const auto details = reader.describe(us->pid, us->created);
   REQUIRE(details.image.has_value());
   CHECK(details.image->ends_with("netlog_tests.exe"));
-  // wine 8 does not tell command lines.
+  // wine 8 has no command lines.
   CHECK(details.command_line.value_or("netlog_tests.exe").find("netlog_tests.exe") !=
         std::string::npos);
   REQUIRE(details.account.has_value());

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# database_stops_accepting.sh NETLOG: PostgreSQL under pgbench, which connects anew for each transaction; then the postmaster stops
+# database_stops_accepting.sh NETLOG: PostgreSQL under pgbench, which opens a connection for each transaction; then the postmaster stops
 # (SIGSTOP). Its backlog, kept short, fills; further connects hang in SYN_SENT and time out. `netlog report failed` says who
 # waits for whom and since when, and what has given up.
 netlog=$1
@@ -30,11 +30,11 @@ start_recording
 in_background pgbench pgbench --connect --client $clients --jobs $clients --rate 200 --time 300 --select-only
 bench=$!
 ours="FROM connections WHERE pid = $bench AND remote_port = $port"
-many_more_than() { [ "$(ask "$scratch/netlog.db" "SELECT count(*) $ours AND outcome = 'closed'")" -gt "$1" ]; }
+many_more_than() { [ "$(query "$scratch/netlog.db" "SELECT count(*) $ours AND outcome = 'closed'")" -gt "$1" ]; }
 wait_until "a busy database" many_more_than 200
 stopped=$(date +%s)
 kill -STOP "$postmaster"
-hanging() { [ "$(ask "$scratch/netlog.db" "SELECT count(*) $ours AND state = 'SYN_SENT'")" -ge 8 ]; }
+hanging() { [ "$(query "$scratch/netlog.db" "SELECT count(*) $ours AND state = 'SYN_SENT'")" -ge 8 ]; }
 wait_until "connects that hang" hanging
 
 read -r pid process remote since <<<"$(first_row report failed -- pid process remote since_ns)"
@@ -45,7 +45,7 @@ echo "since $since s after the postmaster stopped"
 [ "$since" -ge -2 ] && [ "$since" -le 5 ] # it may have been waiting for its turn
 
 none_hangs() { gives "$scratch/netlog.db" "SELECT count(*) $ours AND state = 'SYN_SENT'" 0; }
-wait_until "the end of their patience" none_hangs
+wait_until "the last hanging connect" none_hangs
 stop_recording
 failures=$(grep -c 'Connection timed out' "$scratch/pgbench.log")
 answer=$(first_row report failed -- connections outcome pid process peer)

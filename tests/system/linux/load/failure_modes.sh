@@ -42,12 +42,12 @@ rm "$disk/filler"
 once "recording into $db again"
 record_ticks a 5
 end_recorder
-[ "$(ask "$db" "SELECT count(*) FROM gaps WHERE source = 'writer'")" -eq 0 ]
-[ "$(ask "$db" "SELECT 100 * sum(recorded_opens) / sum(kernel_opens) FROM coverage")" -ge 20 ]
+[ "$(query "$db" "SELECT count(*) FROM gaps WHERE source = 'writer'")" -eq 0 ]
+[ "$(query "$db" "SELECT 100 * sum(recorded_opens) / sum(kernel_opens) FROM coverage")" -ge 20 ]
 consistent "$db"
 
 echo "--- the file system is read-only"
-rows=$(ask "$db" 'SELECT count(*) FROM events')
+rows=$(query "$db" 'SELECT count(*) FROM events')
 mount -o remount,ro "$disk"
 if touch "$disk/x" 2>/dev/null; then echo "it can be written all the same"; exit 1; fi
 if "$netlog" record --db "$db" --duration 1s 2>"$scratch/refused"; then echo "a recorder began"; exit 1; fi
@@ -55,7 +55,7 @@ cat "$scratch/refused"
 [ "$(wc -l <"$scratch/refused")" -eq 1 ]
 "$netlog" report --db "$db" >/dev/null # what is there can be read
 mount -o remount,rw "$disk"
-[ "$(ask "$db" 'SELECT count(*) FROM events')" -eq "$rows" ]
+[ "$(query "$db" 'SELECT count(*) FROM events')" -eq "$rows" ]
 
 echo "--- the file is copied while it is recorded into"
 start
@@ -77,10 +77,10 @@ wait_until "a new file" exists "$db"
 wait_until "rows in it" at_least "$db" 'SELECT ticks FROM sessions' 20
 end_recorder
 consistent "$db"
-[ "$(ask "$db" "SELECT count(*) FROM connections WHERE direction = 'listen'")" -gt 0 ]
+[ "$(query "$db" "SELECT count(*) FROM connections WHERE direction = 'listen'")" -gt 0 ]
 
 echo "--- the recorder is killed, and started again"
-listeners() { ask "$db" "SELECT group_concat(id) FROM (SELECT id FROM connections WHERE direction = 'listen' $1 ORDER BY id)"; }
+listeners() { query "$db" "SELECT group_concat(id) FROM (SELECT id FROM connections WHERE direction = 'listen' $1 ORDER BY id)"; }
 start
 before=$(listeners '')
 end_recorder KILL
@@ -90,5 +90,5 @@ end_recorder
 after=$(listeners "AND outcome = 'open'")
 echo "listeners: $before"
 [ -n "$before" ] && [ "$before" = "$after" ]
-[ "$(ask "$db" "SELECT count(*) FROM gaps WHERE reason = 'recorder was killed'")" -eq 1 ]
+[ "$(query "$db" "SELECT count(*) FROM gaps WHERE reason = 'recorder was killed'")" -eq 1 ]
 consistent "$db"

@@ -91,5 +91,5 @@ if [ -n "$groups" ]; then
   finish detached
   grep warning "$scratch/detached.log"
   "$check" "$scratch/detached.csv" "$scratch/detached.db"
-  [ "$(ask "$scratch/detached.db" "SELECT source || ' ' || reason FROM gaps WHERE source = 'trace'")" = 'trace trace detached' ]
+  [ "$(query "$scratch/detached.db" "SELECT source || ' ' || reason FROM gaps WHERE source = 'trace'")" = 'trace trace detached' ]
 fi

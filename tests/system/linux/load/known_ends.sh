@@ -22,7 +22,7 @@ record() { # NAME, options of record, --, options of netlog-churn
 }
 
 lost() { # NAME, reason of the gap: how many of what it counts
-  ask "$scratch/$1.db" "SELECT coalesce(sum(lost), 0) FROM gaps WHERE reason = '$2'"
+  query "$scratch/$1.db" "SELECT coalesce(sum(lost), 0) FROM gaps WHERE reason = '$2'"
 }
 
 record best -- --rate 150 --seconds 1 --all-kinds --life-ms 20
@@ -31,7 +31,7 @@ record notices --source notice -- --rate 150 --seconds 1 --all-kinds --life-ms 2
 record polled --source poll -- --rate 50 --seconds 1 --all-kinds --life-ms 150
 
 record overrun --source notice --notice-buffer 4K -- --rate 3000 --seconds 2 --life-ms 1
-unseen=$(ask "$scratch/overrun.db" 'SELECT sum(kernel_opens) - sum(recorded_opens) FROM coverage')
+unseen=$(query "$scratch/overrun.db" 'SELECT sum(kernel_opens) - sum(recorded_opens) FROM coverage')
 echo "lost $(lost overrun 'receive buffer overrun') notices, $unseen opens unseen"
 [ "$(lost overrun 'receive buffer overrun')" -gt 0 ]
 [ "$unseen" -gt 0 ]

@@ -16,7 +16,7 @@ coproc SCENARIO { exec python3 "$(dirname "$0")/slow_scenario.py"; }
 scenario=$SCENARIO_PID
 started+=("$scenario")
 exec 5<&"${SCENARIO[0]}" 6>&"${SCENARIO[1]}"
-read -r -t "$patience" port <&5
+read -r -t "$limit_s" port <&5
 # Which of the first connections it accepted is known of a listener that a table has shown.
 for source in "${sources[@]}"; do
   wait_until "the listener" at_least "$scratch/$source.db" \
@@ -26,7 +26,7 @@ done
 all_read() { for source in "${sources[@]}"; do record_ticks "$source" 15; done; }
 for ((step = 1; step <= 6; ++step)); do
   echo >&6
-  read -r -t "$patience" did <&5
+  read -r -t "$limit_s" did <&5
   echo "$did"
   all_read
 done
@@ -57,7 +57,7 @@ SELECT
 FROM ours
 ORDER BY side, n"
 for source in "${sources[@]}"; do
-  ask "$scratch/$source.db" "$rows" >"$scratch/$source.txt"
+  query "$scratch/$source.db" "$rows" >"$scratch/$source.txt"
   consistent "$scratch/$source.db"
 done
 cat "$scratch/${sources[0]}.txt"
@@ -67,6 +67,6 @@ for source in "${sources[@]:1}"; do
   echo "$source records the same as ${sources[0]}"
 done
 for source in "${sources[@]}"; do
-  ask "$scratch/$source.db" "SELECT '$source: mean error of an opening ' || round(avg(open_error_ns) / 1e6, 1) || ' ms, of an end '
+  query "$scratch/$source.db" "SELECT '$source: mean error of an opening ' || round(avg(open_error_ns) / 1e6, 1) || ' ms, of an end '
     || round(avg(close_error_ns) / 1e6, 1) || ' ms' FROM connections WHERE $port IN (local_port, remote_port)"
 done
