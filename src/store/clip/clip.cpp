@@ -191,14 +191,15 @@ class Clip {
 
   ClipTotals check(const std::filesystem::path& path, const std::function<bool()>& go_on) {
     if (redaction_) {
-      if (const auto found = redaction_->find_original(out_, path, go_on)) {
+      auto found = find_originals(out_, path, redaction_->texts(), go_on);
+      if (found.original) {
         throw StoreError{fmt::format(
             "the clip is not handed over: an original of {} was still in it, in spite of "
             "--redact; it was deleted, please report this",
-            *found)};
+            *found.original)};
       }
       totals_.redacted = redaction_->replaced();
-      totals_.seen_within_kept = redaction_->within_kept();
+      totals_.seen_within_kept = std::move(found.within_kept);
     }
     return totals_;
   }

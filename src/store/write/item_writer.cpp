@@ -10,8 +10,9 @@
 namespace netlog::store {
 namespace {
 
-// In the place of an event's row: a step of the clock writes all that was before it.
-constexpr std::int64_t kAfterAllSteps = std::numeric_limits<std::int64_t>::max();
+// In the place of an event's id: no clock step is between this event and the next one, since a step
+// writes all events before it.
+constexpr std::int64_t kAfterAllClockSteps = std::numeric_limits<std::int64_t>::max();
 
 }  // namespace
 
@@ -64,18 +65,19 @@ void ItemWriter::operator()(const Event& event) {
   const auto& connection = event.connection;
   const auto id = row_of(connection.id);
   const bool owner = event.kind == EventKind::owner;
-  // News of one whose end is in this batch, or to come, are summed up with it.
-  const bool was_summed_up = owner && connection.gone && flows_.remove({id});
+  // A new owner of a connection that is part of the sums. If its close is still buffered, or comes
+  // later, there is nothing to take out.
+  const bool was_in_sums = owner && connection.gone && flows_.remove({id});
   if (event.kind == EventKind::present || event.kind == EventKind::open) {
     open(connection);
-  } else if (!(event.repeats ? connections_.exists(id) : change(connection))) {
+  } else if (!(event.repeats ? connections_.exists(id) : update(connection))) {
     port_use_.left(id);
     return;
   }
   if (event.kind == EventKind::close) {
     port_use_.left(id);
   }
-  if (event.kind == EventKind::close || was_summed_up) {
+  if (event.kind == EventKind::close || was_in_sums) {
     connections_.close(id);
   }
   const auto wide = [](std::optional<std::uint8_t> code) {
@@ -103,10 +105,10 @@ void ItemWriter::open(const Connection& connection) {
   }
 }
 
-/// False when it has been dropped to make room.
-bool ItemWriter::change(const Connection& connection) {
+/// @returns false if retention has deleted the row
+bool ItemWriter::update(const Connection& connection) {
   if (connection.direction == Direction::inbound) {
-    port_use_.left(row_of(connection.id));  // it was taken for one of ours
+    port_use_.left(row_of(connection.id));  // it was thought to be outbound
   }
   return connections_.update(connection);
 }
@@ -119,20 +121,20 @@ void ItemWriter::insert_event(std::int64_t connection,
   events_.add({connection, static_cast<std::int64_t>(kind), at.at_ns, at.error_ns, from, to});
   const bool closes = kind == EventKind::close;
   if (closes || kind == EventKind::present || kind == EventKind::open || kind == EventKind::state) {
-    connections_.add_state(connection, {at.at_ns, closes ? std::nullopt : to, kAfterAllSteps});
+    connections_.add_state(connection, {at.at_ns, closes ? std::nullopt : to, kAfterAllClockSteps});
   }
 }
 
 void ItemWriter::operator()(const Refresh& refresh) {
   const auto& connection = refresh.connection;
   const auto id = row_of(connection.id);
-  const bool was_summed_up = connection.gone && flows_.remove({id});
-  if (change(connection) && was_summed_up) {
+  const bool was_in_sums = connection.gone && flows_.remove({id});
+  if (update(connection) && was_in_sums) {
     connections_.close(id);
   }
 }
 
-/// It was summed up as what an earlier recorder left open when the session began.
+/// The connection became part of the sums when the session began, as one that was left open.
 void ItemWriter::operator()(const Resumed& resumed) {
   const auto row = row_of(resumed.id);
   flows_.remove({row});
@@ -141,7 +143,7 @@ void ItemWriter::operator()(const Resumed& resumed) {
 }
 
 void ItemWriter::operator()(const Resync& resync) {
-  write_rows();  // what it says is compared with the file
+  write_rows();  // the connections are compared with the rows of the file
   const Moment changed{resync.at_ns, resync.at_ns - resync.since_ns};
   std::vector<std::int64_t> listed;
   listed.reserve(resync.connections.size());
@@ -153,7 +155,7 @@ void ItemWriter::operator()(const Resync& resync) {
   close_missing(listed, changed);
 }
 
-/// Writes what the file lacks of a connection whose events were lost.
+/// Brings the row of a connection up to date. Its lost events become one for each difference.
 void ItemWriter::reconcile(const Connection& connection, const Moment& changed) {
   const auto row = row_of(connection.id);
   const auto state =
@@ -185,9 +187,9 @@ void ItemWriter::reconcile(const Connection& connection, const Moment& changed) 
   if (gone) {
     return;
   }
-  flows_.remove({row});  // left open by an earlier session
+  flows_.remove({row});  // it is part of the sums if an earlier session left it open
   BoundStatement{resume_connection_}.with(start_.session_id).with(row).exec();
-  change(connection);
+  update(connection);
   if (old_state != state) {
     insert_event(row, EventKind::state, changed, old_state, state);
   }
@@ -196,9 +198,9 @@ void ItemWriter::reconcile(const Connection& connection, const Moment& changed) 
   }
 }
 
-/// What this session had open and is not there any more.
+/// Closes the connections that are open in this session and are not listed.
 void ItemWriter::close_missing(const std::vector<std::int64_t>& listed, const Moment& ended) {
-  std::vector<std::int64_t> unlisted;
+  std::vector<std::int64_t> missing;
   {
     SQLite::Statement select{
         database_,
@@ -209,14 +211,14 @@ void ItemWriter::close_missing(const std::vector<std::int64_t>& listed, const Mo
     while (open.step()) {
       const auto row = open.number(0).value_or(0);
       if (!std::binary_search(listed.begin(), listed.end(), row)) {
-        unlisted.push_back(row);
+        missing.push_back(row);
       }
     }
   }
-  events_.flush();  // the ends come after them
-  OrphanCloser ends{database_};
-  for (const auto row : unlisted) {
-    ends.end(row, ended);
+  events_.flush();  // so that the close events come after them
+  OrphanCloser closer{database_};
+  for (const auto row : missing) {
+    closer.end(row, ended);
     connections_.close(row);
     port_use_.left(row);
   }
@@ -228,7 +230,7 @@ void ItemWriter::operator()(const Process& process) {
 
 void ItemWriter::operator()(const ProcessEnded& ended) {
   if (const auto row = references_.process(ended.id)) {
-    // Its connections may outlive it, so it stays known.
+    // It stays in the cache: its connections may outlive it.
     BoundStatement{end_process_}.with(ended.at.at_ns).with(ended.at.error_ns).with(*row).exec();
   }
 }
@@ -256,7 +258,7 @@ void ItemWriter::operator()(const Gap& gap) {
 }
 
 void ItemWriter::operator()(const ClockStep& step) {
-  write_rows();  // those that are open move with the clock
+  write_rows();  // the times of open connections are moved to the new clock below
   BoundStatement{insert_clock_step_}
       .with(start_.session_id)
       .with(step.at_ns)

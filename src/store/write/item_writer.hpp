@@ -20,9 +20,9 @@
 
 namespace netlog::store {
 
-/// Writes the rows of one session. Lives on the writer's thread, inside its transactions; must die
-/// before the database, and with a transaction that was rolled back: what it remembers of the file
-/// may be wrong then. What it is given must stay where it is until end_batch().
+/// Writes the items of one session as rows. Used on the writer thread, inside its transactions.
+/// Must be destroyed before the database, and after a rollback: its caches may not match the file
+/// then. Keeps pointers to the items that it is given until end_batch().
 class ItemWriter {
  public:
   ItemWriter(SQLite::Database& database, const SessionStart& start);
@@ -40,10 +40,10 @@ class ItemWriter {
   void operator()(const Resumed& resumed);
   void operator()(const Resync& resync);
 
-  /// Before the commit: the rows that are written once for all items since the last time.
+  /// Writes what was buffered since the last call. To be called before each commit.
   void end_batch();
 
-  /// Rows that it remembers may have been deleted.
+  /// Clears the caches. To be called when rows were deleted.
   void forget();
   Flows& flows() { return flows_; }
 
@@ -57,7 +57,7 @@ class ItemWriter {
   void reconcile(const Connection& connection, const Moment& changed);
   void close_missing(const std::vector<std::int64_t>& listed, const Moment& ended);
   void open(const Connection& connection);
-  bool change(const Connection& connection);
+  bool update(const Connection& connection);
   void write_rows();
 
   SQLite::Database& database_;

@@ -18,16 +18,16 @@ namespace {
 
 constexpr int kCacheKiB = 8'192;
 constexpr int kCheckpointPages = 4'000;
-constexpr int kBusyMs = 5'000;  // a reader that checkpoints, or a migration by another process
+constexpr int kBusyMs = 5'000;  // for a reader that checkpoints
 
 SQLite::Database open_for_writing(const std::filesystem::path& path) {
   SQLite::Database database{
       utf8(path), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX, kBusyMs};
-  // Of a new file: what is dropped can be given back.
+  // Only a new file takes this: retention can give free pages back to the file system.
   database.exec("PRAGMA auto_vacuum = INCREMENTAL");
   migrate(database, path);
   database.exec("PRAGMA journal_mode = WAL");
-  // What a batch changes fits, and is not copied from the log into the database after each.
+  // The cache holds the pages of a batch. Checkpoints are rarer than SQLite's 1,000 pages.
   database.exec(fmt::format("PRAGMA cache_size = -{}", kCacheKiB));
   database.exec(fmt::format("PRAGMA wal_autocheckpoint = {}", kCheckpointPages));
   return database;
@@ -53,7 +53,7 @@ Recording::Recording(const std::filesystem::path& path,
   database_.exec(options.synchronous == Synchronous::every_batch ? "PRAGMA synchronous = FULL"
                                                                  : "PRAGMA synchronous = NORMAL");
   if (const auto wal = retention_.wal_bytes()) {
-    // A commit may go beyond the first bound, the file is cut back to the second.
+    // A commit may grow the WAL beyond the first bound; a checkpoint truncates it to the second.
     database_.exec(fmt::format("PRAGMA wal_autocheckpoint = {}",
                                *wal / 2 / database_.execAndGet("PRAGMA page_size").getInt64()));
     database_.exec(fmt::format("PRAGMA journal_size_limit = {}", *wal / 2));
@@ -109,13 +109,13 @@ bool Recording::trim() {
   return retention_.due(now_ns_);
 }
 
-/// While somebody reads an old state, a WAL can only grow.
+/// Empties a WAL that is too large. A reader that keeps an old snapshot prevents that.
 void Recording::make_room_in_wal() {
   const auto most = retention_.wal_bytes();
   if (!most || size_of(with_suffix(path_, "-wal")) <= *most) {
     return;
   }
-  // Readers are not waited for.
+  // Without waiting for readers.
   sqlite3_busy_timeout(database_.getHandle(), 0);
   database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
   sqlite3_busy_timeout(database_.getHandle(), kBusyMs);
@@ -131,13 +131,13 @@ void Recording::end(std::int64_t ended_ns) {
   SQLite::Statement end{database_, "UPDATE session SET ended_ns = ?1, alive_ns = ?1 WHERE id = ?2"};
   BoundStatement{end}.with(ended_ns).with(start_.session_id).exec();
   inserts_.reset();
-  // What is left is one plain file, which can be read where nothing may be written. While somebody
-  // reads, it stays as it is.
+  // Without a WAL the file can be read where nothing may be written. While somebody reads it, the
+  // mode cannot be changed.
   const auto code = database_.tryExec("PRAGMA journal_mode = DELETE");
   if (code == SQLITE_BUSY) {
     database_.tryExec("PRAGMA wal_checkpoint(PASSIVE)");
   } else if (code != SQLITE_OK) {
-    // A journal that could not be deleted has to be rolled back, or nobody could only read.
+    // A journal is left over: it must be rolled back, which a read-only reader cannot do.
     database_.tryExec("SELECT count(*) FROM session");
     database_.tryExec("PRAGMA journal_mode = DELETE");
   }

@@ -16,8 +16,8 @@
 
 namespace netlog::store {
 
-/// A recording's file with one session being written into it. Everything that fails throws
-/// SQLite::Exception, and leaves the file as it was before the call.
+/// The open file of a recording, and the session that is written to it. A call that fails throws
+/// SQLite::Exception and leaves the file as it was before the call.
 class Recording {
  public:
   Recording(const std::filesystem::path& path,
@@ -26,18 +26,18 @@ class Recording {
 
   [[nodiscard]] const SessionStart& start() const { return start_; }
 
-  /// The connections of a session that began elsewhere: all of them are new to this file.
+  /// The session began in another file: this file has none of its connections.
   void reset_ids();
 
-  /// One transaction.
+  /// Writes items in one transaction.
   void write(std::span<const Item> batch);
-  /// Deletes a little of what is over the limits, if anything is.
-  /// @returns whether there is more
+  /// Deletes some of the oldest rows if the file is over its limits, in one transaction.
+  /// @returns whether it is still over them
   bool trim();
-  /// Ends the session and leaves one plain file where nobody reads it now.
+  /// Ends the session. If nobody reads the file, its WAL is merged and removed.
   void end(std::int64_t ended_ns);
 
-  /// Database and WAL, at the last commit.
+  /// Size of the database and its WAL, after the last commit.
   [[nodiscard]] std::int64_t bytes() const;
 
  private:
@@ -49,8 +49,8 @@ class Recording {
   SQLite::Database database_;
   SessionStart start_;
   Retention retention_;
-  std::optional<ItemWriter> inserts_;  ///< absent until the next batch after a failed one
-  std::int64_t now_ns_ = 0;            ///< the latest sign of life that was written
+  std::optional<ItemWriter> inserts_;  ///< absent after a batch that failed
+  std::int64_t now_ns_ = 0;            ///< the last heartbeat that was written, UTC
 };
 
 }  // namespace netlog::store

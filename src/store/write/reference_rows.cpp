@@ -8,7 +8,7 @@
 namespace netlog::store {
 namespace {
 
-// However many there are; what is not remembered is looked up in the file.
+// Bounds of the caches; a row that is not cached is looked up in the file.
 constexpr std::size_t kMaxAddresses = 100'000;
 constexpr std::size_t kMaxPeers = 100'000;
 constexpr std::size_t kMaxProcesses = 100'000;
@@ -125,7 +125,7 @@ std::optional<std::int64_t> ReferenceRows::process(const std::optional<ProcessId
 }
 
 void ReferenceRows::add(const Process& process) {
-  // The incarnation may be known from an earlier session of the same boot.
+  // An earlier session of the same boot may have inserted it.
   processes_.erase(process.id);
   auto known = this->process(process.id);
   if (!known) {

@@ -16,22 +16,22 @@
 
 namespace netlog::store {
 
-/// Rows that connections and events refer to: addresses, peers, processes. Looked up in the file
-/// once, made where they are missing. Lives on the writer's thread, inside its transactions; must
-/// die before the database.
+/// The rows that connections and events refer to: addresses, peers, processes. Finds their ids or
+/// inserts them, and caches the ids. Used on the writer thread, inside its transactions; must be
+/// destroyed before the database.
 class ReferenceRows {
  public:
   ReferenceRows(SQLite::Database& database, const SessionStart& start);
 
   std::int64_t address(const IpAddress& address);
-  /// Of listeners, and where the remote end is unknown, there is none.
+  /// Absent for a listener, and if the remote end is unknown.
   std::optional<std::int64_t> peer(const Connection& connection);
-  /// Absent when the process was never added.
+  /// Absent if the process was never added.
   std::optional<std::int64_t> process(const std::optional<ProcessId>& process);
-  /// Nothing happens if the incarnation is known from an earlier session of the same boot.
+  /// Inserts a process, unless an earlier session of the same boot has inserted it.
   void add(const Process& process);
 
-  /// Rows may have been deleted.
+  /// Clears the cache. To be called when rows were deleted.
   void forget();
 
  private:
@@ -64,7 +64,7 @@ class ReferenceRows {
   SQLite::Statement find_process_;
 };
 
-/// Whether the remote end is more than all zero.
+/// Whether the remote address or port is not zero.
 bool knows_remote(const FiveTuple& tuple);
 
 }  // namespace netlog::store

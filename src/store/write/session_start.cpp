@@ -56,10 +56,10 @@ std::optional<Earlier> find_earlier(SQLite::Database& database, std::int64_t ses
                  select.getColumn(3).getInt() != 0};
 }
 
-void enter_downtime(SQLite::Database& database,
-                    std::int64_t session_id,
-                    const Earlier& earlier,
-                    std::int64_t started_ns) {
+void insert_downtime_gap(SQLite::Database& database,
+                         std::int64_t session_id,
+                         const Earlier& earlier,
+                         std::int64_t started_ns) {
   const std::string reason{earlier.killed ? "recorder was killed" : "not recording"};
   SQLite::Statement insert{database,
                            "INSERT INTO gap (session_id, from_ns, to_ns, source, reason, detail) "
@@ -73,14 +73,14 @@ void enter_downtime(SQLite::Database& database,
       .exec();
 }
 
-/// No socket outlives the kernel that it was in.
-void end_with_the_boot(SQLite::Database& database, std::int64_t started_ns) {
+/// Closes all open connections: no socket survives a reboot.
+void close_all_after_reboot(SQLite::Database& database, std::int64_t started_ns) {
   struct Left {
     std::int64_t row = 0;
     std::int64_t seen_ns = 0;
   };
   std::vector<Left> left;
-  std::vector<std::int64_t> summed;  // by sessions in between
+  std::vector<std::int64_t> summed;  // part of the sums, as left open by a session
   {
     SQLite::Statement select{database,
                              "SELECT c.id, max(c.last_seen_ns, s.alive_ns), c.duration_bucket IS "
@@ -96,14 +96,14 @@ void end_with_the_boot(SQLite::Database& database, std::int64_t started_ns) {
     }
   }
   Flows{database}.remove(summed);
-  OrphanCloser ends{database};
+  OrphanCloser closer{database};
   for (const auto& [row, seen_ns] : left) {
     const auto at_ns = std::max(started_ns, seen_ns);
-    ends.end(row, Moment{at_ns, at_ns - seen_ns});
+    closer.end(row, Moment{at_ns, at_ns - seen_ns});
   }
 }
 
-/// A row that may be damaged or forged: nothing where it makes no sense.
+/// Nothing if the columns are not valid: the file may be damaged or forged.
 std::optional<Endpoint> endpoint_of(const SQLite::Column& text, std::int64_t port) {
   const auto address = text.isNull() ? std::optional{IpAddress{}} : parse_address(text.getString());
   return address && port >= 0 && port <= UINT16_MAX
@@ -138,7 +138,7 @@ void read_left_open(SQLite::Database& database,
       "JOIN address AS l ON l.id = c.local_address_id "
       "LEFT JOIN address AS r ON r.id = c.remote_address_id "
       "LEFT JOIN process AS p ON p.id = c.process_id "
-      // A session in between may not have told sockets apart, or not for long enough to see them.
+      // Also of sessions before the last one, whose source may not have known incarnations.
       "WHERE c.incarnation IS NOT NULL AND c.gone = 0 AND s.boot_id IS :boot ORDER BY c.id"};
   if (boot_id) {
     select.bind(":boot", *boot_id);
@@ -185,7 +185,7 @@ void read_left_open(SQLite::Database& database,
     connection.metrics.rtt_us = number_of<std::uint32_t>(row, 27);
     connection.seen_by = static_cast<SeenBy>(row.number(28).value_or(0));
     connection.incarnation = static_cast<std::uint64_t>(row.number(29).value_or(0));
-    // The last session that looked.
+    // The last session that had one of them.
     if (const auto alive_ns = row.number(31).value_or(0); alive_ns > start.left_open.alive_ns) {
       start.left_open.alive_ns = alive_ns;
       start.left_open.interval_ns = row.number(32).value_or(0);
@@ -203,10 +203,10 @@ SessionStart start_session(SQLite::Database& database, const Session& session) {
   start.session_id = insert_session(database, session);
   start.boot_id = session.boot_id;
   if (const auto earlier = find_earlier(database, start.session_id)) {
-    enter_downtime(database, start.session_id, *earlier, session.started_ns);
+    insert_downtime_gap(database, start.session_id, *earlier, session.started_ns);
     const bool same_boot = earlier->boot_id == session.boot_id;
     if (!same_boot && earlier->boot_id && session.boot_id) {
-      end_with_the_boot(database, session.started_ns);
+      close_all_after_reboot(database, session.started_ns);
     } else if (same_boot) {
       read_left_open(database, session.boot_id, start);
       start.left_open.alive_ns = std::min(start.left_open.alive_ns, session.started_ns);
