@@ -33,8 +33,8 @@ struct RedactionFindings {
 
 /// Searches a finished clip for originals. First its cells: each text and blob must be allowed.
 /// Then all bytes of the file, for originals of six bytes and more. Not counted are those that an
-/// empty recording has, too, and those that are part of an allowed text: only in cells they can be
-/// told apart. An address counts where it is not part of a longer one.
+/// empty recording has, too, and those that are part of an allowed text: the search of the cells
+/// covers them. An address counts where it is not part of a longer one.
 /// @throws StoreError: go_on() has returned false, or the file cannot be read.
 RedactionFindings find_originals(SQLite::Database& clip,
                                  const std::filesystem::path& path,

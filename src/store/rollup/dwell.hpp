@@ -46,7 +46,7 @@ struct Dwell {
 /// seen, if no event says so.
 std::vector<Dwell> dwells_of(const ClosedConnection& connection, ClockSteps& steps);
 
-/// Who sent the first FIN, as far as the states tell.
+/// Who sent the first FIN, as far as the states show.
 enum class FirstFin { unknown, ours, peers };
 FirstFin first_fin(const std::vector<Dwell>& dwells);
 

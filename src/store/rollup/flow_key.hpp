@@ -16,8 +16,8 @@ constexpr std::optional<std::int64_t> null_if_none(std::int64_t number) {
   return number == kNone ? std::nullopt : std::optional{number};
 }
 
-/// What tells one row of the table `flow` from another: what one process had with one peer from one
-/// of our addresses. Without an address it is a process flow: all that the process had.
+/// The unique key of a row of the table `flow`: what one process had with one peer from one of our
+/// addresses. Without an address it is a process flow: all that the process had.
 struct FlowKey {
   std::int64_t process = kNone;
   std::int64_t direction = 0;

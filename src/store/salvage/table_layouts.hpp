@@ -15,7 +15,7 @@ struct ColumnLayout {
   ColumnType type = ColumnType::integer;
   bool required = false;  ///< NOT NULL
   bool is_rowid = false;  ///< INTEGER PRIMARY KEY: stored as NULL
-  bool is_time = false;   ///< ns since 1970; tells rows of tables with equal types apart
+  bool is_time = false;   ///< ns since 1970: never as small as an id or a code
 };
 
 /// The form of a table's rows, from the schema of this build.

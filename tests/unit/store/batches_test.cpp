@@ -36,7 +36,7 @@ std::vector<store::Item> history(unsigned seed) {
       }
       auto late = *event;
       switch (random() % 8) {
-        case 3:  // events of a tick tell of connections as they are at its end
+        case 3:  // all events of a tick have the connection as it is at its end
           late.kind = EventKind::owner;
           late.old_owner = ProcessId{104, 1'004};
           std::get<Event>(items.back()).repeats = true;

@@ -79,7 +79,7 @@ ClipTotals cut(const std::filesystem::path& source,
 
 /// Two minutes of a host with a server, clients of every kind of end, sockets that change hands,
 /// and some that never end.
-void tell(Scenario& scenario, std::uint32_t seed) {
+void play(Scenario& scenario, std::uint32_t seed) {
   std::mt19937 random{seed};
   using enum TcpState;
   const ProcessId server{10, 1};
@@ -202,7 +202,7 @@ std::string as_text(const Answer& answer) {
 TEST_CASE("each report of a window says the same of the clip and of its source", "[store]") {
   const auto seed = GENERATE(1U, 2U, 3U);
   Scenario scenario{kBegin};
-  tell(scenario, seed);
+  play(scenario, seed);
   scenario.finish();
   fill_other_tables(scenario.path());
   const Scratch scratch;
@@ -238,7 +238,7 @@ TEST_CASE("each report of a window says the same of the clip and of its source",
 
 TEST_CASE("a clip is one whole file, with whole lives under the ids that they had", "[store]") {
   Scenario scenario{kBegin};
-  tell(scenario, 4);
+  play(scenario, 4);
   scenario.finish();
   const Scratch scratch;
   const auto out = scratch / "clip.db";
@@ -272,7 +272,7 @@ TEST_CASE("a clip is one whole file, with whole lives under the ids that they ha
 
 TEST_CASE("a clip of all there is has the sums that the recorder made", "[store]") {
   Scenario scenario{kBegin};
-  tell(scenario, 10);
+  play(scenario, 10);
   scenario.finish();
   const Scratch scratch;
   cut(scenario.path(), scratch / "clip.db", wish_for(window(scenario.ns(0), scenario.ns(200))));
@@ -302,7 +302,7 @@ TEST_CASE("a clip of all there is has the sums that the recorder made", "[store]
 
 TEST_CASE("filters leave out others' connections and processes", "[store]") {
   Scenario scenario{kBegin};
-  tell(scenario, 5);
+  play(scenario, 5);
   scenario.finish();
   const Scratch scratch;
   auto filter = window(scenario.ns(40), scenario.ns(80));
@@ -380,7 +380,7 @@ TEST_CASE("a clip can be cut while the recording is written", "[store]") {
 
 TEST_CASE("a clip that is stopped says so", "[store]") {
   Scenario scenario{kBegin};
-  tell(scenario, 6);
+  play(scenario, 6);
   scenario.finish();
   const Scratch scratch;
   REQUIRE(os::create_private_file(scratch / "clip.db").has_value());
@@ -404,7 +404,7 @@ TEST_CASE("every table of the schema is copied, made anew or known to be the sch
 
 TEST_CASE("no secret of any text column or deleted row is in a redacted clip", "[store]") {
   Scenario scenario{kBegin};
-  tell(scenario, 7);
+  play(scenario, 7);
   scenario.finish();
   fill_other_tables(scenario.path());
   {
@@ -465,7 +465,7 @@ TEST_CASE("no secret of any text column or deleted row is in a redacted clip", "
 
 TEST_CASE("a redacted clip has the same joins, prefixes and numbers", "[store]") {
   Scenario scenario{kBegin};
-  tell(scenario, 8);
+  play(scenario, 8);
   scenario.finish();
   fill_other_tables(scenario.path());
   {
@@ -501,7 +501,7 @@ TEST_CASE("a redacted clip has the same joins, prefixes and numbers", "[store]")
 
 TEST_CASE("one key gives one file, byte for byte; without a key no two are alike", "[store]") {
   Scenario scenario{kBegin};
-  tell(scenario, 9);
+  play(scenario, 9);
   scenario.finish();
   fill_other_tables(scenario.path());
   const Scratch scratch;

@@ -61,7 +61,7 @@ store::WriterOptions at_once() {
 }
 
 /// One batch after another, each committed or given up before the next.
-void tell(store::Writer& writer, test::Load& load, int batches) {
+void push_batches(store::Writer& writer, test::Load& load, int batches) {
   for (int i = 0; i < batches; ++i) {
     writer.push(load.batch(60));
     REQUIRE(test::eventually([&] {
@@ -84,7 +84,7 @@ TEST_CASE("a call that fails once costs the writer nothing it had committed", "[
   try {
     test::Load load{7, 1};
     store::Writer writer{path, load.session(), at_once()};
-    tell(writer, load, 3);
+    push_batches(writer, load, 3);
     committed = load.events();
     vfs.fail(failure.call, failure.code, nth);
     writer.push(load.batch(60));
@@ -112,9 +112,9 @@ TEST_CASE("after a call that fails once everything arrives, once", "[store]") {
   test::Load load{7, 1};
   {
     store::Writer writer{path, load.session(), at_once()};
-    tell(writer, load, 3);
+    push_batches(writer, load, 3);
     vfs.fail(failure.call, failure.code, nth);
-    tell(writer, load, 3);
+    push_batches(writer, load, 3);
     writer.finish(load.now_ns());
   }
   vfs.heal();

@@ -65,14 +65,14 @@ class Host {
 TEST_CASE("what a disk that stays full costs is on record", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
-  std::vector<std::string> told;
+  std::vector<std::string> messages;
   test::FaultVfs vfs;
   {
     store::WriterOptions options;
     options.flush_after = std::chrono::milliseconds{1};
     options.retry_after = std::chrono::milliseconds{1};
     options.queue_items = 50;
-    options.on_message = [&](const std::string& text) { told.push_back(text); };
+    options.on_message = [&](const std::string& text) { messages.push_back(text); };
     Session session;
     session.started_ns = 100 * kNsPerSecond;
     store::Writer writer{path, session, options};
@@ -110,9 +110,9 @@ TEST_CASE("what a disk that stays full costs is on record", "[store]") {
              "SELECT count(*) > 0, min(close_error_ns) > 4000000000 FROM connections WHERE "
              "outcome_reason = 'not_noticed' AND closed_ns > 105000000000 AND local_port < 2000") ==
         "1|1\n");
-  REQUIRE(told.size() == 2);
-  CHECK_THAT(told[0], Catch::Matchers::Contains("sampling goes on"));
-  CHECK_THAT(told[1], Catch::Matchers::Contains("again"));
+  REQUIRE(messages.size() == 2);
+  CHECK_THAT(messages[0], Catch::Matchers::Contains("sampling goes on"));
+  CHECK_THAT(messages[1], Catch::Matchers::Contains("again"));
 }
 
 }  // namespace netlog_tests::store_outage_test

@@ -142,7 +142,7 @@ TEST_CASE("what was open is known again by the next session of the same boot", "
           "3|2|CLOSED|unknown|32|60|19\n");
     CHECK(violations(path) == 0);
   }
-  SECTION("but what no source tells apart stays as it was left") {
+  SECTION("and stays open if no source knows its incarnation") {
     Writer{path, session(60)}.finish(61 * kSecond);
     CHECK(rows(path, kLives) ==
           "1|2|ESTABLISHED|open|11|NULL|NULL\n"
@@ -235,7 +235,7 @@ TEST_CASE("a recording stays below its size, whatever comes", "[store]") {
   CHECK(violations(path) == 0);
 }
 
-TEST_CASE("a file that is deleted while it is recorded into is begun anew", "[store][posix]") {
+TEST_CASE("a file that is deleted while it is recorded into is created again", "[store][posix]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   auto held = *os::hold_recording_file(path);
@@ -247,8 +247,8 @@ TEST_CASE("a file that is deleted while it is recorded into is begun anew", "[st
     held = *os::hold_recording_file(path);
     return {};
   };
-  std::vector<std::string> told;
-  options.on_message = [&](const std::string& text) { told.push_back(text); };
+  std::vector<std::string> messages;
+  options.on_message = [&](const std::string& text) { messages.push_back(text); };
   const auto stays = open_connection(1, 11);
   const auto goes = open_connection(2, 12);
   {
@@ -278,11 +278,11 @@ TEST_CASE("a file that is deleted while it is recorded into is begun anew", "[st
   CHECK(rows(path, "SELECT id, outcome, pid FROM connections") == "1|open|70\n");
   CHECK(rows(path, "SELECT kind, at_ns / 1000000000, new FROM events") == "open|11|ESTABLISHED\n");
   CHECK(violations(path) == 0);
-  REQUIRE(told.size() == 1);
-  CHECK_THAT(told[0], Catch::Matchers::Contains("file was deleted or replaced"));
+  REQUIRE(messages.size() == 1);
+  CHECK_THAT(messages[0], Catch::Matchers::Contains("file was deleted or replaced"));
 }
 
-TEST_CASE("a census writes what the file lacks", "[store]") {
+TEST_CASE("a Resync writes what the file lacks", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   {

@@ -261,8 +261,8 @@ TEST_CASE("an owner that is found after the end moves the connection to another 
   auto late = std::get<Event>(items.back()).connection;
   const auto owner = std::exchange(late.owner, Owner{});
   for (auto& item : items) {
-    if (auto* const told = std::get_if<Event>(&item)) {
-      told->connection.owner = {};
+    if (auto* const found = std::get_if<Event>(&item)) {
+      found->connection.owner = {};
     }
   }
   {

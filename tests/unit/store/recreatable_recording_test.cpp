@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#include "store/write/recreatable_recording.hpp"
+
+#include "support/catch.hpp"
+#include "support/rows.hpp"
+#include "support/scratch.hpp"
+
+#include <filesystem>
+#include <vector>
+
+#include <sqlite3.h>
+
+using namespace netlog;
+using namespace netlog::store;
+using test::rows;
+
+namespace {
+
+Session session() {
+  return {"h", "Linux", "6", "0", "boot", 0, 100'000'000, "trace", 10};
+}
+
+const SQLite::Exception kDamage{"database disk image is malformed", SQLITE_CORRUPT};
+
+}  // namespace
+
+TEST_CASE("RecreatableRecording starts the session again in a new file", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  bool in_place = true;
+  WriterOptions options;
+  options.in_place = [&] { return in_place; };
+  options.reopen = []() -> Result<void> { return {}; };
+  RecreatableRecording recording{path, session(), options};
+  CHECK_FALSE(recording.is_lost());
+  recording.close();
+  CHECK(recording.is_lost());
+  std::filesystem::remove(path);
+  const auto why = recording.recreate(50);
+  CHECK(why.reason == "file was deleted or replaced");
+  CHECK(recording.is_open());
+  recording->end(60);
+  recording.close();
+  CHECK(rows(path, "SELECT id, started_ns, ended_ns FROM session") == "1|50|60\n");
+}
+
+TEST_CASE("RecreatableRecording asks in_place whether its file is lost", "[store]") {
+  const test::Scratch scratch;
+  WriterOptions options;
+  options.in_place = [] { return false; };
+  RecreatableRecording recording{scratch / "a.db", session(), options};
+  CHECK(recording.is_lost());
+  CHECK_FALSE(recording.is_lost());  // not again within a second
+}
+
+TEST_CASE("RecreatableRecording renames a damaged file to the next free name", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  WriterOptions options;
+  options.reopen = []() -> Result<void> { return {}; };
+  RecreatableRecording recording{path, session(), options};
+  for (const auto* const name : {"a.db.damaged-1", "a.db.damaged-2"}) {
+    CAPTURE(name);
+    CHECK(recording.rename_damaged(kDamage));
+    CHECK_FALSE(recording.is_open());
+    CHECK(recording.is_lost());
+    CHECK(std::filesystem::exists(scratch / name));
+    CHECK_FALSE(std::filesystem::exists(path));
+    CHECK_THAT(recording.damage(), Catch::Matchers::Contains(name));
+    const auto why = recording.recreate(std::nullopt);
+    CHECK(why.reason == "file was damaged");
+    CHECK_THAT(why.detail, Catch::Matchers::Contains("malformed"));
+    CHECK(recording.damage().empty());
+  }
+  CHECK(rows(path, "SELECT id, started_ns FROM session") == "1|10\n");
+}
+
+TEST_CASE("RecreatableRecording keeps a damaged file that it cannot create again", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  RecreatableRecording recording{path, session(), WriterOptions{}};
+  CHECK_FALSE(recording.rename_damaged(kDamage));
+  CHECK(recording.is_open());
+  CHECK(std::filesystem::exists(path));
+}
+
+TEST_CASE("RecreatableRecording::recreate() says that the file cannot be created now", "[store]") {
+  const test::Scratch scratch;
+  WriterOptions options;
+  options.reopen = []() -> Result<void> { return fail(errc::refused, "no"); };
+  RecreatableRecording recording{scratch / "a.db", session(), options};
+  try {
+    recording.recreate(std::nullopt);
+    FAIL("it was created");
+  } catch (const SQLite::Exception& error) {
+    CHECK(error.getErrorCode() == SQLITE_CANTOPEN);
+  }
+  CHECK_FALSE(recording.is_open());
+}
