@@ -8,6 +8,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/crc.hpp>
 
 namespace netlog_tests::capture_capture_file_test {
 
@@ -44,6 +49,27 @@ std::string bytes_of(const std::filesystem::path& path) {
 void put(const std::filesystem::path& path, std::string_view bytes) {
   std::ofstream{path, std::ios::binary}.write(bytes.data(),
                                               static_cast<std::streamsize>(bytes.size()));
+}
+
+/// A record of version 1 without bytes, at one time.
+std::string version_1_record(RecordKind kind, std::int64_t at_ns, std::int64_t a) {
+  std::string bytes;
+  const auto add = [&](std::uint64_t value, int size) {
+    for (int i = 0; i < size; ++i) {
+      bytes += static_cast<char>(value >> (8 * i) & 0xFFU);
+    }
+  };
+  add(static_cast<std::uint64_t>(kind), 2);
+  add(0, 2);
+  add(0, 4);
+  add(0, 8);
+  for (const auto number : {at_ns, at_ns, a, std::int64_t{0}, std::int64_t{0}}) {
+    add(static_cast<std::uint64_t>(number), 8);
+  }
+  boost::crc_32_type crc;
+  crc.process_bytes(bytes.data(), bytes.size());
+  add(crc.checksum(), 4);
+  return bytes;
 }
 
 }  // namespace
@@ -112,6 +138,59 @@ TEST_CASE("a damaged capture is an error that names the place", "[capture]") {
     REQUIRE(reader.next().has_value());
     CHECK(reader.next().error().code == errc::too_large);
   }
+}
+
+TEST_CASE("UTC times of version 1 become times of a boot clock", "[capture]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.nlcap";
+  put(path,
+      std::string{"NLCAP\0\0\1", 8} + version_1_record(RecordKind::tick_end, 5'000, 0) +
+          version_1_record(RecordKind::clock_step, 2'000, -4'000) +
+          version_1_record(RecordKind::trace, 2'500, 1'900) +
+          version_1_record(RecordKind::process, 2'600, 7) +
+          version_1_record(RecordKind::clock_step, 3'700, 1'000));
+  const auto at = [](std::int64_t at_ns, capture::Payload payload) {
+    return RawRecord{0, Span{at_ns, at_ns}, std::move(payload)};
+  };
+  const std::vector<RawRecord> expected{at(5'000, TickEnd{}),
+                                        at(6'000, UtcOffset{-4'000, -4'000}),
+                                        at(6'500, TraceEvents{5'900, {}}),
+                                        at(6'600, ProcessRead{7, 4'000, {}}),
+                                        at(6'700, UtcOffset{-3'000, 1'000})};
+  capture::CaptureReader reader{path};
+  for (const auto& record : expected) {
+    const auto read = reader.next();
+    REQUIRE(read.has_value());
+    REQUIRE(read->has_value());
+    CHECK((**read == record));
+  }
+  CHECK_FALSE(reader.next()->has_value());
+}
+
+TEST_CASE("times that would overflow are errors", "[capture]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.nlcap";
+  const auto message = [&](const std::string& bytes) {
+    std::filesystem::remove(path);
+    put(path, bytes);
+    capture::CaptureReader reader{path};
+    auto read = reader.next();
+    while (read.has_value() && read->has_value()) {
+      read = reader.next();
+    }
+    return read.has_error() ? read.error().message() : "";
+  };
+  const std::string version_1{"NLCAP\0\0\1", 8};
+  CHECK(message(version_1 + version_1_record(RecordKind::tick_end, INT64_MAX, 0)) ==
+        "time in the record at offset 8: malformed [netlog:4]");
+  CHECK(message(version_1 + version_1_record(RecordKind::clock_step, 0, INT64_MIN)) ==
+        "time in the record at offset 8: malformed [netlog:4]");
+  const auto half = version_1_record(RecordKind::clock_step, 0, INT64_MAX / 2);
+  CHECK(message(version_1 + half + half + half) ==
+        "time in the record at offset 68: malformed [netlog:4]");
+  CHECK(
+      message(std::string{"NLCAP\0\0\2", 8} + version_1_record(RecordKind::trace, 0, INT64_MIN)) ==
+      "time in the record at offset 8: malformed [netlog:4]");
 }
 
 }  // namespace netlog_tests::capture_capture_file_test
