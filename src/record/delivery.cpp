@@ -71,10 +71,10 @@ std::optional<Delivery::Loss> Delivery::note_loss(store::PushResult pushed, std:
     return stamper_.timeline().to_boot(utc_ns, now_ns);
   };
   auto from_ns = now_ns;
-  for (auto& item : pushed.dropped) {
-    if (auto* const event = std::get_if<Event>(&item)) {
+  for (const auto& item : pushed.dropped) {
+    if (const auto* const event = std::get_if<Event>(&item)) {
       from_ns = std::min(from_ns, to_boot(event->at.at_ns));
-      loss.events.push_back(std::move(*event));
+      loss.events.push_back(*event);
     } else if (const auto* const heartbeat = std::get_if<Heartbeat>(&item)) {
       from_ns = std::min(from_ns, to_boot(heartbeat->at_ns));
     }

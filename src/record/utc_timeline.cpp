@@ -59,15 +59,16 @@ std::int64_t UtcTimeline::to_utc(std::int64_t boot_ns, Epoch epoch) const {
 std::int64_t UtcTimeline::to_boot(std::int64_t utc_ns, std::int64_t now_ns) const {
   std::optional<std::int64_t> jump_ns;
   auto end_ns = now_ns;
-  for (auto b = breakpoints_.rbegin(); b != breakpoints_.rend(); ++b) {
-    const auto boot_ns = utc_ns - b->offset_ns;
-    if (boot_ns >= b->boot_ns && boot_ns <= end_ns) {
+  for (auto i = breakpoints_.size(); i-- > 0;) {
+    const auto& breakpoint = breakpoints_[i];
+    const auto boot_ns = utc_ns - breakpoint.offset_ns;
+    if (boot_ns >= breakpoint.boot_ns && boot_ns <= end_ns) {
       return boot_ns;
     }
     if (boot_ns > end_ns && !jump_ns) {
       jump_ns = end_ns;
     }
-    end_ns = std::min(end_ns, b->boot_ns);
+    end_ns = std::min(end_ns, breakpoint.boot_ns);
   }
   const auto first_ns = utc_ns - (breakpoints_.empty() ? 0 : breakpoints_.front().offset_ns);
   return first_ns <= end_ns ? first_ns : jump_ns.value_or(end_ns);
