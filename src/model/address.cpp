@@ -34,18 +34,18 @@ void append_quad(std::string& out, std::span<const std::uint8_t> quad) {
   }
 }
 
-struct Run {
+struct ZeroRun {
   std::size_t begin = 0;
   std::size_t length = 0;
 };
 
 // RFC 5952 §4.2: the longest run of at least two zero groups, the first of equals.
-Run longest_zero_run(const IpAddress& address, std::size_t groups) {
-  Run best;
-  Run run;
+ZeroRun longest_zero_run(const IpAddress& address, std::size_t groups) {
+  ZeroRun best;
+  ZeroRun run;
   for (std::size_t i = 0; i < groups; ++i) {
     if (group(address.bytes, i) != 0) {
-      run = Run{i + 1, 0};
+      run = ZeroRun{i + 1, 0};
       continue;
     }
     ++run.length;
@@ -53,7 +53,7 @@ Run longest_zero_run(const IpAddress& address, std::size_t groups) {
       best = run;
     }
   }
-  return best.length >= 2 ? best : Run{groups, 0};
+  return best.length >= 2 ? best : ZeroRun{groups, 0};
 }
 
 // RFC 5952 §5: ::ffff:a.b.c.d is recognisable and is written with a dotted quad.

@@ -97,7 +97,7 @@ struct Connection {
   std::optional<Offload> offload;
   Owner owner;
   std::optional<std::uint32_t> uid;
-  std::uint64_t module = 0;  ///< tells services of one process apart (Windows); 0: unknown
+  std::uint64_t module = 0;  ///< Windows: identifies a service within its process; 0: unknown
   /// The socket's own identity: the sock_diag cookie (Linux), the row's create timestamp (Windows).
   /// 0: the source has none.
   std::uint64_t incarnation = 0;

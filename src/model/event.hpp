@@ -22,8 +22,8 @@ enum class EventKind : std::uint8_t {
 std::string_view name(EventKind kind);
 
 /// One change of one connection. `old_code` and `new_code` are TcpState for present, open, state
-/// and close (absent for UDP), Offload for offload, and absent for owner, where `old_owner` and
-/// `connection.owner` tell.
+/// and close (absent for UDP), Offload for offload, and absent for owner, which
+/// uses `old_owner` and `connection.owner`.
 struct Event {
   EventKind kind = EventKind::present;
   Moment at;

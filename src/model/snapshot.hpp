@@ -28,8 +28,8 @@ constexpr TableKind table_of(const FiveTuple& tuple) {
   return ipv6 ? TableKind::udp6 : TableKind::udp4;
 }
 
-/// How far the two directions of a TCP connection had got: what an end can be judged by. A SYN and
-/// a FIN count as a byte each, as sequence numbers do. Source: struct tcp_info and inet_diag_msg.
+/// How far the two directions of a TCP connection had got when it ended. A SYN and a FIN count as
+/// a byte each, as in sequence numbers. Source: struct tcp_info and inet_diag_msg.
 struct Delivery {
   std::uint64_t acked = 0;     ///< of ours, acknowledged; the SYN only where we opened
   std::uint64_t received = 0;  ///< in order
@@ -73,8 +73,8 @@ struct Span {
 
 /// What the holder keys of a table's rows are.
 enum class HolderKeys : std::uint8_t {
-  none,    ///< the table tells nothing of owners
-  inodes,  ///< who holds a socket can change
+  none,    ///< the table has no owners
+  inodes,  ///< the process that holds a socket can change
   pids,    ///< the process that made it; the row keeps the pid after its end
 };
 
@@ -119,8 +119,8 @@ struct Caller {
   bool operator==(const Caller&) const = default;
 };
 
-/// One TCP state change, told by the kernel as it happened (BPF). `row.state` is the new state; an
-/// holder key is not known.
+/// One TCP state change, reported by the kernel as it happened (BPF). `row.state` is the new state.
+/// There is no holder key.
 struct Transition {
   std::uint64_t netns = 0;
   std::int64_t at_ns = 0;

@@ -22,7 +22,7 @@ Trace::Trace(Trace&& other) noexcept = default;
 Trace& Trace::operator=(Trace&& other) noexcept = default;
 Trace::~Trace() = default;
 
-Result<Trace> Trace::open(std::size_t /*buffer_bytes*/, int /*bystander*/) {
+Result<Trace> Trace::open(std::size_t /*buffer_bytes*/, int /*ignored_pid*/) {
   return absent();
 }
 

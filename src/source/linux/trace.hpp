@@ -39,10 +39,10 @@ class Trace {
 
   /// Loads and attaches the better of two variants that works on this kernel. Needs CAP_BPF,
   /// CAP_PERFMON and, for sock_ops, CAP_NET_ADMIN; afterwards none of them. `buffer_bytes` is
-  /// rounded up to a power of two and at least one page. The process `bystander` is never reported
+  /// rounded up to a power of two and at least one page. A process `ignored_pid` is never reported
   /// as a caller: a process that lists the sockets of others holds each for a moment, and would be
   /// named as the one that closed it. Errors: why neither variant works.
-  static Result<Trace> open(std::size_t buffer_bytes, int bystander = 0);
+  static Result<Trace> open(std::size_t buffer_bytes, int ignored_pid = 0);
 
   Trace(const Trace&) = delete;
   Trace& operator=(const Trace&) = delete;

@@ -89,8 +89,8 @@ class Traced {
   std::map<ConnectionId, Connection> last_;
 };
 
-std::optional<Traced> start_trace(int unnamed_pid = 0) {
-  auto trace = Trace::open(kBuffer, unnamed_pid);
+std::optional<Traced> start_trace(int ignored_pid = 0) {
+  auto trace = Trace::open(kBuffer, ignored_pid);
   REQUIRE(trace.has_value());
   return std::make_optional<Traced>(std::move(*trace));
 }

@@ -192,7 +192,7 @@ TEST_CASE("a connection that is offloaded and taken back is four events", "[sour
         "offload|UPLOADING|IN_HOST\n");
 }
 
-TEST_CASE("a connection's life with its process, as the tables tell it", "[source]") {
+TEST_CASE("a connection and its process are recorded as the tables show them", "[source]") {
   Host host;
   host.script.details[1234] = {"C:\\Program Files\\chrome.exe", "chrome.exe --x", "LAB\\anna"};
   REQUIRE(host.open().has_value());
@@ -219,7 +219,7 @@ TEST_CASE("a connection's life with its process, as the tables tell it", "[sourc
         "1234|chrome.exe|C:\\Program Files\\chrome.exe|chrome.exe --x|LAB\\anna|700\n");
 }
 
-TEST_CASE("the create timestamp tells one use of a tuple from the next", "[source]") {
+TEST_CASE("the create timestamp distinguishes one use of a tuple from the next", "[source]") {
   Host host;
   host.show({{.created = 7}});
   REQUIRE(host.open().has_value());
@@ -292,7 +292,7 @@ TEST_CASE("a process list that fails is a gap, and is asked again", "[source]") 
   CHECK(host.rows("SELECT process, owner_source FROM connections") == "chrome.exe|exact\n");
 }
 
-TEST_CASE("what Windows refuses to tell of a process is unknown, its name is not", "[source]") {
+TEST_CASE("what Windows does not show of a process is unknown, its name is not", "[source]") {
   Host host;
   host.show({{.pid = 4}});
   REQUIRE(host.open().has_value());
@@ -312,7 +312,7 @@ TEST_CASE("a process list that is denied leaves owners unknown, with that reason
         "192.0.2.1:50000|198.51.100.7:443|ESTABLISHED|NULL|NULL|unknown|not_permitted|open|1\n");
 }
 
-TEST_CASE("services share a process, and their sockets tell them apart", "[source]") {
+TEST_CASE("services that share a process are distinguished by their sockets", "[source]") {
   Host host;
   host.script.processes = {{900, 700, kLongAgo, "svchost.exe"}};
   host.script.services = {{900, "Dnscache"}, {900, "W32Time"}, {901, "Spooler"}};

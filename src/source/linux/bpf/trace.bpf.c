@@ -148,7 +148,7 @@ struct {
 __u64 lost = 0;
 
 // The pid of a process that is never reported as a caller. The loader sets it.
-const volatile int bystander = 0;
+const volatile int ignored_pid = 0;
 
 static __always_inline struct event* reserve(void) {
   struct event* event = bpf_ringbuf_reserve(&events, sizeof *event, 0);
@@ -166,14 +166,14 @@ static __always_inline void submit(struct event* event) {
   bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
 
-// Fills in the current process. Returns 0 for kernel threads and for `bystander`.
+// Fills in the current process. Returns 0 for kernel threads and for `ignored_pid`.
 static __always_inline int current_caller(struct caller* caller) {
   struct task_struct* task = bpf_get_current_task_btf();
   if (task->flags & kKernelThread) {
     return 0;
   }
   struct task_struct* leader = task->group_leader;
-  if (leader->tgid == bystander) {
+  if (leader->tgid == ignored_pid) {
     return 0;
   }
   caller->pid = leader->tgid;

@@ -87,7 +87,7 @@ struct Trace::State {
     return 0;
   }
 
-  Result<void> start(const Variant& variant, std::size_t buffer_bytes, int bystander) {
+  Result<void> start(const Variant& variant, std::size_t buffer_bytes, int ignored_pid) {
     hook = variant.hook;
     os::UniqueFd root;
     if (variant.hook == kSockOps.hook) {
@@ -105,7 +105,7 @@ struct Trace::State {
     bpf_object__for_each_program(program, programs->obj) {
       bpf_program__set_autoload(program, wanted(variant, program));
     }
-    programs->rodata->bystander = bystander;
+    programs->rodata->ignored_pid = ignored_pid;
     bpf_map__set_max_entries(programs->maps.events, static_cast<std::uint32_t>(buffer_bytes));
     if (const int error = trace_bpf__load(programs.get()); error != 0) {
       return failed(-error, "loading", variant);
@@ -160,19 +160,19 @@ Trace::Trace(Trace&& other) noexcept = default;
 Trace& Trace::operator=(Trace&& other) noexcept = default;
 Trace::~Trace() = default;
 
-Result<Trace> Trace::open(std::size_t buffer_bytes, int bystander) {
+Result<Trace> Trace::open(std::size_t buffer_bytes, int ignored_pid) {
   if (const auto prepared = prepare_bpf(); !prepared) {
     return prepared.error();
   }
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const auto size = std::bit_ceil(std::max(buffer_bytes, page));
   auto state = std::make_unique<State>();
-  const auto best = state->start(kSockOps, size, bystander);
+  const auto best = state->start(kSockOps, size, ignored_pid);
   if (best) {
     return Trace{std::move(state)};
   }
   state = std::make_unique<State>();
-  const auto second = state->start(kTracepoints, size, bystander);
+  const auto second = state->start(kTracepoints, size, ignored_pid);
   if (second) {
     return Trace{std::move(state)};
   }
