@@ -15,14 +15,14 @@ set(may_report store model util)
 set(may_render model util)
 set(may_cli record report render source store decode track capture os model util)
 
-# The rooms of store/, the same way.
+# The folders inside store/, the same way.
 set(may_store_db "")
 set(may_store_rollup db)
 set(may_store_write rollup db)
 set(may_store_read db)
 set(may_store_clip rollup read db)
 set(may_store_salvage rollup db)
-# Rooms that only these folders may include.
+# Folders inside store/ that only these folders may include.
 set(may_use_store_salvage cli)
 
 set(wrong "")
@@ -52,9 +52,9 @@ foreach(file IN LISTS files)
     if(line MATCHES "#include \"store/([a-z]+)/")
       set(target "${CMAKE_MATCH_1}")
       if(file MATCHES "^store/([a-z]+)/")
-        set(room "${CMAKE_MATCH_1}")
-        if(NOT target STREQUAL room AND NOT target IN_LIST may_store_${room})
-          string(APPEND wrong "${file}: store/${room} may not include store/${target}: ${line}\n")
+        set(part "${CMAKE_MATCH_1}")
+        if(NOT target STREQUAL part AND NOT target IN_LIST may_store_${part})
+          string(APPEND wrong "${file}: store/${part} may not include store/${target}: ${line}\n")
         endif()
       elseif(DEFINED may_use_store_${target} AND NOT folder IN_LIST may_use_store_${target})
         string(APPEND wrong "${file}: ${folder} may not include store/${target}: ${line}\n")

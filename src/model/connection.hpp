@@ -44,9 +44,9 @@ enum class Outcome : std::uint8_t {
 
 /// Why an outcome is unknown. The codes are stored; never renumber.
 enum class UnknownOutcome : std::uint8_t {
-  not_noticed = 0,      ///< nobody announced the end: the tables only lack it
+  not_noticed = 0,      ///< no notice of the end: the tables only lack it
   peer_end_unseen = 1,  ///< our FIN was acknowledged; whether a FIN or a RST came back was not seen
-  unanswered = 2,       ///< one SYN without an answer: given up, or an ICMP error
+  unanswered = 2,       ///< one SYN without an answer: closed, or an ICMP error
   retransmitting = 3    ///< ended while the peer did not acknowledge: a timeout or a late RST
 };
 
@@ -84,10 +84,10 @@ struct Moment {
   bool operator==(const Moment&) const = default;
 };
 
-/// Numbers connections within one session, from 1, in the order in which they were first reported.
+/// The number of a connection within one session, from 1, in the order of the first reports.
 using ConnectionId = std::int64_t;
 
-/// One incarnation of a five-tuple in one network namespace, as far as it is known by now.
+/// One incarnation of a five-tuple in one network namespace, as far as it is known.
 struct Connection {
   ConnectionId id = 0;
   std::uint64_t netns = 0;  ///< inode number of the network namespace; 0 where there are none
@@ -105,10 +105,10 @@ struct Connection {
   std::int64_t first_seen_ns = 0;
   std::int64_t last_seen_ns = 0;
   std::optional<Moment> closed;  ///< entry into TIME_WAIT or disappearance, whichever came first
-  bool gone = false;             ///< the kernel knows it no more, not even in TIME_WAIT
+  bool gone = false;             ///< the kernel has forgotten it, also its TIME_WAIT
   Outcome outcome = Outcome::open;
   UnknownOutcome outcome_why = UnknownOutcome::not_noticed;  ///< meaningful while it is unknown
-  std::optional<std::uint32_t> syns;  ///< SYNs sent in vain; of connects that came to nothing
+  std::optional<std::uint32_t> syns;                         ///< SYNs that a failed connect sent
   Metrics metrics;
   SeenBy seen_by = SeenBy::none;
 

@@ -19,7 +19,7 @@ struct ProcessId {
   auto operator<=>(const ProcessId&) const = default;
 };
 
-/// What is known of a process. An absent member could not be read; it is never empty text instead.
+/// What is known about a process. A member that could not be read is absent, never an empty text.
 struct Process {
   ProcessId id;
   std::int64_t started_ns = 0;  ///< as of Moment: boot-clock ns, in the store UTC ns
@@ -45,10 +45,10 @@ enum class OwnerSource : std::uint8_t {
 
 /// Why an owner is unknown. The codes are stored; never renumber.
 enum class UnknownOwner : std::uint8_t {
-  not_yet = 0,        ///< not looked for yet, or the search is still within its bound
-  not_permitted = 1,  ///< its holder's descriptors may not be read by us
-  gone = 2,           ///< no process held it any more when we looked
-  kernel = 3,         ///< no process has held it: not accepted yet, TIME_WAIT, the kernel's own
+  not_yet = 0,        ///< not searched yet, or the search has not ended
+  not_permitted = 1,  ///< we may not read the descriptors of its holder
+  gone = 2,           ///< no process held it when it was searched
+  kernel = 3,         ///< no process holds it: not accepted yet, TIME_WAIT, or the kernel's
   no_source = 4,      ///< the source in use names no owners
 };
 

@@ -11,7 +11,7 @@
 
 namespace netlog {
 
-/// Who records, where, with what.
+/// One run of a recorder: the host, and how it records.
 struct Session {
   std::string host;
   std::string os;
@@ -24,7 +24,7 @@ struct Session {
   std::int64_t started_ns = 0;
 };
 
-/// An interval in which something could have been missed, and why.
+/// A time in which something may have been missed, and why.
 struct Gap {
   std::optional<std::uint64_t> netns;  ///< absent: all of them
   std::int64_t from_ns = 0;
@@ -60,7 +60,7 @@ struct Counters {
   bool operator==(const Counters&) const = default;
 };
 
-/// What share of the kernel's own count of opens was recorded in one interval.
+/// The kernel's count of opened connections in one interval, and how many of them were recorded.
 struct Coverage {
   std::uint64_t netns = 0;
   std::int64_t from_ns = 0;

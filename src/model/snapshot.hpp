@@ -10,7 +10,7 @@
 
 namespace netlog {
 
-/// Which connections a table can hold: the unit in which absence means something.
+/// The tables of the kernel. A connection that is missing from its table has ended.
 enum class TableKind : std::uint8_t { tcp4 = 0, tcp6 = 1, udp4 = 2, udp6 = 3 };
 
 /// A set of TableKind, one bit each: the legacy TCPDIAG request reads IPv4 and IPv6 in one walk.
@@ -84,7 +84,7 @@ struct Snapshot {
   std::uint64_t netns = 0;
   TableSet tables = 0;
   bool covers_time_wait =
-      true;  ///< false: TIME_WAIT rows were left out, so their absence says nothing
+      true;  ///< false: TIME_WAIT rows were not requested, so their absence proves nothing
   bool incarnation_is_unique =
       false;  ///< the incarnation alone identifies a socket (sock_diag cookie)
   HolderKeys keys = HolderKeys::inodes;
@@ -92,15 +92,15 @@ struct Snapshot {
   std::vector<SocketRow> rows;
 };
 
-/// The end of one socket, as the kernel announced it (SOCK_DIAG destroy multicast). `row.state` is
-/// not meaningful.
+/// The end of one socket, from a destroy notice (SOCK_DIAG destroy multicast). `row.state` has no
+/// meaning.
 struct Notice {
   std::uint64_t netns = 0;
   Moment at;
   SocketRow row;
 };
 
-/// What a socket was closed for, by the error that it was left with (errno in sk_err).
+/// Why a socket was closed, by the error that it was left with (errno in sk_err).
 enum class EndCause : std::uint8_t {
   none,       ///< no error: its own process or the protocol ended it
   reset,      ///< the peer's RST, ECONNRESET or EPIPE
@@ -131,12 +131,12 @@ struct Transition {
   bool fin_received = false;
   bool orphan = false;              ///< no process holds it any more
   EndCause cause = EndCause::none;  ///< meaningful where the new state is CLOSED
-  std::optional<Caller> caller;     ///< absent: it came of a packet or a timer
+  std::optional<Caller> caller;     ///< absent: caused by a packet or a timer
 
   bool operator==(const Transition&) const = default;
 };
 
-/// Who let go of a socket that had been closed by its peer.
+/// The process that closed a socket after its peer had closed it.
 struct LastCloser {
   std::uint64_t netns = 0;
   std::uint64_t incarnation = 0;
@@ -145,7 +145,7 @@ struct LastCloser {
   bool operator==(const LastCloser&) const = default;
 };
 
-/// A UDP socket was made; it is in no table until it is bound.
+/// A UDP socket was created. It is in no table until it is bound.
 struct UdpSocketCreated {
   std::uint64_t netns = 0;
   std::uint64_t incarnation = 0;

@@ -12,8 +12,8 @@ namespace netlog {
 /// One value of a report. monostate is unknown: `-` in text, empty in CSV, null in JSON.
 using Cell = std::variant<std::monostate, std::int64_t, double, std::string>;
 
-/// What a column's numbers mean; a renderer for people picks the form, JSON and CSV keep the raw
-/// value.
+/// What the numbers of a column mean. Text shows them in a form for people; JSON and CSV keep the
+/// raw value.
 enum class Unit : std::uint8_t {
   none,   ///< text or a plain number
   count,  ///< a number of things
