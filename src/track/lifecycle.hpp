@@ -34,8 +34,8 @@ struct Opening {
 };
 
 /// Opens connections, moves them from state to state and closes them. The only writer of a
-/// Connection, its owner excepted; the other parts hear of a close from here. Times are boot-clock
-/// ns.
+/// Connection, except for its owner. On a close it informs OwnerTracker, Listeners, SocketAliases
+/// and ChangeLog. Times are boot-clock ns.
 class Lifecycle {
  public:
   /// @param first the number of the first connection
@@ -69,7 +69,8 @@ class Lifecycle {
 
   /// The connection goes on under another identity.
   void rename(Index index, const Identity& identity);
-  /// Gives the entry in SYN_RECEIVED that the socket of this row follows the identity of the row.
+  /// Finds the entry in SYN_RECEIVED whose socket this row shows, and gives it the row's identity.
+  /// Absent when there is none.
   std::optional<Index> continue_handshake(const SocketRow& row, const Identity& identity);
 
   void enter(Index index, TcpState state, const Moment& at);
@@ -81,7 +82,7 @@ class Lifecycle {
   void enter_time_wait(Index index, const Moment& at, const Moment& closed);
   /// The full socket has ended within this; it may be in TIME_WAIT.
   void begin_end(Index index, const Moment& left);
-  /// As begin_end, where the state proves that no TIME_WAIT follows, or shows TIME_WAIT already.
+  /// The full socket has ended within this; its state proves that no TIME_WAIT follows.
   void set_left(Index index, const Moment& left) { table_[index].left = left; }
   /// The connection is still there, although it had been found to have ended.
   void undo_end(Index index);
@@ -91,7 +92,7 @@ class Lifecycle {
   void see_snapshot(Index index, const SocketRow& row, const Snapshot& snapshot, const Moment& at);
   /// A transition of the connection was traced.
   void see_transition(Index index, const Transition& transition, std::int64_t at_ns);
-  /// Where the connection is was traced at this time.
+  /// The trace has reported the connection at this time.
   void set_traced(Index index, std::int64_t at_ns);
   /// A listener accepted the connection.
   void set_inbound(Index index);
@@ -103,9 +104,9 @@ class Lifecycle {
 
   /// What the kernel reported of the full socket at its end.
   void apply_destroy_info(Index index, const SocketRow& row);
-  /// The same for a connection whose close event has been taken; true if it is one.
+  /// The same for a connection that has closed. @return false when it is not known any more
   bool apply_late_notice(const Identity& identity, const SocketRow& row);
-  /// The same for its owner.
+  /// Sets the owner of a connection that has closed, if it is still known.
   void apply_late_owner(const Identity& identity, const ProcessId& process);
   /// More may be reported of this closed connection.
   void remember_closed(Index index);
