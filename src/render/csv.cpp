@@ -10,7 +10,8 @@
 namespace netlog::render {
 namespace {
 
-// =, +, - and @ begin a formula; so do a tab and a carriage return in front of one.
+// A spreadsheet takes text that begins with =, +, - or @ for a formula, also after a tab or a
+// carriage return.
 bool is_plain(std::string_view text) {
   const bool quiet = std::none_of(text.begin(), text.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -32,7 +33,7 @@ std::string csv_cell(const Cell& cell, CsvReader reader) {
     return {};
   }
   auto text = reader == CsvReader::terminal ? escape_for_terminal(*raw) : *raw;
-  // Empty text in quotes, so that it is not taken for unknown.
+  // Empty text is quoted: an empty cell means unknown.
   if (is_plain(text)) {
     return text;
   }

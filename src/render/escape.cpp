@@ -40,7 +40,7 @@ constexpr std::array<Range, 14> kHarmful{{{0x00, 0x1F},
 constexpr std::array<Range, 4> kCombining{
     {{0x300, 0x36F}, {0x1AB0, 0x1AFF}, {0x20D0, 0x20FF}, {0xFE20, 0xFE2F}}};
 
-// Unicode 15, East Asian Width W and F, in broad strokes.
+// Unicode 15, East Asian Width W and F, roughly.
 constexpr std::array<Range, 10> kWide{{{0x1100, 0x115F},
                                        {0x2E80, 0x303E},
                                        {0x3041, 0xA4CF},

@@ -21,20 +21,21 @@ std::string json_escape(char32_t point) {
   return unit(0xD7C0 + (point >> 10U)) + unit(0xDC00 + (point & 0x3FFU));
 }
 
-// Text is UTF-8; what is not becomes U+FFFD. Whatever could change a terminal is escaped, and the
-// same to a program.
+// Bytes that are not UTF-8 become U+FFFD. Characters that could change a terminal are written as
+// escapes, which mean the same to a program. Boost.JSON writes neither, nor doubles without an
+// exponent.
 std::string json_string(std::string_view text) {
   std::string out = "\"";
-  const auto whole = to_utf8(text, text.size() * 3);
-  for (std::size_t at = 0; at < whole.size();) {
-    const auto point = code_point_at(whole, at);
+  const auto utf8_text = to_utf8(text, text.size() * 3);
+  for (std::size_t at = 0; at < utf8_text.size();) {
+    const auto point = code_point_at(utf8_text, at);
     if (point.value == U'"' || point.value == U'\\') {
       out += '\\';
-      out += whole[at];
+      out += utf8_text[at];
     } else if (is_harmful(point.value)) {
       out += json_escape(point.value);
     } else {
-      out += whole.substr(at, point.length);
+      out += utf8_text.substr(at, point.length);
     }
     at += point.length;
   }

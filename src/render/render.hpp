@@ -26,16 +26,15 @@ struct TextStyle {
   std::function<std::string(std::uint16_t port, std::string_view protocol)> service_name;
 };
 
-/// Aligned tables under their titles, the line of completeness at the end. Hostile text is escaped.
+/// Aligned tables under their titles, the completeness line at the end. Hostile text is escaped.
 void write_text(std::ostream& out, const Answer& answer, const TextStyle& asked);
 
 /// JSON Lines, with escapes (RFC 8259 §7) for whatever could change a terminal: an object a row,
-/// {"section": table's name, column's name: value, …}, and the line of completeness as the last
+/// {"section": table's name, column's name: value, …}, and the completeness line as the last
 /// one, its section `completeness`. A table without rows gives no line.
 void write_json(std::ostream& out, const Answer& answer);
 
-/// Who reads the CSV: a program gets every text as it is, on a terminal it is made harmless as in
-/// text.
+/// Who reads the CSV. A program gets every text unchanged; for a terminal it is escaped as in text.
 enum class CsvReader : std::uint8_t { program, terminal };
 
 /// RFC 4180; a header line for each table, tables separated by an empty line. Texts with control
@@ -43,8 +42,8 @@ enum class CsvReader : std::uint8_t { program, terminal };
 /// not altered.
 void write_csv(std::ostream& out, const Answer& answer, CsvReader reader = CsvReader::program);
 
-/// One row by itself, for output that has no end. JSON: an object in one line. Text: cells
-/// separated by two blanks.
+/// One row by itself, for output that is written row by row. JSON: an object in one line. Text:
+/// cells separated by two blanks.
 std::string text_row(const std::vector<Column>& columns,
                      const std::vector<Cell>& row,
                      const TextStyle& style);
@@ -67,12 +66,12 @@ std::string local_time(std::int64_t utc_ns, const TextStyle& style, bool date);
 /// `+01:00`
 std::string offset_text(std::int32_t offset_s);
 
-/// Whether a terminal, or whoever looks at one, could be misled by it: controls, bidirectional
-/// overrides, what is invisible.
+/// Whether it could change a terminal or mislead its reader: control characters, bidirectional
+/// overrides, invisible characters.
 bool is_harmful(char32_t point);
 
-/// Makes text harmless for a terminal: control characters, escape sequences, bidirectional
-/// overrides, invisible characters and bytes that are not UTF-8 become visible escapes.
+/// Replaces control characters, escape sequences, bidirectional overrides, invisible characters and
+/// bytes that are not UTF-8 by visible escapes.
 std::string escape_for_terminal(std::string_view text);
 
 /// Columns that a text takes on a terminal: East Asian wide characters two, combining ones none.

@@ -65,7 +65,7 @@ class TableLayout {
  public:
   TableLayout(const Table& table, const TextStyle& style, bool dates)
       : TableLayout{table, style, dates, false} {
-    // Where even what must be shown has no room, times without years and fractions make some.
+    // If even the columns that must be shown do not fit, times lose their years and fractions.
     if (style.width > 0 && least() > style.width) {
       *this = TableLayout{table, style, dates, true};
     }
@@ -95,7 +95,7 @@ class TableLayout {
   }
 
  private:
-  /// Without the columns that are optional and have no room.
+  /// `brief`: times without years and fractions. Optional columns that do not fit are left out.
   TableLayout(const Table& table, const TextStyle& style, bool dates, bool brief)
       : columns_{table.columns}, ascii_{style.ascii} {
     for (auto& column : columns_) {
@@ -128,7 +128,7 @@ class TableLayout {
     return std::accumulate(widths_.begin(), widths_.end(), gaps);
   }
 
-  /// With texts as short as they can comfortably be.
+  /// The width of the table when its texts are shortened to a comfortable width.
   [[nodiscard]] std::size_t least() const {
     auto least = total();
     for (std::size_t i = 0; i < columns_.size(); ++i) {
@@ -167,7 +167,7 @@ class TableLayout {
     }
   }
 
-  // Columns without a title are for programs.
+  // Columns without a title are for programs only.
   void drop_undescribed() {
     for (std::size_t i = columns_.size(); i-- > 0;) {
       if (columns_[i].title.empty()) {
@@ -193,15 +193,14 @@ class TableLayout {
     }
   }
 
-  // Long names first, and those of few letters (a state, a direction) only when nothing else is
-  // left.
+  // Shortens long texts first, and short ones (a state, a direction) only if that is not enough.
   void narrow(std::size_t width) {
     narrow_to(width, kComfortable, kComfortableEndpoint);
     narrow_to(width, kShort, kNarrowestEndpoint);
     narrow_to(width, kNarrowest, kNarrowestEndpoint);
   }
 
-  // Takes from the widest text column first.
+  // Shortens the widest text column until the table fits or all are as narrow as they may be.
   void narrow_to(std::size_t width, std::size_t text_width, std::size_t endpoint_width) {
     while (total() > width) {
       std::size_t widest = columns_.size();

@@ -12,7 +12,7 @@
 
 namespace netlog::report {
 
-Checked check(store::Reader& reader, std::int64_t most) {
+Checked check(store::Reader& reader, std::int64_t max_violations) {
   Table checks{"checks",
                "Checks",
                {{"check", "check", Unit::none, Align::left, false},
@@ -25,9 +25,9 @@ Checked check(store::Reader& reader, std::int64_t most) {
                     {"connection_id", "connection", Unit::none, Align::right, false},
                     {"detail", "detail", Unit::none, Align::left, false}},
                    {}};
-  const auto note = [&](std::string_view name,
-                        const std::string& about,
-                        const std::vector<std::vector<Cell>>& found) {
+  const auto add = [&](std::string_view name,
+                       const std::string& about,
+                       const std::vector<std::vector<Cell>>& found) {
     checks.rows.push_back({std::string{name}, static_cast<std::int64_t>(found.size()), about});
     for (const auto& row : found) {
       violations.rows.push_back({std::string{name}, row.at(0), row.at(1)});
@@ -37,11 +37,11 @@ Checked check(store::Reader& reader, std::int64_t most) {
   for (auto& fault : reader.faults()) {
     faults.push_back({Cell{}, std::move(fault)});
   }
-  note("file", "SQLite finds the file sound, and every row that is referred to is there", faults);
+  add("file", "SQLite finds no fault in the file, and every referenced row exists", faults);
   for (const auto& [name, text] : kChecks) {
     const auto definition = parse_definition(text);
     const auto& sql = definition.sections.front().sql;
-    note(name, definition.about, reader.query(sql, {{"limit", most}}).cells);
+    add(name, definition.about, reader.query(sql, {{"limit", max_violations}}).cells);
   }
   Checked checked;
   checked.violations = static_cast<std::int64_t>(violations.rows.size());

@@ -13,9 +13,9 @@ struct Checked {
   std::int64_t violations = 0;
 };
 
-/// Asks every check in src/report/checks whether the recording is whole and consistent with itself.
-/// A check names at most `most` violations; more are counted as `most`.
+/// Runs SQLite's own checks of the file and every check in src/report/checks. Each of these reports
+/// at most `max_violations`.
 /// @throws StoreError from the reader.
-Checked check(store::Reader& reader, std::int64_t most);
+Checked check(store::Reader& reader, std::int64_t max_violations);
 
 }  // namespace netlog::report

@@ -19,7 +19,7 @@
 namespace netlog::cli {
 namespace {
 
-/// -1 where none is given: as many rows as the report thinks fit.
+/// Without a limit: -1 for text, for which a report has a limit of its own; all rows for a program.
 std::int64_t parse_limit(const std::string& text, Format format) {
   if (text.empty()) {
     return format == Format::text ? -1 : std::numeric_limits<std::int64_t>::max();

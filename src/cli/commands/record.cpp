@@ -156,7 +156,7 @@ std::string size_text(std::int64_t bytes) {
   return fmt::format("{:.1f} MB", value / kUnit / kUnit);
 }
 
-/// The one living line on a terminal.
+/// The line on a terminal that shows the progress.
 class StatusLine {
  public:
   void show(const record::Progress& progress, const store::WriterTotals& totals, std::size_t open) {
@@ -187,7 +187,8 @@ class StatusLine {
   std::int64_t events_ = 0;
 };
 
-/// The default place may not exist yet; a place that the user named must.
+/// The recording to write. The directory of the default place is created, one that the user named
+/// is not.
 std::filesystem::path database_of(const std::string& named) {
   if (!named.empty()) {
     return path_from_utf8(named);
@@ -198,7 +199,7 @@ std::filesystem::path database_of(const std::string& named) {
     return path;
   }
   throw CommandFailed{
-      fmt::format("cannot record into {}: its directory cannot be made: {}; name a file with --db",
+      fmt::format("cannot record into {}: cannot create its directory: {}; name a file with --db",
                   utf8(path),
                   made.error().message())};
 }
@@ -231,7 +232,7 @@ void run_record(const RecordOptions& given) {
                  render::escape_for_terminal(utf8(options.database)),
                  render::escape_for_terminal(source));
     if (!fallback_reason.empty()) {
-      spdlog::warn("using {}, not the best there is: {}",
+      spdlog::warn("using {}, which is not the best source: {}",
                    source,
                    render::escape_for_terminal(fallback_reason));
     }
@@ -273,8 +274,8 @@ void run_record(const RecordOptions& given) {
                render::escape_for_terminal(utf8(options.database)));
 }
 
-/// Gives the options that the command line left alone the values of a TOML file; a table [record]
-/// may hold them.
+/// Sets the options that the command line does not set to the values of a TOML file, which may be
+/// in a table [record].
 void read_config(CLI::App& command, const std::string& path) {
   std::ifstream in{path_from_utf8(path)};
   if (!in) {
@@ -287,7 +288,7 @@ void read_config(CLI::App& command, const std::string& path) {
   }
   for (const auto& item : CLI::ConfigTOML{}.from_config(in)) {
     if (item.name == "++" || item.name == "--") {
-      continue;  // CLI11's marks of a table's begin and end
+      continue;  // how CLI11 marks where a table begins and ends
     }
     auto* const option = command.get_option_no_throw("--" + item.name);
     const bool ours = item.parents.empty() || item.parents == std::vector{command.get_name()};
@@ -331,17 +332,16 @@ void add_record(CLI::App& app) {
       ->type_name("FILE");
   command
       ->add_option(
-          "--interval", options->interval, "Time between two looks at the tables, 1ms to 1h")
+          "--interval", options->interval, "Time between two reads of the tables, 1ms to 1h")
       ->type_name("DURATION")
       ->capture_default_str();
   command->add_option("--duration", options->duration, "Stop after this time")
       ->type_name("DURATION");
   command
-      ->add_option(
-          "--cpu-budget",
-          options->cpu_budget,
-          "Share of one processor that looking at the tables may take before the interval is "
-          "stretched")
+      ->add_option("--cpu-budget",
+                   options->cpu_budget,
+                   "Share of one processor that reading the tables may take before the interval is "
+                   "stretched")
       ->type_name("SHARE")
       ->capture_default_str();
   command
@@ -349,12 +349,14 @@ void add_record(CLI::App& app) {
       ->type_name("SOURCE")
       ->capture_default_str();
   command
-      ->add_option("--capture", options->capture, "Keep all that the sources said in this new file")
+      ->add_option("--capture",
+                   options->capture,
+                   "Write all that the sources return to this new file, for a replay")
       ->type_name("FILE");
   command
       ->add_option("--group",
                    options->group,
-                   "Group that may read the recording as well; without it, only its owner may")
+                   "Group that may read the recording; without it, only its owner may")
       ->type_name("GROUP");
   command
       ->add_option("--notice-buffer",
@@ -377,20 +379,20 @@ void add_record(CLI::App& app) {
       ->add_option(
           "--max-size",
           options->max_size,
-          "Bound of the recording and its -wal, such as 256M; the oldest ended connections "
-          "go first, a gap says up to when; 0: no limit")
+          "Limit of the recording and its -wal, such as 256M; the oldest ended connections "
+          "are deleted first, and a gap records it; 0: no limit")
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue{false}.description(""))
       ->default_str("1G");
   command
       ->add_option(
-          "--max-age", options->max_age, "Drop what ended longer ago than this; 0: no limit")
+          "--max-age", options->max_age, "Delete what ended longer ago than this; 0: no limit")
       ->type_name("DURATION")
       ->capture_default_str();
   command
       ->add_option("--sync",
                    options->sync,
-                   "What a power cut may take: batch (at most the last one, some 250 ms) or "
+                   "What a power cut may destroy: batch (at most the last one, about 250 ms) or "
                    "checkpoint (all since the last checkpoint; fewer writes)")
       ->type_name("WHEN")
       ->capture_default_str();

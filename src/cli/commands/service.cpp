@@ -26,7 +26,7 @@ struct ServiceOptions {
   std::string interval;
   std::string config;
 
-  /// The words for `record`. A service starts in a directory of the system: paths are whole.
+  /// The arguments for `record`. Paths are absolute, since a service starts in a system directory.
   [[nodiscard]] std::vector<std::string> words() const {
     std::vector<std::string> words;
     const auto add = [&](const char* option, std::string value) {
@@ -34,12 +34,12 @@ struct ServiceOptions {
         words.insert(words.end(), {option, std::move(value)});
       }
     };
-    const auto whole = [](const std::string& path) {
+    const auto absolute = [](const std::string& path) {
       return path.empty() ? path : utf8(std::filesystem::absolute(path_from_utf8(path)));
     };
-    add("--db", whole(database));
+    add("--db", absolute(database));
     add("--interval", interval);
-    add("--config", whole(config));
+    add("--config", absolute(config));
     return words;
   }
 };
@@ -47,7 +47,7 @@ struct ServiceOptions {
 void add_options(CLI::App& command, ServiceOptions& options) {
   command.add_option("--db", options.database, "Recording to write (default: the system's place)")
       ->type_name("FILE");
-  command.add_option("--interval", options.interval, "Time between two looks at the tables")
+  command.add_option("--interval", options.interval, "Time between two reads of the tables")
       ->type_name("DURATION");
   command.add_option("--config", options.config, "TOML file that sets any option of record")
       ->type_name("FILE");
@@ -66,7 +66,7 @@ void must(const Result<void>& done, const char* what) {
 
 os::ServiceEnd record(const ServiceOptions& options) {
   std::ostringstream said;
-  auto* const before = std::cerr.rdbuf(said.rdbuf());  // nobody reads a service's stderr
+  auto* const before = std::cerr.rdbuf(said.rdbuf());  // a service has no reader of its stderr
   auto words = options.words();
   words.insert(words.begin(), {"record", "--log-level", "off"});
   const auto exit_code = run(std::move(words));

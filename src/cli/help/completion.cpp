@@ -101,7 +101,7 @@ class Line {
     }
   }
 
-  /// Whether the shell's own file names belong there.
+  /// Whether the next word is a file, which the shell completes itself.
   [[nodiscard]] bool wants_file(const std::string& begin) const { return kind_at(begin) == "FILE"; }
 
   [[nodiscard]] std::vector<Candidate> candidates(const std::string& begin) const {
@@ -118,7 +118,7 @@ class Line {
  private:
   void read(const std::string& word) {
     if (open_ != nullptr) {
-      if (word != "=") {  // where bash cuts `--db=FILE` in three
+      if (word != "=") {  // bash splits `--db=FILE` into three words
         open_ = nullptr;
       }
       return;
@@ -180,7 +180,7 @@ class Line {
   std::size_t arguments_ = 0;          ///< of the command, so far
 };
 
-/// A candidate a line, and what it means after a tab; or `:files`.
+/// Writes a candidate a line, with its meaning after a tab; or `:files`.
 void complete(const CLI::App& app, std::vector<std::string> words) {
   auto begin = words.empty() ? std::string{} : std::move(words.back());
   words.resize(std::max<std::size_t>(words.size(), 1) - 1);
@@ -219,7 +219,7 @@ void add_completion(CLI::App& app) {
   command->add_option("SHELL", *shell, "bash, zsh or fish")->required()->type_name("");
   command->callback([shell] { print_script(*shell); });
 
-  // What those scripts run: `netlog complete -- WORDS`, the last one being that at the cursor.
+  // The scripts run `netlog complete -- WORDS`. The last word is the one at the cursor.
   auto* const hidden = app.add_subcommand("complete", "")->group("");
   const auto words = std::make_shared<std::vector<std::string>>();
   hidden->add_option("WORDS", *words, "");

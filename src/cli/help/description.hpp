@@ -9,8 +9,8 @@
 
 namespace netlog::cli {
 
-/// What help, manual pages and completions are made of, besides the reports' own files: the tree of
-/// commands as CLI11 holds it, and the topics.
+/// The parts of help, manual pages and completions: the tree of commands as CLI11 holds it, and the
+/// topics. Reports are described by their own files.
 
 /// The commands that are not hidden, in the order in which they were added.
 std::vector<const CLI::App*> commands_of(const CLI::App& app);
@@ -22,8 +22,8 @@ std::vector<const CLI::Option*> options_of(const CLI::App& command);
 /// The arguments without a name, in their order.
 std::vector<const CLI::Option*> arguments_of(const CLI::App& command);
 
-/// What the value is, such as `FILE` or `STATE`; empty for a flag. An argument without a type is
-/// of its own kind.
+/// The kind of the option's value, such as `FILE` or `STATE`; empty for a flag. The kind of an
+/// argument without a type is its name.
 std::string kind_of(const CLI::Option& option);
 
 /// One file of docs/topics.

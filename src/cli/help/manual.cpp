@@ -25,7 +25,7 @@ std::string section(std::string_view title) {
   return fmt::format(".SH \"{}\"\n", roff_escape(upper(title)));
 }
 
-/// A line with `literals`.
+/// A line of text; `literals` in bold.
 std::string spans(std::string_view line) {
   std::string out;
   bool literal = false;
@@ -50,7 +50,7 @@ std::string header(std::string_view name, std::string_view about) {
       roff_escape(about));
 }
 
-/// Paragraphs, and indented lines that stand as they are.
+/// Paragraphs; indented lines are kept as they are.
 std::string prose(std::string_view text) {
   constexpr std::string_view kVerbatim = "    ";
   std::string out;

@@ -10,8 +10,8 @@
 
 namespace netlog::cli {
 
-/// For as long as it lives: Ctrl-C ends a question cleanly (the query fails as interrupted), and
-/// one that takes more than a second says so on a terminal. Must outlive the readers it watches.
+/// While it lives, Ctrl-C interrupts the query, which then fails, and a terminal shows how many
+/// seconds a query has taken once it takes more than one. Must outlive the readers that it watches.
 class QueryProgress {
  public:
   QueryProgress();
@@ -20,15 +20,15 @@ class QueryProgress {
   ~QueryProgress();
 
   void watch(store::Reader& reader);
-  /// Whether to go on; to be asked every few milliseconds by what has no reader.
+  /// False after Ctrl-C. Whatever has no reader to be watched calls it every few milliseconds.
   bool go_on();
-  /// Takes away what it says, before the answer is printed.
+  /// Clears the line on the terminal; to be called before the answer is printed.
   void clear();
 
  private:
   const bool on_terminal_;
   const std::chrono::steady_clock::time_point began_;
-  std::chrono::seconds shown_{0};  ///< said last
+  std::chrono::seconds shown_{0};  ///< the time that the terminal shows
   bool visible_ = false;
   std::atomic<bool> stopped_{false};
   std::unique_ptr<os::StopRequests> requests_;

@@ -109,8 +109,9 @@ std::optional<TimeSpec> parse_date_time(std::string_view text) {
               : std::nullopt;
 }
 
-// The moments at which clocks show this, in order: one, or two in an hour that autumn repeats. One
-// that spring leaves out is taken as if the clocks had not been put forward yet.
+// The moments at which local clocks show this time, in order: one, or two in an hour that is
+// repeated in autumn. A time that is skipped in spring is counted from the offset before the
+// change.
 std::vector<std::int64_t> moments_of(const CivilTime& civil) {
   const auto shown_ns = ns_from_civil(civil);
   if (!shown_ns) {
@@ -132,7 +133,7 @@ std::vector<std::int64_t> moments_of(const CivilTime& civil) {
   return moments;
 }
 
-// The moments near `near_ns` that a local time can mean, in order.
+// The moments near `near_ns` at which clocks show this time of day, in order.
 std::vector<std::int64_t> moments_of(const LocalClock& clock, std::int64_t near_ns) {
   std::vector<std::int64_t> moments;
   for (const auto day : {-2, -1, 0, 1, 2}) {
@@ -147,7 +148,8 @@ std::vector<std::int64_t> moments_of(const LocalClock& clock, std::int64_t near_
   return moments;
 }
 
-// The last one within the recording, else the nearest to it, the earlier one when two are as near.
+// The last one within the recording, else the one nearest to it; the earlier one of two that are
+// equally near.
 std::int64_t best_of(const std::vector<std::int64_t>& moments, const Span& recorded) {
   const auto away = [&](std::int64_t ns) {
     return std::max({recorded.began_ns - ns, ns - recorded.ended_ns, std::int64_t{0}});

@@ -40,15 +40,14 @@ std::optional<TimeSpec> parse_time(std::string_view text);
 /// Reads `A..B`.
 std::optional<std::pair<TimeSpec, TimeSpec>> parse_time_range(std::string_view text);
 
-/// UTC ns of a time. `now_ns` is the wall clock. Local times go by the zone of the process. Of the
-/// moments that one can mean it is the last one within the recording, else the one nearest to it:
-/// a bare clock time comes every day, and one in the hour that autumn repeats twice that night. A
-/// time that spring leaves out means the moment that it would be had the clocks not been put
-/// forward.
+/// The moment that a time means, UTC ns. `now_ns` is the wall clock. Local times are in the zone of
+/// the process. A time of day occurs every day, and a time in the hour that is repeated in autumn
+/// twice: the last moment within the recording is meant, else the one nearest to it. A time that is
+/// skipped in spring is counted from the offset before the change.
 std::int64_t resolve(const TimeSpec& spec, std::int64_t now_ns, const Span& recorded);
 
-/// The end of a window that begins at `since_ns`: of the moments that a local time can mean it is
-/// the first one after that.
+/// The end of a window that begins at `since_ns`. Of the moments that a local time can mean, the
+/// first one after `since_ns` is meant.
 std::int64_t resolve_end(const TimeSpec& spec,
                          std::int64_t since_ns,
                          std::int64_t now_ns,

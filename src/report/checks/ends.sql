@@ -1,4 +1,4 @@
--- about: a connection's row says what its last events say
+-- about: a connection's row agrees with its last events
 -- section: violations | Violations
 WITH last AS (
   SELECT connection_id, max(id) AS id, max(kind = 5) AS closed

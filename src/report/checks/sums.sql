@@ -20,7 +20,7 @@ summed AS (
   HAVING n > 0
 ),
 lived AS (SELECT flow_id, sum(dwells) AS lifetimes FROM flow_dwell WHERE state = 0 GROUP BY flow_id),
--- What all flows of peers and what all flows of processes sum up.
+-- Connections in the sums by process and in the sums by peer.
 totals AS (
   SELECT
     sum(iif(f.local_address_id IS NULL, s.n, 0)) AS of_processes,

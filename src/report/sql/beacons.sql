@@ -34,7 +34,7 @@ medians AS (
   SELECT process_id, pid, process, peer_id, n, max(iif(rank <= (n + 1) / 2, pause_ns, NULL)) AS period_ns
   FROM ranked
   GROUP BY peer_id, process_id, n
-  -- Fewer say nothing.
+  -- Fewer pauses show no rhythm.
   HAVING n >= 5
 ),
 away AS (
@@ -51,7 +51,7 @@ away AS (
   FROM medians AS m
   JOIN ranked AS r ON r.peer_id = m.peer_id AND r.process_id IS m.process_id
 ),
--- The median absolute deviation is not moved by a call that was missed.
+-- The median absolute deviation does not change when one call is missing.
 rhythms AS (
   SELECT
     pid,

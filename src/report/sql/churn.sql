@@ -22,7 +22,7 @@ seconds AS (
     user,
     direction,
     sum(opens) AS n,
-    -- Of a minute its busiest second is known.
+    -- A row of a minute holds its busiest second.
     iif(span_s = 1, sum(opens), max(max_opens)) AS max_opens,
     max_second
   FROM matching
@@ -30,7 +30,7 @@ seconds AS (
 )
 SELECT
   sum(n) AS opened,
-  -- SQLite takes the second from the row of the maximum.
+  -- In a query with max(), SQLite takes the other columns from the row of the maximum.
   max(max_opens) AS peak,
   max_second * 1000000000 AS peak_ns,
   pid,
@@ -57,7 +57,7 @@ selected AS MATERIALIZED (
   FROM matching
   GROUP BY second, process
 ),
--- About thirty steps of whole seconds, or minutes.
+-- About thirty steps, each of some seconds or minutes.
 step AS (
   SELECT max(1, (max(second) - min(second)) / 30 / max(span_s)) * max(span_s) AS seconds, min(second) AS began
   FROM selected
@@ -68,7 +68,7 @@ counted AS (
   GROUP BY slot, process
 ),
 slots AS (
-  -- SQLite takes the process from the row of the maximum.
+  -- In a query with max(), SQLite takes the other columns from the row of the maximum.
   SELECT slot, sum(n) AS opened, process, max(n) AS most FROM counted GROUP BY slot
 )
 SELECT

@@ -30,7 +30,7 @@
 WITH
 selected AS (SELECT * FROM connections WHERE /*filter*/ 1),
 held AS (
-  -- Who held it at the end of the window, if it has another owner since.
+  -- Its owner at the end of the window, if it has another one now.
   SELECT
     selected.*,
     (
@@ -50,13 +50,13 @@ SELECT
   protocol,
   local,
   remote,
-  -- At the end of the window, if there is one.
+  -- The state at the end of the window, else the last one.
   coalesce((
     SELECT i.state
     FROM state_intervals AS i
     WHERE i.connection_id = held.id AND i.from_ns <= :until_ns AND (i.to_ns IS NULL OR i.to_ns > :until_ns)
   ), iif(:until_ns < closed_ns OR :until_ns < opened_ns, NULL, state)) AS state,
-  -- At an instant: whether its bounds leave a doubt that it was there.
+  -- At an instant: `?` if it may have opened later or closed earlier, within the error bounds.
   CASE WHEN :since_ns = :until_ns THEN iif(
     :since_ns < opened_ns
       OR (:since_ns BETWEEN closed_ns - close_error_ns AND closed_ns AND coalesce(state, '') <> 'TIME_WAIT'),

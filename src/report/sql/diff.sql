@@ -18,7 +18,7 @@ selected AS MATERIALIZED (
   WHERE direction <> 'listen' AND (/*filter of both windows*/ 1)
 ),
 span AS (
-  -- The recorded part of each window; of one that was not recorded nothing is said.
+  -- Seconds of each window that were recorded; NULL where none were.
   SELECT
     nullif(sum(max(0, min(last_alive_ns, :before_until_ns) - max(started_ns, :before_since_ns))) / 1e9, 0) AS before,
     nullif(sum(max(0, min(last_alive_ns, :until_ns) - max(started_ns, :since_ns))) / 1e9, 0) AS after

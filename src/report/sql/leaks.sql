@@ -13,7 +13,7 @@
 -- column: per_hour | an hour | count
 -- column: first_peer | first peer | endpoint
 WITH
--- Up to the end of the window.
+-- Each interval ends with the window at the latest.
 dwells AS MATERIALIZED (
   SELECT
     (SELECT n.process_id FROM connection AS n WHERE n.id = c.id) AS process_id,
@@ -43,7 +43,7 @@ levels AS (
   FROM steps
 ),
 peaks AS (SELECT process_id, state, max(level) AS peak FROM levels GROUP BY process_id, state),
--- SQLite takes the peer from the row of the minimum.
+-- In a query with min(), SQLite takes the other columns from the row of the minimum.
 firsts AS (SELECT process_id, state, peer, min(from_ns) FROM dwells GROUP BY process_id, state),
 matching AS MATERIALIZED (SELECT process_id, state, dwells FROM process_dwells WHERE NOT still AND (/*filter of sums*/ 1)),
 passed AS MATERIALIZED (SELECT process_id, state, sum(dwells) AS n FROM matching GROUP BY process_id, state)
@@ -57,7 +57,7 @@ SELECT
   max(max(coalesce(s.to_ns, s.end_ns) - s.from_ns - s.clock_adjust_ns, 0)) AS longest_ns,
   min(s.from_ns) AS oldest_ns,
   max(s.from_ns) AS newest_ns,
-  -- How fast they grew; of a single one, and of those that came at once, nothing can be said.
+  -- How fast their number grew; NULL for a single one and for those that came at the same time.
   CAST(round((count(*) - 1) * 3.6e12 / nullif(max(s.from_ns) - min(s.from_ns), 0)) AS INTEGER) AS per_hour,
   f.peer AS first_peer
 FROM dwells AS s
@@ -90,7 +90,7 @@ opened AS (
     AND id IN (SELECT id FROM connection WHERE duration_bucket IS NULL) AND (/*filter*/ 1)
 ),
 grown AS (
-  -- SQLite takes the peer from the row of the minimum.
+  -- In a query with min(), SQLite takes the other columns from the row of the minimum.
   SELECT process_id, pid, process, direction, peer, min(opened_ns) AS first_ns, count(*) AS open_now
   FROM opened
   GROUP BY process_id, direction

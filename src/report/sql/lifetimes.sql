@@ -34,7 +34,7 @@ SELECT lasted, sum(n) AS connections
 FROM (
   SELECT class, lasted, n FROM classes JOIN lifetimes ON lifetime_ns >= from_ns AND lifetime_ns < to_ns
   UNION ALL
-  -- Opened and closed within one look, or opened before the recorder.
+  -- Opened and closed between two snapshots, or opened before the recorder started.
   SELECT 9, 'not known', ended.n - coalesce((SELECT sum(n) FROM lifetimes), 0) FROM ended
 )
 WHERE n > 0
@@ -84,7 +84,7 @@ SELECT
   min(iif(reached >= (total + 1) / 2, lifetime_ns, NULL)) AS half_ns,
   min(iif(reached >= (total * 90 + 99) / 100, lifetime_ns, NULL)) AS p90_ns,
   max(lifetime_ns) AS longest_ns,
-  -- It was opened up to so much earlier.
+  -- It may have been opened earlier, by this much at most.
   max(open_error_ns) AS doubt_ns
 FROM ranked
 GROUP BY peer_id, total

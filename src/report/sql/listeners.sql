@@ -21,7 +21,7 @@ selected AS (
     SELECT id FROM connection WHERE duration_bucket IS NULL
   )
 ),
--- Whole flows; with a window, of what was there in it.
+-- Flows of the whole recording; with a window, connections that lived in it.
 flows AS MATERIALIZED (
   SELECT protocol, local_address, local_port, netns, first_ns, last_ns, connections
   FROM main.peer_flows
@@ -39,7 +39,7 @@ flows AS MATERIALIZED (
     SELECT id FROM connection WHERE duration_bucket IS NULL
   ) AND (:until_ns IS NULL OR first_ns <= :until_ns) AND (:since_ns IS NULL OR max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns)
 ),
--- What came in while it listened; of a flow that was there before or after, too, the share is not known.
+-- Inbound connections while it listened. NULL for a flow that also began before or after: its share is not known.
 accepted AS (
   SELECT s.id, sum(iif(a.first_ns >= s.first_seen_ns AND a.last_ns <= coalesce(s.closed_ns, a.last_ns), a.connections, NULL)) AS n,
     max((a.first_ns < s.first_seen_ns AND a.last_ns >= s.first_seen_ns) OR (a.first_ns <= s.closed_ns AND a.last_ns > s.closed_ns)) AS mixed
@@ -55,7 +55,7 @@ SELECT
   pid,
   process,
   user,
-  -- NULL: it was there before the recorder.
+  -- NULL: it listened before the recorder started.
   opened_ns AS since_ns,
   closed_ns AS gone_ns,
   nullif(max(opened_ns - max(closed_ns) OVER (

@@ -82,7 +82,7 @@ used AS (
     local_address,
     remote,
     coalesce(opened_ns, first_seen_ns) AS from_ns,
-    -- What an earlier recorder left open counts as long as it saw it.
+    -- A connection that was open when an earlier recorder stopped counts until then.
     iif(id IN (SELECT id FROM connection WHERE duration_bucket IS NULL), NULL, max(last_seen_ns, coalesce(closed_ns, 0))) AS until_ns,
     state,
     process
@@ -104,7 +104,7 @@ levels AS (
   FROM steps
 ),
 peaks AS (
-  -- SQLite takes the other columns from the row of the maximum.
+  -- In a query with max(), SQLite takes the other columns from the row of the maximum.
   SELECT netns, local_address, remote, max(level) AS peak, at_ns AS peak_ns FROM levels GROUP BY netns, local_address, remote
 )
 SELECT

@@ -26,7 +26,7 @@ holders AS (
 ),
 selected AS (SELECT * FROM connections WHERE id IN (SELECT id FROM holders)),
 held AS (
-  -- Who held it at the end of the window, if it has another owner since.
+  -- Its owner at the end of the window, if it has another one now.
   SELECT
     selected.*,
     (
@@ -48,7 +48,7 @@ SELECT
   protocol,
   local,
   remote,
-  -- At the moment asked for, else the last one.
+  -- The state at the end of the window, else the last one.
   (
     SELECT i.state
     FROM state_intervals AS i
@@ -56,7 +56,7 @@ SELECT
     ORDER BY i.from_ns DESC
     LIMIT 1
   ) AS state,
-  -- At an instant: whether its bounds leave a doubt that it was there.
+  -- At an instant: `?` if it may have opened later or closed earlier, within the error bounds.
   CASE WHEN :since_ns = :until_ns THEN iif(
     :since_ns < opened_ns
       OR (:since_ns BETWEEN closed_ns - close_error_ns AND closed_ns AND coalesce(state, '') <> 'TIME_WAIT'),

@@ -350,7 +350,7 @@ TEST_CASE("procfs says that it is not the best source, and sees the same sockets
   const auto finished =
       run({"record", "--db", db.string(), "--source", "procfs", "--duration", "300ms"});
   CHECK(finished.exit_code == 0);
-  CHECK_THAT(finished.err, Contains("using procfs, not the best there is"));
+  CHECK_THAT(finished.err, Contains("using procfs, which is not the best source"));
   CHECK(number(db,
                "SELECT count(*) FROM connections WHERE pid = :pid AND family = 'ipv6' AND "
                "(local_port = :port OR remote_port = :port)",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# bash completion for netlog, which knows itself what can come next.
+# bash completion for netlog, which completes its own words.
 _netlog() {
   local begin=${COMP_WORDS[COMP_CWORD]} lines
   mapfile -t lines < <("$1" complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)

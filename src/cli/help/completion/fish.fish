@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# fish completion for netlog, which knows itself what can come next.
+# fish completion for netlog, which completes its own words.
 function __netlog_complete
     set -l words (commandline -opc)
     set -l begin (commandline -ct)

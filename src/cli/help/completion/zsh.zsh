@@ -1,6 +1,6 @@
 #compdef netlog
 # SPDX-License-Identifier: MIT
-# zsh completion for netlog, which knows itself what can come next.
+# zsh completion for netlog, which completes its own words.
 _netlog() {
   local line
   local -a lines candidates
