@@ -75,15 +75,19 @@ HostAndPort split_endpoint(std::string_view text) {
   return {text, std::nullopt};  // an IPv6 address
 }
 
+[[noreturn]] void refuse_remote(const std::string& text) {
+  throw UsageError{
+      fmt::format("--remote {} is not an address, a block, a name or an endpoint, such as "
+                  "192.0.2.1, 2001:db8::/32, db or 192.0.2.1:443",
+                  quote(text))};
+}
+
 std::vector<AddressRange> parse_host(std::string_view host, const std::string& option_text) {
   if (const auto range = parse_address_range(host)) {
     return {*range};
   }
   if (!decode::is_net_name(host)) {
-    throw UsageError{
-        fmt::format("--remote {} is not an address, a block, a name or an endpoint, such as "
-                    "192.0.2.1, 2001:db8::/32, db or 192.0.2.1:443",
-                    quote(option_text))};
+    refuse_remote(option_text);
   }
   std::vector<AddressRange> ranges;
   for (const auto& address : find_host(host)) {
@@ -98,6 +102,9 @@ void parse_remote(const std::string& text, report::Filter& filter) {
     return;
   }
   const auto [host, port] = split_endpoint(text);
+  if (port && port->empty()) {
+    refuse_remote(text);
+  }
   if (port) {
     if (filter.remote_port) {
       throw UsageError{
