@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include "report/event_feed.hpp"
+
+#include "report/sql_text.hpp"
+#include "support/catch.hpp"
+#include "support/random_history.hpp"
+#include "support/scratch.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+namespace netlog_tests::report_event_feed_test {
+
+using namespace netlog;
+using namespace netlog::report;
+
+namespace {
+
+/// The ids of the events that `read` hands over.
+template <typename Read>
+std::vector<std::int64_t> ids(Read read) {
+  std::vector<std::int64_t> found;
+  read([&](const std::vector<Cell>& event) {
+    found.push_back(std::get<std::int64_t>(event.back()));
+    return true;
+  });
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("a feed has the last events, then those that follow", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  test::record_history(path, test::random_history(1));
+  store::Reader reader{path};
+  EventFeed feed{reader, {}};
+  const auto last = ids([&](const auto& on_event) { feed.last(3, on_event); });
+  REQUIRE(last.size() == 3);
+  CHECK(last[1] == last[0] + 1);
+  CHECK(last[2] == last[0] + 2);
+  CHECK(ids([&](const auto& on_event) { feed.next(on_event); }).empty());
+
+  EventFeed all{reader, {}};
+  const auto every = ids([&](const auto& on_event) { all.last(1'000'000, on_event); });
+  CHECK(std::is_sorted(every.begin(), every.end()));
+  CHECK(every.back() == last.back());
+
+  EventFeed none_yet{reader, {}};
+  none_yet.last(0, [](const auto&) { return true; });
+  CHECK(ids([&](const auto& on_event) { none_yet.next(on_event); }).empty());
+}
+
+TEST_CASE("a feed has the events of the connections that the filter selects", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto lives = test::random_history(1);
+  test::record_history(path, lives);
+  store::Reader reader{path};
+  Filter filter;
+  filter.pids = {11};
+  std::size_t expected = 0;
+  for (const auto& life : test::selected(lives, filter)) {
+    // One as it begins, one for each later state, one as it ends.
+    expected += 1 + (life.states.empty() ? 0 : life.states.size() - 1) + (life.closed_ns ? 1 : 0);
+  }
+  EventFeed feed{reader, filter};
+  CHECK(ids([&](const auto& on_event) { feed.last(1'000'000, on_event); }).size() == expected);
+}
+
+TEST_CASE("values take the place of names, but not within texts and comments", "[report]") {
+  const store::Parameters parameters{
+      {"n", std::int64_t{7}}, {"text", "it's"}, {"real", 1.5}, {"none", Cell{}}};
+  CHECK(with_values(":n, :text, :real, :none", parameters) == "7, 'it''s', 1.5, NULL");
+  CHECK(with_values("':n' || :n -- :n\n:n", parameters) == "':n' || 7 -- :n\n7");
+  CHECK(with_values(":other :nn", parameters) == ":other :nn");
+  CHECK(with_values("'open", parameters) == "'open");
+}
+
+}  // namespace netlog_tests::report_event_feed_test
