@@ -8,6 +8,7 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace netlog {
@@ -62,6 +63,8 @@ std::string_view name(Direction direction);
 std::string_view name(Offload offload);
 std::string_view name(Outcome outcome);
 std::string_view name(UnknownOutcome why);
+/// Joined by `+`: `snapshot+notice`. Empty for none.
+std::string name(SeenBy sources);
 
 /// What the kernel counts for one connection. Absent: not read.
 struct Metrics {

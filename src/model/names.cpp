@@ -4,6 +4,7 @@
 #include "model/process.hpp"
 
 #include <array>
+#include <utility>
 
 namespace netlog {
 namespace {
@@ -52,6 +53,19 @@ std::string_view name(Outcome outcome) {
       std::array<std::string_view, 7>{
           "open", "closed", "refused", "timed_out", "reset", "aborted", "unknown"},
       outcome);
+}
+
+std::string name(SeenBy sources) {
+  std::string text;
+  for (const auto& [source, word] : {std::pair{SeenBy::snapshot, "snapshot"},
+                                     std::pair{SeenBy::notice, "notice"},
+                                     std::pair{SeenBy::trace, "trace"}}) {
+    if ((static_cast<unsigned>(sources) & static_cast<unsigned>(source)) != 0) {
+      text += text.empty() ? "" : "+";
+      text += word;
+    }
+  }
+  return text;
 }
 
 std::string_view name(OwnerSource source) {

@@ -4,6 +4,7 @@
 #include "report/checks.hpp"
 #include "report/completeness.hpp"
 #include "report/definition.hpp"
+#include "store/db/sql_macros.hpp"
 
 #include <string>
 #include <string_view>
@@ -41,7 +42,9 @@ Checked check(store::Reader& reader, std::int64_t max_violations) {
   for (const auto& [name, text] : kChecks) {
     const auto definition = parse_definition(text);
     const auto& sql = definition.sections.front().sql;
-    add(name, definition.about, reader.query(sql, {{"limit", max_violations}}).cells);
+    add(name,
+        definition.about,
+        reader.query(store::expand_sql(sql), {{"limit", max_violations}}).cells);
   }
   Checked checked;
   checked.violations = static_cast<std::int64_t>(violations.rows.size());

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "report/clause_builder.hpp"
 
+#include "store/db/sql_macros.hpp"
+
 namespace netlog::report {
 namespace {
 
@@ -19,7 +21,8 @@ std::string in_range(ClauseBuilder& out, const AddressRange& range, std::size_t 
   const auto last = out.bind(fmt::format("f_remote{}_last", number), hex(range.last));
   if (range.first.family == Family::ipv4) {
     return fmt::format(
-        "(family = 4 AND hex(bytes) BETWEEN {0} AND {1}) OR (family = 6 AND hex(bytes) BETWEEN "
+        "(family = $family.ipv4 AND hex(bytes) BETWEEN {0} AND {1}) OR (family = $family.ipv6 AND "
+        "hex(bytes) BETWEEN "
         "'00000000000000000000FFFF' || {0} AND '00000000000000000000FFFF' || {1})",
         first,
         last);
@@ -28,7 +31,8 @@ std::string in_range(ClauseBuilder& out, const AddressRange& range, std::size_t 
                          ? std::string{}
                          : " AND text GLOB " + out.bind(fmt::format("f_remote{}_scope", number),
                                                         fmt::format("*%{}", range.first.scope));
-  return fmt::format("(family = 6 AND hex(bytes) BETWEEN {} AND {}{})", first, last, scope);
+  return fmt::format(
+      "(family = $family.ipv6 AND hex(bytes) BETWEEN {} AND {}{})", first, last, scope);
 }
 
 /// Binds each value under its own name and lists the placeholders: `:f_pid0, :f_pid1`.
@@ -58,6 +62,7 @@ Clause ClauseBuilder::take() {
   if (clause_.sql.empty()) {
     clause_.sql = "1";
   }
+  clause_.sql = store::expand_sql(clause_.sql);
   return std::move(clause_);
 }
 
@@ -129,7 +134,8 @@ std::string_view owner_table() {
 
 std::string formerly_owned(const std::string& owner_condition, const std::string& since) {
   return fmt::format(
-      "SELECT e.connection_id FROM {} AS p CROSS JOIN event AS e ON e.old = p.id WHERE e.kind = 4 "
+      "SELECT e.connection_id FROM {} AS p CROSS JOIN event AS e ON e.old = p.id WHERE e.kind = "
+      "$event.owner "
       "AND e.old IS NOT NULL{} AND {}",
       owner_table(),
       since.empty() ? "" : " AND e.at_ns >= " + since,

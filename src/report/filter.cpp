@@ -62,8 +62,8 @@ void add_owner_of_connections(ClauseBuilder& out,
   const auto former = formerly_owned(owner.sql, since);
   const auto not_before =
       until_ns ? fmt::format(
-                     " AND id NOT IN (SELECT e.connection_id FROM event AS e INDEXED BY "
-                     "event_of_owner WHERE e.kind = 4 AND e.old IS NOT NULL AND e.at_ns > "
+                     " AND id NOT IN (SELECT e.connection_id FROM event AS e WHERE e.kind = "
+                     "$event.owner AND e.old IS NOT NULL AND e.at_ns > "
                      "{})",
                      out.bind("f_owner_until", *until_ns))
                : std::string{};

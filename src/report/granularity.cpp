@@ -3,6 +3,7 @@
 
 #include "report/clause_builder.hpp"
 #include "report/sql_text.hpp"
+#include "store/db/sql_macros.hpp"
 
 #include <string_view>
 
@@ -18,16 +19,24 @@ constexpr std::int64_t kMaxSmallRecording = 50'000;
 std::int64_t number(store::Reader& reader,
                     std::string_view sql,
                     const store::Parameters& parameters = {}) {
-  const auto rows = reader.query(sql, parameters);
+  const auto rows = reader.query(store::expand_sql(sql), parameters);
   const auto* const value = std::get_if<std::int64_t>(&rows.cells.at(0).at(0));
   return value == nullptr ? 0 : *value;
+}
+
+/// The connections are counted, no further than needed: a clip of few connections can have high
+/// ids.
+bool is_small(store::Reader& reader) {
+  return number(reader,
+                fmt::format("SELECT count(*) FROM (SELECT 1 FROM connection LIMIT {})",
+                            kMaxSmallRecording + 1)) <= kMaxSmallRecording;
 }
 
 /// Sums hold the ports of services only, on the side that has them.
 bool sums_know_ports(store::Reader& reader, const Filter& filter) {
   constexpr const char* kLocal = "SELECT EXISTS (SELECT 1 FROM flow WHERE local_port = :port)";
   constexpr const char* kRemote =
-      "SELECT EXISTS (SELECT 1 FROM peer WHERE port = :port AND direction <> 2)";
+      "SELECT EXISTS (SELECT 1 FROM peer WHERE port = :port AND direction <> $direction.inbound)";
   const auto known = [&](const char* sql, std::optional<std::uint16_t> port) {
     return !port || number(reader, sql, {{"port", static_cast<std::int64_t>(*port)}}) != 0;
   };
@@ -50,8 +59,7 @@ bool sums_know_owners(store::Reader& reader, const Filter& filter) {
 
 Granularity choose_granularity(store::Reader& reader, const Filter& filter) {
   if (filter.since_ns || filter.until_ns || filter.before_ns || !filter.states.empty() ||
-      number(reader, "SELECT max(id) FROM connection") <= kMaxSmallRecording ||
-      !sums_know_ports(reader, filter) || !sums_know_owners(reader, filter)) {
+      is_small(reader) || !sums_know_ports(reader, filter) || !sums_know_owners(reader, filter)) {
     return Granularity::connections;
   }
   const bool of_peer =

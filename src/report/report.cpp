@@ -4,6 +4,7 @@
 #include "report/completeness.hpp"
 #include "report/definition.hpp"
 #include "report/sql_text.hpp"
+#include "store/db/sql_macros.hpp"
 #include "util/text.hpp"
 
 #include <algorithm>
@@ -86,6 +87,7 @@ PreparedReport prepare(std::string_view name,
     const bool reads_connections = section.sql.find("FROM connection_opens") != std::string::npos;
     replace_all(section.sql, kSumsMark, reads_connections ? connections : sums);
     replace_all(section.sql, kBothWindowsMark, both_windows);
+    section.sql = store::expand_sql(section.sql);
   }
   return prepared;
 }

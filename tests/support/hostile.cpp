@@ -164,8 +164,14 @@ const std::vector<std::string>& schemes() {
       "9223372036854775807",
       "UPDATE session SET id = 9223372036854775807",
       "DELETE FROM session",
-      "DELETE FROM code_name; DELETE FROM duration_bucket",
-      "UPDATE code_name SET name = CAST(x'ff00c3281b5b324a' AS TEXT)",
+      "DELETE FROM duration_bucket",
+      "UPDATE gap SET reason = CAST(x'ff00c3281b5b324a' AS TEXT)",
+      "DROP VIEW gaps; CREATE VIEW gaps AS SELECT * FROM gaps",
+      "ALTER TABLE gap RENAME TO gap2; CREATE VIEW gap AS SELECT * FROM gap2",
+      "ALTER TABLE event ADD COLUMN more BLOB AS (zeroblob(1 << 30))",
+      "CREATE TABLE shadow (type, name, tbl_name, rootpage, sql); UPDATE sqlite_schema SET name = "
+      "'sqlite_schema', tbl_name = 'sqlite_schema', sql = 'CREATE TABLE sqlite_schema (type, name, "
+      "tbl_name, rootpage, sql)' WHERE name = 'shadow'",
       "UPDATE process SET name = CAST(x'1b5d303b68610700e280ae' AS TEXT), cmdline = "
       "hex(zeroblob(3000000))",
       "UPDATE address SET text = text || char(10) || 'x', bytes = x''",

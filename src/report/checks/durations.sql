@@ -1,7 +1,7 @@
 -- about: no state was left before it was entered, and lives know the clock steps within them
 -- section: violations | Violations
 WITH
--- Before schema 4 only the gap was kept of a step.
+-- Sessions with a gap of the clock and no clock step: salvage lost it.
 unknown AS (
   SELECT g.session_id
   FROM gap AS g
@@ -15,14 +15,14 @@ stamped AS (
     lead(id) OVER next AS next_id,
     lead(at_ns) OVER next AS next_ns
   FROM event
-  WHERE kind IN (0, 1, 2, 5)
+  WHERE kind IN ($event.present, $event.open, $event.state, $event.close)
   WINDOW next AS (PARTITION BY connection_id ORDER BY id)
 ),
 lifetimes AS (
   SELECT
     connection_id,
-    min(iif(kind IN (0, 1), id, NULL)) AS first_id,
-    min(iif(kind = 5 OR (kind <> 4 AND new = 11), id, NULL)) AS closed_id
+    min(iif(kind IN ($event.present, $event.open), id, NULL)) AS first_id,
+    min(iif(kind = $event.close OR (kind <> $event.owner AND new = $state.time_wait), id, NULL)) AS closed_id
   FROM event
   WHERE EXISTS (SELECT 1 FROM clock_step)
   GROUP BY connection_id

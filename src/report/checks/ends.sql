@@ -1,9 +1,9 @@
 -- about: a connection's row agrees with its last events
 -- section: violations | Violations
 WITH last AS (
-  SELECT connection_id, max(id) AS id, max(kind = 5) AS closed
+  SELECT connection_id, max(id) AS id, max(kind = $event.close) AS closed
   FROM event
-  WHERE kind IN (0, 1, 2, 5)
+  WHERE kind IN ($event.present, $event.open, $event.state, $event.close)
   GROUP BY connection_id
 )
 SELECT

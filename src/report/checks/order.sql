@@ -12,11 +12,11 @@ SELECT
   connection_id,
   'event ' || id || CASE
     WHEN before IS NULL THEN ' is the first, and neither open nor present'
-    WHEN before = 5 THEN ' follows the close'
+    WHEN before = $event.close THEN ' follows the close'
     ELSE ' opens once more'
   END AS detail
 FROM ordered
-WHERE (before IS NULL AND kind NOT IN (0, 1)) OR (before IS NOT NULL AND kind IN (0, 1)) OR (before = 5 AND kind <> 4)
+WHERE (before IS NULL AND kind NOT IN ($event.present, $event.open)) OR (before IS NOT NULL AND kind IN ($event.present, $event.open)) OR (before = $event.close AND kind <> $event.owner)
 UNION ALL
 SELECT c.id, 'no event at all'
 FROM connection AS c

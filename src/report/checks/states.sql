@@ -8,14 +8,14 @@ WITH changes AS (
     e.old,
     lag(e.new) OVER (PARTITION BY e.connection_id ORDER BY e.id) AS before
   FROM event AS e
-  WHERE e.kind IN (0, 1, 2, 5)
+  WHERE e.kind IN ($event.present, $event.open, $event.state, $event.close)
 )
 SELECT
   connection_id,
   'event ' || id || ' comes of '
-    || coalesce((SELECT name FROM code_name WHERE kind = 'state' AND code = changes.old), 'an unknown state')
+    || coalesce($name(state, changes.old), 'an unknown state')
     || ', the one before led to '
-    || coalesce((SELECT name FROM code_name WHERE kind = 'state' AND code = changes.before), 'an unknown state') AS detail
+    || coalesce($name(state, changes.before), 'an unknown state') AS detail
 FROM changes
-WHERE kind IN (2, 5) AND old IS NOT before
+WHERE kind IN ($event.state, $event.close) AND old IS NOT before
 LIMIT :limit

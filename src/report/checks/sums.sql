@@ -19,7 +19,7 @@ summed AS (
   GROUP BY flow_id
   HAVING n > 0
 ),
-lived AS (SELECT flow_id, sum(dwells) AS lifetimes FROM flow_dwell WHERE state = 0 GROUP BY flow_id),
+lived AS (SELECT flow_id, sum(dwells) AS lifetimes FROM flow_dwell WHERE state = $dwell.lifetime GROUP BY flow_id),
 -- Connections in the sums by process and in the sums by peer.
 totals AS (
   SELECT
@@ -44,7 +44,7 @@ FROM (
   SELECT
     (SELECT coalesce(sum(opened), 0) FROM open_second) AS seconds,
     (SELECT coalesce(sum(opened), 0) FROM open_minute) AS minutes,
-    (SELECT count(*) FROM connection WHERE flow_id IS NOT NULL AND opened_ns IS NOT NULL AND direction <> 3) AS opened
+    (SELECT count(*) FROM connection WHERE flow_id IS NOT NULL AND opened_ns IS NOT NULL AND direction <> $direction.listen) AS opened
 )
 WHERE seconds <> opened OR minutes <> opened
 UNION ALL

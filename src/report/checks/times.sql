@@ -1,7 +1,7 @@
 -- about: no bound is negative, and nothing ends before it began, clock steps allowed for
 -- section: violations | Violations
 WITH
--- Before schema 4 only the gap was kept of a step: moments may be turned around.
+-- Sessions with a gap of the clock and no clock step: salvage lost it, so times may be out of order.
 unknown AS (
   SELECT g.session_id
   FROM gap AS g

@@ -95,7 +95,7 @@ selected AS MATERIALIZED (
     coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after
   FROM connections
   WHERE direction = 'listen' AND (/*filter of both windows*/ 1) AND id IN (
-    SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = 3
+    SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = $direction.listen
     UNION ALL
     SELECT id FROM connection WHERE duration_bucket IS NULL
   )

@@ -16,7 +16,7 @@ selected AS (
   SELECT *
   FROM connections
   WHERE direction = 'listen' AND (/*filter*/ 1) AND id IN (
-    SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = 3
+    SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = $direction.listen
     UNION ALL
     SELECT id FROM connection WHERE duration_bucket IS NULL
   )
@@ -24,7 +24,7 @@ selected AS (
 -- Flows of the whole recording; with a window, connections that lived in it.
 flows AS MATERIALIZED (
   SELECT protocol, local_address, local_port, netns, first_ns, last_ns, connections
-  FROM main.peer_flows
+  FROM /* never connections */ peer_flows
   WHERE direction = 'inbound' AND coalesce(:since_ns, :until_ns) IS NULL
   UNION ALL
   SELECT protocol, local_address, local_port, netns, first_ns, last_ns, connections

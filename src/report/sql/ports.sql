@@ -21,10 +21,10 @@ top AS (
 present AS MATERIALIZED (
   SELECT coalesce(netns, -1) AS netns, local_address_id, remote_address_id, remote_port, state, process_id
   FROM connection
-  WHERE duration_bucket IS NULL AND protocol = 6 AND direction IN (0, 1) AND remote_port IS NOT NULL
+  WHERE duration_bucket IS NULL AND protocol = $protocol.tcp AND direction IN ($direction.unknown, $direction.outbound) AND remote_port IS NOT NULL
 ),
 now AS (
-  SELECT netns, local_address_id, remote_address_id, remote_port, sum(state <> 11) AS open_now, sum(state = 11) AS time_wait_now
+  SELECT netns, local_address_id, remote_address_id, remote_port, sum(state <> $state.time_wait) AS open_now, sum(state = $state.time_wait) AS time_wait_now
   FROM present
   GROUP BY netns, local_address_id, remote_address_id, remote_port
 )
@@ -43,7 +43,7 @@ SELECT
       FROM peer AS e
       CROSS JOIN flow AS f ON f.peer_id = e.id
       CROSS JOIN flow_sum AS u ON u.flow_id = f.id
-      WHERE e.remote_address_id = top.remote_address_id AND e.port = top.remote_port AND e.direction IN (0, 1) AND e.protocol = 6
+      WHERE e.remote_address_id = top.remote_address_id AND e.port = top.remote_port AND e.direction IN ($direction.unknown, $direction.outbound) AND e.protocol = $protocol.tcp
         AND f.local_address_id = top.local_address_id AND f.netns IS nullif(top.netns, -1)
       UNION ALL
       SELECT process_id, 1

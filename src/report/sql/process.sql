@@ -28,7 +28,7 @@ accepted AS MATERIALIZED (
   SELECT protocol, local_address, local_port, sum(connections) AS n FROM flows GROUP BY protocol, local_address, local_port
 ),
 listening AS (
-  SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = 3
+  SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = $direction.listen
   UNION ALL
   SELECT id FROM connection WHERE duration_bucket IS NULL
 )

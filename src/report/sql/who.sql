@@ -32,7 +32,7 @@ held AS (
     (
       SELECT e.old
       FROM event AS e
-      WHERE e.connection_id = selected.id AND e.kind = 4 AND e.old IS NOT NULL AND e.at_ns > :until_ns
+      WHERE e.connection_id = selected.id AND e.kind = $event.owner AND e.old IS NOT NULL AND e.at_ns > :until_ns
       ORDER BY e.id
       LIMIT 1
     ) AS then_id

@@ -5,6 +5,7 @@
 #include "store/db/migrate.hpp"
 #include "store/db/open_readonly.hpp"
 #include "store/db/rebuildable_tables.hpp"
+#include "store/db/sql_macros.hpp"
 #include "store/db/statement.hpp"
 #include "store/rollup/flows.hpp"
 #include "store/rollup/port_use.hpp"
@@ -77,9 +78,9 @@ lived AS (
 family (id) AS (
   SELECT process_id FROM temp.clip_connection AS k CROSS JOIN connection AS c ON c.id = k.id WHERE process_id IS NOT NULL
   UNION
-  SELECT old FROM temp.clip_connection AS k CROSS JOIN event AS e ON e.connection_id = k.id WHERE kind = 4 AND old IS NOT NULL
+  SELECT old FROM temp.clip_connection AS k CROSS JOIN event AS e ON e.connection_id = k.id WHERE kind = $event.owner AND old IS NOT NULL
   UNION
-  SELECT new FROM temp.clip_connection AS k CROSS JOIN event AS e ON e.connection_id = k.id WHERE kind = 4 AND new IS NOT NULL
+  SELECT new FROM temp.clip_connection AS k CROSS JOIN event AS e ON e.connection_id = k.id WHERE kind = $event.owner AND new IS NOT NULL
   UNION
   SELECT id FROM lived WHERE :include_unrelated_processes AND started_ns <= :to_ns AND ended_ns >= :from_ns
   UNION
@@ -224,7 +225,7 @@ class Clip {
           condition.parameters);
     }
     source_.exec("CREATE TEMP TABLE clip_process (id INTEGER PRIMARY KEY)");
-    run(source_, std::string{kChooseProcesses}, window);
+    run(source_, expand_sql(kChooseProcesses), window);
     const char* rest = kChooseTheRest.data();
     while (rest != nullptr && *rest != '\0') {
       sqlite3_stmt* raw = nullptr;
@@ -376,7 +377,7 @@ ClipTotals clip(const std::filesystem::path& source,
                 const std::filesystem::path& out,
                 const ClipOptions& wish,
                 const std::function<bool()>& go_on) {
-  auto from = open_checked(source);
+  auto from = open_readonly(source);
   try {
     auto to = make_recording(out);
     watch(from, go_on);
@@ -400,7 +401,7 @@ ClipTotals clip(const std::filesystem::path& source,
 }
 
 std::vector<std::string> clipped_tables() {
-  std::vector<std::string> tables{kDerived.begin(), kDerived.end()};
+  std::vector<std::string> tables{kRebuildableTables.begin(), kRebuildableTables.end()};
   for (const auto& part : parts()) {
     tables.emplace_back(part.table);
   }

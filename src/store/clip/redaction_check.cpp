@@ -77,8 +77,8 @@ std::vector<std::string> text_columns_of(SQLite::Database& database) {
       database,
       "SELECT printf('SELECT \"%w\", ''%s.%s'' FROM \"%w\" WHERE typeof(\"%w\") IN (''text'', "
       "''blob'')', c.name, t.name, c.name, t.name, c.name) FROM sqlite_schema AS t, "
-      "pragma_table_info(t.name) AS c WHERE t.type = 'table' AND t.name NOT IN ('code_name', "
-      "'duration_bucket') AND c.type NOT IN ('INTEGER', 'REAL') ORDER BY t.name, c.cid"};
+      "pragma_table_info(t.name) AS c WHERE t.type = 'table' AND t.name <> "
+      "'duration_bucket' AND c.type NOT IN ('INTEGER', 'REAL') ORDER BY t.name, c.cid"};
   std::vector<std::string> queries;
   while (columns.executeStep()) {
     queries.push_back(columns.getColumn(0).getString());

@@ -1,29 +1,22 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "store/db/schema.hpp"
+
 #include <filesystem>
 
 #include <SQLiteCpp/Database.h>
 
 namespace netlog::store {
 
-/// PRAGMA application_id of a recording: "nlog".
-constexpr int kApplicationId = 0x6E6C6F67;
-
-/// The schema version that this build writes: how many migrations it knows.
-int latest_version();
-
-/// Brings an open database to the latest schema, one migration a transaction; an empty one becomes
-/// a recording. Functions that change something are not run for its views and triggers.
-/// @throws StoreError when it is not an SQLite database, another program's, of a newer schema, or
-/// its schema has been altered.
-void migrate(SQLite::Database& database, const std::filesystem::path& path);
-
-/// @throws StoreError as migrate() does, and for an older schema; changes nothing.
-void check_identity(SQLite::Database& database, const std::filesystem::path& path);
-
-/// A view or a trigger that somebody has changed would answer in our name, or write.
-/// @throws StoreError when tables, views or anything else are not those that netlog makes.
-void check_schema(SQLite::Database& database, const std::filesystem::path& path);
+/// Makes an open database a recording of the schema's version that may be written: an empty one is
+/// filled, an older one is migrated, one migration a transaction. Views that are missing or differ
+/// and indexes that are missing are created. What the user has added stays. Functions with side
+/// effects are not run for the file's schema.
+/// @throws StoreError for what recording_version() and check_tables() refuse, and for a schema that
+/// SQLite cannot read.
+void migrate(SQLite::Database& database,
+             const std::filesystem::path& path,
+             const Schema& schema = current_schema());
 
 }  // namespace netlog::store

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "store/db/schema.hpp"
+
 #include <filesystem>
 
 #include <SQLiteCpp/Database.h>
 
 namespace netlog::store {
 
-/// Opens a recording to be read, as Reader does, which says what is refused: read-only, defensive,
-/// with a schema that is not trusted and was found to be ours. It may have temporary tables; what
-/// may be asked is the caller's affair.
-/// @throws StoreError
-SQLite::Database open_checked(const std::filesystem::path& path);
+/// Opens a recording to be read: read-only, defensive, with a schema that is not trusted and
+/// limits on what it can make us run. The views of `schema` are TEMP views of the connection, under
+/// their plain names; the file's own views are not used. The file is not changed. In one of an
+/// older version what it lacks reads as NULL: a missing column, or a table without rows.
+/// The caller decides which statements may run.
+/// @throws StoreError for a missing or unreadable file, a symbolic link or special file, and for
+/// what recording_version() and check_tables() refuse.
+SQLite::Database open_readonly(const std::filesystem::path& path,
+                               const Schema& schema = current_schema());
 
 }  // namespace netlog::store

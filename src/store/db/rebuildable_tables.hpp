@@ -6,15 +6,14 @@
 
 namespace netlog::store {
 
-/// Tables that come with the schema, or are made anew from the rows of others.
-inline constexpr std::array<std::string_view, 9> kDerived{"code_name",
-                                                          "duration_bucket",
-                                                          "flow",
-                                                          "flow_sum",
-                                                          "flow_dwell",
-                                                          "long_dwell",
-                                                          "open_second",
-                                                          "open_minute",
-                                                          "port_use"};
+/// Tables whose rows come with the schema or can be rebuilt from other tables.
+inline constexpr std::array<std::string_view, 8> kRebuildableTables{"duration_bucket",
+                                                                    "flow",
+                                                                    "flow_sum",
+                                                                    "flow_dwell",
+                                                                    "long_dwell",
+                                                                    "open_second",
+                                                                    "open_minute",
+                                                                    "port_use"};
 
 }  // namespace netlog::store

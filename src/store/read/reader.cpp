@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "store/read/reader.hpp"
 
-#include "store/db/migrate.hpp"
 #include "store/db/open_readonly.hpp"
+#include "store/db/recording_check.hpp"
 #include "util/byte_reader.hpp"
 #include "util/text.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
-#include <fstream>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <SQLiteCpp/Database.h>
@@ -23,134 +22,9 @@ namespace netlog::store {
 namespace {
 
 constexpr std::size_t kMaxText = std::size_t{1} << 20U;
-constexpr int kBusyMs = 5'000;
 constexpr int kStepsBetweenReadProgress = 50'000;
-constexpr int kStepsToOpen = 1'000'000;
 
-[[noreturn]] void refuse(const std::filesystem::path& path, std::string_view why) {
-  throw StoreError{fmt::format("cannot open recording {}: {}", utf8(path), why)};
-}
-
-void check_file(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto status = std::filesystem::symlink_status(path, error);
-  if (std::filesystem::is_symlink(status)) {
-    refuse(path, "a symbolic link; name the file that it leads to");
-  }
-  if (!std::filesystem::exists(status)) {
-    refuse(path,
-           error && error != std::errc::no_such_file_or_directory
-               ? error.message()
-               : fmt::format("no such file; record one with: netlog record --db {}", utf8(path)));
-  }
-  if (!std::filesystem::is_regular_file(status)) {
-    refuse(path, "not a regular file; name a recording with --db");
-  }
-  for (const auto* const suffix : {"-wal", "-journal", "-shm"}) {
-    const auto side = std::filesystem::symlink_status(with_suffix(path, suffix), error);
-    if (std::filesystem::exists(side) && !std::filesystem::is_regular_file(side)) {
-      refuse(path, fmt::format("what stands beside it as {} is not a regular file", suffix));
-    }
-  }
-  std::ifstream in{path, std::ios::binary};
-  if (!in) {
-    refuse(path, "it may not be read; ask its owner, or run as that user");
-  }
-  std::array<char, 16> magic{};
-  in.read(magic.data(), magic.size());
-  constexpr std::string_view kMagic{"SQLite format 3\0", 16};
-  const auto got = static_cast<std::size_t>(in.gcount());
-  if (got > 0 && std::string_view{magic.data(), got} != kMagic) {
-    refuse(path, "not an SQLite database; name a recording with --db");
-  }
-}
-
-// In a directory that may not be written SQLite cannot make the shared memory of a WAL; without a
-// WAL there is nothing to share.
-std::string immutable_uri(const std::filesystem::path& path) {
-  const auto absolute = std::filesystem::absolute(path).generic_u8string();
-  std::string uri = absolute.starts_with(u8'/') ? "file:" : "file:/";
-  for (const auto unit : absolute) {
-    const auto byte = static_cast<unsigned char>(unit);
-    const auto c = static_cast<char>(unit);
-    const bool plain =
-        byte < 0x80 && (std::isalnum(byte) != 0 || std::strchr("/-_.~", c) != nullptr);
-    uri += plain ? std::string{c} : fmt::format("%{:02X}", byte);
-  }
-  return uri + "?immutable=1";
-}
-
-/// What no recording of ours comes near.
-void set_limits(SQLite::Database& database) {
-  struct Limit {
-    int which;
-    int most;
-  };
-  for (const auto& limit : std::array<Limit, 11>{{
-           {SQLITE_LIMIT_LENGTH, 16 << 20},
-           {SQLITE_LIMIT_SQL_LENGTH, 1 << 20},
-           {SQLITE_LIMIT_COLUMN, 500},
-           {SQLITE_LIMIT_EXPR_DEPTH, 200},
-           {SQLITE_LIMIT_COMPOUND_SELECT, 100},
-           {SQLITE_LIMIT_VDBE_OP, 1'000'000},
-           {SQLITE_LIMIT_FUNCTION_ARG, 100},
-           {SQLITE_LIMIT_ATTACHED, 0},
-           {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1'000},
-           {SQLITE_LIMIT_VARIABLE_NUMBER, 1'000},
-           {SQLITE_LIMIT_TRIGGER_DEPTH, 1},
-       }}) {
-    sqlite3_limit(database.getHandle(), limit.which, limit.most);
-  }
-  sqlite3_limit(database.getHandle(), SQLITE_LIMIT_WORKER_THREADS, 0);
-}
-
-SQLite::Database with_limits(SQLite::Database database) {
-  set_limits(database);
-  // Nothing that opening asks is repeated: a schema that takes longer is none of ours.
-  sqlite3_progress_handler(
-      database.getHandle(), kStepsToOpen, [](void*) { return 1; }, nullptr);
-  return database;
-}
-
-SQLite::Database open_plain(const std::filesystem::path& path) {
-  auto database = with_limits({utf8(path), SQLite::OPEN_READONLY, kBusyMs});
-  database.execAndGet("SELECT count(*) FROM sqlite_schema");
-  return database;
-}
-
-SQLite::Database open(const std::filesystem::path& path) {
-  try {
-    return open_plain(path);
-  } catch (const SQLite::Exception& error) {
-    const bool settled = !std::filesystem::exists(with_suffix(path, "-wal"));
-    if (error.getErrorCode() != SQLITE_CANTOPEN || !settled) {
-      throw;
-    }
-    return with_limits({immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyMs});
-  }
-}
-
-// What a question may do: read. ATTACH and friends could make files; a PRAGMA with a value could
-// change how we read.
-int authorize(void* /*context*/,
-              int action,
-              const char* /*first*/,
-              const char* second,
-              const char* /*database*/,
-              const char* /*by*/) {
-  switch (action) {
-    case SQLITE_SELECT:
-    case SQLITE_READ:
-    case SQLITE_FUNCTION:
-    case SQLITE_RECURSIVE:
-      return SQLITE_OK;
-    case SQLITE_PRAGMA:
-      return second == nullptr ? SQLITE_OK : SQLITE_DENY;
-    default:
-      return SQLITE_DENY;
-  }
-}
-
+constexpr std::string_view kOnlyReading = "cannot query: only statements that read are allowed";
 constexpr std::size_t kMaxFaults = 100;
 
 struct Finalize {
@@ -200,30 +74,14 @@ Cell cell_of(sqlite3_stmt* statement, int column) {
 
 }  // namespace
 
-SQLite::Database open_checked(const std::filesystem::path& path) {
-  check_file(path);
-  try {
-    auto database = open(path);
-    sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-    sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-    database.exec("PRAGMA cell_size_check = ON");
-    // A page is wanted many times by one question; at most 128 MiB of them are kept.
-    database.exec("PRAGMA cache_size = -131072");
-    database.exec("PRAGMA temp_store = MEMORY");
-    check_identity(database, path);
-    check_schema(database, path);
-    sqlite3_progress_handler(database.getHandle(), 0, nullptr, nullptr);
-    return database;
-  } catch (const SQLite::Exception& error) {
-    refuse(path,
-           fmt::format("{} [sqlite:{}]", one_line(error.what()), error.getExtendedErrorCode()));
-  }
-}
-
 class Reader::Impl {
  public:
-  explicit Impl(const std::filesystem::path& path) : path_{path}, database_{open_checked(path)} {
-    sqlite3_set_authorizer(database_.getHandle(), authorize, nullptr);
+  explicit Impl(const std::filesystem::path& path)
+      : path_{path}, database_{open_readonly(path)}, foreign_{foreign_objects(database_)} {
+    for (const auto& view : current_schema().views) {
+      views_.insert(view.name);
+    }
+    sqlite3_set_authorizer(database_.getHandle(), authorize, this);
   }
 
   void each(std::string_view sql,
@@ -271,14 +129,53 @@ class Reader::Impl {
   int version() { return database_.execAndGet("PRAGMA user_version").getInt(); }
 
  private:
+  /// A statement may read. ATTACH and the like could make files, a PRAGMA with a value could change
+  /// how we read.
+  static int authorize(void* self,
+                       int action,
+                       const char* first,
+                       const char* second,
+                       const char* schema,
+                       const char* /*by*/) {
+    switch (action) {
+      case SQLITE_READ:
+        return static_cast<Impl*>(self)->authorize_read(first, schema);
+      case SQLITE_SELECT:
+      case SQLITE_FUNCTION:
+      case SQLITE_RECURSIVE:
+        return SQLITE_OK;
+      case SQLITE_PRAGMA:
+        return second == nullptr ? SQLITE_OK : SQLITE_DENY;
+      default:
+        return SQLITE_DENY;
+    }
+  }
+
+  /// @param schema null where the statement uses no column of the table and names no schema
+  int authorize_read(const char* table, const char* schema) {
+    const auto name = lower(table);
+    const bool in_file =
+        schema != nullptr ? std::string_view{schema} == "main" : !views_.contains(name);
+    if (!in_file || !foreign_.contains(name)) {
+      return SQLITE_OK;
+    }
+    denied_ = table;
+    return SQLITE_DENY;
+  }
+
   StatementHandle prepare(std::string_view sql) {
     sqlite3_stmt* raw = nullptr;
     const char* tail = nullptr;
+    denied_.clear();
     const auto code = sqlite3_prepare_v2(
         database_.getHandle(), sql.data(), static_cast<int>(sql.size()), &raw, &tail);
     StatementHandle statement{raw};
     if (code == SQLITE_AUTH) {
-      throw StoreError{"cannot query: only statements that read are allowed"};
+      throw StoreError{denied_.empty()
+                           ? std::string{kOnlyReading}
+                           : fmt::format("cannot query: {} is a view or a virtual table of the "
+                                         "file; netlog runs only its own",
+                                         quote(denied_))};
     }
     if (code != SQLITE_OK) {
       fail(code);
@@ -293,7 +190,7 @@ class Reader::Impl {
           fmt::format("cannot query: more than one statement, the second begins {}", quote(rest))};
     }
     if (sqlite3_stmt_readonly(raw) == 0) {
-      throw StoreError{"cannot query: only statements that read are allowed"};
+      throw StoreError{std::string{kOnlyReading}};
     }
     return statement;
   }
@@ -310,6 +207,9 @@ class Reader::Impl {
 
   std::filesystem::path path_;
   SQLite::Database database_;
+  std::set<std::string> foreign_;  ///< views and virtual tables of the file, in lower case
+  std::set<std::string> views_;    ///< ours
+  std::string denied_;             ///< which of `foreign_` the last statement wanted; empty: none
   std::function<bool()> go_on_;
 };
 

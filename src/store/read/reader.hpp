@@ -24,14 +24,12 @@ struct Rows {
   std::vector<std::vector<Cell>> cells;
 };
 
-/// A recording opened to be read. It is not trusted: opened read-only with `PRAGMA
-/// trusted_schema=OFF`, `query_only` on, extensions off, limits on length, depth and size of what
-/// it makes us run, its application_id and schema checked, so that no view or trigger but ours is
-/// ever run; text cells come back as valid UTF-8. Symbolic links and special files are refused.
+/// A recording opened to be read by open_readonly(), with the views of this build under their plain
+/// names. A statement may only read, and reads no view or virtual table that the file brings. Text
+/// cells come back as valid UTF-8.
 class Reader {
  public:
-  /// @throws StoreError: missing, unreadable, not SQLite, not netlog's, a newer schema (both
-  /// numbers), an older one that must be migrated first (record does that).
+  /// @throws StoreError as open_readonly() does.
   explicit Reader(const std::filesystem::path& path);
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;

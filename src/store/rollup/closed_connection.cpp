@@ -2,6 +2,7 @@
 #include "store/rollup/closed_connection.hpp"
 
 #include "model/event.hpp"
+#include "store/db/sql_macros.hpp"
 #include "store/db/statement.hpp"
 #include "store/db/store_error.hpp"
 
@@ -22,8 +23,8 @@ ClosedConnectionReader::ClosedConnectionReader(SQLite::Database& database)
                          "FROM connection WHERE id = ?"},
       select_states_{
           database,
-          "SELECT at_ns, new, kind, id FROM event WHERE connection_id = ? AND kind IN (0, 1, 2, "
-          "5) ORDER BY id"} {}
+          expand_sql("SELECT at_ns, new, kind, id FROM event WHERE connection_id = ? AND kind IN "
+                     "($event.present, $event.open, $event.state, $event.close) ORDER BY id")} {}
 
 ClosedConnection ClosedConnectionReader::read(std::int64_t connection) {
   BoundStatement row{select_connection_};

@@ -12,7 +12,7 @@
 namespace netlog::store {
 namespace {
 
-constexpr std::int64_t kWholeLife = 0;  // in the place of a state
+constexpr std::int64_t kWholeLife = 0;  // $dwell.lifetime in SQL
 
 using Number = std::optional<std::int64_t>;
 

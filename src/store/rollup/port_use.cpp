@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/rollup/port_use.hpp"
 
+#include "store/db/sql_macros.hpp"
 #include "store/db/statement.hpp"
 
 #include <string>
@@ -13,7 +14,8 @@ constexpr const char* kHolders =
     "SELECT id, coalesce(netns, -1), local_address_id, remote_address_id, remote_port, "
     "coalesce(opened_ns, first_seen_ns) FROM connection WHERE duration_bucket IS NULL AND gone = 0 "
     "AND "
-    "protocol = 6 AND direction IN (0, 1) AND remote_address_id IS NOT NULL AND remote_port IS NOT "
+    "protocol = $protocol.tcp AND direction IN ($direction.unknown, $direction.outbound) AND "
+    "remote_address_id IS NOT NULL AND remote_port IS NOT "
     "NULL AND ";
 
 constexpr const char* kSumPorts = R"sql(
@@ -28,7 +30,8 @@ used AS (
     coalesce(opened_ns, first_seen_ns) AS from_ns,
     iif(duration_bucket IS NULL, NULL, max(last_seen_ns, coalesce(closed_ns, 0))) AS to_ns
   FROM connection
-  WHERE protocol = 6 AND direction IN (0, 1) AND remote_address_id IS NOT NULL AND remote_port IS NOT NULL
+  WHERE protocol = $protocol.tcp AND direction IN ($direction.unknown, $direction.outbound)
+    AND remote_address_id IS NOT NULL AND remote_port IS NOT NULL
 ),
 steps AS (
   SELECT netns, local_address_id, remote_address_id, remote_port, from_ns AS at_ns, 1 AS step FROM used
@@ -74,13 +77,13 @@ void PortUse::taken(std::int64_t connection, const Pair& pair, std::int64_t at_n
 }
 
 void PortUse::resume(std::int64_t session) {
-  SQLite::Statement select{database_, std::string{kHolders} + "session_id = ?"};
+  SQLite::Statement select{database_, expand_sql(std::string{kHolders} + "session_id = ?")};
   select.bind(1, session);
   hold(select);
 }
 
 void PortUse::resume_one(std::int64_t connection) {
-  SQLite::Statement select{database_, std::string{kHolders} + "id = ?"};
+  SQLite::Statement select{database_, expand_sql(std::string{kHolders} + "id = ?")};
   select.bind(1, connection);
   hold(select);
 }
@@ -128,7 +131,7 @@ void PortUse::write() {
 }
 
 void sum_ports(SQLite::Database& database) {
-  database.exec(kSumPorts);
+  database.exec(expand_sql(kSumPorts));
 }
 
 }  // namespace netlog::store

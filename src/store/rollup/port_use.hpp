@@ -13,7 +13,7 @@
 namespace netlog::store {
 
 /// How many local ports were in use at once in one namespace between one of our addresses and one
-/// endpoint: the table port_use (schema/004_flows.sql). A connection's port is in use until the
+/// endpoint: the table port_use (schema/tables.sql). A connection's port is in use until the
 /// kernel has forgotten it, so TIME_WAIT counts. Lives on the writer's thread; must die before the
 /// database.
 class PortUse {

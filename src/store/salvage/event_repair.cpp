@@ -2,6 +2,7 @@
 #include "store/salvage/event_repair.hpp"
 
 #include "model/event.hpp"
+#include "store/db/sql_macros.hpp"
 #include "store/db/statement.hpp"
 
 #include <algorithm>
@@ -129,10 +130,12 @@ class EventRepair {
     for (const auto id : deleted_) {
       BoundStatement{remove}.with(id).exec();
     }
-    SQLite::Statement close{database_,
-                            "UPDATE connection SET gone = 1, state = coalesce(?, state), closed_ns "
-                            "= coalesce(closed_ns, ?), close_error_ns = coalesce(close_error_ns, "
-                            "0), outcome = iif(outcome = 0, 6, outcome) WHERE id = ?"};
+    SQLite::Statement close{
+        database_,
+        expand_sql(
+            "UPDATE connection SET gone = 1, state = coalesce(?, state), closed_ns "
+            "= coalesce(closed_ns, ?), close_error_ns = coalesce(close_error_ns, "
+            "0), outcome = iif(outcome = $outcome.open, $outcome.unknown, outcome) WHERE id = ?")};
     for (const auto& row : closed_) {
       BoundStatement{close}.with(row.state).with(row.at_ns).with(row.connection).exec();
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/salvage/repair.hpp"
 
+#include "store/db/sql_macros.hpp"
 #include "store/db/statement.hpp"
 #include "store/rollup/flows.hpp"
 #include "store/rollup/port_use.hpp"
@@ -50,11 +51,12 @@ std::map<std::string, std::int64_t> repair_references(SQLite::Database& database
       "UPDATE connection SET remote_address_id = NULL WHERE remote_address_id NOT IN (SELECT id "
       "FROM address)");
   database.exec(
-      "UPDATE connection SET process_id = NULL, owner_source = 0, owner_reason = NULL WHERE "
-      "process_id NOT IN (SELECT id FROM process)");
-  database.exec(
+      expand_sql("UPDATE connection SET process_id = NULL, owner_source = $owner_source.unknown, "
+                 "owner_reason = NULL WHERE "
+                 "process_id NOT IN (SELECT id FROM process)"));
+  database.exec(expand_sql(
       "UPDATE event SET old = iif(old IN (SELECT id FROM process), old, NULL), new = iif(new IN "
-      "(SELECT id FROM process), new, NULL) WHERE kind = 4");
+      "(SELECT id FROM process), new, NULL) WHERE kind = $event.owner"));
   database.exec(
       "UPDATE connection SET open_error_ns = NULL, opened_ns = NULL WHERE open_error_ns < 0 OR "
       "(closed_ns < opened_ns - open_error_ns AND NOT EXISTS (SELECT 1 FROM gap AS g WHERE "
@@ -67,15 +69,17 @@ std::map<std::string, std::int64_t> repair_references(SQLite::Database& database
 void recompute_sums(SQLite::Database& database) {
   database.exec("UPDATE connection SET peer_id = NULL, flow_id = NULL, duration_bucket = NULL");
   database.exec(
-      "INSERT INTO peer (direction, protocol, remote_address_id, port) "
-      "SELECT DISTINCT direction, protocol, remote_address_id, iif(direction = 2, local_port, "
-      "remote_port) FROM connection WHERE remote_address_id IS NOT NULL AND direction <> 3");
-  database.exec(
+      expand_sql("INSERT INTO peer (direction, protocol, remote_address_id, port) "
+                 "SELECT DISTINCT direction, protocol, remote_address_id, iif(direction = "
+                 "$direction.inbound, local_port, "
+                 "remote_port) FROM connection WHERE remote_address_id IS NOT NULL AND direction "
+                 "<> $direction.listen"));
+  database.exec(expand_sql(
       "UPDATE connection SET peer_id = (SELECT p.id FROM peer AS p "
       "WHERE p.remote_address_id = connection.remote_address_id "
-      "AND p.port IS iif(connection.direction = 2, connection.local_port, "
+      "AND p.port IS iif(connection.direction = $direction.inbound, connection.local_port, "
       "connection.remote_port) "
-      "AND p.direction = connection.direction AND p.protocol = connection.protocol)");
+      "AND p.direction = connection.direction AND p.protocol = connection.protocol)"));
   Flows{database}.add_missing();
   sum_ports(database);
 }

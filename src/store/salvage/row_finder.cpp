@@ -33,6 +33,7 @@ class Finder {
         read_tree(root->second, table);
       }
     }
+    skip_other_tables();
     if (damaged_pages_ > 0 || std::any_of(counts_.begin(), counts_.end(), [](const Count& count) {
           return count.damaged;
         })) {
@@ -124,6 +125,21 @@ class Finder {
     return file_.tree_page(number);
   }
 
+  /// Pages of a user's tables are not searched for rows of ours.
+  void skip_other_tables() {
+    std::vector<std::uint32_t> left;
+    for (const auto& [name, root] : roots_) {
+      left.push_back(root);
+    }
+    while (!left.empty()) {
+      const auto page = visit(left.back());
+      left.pop_back();
+      if (page) {
+        left.insert(left.end(), page->children.begin(), page->children.end());
+      }
+    }
+  }
+
   void read_tree(std::uint32_t root, std::size_t table) {
     const bool has_rowid = tables_[table].has_rowid;
     std::vector<std::uint32_t> left{root};
@@ -189,8 +205,9 @@ class Finder {
       }
       std::size_t score = 0;
       for (const auto& record : page.records) {
-        if (fits(tables_[table], record)) {
-          score += record.values.size() == tables_[table].columns.size() ? 2U : 1U;
+        const auto columns = tables_[table].columns.size();
+        if (record.values.size() <= columns && fits(tables_[table], record)) {
+          score += record.values.size() == columns ? 2U : 1U;
         }
       }
       if (score > max_score) {

@@ -21,7 +21,9 @@ constexpr std::int64_t kMinTimeNs = 1'000'000'000;
 
 /// Peers are found again from the connections, too.
 bool is_saved(std::string_view table) {
-  return table != "peer" && std::find(kDerived.begin(), kDerived.end(), table) == kDerived.end();
+  return table != "peer" &&
+         std::find(kRebuildableTables.begin(), kRebuildableTables.end(), table) ==
+             kRebuildableTables.end();
 }
 
 bool fits(const ColumnLayout& column, const Value& value) {
@@ -51,7 +53,7 @@ ColumnType type_of(std::string_view name) {
 }  // namespace
 
 bool fits(const TableLayout& layout, const Record& record) {
-  if (record.values.size() > layout.columns.size() || (layout.has_rowid && record.rowid <= 0)) {
+  if (layout.has_rowid && record.rowid <= 0) {
     return false;
   }
   for (std::size_t i = 0; i < layout.columns.size(); ++i) {

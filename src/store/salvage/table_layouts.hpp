@@ -30,7 +30,7 @@ struct TableLayout {
 std::vector<TableLayout> table_layouts();
 
 /// Whether a record can be a row of the table. A record may end before the last columns: they were
-/// added to the table after it was written.
+/// added to the table after it was written. It may have more columns: a user has added them.
 bool fits(const TableLayout& layout, const Record& record);
 
 }  // namespace netlog::store

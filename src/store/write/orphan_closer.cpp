@@ -4,6 +4,7 @@
 #include "model/connection.hpp"
 #include "model/event.hpp"
 #include "model/tcp_state.hpp"
+#include "store/db/sql_macros.hpp"
 #include "store/db/statement.hpp"
 
 namespace netlog::store {
@@ -14,11 +15,15 @@ OrphanCloser::OrphanCloser(SQLite::Database& database)
                     "?2, ?3, ?4, state, iif(protocol = ?6, ?5, NULL) FROM connection WHERE id = "
                     "?1"},
       close_{database,
-             "UPDATE connection SET gone = 1, incarnation = NULL, last_seen_ns = max(last_seen_ns, "
-             "?2 - ?3), state = iif(protocol = ?7, ?4, state), closed_ns = iif(outcome = 0, ?2, "
-             "closed_ns), close_error_ns = iif(outcome = 0, ?3, close_error_ns), outcome_reason = "
-             "iif(outcome = 0, ?5, outcome_reason), outcome = iif(outcome = 0, ?6, outcome) WHERE "
-             "id = ?1"} {}
+             expand_sql("UPDATE connection SET gone = 1, incarnation = NULL, last_seen_ns = "
+                        "max(last_seen_ns, "
+                        "?2 - ?3), state = iif(protocol = ?7, ?4, state), closed_ns = iif(outcome "
+                        "= $outcome.open, ?2, "
+                        "closed_ns), close_error_ns = iif(outcome = $outcome.open, ?3, "
+                        "close_error_ns), outcome_reason = "
+                        "iif(outcome = $outcome.open, ?5, outcome_reason), outcome = iif(outcome = "
+                        "$outcome.open, ?6, outcome) WHERE "
+                        "id = ?1")} {}
 
 void OrphanCloser::end(std::int64_t connection, const Moment& ended) {
   BoundStatement{insert_close_}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/write/retention.hpp"
 
+#include "store/db/sql_macros.hpp"
 #include "store/db/statement.hpp"
 
 #include <algorithm>
@@ -21,7 +22,9 @@ constexpr std::int64_t kAtOnce = 500;
 constexpr std::int64_t kSamplesAtOnce = 2'000;
 constexpr std::int64_t kPagesAtOnce = 256;
 // In TIME_WAIT a connection is over; its close event may be to come.
-constexpr const char* kIsAnEnd = "(kind = 5 OR (kind <= 2 AND new = 11))";
+constexpr const char* kIsAnEnd =
+    "(kind = $event.close OR (kind IN ($event.present, $event.open, $event.state) AND new = "
+    "$state.time_wait))";
 constexpr std::int64_t kSweepEvery = 10'000;  // connections
 
 std::int64_t pragma(SQLite::Database& database, const char* name) {
@@ -113,7 +116,7 @@ std::optional<std::int64_t> Retention::oldest_ns() {
       fmt::format("SELECT min(at_ns) FROM (SELECT at_ns FROM (SELECT at_ns FROM event WHERE id > ? "
                   "AND {} ORDER BY id LIMIT 1) UNION ALL SELECT at_ns FROM (SELECT at_ns FROM "
                   "counter_sample ORDER BY id LIMIT 1))",
-                  kIsAnEnd)};
+                  expand_sql(kIsAnEnd))};
   return BoundStatement{first}.with(passed_event_).number();
 }
 
@@ -124,7 +127,7 @@ Retention::Oldest Retention::find_oldest(std::optional<std::int64_t> before_ns) 
       database_,
       fmt::format(
           "SELECT id, connection_id, at_ns FROM event WHERE id > ? AND {} ORDER BY id LIMIT ?",
-          kIsAnEnd)};
+          expand_sql(kIsAnEnd))};
   BoundStatement rows{ends};
   rows.with(passed_event_).with(kAtOnce);
   while (rows.step()) {
@@ -215,12 +218,14 @@ void Retention::drop_sessions(Flows& flows, std::int64_t before_ns) {
 void Retention::drop_unreferenced(std::int64_t before_ns) {
   SQLite::Statement processes{
       database_,
-      "DELETE FROM process WHERE (ended_ns < ?1 OR (started_ns < ?1 AND (SELECT boot_id FROM "
-      "session WHERE id = session_id) <> (SELECT boot_id FROM session WHERE id = ?2))) "
-      "AND id NOT IN (SELECT process_id FROM flow WHERE process_id IS NOT NULL) "
-      "AND id NOT IN (SELECT process_id FROM connection WHERE duration_bucket IS NULL AND "
-      "process_id IS "
-      "NOT NULL) AND id NOT IN (SELECT old FROM event WHERE kind = 4 AND old IS NOT NULL)"};
+      expand_sql(
+          "DELETE FROM process WHERE (ended_ns < ?1 OR (started_ns < ?1 AND (SELECT boot_id FROM "
+          "session WHERE id = session_id) <> (SELECT boot_id FROM session WHERE id = ?2))) "
+          "AND id NOT IN (SELECT process_id FROM flow WHERE process_id IS NOT NULL) "
+          "AND id NOT IN (SELECT process_id FROM connection WHERE duration_bucket IS NULL AND "
+          "process_id IS "
+          "NOT NULL) AND id NOT IN (SELECT old FROM event WHERE kind = $event.owner AND old IS NOT "
+          "NULL)")};
   BoundStatement{processes}.with(before_ns).with(session_id_).exec();
   SQLite::Statement ports{database_, "DELETE FROM port_use WHERE peak_ns < ?"};
   BoundStatement{ports}.with(before_ns).exec();

@@ -73,9 +73,7 @@ TEST_CASE("whatever a process is called, no output changes a terminal", "[cli]")
       "= "
       "{0}, cmdline = {0}, user = {0}, cgroup = {0}, service = {0}, container = {0}; INSERT INTO "
       "gap (session_id, from_ns, to_ns, source, reason, detail) SELECT 1, started_ns, started_ns, "
-      "{0}, {0}, {0} FROM session; UPDATE address SET text = {0} || text; UPDATE code_name SET "
-      "name "
-      "= {0} || name WHERE kind <> 'protocol'",
+      "{0}, {0}, {0} FROM session; UPDATE address SET text = {0} || text",
       kInSql));
   const auto pid = std::to_string(child.pid());
   const std::vector<std::vector<std::string>> questions{

@@ -136,8 +136,15 @@ TEST_CASE("the granularity is the coarsest that can answer the filter", "[report
   Filter port;
   port.port = 443;
   CHECK(granularity({}) == Granularity::connections);  // there are few
-  SQLite::Database{path.string(), SQLite::OPEN_READWRITE}.exec(
-      "UPDATE connection SET id = 50001 WHERE id = (SELECT max(id) FROM connection)");
+  SQLite::Database database{path.string(), SQLite::OPEN_READWRITE};
+  // A clip of few connections keeps high ids.
+  database.exec("UPDATE connection SET id = 70000 WHERE id = (SELECT max(id) FROM connection)");
+  CHECK(granularity({}) == Granularity::connections);
+  database.exec(
+      "INSERT INTO connection (session_id, protocol, local_address_id, local_port, direction, "
+      "owner_source, first_seen_ns, last_seen_ns, gone, outcome, seen_by) WITH RECURSIVE n (i) AS "
+      "(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) SELECT 1, 6, 1, 1, 1, 0, 0, 0, 1, "
+      "1, 1 FROM n");
   CHECK(granularity({}) == Granularity::processes);
   CHECK(granularity(port) == Granularity::peers);
   port.local_port = 443;  // nothing listens on it

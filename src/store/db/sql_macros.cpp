@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#include "store/db/sql_macros.hpp"
+
+#include "model/codes.hpp"
+#include "util/text.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <stdexcept>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace netlog::store {
+namespace {
+
+[[noreturn]] void fail_unknown(std::string_view what) {
+  throw std::invalid_argument{fmt::format("SQL abbreviation ${}", what)};
+}
+
+bool is_word(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
+
+/// As SQL of ours spells it: `syn_sent`, `snapshot_notice`.
+std::string spelling(std::string_view name) {
+  std::string text;
+  for (const char c : name) {
+    text += c == '+' ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return text;
+}
+
+std::string code_of(std::string_view kind, std::string_view word) {
+  for (const auto& code : stored_codes()) {
+    if (code.kind == kind && spelling(code.name) == word) {
+      return std::to_string(code.code);
+    }
+  }
+  fail_unknown(fmt::format("{}.{}", kind, word));
+}
+
+std::string name_of(std::string_view kind, std::string_view code) {
+  std::string cases;
+  for (const auto& stored : stored_codes()) {
+    if (stored.kind == kind) {
+      cases += fmt::format(" WHEN {} THEN '{}'", stored.code, stored.name);
+    }
+  }
+  if (cases.empty()) {
+    fail_unknown(fmt::format("name({}, …)", kind));
+  }
+  return fmt::format("CAST(CASE {}{} END AS TEXT)", code, cases);
+}
+
+/// In parentheses, unless it is a column or a number.
+std::string operand(std::string_view expression) {
+  const bool simple = std::all_of(
+      expression.begin(), expression.end(), [](char c) { return is_word(c) || c == '.'; });
+  return simple ? std::string{expression} : fmt::format("({})", expression);
+}
+
+std::string utc(std::string_view ns) {
+  return fmt::format(
+      "strftime('%Y-%m-%dT%H:%M:%S', {0} / 1000000000, 'unixepoch') || printf('.%06dZ', {0} / 1000 "
+      "% 1000000)",
+      ns);
+}
+
+std::string endpoint(std::string_view address, std::string_view port) {
+  return fmt::format(
+      "CASE WHEN {0} LIKE '%:%' THEN '[' || {0} || ']' ELSE {0} END || coalesce(':' || {1}, '')",
+      address,
+      port);
+}
+
+/// Where a quoted text or a comment that begins at `at` ends; `at` if none begins there.
+std::size_t skipped(std::string_view sql, std::size_t at) {
+  const auto rest = sql.substr(at);
+  const auto behind = [&](std::string_view closing, std::size_t from) {
+    const auto end = rest.find(closing, from);
+    return end == std::string_view::npos ? sql.size() : at + end + closing.size();
+  };
+  if (rest.starts_with('\'') || rest.starts_with('"')) {
+    return behind(rest.substr(0, 1), 1);
+  }
+  if (rest.starts_with("--")) {
+    return behind("\n", 2);
+  }
+  return rest.starts_with("/*") ? behind("*/", 2) : at;
+}
+
+/// Arguments in parentheses, the first of which stands at `at`, which is moved behind the last.
+std::vector<std::string> arguments(std::string_view sql, std::size_t& at) {
+  std::vector<std::string> found;
+  int depth = 0;
+  auto begin = at + 1;
+  for (; at < sql.size(); ++at) {
+    if (const auto end = skipped(sql, at); end > at) {
+      at = end - 1;
+    } else if (sql[at] == '(') {
+      ++depth;
+    } else if ((sql[at] == ',' && depth == 1) || (sql[at] == ')' && depth == 1)) {
+      found.push_back(expand_sql(trim(sql.substr(begin, at - begin))));
+      begin = at + 1;
+      if (sql[at] == ')') {
+        ++at;
+        return found;
+      }
+    } else if (sql[at] == ')') {
+      --depth;
+    }
+  }
+  fail_unknown("…( without its end");
+}
+
+/// What stands for the abbreviation that begins with the `$` at `at`, which is moved behind it.
+std::string expanded(std::string_view sql, std::size_t& at) {
+  const auto word_at = [&](std::size_t from) {
+    auto end = from;
+    while (end < sql.size() && is_word(sql[end])) {
+      ++end;
+    }
+    return sql.substr(from, end - from);
+  };
+  const auto first = word_at(at + 1);
+  at += 1 + first.size();
+  if (at < sql.size() && sql[at] == '.') {
+    const auto second = word_at(at + 1);
+    at += 1 + second.size();
+    return code_of(first, second);
+  }
+  if (at < sql.size() && sql[at] == '(') {
+    const auto given = arguments(sql, at);
+    if (first == "name" && given.size() == 2) {
+      return name_of(given[0], given[1]);
+    }
+    if (first == "utc" && given.size() == 1) {
+      return utc(operand(given[0]));
+    }
+    if (first == "endpoint" && given.size() == 2) {
+      return endpoint(operand(given[0]), operand(given[1]));
+    }
+  }
+  fail_unknown(first);
+}
+
+}  // namespace
+
+std::string expand_sql(std::string_view sql) {
+  std::string out;
+  for (std::size_t at = 0; at < sql.size();) {
+    if (const auto end = skipped(sql, at); end > at) {
+      out += sql.substr(at, end - at);
+      at = end;
+    } else if (sql[at] == '$') {
+      out += expanded(sql, at);
+    } else {
+      out += sql[at];
+      ++at;
+    }
+  }
+  return out;
+}
+
+}  // namespace netlog::store

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace netlog::store {
+
+/// Replaces the abbreviations that SQL of this program uses; comments and quoted text stay.
+///
+///     $state.time_wait           the stored code: 11
+///     $name(state, x)            text: the name of the code x; NULL if there is none
+///     $utc(x)                    text: the moment x, in UTC ns since 1970, as ISO 8601
+///     $endpoint(address, port)   text: `192.0.2.1:80`, `[2001:db8::1]:80`; without a port if it
+///                                is NULL; NULL if the address is
+///
+/// Codes and names are those of model/codes.hpp; a code is written as its name in lower case, with
+/// `_` for `+`. An argument is any expression. The result runs in a plain `sqlite3`.
+/// @throws std::invalid_argument for an abbreviation that is not known.
+std::string expand_sql(std::string_view sql);
+
+}  // namespace netlog::store

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+#include "store/db/schema.hpp"
+
+#include "store/db/migrate.hpp"
+#include "store/db/open_readonly.hpp"
+#include "store/read/reader.hpp"
+#include "store/salvage/salvage.hpp"
+#include "store/write/writer.hpp"
+#include "support/catch.hpp"
+#include "support/load.hpp"
+#include "support/rows.hpp"
+#include "support/scratch.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include <SQLiteCpp/Database.h>
+#include <fmt/format.h>
+
+#include <sqlite3.h>
+
+namespace netlog_tests::store_schema_test {
+
+using namespace netlog;
+using namespace netlog::store;
+using Catch::Matchers::Contains;
+using netlog::test::rows;
+
+namespace {
+
+void record_into(const std::filesystem::path& path, std::int64_t session = 1) {
+  test::Load load{1, session};
+  Writer writer{path, load.session()};
+  writer.push(load.batch(20));
+  writer.finish(load.now_ns());
+}
+
+void run(const std::filesystem::path& path, const std::string& sql) {
+  SQLite::Database database{path.string(), SQLite::OPEN_READWRITE};
+  sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 0, nullptr);
+  database.exec(sql);
+}
+
+std::string bytes_of(const std::filesystem::path& path) {
+  std::ifstream in{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+std::int64_t number(Reader& reader, const char* sql) {
+  return std::get<std::int64_t>(reader.query(sql).cells.at(0).at(0));
+}
+
+std::string refusal(const std::filesystem::path& path) {
+  try {
+    const Reader reader{path};
+  } catch (const StoreError& error) {
+    return error.what();
+  }
+  return "it was opened";
+}
+
+std::string writer_refusal(const std::filesystem::path& path) {
+  try {
+    record_into(path, 9);
+  } catch (const StoreError& error) {
+    return error.what();
+  }
+  return "it was opened";
+}
+
+}  // namespace
+
+TEST_CASE("a file holds the views of the build and is of version 1", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  CHECK(rows(path, "PRAGMA application_id") == "1852600167\n");
+  CHECK(rows(path, "PRAGMA user_version") == "1\n");
+  std::string views;
+  for (const auto& view : current_schema().views) {
+    views += view.name + "|" + view.sql + "\n";
+  }
+  CHECK(rows(path, "SELECT name, sql FROM sqlite_schema WHERE type = 'view' ORDER BY rowid") ==
+        views);
+}
+
+TEST_CASE("the recorder restores views and indexes that are missing or different", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  const auto* const kSchema =
+      "SELECT name, sql FROM sqlite_schema WHERE type IN ('view', 'index') ORDER BY name";
+  const auto before = rows(path, kSchema);
+  run(path,
+      "DROP VIEW gaps; CREATE VIEW gaps AS SELECT * FROM missing; DROP VIEW peers; DROP INDEX "
+      "event_of_owner");
+  CHECK(rows(path, kSchema) != before);
+  record_into(path, 2);
+  CHECK(rows(path, kSchema) == before);
+}
+
+TEST_CASE("the recorder leaves the schema alone if it is as it should be", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  const auto before = rows(path, "PRAGMA schema_version");
+  record_into(path, 2);
+  CHECK(rows(path, "PRAGMA schema_version") == before);
+}
+
+TEST_CASE("what a user adds stops neither a reader nor the recorder", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  const std::string addition =
+      GENERATE(as<std::string>{},
+               "CREATE TABLE note (connection_id, text)",
+               "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq "
+               "INTEGER); CREATE TABLE _litestream_lock (id INTEGER)",
+               "CREATE INDEX mine ON connection (local_port)",
+               "CREATE INDEX mine ON event (abs(at_ns)) WHERE error_ns > 0",
+               "ALTER TABLE connection ADD COLUMN ticket TEXT",
+               "ALTER TABLE event ADD COLUMN late INTEGER AS (error_ns > 5)",
+               "CREATE VIEW mine AS SELECT * FROM connections",
+               "CREATE TABLE mine (a); CREATE TRIGGER t AFTER INSERT ON "
+               "mine BEGIN DELETE FROM mine; END",
+               "CREATE VIRTUAL TABLE words USING fts5(text)",
+               "DROP INDEX event_of_owner",
+               "ANALYZE");
+  CAPTURE(addition);
+  run(path, addition);
+  const auto added = rows(path, "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name");
+  {
+    Reader reader{path};
+    CHECK(number(reader, "SELECT count(*) FROM connections") == 20);
+    CHECK(number(reader, "SELECT count(*) > 20 FROM events") == 1);
+  }
+  record_into(path, 2);
+  Reader reader{path};
+  CHECK(number(reader, "SELECT count(*) FROM connections") == 40);
+  if (addition.find("DROP") == std::string::npos) {
+    CHECK(rows(path, "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name") == added);
+  }
+}
+
+TEST_CASE("salvage saves rows with columns of the user, and none of the user's tables", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  run(path,
+      "ALTER TABLE event ADD COLUMN ticket TEXT NOT NULL DEFAULT 'x'; UPDATE event SET ticket = "
+      "'y'; CREATE TABLE mine AS SELECT id + 1000 AS id, session_id, netns, from_ns, to_ns, "
+      "source, "
+      "reason, lost, detail FROM gap");
+  const auto events = rows(path, "SELECT count(*) FROM event");
+  CHECK(salvage(path, scratch / "saved.db").damaged() == false);
+  CHECK(rows(scratch / "saved.db", "SELECT count(*) FROM event") == events);
+  CHECK(rows(scratch / "saved.db", "SELECT count(*) FROM gap") == "0\n");
+}
+
+TEST_CASE("a table of the user keeps its name, and does not answer for a view", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  run(path, "DROP VIEW gaps; CREATE TABLE gaps (text); INSERT INTO gaps VALUES ('mine')");
+  record_into(path, 2);
+  CHECK(rows(path, "SELECT text FROM gaps") == "mine\n");
+  Reader reader{path};
+  CHECK(reader.query("SELECT reason FROM gaps").names == std::vector<std::string>{"reason"});
+}
+
+TEST_CASE("a reader takes nothing from the file's views", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  run(path,
+      "DROP VIEW connections; CREATE VIEW connections AS SELECT 7 AS id;"
+      "CREATE VIEW mine AS SELECT 1 AS id;"
+      "CREATE VIRTUAL TABLE words USING fts5(text)");
+  Reader reader{path};
+  CHECK(number(reader, "SELECT count(*) FROM connections") == 20);
+  CHECK(number(reader, "SELECT count(local_port) FROM connections") == 20);
+  for (const auto* const sql :
+       {"SELECT id FROM mine",
+        "SELECT count(*) FROM mine",
+        "SELECT 1 FROM MINE",
+        "WITH connections AS (SELECT id FROM mine) SELECT * FROM connections",
+        "SELECT id FROM main.connections",
+        "SELECT count(*) FROM main.connections"}) {
+    CAPTURE(sql);
+    CHECK_THROWS_WITH(reader.query(sql), Contains("netlog runs only its own"));
+  }
+  CHECK_THROWS_WITH(reader.query("SELECT text FROM words"), Contains("no such module: fts5"));
+  CHECK(number(reader, "SELECT count(*) FROM main.connection") == 20);
+}
+
+TEST_CASE("a table that shadows SQLite's own does not hide what is in the file", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  run(path,
+      "CREATE TRIGGER t AFTER INSERT ON gap BEGIN DELETE FROM event; END;"
+      "CREATE TABLE shadow (type, name, tbl_name, rootpage, sql)");
+  const auto [name, why] = GENERATE(table<std::string, std::string>({
+      {"pragma_table_xinfo", "trigger 't' on its table 'gap'"},
+      {"sqlite_schema", "malformed database schema"},
+  }));
+  run(path,
+      fmt::format(
+          "PRAGMA writable_schema = ON; UPDATE sqlite_master SET name = '{0}', tbl_name = "
+          "'{0}', sql = 'CREATE TABLE {0} (type, name, tbl_name, rootpage, sql)' WHERE name "
+          "= 'shadow'",
+          name));
+  CHECK_THAT(refusal(path), Contains(why));
+  CHECK_THAT(writer_refusal(path), Contains(why));
+}
+
+TEST_CASE("what stands in the place of our tables is refused in one line", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  const auto [sql, why] = GENERATE(table<std::string, std::string>({
+      {"CREATE TRIGGER t AFTER INSERT ON gap BEGIN DELETE FROM event; END",
+       "trigger 't' on its table 'gap'; netlog runs nothing of a file's own, drop it with sqlite3"},
+      {"CREATE TRIGGER t BEFORE UPDATE ON SESSION BEGIN SELECT 1; END",
+       "trigger 't' on its table 'SESSION'"},
+      {"ALTER TABLE gap RENAME TO gap2; CREATE VIEW gap AS SELECT * FROM gap2",
+       "gap is not an ordinary table"},
+      {"DROP TABLE gap; CREATE VIRTUAL TABLE gap USING fts5(id)", "gap is not an ordinary table"},
+      {"DROP TABLE gap", "it has no table gap"},
+      {"DROP VIEW gaps; ALTER TABLE gap DROP COLUMN lost", "table gap has no column lost"},
+      {"DROP VIEW gaps; ALTER TABLE gap DROP COLUMN lost; ALTER TABLE gap ADD COLUMN lost TEXT",
+       "column lost of gap has another type"},
+      {"DROP VIEW gaps; ALTER TABLE gap DROP COLUMN lost; ALTER TABLE gap ADD COLUMN lost INTEGER "
+       "AS (abs(id))",
+       "column lost of gap is generated"},
+      {"DROP TABLE long_dwell; CREATE TABLE long_dwell (connection_id INTEGER PRIMARY KEY, state "
+       "INTEGER, from_ns INTEGER, to_ns INTEGER, clock_adjust_ns INTEGER)",
+       "column state of long_dwell has another place in the primary key"},
+  }));
+  CAPTURE(sql);
+  run(path, sql);
+  for (const auto& message : {refusal(path), writer_refusal(path)}) {
+    CHECK_THAT(message, Contains("cannot open recording " + path.string() + ": " + why));
+    CHECK(message.find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("a file of an unreleased version is refused, which says so", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "old.db";
+  const auto version = GENERATE(1, 2, 3, 4, 5);
+  SQLite::Database{path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE}.exec(fmt::format(
+      "CREATE TABLE code_name (kind TEXT NOT NULL, code INTEGER NOT NULL, name TEXT NOT NULL, "
+      "PRIMARY KEY (kind, code)) STRICT, WITHOUT ROWID; CREATE TABLE session (id INTEGER PRIMARY "
+      "KEY) STRICT; PRAGMA application_id = 1852600167; PRAGMA user_version = {}",
+      version));
+  const auto before = bytes_of(path);
+  const auto expected = fmt::format(
+      "cannot open recording {}: it was made by a netlog that was never released (its "
+      "schema version {}); record into a new file",
+      path.string(),
+      version);
+  CHECK(refusal(path) == expected);
+  CHECK(writer_refusal(path) == expected);
+  CHECK(bytes_of(path) == before);
+}
+
+TEST_CASE("a file of an older version is read without being changed", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  // As a later version of netlog could be.
+  std::string views;
+  for (const auto& view : current_schema().views) {
+    views += "\n" + view.sql + ";\n";
+  }
+  const auto later =
+      make_schema(current_schema().creation +
+                      "ALTER TABLE gap ADD COLUMN severity INTEGER;"
+                      "ALTER TABLE gap ADD COLUMN checked INTEGER NOT NULL DEFAULT 7;"
+                      "CREATE TABLE lookup (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;",
+                  {"ALTER TABLE gap ADD COLUMN severity INTEGER;"
+                   "ALTER TABLE gap ADD COLUMN checked INTEGER NOT NULL DEFAULT 7;"
+                   "CREATE TABLE lookup (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;"},
+                  views +
+                      "\nCREATE VIEW severities AS SELECT id, severity, checked, reason FROM gap;\n"
+                      "\nCREATE VIEW lookups AS SELECT id, name FROM lookup;\n");
+  REQUIRE(later.version == 2);
+  run(path,
+      "INSERT INTO gap (session_id, from_ns, to_ns, source, reason) VALUES (1, 2, 3, 's', 'r')");
+  const auto before = bytes_of(path);
+  const auto answers = [&](const std::filesystem::path& file) {
+    auto database = open_readonly(file, later);
+    const auto text = [&](const char* sql) { return database.execAndGet(sql).getString(); };
+    return text(
+               "SELECT id || ' ' || coalesce(severity, 'NULL') || ' ' || checked || ' ' || reason "
+               "FROM severities") +
+           ", " + text("SELECT count(*) FROM lookups") + " lookups, " +
+           text("SELECT count(*) FROM connections") + " connections";
+  };
+  CHECK(answers(path) == "1 NULL 7 r, 0 lookups, 20 connections");
+  SECTION("the recorder migrates it") {
+    SQLite::Database database{path.string(), SQLite::OPEN_READWRITE};
+    migrate(database, path, later);
+    CHECK(answers(path) == "1 NULL 7 r, 0 lookups, 20 connections");
+    CHECK(rows(path, "SELECT severity, checked FROM severities") == "NULL|7\n");
+    CHECK_THAT(refusal(path),
+               Contains("schema version 2 is newer than this build's 1; use a newer netlog"));
+  }
+  SECTION("nothing is written") {
+    CHECK(bytes_of(path) == before);
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator{path.parent_path()}) {
+      names.push_back(entry.path().filename().string());
+    }
+    CHECK(names == std::vector<std::string>{"a.db"});
+  }
+}
+
+}  // namespace netlog_tests::store_schema_test
