@@ -30,7 +30,7 @@ std::int64_t read_boot_clock_ns() {
 std::int64_t read_wall_clock_ns() {
   FILETIME now;
   ::GetSystemTimePreciseAsFileTime(&now);
-  return ip_helper::utc_ns_of(units_of(now));
+  return utc_ns_of(units_of(now));
 }
 
 std::int64_t read_thread_cpu_clock_ns() {

@@ -30,7 +30,7 @@ Error last_error(std::string context) {
 
 /// Quotes an argument so that CommandLineToArgvW() reads it back. Source: learn.microsoft.com,
 /// Parsing C++ command-line arguments.
-std::wstring quoted(std::wstring_view word) {
+std::wstring quote_argument(std::wstring_view word) {
   std::wstring text = L"\"";
   std::size_t backslashes = 0;
   for (const wchar_t c : word) {
@@ -155,9 +155,9 @@ class WindowsServices final : public ServiceManager {
     if (!manager) {
       return manager.error();
     }
-    auto command = quoted(own_path());
+    auto command = quote_argument(own_path());
     for (const auto& word : words) {
-      command += L' ' + quoted(wide(word));
+      command += L' ' + quote_argument(wide(word));
     }
     const ServiceHandle service{::CreateServiceW(manager->get(),
                                                  kName,

@@ -90,7 +90,7 @@ std::string sid_of(HANDLE process) {
   if (::OpenProcessToken(process, TOKEN_QUERY, &opened) == 0) {
     return {};
   }
-  const auto token = own(opened);
+  const auto token = os::own(opened);
   DWORD size = 0;
   ::GetTokenInformation(token.get(), TokenUser, nullptr, 0, &size);
   std::vector<std::byte> buffer(size);
@@ -155,7 +155,7 @@ std::uint32_t list_processes(std::vector<ip_helper::ListedProcess>& processes) {
 
 ip_helper::ProcessDetails ProcessReader::describe(std::uint32_t pid, std::uint64_t created) {
   ip_helper::ProcessDetails details;
-  const auto process = own(::OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid));
+  const auto process = os::own(::OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid));
   FILETIME began{};
   FILETIME unused{};
   if (!process || ::GetProcessTimes(process.get(), &began, &unused, &unused, &unused) == 0 ||
@@ -227,7 +227,7 @@ bool enable_debug_privilege() {
       0) {
     return false;
   }
-  const auto token = own(opened);
+  const auto token = os::own(opened);
   TOKEN_PRIVILEGES wanted{};
   wanted.PrivilegeCount = 1;
   wanted.Privileges[0].Attributes = SE_PRIVILEGE_ENABLED;
