@@ -36,7 +36,7 @@ bool survives(std::uint64_t seed, const char* synchronous) {
     for (int i = 0; i < 30; ++i) {
       database.exec(
           "INSERT INTO t (x) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE "
-          "i < 50) SELECT hex(randomblob(100)) FROM n");
+          "i < 15) SELECT hex(randomblob(100)) FROM n");
     }
     vfs.cut();
   }
@@ -51,21 +51,21 @@ bool survives(std::uint64_t seed, const char* synchronous) {
 
 }  // namespace
 
-TEST_CASE("what a power cut may leave destroys a database that is not synced", "[store]") {
+TEST_CASE("what a power cut may leave destroys a database that is not synced", "[store][faults]") {
   int synced = 0;
   int careless = 0;
-  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     synced += survives(seed, "FULL") ? 1 : 0;
     careless += survives(seed, "OFF") ? 1 : 0;
   }
-  CHECK(synced == 30);
-  CHECK(careless < 20);
+  CHECK(synced == 12);
+  CHECK(careless < 12);
 }
 
-TEST_CASE("after a power cut the recording is whole, and what is missing is on record", "[store]") {
+TEST_CASE("after a power cut the recording is whole, and what is missing is on record", "[store][faults]") {
   const test::Scratch scratch;
   test::PowerCuts cuts{1, scratch / "cuts"};
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < 15; ++i) {
     cuts.cut();
   }
   const auto& totals = cuts.totals();
@@ -74,11 +74,12 @@ TEST_CASE("after a power cut the recording is whole, and what is missing is on r
   CHECK(totals.lost == 0);
   CHECK(totals.gaps == totals.gaps_due);
   CHECK(totals.good());
-  // They came at every time of a recorder's life, and some cost what was not committed yet.
-  CHECK(totals.while_beginning > 3);
-  CHECK(totals.while_writing > 10);
-  CHECK(totals.while_ending > 3);
-  CHECK(totals.with_loss > 5);
+  // They came at every time of a recorder's life, and some cost what was not committed yet. The
+  // suite `crash` cuts more often, and tools/crash-test as often as wanted.
+  CHECK(totals.while_beginning > 0);
+  CHECK(totals.while_writing > 3);
+  CHECK(totals.while_ending > 0);
+  CHECK(totals.with_loss > 0);
 }
 
 }  // namespace netlog_tests::store_power_cut_test
