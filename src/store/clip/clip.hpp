@@ -58,7 +58,7 @@ struct ClipTotals {
 /// if an original was found in the finished file.
 ClipTotals clip(const std::filesystem::path& source,
                 const std::filesystem::path& out,
-                const ClipOptions& wish,
+                const ClipOptions& options,
                 const std::function<bool()>& go_on);
 
 /// The tables that clip() copies or computes again. A test compares them with the schema.

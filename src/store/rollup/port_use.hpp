@@ -14,8 +14,8 @@ namespace netlog::store {
 
 /// How many local ports were in use at once in one namespace between one of our addresses and one
 /// endpoint: the table port_use (schema/tables.sql). A connection's port is in use until the
-/// kernel has forgotten it, so TIME_WAIT counts. Lives on the writer's thread; must die before the
-/// database.
+/// kernel has freed it, so TIME_WAIT counts. Used on the writer thread; must be destroyed before
+/// the database.
 class PortUse {
  public:
   struct Pair {
@@ -29,13 +29,14 @@ class PortUse {
 
   explicit PortUse(SQLite::Database& database);
 
+  /// A connection has taken a local port.
   void taken(std::int64_t connection, const Pair& pair, std::int64_t at_ns);
-  /// What a session has open already, and what it takes up again: its ports are counted.
+  /// Counts the ports of connections that are open in the file: of a session, or of one connection.
   void resume(std::int64_t session);
   void resume_one(std::int64_t connection);
-  /// Of a connection that took none: nothing happens.
+  /// A connection has freed its port. Does nothing if it had none.
   void left(std::int64_t connection);
-  /// Into the file what has changed since the last time.
+  /// Writes what has changed since the last call.
   void write();
 
  private:
@@ -55,8 +56,8 @@ class PortUse {
   SQLite::Statement upsert_;
 };
 
-/// Fills an empty table port_use from the connections, as PortUse would have while they were
-/// recorded. What has a life class is not there any more.
+/// Fills an empty table port_use from the connections, with the rows that PortUse would have
+/// written. A connection with a duration bucket is closed.
 void sum_ports(SQLite::Database& database);
 
 }  // namespace netlog::store

@@ -218,7 +218,7 @@ void ItemWriter::close_missing(const std::vector<std::int64_t>& listed, const Mo
   events_.flush();  // so that the close events come after them
   OrphanCloser closer{database_};
   for (const auto row : missing) {
-    closer.end(row, ended);
+    closer.close(row, ended);
     connections_.close(row);
     port_use_.left(row);
   }

@@ -25,7 +25,7 @@ OrphanCloser::OrphanCloser(SQLite::Database& database)
                         "$outcome.open, ?6, outcome) WHERE "
                         "id = ?1")} {}
 
-void OrphanCloser::end(std::int64_t connection, const Moment& ended) {
+void OrphanCloser::close(std::int64_t connection, const Moment& ended) {
   BoundStatement{insert_close_}
       .with(connection)
       .with(EventKind::close)

@@ -10,13 +10,14 @@
 
 namespace netlog::store {
 
-/// Ends connections that were open when somebody looked last and are not there any more: how they
-/// ended is unknown, unless they were in TIME_WAIT. Must die before the database.
+/// Closes connections in the file that were open when they were last seen and do not exist any
+/// more. Their outcome is unknown, unless they were in TIME_WAIT. Must be destroyed before the
+/// database.
 class OrphanCloser {
  public:
   explicit OrphanCloser(SQLite::Database& database);
 
-  void end(std::int64_t connection, const Moment& ended);
+  void close(std::int64_t connection, const Moment& ended);
 
  private:
   SQLite::Statement insert_close_;

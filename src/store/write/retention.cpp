@@ -16,16 +16,16 @@ namespace {
 constexpr std::int64_t kMiB = 1 << 20;
 constexpr std::int64_t kMinWal = 4 * kMiB;
 constexpr std::int64_t kMaxWal = 32 * kMiB;
-constexpr std::int64_t kWalPart = 8;      // of the limit
-constexpr std::int64_t kMarginPart = 64;  // of the limit: what a batch adds
-constexpr std::int64_t kAtOnce = 500;
-constexpr std::int64_t kSamplesAtOnce = 2'000;
-constexpr std::int64_t kPagesAtOnce = 256;
-// In TIME_WAIT a connection is over; its close event may be to come.
-constexpr const char* kIsAnEnd =
+constexpr std::int64_t kWalPart = 8;      // an eighth of the limit
+constexpr std::int64_t kMarginPart = 64;  // of the limit, for the next batch
+constexpr std::int64_t kConnectionsPerStep = 500;
+constexpr std::int64_t kSamplesPerStep = 2'000;
+constexpr std::int64_t kPagesPerStep = 256;
+// A connection in TIME_WAIT is over, even if its close event is not there yet.
+constexpr const char* kIsEnd =
     "(kind = $event.close OR (kind IN ($event.present, $event.open, $event.state) AND new = "
     "$state.time_wait))";
-constexpr std::int64_t kSweepEvery = 10'000;  // connections
+constexpr std::int64_t kSweepAfter = 10'000;  // deleted connections
 
 std::int64_t pragma(SQLite::Database& database, const char* name) {
   return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt64();
@@ -80,56 +80,56 @@ bool Retention::step(Flows& flows, std::int64_t now_ns) {
   const auto before_ns = for_size ? std::nullopt : std::optional{now_ns - max_age_ns_};
   if (for_size || too_old(now_ns)) {
     const auto oldest = find_oldest(before_ns);
-    // Without connections that have ended there are still counters.
+    // Without closed connections there may still be counters.
     const auto to_ns = oldest.ended_ns ? oldest.ended_ns : oldest_ns();
     if (to_ns) {
-      drop(flows, oldest.connections);
-      // Ids of rows that are gone can be given again.
-      passed_event_ =
+      delete_connections(flows, oldest.connections);
+      // The id of a deleted row can be used again.
+      last_deleted_event_ =
           std::min(oldest.last_event,
                    database_.execAndGet("SELECT coalesce(max(id), 0) FROM event").getInt64());
-      enter(for_size ? "over --max-size" : "older than --max-age",
-            *to_ns,
-            static_cast<std::int64_t>(oldest.connections.size()));
-      drop_series(*to_ns + 1);
-      dropped_ += static_cast<std::int64_t>(oldest.connections.size());
+      record_gap(for_size ? "over --max-size" : "older than --max-age",
+                 *to_ns,
+                 static_cast<std::int64_t>(oldest.connections.size()));
+      delete_samples(*to_ns + 1);
+      deleted_ += static_cast<std::int64_t>(oldest.connections.size());
     }
-    const bool nothing_left = oldest.connections.empty() && dropped_ > 0;
-    if (to_ns && (dropped_ >= kSweepEvery || nothing_left)) {
-      dropped_ = 0;
-      drop_sessions(flows, *to_ns);
-      drop_unreferenced(*to_ns);
+    const bool nothing_left = oldest.connections.empty() && deleted_ > 0;
+    if (to_ns && (deleted_ >= kSweepAfter || nothing_left)) {
+      deleted_ = 0;
+      delete_sessions(flows, *to_ns);
+      delete_unreferenced(*to_ns);
       return true;
     }
   }
   if (max_pages_ > 0 && pragma(database_, "page_count") > max_pages_) {
-    // A file that was not made so stays as large as it is.
-    database_.exec(fmt::format("PRAGMA incremental_vacuum({})", kPagesAtOnce));
+    // Without auto_vacuum the file keeps its size.
+    database_.exec(fmt::format("PRAGMA incremental_vacuum({})", kPagesPerStep));
   }
   return false;
 }
 
-/// When the oldest of what may go was written.
+/// The time of the oldest row that may be deleted.
 std::optional<std::int64_t> Retention::oldest_ns() {
   SQLite::Statement first{
       database_,
       fmt::format("SELECT min(at_ns) FROM (SELECT at_ns FROM (SELECT at_ns FROM event WHERE id > ? "
                   "AND {} ORDER BY id LIMIT 1) UNION ALL SELECT at_ns FROM (SELECT at_ns FROM "
                   "counter_sample ORDER BY id LIMIT 1))",
-                  expand_sql(kIsAnEnd))};
-  return BoundStatement{first}.with(passed_event_).number();
+                  expand_sql(kIsEnd))};
+  return BoundStatement{first}.with(last_deleted_event_).number();
 }
 
 Retention::Oldest Retention::find_oldest(std::optional<std::int64_t> before_ns) {
   Oldest oldest;
-  oldest.last_event = passed_event_;
+  oldest.last_event = last_deleted_event_;
   SQLite::Statement ends{
       database_,
       fmt::format(
           "SELECT id, connection_id, at_ns FROM event WHERE id > ? AND {} ORDER BY id LIMIT ?",
-          expand_sql(kIsAnEnd))};
+          expand_sql(kIsEnd))};
   BoundStatement rows{ends};
-  rows.with(passed_event_).with(kAtOnce);
+  rows.with(last_deleted_event_).with(kConnectionsPerStep);
   while (rows.step()) {
     const auto at_ns = rows.number(2).value_or(0);
     if (before_ns && at_ns >= *before_ns) {
@@ -142,7 +142,7 @@ Retention::Oldest Retention::find_oldest(std::optional<std::int64_t> before_ns) 
   return oldest;
 }
 
-void Retention::drop(Flows& flows, const std::vector<std::int64_t>& connections) {
+void Retention::delete_connections(Flows& flows, const std::vector<std::int64_t>& connections) {
   flows.remove(connections);
   SQLite::Statement events{database_, "DELETE FROM event WHERE connection_id = ?"};
   SQLite::Statement rows{database_, "DELETE FROM connection WHERE id = ?"};
@@ -152,8 +152,8 @@ void Retention::drop(Flows& flows, const std::vector<std::int64_t>& connections)
   }
 }
 
-/// Rows that come one after the other, the oldest first.
-void Retention::drop_series(std::int64_t before_ns) {
+/// Deletes the oldest counters, coverage windows and gaps.
+void Retention::delete_samples(std::int64_t before_ns) {
   constexpr std::array<std::pair<const char*, const char*>, 3> kSeries{
       {{"counter_sample", "at_ns"}, {"coverage_window", "to_ns"}, {"gap", "to_ns"}}};
   for (const auto& [table, time] : kSeries) {
@@ -165,12 +165,13 @@ void Retention::drop_series(std::int64_t before_ns) {
                     table,
                     time,
                     gaps ? " AND source <> 'retention'" : "")};
-    BoundStatement{rows}.with(before_ns).with(kSamplesAtOnce).exec();
+    BoundStatement{rows}.with(before_ns).with(kSamplesPerStep).exec();
   }
 }
 
-/// Sessions that nothing refers to any more. What one of them left open counts as ended with it.
-void Retention::drop_sessions(Flows& flows, std::int64_t before_ns) {
+/// Deletes sessions that no row refers to. Connections that such a session left open count as
+/// closed.
+void Retention::delete_sessions(Flows& flows, std::int64_t before_ns) {
   std::vector<std::int64_t> sessions;
   {
     SQLite::Statement select{
@@ -194,7 +195,7 @@ void Retention::drop_sessions(Flows& flows, std::int64_t before_ns) {
         left_open.push_back(rows.number(0).value_or(0));
       }
     }
-    drop(flows, left_open);
+    delete_connections(flows, left_open);
     SQLite::Statement used{database_,
                            "SELECT EXISTS (SELECT 1 FROM process WHERE session_id = ?1) OR EXISTS "
                            "(SELECT 1 FROM connection WHERE session_id = ?1) OR EXISTS (SELECT 1 "
@@ -213,9 +214,9 @@ void Retention::drop_sessions(Flows& flows, std::int64_t before_ns) {
   }
 }
 
-/// Every ended connection is in a flow; an owner of before is in an event of kind 4, and who became
-/// one is the owner still or in the next such event.
-void Retention::drop_unreferenced(std::int64_t before_ns) {
+/// Deletes rows that no row refers to. The owner of a closed connection is in its flow; an earlier
+/// owner is the old value of an owner event.
+void Retention::delete_unreferenced(std::int64_t before_ns) {
   SQLite::Statement processes{
       database_,
       expand_sql(
@@ -243,7 +244,7 @@ void Retention::drop_unreferenced(std::int64_t before_ns) {
       "local_address_id FROM port_use UNION SELECT remote_address_id FROM port_use)");
 }
 
-void Retention::enter(std::string_view reason, std::int64_t to_ns, std::int64_t connections) {
+void Retention::record_gap(std::string_view reason, std::int64_t to_ns, std::int64_t connections) {
   SQLite::Statement known{
       database_,
       "SELECT id FROM gap WHERE source = 'retention' AND reason = ? ORDER BY id LIMIT 1"};

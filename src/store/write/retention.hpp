@@ -13,33 +13,35 @@
 
 namespace netlog::store {
 
-/// Keeps a recording within its limits: what ended first goes first, and the row of it in `gap`
-/// (source `retention`) says up to when and how much. What is open stays, and so does whatever
-/// something refers to. Lives on the writer's thread; must die before the database.
+/// Enforces --max-size and --max-age by deleting the oldest closed connections. A row of `gap`
+/// (source `retention`) records up to when and how many. Open connections stay, and so do rows that
+/// others refer to. Used on the writer thread; must be destroyed before the database.
 ///
-/// A file is kept below its limit by what its WAL may take, and so much that the next batch fits.
+/// The file is kept smaller than its limit by the largest size of its WAL and by a margin for the
+/// next batch.
 class Retention {
  public:
   Retention(SQLite::Database& database, const WriterOptions& options, std::int64_t session_id);
 
-  /// How large the WAL may grow before it is to be checkpointed; absent without a limit.
+  /// The size of the WAL at which it must be checkpointed. Absent without --max-size.
   [[nodiscard]] std::optional<std::int64_t> wal_bytes() const;
 
-  /// One small step, in the caller's transaction. `now_ns`: the recording's time, UTC.
-  /// @returns whether rows were deleted that others may remember
+  /// Deletes a bounded number of rows, in the caller's transaction. `now_ns`: time of the last
+  /// heartbeat, UTC.
+  /// @returns whether rows were deleted whose ids may be cached
   bool step(Flows& flows, std::int64_t now_ns);
 
-  /// The transaction of a step was rolled back.
-  void forget() { passed_event_ = 0; }
+  /// To be called when the transaction of a step was rolled back.
+  void forget() { last_deleted_event_ = 0; }
 
-  /// Whether step() has something to do.
+  /// Whether the file is over its limits and step() can delete something.
   [[nodiscard]] bool due(std::int64_t now_ns);
 
  private:
   struct Oldest {
     std::vector<std::int64_t> connections;
     std::int64_t last_event = 0;
-    std::optional<std::int64_t> ended_ns;  ///< of the last of them
+    std::optional<std::int64_t> ended_ns;  ///< when the last of them closed
   };
 
   [[nodiscard]] std::int64_t used_pages() const;
@@ -47,11 +49,11 @@ class Retention {
   [[nodiscard]] bool too_old(std::int64_t now_ns);
   std::optional<std::int64_t> oldest_ns();
   Oldest find_oldest(std::optional<std::int64_t> before_ns);
-  void drop(Flows& flows, const std::vector<std::int64_t>& connections);
-  void drop_series(std::int64_t before_ns);
-  void drop_sessions(Flows& flows, std::int64_t before_ns);
-  void drop_unreferenced(std::int64_t before_ns);
-  void enter(std::string_view reason, std::int64_t to_ns, std::int64_t connections);
+  void delete_connections(Flows& flows, const std::vector<std::int64_t>& connections);
+  void delete_samples(std::int64_t before_ns);
+  void delete_sessions(Flows& flows, std::int64_t before_ns);
+  void delete_unreferenced(std::int64_t before_ns);
+  void record_gap(std::string_view reason, std::int64_t to_ns, std::int64_t connections);
 
   SQLite::Database& database_;
   std::int64_t session_id_;
@@ -59,8 +61,8 @@ class Retention {
   std::int64_t page_bytes_ = 0;
   std::int64_t max_bytes_;
   std::int64_t max_age_ns_;
-  std::int64_t passed_event_ = 0;  ///< no end before this one is left
-  std::int64_t dropped_ = 0;       ///< connections, since what is unreferenced was looked for
+  std::int64_t last_deleted_event_ = 0;  ///< the last event whose connection was deleted
+  std::int64_t deleted_ = 0;             ///< connections, since the last delete_unreferenced()
 };
 
 }  // namespace netlog::store

@@ -99,7 +99,7 @@ void close_all_after_reboot(SQLite::Database& database, std::int64_t started_ns)
   OrphanCloser closer{database};
   for (const auto& [row, seen_ns] : left) {
     const auto at_ns = std::max(started_ns, seen_ns);
-    closer.end(row, Moment{at_ns, at_ns - seen_ns});
+    closer.close(row, Moment{at_ns, at_ns - seen_ns});
   }
 }
 
