@@ -391,7 +391,8 @@ TEST_CASE("a clip that is stopped says so", "[store]") {
                     Contains("stopped before"));
 }
 
-TEST_CASE("every table of the schema is copied, computed again or filled by the schema", "[store]") {
+TEST_CASE("every table of the schema is copied, computed again or filled by the schema",
+          "[store]") {
   SQLite::Database model{":memory:", SQLite::OPEN_READWRITE};
   migrate(model, ":memory:");
   SQLite::Statement tables{model, "SELECT name FROM sqlite_schema WHERE type = 'table'"};

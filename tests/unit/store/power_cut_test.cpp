@@ -62,7 +62,8 @@ TEST_CASE("what a power cut may leave destroys a database that is not synced", "
   CHECK(careless < 12);
 }
 
-TEST_CASE("after a power cut the recording is whole, and what is missing is on record", "[store][faults]") {
+TEST_CASE("after a power cut the recording is whole, and what is missing is on record",
+          "[store][faults]") {
   const test::Scratch scratch;
   test::PowerCuts cuts{1, scratch / "cuts"};
   for (int i = 0; i < 15; ++i) {
