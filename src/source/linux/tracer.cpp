@@ -38,7 +38,7 @@ bool Tracer::drain(ProcessTable& processes, capture::RecordSink& sink) {
     }
   }
   // The first record is emitted even if it is empty: it says that the trace has begun.
-  if (!trace.events.empty() || !std::exchange(is_announced_, true)) {
+  if (!trace.events.empty() || !std::exchange(has_begun_, true)) {
     sink.consume({0, asked, std::move(trace)});
   }
   if (lost > 0) {

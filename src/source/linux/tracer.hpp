@@ -25,8 +25,8 @@ class Tracer {
   explicit Tracer(Trace trace);
 
   Trace trace_;
-  std::int64_t drained_ns_;    ///< when the last drain began
-  bool is_announced_ = false;  ///< a trace record was emitted
+  std::int64_t drained_ns_;  ///< when the last drain began
+  bool has_begun_ = false;   ///< a trace record was emitted
 };
 
 }  // namespace netlog::source
