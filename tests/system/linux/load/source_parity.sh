@@ -23,7 +23,12 @@ for source in "${sources[@]}"; do
     "SELECT count(*) FROM connections WHERE local_port = $port AND direction = 'listen'" 1
 done
 # After each step every source reads the tables: while it traces once a second, with TIME_WAIT once a second.
-all_read() { for source in "${sources[@]}"; do record_ticks "$source" 15; done; }
+all_read() {
+  local source
+  local -A from
+  for source in "${sources[@]}"; do from[$source]=$(ticks "$source"); done
+  for source in "${sources[@]}"; do wait_until "15 more ticks of $source" ticked "$source" $((from[$source] + 15)); done
+}
 for ((step = 1; step <= 6; ++step)); do
   echo >&6
   read -r -t "$limit_s" did <&5
