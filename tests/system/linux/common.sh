@@ -71,7 +71,7 @@ at_least() { [ "$(query "$1" "$2")" -ge "$3" ] 2>/dev/null; }                   
 
 # A recorder is known by the name of its files: $scratch/NAME.db and NAME.log.
 begin_recorder() { # NAME, command: returns at once; $recorder is its process
-  "${@:2}" 2>>"$scratch/$1.log" &
+  "${@:2}" >/dev/null 2>>"$scratch/$1.log" & # who outlives the test holds no pipe of it
   recorder=$!
   started+=("$recorder")
   recorders+=("$recorder")

@@ -44,13 +44,13 @@ cp "$netlog" "$scratch/netlog"
 expect unprivileged 'sock_diag+notices' 'no tracing: .*Operation not permitted' setpriv --reuid=65534 --regid=65534 --clear-groups "$scratch/netlog"
 
 echo "--- a pid namespace of its own: the kernel's pids are not ours, /proc has ours"
-begin_recorder foreign_pids unshare -p -f --mount-proc sh -c '
+begin_recorder foreign_pids unshare -p -f --kill-child --mount-proc sh -c '
   python3 -c "import socket, signal; s = socket.create_server((\"127.0.0.1\", 0)); signal.pause()" &
   exec "$@"' sh "$netlog" record --db "$scratch/foreign_pids.db"
 wait_until "the owner by its pid in there" gives "$scratch/foreign_pids.db" \
   "SELECT count(*) FROM connections WHERE process = 'python3' AND pid < 10 AND owner_source = 'exact'" 1
 grep -q 'recording into .* from sock_diag+notices$' "$scratch/foreign_pids.log"
-grep -q 'no tracing: .*pids of another namespace' "$scratch/foreign_pids.log"
+grep -q 'no tracing: BPF reports pids of the first pid namespace' "$scratch/foreign_pids.log"
 kill -INT "$(cat "/proc/$recorder/task/$recorder/children")" # the recorder: unshare waits for it
 recorders=()
 wait "$recorder"
