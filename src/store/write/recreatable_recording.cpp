@@ -31,8 +31,8 @@ std::filesystem::path unused_damaged_path(const std::filesystem::path& path) {
 
 RecreatableRecording::RecreatableRecording(std::filesystem::path path,
                                            Session session,
-                                           const WriterOptions& options)
-    : path_{std::move(path)}, session_{std::move(session)}, options_{options} {
+                                           WriterOptions options)
+    : path_{std::move(path)}, session_{std::move(session)}, options_{std::move(options)} {
   recording_.emplace(path_, session_, options_);
 }
 

@@ -22,7 +22,7 @@ class RecreatableRecording {
  public:
   /// Opens or creates the file and starts the session.
   /// @throws SQLite::Exception, or StoreError: not netlog's, a newer schema.
-  RecreatableRecording(std::filesystem::path path, Session session, const WriterOptions& options);
+  RecreatableRecording(std::filesystem::path path, Session session, WriterOptions options);
 
   /// The open recording. Only while is_open().
   [[nodiscard]] Recording& operator*() { return *recording_; }
@@ -52,7 +52,7 @@ class RecreatableRecording {
  private:
   std::filesystem::path path_;
   Session session_;
-  const WriterOptions& options_;
+  const WriterOptions options_;
   std::optional<Recording> recording_;
   std::chrono::steady_clock::time_point next_check_;
   std::string damage_;
