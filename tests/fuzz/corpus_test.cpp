@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The corpus, and what is near it: the same every time. tools/fuzz looks further.
+// The corpus and mutations of it, the same every time. tools/fuzz looks further.
 #include "fuzz/targets.hpp"
 #include "support/catch.hpp"
 
@@ -31,8 +31,8 @@ std::vector<Bytes> corpus_of(std::string_view target) {
   return all;
 }
 
-/// One that is near: bits turned, numbers made large, pieces cut out, doubled, or put elsewhere.
-Bytes near(Bytes bytes, std::mt19937& random) {
+/// A mutation: bits turned, numbers made large, pieces cut out, doubled, or put elsewhere.
+Bytes mutated(Bytes bytes, std::mt19937& random) {
   const auto below = [&](std::size_t end) {
     return std::uniform_int_distribution<std::size_t>{0, end - 1}(random);
   };
@@ -80,7 +80,7 @@ TEST_CASE("bytes that nobody vouches for are taken or refused", "[fuzz]") {
       target.take(bytes);
     }
     for (std::size_t i = 0; i < 1000; ++i) {
-      target.take(near(corpus[i % corpus.size()], random));
+      target.take(mutated(corpus[i % corpus.size()], random));
     }
   }
 }
