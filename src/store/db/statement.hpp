@@ -6,6 +6,7 @@
 #include <optional>
 #include <type_traits>
 
+#include <SQLiteCpp/Column.h>
 #include <SQLiteCpp/Statement.h>
 
 namespace netlog::store {
