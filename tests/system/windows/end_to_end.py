@@ -36,7 +36,7 @@ def by_linux(*arguments):
     return output([NETLOG, *arguments])
 
 
-def rows(database, statement, ask=by_linux):
+def rows(database, statement, run_netlog=by_linux):
     return [json.loads(line) for line in run_netlog("sql", "--db", database, "--format", "json", statement).splitlines()]
 
 
