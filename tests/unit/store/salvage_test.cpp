@@ -3,13 +3,12 @@
 
 #include "store/read/reader.hpp"
 #include "support/catch.hpp"
+#include "support/damaged.hpp"
 #include "support/load.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
 #include "support/wait.hpp"
 
-#include <fstream>
-#include <iterator>
 #include <random>
 #include <string>
 #include <thread>
@@ -18,45 +17,14 @@ namespace netlog_tests::store_salvage_test {
 
 using namespace netlog;
 using Catch::Matchers::Contains;
+using test::bytes_of_file;
+using test::kPage;
+using test::overwrite_page;
+using test::root_of;
 using test::rows;
+using test::write_file;
 
 namespace {
-
-constexpr std::size_t kPage = 4096;
-
-/// A recording of some hundred pages in two sessions.
-std::filesystem::path recording(const test::Scratch& scratch) {
-  auto path = scratch / "a.db";
-  for (std::int64_t session = 1; session <= 2; ++session) {
-    test::Load load{11, session};
-    store::Writer writer{path, load.session()};
-    for (int i = 0; i < 8; ++i) {
-      writer.push(load.batch(150));
-    }
-    writer.finish(load.now_ns());
-  }
-  return path;
-}
-
-std::string bytes_of_file(const std::filesystem::path& path) {
-  std::ifstream in{path, std::ios::binary};
-  return {std::istreambuf_iterator<char>{in}, {}};
-}
-
-void write_file(const std::filesystem::path& path, const std::string& bytes) {
-  std::ofstream out{path, std::ios::binary};
-  out << bytes;
-}
-
-void overwrite_page(std::string& bytes, std::size_t number, std::mt19937& random) {
-  for (std::size_t i = 0; i < kPage; ++i) {
-    bytes.at((number - 1) * kPage + i) = static_cast<char>(random());
-  }
-}
-
-std::size_t root_of(const std::filesystem::path& path, const std::string& table) {
-  return std::stoul(rows(path, "SELECT rootpage FROM sqlite_schema WHERE name = '" + table + "'"));
-}
 
 std::int64_t count(const std::filesystem::path& path, const std::string& table) {
   return std::stoll(rows(path, "SELECT count(*) FROM " + table));
@@ -66,7 +34,7 @@ std::int64_t count(const std::filesystem::path& path, const std::string& table) 
 
 TEST_CASE("what is salvaged of a whole recording is all of it", "[store]") {
   const test::Scratch scratch;
-  const auto path = recording(scratch);
+  const auto path = test::two_sessions(scratch);
   const auto out = scratch / "out.db";
   CHECK_FALSE(store::survey(path).damaged());
   const auto salvaged = store::salvage(path, out);
@@ -92,7 +60,7 @@ TEST_CASE("what pages took with them is missing, and on record; the rest is save
   CAPTURE(seed);
   std::mt19937 random{seed};
   const test::Scratch scratch;
-  const auto path = recording(scratch);
+  const auto path = test::two_sessions(scratch);
   const auto out = scratch / "out.db";
   const auto all = count(path, "event");
   auto bytes = bytes_of_file(path);
@@ -112,7 +80,7 @@ TEST_CASE("the root of a table costs nothing of what is below it", "[store]") {
   const auto* const table = GENERATE("event", "connection");
   std::mt19937 random{1};
   const test::Scratch scratch;
-  const auto path = recording(scratch);
+  const auto path = test::two_sessions(scratch);
   const auto out = scratch / "out.db";
   const auto all = count(path, table);
   auto bytes = bytes_of_file(path);
@@ -130,7 +98,7 @@ TEST_CASE("a recording whose first page is gone is salvaged by what its rows loo
           "[store]") {
   std::mt19937 random{1};
   const test::Scratch scratch;
-  const auto path = recording(scratch);
+  const auto path = test::two_sessions(scratch);
   const auto out = scratch / "out.db";
   const auto all = count(path, "event");
   const auto addresses = count(path, "address");
@@ -147,7 +115,7 @@ TEST_CASE("a recording whose first page is gone is salvaged by what its rows loo
 TEST_CASE("a lost leaf of events leaves lives that still fit together", "[store]") {
   std::mt19937 random{1};
   const test::Scratch scratch;
-  const auto path = recording(scratch);
+  const auto path = test::two_sessions(scratch);
   const auto out = scratch / "out.db";
   const auto all = count(path, "event");
   auto bytes = bytes_of_file(path);
