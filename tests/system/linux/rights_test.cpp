@@ -15,6 +15,8 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -52,9 +54,15 @@ constexpr auto kForSources =
     bits({CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_NET_ADMIN});
 constexpr auto kForForeignPlace = bits({CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER});
 
-/// A line of a status file of /proc, as a number.
-std::uint64_t status(const std::filesystem::path& directory, const std::string& name) {
+/// The text of a status file of /proc; empty when its process or thread is gone.
+std::string status_of(const std::filesystem::path& directory) {
   std::ifstream in{directory / "status"};
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+/// A line of such a text, as a number.
+std::uint64_t field(const std::string& status, const std::string& name) {
+  std::istringstream in{status};
   for (std::string line; std::getline(in, line);) {
     if (line.starts_with(name + ":")) {
       return parse_number<std::uint64_t>(trim(line.substr(name.size() + 1)), 16).value_or(~0ULL);
@@ -65,17 +73,21 @@ std::uint64_t status(const std::filesystem::path& directory, const std::string& 
 
 /// How many threads the process has; each must have these capabilities and no way to others.
 std::size_t check_rights(pid_t pid, std::uint64_t expected) {
-  expected &= status("/proc/self", "CapPrm");
+  expected &= field(status_of("/proc/self"), "CapPrm");
   std::size_t threads = 0;
   for (const auto& thread :
        std::filesystem::directory_iterator{fmt::format("/proc/{}/task", pid)}) {
+    const auto status = status_of(thread.path());
+    if (status.empty()) {
+      continue;  // it ended after the folder was read
+    }
     CAPTURE(thread.path());
-    CHECK(status(thread.path(), "CapPrm") == expected);
-    CHECK(status(thread.path(), "CapEff") == expected);
-    CHECK(status(thread.path(), "CapInh") == 0);
-    CHECK(status(thread.path(), "CapBnd") == 0);
-    CHECK(status(thread.path(), "CapAmb") == 0);
-    CHECK(status(thread.path(), "NoNewPrivs") == 1);
+    CHECK(field(status, "CapPrm") == expected);
+    CHECK(field(status, "CapEff") == expected);
+    CHECK(field(status, "CapInh") == 0);
+    CHECK(field(status, "CapBnd") == 0);
+    CHECK(field(status, "CapAmb") == 0);
+    CHECK(field(status, "NoNewPrivs") == 1);
     ++threads;
   }
   return threads;
