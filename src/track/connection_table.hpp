@@ -47,10 +47,11 @@ struct Entry {
   std::optional<Moment> left;
   std::int64_t traced_ns = 0;  ///< when its last change was traced; 0: it is not traced
   Evidence evidence;
-  bool closed = false;         ///< its close event waits to be taken
-  bool reported = false;       ///< ChangeLog: its first event has been taken
-  bool in_batch = false;       ///< ChangeLog: an event of the batch being taken has shown it
-  bool needs_refresh = false;  ///< ChangeLog: it changed without an event
+  bool named_by_notice = false;  ///< its cookie is that of its notice: its minisock has another one
+  bool closed = false;           ///< its close event waits to be taken
+  bool reported = false;         ///< ChangeLog: its first event has been taken
+  bool in_batch = false;         ///< ChangeLog: an event of the batch being taken has shown it
+  bool needs_refresh = false;    ///< ChangeLog: it changed without an event
 };
 
 /// What a snapshot must show.

@@ -25,7 +25,7 @@ Moment end_of(const Entry& entry, const Notice& notice) {
   const auto& delivery = entry.evidence.delivery;
   if (!delivery || entry.evidence.disconnected ||
       !was_answered(entry.connection, entry.evidence, *delivery)) {
-    return at;
+    return {at.at_ns, at.error_ns + SocketAliases::kMaxNoticeDelayNs};
   }
   return {at.at_ns, at.error_ns + at_most_ago(delivery->since_acked_ms)};
 }
@@ -45,6 +45,9 @@ void DestroyNotices::apply(const Notice& notice) {
   auto index = table_.find(identity);
   if (!index) {
     index = lifecycle_.continue_handshake(row, identity);
+    if (index) {
+      table_[*index].named_by_notice = true;
+    }
   }
   if (index) {
     return begin_end(*index, notice);
@@ -77,8 +80,10 @@ Index DestroyNotices::open(const Notice& notice, const Identity& identity) {
         std::minmax({row.delivery->since_sent_ms, row.delivery->since_acked_ms});
     alive_ns -= at_most_ago(newest);
     opened_until_ns -= std::max<std::int64_t>(oldest * kNsPerMs - kTimerTickNs, 0);
-  } else if (row.delivery && polls_.first(scope)) {
-    alive_ns = polls_.first(scope)->ended_ns;
+  } else if (const auto& first = polls_.first(scope)) {
+    alive_ns = row.delivery
+                   ? first->ended_ns
+                   : std::max(alive_ns - SocketAliases::kMaxNoticeDelayNs, first->ended_ns);
   }
   auto after_ns = polls_.opened_after(scope, alive_ns);
   const auto created = trace_.take_created(identity);
@@ -103,7 +108,9 @@ Index DestroyNotices::open(const Notice& notice, const Identity& identity) {
   if (tcp && opening.direction == Direction::inbound) {
     aliases_.add_accepted(notice.netns, row.tuple, at.at_ns);
   }
-  return lifecycle_.open(identity, row, opening);
+  const auto index = lifecycle_.open(identity, row, opening);
+  table_[index].named_by_notice = true;
+  return index;
 }
 
 /// A snapshot showed the minisock before this notice of its full socket came.

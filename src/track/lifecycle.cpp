@@ -102,6 +102,7 @@ Direction Lifecycle::direction_of(const SocketRow& row,
 void Lifecycle::rename(Index index, const Identity& identity) {
   table_.rename(index, identity);
   table_[index].connection.incarnation = identity.incarnation;
+  table_[index].named_by_notice = false;
   changes_.refresh(index);
 }
 

@@ -127,7 +127,7 @@ bool SnapshotDiffer::see(Index index, const SocketRow& row, const Snapshot& snap
   }
   if (row.state && row.state != connection.state) {
     see_state(index, *row.state, at);
-  } else if (entry.left && entry.traced_ns == 0 && row.state != TcpState::time_wait) {
+  } else if (entry.left && !entry.evidence.minisock && row.state != TcpState::time_wait) {
     // FIN_WAIT_2 goes on as a minisock after a notice, or the socket had been missed.
     lifecycle_.undo_end(index);
   }
@@ -140,10 +140,11 @@ bool SnapshotDiffer::see(Index index, const SocketRow& row, const Snapshot& snap
 void SnapshotDiffer::see_state(Index index, TcpState state, const Moment& at) {
   const auto& entry = table_[index];
   const bool traced = entry.traced_ns != 0;
-  if (traced && !entry.left) {
+  const bool traced_orphan = traced && entry.evidence.minisock;
+  if (traced && !traced_orphan) {
     trace_.audit_state();
   }
-  if (entry.left && state == TcpState::time_wait) {
+  if (entry.left && state == TcpState::time_wait && (!traced || traced_orphan)) {
     // What ended with a notice may have been in TIME_WAIT since then. A traced orphan came there
     // later, but its process was done with it.
     const auto left = *entry.left;
@@ -165,7 +166,8 @@ bool SnapshotDiffer::see_alias(const NewRow& entry, const Snapshot& snapshot) {
   }
   const auto index = aliases_.match_minisock(row, snapshot, entry.identity);
   if (!index) {
-    return false;
+    const auto scope = table_.scope(snapshot.netns, table_of(row.tuple));
+    return aliases_.has_ended(entry.identity, row, snapshot, polls_.last_with_time_wait(scope));
   }
   lifecycle_.rename(*index, entry.identity);
   return see(*index, row, snapshot);
@@ -263,16 +265,24 @@ void SnapshotDiffer::close_missing(Index index, const Snapshot& snapshot) {
   if (TraceHistory::covers(entry, snapshot)) {
     return;
   }
+  const auto left = entry.left.value_or(between(entry.seen.began_ns, snapshot.taken.ended_ns));
   if (entry.traced_ns != 0) {
     if (table_.phase(index) == Phase::active) {
+      // The walk can have missed it, or the trace is late: the next snapshot decides.
+      return lifecycle_.begin_end(index, left);
+    }
+    if (!entry.evidence.minisock && table_.phase(index) == Phase::ending) {
       trace_.audit_end();
     }
-    trace_.add_close(entry.identity, snapshot.taken.ended_ns);
   }
   if (precedes_noticed_end(entry, snapshot)) {
     return;
   }
-  const auto left = entry.left.value_or(between(entry.seen.began_ns, snapshot.taken.ended_ns));
+  if (entry.traced_ns != 0) {
+    trace_.add_close(entry.identity, snapshot.taken.ended_ns);
+  } else if (snapshot.covers_time_wait) {
+    aliases_.add_ended(index, snapshot.taken.ended_ns);
+  }
   const bool may_be_in_time_wait =
       !snapshot.covers_time_wait && may_enter_time_wait(entry.connection);
   if (may_be_in_time_wait || notice_may_come(entry, left, snapshot)) {

@@ -7,13 +7,6 @@
 #include <utility>
 
 namespace netlog::track {
-namespace {
-
-// A notice is not later than this, also where the kernel's workers and we have to wait.
-constexpr std::int64_t kMaxNoticeDelayNs = 1'000'000'000;
-
-}  // namespace
-
 std::optional<Index> SocketAliases::take_handshake(const SocketRow& row, std::uint64_t netns) {
   if (handshakes_.empty() || row.state == TcpState::syn_received) {
     return std::nullopt;
@@ -71,8 +64,7 @@ SocketAliases::ByTuple SocketAliases::index_ending() const {
   table_.for_each([&](Index index) {
     const auto& entry = table_[index];
     // A snapshot asks for the cookie of each socket that it shows: its minisock keeps the cookie.
-    if (table_.phase(index) == Phase::ending && entry.left &&
-        entry.connection.seen_by == SeenBy::notice) {
+    if (table_.phase(index) == Phase::ending && entry.left && entry.named_by_notice) {
       auto& latest =
           ending.emplace(tuple_key(entry.connection.netns, entry.connection.tuple), index)
               .first->second;
@@ -151,10 +143,39 @@ void SocketAliases::forget(Index index) {
   }
 }
 
+void SocketAliases::add_ended(Index index, std::int64_t at_ns) {
+  const auto& entry = table_[index];
+  const auto& connection = entry.connection;
+  if (connection.tuple.protocol == Protocol::tcp && connection.direction != Direction::listen) {
+    ended_.put(
+        entry.named_by_notice ? tuple_key(connection.netns, connection.tuple) : entry.identity,
+        at_ns);
+  }
+}
+
+bool SocketAliases::has_ended(const Identity& identity,
+                              const SocketRow& row,
+                              const Snapshot& snapshot,
+                              const std::optional<Span>& before) {
+  if (row.state != TcpState::time_wait || !before) {
+    return false;
+  }
+  for (const auto& key : {identity, tuple_key(snapshot.netns, row.tuple)}) {
+    auto* const ended_ns = ended_.find(key);
+    if (ended_ns != nullptr && *ended_ns >= before->began_ns) {
+      *ended_ns = snapshot.taken.ended_ns;
+      return true;
+    }
+  }
+  return false;
+}
+
 void SocketAliases::forget_before(std::int64_t snapshot_began_ns) {
-  accepted_.erase_oldest_while([&](std::int64_t accepted_ns) {
-    return accepted_ns < snapshot_began_ns - TraceHistory::kMaxDumpNs;
-  });
+  const auto is_over = [&](std::int64_t at_ns) {
+    return at_ns < snapshot_began_ns - TraceHistory::kMaxDumpNs;
+  };
+  accepted_.erase_oldest_while(is_over);
+  ended_.erase_oldest_while(is_over);
 }
 
 }  // namespace netlog::track

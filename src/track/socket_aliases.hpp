@@ -20,6 +20,10 @@ namespace netlog::track {
 /// It answers which entry it is; the caller gives the entry its new identity.
 class SocketAliases {
  public:
+  /// A notice is not later than this, also where the kernel's worker has to wait for a processor:
+  /// the real-time processes of a host leave the others some time of each second.
+  static constexpr std::int64_t kMaxNoticeDelayNs = 1'000'000'000;
+
   explicit SocketAliases(const ConnectionTable& table) : table_{table} {}
 
   // Handshakes of peers.
@@ -60,6 +64,19 @@ class SocketAliases {
   /// The entry that was opened for the minisock of this socket, once.
   std::optional<Index> take_minisock(const Notice& notice);
 
+  // Minisocks that a snapshot lacked although they were there: while the kernel walks its table, a
+  // socket that goes can move another one out of the walk's way.
+
+  /// A snapshot with TIME_WAIT rows lacks this entry and its minisock.
+  void add_ended(Index index, std::int64_t at_ns);
+  /// True if the row is such a minisock.
+  /// @param identity of the row
+  /// @param before the last poll of its table with TIME_WAIT rows
+  bool has_ended(const Identity& identity,
+                 const SocketRow& row,
+                 const Snapshot& snapshot,
+                 const std::optional<Span>& before);
+
   // Traced orphans in FIN_WAIT_2, which wait for the FIN of their peer.
 
   void add_orphan(std::uint64_t netns, const FiveTuple& tuple, Index index) {
@@ -91,11 +108,13 @@ class SocketAliases {
   [[nodiscard]] bool is_minisock_of(Index index, const Notice& notice) const;
 
   static constexpr std::size_t kMaxAccepted = 20'000;
+  static constexpr std::size_t kMaxEnded = 50'000;
 
   const ConnectionTable& table_;
   ByTuple handshakes_;
   BoundedMap<Identity, std::int64_t, IdentityHash> accepted_{kMaxAccepted};
   boost::unordered_flat_map<std::uint64_t, RecentMinisocks> minisocks_;  ///< by namespace
+  BoundedMap<Identity, std::int64_t, IdentityHash> ended_{kMaxEnded};
   ByTuple orphaned_fin_wait2_;
   /// Ended entries that only a notice has reported; made for a snapshot's first unknown minisock.
   std::optional<ByTuple> ending_;

@@ -21,11 +21,16 @@ void StateTrace::apply(const Transition& transition) {
   if (!known) {
     known = lifecycle_.continue_handshake(transition.row, identity);
   }
-  if (known && transition.old_state == TcpState::closed) {
+  const bool begins = transition.old_state == TcpState::closed;
+  if (!known && !begins && trace_.has_closed_since(identity, transition.at_ns)) {
+    return;  // two snapshots have shown its end before the trace came to report it
+  }
+  if (known && begins) {
     const auto& entry = table_[*known];
     // The kernel shows a socket in its tables before it reports the first transition.
-    const bool same_use = entry.traced_ns == 0 && entry.connection.tuple == transition.row.tuple &&
-                          entry.connection.state == transition.row.state;
+    const bool same_use =
+        entry.traced_ns == 0 && entry.connection.tuple == transition.row.tuple &&
+        (entry.connection.state == transition.row.state || transition.at_ns <= entry.seen.ended_ns);
     if (!same_use) {
       // A socket that is connected again.
       lifecycle_.close(*known, entry.left.value_or(between(entry.seen.began_ns, transition.at_ns)));
@@ -80,6 +85,17 @@ Index StateTrace::open(const Transition& transition, const Identity& identity) {
   return index;
 }
 
+/// True if a snapshot has shown the socket after this transition: the trace was held up. A program
+/// that lost the processor while it reported holds up what is reported after it.
+bool StateTrace::is_late(const Entry& entry, const Transition& transition) {
+  if (entry.seen.began_ns <= entry.traced_ns || transition.row.state == TcpState::closed ||
+      entry.connection.state == transition.row.state) {
+    return false;
+  }
+  return transition.old_state == TcpState::closed ||
+         transition.at_ns + TraceHistory::kReportLeadNs < entry.seen.began_ns;
+}
+
 /// Applies the transition, and before it those that were lost.
 void StateTrace::advance(Index index, const Transition& transition) {
   const auto& entry = table_[index];
@@ -88,6 +104,10 @@ void StateTrace::advance(Index index, const Transition& transition) {
   const auto at_ns = std::max(transition.at_ns, entry.traced_ns);
   const auto known_ns = std::max(entry.traced_ns, entry.seen.began_ns);
   const auto state = *transition.row.state;
+  if (is_late(entry, transition)) {
+    lifecycle_.see_transition(index, transition, known_ns);
+    return apply_caller(index, transition);
+  }
   if (connection.state != state && connection.state != transition.old_state) {
     lifecycle_.enter(index, transition.old_state, between(known_ns, at_ns));
   }

@@ -40,6 +40,7 @@ class StateTrace {
 
  private:
   Index open(const Transition& transition, const Identity& identity);
+  [[nodiscard]] static bool is_late(const Entry& entry, const Transition& transition);
   void advance(Index index, const Transition& transition);
   void end_socket(Index index, const Transition& transition, std::int64_t known_ns);
   void end_orphan(Index index, TcpState peer_state, const Moment& at);

@@ -33,6 +33,11 @@ class TraceHistory {
 
   /// The trace, or the audit of it, has closed this socket at this time.
   void add_close(const Identity& identity, std::int64_t at_ns) { closed_.put(identity, at_ns); }
+  /// True if the socket was closed at this time or later: what is reported of it now was held up.
+  [[nodiscard]] bool has_closed_since(const Identity& identity, std::int64_t at_ns) {
+    const auto* const closed_ns = closed_.find(identity);
+    return closed_ns != nullptr && at_ns <= *closed_ns;
+  }
   /// The socket is in use again.
   void forget_close(const Identity& identity) { closed_.erase(identity); }
   /// True if the trace has already closed the socket of this row: the row is stale, or is the

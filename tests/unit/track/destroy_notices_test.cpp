@@ -21,14 +21,14 @@ TEST_CASE("DestroyNotices begins the end of a known connection", "[track]") {
   const auto index = parts.open(tcp_row(1, established, 4000, 443));
   parts.notices.apply(notice(200, tcp_row(1, closed, 4000, 443)));
   CHECK(parts.table.phase(index) == Phase::ending);  // it may be in TIME_WAIT
-  CHECK(parts.table[index].left == Moment{200, 10});
+  CHECK(parts.table[index].left == Moment{200, 100});
   CHECK(parts.table[index].connection.last_seen_ns == 200);
 
   SECTION("in CLOSE_WAIT no TIME_WAIT follows") {
     const auto other = parts.open(tcp_row(2, close_wait, 4001, 443));
     parts.notices.apply(notice(200, tcp_row(2, closed, 4001, 443)));
     CHECK(parts.table.phase(other) == Phase::active);
-    CHECK(parts.table[other].left == Moment{200, 10});
+    CHECK(parts.table[other].left == Moment{200, 100});
   }
   CHECK(parts.broken_invariant().empty());
 }
@@ -53,7 +53,7 @@ TEST_CASE("DestroyNotices completes a minisock that was shown before", "[track]"
   CHECK(parts.take_events() == Lines{"1 open ->TIME_WAIT (0,110]"});
   const auto index = parts.table.find(by_cookie(9));
   REQUIRE(index.has_value());
-  CHECK(parts.table[*index].connection.closed == Moment{105, 10});
+  CHECK(parts.table[*index].connection.closed == Moment{105, 105});
   CHECK(parts.table[*index].evidence.noticed);
   CHECK(parts.broken_invariant().empty());
 }

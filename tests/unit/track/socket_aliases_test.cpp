@@ -25,6 +25,7 @@ struct Fixture {
   Index add_noticed(std::uint64_t cookie, const FiveTuple& tuple, std::int64_t left_ns) {
     const auto index = add(by_cookie(cookie), tuple, Phase::ending);
     table[index].connection.seen_by = SeenBy::notice;
+    table[index].named_by_notice = true;
     table[index].left = Moment{left_ns, 0};
     return index;
   }
@@ -78,7 +79,7 @@ TEST_CASE("SocketAliases finds the noticed connection of a minisock", "[track]")
   const auto latest = of.add_noticed(2, kTuple, 200);
   of.add(by_cookie(3), tcp_tuple(4001, 443));  // active
   const auto polled = of.add_noticed(4, tcp_tuple(4002, 443), 100);
-  of.table[polled].connection.seen_by = SeenBy::snapshot | SeenBy::notice;
+  of.table[polled].named_by_notice = false;
   const auto snapshot = tcp_snapshot(300, {});
   of.aliases.begin_snapshot(snapshot);
   const auto match = [&](std::uint16_t port) {

@@ -64,17 +64,40 @@ TEST_CASE("an audit restores what the trace lost, with bounds, and counts it", "
     CHECK(texts(tracker.take_events()) == Lines{"1 state ESTABLISHED>CLOSE_WAIT (101,1001]"});
     CHECK(tracker.take_audit_misses() == AuditMisses{0, 1, 0});
   }
-  SECTION("an end") {
+  SECTION("an end, which two snapshots show") {
     tracker.apply(audit(kSecond, {}));
+    CHECK(tracker.take_events().empty());
+    tracker.apply(audit(2 * kSecond, {}));
     const auto events = tracker.take_events();
     CHECK(texts(events) == Lines{"1 close ESTABLISHED>CLOSED (101,1001]"});
     CHECK(events[0].connection.outcome == Outcome::unknown);
     CHECK(tracker.take_audit_misses() == AuditMisses{0, 0, 1});
-    // A walk can miss a socket on its way into TIME_WAIT.
-    for (const auto second : {2, 3, 40, 61}) {
+    // Neither a minisock that walks have missed nor a report that was held up opens it again.
+    for (const auto second : {3, 4, 40, 61}) {
       tracker.apply(audit(second * kSecond, {kConnecting.row(time_wait)}));
     }
+    tracker.apply(ended(kConnecting.to(established, closed, 900 * kMs), EndCause::reset));
     CHECK(tracker.take_events().empty());
+    CHECK(tracker.open_connections() == 0);
+  }
+  SECTION("nothing of a socket that one walk has missed") {
+    tracker.apply(audit(kSecond, {}));
+    tracker.apply(audit(2 * kSecond, {kConnecting.row(established)}));
+    CHECK(tracker.take_events().empty());
+    CHECK(tracker.take_audit_misses() == AuditMisses{});
+    tracker.apply(audit(3 * kSecond, {}));
+    tracker.apply(audit(4 * kSecond, {kConnecting.row(time_wait)}));
+    CHECK(texts(tracker.take_events()) == Lines{"1 state ESTABLISHED>TIME_WAIT (2000,4001]"});
+    CHECK(tracker.take_audit_misses() == AuditMisses{0, 1, 0});
+  }
+  SECTION("nothing of a socket whose end is reported late") {
+    tracker.apply(audit(kSecond, {}));
+    tracker.apply(ended(kConnecting.to(established, closed, 900 * kMs), EndCause::reset));
+    tracker.apply(audit(2 * kSecond, {}));
+    const auto events = tracker.take_events();
+    CHECK(texts(events) == Lines{"1 close ESTABLISHED>CLOSED 900"});
+    CHECK(events[0].connection.outcome == Outcome::reset);
+    CHECK(tracker.take_audit_misses() == AuditMisses{});
   }
   SECTION("an opening") {
     tracker.apply(audit(kSecond, {kConnecting.row(established), kAccepted.row(established)}));
@@ -148,6 +171,23 @@ TEST_CASE("a row read before its opening was traced is the same socket", "[track
   tracker.apply(kConnecting.to(syn_sent, established, 102 * kMs));
   CHECK(texts(tracker.take_events()) ==
         Lines{"1 open ->SYN_SENT (0,101]", "1 state SYN_SENT>ESTABLISHED 102"});
+}
+
+TEST_CASE("a socket whose beginning is reported late is recorded once", "[track]") {
+  auto tracker = traced_from_the_start();
+  const auto shown = GENERATE(established, close_wait, fin_wait_1);
+  const auto reported_ms = GENERATE(20, 95, 100, 101);
+  CAPTURE(shown, reported_ms);
+  tracker.apply(audit(100 * kMs, {kConnecting.row(shown)}));
+  tracker.apply(kConnecting.to(closed, syn_sent, reported_ms * kMs, kClient));
+  tracker.apply(kConnecting.to(syn_sent, established, reported_ms * kMs + 1));
+  tracker.apply(ended(kConnecting.to(established, closed, 200 * kMs), EndCause::reset));
+  std::map<ConnectionId, int> ends;
+  for (const auto& event : tracker.take_events()) {
+    ends[event.connection.id] += event.kind == EventKind::close ? 1 : 0;
+    CHECK(event.connection.owner.process == kClient);
+  }
+  CHECK(ends == std::map<ConnectionId, int>{{1, 1}});
 }
 
 TEST_CASE("after the trace has ended, tables and notices show the changes", "[track]") {
