@@ -46,6 +46,9 @@ end_recorder
 [ "$(query "$db" "SELECT 100 * sum(recorded_opens) / sum(kernel_opens) FROM coverage")" -ge 20 ]
 consistent "$db"
 
+# From here on it is large enough for the connections of other suites, which run at the same time.
+mount -o remount,size=512M "$disk"
+
 echo "--- the file system is read-only"
 rows=$(query "$db" 'SELECT count(*) FROM events')
 mount -o remount,ro "$disk"
