@@ -3,6 +3,7 @@
 
 #include "util/text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -21,14 +22,16 @@ constexpr std::int64_t kMinute = 60 * kNsPerSecond;
 constexpr std::int64_t kHour = 60 * kMinute;
 constexpr std::int64_t kDay = 24 * kHour;
 
-constexpr std::array<std::pair<std::string_view, std::int64_t>, 7> kUnits{{
+constexpr std::array<std::pair<std::string_view, std::int64_t>, 9> kUnits{{
     {"ns", 1},
     {"us", kNsPerUs},
     {"ms", kNsPerMs},
     {"s", kNsPerSecond},
     {"m", kMinute},
+    {"min", kMinute},
     {"h", kHour},
     {"d", kDay},
+    {"w", 7 * kDay},
 }};
 
 // `1.25`, without trailing zeros, three significant digits at least.
@@ -91,19 +94,37 @@ std::optional<std::int64_t> parse_duration(std::string_view text) {
   if (text == "0") {
     return 0;
   }
-  const auto digits = text.find_first_not_of("0123456789.");
-  if (digits == 0 || digits == std::string_view::npos) {
-    return std::nullopt;
-  }
-  const auto amount = parse_fraction(text.substr(0, digits));
-  for (const auto& [unit, ns] : kUnits) {
-    if (unit == text.substr(digits) && amount) {
-      const auto total = *amount * static_cast<double>(ns);
-      return total < 9.2e18 ? std::optional{static_cast<std::int64_t>(std::llround(total))}
-                            : std::nullopt;
+  std::int64_t total = 0;
+  std::int64_t smaller_than = INT64_MAX;
+  do {
+    const auto digits = text.find_first_not_of("0123456789.");
+    if (digits == 0 || digits == std::string_view::npos) {
+      return std::nullopt;
     }
-  }
-  return std::nullopt;
+    const auto end = std::min(text.find_first_of("0123456789. ", digits), text.size());
+    const auto amount = parse_fraction(text.substr(0, digits));
+    const auto* const unit = std::find_if(kUnits.begin(), kUnits.end(), [&](const auto& each) {
+      return each.first == text.substr(digits, end - digits);
+    });
+    if (!amount || unit == kUnits.end() || unit->second >= smaller_than) {
+      return std::nullopt;
+    }
+    smaller_than = unit->second;
+    constexpr double kMax = 9.2e18;
+    const auto part = *amount * static_cast<double>(unit->second);
+    if (part >= kMax - static_cast<double>(total)) {
+      return std::nullopt;
+    }
+    total += static_cast<std::int64_t>(std::llround(part));
+    text.remove_prefix(end);
+    if (text.starts_with(' ')) {
+      text.remove_prefix(1);
+      if (text.empty()) {
+        return std::nullopt;
+      }
+    }
+  } while (!text.empty());
+  return total;
 }
 
 std::string format_duration(std::int64_t ns) {

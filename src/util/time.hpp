@@ -33,8 +33,9 @@ std::optional<std::int64_t> ns_from_civil(const CivilTime& civil);
 /// `2026-11-21T14:03:07.250000Z`; microseconds, rounded down.
 std::string iso8601_utc(std::int64_t utc_ns);
 
-/// A duration such as `100ms`, `1.5s`, `10us`, `2m`, `1h`, `7d`, a bare `0`; ns. Nothing when it is
-/// not one or overflows.
+/// A duration such as `100ms`, `1.5s`, `10us`, `2m`, `1h`, `7d`, `2w`, `1h30m`, what
+/// format_duration() gives, a bare `0`; ns. Larger units come first. Nothing when it is not one or
+/// overflows.
 std::optional<std::int64_t> parse_duration(std::string_view text);
 
 /// For people: `812ns`, `1.25ms`, `3.1s`, `2m 05s`, `1h 02m`, `3d 04h`.

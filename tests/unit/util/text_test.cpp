@@ -52,15 +52,34 @@ TEST_CASE("civil time and ns agree", "[util]") {
 }
 
 TEST_CASE("durations are read and printed", "[util]") {
-  const auto [text, ns] = GENERATE(table<const char*, std::int64_t>({{"0", 0},
-                                                                     {"100ms", 100'000'000},
-                                                                     {"1.5s", 1'500'000'000},
-                                                                     {"10us", 10'000},
-                                                                     {"2m", 120'000'000'000},
-                                                                     {"1h", 3'600'000'000'000},
-                                                                     {"7d", 604'800'000'000'000}}));
+  const auto [text, ns] =
+      GENERATE(table<const char*, std::int64_t>({{"0", 0},
+                                                 {"100ms", 100'000'000},
+                                                 {"1.5s", 1'500'000'000},
+                                                 {"10us", 10'000},
+                                                 {"2m", 120'000'000'000},
+                                                 {"1h", 3'600'000'000'000},
+                                                 {"7d", 604'800'000'000'000},
+                                                 {"1w", 604'800'000'000'000},
+                                                 {"1h30m", 5'400'000'000'000},
+                                                 {"2m 05s", 125'000'000'000},
+                                                 {"3d 04h", 273'600'000'000'000},
+                                                 {"1.5min", 90'000'000'000}}));
   CHECK(parse_duration(text) == ns);
-  for (const auto* bad : {"", "1", "ms", "-1s", "1 s", "1.2.3s", "1e3s", "99999999999999h", "1w"}) {
+  for (const auto* bad : {"",
+                          "1",
+                          "ms",
+                          "-1s",
+                          "1 s",
+                          "1.2.3s",
+                          "1e3s",
+                          "99999999999999h",
+                          "30m1h",
+                          "1m1m",
+                          "1h ",
+                          "1h  2m",
+                          "200w200y",
+                          "16000w"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_duration(bad).has_value());
   }
