@@ -44,6 +44,7 @@ struct Table {
   std::string title;  ///< for people; may be empty
   std::vector<Column> columns;
   std::vector<std::vector<Cell>> rows;
+  std::int64_t total = 0;  ///< rows that there are, where `rows` has the first ones only; else 0
 };
 
 /// How complete an answer is; shown as the last line of every report.

@@ -120,6 +120,15 @@ void add_states(ClauseBuilder& out, const Filter& filter) {
                   within));
 }
 
+void add_outcomes(ClauseBuilder& out, const Filter& filter) {
+  if (!filter.outcomes.empty()) {
+    out.add(fmt::format("outcome IN ({})",
+                        bind_list(out, "f_outcome", filter.outcomes, [](const std::string& name) {
+                          return Cell{name};
+                        })));
+  }
+}
+
 std::string remote_addresses(ClauseBuilder& out, const Filter& filter) {
   std::string any;
   for (std::size_t i = 0; i < filter.remote.size(); ++i) {

@@ -60,6 +60,9 @@ void add_ports(ClauseBuilder& out, const Filter& filter);
 /// The filter's states, within its window, of the connection with the id `id`.
 void add_states(ClauseBuilder& out, const Filter& filter);
 
+/// The filter's outcomes.
+void add_outcomes(ClauseBuilder& out, const Filter& filter);
+
 /// `FROM address WHERE …`: the addresses in any of the filter's remote ranges.
 std::string remote_addresses(ClauseBuilder& out, const Filter& filter);
 

@@ -8,9 +8,19 @@
 namespace netlog::report {
 namespace {
 
-constexpr std::string_view kSelect =
-    "SELECT at_ns, error_ns, kind, old, new, pid, process, protocol, local, remote, connection_id, "
-    "id FROM events WHERE ";
+// How the connection ended is known with its end.
+constexpr std::string_view kSelect = R"(
+SELECT
+  at_ns, error_ns, kind, old, new, pid, process, protocol, local, remote,
+  (SELECT c.direction FROM connections AS c WHERE c.id = connection_id) AS direction,
+  iif(kind = 'close', (SELECT c.outcome FROM connections AS c WHERE c.id = connection_id), NULL) AS outcome,
+  iif(kind = 'close', (SELECT c.outcome_reason FROM connections AS c WHERE c.id = connection_id), NULL) AS outcome_reason,
+  iif(kind = 'close', (SELECT c.duration_ns FROM connections AS c WHERE c.id = connection_id), NULL) AS duration_ns,
+  iif(kind = 'close', (SELECT c.bytes_sent FROM connections AS c WHERE c.id = connection_id), NULL) AS bytes_sent,
+  iif(kind = 'close', (SELECT c.bytes_received FROM connections AS c WHERE c.id = connection_id), NULL) AS bytes_received,
+  connection_id, id
+FROM events
+WHERE )";
 
 }  // namespace
 
@@ -25,15 +35,32 @@ std::vector<Column> event_columns() {
           {"protocol", "proto", Unit::none, Align::left, false},
           {"local", "local", Unit::endpoint, Align::left, false},
           {"remote", "remote", Unit::endpoint, Align::left, false},
+          {"direction", "direction", Unit::none, Align::left, false},
+          {"outcome", "outcome", Unit::none, Align::left, false},
+          {"outcome_reason", "why", Unit::none, Align::left, false},
+          {"duration_ns", "duration", Unit::ns, Align::right, false},
+          {"bytes_sent", "sent", Unit::bytes, Align::right, false},
+          {"bytes_received", "received", Unit::bytes, Align::right, false},
           {"connection_id", "connection", Unit::none, Align::right, false},
           {"id", "id", Unit::none, Align::right, false}};
 }
 
-EventFeed::EventFeed(store::Reader& reader, const Filter& filter)
+EventFeed::EventFeed(store::Reader& reader,
+                     const Filter& filter,
+                     const std::vector<std::string>& kinds)
     : reader_{reader}, clause_{connection_clause(filter)} {
   if (clause_.sql != "1") {
     clause_.sql =
         fmt::format("connection_id IN (SELECT id FROM connections WHERE {})", clause_.sql);
+  }
+  std::string list;
+  for (const auto& kind : kinds) {
+    const auto name = fmt::format("kind{}", clause_.parameters.size());
+    clause_.parameters[name] = kind;
+    list += fmt::format("{}:{}", list.empty() ? "" : ", ", name);
+  }
+  if (!list.empty()) {
+    clause_.sql += fmt::format(" AND kind IN ({})", list);
   }
 }
 

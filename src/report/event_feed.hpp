@@ -21,8 +21,10 @@ class EventFeed {
   /// Called with each event; returns false to stop.
   using OnEvent = std::function<bool(const std::vector<Cell>& event)>;
 
-  /// Events of the connections that the filter selects.
-  EventFeed(store::Reader& reader, const Filter& filter);
+  /// Events of these kinds (empty: of all) of the connections that the filter selects.
+  EventFeed(store::Reader& reader,
+            const Filter& filter,
+            const std::vector<std::string>& kinds = {});
 
   /// The last `count` events.
   /// @throws StoreError from the reader.

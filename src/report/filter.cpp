@@ -117,6 +117,7 @@ void add_remote_and_states(ClauseBuilder& out, const Filter& filter) {
     out.add(fmt::format("remote_address IN (SELECT text {})", remote_addresses(out, filter)));
   }
   add_states(out, filter);
+  add_outcomes(out, filter);
 }
 
 }  // namespace

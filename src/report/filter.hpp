@@ -26,6 +26,7 @@ struct Filter {
   std::optional<std::uint16_t> remote_port;
   std::vector<AddressRange> remote;
   std::vector<TcpState> states;          ///< was in one of them (within the window)
+  std::vector<std::string> outcomes;     ///< names of outcomes
   std::optional<std::int64_t> since_ns;  ///< its life reaches to this time or later
   std::optional<std::int64_t> until_ns;  ///< its life began before this time
   /// An earlier window to compare with; only the report `diff` uses it.

@@ -59,7 +59,8 @@ bool sums_know_owners(store::Reader& reader, const Filter& filter) {
 
 Granularity choose_granularity(store::Reader& reader, const Filter& filter) {
   if (filter.since_ns || filter.until_ns || filter.before_ns || !filter.states.empty() ||
-      is_small(reader) || !sums_know_ports(reader, filter) || !sums_know_owners(reader, filter)) {
+      !filter.outcomes.empty() || is_small(reader) || !sums_know_ports(reader, filter) ||
+      !sums_know_owners(reader, filter)) {
     return Granularity::connections;
   }
   const bool of_peer =

@@ -136,6 +136,7 @@ Table seen_by_one_table(const JoinedRecordings& joined,
 }
 
 void keep_first(Table& table, std::int64_t limit) {
+  table.total = static_cast<std::int64_t>(table.rows.size());
   table.rows.resize(std::min(table.rows.size(), static_cast<std::size_t>(limit)));
 }
 

@@ -8,6 +8,7 @@
 #include "util/text.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -60,11 +61,16 @@ bool is_everything(const Filter& filter) {
   return sums_clause(filter).parameters.empty();
 }
 
+std::string_view report_of(std::string_view name, const Filter& filter) {
+  return name == "overview" && !filter.pids.empty() ? kProcessReport : name;
+}
+
 PreparedReport prepare(std::string_view name,
                        const Filter& filter,
                        std::int64_t limit,
-                       Granularity granularity) {
-  const auto report = name == "overview" && !filter.pids.empty() ? kProcessReport : name;
+                       Granularity granularity,
+                       std::string_view wanted) {
+  const auto report = report_of(name, filter);
   PreparedReport prepared{
       std::string{report}, definition(report), common_parameters(filter, limit)};
   const auto sql_of = [&](const Clause& clause) {
@@ -78,7 +84,8 @@ PreparedReport prepare(std::string_view name,
   const bool of_sums = !by_connections && is_everything(filter);
   auto& sections = prepared.definition.sections;
   std::erase_if(sections, [&](const Section& section) {
-    return section.of_sums && *section.of_sums != of_sums;
+    return (section.of_sums && *section.of_sums != of_sums) ||
+           (!wanted.empty() && section.heading.name != wanted);
   });
   for (auto& section : sections) {
     use_finer_views(section.sql, granularity, filter);
@@ -102,27 +109,81 @@ Column column_of(const Section& section, const std::string& name) {
   return Column{name, "", Unit::none, Align::left, false};
 }
 
+/// Whether a section's answer may have been cut: it has as many rows as one of its limits allows.
+bool may_have_more(const std::string& sql, std::size_t rows, std::int64_t limit) {
+  constexpr std::string_view kOwnLimit = ":limit < 0, ";
+  const auto shown = static_cast<std::int64_t>(rows);
+  if (limit >= 0) {
+    return shown >= limit;
+  }
+  for (auto at = sql.find(kOwnLimit); at != std::string::npos; at = sql.find(kOwnLimit, at + 1)) {
+    const auto begin = at + kOwnLimit.size();
+    const auto number = sql.substr(begin, sql.find_first_not_of("0123456789", begin) - begin);
+    if (parse_number<std::int64_t>(number).value_or(shown + 1) <= shown) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// How many rows a section has without a limit.
+std::int64_t count_rows(store::Reader& reader, std::string_view sql, store::Parameters parameters) {
+  parameters["limit"] = std::numeric_limits<std::int64_t>::max();
+  sql = trim(sql);
+  if (sql.ends_with(';')) {
+    sql.remove_suffix(1);
+  }
+  const auto rows = reader.query(fmt::format("SELECT count(*) FROM (\n{}\n)", sql), parameters);
+  return std::get<std::int64_t>(rows.cells.at(0).at(0));
+}
+
 }  // namespace
 
-Answer run_report(store::Reader& reader,
-                  std::string_view name,
-                  const Filter& filter,
-                  std::int64_t limit) {
-  return run_report(reader, name, filter, limit, choose_granularity(reader, filter));
+std::vector<std::string> section_names(std::string_view report, const Filter& filter) {
+  std::vector<std::string> names;
+  for (const auto& section : definition(report_of(report, filter)).sections) {
+    if (std::find(names.begin(), names.end(), section.heading.name) == names.end()) {
+      names.push_back(section.heading.name);
+    }
+  }
+  return names;
+}
+
+std::vector<std::int64_t> unknown_pids(store::Reader& reader,
+                                       const std::vector<std::int64_t>& pids) {
+  auto unknown = pids;
+  std::erase_if(unknown, [&](std::int64_t pid) {
+    const auto known =
+        reader.query("SELECT EXISTS (SELECT 1 FROM process WHERE pid = :pid)", {{"pid", pid}});
+    return std::get<std::int64_t>(known.cells.at(0).at(0)) != 0;
+  });
+  return unknown;
 }
 
 Answer run_report(store::Reader& reader,
                   std::string_view name,
                   const Filter& filter,
                   std::int64_t limit,
-                  Granularity granularity) {
-  const auto prepared = prepare(name, filter, limit, granularity);
+                  std::string_view section) {
+  return run_report(reader, name, filter, limit, choose_granularity(reader, filter), section);
+}
+
+Answer run_report(store::Reader& reader,
+                  std::string_view name,
+                  const Filter& filter,
+                  std::int64_t limit,
+                  Granularity granularity,
+                  std::string_view wanted) {
+  const auto prepared = prepare(name, filter, limit, granularity, wanted);
   Answer answer{prepared.name, {}, {}};
   for (const auto& section : prepared.definition.sections) {
     auto rows = reader.query(section.sql, prepared.parameters);
     Table table{section.heading.name, section.heading.title, {}, std::move(rows.cells)};
     for (const auto& column : rows.names) {
       table.columns.push_back(column_of(section, column));
+    }
+    if (may_have_more(section.sql, table.rows.size(), limit)) {
+      table.total = count_rows(reader, section.sql, prepared.parameters);
     }
     answer.tables.push_back(std::move(table));
   }
@@ -133,8 +194,9 @@ Answer run_report(store::Reader& reader,
 std::string report_sql(std::string_view name,
                        const Filter& filter,
                        std::int64_t limit,
-                       Granularity granularity) {
-  const auto prepared = prepare(name, filter, limit, granularity);
+                       Granularity granularity,
+                       std::string_view wanted) {
+  const auto prepared = prepare(name, filter, limit, granularity, wanted);
   std::string text;
   for (const auto& section : prepared.definition.sections) {
     text += fmt::format("{}-- {}\n{}\n",

@@ -9,17 +9,30 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace netlog::report {
 
 /// Runs a named report. `limit` bounds the rows of each table that has no bound of its own; -1: as
-/// many as people want to read. `overview` with a pid runs `process` instead.
+/// many as people want to read. A table that has more rows says how many. `overview` with a pid
+/// runs `process` instead. `section` is the name of the only table that is wanted; empty: all.
 /// @throws UsageError for an unknown name (it suggests the nearest one); StoreError from the
 /// reader.
 Answer run_report(store::Reader& reader,
                   std::string_view name,
                   const Filter& filter,
-                  std::int64_t limit);
+                  std::int64_t limit,
+                  std::string_view section = {});
+
+/// The names of a report's tables, as `section` in JSON. With this filter `overview` may be
+/// `process`.
+/// @throws UsageError for an unknown report.
+std::vector<std::string> section_names(std::string_view report, const Filter& filter);
+
+/// Those of the pids that no process in the recording has.
+/// @throws StoreError from the reader.
+std::vector<std::int64_t> unknown_pids(store::Reader& reader,
+                                       const std::vector<std::int64_t>& pids);
 
 /// The same by a granularity that is at least as fine as choose_granularity() returns. The answers
 /// are the same, except that sums know medians and the like to 12.5 % and only the ports of
@@ -28,7 +41,8 @@ Answer run_report(store::Reader& reader,
                   std::string_view name,
                   const Filter& filter,
                   std::int64_t limit,
-                  Granularity granularity);
+                  Granularity granularity,
+                  std::string_view section = {});
 
 /// The statements that run_report() runs, each after its title, with their values in place. They
 /// can be pasted into a plain `sqlite3` shell.
@@ -36,6 +50,7 @@ Answer run_report(store::Reader& reader,
 std::string report_sql(std::string_view name,
                        const Filter& filter,
                        std::int64_t limit,
-                       Granularity granularity);
+                       Granularity granularity,
+                       std::string_view section = {});
 
 }  // namespace netlog::report

@@ -7,7 +7,7 @@
 -- column: close_error_ns | close ± | ns optional
 -- column: id | id | right optional
 -- column: open_error_ns | ± | ns optional
--- column: pid | pid | right
+-- column: pid | pid | right optional
 -- column: process | process |
 -- column: direction | direction | optional
 -- column: protocol | proto | optional
@@ -15,7 +15,7 @@
 -- column: remote | remote | endpoint
 -- column: state | state |
 -- column: sure | sure | optional
--- column: outcome | outcome | optional
+-- column: outcome | outcome |
 -- column: outcome_reason | why | optional
 -- column: syns | SYNs | count optional
 -- column: duration_ns | duration | ns
@@ -75,16 +75,21 @@ SELECT
   owner_source,
   iif(then_id IS NULL, held.user, p.user) AS user,
   offload,
+  -- All in the unit of the longest, exact to a microsecond.
   (
     SELECT group_concat(step, ' > ')
     FROM (
       SELECT state || CASE
         WHEN dwell_ns IS NULL THEN ''
-        WHEN dwell_ns < 999000 THEN printf(' %.3gus', dwell_ns / 1e3)
-        ELSE printf(' %.3gs', dwell_ns / 1e9)
+        WHEN longest_ns < 1e6 THEN printf(' %dus', dwell_ns / 1000)
+        WHEN longest_ns < 1e9 THEN ' ' || rtrim(rtrim(printf('%.3f', dwell_ns / 1e6), '0'), '.') || 'ms'
+        ELSE ' ' || rtrim(rtrim(printf('%.6f', dwell_ns / 1e9), '0'), '.') || 's'
       END AS step
-      FROM state_intervals
-      WHERE connection_id = held.id
+      FROM (
+        SELECT state, from_ns, dwell_ns, max(dwell_ns) OVER () AS longest_ns
+        FROM state_intervals
+        WHERE connection_id = held.id
+      )
       ORDER BY from_ns
     )
   ) AS states,

@@ -25,15 +25,15 @@ LIMIT :limit;
 -- section: failures | Failed
 -- column: connections | connections | count
 -- column: outcome | outcome |
--- column: outcome_reason | why | optional
--- column: pid | pid | right
+-- column: outcome_reason | why |
+-- column: pid | pid | right optional
 -- column: process | process |
 -- column: direction | direction | optional
 -- column: peer | peer | endpoint
--- column: syns | SYNs | count optional
+-- column: syns | SYNs | count
 -- column: longest_ns | longest | ns
 -- column: first_ns | first | time optional
--- column: last_ns | last | time
+-- column: last_ns | last | time optional
 WITH flows AS MATERIALIZED (
   SELECT process_id, connections, outcome, outcome_reason, pid, process, direction, peer_id, syns, longest_ns, first_closed_ns, last_closed_ns
   FROM peer_flows

@@ -14,7 +14,7 @@ FROM sessions
 WHERE (:until_ns IS NULL OR started_ns <= :until_ns)
   AND (:since_ns IS NULL OR max(coalesce(ended_ns, 0), last_alive_ns) >= :since_ns)
 ORDER BY id DESC
-LIMIT 5;
+LIMIT iif(:limit < 0, 5, :limit);
 -- section: totals | Connections
 -- column: protocol | proto |
 -- column: direction | direction |
@@ -69,7 +69,7 @@ SELECT
 FROM flows
 GROUP BY process_id
 ORDER BY connections DESC, pid
-LIMIT 10;
+LIMIT iif(:limit < 0, 10, :limit);
 -- section: states | TCP states
 -- column: state | state |
 -- column: now | now | count
@@ -104,4 +104,4 @@ SELECT
 FROM flows
 GROUP BY process_id, direction, peer_id, outcome
 ORDER BY connections DESC, last_ns DESC
-LIMIT 10;
+LIMIT iif(:limit < 0, 10, :limit);

@@ -78,7 +78,7 @@ met AS (
   FROM flows
   GROUP BY process_id, peer_id
   ORDER BY connections DESC, peer_id
-  LIMIT 20
+  LIMIT iif(:limit < 0, 20, :limit)
 )
 SELECT
   r.name AS process,
@@ -131,16 +131,21 @@ SELECT
   remote,
   outcome,
   duration_ns,
+  -- All in the unit of the longest, exact to a microsecond.
   (
     SELECT group_concat(step, ' > ')
     FROM (
       SELECT state || CASE
         WHEN dwell_ns IS NULL THEN ''
-        WHEN dwell_ns < 999000 THEN printf(' %.3gus', dwell_ns / 1e3)
-        ELSE printf(' %.3gs', dwell_ns / 1e9)
+        WHEN longest_ns < 1e6 THEN printf(' %dus', dwell_ns / 1000)
+        WHEN longest_ns < 1e9 THEN ' ' || rtrim(rtrim(printf('%.3f', dwell_ns / 1e6), '0'), '.') || 'ms'
+        ELSE ' ' || rtrim(rtrim(printf('%.6f', dwell_ns / 1e9), '0'), '.') || 's'
       END AS step
-      FROM state_intervals
-      WHERE connection_id = selected.id
+      FROM (
+        SELECT state, from_ns, dwell_ns, max(dwell_ns) OVER () AS longest_ns
+        FROM state_intervals
+        WHERE connection_id = selected.id
+      )
       ORDER BY from_ns
     )
   ) AS states,

@@ -1,20 +1,20 @@
 -- SPDX-License-Identifier: MIT
 -- about: who held a port: --port or --local-port, with --at for one moment; TIME_WAIT leftovers and inherited listeners too
 -- section: holders | Held the port
--- column: local_port | port | port optional
--- column: held | as |
+-- column: local_port | port | port
+-- column: held | as | optional
 -- column: pid | pid | right
 -- column: process | process |
 -- column: user | user | optional
 -- column: owner_source | owner | optional
 -- column: protocol | proto | optional
--- column: local | local | endpoint
+-- column: local | local | endpoint optional
 -- column: remote | remote | endpoint
 -- column: state | state |
 -- column: sure | sure | optional
 -- column: from_ns | from | time
 -- column: open_error_ns | ± | ns optional
--- column: until_ns | until | time optional
+-- column: until_ns | until | time
 -- column: cmdline | command line | optional
 WITH
 holders AS (

@@ -7,6 +7,7 @@
 #include "util/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <string>
 #include <string_view>
@@ -70,6 +71,35 @@ Cell cell_of(sqlite3_stmt* statement, int column) {
     default:
       return std::monostate{};
   }
+}
+
+/// SQL without the blanks, semicolons and comments at its begin.
+std::string_view without_leading_comments(std::string_view sql) {
+  while (!sql.empty()) {
+    if (sql.starts_with("--")) {
+      sql.remove_prefix(std::min(sql.find('\n'), sql.size()));
+    } else if (sql.starts_with("/*")) {
+      const auto end = sql.find("*/", 2);  // SQLite ends an open comment at the end of the text
+      sql.remove_prefix(end == std::string_view::npos ? sql.size() : end + 2);
+    } else if (std::string_view{" \t\r\n\f;"}.find(sql.front()) != std::string_view::npos) {
+      sql.remove_prefix(1);
+    } else {
+      break;
+    }
+  }
+  return sql;
+}
+
+/// Whether a PRAGMA with an argument only reads: it describes the table or index of that name.
+bool describes(std::string_view pragma) {
+  constexpr std::array<std::string_view, 7> kDescribing{"table_info",
+                                                        "table_xinfo",
+                                                        "table_list",
+                                                        "index_list",
+                                                        "index_info",
+                                                        "index_xinfo",
+                                                        "foreign_key_list"};
+  return std::find(kDescribing.begin(), kDescribing.end(), pragma) != kDescribing.end();
 }
 
 }  // namespace
@@ -145,10 +175,17 @@ class Reader::Impl {
       case SQLITE_RECURSIVE:
         return SQLITE_OK;
       case SQLITE_PRAGMA:
-        return second == nullptr ? SQLITE_OK : SQLITE_DENY;
+        return second == nullptr
+                   ? SQLITE_OK
+                   : static_cast<Impl*>(self)->authorize_pragma(first, second, schema);
       default:
         return SQLITE_DENY;
     }
+  }
+
+  /// SQLite prepares a view to describe it, so only ours are described.
+  int authorize_pragma(const char* pragma, const char* argument, const char* schema) {
+    return describes(lower(pragma)) ? authorize_read(argument, schema) : SQLITE_DENY;
   }
 
   /// @param schema null where the statement uses no column of the table and names no schema
@@ -184,8 +221,9 @@ class Reader::Impl {
       throw StoreError{
           "cannot query: no SQL statement; give one, such as 'SELECT * FROM connections'"};
     }
-    const std::string_view rest{tail, sql.size() - static_cast<std::size_t>(tail - sql.data())};
-    if (rest.find_first_not_of(" \t\r\n;") != std::string_view::npos) {
+    const auto rest =
+        without_leading_comments({tail, sql.size() - static_cast<std::size_t>(tail - sql.data())});
+    if (!rest.empty()) {
       throw StoreError{
           fmt::format("cannot query: more than one statement, the second begins {}", quote(rest))};
     }
