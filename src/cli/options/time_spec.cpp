@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "cli/options/time_spec.hpp"
 
-#include "util/text.hpp"
-
 #include <algorithm>
+#include <array>
 #include <ctime>
-#include <string>
-#include <vector>
 
 #include <fmt/chrono.h>
 
@@ -15,135 +12,63 @@ namespace {
 
 constexpr std::int64_t kDayNs = std::int64_t{24} * 3600 * kNsPerSecond;
 
-std::optional<int> two_digits(std::string_view text) {
-  return text.size() == 2 ? parse_number<int>(text) : std::nullopt;
+std::int32_t offset_at(std::int64_t utc_ns, ZoneOffset zone) {
+  return zone ? *zone : local_offset_s(utc_ns);
 }
 
-// `14:03`, `14:03:07`, `14:03:07.25` into the time of day of `civil`.
-bool parse_clock(std::string_view text, CivilTime& civil) {
-  const auto parts = split(text, ':');
-  if (parts.size() != 2 && parts.size() != 3) {
-    return false;
+/// The date that clocks of the zone show so many days later, with this time of day.
+CivilTime on_day(std::int64_t utc_ns, int days, const CivilTime& clock, ZoneOffset zone) {
+  auto civil = civil_from_ns(utc_ns + offset_at(utc_ns, zone) * kNsPerSecond + days * kDayNs);
+  civil.hour = clock.hour;
+  civil.minute = clock.minute;
+  civil.second = clock.second;
+  civil.nanosecond = clock.nanosecond;
+  return civil;
+}
+
+void append(std::vector<std::int64_t>& to, const std::vector<std::int64_t>& moments) {
+  to.insert(to.end(), moments.begin(), moments.end());
+}
+
+/// The moments that a time can mean, in order: all, or those near `near_ns`.
+struct Candidates {
+  std::int64_t near_ns;
+  std::int64_t now_ns;
+
+  std::vector<std::int64_t> operator()(const Now& now) const { return {now_ns - now.minus_ns}; }
+  std::vector<std::int64_t> operator()(const Utc& utc) const { return {utc.ns}; }
+  std::vector<std::int64_t> operator()(const LocalDateTime& local) const {
+    return moments_of(local.civil, std::nullopt);
   }
-  const auto hour = two_digits(parts[0]);
-  const auto minute = two_digits(parts[1]);
-  std::optional<int> second = 0;
-  std::optional<std::int32_t> nanosecond = 0;
-  if (parts.size() == 3) {
-    second = two_digits(parts[2].substr(0, 2));
-    const auto fraction = parts[2].substr(std::min<std::size_t>(2, parts[2].size()));
-    if (!fraction.empty()) {
-      auto digits = std::string{fraction.substr(1)};
-      const bool well_formed = fraction.front() == '.' && !digits.empty() && digits.size() <= 9;
-      digits.resize(9, '0');
-      nanosecond = well_formed ? parse_number<std::int32_t>(digits) : std::nullopt;
+  std::vector<std::int64_t> operator()(const LocalClock& clock) const {
+    std::vector<std::int64_t> moments;
+    for (const auto day : {-2, -1, 0, 1, 2}) {
+      append(moments,
+             moments_of(on_day(near_ns, day, clock.civil, clock.offset_s), clock.offset_s));
     }
+    return moments;
   }
-  if (!hour || !minute || !second || !nanosecond || *hour < 0 || *minute < 0 || *second < 0 ||
-      *nanosecond < 0) {
-    return false;
+  std::vector<std::int64_t> operator()(const DayFromToday& day) const {
+    return moments_of(on_day(now_ns, day.days, day.civil, day.offset_s), day.offset_s);
   }
-  civil.hour = *hour;
-  civil.minute = *minute;
-  civil.second = *second;
-  civil.nanosecond = *nanosecond;
-  return ns_from_civil(civil).has_value();
-}
-
-bool parse_date(std::string_view text, CivilTime& civil) {
-  const auto parts = split(text, '-');
-  if (parts.size() != 3 || parts[0].size() != 4) {
-    return false;
-  }
-  const auto year = parse_number<int>(parts[0]);
-  const auto month = two_digits(parts[1]);
-  const auto day = two_digits(parts[2]);
-  if (!year || !month || !day || *month < 1 || *day < 1) {
-    return false;
-  }
-  civil.year = *year;
-  civil.month = *month;
-  civil.day = *day;
-  return ns_from_civil(civil).has_value();
-}
-
-// `Z`, `+01:00`; seconds east of UTC.
-std::optional<std::int64_t> parse_zone(std::string_view text) {
-  if (text == "Z" || text == "z") {
-    return 0;
-  }
-  if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':') {
-    return std::nullopt;
-  }
-  const auto hours = two_digits(text.substr(1, 2));
-  const auto minutes = two_digits(text.substr(4, 2));
-  if (!hours || !minutes || *hours < 0 || *hours > 23 || *minutes < 0 || *minutes > 59) {
-    return std::nullopt;
-  }
-  const auto seconds = std::int64_t{*hours} * 3600 + std::int64_t{*minutes} * 60;
-  return text[0] == '-' ? -seconds : seconds;
-}
-
-std::optional<TimeSpec> parse_date_time(std::string_view text) {
-  CivilTime civil;
-  if (!parse_date(text.substr(0, 10), civil)) {
-    return std::nullopt;
-  }
-  auto rest = text.substr(10);
-  if (rest.empty()) {
-    return LocalDateTime{civil};
-  }
-  if (rest[0] != 'T' && rest[0] != 't' && rest[0] != ' ') {
-    return std::nullopt;
-  }
-  rest.remove_prefix(1);
-  const auto zone_at = rest.find_first_of("Zz+-");
-  if (!parse_clock(rest.substr(0, zone_at), civil)) {
-    return std::nullopt;
-  }
-  if (zone_at == std::string_view::npos) {
-    return LocalDateTime{civil};
-  }
-  const auto zone = parse_zone(rest.substr(zone_at));
-  return zone ? std::optional<TimeSpec>{Utc{*ns_from_civil(civil) - *zone * kNsPerSecond}}
-              : std::nullopt;
-}
-
-// The moments at which local clocks show this time, in order: one, or two in an hour that is
-// repeated in autumn. A time that is skipped in spring is counted from the offset before the
-// change.
-std::vector<std::int64_t> moments_of(const CivilTime& civil) {
-  const auto shown_ns = ns_from_civil(civil);
-  if (!shown_ns) {
-    return {};  // before 1970
-  }
-  // No zone changes its offset twice within two days.
-  const auto before_s = local_offset_s(*shown_ns - kDayNs);
-  const auto after_s = local_offset_s(*shown_ns + kDayNs);
-  std::vector<std::int64_t> moments;
-  for (const auto offset_s : {before_s, after_s}) {
-    const auto utc_ns = *shown_ns - offset_s * kNsPerSecond;
-    if (local_offset_s(utc_ns) == offset_s && (moments.empty() || moments.back() != utc_ns)) {
-      moments.push_back(utc_ns);
+  std::vector<std::int64_t> operator()(const DateWithoutYear& date) const {
+    constexpr int kYears = 4;  // 29 February
+    std::vector<std::int64_t> moments;
+    auto civil = date.civil;
+    const auto year = civil_from_ns(near_ns).year;
+    for (civil.year = year - kYears; civil.year <= year + kYears; ++civil.year) {
+      append(moments, moments_of(civil, date.offset_s));
     }
+    return moments;
   }
+};
+
+std::vector<std::int64_t> candidates(const TimeSpec& spec,
+                                     std::int64_t near_ns,
+                                     std::int64_t now_ns) {
+  auto moments = std::visit(Candidates{near_ns, now_ns}, spec);
   if (moments.empty()) {
-    moments.push_back(*shown_ns - before_s * kNsPerSecond);
-  }
-  return moments;
-}
-
-// The moments near `near_ns` at which clocks show this time of day, in order.
-std::vector<std::int64_t> moments_of(const LocalClock& clock, std::int64_t near_ns) {
-  std::vector<std::int64_t> moments;
-  for (const auto day : {-2, -1, 0, 1, 2}) {
-    auto civil = civil_from_ns(near_ns + local_offset_s(near_ns) * kNsPerSecond + day * kDayNs);
-    civil.hour = clock.civil.hour;
-    civil.minute = clock.civil.minute;
-    civil.second = clock.civil.second;
-    civil.nanosecond = clock.civil.nanosecond;
-    const auto that_day = moments_of(civil);
-    moments.insert(moments.end(), that_day.begin(), that_day.end());
+    moments.push_back(0);  // before 1970
   }
   return moments;
 }
@@ -165,54 +90,40 @@ std::int64_t best_of(const std::vector<std::int64_t>& moments, const Span& recor
 
 }  // namespace
 
-std::optional<TimeSpec> parse_time(std::string_view text) {
-  if (text == "now") {
-    return Now{0};
+// A time that is skipped in spring is counted from the offset before the change.
+std::vector<std::int64_t> moments_of(const CivilTime& civil, ZoneOffset zone) {
+  const auto shown_ns = ns_from_civil(civil);
+  if (!shown_ns) {
+    return {};
   }
-  if (text.starts_with('-')) {
-    const auto ago = parse_duration(text.substr(1));
-    return ago ? std::optional<TimeSpec>{Now{*ago}} : std::nullopt;
+  if (zone) {
+    return {*shown_ns - *zone * kNsPerSecond};
   }
-  CivilTime civil;
-  if (parse_clock(text, civil)) {
-    return LocalClock{civil};
+  // No zone changes its offset twice within two days.
+  const auto before_s = local_offset_s(*shown_ns - kDayNs);
+  const auto after_s = local_offset_s(*shown_ns + kDayNs);
+  std::vector<std::int64_t> moments;
+  for (const auto offset_s : {before_s, after_s}) {
+    const auto utc_ns = *shown_ns - offset_s * kNsPerSecond;
+    if (local_offset_s(utc_ns) == offset_s && (moments.empty() || moments.back() != utc_ns)) {
+      moments.push_back(utc_ns);
+    }
   }
-  return text.size() >= 10 ? parse_date_time(text) : std::nullopt;
-}
-
-std::optional<std::pair<TimeSpec, TimeSpec>> parse_time_range(std::string_view text) {
-  const auto dots = text.find("..");
-  if (dots == std::string_view::npos) {
-    return std::nullopt;
+  if (moments.empty()) {
+    moments.push_back(*shown_ns - before_s * kNsPerSecond);
   }
-  const auto from = parse_time(text.substr(0, dots));
-  const auto to = parse_time(text.substr(dots + 2));
-  return from && to ? std::optional{std::pair{*from, *to}} : std::nullopt;
+  return moments;
 }
 
 std::int64_t resolve(const TimeSpec& spec, std::int64_t now_ns, const Span& recorded) {
-  if (const auto* now = std::get_if<Now>(&spec)) {
-    return now_ns - now->minus_ns;
-  }
-  if (const auto* utc = std::get_if<Utc>(&spec)) {
-    return utc->ns;
-  }
-  const auto* const local = std::get_if<LocalDateTime>(&spec);
-  return best_of(local != nullptr ? moments_of(local->civil)
-                                  : moments_of(std::get<LocalClock>(spec), recorded.ended_ns),
-                 recorded);
+  return best_of(candidates(spec, recorded.ended_ns, now_ns), recorded);
 }
 
 std::int64_t resolve_end(const TimeSpec& spec,
                          std::int64_t since_ns,
                          std::int64_t now_ns,
-                         const Span& recorded) {
-  const auto* const clock = std::get_if<LocalClock>(&spec);
-  const auto* const local = std::get_if<LocalDateTime>(&spec);
-  if (clock == nullptr && local == nullptr) {
-    return resolve(spec, now_ns, recorded);
-  }
-  const auto moments = clock != nullptr ? moments_of(*clock, since_ns) : moments_of(local->civil);
+                         const Span& /*recorded*/) {
+  const auto moments = candidates(spec, since_ns, now_ns);
   const auto end = std::upper_bound(moments.begin(), moments.end(), since_ns);
   return end == moments.end() ? moments.back() : *end;
 }

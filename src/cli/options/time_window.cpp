@@ -12,18 +12,39 @@
 namespace netlog::cli {
 namespace {
 
-std::optional<TimeSpec> parse_time_option(const char* option, const std::string& text) {
+/// What times without a zone mean: with --utc they are read as they are shown.
+ZoneOffset zone_of(const QueryOptions& options) {
+  return options.utc ? ZoneOffset{0} : std::nullopt;
+}
+
+[[noreturn]] void refuse_time(const char* option, const std::string& text) {
+  throw UsageError{fmt::format(
+      "{} {} is not a time, such as 14:03, 14:03:07.250, 2026-11-21T14:03:07Z, -10m or now{}; see "
+      "`netlog help times`",
+      option,
+      quote(text),
+      time_hint(text))};
+}
+
+std::optional<TimeSpec> parse_time_option(const char* option,
+                                          const std::string& text,
+                                          ZoneOffset zone) {
   if (text.empty()) {
     return std::nullopt;
   }
-  const auto spec = parse_time(text);
+  auto spec = parse_time(text, zone);
   if (!spec) {
-    throw UsageError{fmt::format(
-        "{} {} is not a time, such as 14:03, 14:03:07.250, 2026-11-21T14:03:07Z, -10m or now",
-        option,
-        quote(text))};
+    refuse_time(option, text);
   }
   return spec;
+}
+
+/// Nothing for a text that is no range, or has one end only.
+std::optional<std::pair<TimeSpec, TimeSpec>> parse_whole_range(const std::string& text,
+                                                               ZoneOffset zone) {
+  const auto range = parse_time_range(text, zone);
+  return range && range->from && range->to ? std::optional{std::pair{*range->from, *range->to}}
+                                           : std::nullopt;
 }
 
 void check_order(std::int64_t since_ns, std::int64_t until_ns) {
@@ -38,28 +59,32 @@ void check_order(std::int64_t since_ns, std::int64_t until_ns) {
 
 TimeWindow parse_time_window(const QueryOptions& options) {
   TimeWindow window;
-  const auto range = parse_time_range(options.since);
+  const auto zone = zone_of(options);
   if (!options.before.empty()) {
-    window.before = parse_time_range(options.before);
-    if (!window.before || !range) {
+    window.before = parse_whole_range(options.before, zone);
+    if (!window.before || !parse_whole_range(options.since, zone)) {
       throw UsageError{
           fmt::format("{} and {} are not two windows, such as 13:55..14:00 14:00..14:05",
                       quote(options.before),
                       quote(options.since))};
     }
   }
-  if (range) {
+  if (options.since.find("..") != std::string::npos) {
+    const auto range = parse_time_range(options.since, zone);
+    if (!range) {
+      refuse_time("--since", options.since);
+    }
     if (!options.until.empty()) {
       throw UsageError{
           fmt::format("--since {} sets the window's end; leave out --until", quote(options.since))};
     }
-    window.since = range->first;
-    window.until = range->second;
+    window.since = range->from;
+    window.until = range->to;
   } else {
-    window.since = parse_time_option("--since", options.since);
-    window.until = parse_time_option("--until", options.until);
+    window.since = parse_time_option("--since", options.since, zone);
+    window.until = parse_time_option("--until", options.until, zone);
   }
-  if (const auto at = parse_time_option("--at", options.at)) {
+  if (const auto at = parse_time_option("--at", options.at, zone)) {
     if (window.since || window.until) {
       throw UsageError{"--at is an instant; leave out --since and --until"};
     }

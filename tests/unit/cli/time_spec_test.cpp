@@ -54,6 +54,38 @@ TEST_CASE("times are read in every documented form", "[cli]") {
       {"12:59", "2026-11-20T11:59:00.000000Z"},
       {"13:00:00", "2026-11-20T12:00:00.000000Z"},
       {"13:00:00.001", "2026-11-19T12:00:00.001000Z"},  // not yet then: the day before
+      {"now-5m", "2026-11-21T13:55:00.000000Z"},
+      {"now + 5m", "2026-11-21T14:05:00.000000Z"},
+      {"-1h30m", "2026-11-21T12:30:00.000000Z"},
+      {"2m 05s ago", "2026-11-21T13:57:55.000000Z"},
+      {"-1w", "2026-11-14T14:00:00.000000Z"},
+      {"9:05", "2026-11-20T08:05:00.000000Z"},
+      {"12:59Z", "2026-11-19T12:59:00.000000Z"},
+      {"12:59:00.5+05:30", "2026-11-20T07:29:00.500000Z"},
+      {"today", "2026-11-20T23:00:00.000000Z"},
+      {"yesterday", "2026-11-19T23:00:00.000000Z"},
+      {"Yesterday 9:05", "2026-11-20T08:05:00.000000Z"},
+      {"yesterday 9:05 UTC", "2026-11-20T09:05:00.000000Z"},
+      {"@1795890350", "2026-11-28T18:25:50.000000Z"},
+      {"@1795890350.25", "2026-11-28T18:25:50.250000Z"},
+      {"1795890350123456789", "2026-11-28T18:25:50.123456Z"},
+      {"2026-11-28T18:24:07+0100", "2026-11-28T17:24:07.000000Z"},
+      {"2026-11-28 18:24:07.123456+01", "2026-11-28T17:24:07.123456Z"},
+      {"2026-11-28 18:24:07.123 +01:00", "2026-11-28T17:24:07.123000Z"},
+      {"2026-11-28 18:24:07.123UTC", "2026-11-28T18:24:07.123000Z"},
+      {"2026-11-28T18:24:07,123456789+00:00", "2026-11-28T18:24:07.123456Z"},
+      {"2026-11-28 18:24:07,123", "2026-11-28T17:24:07.123000Z"},
+      {"2026/11/28 18:24:07", "2026-11-28T17:24:07.000000Z"},
+      {"[28/Nov/2026:18:24:07 +0100]", "2026-11-28T17:24:07.000000Z"},
+      {"Sat, 28 Nov 2026 18:24:07 +0100", "2026-11-28T17:24:07.000000Z"},
+      {"Sat, 28 Nov 2026 18:24:07 GMT", "2026-11-28T18:24:07.000000Z"},
+      {"Sat Nov 28 18:24:07 2026", "2026-11-28T17:24:07.000000Z"},
+      {"Sat Nov 28 18:24:07 CET 2026", "2026-11-28T17:24:07.000000Z"},
+      {"Sat Nov 28 18:24:07 UTC 2026", "2026-11-28T18:24:07.000000Z"},
+      {"Sat 28 Nov 2026 06:24:07 PM CET", "2026-11-28T17:24:07.000000Z"},
+      {"Nov 19 18:24:07", "2026-11-19T17:24:07.000000Z"},
+      {"Dec 31 18:24:07", "2026-12-31T17:24:07.000000Z"},  // nearer than that of 2025
+      {"11-19 18:24:07", "2026-11-19T17:24:07.000000Z"},   // netlog on a narrow terminal
   }));
   CAPTURE(text);
   const auto spec = parse_time(text);
@@ -64,7 +96,23 @@ TEST_CASE("times are read in every documented form", "[cli]") {
 
 TEST_CASE("what is no time is refused", "[cli]") {
   const auto* const text = GENERATE("",
-                                    "yesterday",
+                                    "yesterdays",
+                                    "now-",
+                                    "now5m",
+                                    "5m",
+                                    "-30m1h",
+                                    "@",
+                                    "@1795890350123",
+                                    "1795890350",
+                                    "1795890350123",
+                                    "14:03-05",
+                                    "11-21",
+                                    "28.11.2026",
+                                    "11/28/2026 14:03",
+                                    "Sun, 28 Nov 2026 18:24:07 +0100",  // it was a Saturday
+                                    "Sat Nov 28 18:24:07 PST 2026",     // another zone's name
+                                    "Nov 31 18:24:07",
+                                    "Nov 28 Nov 18:24:07",
                                     "25:00",
                                     "14:60",
                                     "14",
@@ -92,10 +140,57 @@ TEST_CASE("what is no time is refused", "[cli]") {
 TEST_CASE("ranges are two times", "[cli]") {
   const auto range = parse_time_range("2026-11-21T14:00:00Z..2026-11-21T14:05:00Z");
   REQUIRE(range.has_value());
-  CHECK(resolve(range->second, 0, Span{}) - resolve(range->first, 0, Span{}) == 300 * kNsPerSecond);
+  CHECK(resolve(*range->to, 0, Span{}) - resolve(*range->from, 0, Span{}) == 300 * kNsPerSecond);
   CHECK(parse_time_range("-10m..now").has_value());
+  CHECK(parse_time_range(" 14:00 .. 14:05 ").has_value());
   CHECK_FALSE(parse_time_range("14:00").has_value());
-  CHECK_FALSE(parse_time_range("14:00..").has_value());
+  CHECK_FALSE(parse_time_range("..").has_value());
+  CHECK_FALSE(parse_time_range("14:00..x").has_value());
+  CHECK_FALSE(parse_time_range("x..14:00").has_value());
+}
+
+TEST_CASE("a range may be open at one end", "[cli]") {
+  const auto from = parse_time_range("14:00..");
+  REQUIRE(from.has_value());
+  CHECK(from->from.has_value());
+  CHECK_FALSE(from->to.has_value());
+  const auto to = parse_time_range("..@1795890350");
+  REQUIRE(to.has_value());
+  CHECK_FALSE(to->from.has_value());
+  CHECK(to->to == std::optional<TimeSpec>{Utc{1'795'890'350 * kNsPerSecond}});
+}
+
+TEST_CASE("both ends of the window that a report prints are in the zone that it names", "[cli]") {
+  const Zone zone{"CET-1CEST,M3.5.0,M10.5.0/3"};
+  const auto [text, began, ended] = GENERATE(table<const char*, const char*, const char*>({
+      {"2026-11-28 23:07:36.635 .. 2026-11-28 23:07:46.707 UTC",
+       "2026-11-28T23:07:36.635Z",
+       "2026-11-28T23:07:46.707Z"},
+      {"2026-11-28 23:07:36.635 .. 2026-11-28 23:07:46.707 +01:00",
+       "2026-11-28T22:07:36.635Z",
+       "2026-11-28T22:07:46.707Z"},
+      {"2026-10-25 01:30:00.000+02:00 .. 2026-10-25 03:30:00.000+01:00",
+       "2026-10-24T23:30:00Z",
+       "2026-10-25T02:30:00Z"},
+  }));
+  const auto range = parse_time_range(text);
+  REQUIRE(range.has_value());
+  CHECK(resolve(*range->from, 0, Span{}) == utc(began));
+  CHECK(resolve(*range->to, 0, Span{}) == utc(ended));
+}
+
+TEST_CASE("without a zone the zone that is meant is used", "[cli]") {
+  const Zone zone{"CET-1CEST,M3.5.0,M10.5.0/3"};
+  const auto* const text = GENERATE("2026-11-28 18:24:07", "Sat, 28 Nov 2026 18:24:07", "18:24:07");
+  const auto at = utc("2026-11-28T18:24:07Z");
+  CHECK(resolve(*parse_time(text, 0), at, Span{at, at}) == at);
+}
+
+TEST_CASE("a number that is no time comes with the form that may be meant", "[cli]") {
+  CHECK(time_hint("1795890350") == "; seconds since 1970 are written @1795890350");
+  CHECK(time_hint("1795890350123") == "; seconds since 1970 are written @1795890350.123");
+  CHECK(time_hint("10m") == "; so long ago is written -10m");
+  CHECK(time_hint("noon").empty());
 }
 
 TEST_CASE("the local offset follows daylight saving", "[cli]") {
