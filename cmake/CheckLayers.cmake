@@ -65,6 +65,7 @@ foreach(file IN LISTS files)
     endif()
     only_in("store" "<(SQLiteCpp|sqlite3)" "SQLite")
     only_in("cli" "<CLI/" "CLI11")
+    only_in("cli" "<toml" "toml++")
     only_in("record;cli" "<spdlog/" "spdlog")
     only_in("os/linux;source/linux" "<(sys|linux|netinet|arpa|bpf)/|<(unistd|poll|pwd|dirent|sched)\\.h>"
             "a POSIX or Linux header")

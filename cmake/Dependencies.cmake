@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Debian 12: libboost1.81-dev libsqlite3-dev libsqlitecpp-dev libspdlog-dev libfmt-dev libcli11-dev libsodium-dev
+# libtomlplusplus-dev
 find_package(Boost 1.81 REQUIRED) # headers: System, Asio, Container, Unordered, CRC, JSON
 find_package(SQLite3 REQUIRED)
 find_package(SQLiteCpp REQUIRED)
@@ -18,6 +19,12 @@ set_target_properties(
 if(WIN32) # linked statically
   set_property(TARGET Sodium::Sodium PROPERTY INTERFACE_COMPILE_DEFINITIONS SODIUM_STATIC=1)
 endif()
+
+# toml++ is headers only; Debian's package has no CMake package.
+find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
+add_library(Tomlplusplus::Tomlplusplus INTERFACE IMPORTED)
+set_target_properties(Tomlplusplus::Tomlplusplus PROPERTIES INTERFACE_INCLUDE_DIRECTORIES
+                                                            "${TOMLPLUSPLUS_INCLUDE_DIR}")
 
 if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
   find_package(Catch2 REQUIRED) # 2.13 or 3; tests/catch.hpp knows both

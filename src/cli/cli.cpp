@@ -4,8 +4,9 @@
 #include "cli/commands/commands.hpp"
 #include "cli/help/description.hpp"
 #include "cli/options/option_values.hpp"
+#include "cli/options/output.hpp"
+#include "cli/output/output_stream.hpp"
 #include "os/terminal.hpp"
-#include "render/render.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
 #include "util/version.hpp"
@@ -85,9 +86,8 @@ std::string parse_error_text(const CLI::ParseError& error, const CLI::App& app) 
 
 int print_error(const CLI::App& app, std::string_view message, int code) {
   const auto& at = command_of(app);
-  // The message may quote the name or the contents of a file.
-  std::cerr << "netlog" << (&at == &app ? "" : " " + at.get_name()) << ": "
-            << render::escape_for_terminal(message) << '\n';
+  std::cerr << "netlog" << (&at == &app ? "" : " " + at.get_name()) << ": " << message_text(message)
+            << '\n';
   return code;
 }
 
@@ -112,15 +112,19 @@ int run(std::vector<std::string> words) {
   add_service(app);
   add_help(app);
   add_completion(app);
+  OutputStream output;
+  write_ascii_only(!os::locale_is_utf8());
   try {
     std::reverse(words.begin(), words.end());  // as CLI11 wants them
-    app.parse(std::move(words));
-    std::cout.flush();
+    try {
+      app.parse(std::move(words));
+    } catch (const CLI::CallForHelp& help) {
+      app.exit(help);
+    } catch (const CLI::CallForVersion& version) {
+      app.exit(version);
+    }
+    output.finish();
     return EXIT_SUCCESS;
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
-  } catch (const CLI::CallForVersion& version) {
-    return app.exit(version);
   } catch (const CLI::ParseError& error) {
     const auto message = parse_error_text(error, app);
     return print_error(app, message + "; see --help", kUsage);

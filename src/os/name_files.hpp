@@ -12,8 +12,7 @@ namespace netlog::os {
 /// System32\drivers\etc.
 std::filesystem::path name_files_directory();
 
-/// The whole text of such a file. Errors: no_such_file_or_directory if it cannot be opened,
-/// errc::too_large if it has more than 16 MiB.
+/// The whole text of such a file. Errors: those of read_text_file(); it may have 16 MiB.
 Result<std::string> read_name_file(const std::filesystem::path& path);
 
 }  // namespace netlog::os

@@ -64,19 +64,6 @@ std::string endpoint_text(std::string_view text,
   return std::string{text.substr(0, port)} + port_text(text.substr(port), style, protocol);
 }
 
-/// Every character that is not ASCII as a visible escape.
-std::string to_ascii(const std::string& text) {
-  std::string out;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto point = code_point_at(text, at);
-    const auto length = std::max(point.length, std::size_t{1});
-    out += point.value < 0x80 ? text.substr(at, length)
-                              : fmt::format("\\u{{{:x}}}", static_cast<std::uint32_t>(point.value));
-    at += length;
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string thousands(std::int64_t value) {
@@ -101,6 +88,50 @@ std::size_t port_position(std::string_view endpoint) {
   const bool has_port = colon != std::string_view::npos && colon > 0 &&
                         (endpoint.find(':') == colon || endpoint[colon - 1] == ']');
   return has_port ? colon + 1 : std::string_view::npos;
+}
+
+std::string shorten(const std::string& text, std::size_t width, bool endpoint, bool ascii) {
+  const std::string_view cut = ascii ? "..." : "…";
+  if (display_width(text) <= width) {
+    return text;
+  }
+  const auto port = endpoint ? port_position(text) : std::string::npos;
+  const auto kept =
+      port != std::string::npos && text.size() - port + 2 + display_width(cut) <= width
+          ? text.substr(port - 1)
+          : std::string{};
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto length = std::max(code_point_at(text, at).length, std::size_t{1});
+    const auto piece = text.substr(at, length);
+    if (display_width(out) + display_width(piece) + kept.size() + display_width(cut) > width) {
+      break;
+    }
+    out += piece;
+    at += length;
+  }
+  return out + std::string{cut} + kept;
+}
+
+std::string wrapped(const std::string& text, std::string_view separator, std::size_t width) {
+  std::string out;
+  std::size_t used = 0;
+  for (std::size_t at = 0; at <= text.size();) {
+    const auto end = std::min(text.find(separator, at), text.size());
+    const auto part = text.substr(at, end - at);
+    const auto wanted = display_width(part);
+    if (used > 0 && width > 0 && used + separator.size() + wanted > width) {
+      out += "\n";
+      used = 0;
+    } else if (used > 0) {
+      out += separator;
+      used += separator.size();
+    }
+    out += part;
+    used += wanted;
+    at = end + separator.size();
+  }
+  return out;
 }
 
 std::string local_time(std::int64_t utc_ns, const TextStyle& style, bool date) {

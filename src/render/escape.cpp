@@ -52,6 +52,10 @@ constexpr std::array<Range, 10> kWide{{{0x1100, 0x115F},
                                        {0x1F300, 0x1FAFF},
                                        {0x20000, 0x3FFFD}}};
 
+/// What netlog itself writes besides ASCII.
+constexpr std::array<std::pair<char32_t, std::string_view>, 3> kInAscii{
+    {{U'\u00B1', "+-"}, {U'\u00B5', "u"}, {U'\u2026', "..."}}};
+
 }  // namespace
 
 bool is_harmful(char32_t point) {
@@ -71,6 +75,28 @@ std::string escape_for_terminal(std::string_view text) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned>(point.value));
     } else {
       out += fmt::format("\\u{{{:x}}}", static_cast<unsigned>(point.value));
+    }
+    at += std::max(point.length, std::size_t{1});
+  }
+  return out;
+}
+
+std::string to_ascii(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const auto point = code_point_at(text, at);
+    const auto* const known = std::find_if(kInAscii.begin(), kInAscii.end(), [&](const auto& each) {
+      return each.first == point.value;
+    });
+    if (point.length == 0) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[at]));
+    } else if (point.value < 0x80) {
+      out += text[at];
+    } else if (known != kInAscii.end()) {
+      out += known->second;
+    } else {
+      out += fmt::format("\\u{{{:x}}}", static_cast<std::uint32_t>(point.value));
     }
     at += std::max(point.length, std::size_t{1});
   }

@@ -3,7 +3,11 @@
 #include "util/text.hpp"
 
 #include <cmath>
+#include <functional>
+#include <map>
 #include <ostream>
+#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -85,6 +89,27 @@ std::string json_completeness(const Completeness& completeness) {
 
 std::string json_row(const std::vector<Column>& columns, const std::vector<Cell>& row) {
   return "{" + json_members(columns, row) + "}";
+}
+
+std::vector<std::string> distinct(const std::vector<std::string>& names) {
+  std::set<std::string, std::less<>> known{names.begin(), names.end()};
+  std::set<std::string, std::less<>> used;
+  std::map<std::string, int, std::less<>> numbers;  // the last one that a name got
+  std::vector<std::string> out;
+  out.reserve(names.size());
+  for (const auto& name : names) {
+    auto another = name;
+    if (used.contains(name)) {
+      auto& number = numbers.try_emplace(name, 1).first->second;
+      do {
+        another = fmt::format("{}_{}", name, ++number);
+      } while (known.contains(another));
+      known.insert(another);
+    }
+    used.insert(another);
+    out.push_back(std::move(another));
+  }
+  return out;
 }
 
 void write_json(std::ostream& out, const Answer& answer) {

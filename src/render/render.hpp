@@ -51,6 +51,10 @@ std::string json_row(const std::vector<Column>& columns, const std::vector<Cell>
 std::string csv_row(const std::vector<Cell>& row, CsvReader reader = CsvReader::program);
 std::string csv_header(const std::vector<Column>& columns);
 
+/// The names, each another: where a name occurs again, it gets the first of `_2`, `_3`, … that
+/// makes a new one.
+std::vector<std::string> distinct(const std::vector<std::string>& names);
+
 /// A cell as people read it, escaped. `protocol` is that of its row, for endpoints and ports.
 std::string cell_text(const Cell& cell,
                       Unit unit,
@@ -73,6 +77,13 @@ bool is_harmful(char32_t point);
 /// Replaces control characters, escape sequences, bidirectional overrides, invisible characters and
 /// bytes that are not UTF-8 by visible escapes.
 std::string escape_for_terminal(std::string_view text);
+
+/// Every character that is not ASCII as a visible escape: `\u{e9}`; `±` as `+-`, `µ` as `u`, `…` as
+/// `...`.
+std::string to_ascii(std::string_view text);
+
+/// The text cut to a width, with `…` for what was cut. An endpoint keeps its port.
+std::string shorten(const std::string& text, std::size_t width, bool endpoint, bool ascii);
 
 /// Columns that a text takes on a terminal: East Asian wide characters two, combining ones none.
 std::size_t display_width(std::string_view text);

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
+
 namespace netlog::render {
 namespace {
 
@@ -23,30 +25,6 @@ constexpr std::size_t kComfortableEndpoint = 24;
 constexpr std::size_t kShort = 12;
 constexpr std::size_t kNarrowestEndpoint = 17;
 constexpr std::size_t kNarrowest = 6;
-
-/// The text cut to a width, with `…` for what was cut. An endpoint keeps its port.
-std::string shorten(const std::string& text, std::size_t width, bool endpoint, bool ascii) {
-  const std::string_view cut = ascii ? "..." : "…";
-  if (display_width(text) <= width) {
-    return text;
-  }
-  const auto port = endpoint ? port_position(text) : std::string::npos;
-  const auto kept =
-      port != std::string::npos && text.size() - port + 2 + display_width(cut) <= width
-          ? text.substr(port - 1)
-          : std::string{};
-  std::string out;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto length = std::max(code_point_at(text, at).length, std::size_t{1});
-    const auto piece = text.substr(at, length);
-    if (display_width(out) + display_width(piece) + kept.size() + display_width(cut) > width) {
-      break;
-    }
-    out += piece;
-    at += length;
-  }
-  return out + std::string{cut} + kept;
-}
 
 std::string pad(const std::string& text, std::size_t width, Align align) {
   const std::string blanks(width - std::min(width, display_width(text)), ' ');
@@ -64,10 +42,10 @@ std::string brief_time(std::int64_t utc_ns, const TextStyle& style, bool date) {
 class TableLayout {
  public:
   TableLayout(const Table& table, const TextStyle& style, bool dates)
-      : TableLayout{table, style, dates, false} {
+      : TableLayout{table, style, dates, Form::full} {
     // If even the columns that must be shown do not fit, times lose their years and fractions.
-    if (style.width > 0 && least() > style.width) {
-      *this = TableLayout{table, style, dates, true};
+    if (style.width > 0 && !fits_) {
+      *this = TableLayout{table, style, dates, Form::brief};
     }
     if (style.width > 0) {
       narrow(style.width);
@@ -92,11 +70,22 @@ class TableLayout {
       }
       out << cut(line) << '\n';
     }
+    if (!left_out_.empty()) {
+      out << wrapped(fmt::format("not shown in {} columns: {} (all: netlog ... | less -S)",
+                                 style.width,
+                                 fmt::join(left_out_, ", ")),
+                     " ",
+                     style.width)
+          << '\n';
+    }
   }
 
  private:
-  /// `brief`: times without years and fractions. Optional columns that do not fit are left out.
-  TableLayout(const Table& table, const TextStyle& style, bool dates, bool brief)
+  /// `brief`: times without years and fractions.
+  enum class Form : std::uint8_t { full, brief };
+
+  /// Optional columns that do not fit are left out.
+  TableLayout(const Table& table, const TextStyle& style, bool dates, Form form)
       : columns_{table.columns}, ascii_{style.ascii} {
     for (auto& column : columns_) {
       if (const auto at = column.title.find("±"); ascii_ && at != std::string::npos) {
@@ -110,16 +99,16 @@ class TableLayout {
       for (std::size_t i = 0; i < row.size(); ++i) {
         const auto* const time =
             columns_[i].unit == Unit::time ? std::get_if<std::int64_t>(&row[i]) : nullptr;
-        cells.push_back(time == nullptr ? cell_text(row[i], columns_[i].unit, style, protocol)
-                        : brief         ? brief_time(*time, style, dates)
-                                        : local_time(*time, style, dates));
+        cells.push_back(time == nullptr       ? cell_text(row[i], columns_[i].unit, style, protocol)
+                        : form == Form::brief ? brief_time(*time, style, dates)
+                                              : local_time(*time, style, dates));
         widths_[i] = std::max(widths_[i], display_width(cells.back()));
       }
     }
     draw_bars(table);
     drop_undescribed();
     if (style.width > 0) {
-      drop_optional(style.width);
+      leave_out(style.width);
     }
   }
 
@@ -128,15 +117,11 @@ class TableLayout {
     return std::accumulate(widths_.begin(), widths_.end(), gaps);
   }
 
-  /// The width of the table when its texts are shortened to a comfortable width.
-  [[nodiscard]] std::size_t least() const {
-    auto least = total();
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      const auto comfortable =
-          columns_[i].unit == Unit::endpoint ? kComfortableEndpoint : kComfortable;
-      least -= is_text(columns_[i]) ? widths_[i] - std::min(widths_[i], comfortable) : 0;
-    }
-    return least;
+  /// The width of a column when its texts are shortened to a comfortable width.
+  [[nodiscard]] std::size_t least(std::size_t column) const {
+    const auto comfortable =
+        columns_[column].unit == Unit::endpoint ? kComfortableEndpoint : kComfortable;
+    return is_text(columns_[column]) ? std::min(widths_[column], comfortable) : widths_[column];
   }
 
   static bool is_text(const Column& column) {
@@ -176,9 +161,26 @@ class TableLayout {
     }
   }
 
-  void drop_optional(std::size_t width) {
-    for (std::size_t i = columns_.size(); i-- > 0 && least() > width;) {
+  // Keeps the columns that must be shown, and each optional one for which there is room, the first
+  // ones first.
+  void leave_out(std::size_t width) {
+    std::size_t used = 0;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      used += columns_[i].optional ? 0 : kBetween + least(i);
+    }
+    fits_ = used <= width + kBetween;
+    std::vector<bool> kept(columns_.size(), true);
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
       if (columns_[i].optional) {
+        kept[i] = used + kBetween + least(i) <= width + kBetween;
+        used += kept[i] ? kBetween + least(i) : 0;
+      }
+      if (!kept[i] && !columns_[i].name.empty()) {  // the shape of a bar has none
+        left_out_.push_back(columns_[i].title);
+      }
+    }
+    for (std::size_t i = columns_.size(); i-- > 0;) {
+      if (!kept[i]) {
         drop(i);
       }
     }
@@ -232,6 +234,8 @@ class TableLayout {
   }
 
   std::vector<Column> columns_;
+  std::vector<std::string> left_out_;  ///< titles of columns for which there is no room
+  bool fits_ = true;                   ///< the columns that must be shown
   bool ascii_;
   std::vector<std::size_t> widths_;
   std::vector<std::vector<std::string>> rows_;
@@ -241,6 +245,13 @@ class TableLayout {
 
 void write_table(std::ostream& out, const Table& table, const TextStyle& style, bool dates) {
   TableLayout{table, style, dates}.write(out, style);
+  const auto shown = static_cast<std::int64_t>(table.rows.size());
+  if (table.total > shown) {
+    out << fmt::format("{} of {} rows shown; all: --limit {}\n",
+                       thousands(shown),
+                       thousands(table.total),
+                       table.total);
+  }
 }
 
 }  // namespace netlog::render

@@ -56,29 +56,6 @@ std::string coverage_text(const Completeness& completeness) {
                      thousands(*kernel));
 }
 
-/// The text with a line break in place of ` | ` wherever a line would be too long.
-std::string wrapped(const std::string& text, std::size_t width) {
-  constexpr std::string_view kSeparator = " | ";
-  std::string out;
-  std::size_t used = 0;
-  for (std::size_t at = 0; at <= text.size();) {
-    const auto end = std::min(text.find(kSeparator, at), text.size());
-    const auto part = text.substr(at, end - at);
-    const auto wanted = display_width(part);
-    if (used > 0 && width > 0 && used + kSeparator.size() + wanted > width) {
-      out += "\n";
-      used = 0;
-    } else if (used > 0) {
-      out += kSeparator;
-      used += kSeparator.size();
-    }
-    out += part;
-    used += wanted;
-    at = end + kSeparator.size();
-  }
-  return out;
-}
-
 std::string completeness_text(const Completeness& completeness, const TextStyle& style) {
   const auto offset =
       style.offsets ? std::string{} : " " + offset_text(style.utc_offset_s(completeness.to_ns));
@@ -104,7 +81,7 @@ std::string completeness_text(const Completeness& completeness, const TextStyle&
   if (!completeness.note.empty()) {
     text += " | " + escape_for_terminal(completeness.note);
   }
-  return wrapped(text, style.width);
+  return wrapped(text, " | ", style.width);
 }
 
 }  // namespace

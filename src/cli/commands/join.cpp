@@ -19,6 +19,7 @@ namespace {
 
 struct JoinOptions {
   QueryOptions query;
+  std::string limit;
   std::string a;
   std::string b;
 };
@@ -26,13 +27,16 @@ struct JoinOptions {
 void run_join(const JoinOptions& options) {
   constexpr std::int64_t kMaxTextRows = 20;
   const auto format = parse_format(options.query.format);
+  const auto asked_for = parse_limit(options.limit);
+  const auto limit = asked_for                ? *asked_for
+                     : format == Format::text ? kMaxTextRows
+                                              : std::numeric_limits<std::int64_t>::max();
   QueryProgress progress;
   store::Reader a{path_from_utf8(options.a)};
   store::Reader b{path_from_utf8(options.b)};
   progress.watch(a);
   progress.watch(b);
-  const auto answer = report::join(
-      a, b, format == Format::text ? kMaxTextRows : std::numeric_limits<std::int64_t>::max());
+  const auto answer = report::join(a, b, limit);
   progress.clear();
   print(answer, format, text_style(options.query));
 }
@@ -47,6 +51,10 @@ void add_join(CLI::App& app) {
   command->add_option("B", options->b, "Recording of the other host")
       ->type_name("FILE")
       ->required();
+  command
+      ->add_option(
+          "--limit", options->limit, "At most so many rows in long tables; 20 are shown as text")
+      ->type_name("ROWS");
   add_database_options(*command, options->query);
   add_names_option(*command, options->query);
   command->remove_option(command->get_option("--db"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/commands/named_report.hpp"
 
+#include "cli/options/option_values.hpp"
 #include "cli/options/output.hpp"
 #include "cli/options/query_filter.hpp"
 #include "cli/options/query_progress.hpp"
@@ -9,10 +10,12 @@
 #include "util/error.hpp"
 #include "util/text.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <iostream>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -20,15 +23,39 @@ namespace netlog::cli {
 namespace {
 
 /// Without a limit: -1 for text, for which a report has a limit of its own; all rows for a program.
-std::int64_t parse_limit(const std::string& text, Format format) {
-  if (text.empty()) {
-    return format == Format::text ? -1 : std::numeric_limits<std::int64_t>::max();
+std::int64_t limit_of(const std::string& text, Format format) {
+  const auto limit = parse_limit(text);
+  return limit ? *limit : format == Format::text ? -1 : std::numeric_limits<std::int64_t>::max();
+}
+
+/// @throws UsageError: the report has no such table.
+void check_section(const ReportOptions& options, const report::Filter& filter) {
+  if (options.section.empty()) {
+    return;
   }
-  const auto limit = parse_number<std::int64_t>(text);
-  if (!limit || *limit < 1) {
-    throw UsageError{fmt::format("--limit {} is not a number of rows above 0", quote(text))};
+  const auto names = report::section_names(options.name, filter);
+  if (std::find(names.begin(), names.end(), options.section) == names.end()) {
+    throw UsageError{fmt::format("--section {} is none of {}{}",
+                                 quote(options.section),
+                                 fmt::join(names, ", "),
+                                 suggestion(options.section, names))};
   }
-  return *limit;
+}
+
+/// A program that reads CSV wants one table.
+void point_out_sections(const Answer& answer) {
+  if (answer.tables.size() > 1) {
+    std::vector<std::string> names;
+    for (const auto& table : answer.tables) {
+      names.push_back(table.name);
+    }
+    std::cerr << fmt::format(
+        "netlog: report {} has {} tables, with an empty line between two; for one of them: "
+        "--section {}\n",
+        answer.report,
+        names.size(),
+        fmt::join(names, "|"));
+  }
 }
 
 void print_report_list() {
@@ -55,6 +82,11 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
                   options.limit,
                   "At most so many rows in long tables; ranked ones show 20 as text")
       ->type_name("ROWS");
+  command
+      .add_option("--section",
+                  options.section,
+                  "Only the table of this name; `netlog help` with a report's name lists them")
+      ->type_name("SECTION");
   add_database_options(command, options.query);
   add_names_option(command, options.query);
   add_filter_options(command, options.query);
@@ -66,24 +98,39 @@ void print_report(const ReportOptions& options) {
   }
   check_required_options(options);
   const auto format = parse_format(options.query.format);
-  const auto limit = parse_limit(options.limit, format);
+  const auto limit = limit_of(options.limit, format);
   auto query = options.query;
   if (options.name == "who" && query.local_port.empty()) {
     query.local_port = std::exchange(query.port, {});  // a process holds the local port
   }
   const auto parsed = parse_filter(query);
+  check_section(options, parsed.filter);
   QueryProgress progress;
   store::Reader reader{database_path(query)};
   progress.watch(reader);
   const auto filter = resolve(parsed, reader);
   if (options.sql) {
     const auto granularity = report::choose_granularity(reader, filter);
-    std::cout << report::report_sql(options.name, filter, limit, granularity);
+    std::cout << report::report_sql(options.name, filter, limit, granularity, options.section);
     return;
   }
-  const auto answer = report::run_report(reader, options.name, filter, limit);
+  auto answer = report::run_report(reader, options.name, filter, limit, options.section);
+  const auto unknown = report::unknown_pids(reader, filter.pids);
   progress.clear();
-  print(answer, format, text_style(query));
+  const auto style = text_style(query);
+  if (!unknown.empty()) {
+    (format == Format::text ? std::cout : std::cerr) << unknown_pids_text(unknown);
+    if (unknown.size() == filter.pids.size() && format == Format::text) {
+      answer.tables.clear();
+    }
+  }
+  if (format == Format::csv) {
+    point_out_sections(answer);
+  }
+  if (!options.section.empty() && format == Format::json) {
+    answer.completeness.reset();  // every line is a row of the table
+  }
+  print(answer, format, style);
 }
 
 }  // namespace netlog::cli

@@ -14,11 +14,12 @@ struct ReportOptions {
   QueryOptions query;
   std::string name = "overview";
   std::string limit;
-  bool list = false;  ///< print the names of all reports
-  bool sql = false;   ///< print the statements instead of their rows
+  std::string section;  ///< only this table; empty: all
+  bool list = false;    ///< print the names of all reports
+  bool sql = false;     ///< print the statements instead of their rows
 };
 
-/// --limit and everything of QueryOptions.
+/// --limit, --section and everything of QueryOptions.
 void add_report_options(CLI::App& command, ReportOptions& options);
 
 /// Runs the report and prints its answer.

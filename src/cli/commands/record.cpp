@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "cli/commands/commands.hpp"
+#include "cli/options/config_file.hpp"
 #include "cli/options/option_values.hpp"
+#include "cli/options/output.hpp"
+#include "cli/output/status_line.hpp"
 #include "os/files.hpp"
-#include "os/terminal.hpp"
 #include "record/session.hpp"
-#include "render/render.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
 #include "util/time.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -142,7 +142,10 @@ void set_up_log(const std::string& level) {
                                  quote(level),
                                  suggestion(level, log_levels()))};
   }
-  spdlog::set_default_logger(spdlog::stderr_color_st("netlog"));
+  spdlog::set_default_logger(spdlog::stderr_color_st("netlog",
+                                                     shows_colours(os::StandardStream::error)
+                                                         ? spdlog::color_mode::always
+                                                         : spdlog::color_mode::never));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
   spdlog::set_level(parsed);
 }
@@ -156,8 +159,8 @@ std::string size_text(std::int64_t bytes) {
   return fmt::format("{:.1f} MB", value / kUnit / kUnit);
 }
 
-/// The line on a terminal that shows the progress.
-class StatusLine {
+/// The progress of a recording on a terminal.
+class ProgressLine {
  public:
   void show(const record::Progress& progress, const store::WriterTotals& totals, std::size_t open) {
     const auto now = std::chrono::steady_clock::now();
@@ -166,22 +169,20 @@ class StatusLine {
         static_cast<double>(progress.events - events_) / std::max(since.count(), 1e-9);
     last_ = now;
     events_ = progress.events;
-    std::cerr << fmt::format(
-                     "\r\x1b[Krecording {} | {} open | {:.0f} events/s | {} | {} late, {} skipped "
-                     "ticks | {} gaps",
-                     format_duration(std::chrono::nanoseconds{now - began_}.count() / kNsPerSecond *
-                                     kNsPerSecond),
-                     open,
-                     rate,
-                     size_text(totals.file_bytes),
-                     progress.late_ticks,
-                     progress.skipped_ticks,
-                     progress.gaps)
-              << std::flush;
+    const auto recorded_ns = std::chrono::nanoseconds{now - began_}.count();
+    // What matters most comes first: the end of the line is left out on a narrow terminal.
+    line_.show(
+        {"recording " + format_duration(recorded_ns / kNsPerSecond * kNsPerSecond),
+         fmt::format("{} open", open),
+         fmt::format("{:.0f} events/s", rate),
+         size_text(totals.file_bytes),
+         fmt::format("{} gaps", progress.gaps),
+         fmt::format("{} late, {} skipped ticks", progress.late_ticks, progress.skipped_ticks)});
   }
-  static void clear() { std::cerr << "\r\x1b[K" << std::flush; }
+  void clear() { line_.clear(); }
 
  private:
+  StatusLine line_;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point last_ = began_;
   std::int64_t events_ = 0;
@@ -224,46 +225,34 @@ void run_record(const RecordOptions& given) {
   }
   set_up_log(given.log_level);
   options.database = database_of(given.database);
-  const bool terminal = os::is_terminal(os::StandardStream::error);
-  StatusLine status;
+  ProgressLine status;
   record::Observer observer;
   observer.started = [&](std::string_view source, std::string_view fallback_reason) {
-    spdlog::info("recording into {} from {}",
-                 render::escape_for_terminal(utf8(options.database)),
-                 render::escape_for_terminal(source));
+    spdlog::info(
+        "recording into {} from {}", message_text(utf8(options.database)), message_text(source));
     if (!fallback_reason.empty()) {
-      spdlog::warn("using {}, which is not the best source: {}",
-                   source,
-                   render::escape_for_terminal(fallback_reason));
+      spdlog::warn(
+          "using {}, which is not the best source: {}", source, message_text(fallback_reason));
     }
   };
   observer.fell_back = [&](std::string_view source, std::string_view reason) {
-    if (terminal) {
-      StatusLine::clear();
-    }
-    spdlog::warn("using {} from now on: {}", source, render::escape_for_terminal(reason));
+    status.clear();
+    spdlog::warn("using {} from now on: {}", source, message_text(reason));
   };
   observer.on_message = [&](const std::string& text) {
-    if (terminal) {
-      StatusLine::clear();
-    }
-    spdlog::warn(render::escape_for_terminal(text));
+    status.clear();
+    spdlog::warn(message_text(text));
   };
-  observer.progress =
-      [&](const record::Progress& progress, const store::WriterTotals& totals, std::size_t open) {
-        if (terminal) {
-          status.show(progress, totals, open);
-        }
-      };
+  observer.progress = [&](const record::Progress& progress,
+                          const store::WriterTotals& totals,
+                          std::size_t open) { status.show(progress, totals, open); };
   const auto recorded =
       replay ? record::record_capture(path_from_utf8(given.source.substr(kCapturePrefix.size())),
                                       options.database,
                                       options.storage,
                                       observer)
              : record::record_live(options, observer);
-  if (terminal) {
-    StatusLine::clear();
-  }
+  status.clear();
   spdlog::info("recorded {} events in {} ticks ({} late, {} skipped), {} gaps; {} in {}",
                recorded.progress.events,
                recorded.progress.ticks,
@@ -271,37 +260,15 @@ void run_record(const RecordOptions& given) {
                recorded.progress.skipped_ticks,
                recorded.progress.gaps,
                size_text(recorded.totals.file_bytes),
-               render::escape_for_terminal(utf8(options.database)));
+               message_text(utf8(options.database)));
 }
 
-/// Sets the options that the command line does not set to the values of a TOML file, which may be
-/// in a table [record].
-void read_config(CLI::App& command, const std::string& path) {
-  std::ifstream in{path_from_utf8(path)};
-  if (!in) {
-    throw CommandFailed{
-        fmt::format("cannot read configuration {}: no such file, or it may not be read", path)};
-  }
-  std::vector<std::string> names;
-  for (const auto* const option : command.get_options()) {
-    names.push_back(option->get_single_name());
-  }
-  for (const auto& item : CLI::ConfigTOML{}.from_config(in)) {
-    if (item.name == "++" || item.name == "--") {
-      continue;  // how CLI11 marks where a table begins and ends
-    }
-    auto* const option = command.get_option_no_throw("--" + item.name);
-    const bool ours = item.parents.empty() || item.parents == std::vector{command.get_name()};
-    if (option == nullptr || !ours || item.name == "config" || item.name == "help") {
-      throw UsageError{fmt::format("configuration {}: unknown option {}{}",
-                                   path,
-                                   quote(item.fullname()),
-                                   suggestion(item.name, names))};
-    }
-    if (option->count() == 0) {
-      option->add_result(item.inputs);
-      option->run_callback();
-    }
+void run_record_with_config(CLI::App& command, const RecordOptions& options) {
+  const Configuration configuration{command, options.config};
+  try {
+    run_record(options);
+  } catch (const UsageError& error) {
+    throw UsageError{configuration.with_place(error.what())};
   }
 }
 
@@ -402,10 +369,11 @@ void add_record(CLI::App& app) {
   command->add_option("--config", options->config, "TOML file that sets any of these options")
       ->type_name("FILE");
   command->callback([command, options] {
-    if (!options->config.empty()) {
-      read_config(*command, options->config);
+    if (options->config.empty()) {
+      run_record(*options);
+    } else {
+      run_record_with_config(*command, *options);
     }
-    run_record(*options);
   });
 }
 

@@ -7,11 +7,14 @@
 #include "util/error.hpp"
 #include "util/text.hpp"
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -38,7 +41,12 @@ std::string statement_of(const SqlOptions& options) {
                     "sqlite3 -readonly {}",
                     utf8(database_path(options.query)))};
   }
-  std::ifstream in{path_from_utf8(options.file), std::ios::binary};
+  const auto path = path_from_utf8(options.file);
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {  // a pipe is read, as from `<(...)`
+    throw CommandFailed{fmt::format("cannot read {}: it is a directory", options.file)};
+  }
+  std::ifstream in{path, std::ios::binary};
   std::string text{std::istreambuf_iterator<char>{in}, {}};
   if (in.bad() || !in.is_open()) {
     throw CommandFailed{
@@ -47,10 +55,11 @@ std::string statement_of(const SqlOptions& options) {
   return text;
 }
 
+/// A name that occurs twice, as in a join, is another one in each column.
 std::vector<Column> plain_columns(const std::vector<std::string>& names) {
   std::vector<Column> columns;
   columns.reserve(names.size());
-  for (const auto& name : names) {
+  for (auto& name : render::distinct(names)) {
     columns.push_back(Column{name, name, Unit::none, Align::left, false});
   }
   return columns;
@@ -71,7 +80,10 @@ void run_sql(const SqlOptions& options) {
       [&](const std::vector<std::string>& names) {
         columns = plain_columns(names);
         if (format != Format::json) {
-          std::vector<Cell> cells{names.begin(), names.end()};
+          std::vector<Cell> cells(columns.size());
+          std::transform(columns.begin(), columns.end(), cells.begin(), [](const auto& column) {
+            return Cell{column.name};
+          });
           std::cout << (format == Format::csv ? render::csv_row(cells, for_csv)
                                               : render::text_row(columns, cells, style));
         }

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "cli/commands/commands.hpp"
+#include "cli/options/option_values.hpp"
 #include "cli/options/output.hpp"
 #include "cli/options/query_filter.hpp"
+#include "cli/output/event_text.hpp"
 #include "report/event_feed.hpp"
+#include "report/report.hpp"
 #include "store/read/reader.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <iostream>
@@ -26,28 +30,26 @@ constexpr std::chrono::milliseconds kReadEvery{200};  // the recorder writes eve
 
 struct TailOptions {
   QueryOptions query;
+  std::vector<std::string> kinds;
   std::string lines = "20";
   bool follow = false;
 };
 
-bool is_known(const Cell& cell) {
-  return !std::holds_alternative<std::monostate>(cell);
-}
-
 /// Writes one event a line to standard output.
 class EventPrinter {
  public:
-  EventPrinter(Format format, render::TextStyle style) : format_{format}, style_{std::move(style)} {
+  EventPrinter(Format format, render::TextStyle style)
+      : format_{format}, text_{report::event_columns(), std::move(style)} {
     if (format_ == Format::csv) {
       std::cout << render::csv_header(columns_);
     }
   }
 
   /// False when nobody reads the output any more.
-  bool print(const std::vector<Cell>& event) const {
+  bool print(const std::vector<Cell>& event) {
     switch (format_) {
       case Format::text:
-        std::cout << text_line(event);
+        std::cout << text_.lines(event);
         break;
       case Format::json:
         std::cout << render::json_row(columns_, event) << '\n';
@@ -60,36 +62,24 @@ class EventPrinter {
   }
 
  private:
-  // `14:03:07.250 ±100ms state ESTABLISHED > CLOSE_WAIT 1234 nginx tcp 192.0.2.1:80 >
-  // 198.51.100.7:43210`; the cells are in the order of report::event_columns().
-  [[nodiscard]] std::string text_line(const std::vector<Cell>& event) const {
-    const auto protocol = render::protocol_of(columns_, event);
-    const auto text = [&](std::size_t i) {
-      return render::cell_text(event[i], columns_[i].unit, style_, protocol);
-    };
-    std::string change;
-    if (is_known(event[3])) {
-      change = text(3) + " > " + text(4);
-    } else if (is_known(event[4])) {
-      change = text(4);
-    }
-    return fmt::format("{} ±{:<6} {:<7} {:<28} {:>7} {:<15} {} {} {}\n",
-                       text(0),
-                       text(1),
-                       text(2),
-                       change,
-                       text(5),
-                       text(6),
-                       text(7),
-                       text(8),
-                       is_known(event[9]) ? "> " + text(9) : "");
-  }
-
   Format format_;
-  render::TextStyle style_;
+  EventText text_;
   render::CsvReader csv_reader_ = csv_reader();
   std::vector<Column> columns_ = report::event_columns();
 };
+
+/// @throws UsageError
+void check_kinds(const std::vector<std::string>& kinds) {
+  const auto known = event_kind_names();
+  for (const auto& kind : kinds) {
+    if (std::find(known.begin(), known.end(), kind) == known.end()) {
+      throw UsageError{fmt::format("--kind {} is none of {}{}",
+                                   quote(kind),
+                                   fmt::join(known, ", "),
+                                   suggestion(kind, known))};
+    }
+  }
+}
 
 void print_events(const TailOptions& options) {
   const auto format = parse_format(options.query.format);
@@ -97,10 +87,14 @@ void print_events(const TailOptions& options) {
   if (!lines || *lines < 0) {
     throw UsageError{fmt::format("-n {} is not a number of events", quote(options.lines))};
   }
+  check_kinds(options.kinds);
   const auto parsed = parse_filter(options.query);
   store::Reader reader{database_path(options.query)};
-  report::EventFeed events{reader, resolve(parsed, reader)};
-  const EventPrinter printer{format, text_style(options.query)};
+  if (const auto unknown = report::unknown_pids(reader, parsed.filter.pids); !unknown.empty()) {
+    std::cerr << unknown_pids_text(unknown);
+  }
+  report::EventFeed events{reader, resolve(parsed, reader), options.kinds};
+  EventPrinter printer{format, text_style(options.query)};
   const auto print_event = [&](const std::vector<Cell>& event) { return printer.print(event); };
   events.last(*lines, print_event);
   // Ends by a signal, or when nobody reads the output any more.
@@ -121,6 +115,14 @@ void add_tail(CLI::App& app) {
   command->add_option("-n,--lines", options->lines, "How many events to begin with")
       ->type_name("EVENTS")
       ->capture_default_str();
+  command
+      ->add_option("--kind",
+                   options->kinds,
+                   fmt::format("Only these events, separated by commas: {}",
+                               fmt::join(event_kind_names(), ", ")))
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("KIND");
   add_database_options(*command, options->query);
   add_names_option(*command, options->query);
   add_filter_options(*command, options->query);

@@ -45,10 +45,12 @@ std::vector<std::string> shells() {
 }
 
 /// The words of each kind of value that has a fixed list.
-constexpr std::array<std::pair<std::string_view, std::vector<std::string> (*)()>, 7> kFixedWords{
+constexpr std::array<std::pair<std::string_view, std::vector<std::string> (*)()>, 9> kFixedWords{
     {{"FORMAT", format_names},
      {"PROTOCOL", protocol_names},
      {"STATE", state_names},
+     {"OUTCOME", outcome_names},
+     {"KIND", event_kind_names},
      {"SOURCE", source_names},
      {"LEVEL", log_levels},
      {"WORD", redaction_words},

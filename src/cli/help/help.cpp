@@ -8,9 +8,12 @@
 #include "util/error.hpp"
 #include "util/text.hpp"
 
+#include <algorithm>
+#include <array>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -87,7 +90,9 @@ void describe_report(const report::ReportName& report) {
     answer.tables.push_back(std::move(table));
   }
   print(answer, Format::text, text_style({}));
-  std::cout << "Options: netlog help report. The form of JSON and CSV: netlog help formats.\n";
+  std::cout
+      << "Options: netlog help report. The form of JSON and CSV: netlog help formats. What the "
+         "words\nin the columns mean: netlog help words, netlog help states.\n";
 }
 
 [[noreturn]] void unknown(const std::string& what,
@@ -111,6 +116,26 @@ void print_manual(const CLI::App& app, const std::string& name) {
     unknown("command", name, known);
   }
   std::cout << command_manual(*command);
+}
+
+/// The topic that explains the words of this column; else the name itself.
+std::string topic_of(const std::string& name) {
+  constexpr std::array<std::string_view, 12> kColumns{"outcome",
+                                                      "outcomes",
+                                                      "outcome_reason",
+                                                      "why",
+                                                      "direction",
+                                                      "directions",
+                                                      "owner",
+                                                      "owner_source",
+                                                      "owner_reason",
+                                                      "kind",
+                                                      "sure",
+                                                      "seen_by"};
+  if (name == "state") {
+    return "states";
+  }
+  return std::find(kColumns.begin(), kColumns.end(), name) == kColumns.end() ? name : "words";
 }
 
 /// Prints the help of everything that has this name: `diff` is a command and a report.
@@ -160,7 +185,7 @@ void add_help(CLI::App& app) {
     } else if (options->topic.empty()) {
       list_topics(app);
     } else {
-      explain(app, options->topic);
+      explain(app, topic_of(options->topic));
     }
   });
 }

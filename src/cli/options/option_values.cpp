@@ -1,11 +1,28 @@
 // SPDX-License-Identifier: MIT
 #include "cli/options/option_values.hpp"
 
+#include "model/codes.hpp"
 #include "model/connection.hpp"
 #include "model/tcp_state.hpp"
 #include "util/text.hpp"
 
+#include <string_view>
+
 namespace netlog::cli {
+namespace {
+
+/// The names of one kind of stored codes.
+std::vector<std::string> code_names(std::string_view kind) {
+  std::vector<std::string> names;
+  for (const auto& code : stored_codes()) {
+    if (code.kind == kind) {
+      names.push_back(code.name);
+    }
+  }
+  return names;
+}
+
+}  // namespace
 
 std::vector<std::string> format_names() {
   return {"text", "json", "csv"};
@@ -21,6 +38,14 @@ std::vector<std::string> state_names() {
     names.emplace_back(name(*tcp_state_from_mib(number)));
   }
   return names;
+}
+
+std::vector<std::string> outcome_names() {
+  return code_names("outcome");
+}
+
+std::vector<std::string> event_kind_names() {
+  return code_names("event");
 }
 
 std::string suggestion(const std::string& text, const std::vector<std::string>& values) {

@@ -10,6 +10,8 @@ namespace netlog::cli {
 std::vector<std::string> format_names();
 std::vector<std::string> protocol_names();
 std::vector<std::string> state_names();
+std::vector<std::string> outcome_names();
+std::vector<std::string> event_kind_names();
 std::vector<std::string> source_names();
 std::vector<std::string> log_levels();
 std::vector<std::string> redaction_words();

@@ -4,7 +4,7 @@
 #include "cli/options/name_files.hpp"
 #include "cli/options/option_values.hpp"
 #include "cli/options/time_spec.hpp"
-#include "os/terminal.hpp"
+#include "cli/output/output_stream.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
 
@@ -30,14 +30,23 @@ Format parse_format(const std::string& text) {
       "--format {} is none of text, json, csv{}", quote(text), suggestion(text, format_names()))};
 }
 
+bool shows_colours(os::StandardStream stream) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it
+  const char* const refused = std::getenv("NO_COLOR");
+  return os::understands_escapes(stream) && (refused == nullptr || *refused == '\0');
+}
+
+std::string message_text(std::string_view text) {
+  auto escaped = render::escape_for_terminal(text);
+  return os::locale_is_utf8() ? escaped : render::to_ascii(escaped);
+}
+
 render::TextStyle text_style(const QueryOptions& options) {
   render::TextStyle style;
   style.ascii = options.ascii || !os::locale_is_utf8();
-  if (os::is_terminal(os::StandardStream::output)) {
-    style.width = os::terminal_width();
-    style.colour =
-        std::getenv("NO_COLOR") == nullptr;  // NOLINT(concurrency-mt-unsafe): nobody sets it
-  }
+  write_ascii_only(style.ascii && parse_format(options.format) == Format::text);
+  style.width = os::terminal_width(os::StandardStream::output);
+  style.colour = shows_colours(os::StandardStream::output);
   if (!options.utc) {
     style.utc_offset_s = local_offset_s;
   }
@@ -48,6 +57,22 @@ render::TextStyle text_style(const QueryOptions& options) {
     };
   }
   return style;
+}
+
+std::optional<std::int64_t> parse_limit(const std::string& text) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  const auto limit = parse_number<std::int64_t>(text);
+  if (!limit || *limit < 1) {
+    throw UsageError{fmt::format("--limit {} is not a number of rows above 0", quote(text))};
+  }
+  return limit;
+}
+
+std::string unknown_pids_text(const std::vector<std::int64_t>& pids) {
+  return fmt::format("No process with the pid {} is in the recording.\n",
+                     fmt::join(pids, pids.size() == 2 ? " or " : ", "));
 }
 
 render::CsvReader csv_reader() {

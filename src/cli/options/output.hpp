@@ -3,9 +3,14 @@
 
 #include "cli/options/query_options.hpp"
 #include "model/table.hpp"
+#include "os/terminal.hpp"
 #include "render/render.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace netlog::cli {
 
@@ -14,9 +19,25 @@ enum class Format { text, json, csv };
 /// @throws UsageError
 Format parse_format(const std::string& text);
 
-/// How text is written to this standard output: its width, colours, characters and time zone.
+/// Whether colours and other escape sequences may be written to the stream: a terminal that
+/// understands them, and no NO_COLOR that has a value.
+bool shows_colours(os::StandardStream stream);
+
+/// A message for standard error. It may quote the name or the contents of a file: what could change
+/// a terminal is escaped, and so is what the locale does not have.
+std::string message_text(std::string_view text);
+
+/// How text is written to this standard output: its width, colours, characters and time zone. From
+/// now on text has only ASCII there if the options or the locale say so.
 /// @throws CommandFailed: --names is given, and the services file cannot be read.
 render::TextStyle text_style(const QueryOptions& options);
+
+/// The number of rows that --limit allows; nothing for empty text.
+/// @throws UsageError
+std::optional<std::int64_t> parse_limit(const std::string& text);
+
+/// A line that says that the recording has no process with these pids.
+std::string unknown_pids_text(const std::vector<std::int64_t>& pids);
 
 /// Whether CSV on standard output goes to a terminal or to a program.
 render::CsvReader csv_reader();

@@ -9,6 +9,7 @@
 #include "util/error.hpp"
 #include "util/text.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <string>
@@ -54,6 +55,19 @@ TcpState parse_state(const std::string& text) {
         "--state {} is no TCP state{}", quote(text), suggestion(upper(text), state_names()))};
   }
   return *state;
+}
+
+std::string parse_outcome(const std::string& text) {
+  const auto known = outcome_names();
+  auto folded = lower(text);
+  std::replace(folded.begin(), folded.end(), '-', '_');
+  if (std::find(known.begin(), known.end(), folded) == known.end()) {
+    throw UsageError{fmt::format("--outcome {} is none of {}{}",
+                                 quote(text),
+                                 fmt::join(known, ", "),
+                                 suggestion(folded, known))};
+  }
+  return folded;
 }
 
 /// The parts of `HOST:PORT` and `[ADDR]:PORT`; without a port the host is the whole text.
@@ -132,6 +146,9 @@ ParsedFilter parse_filter(const QueryOptions& options) {
   parse_remote(options.remote, filter);
   for (const auto& state : options.states) {
     filter.states.push_back(parse_state(state));
+  }
+  for (const auto& outcome : options.outcomes) {
+    filter.outcomes.push_back(parse_outcome(outcome));
   }
   return {std::move(filter), parse_time_window(options)};
 }

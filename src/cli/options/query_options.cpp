@@ -72,6 +72,15 @@ void add_filter_options(CLI::App& command, QueryOptions& options) {
       ->type_name("STATE")
       ->group(kGroup);
   command
+      .add_option("--outcome",
+                  options.outcomes,
+                  "Ended like this, such as refused, or open; may be repeated, or a list with "
+                  "commas")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("OUTCOME")
+      ->group(kGroup);
+  command
       .add_option("--since",
                   options.since,
                   "Lived at this time or later; A..B sets both ends of the window")

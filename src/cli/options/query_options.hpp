@@ -27,6 +27,7 @@ struct QueryOptions {
   std::string remote_port;
   std::string remote;
   std::vector<std::string> states;
+  std::vector<std::string> outcomes;
   std::string since;
   std::string until;
   std::string at;

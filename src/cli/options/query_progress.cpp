@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "cli/options/query_progress.hpp"
 
-#include "os/terminal.hpp"
-
-#include <iostream>
-
 #include <fmt/format.h>
 
 namespace netlog::cli {
 
 QueryProgress::QueryProgress()
-    : on_terminal_{os::is_terminal(os::StandardStream::error)},
-      began_{std::chrono::steady_clock::now()},
-      requests_{os::watch_stop_requests([this] { stopped_ = true; })} {}
+    : began_{std::chrono::steady_clock::now()}, requests_{os::watch_stop_requests([this] {
+        stopped_ = true;
+      })} {}
 
 QueryProgress::~QueryProgress() {
   clear();
@@ -25,11 +21,9 @@ void QueryProgress::watch(store::Reader& reader) {
 bool QueryProgress::go_on() {
   const auto waited =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - began_);
-  if (on_terminal_ && waited > shown_) {
+  if (waited > shown_) {
     shown_ = waited;
-    visible_ = true;
-    std::cerr << fmt::format("\rreading the recording, {} s; Ctrl-C stops", waited.count())
-              << std::flush;
+    line_.show({fmt::format("reading the recording, {} s; Ctrl-C stops", waited.count())});
   }
   if (stopped_) {
     clear();
@@ -38,10 +32,7 @@ bool QueryProgress::go_on() {
 }
 
 void QueryProgress::clear() {
-  if (visible_) {
-    std::cerr << "\r\x1b[K" << std::flush;
-    visible_ = false;
-  }
+  line_.clear();
 }
 
 }  // namespace netlog::cli

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "cli/output/status_line.hpp"
 #include "os/signals.hpp"
 #include "store/read/reader.hpp"
 
@@ -26,10 +27,9 @@ class QueryProgress {
   void clear();
 
  private:
-  const bool on_terminal_;
+  StatusLine line_;
   const std::chrono::steady_clock::time_point began_;
   std::chrono::seconds shown_{0};  ///< the time that the terminal shows
-  bool visible_ = false;
   std::atomic<bool> stopped_{false};
   std::unique_ptr<os::StopRequests> requests_;
 };

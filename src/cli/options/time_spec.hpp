@@ -65,7 +65,7 @@ struct TimeRange {
 };
 
 /// Reads `A..B`, `A .. B`, `A..` and `..B`. Where only B names its zone, A is in this zone too.
-std::optional<TimeRange> parse_time_range(std::string_view text, ZoneOffset zone = std::nullopt);
+std::optional<TimeRange> parse_time_range(std::string_view text);
 
 /// The moment that a time means, UTC ns. `now_ns` is the wall clock. A time of day occurs every
 /// day, a date without its year every year, and a local time in the hour that is repeated in autumn

@@ -417,7 +417,7 @@ std::string time_hint(std::string_view text) {
   return {};
 }
 
-std::optional<TimeRange> parse_time_range(std::string_view text, ZoneOffset zone) {
+std::optional<TimeRange> parse_time_range(std::string_view text) {
   const auto dots = text.find("..");
   if (dots == std::string_view::npos) {
     return std::nullopt;
@@ -428,12 +428,11 @@ std::optional<TimeRange> parse_time_range(std::string_view text, ZoneOffset zone
     return std::nullopt;
   }
   TimeRange range;
+  ZoneOffset zone;
   if (!to.empty()) {
-    range.to = parse_time(to, zone);
+    range.to = parse_time(to);
     const auto zoned = split_zone(to);
-    if (zoned && zoned->offset_s) {
-      zone = zoned->offset_s;
-    }
+    zone = zoned ? zoned->offset_s : std::nullopt;
   }
   if (!from.empty()) {
     range.from = parse_time(from, zone);

@@ -12,11 +12,6 @@
 namespace netlog::cli {
 namespace {
 
-/// What times without a zone mean: with --utc they are read as they are shown.
-ZoneOffset zone_of(const QueryOptions& options) {
-  return options.utc ? ZoneOffset{0} : std::nullopt;
-}
-
 [[noreturn]] void refuse_time(const char* option, const std::string& text) {
   throw UsageError{fmt::format(
       "{} {} is not a time, such as 14:03, 14:03:07.250, 2026-11-21T14:03:07Z, -10m or now{}; see "
@@ -26,13 +21,11 @@ ZoneOffset zone_of(const QueryOptions& options) {
       time_hint(text))};
 }
 
-std::optional<TimeSpec> parse_time_option(const char* option,
-                                          const std::string& text,
-                                          ZoneOffset zone) {
+std::optional<TimeSpec> parse_time_option(const char* option, const std::string& text) {
   if (text.empty()) {
     return std::nullopt;
   }
-  auto spec = parse_time(text, zone);
+  auto spec = parse_time(text);
   if (!spec) {
     refuse_time(option, text);
   }
@@ -40,9 +33,8 @@ std::optional<TimeSpec> parse_time_option(const char* option,
 }
 
 /// Nothing for a text that is no range, or has one end only.
-std::optional<std::pair<TimeSpec, TimeSpec>> parse_whole_range(const std::string& text,
-                                                               ZoneOffset zone) {
-  const auto range = parse_time_range(text, zone);
+std::optional<std::pair<TimeSpec, TimeSpec>> parse_whole_range(const std::string& text) {
+  const auto range = parse_time_range(text);
   return range && range->from && range->to ? std::optional{std::pair{*range->from, *range->to}}
                                            : std::nullopt;
 }
@@ -59,10 +51,9 @@ void check_order(std::int64_t since_ns, std::int64_t until_ns) {
 
 TimeWindow parse_time_window(const QueryOptions& options) {
   TimeWindow window;
-  const auto zone = zone_of(options);
   if (!options.before.empty()) {
-    window.before = parse_whole_range(options.before, zone);
-    if (!window.before || !parse_whole_range(options.since, zone)) {
+    window.before = parse_whole_range(options.before);
+    if (!window.before || !parse_whole_range(options.since)) {
       throw UsageError{
           fmt::format("{} and {} are not two windows, such as 13:55..14:00 14:00..14:05",
                       quote(options.before),
@@ -70,7 +61,7 @@ TimeWindow parse_time_window(const QueryOptions& options) {
     }
   }
   if (options.since.find("..") != std::string::npos) {
-    const auto range = parse_time_range(options.since, zone);
+    const auto range = parse_time_range(options.since);
     if (!range) {
       refuse_time("--since", options.since);
     }
@@ -81,10 +72,10 @@ TimeWindow parse_time_window(const QueryOptions& options) {
     window.since = range->from;
     window.until = range->to;
   } else {
-    window.since = parse_time_option("--since", options.since, zone);
-    window.until = parse_time_option("--until", options.until, zone);
+    window.since = parse_time_option("--since", options.since);
+    window.until = parse_time_option("--until", options.until);
   }
-  if (const auto at = parse_time_option("--at", options.at, zone)) {
+  if (const auto at = parse_time_option("--at", options.at)) {
     if (window.since || window.until) {
       throw UsageError{"--at is an instant; leave out --since and --until"};
     }

@@ -3,6 +3,7 @@
 
 #include "os/windows/text.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -24,14 +25,19 @@ HANDLE handle_of(StandardStream stream) {
 
 bool is_terminal(StandardStream stream) {
   DWORD mode = 0;
+  return ::GetConsoleMode(handle_of(stream), &mode) != 0;
+}
+
+bool understands_escapes(StandardStream stream) {
+  DWORD mode = 0;
   auto* const handle = handle_of(stream);
   return ::GetConsoleMode(handle, &mode) != 0 &&
          ::SetConsoleMode(handle, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING) != 0;
 }
 
-std::size_t terminal_width() {
+std::size_t terminal_width(StandardStream stream) {
   CONSOLE_SCREEN_BUFFER_INFO info{};
-  return ::GetConsoleScreenBufferInfo(handle_of(StandardStream::output), &info) != 0
+  return ::GetConsoleScreenBufferInfo(handle_of(stream), &info) != 0
              ? static_cast<std::size_t>(info.srWindow.Right - info.srWindow.Left + 1)
              : 0;
 }
@@ -52,6 +58,32 @@ void set_up_standard_streams() {
   // No \r before \n: the same bytes on every system.
   ::_setmode(::_fileno(stdout), _O_BINARY);
   ::_setmode(::_fileno(stderr), _O_BINARY);
+}
+
+Result<void> write_output(std::string_view bytes) {
+  constexpr std::size_t kMaxAtOnce = std::size_t{1} << 15U;  // older consoles take no more
+  while (!bytes.empty()) {
+    DWORD written = 0;
+    if (::WriteFile(handle_of(StandardStream::output),
+                    bytes.data(),
+                    static_cast<DWORD>(std::min(bytes.size(), kMaxAtOnce)),
+                    &written,
+                    nullptr) == 0) {
+      const auto error = ::GetLastError();
+      if (error == ERROR_BROKEN_PIPE || error == ERROR_NO_DATA) {
+        return fail(make_error_code(boost::system::errc::broken_pipe), "write to standard output");
+      }
+      return fail(
+          boost::system::error_code{static_cast<int>(error), boost::system::system_category()},
+          "write to standard output");
+    }
+    bytes.remove_prefix(written);
+  }
+  return {};
+}
+
+Result<void> finish_output() {
+  return {};
 }
 
 std::vector<std::string> command_line(int /*argc*/, char** /*argv*/) {

@@ -221,9 +221,8 @@ class Reader::Impl {
       throw StoreError{
           "cannot query: no SQL statement; give one, such as 'SELECT * FROM connections'"};
     }
-    const auto rest =
-        without_leading_comments({tail, sql.size() - static_cast<std::size_t>(tail - sql.data())});
-    if (!rest.empty()) {
+    const std::string_view rest{tail, sql.size() - static_cast<std::size_t>(tail - sql.data())};
+    if (!without_leading_comments(rest).empty()) {
       throw StoreError{
           fmt::format("cannot query: more than one statement, the second begins {}", quote(rest))};
     }

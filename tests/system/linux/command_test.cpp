@@ -396,7 +396,7 @@ TEST_CASE("a pipe that is closed early is no error", "[cli]") {
   const auto* const format = GENERATE("text", "json", "csv");
   for (const auto& arguments :
        {std::vector<std::string>{"sql", "--db", db, "--format", format, rows},
-        {"report", "--db", db, "--format", format},
+        {"report", "connections", "--db", db, "--format", format},
         {"tail", "-f", "--db", db, "--format", format},
         {"--help"}}) {
     CAPTURE(arguments);

@@ -19,7 +19,7 @@ lists() { grep -qxF -e "$2" <<<"$1" || fail "$3 lacks $2"; }
 mapfile -t commands < <("$netlog" --help | sed -n '/^Subcommands:/,$s/^  \([a-z]*\) .*/\1/p')
 mapfile -t reports < <("$netlog" report --list | cut -d ' ' -f 1)
 mapfile -t topics < <(cd "$(dirname "$0")/../../../docs/topics" && printf '%s\n' *.md | sed 's/\.md$//')
-((${#commands[@]} >= 12 && ${#reports[@]} >= 16 && ${#topics[@]} == 7)) || fail "too few names were found"
+((${#commands[@]} >= 12 && ${#reports[@]} >= 16 && ${#topics[@]} == 8)) || fail "too few names were found"
 cmake --install "$build" --prefix "$scratch/root" >"$scratch/log" || fail "cmake --install: $(<"$scratch/log")"
 man=$scratch/root/share/man/man1
 words=$("$netlog" complete -- "" | first)
@@ -50,6 +50,12 @@ for topic in "${topics[@]}"; do
 done
 for state in $("$netlog" complete -- report --state "" | first); do
   "$netlog" help states | grep -q "^    $state " || fail "help states lacks $state"
+done
+# Every word of a fixed list is explained.
+for option in --outcome --kind; do
+  for word in $("$netlog" complete -- tail $option "" | first); do
+    "$netlog" help words | grep -q "^    $word  " || fail "help words lacks $word"
+  done
 done
 if command -v groff >/dev/null; then
   for page in "$man"/*.1; do

@@ -70,6 +70,62 @@ TEST_CASE("a narrow terminal loses the optional columns, then the ends of long t
   CHECK(row.find("1.2 kB") != std::string::npos);
 }
 
+TEST_CASE("columns for which there is no room are named", "[render]") {
+  auto answer = answer_of({{"nginx", "192.0.2.1:80", std::int64_t{1234}, "extra text"}});
+  auto& table = answer.tables[0];
+  table.columns.push_back({"why", "why", Unit::none, Align::left, true});
+  table.columns.push_back({"program_only", "", Unit::none, Align::left, false});
+  table.rows[0].insert(table.rows[0].end(), {"reset", std::int64_t{1}});
+  CHECK_THAT(text_of(answer, 30),
+             Catch::Matchers::StartsWith("Title\n"
+                                         "name   peer            sent\n"
+                                         "nginx  192.0.2.1:80  1.2 kB\n"
+                                         "not shown in 30 columns:\n"
+                                         "extra, why (all: netlog ... |\n"
+                                         "less -S)\n"));
+  // There is room for the second one, which is shorter.
+  CHECK_THAT(text_of(answer, 36),
+             Catch::Matchers::Contains("reset\nnot shown in 36 columns: extra"));
+  for (const auto width : {std::size_t{0}, std::size_t{46}}) {
+    CHECK_THAT(text_of(answer, width), !Catch::Matchers::Contains("not shown"));
+  }
+}
+
+TEST_CASE("a table that is cut says how many rows there are", "[render]") {
+  auto answer = answer_of({{"a", Cell{}, Cell{}, Cell{}}, {"b", Cell{}, Cell{}, Cell{}}});
+  answer.tables[0].total = 2;
+  CHECK_THAT(text_of(answer, 0), !Catch::Matchers::Contains("shown"));
+  answer.tables[0].total = 1040;
+  CHECK_THAT(text_of(answer, 0),
+             Catch::Matchers::Contains("\n2 of 1,040 rows shown; all: --limit 1040\n"));
+}
+
+TEST_CASE("names that occur again are renamed", "[render]") {
+  using Names = std::vector<std::string>;
+  const auto [names, expected] = GENERATE(table<Names, Names>({
+      {{"a", "b"}, {"a", "b"}},
+      {{"id", "id"}, {"id", "id_2"}},
+      {{"id", "id", "id"}, {"id", "id_2", "id_3"}},
+      {{"id", "id", "id_2"}, {"id", "id_3", "id_2"}},
+      {{"id_2", "id", "id"}, {"id_2", "id", "id_3"}},
+      {{"", ""}, {"", "_2"}},
+      {{"id", "ID", "id"}, {"id", "ID", "id_2"}},
+  }));
+  CHECK(distinct(names) == expected);
+}
+
+TEST_CASE("text for a locale without UTF-8", "[render]") {
+  const auto [text, ascii] = GENERATE(table<const char*, const char*>({
+      {"plain", "plain"},
+      {"±100ms", "+-100ms"},
+      {"12µs…", "12us..."},
+      {"caf\xC3\xA9", "caf\\u{e9}"},
+      {"\xF0\x9F\x98\x80", "\\u{1f600}"},
+      {"\xC3", "\\xc3"},
+  }));
+  CHECK(to_ascii(text) == ascii);
+}
+
 TEST_CASE("a shortened endpoint keeps its port", "[render]") {
   const auto text = text_of(
       answer_of({{"a-very-long-process-name", "[2001:db8::1234]:50443", std::int64_t{1}, "x"}}),

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "cli/output/event_text.hpp"
+
+#include "util/time.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace netlog::cli {
+namespace {
+
+bool is_known(const Cell& cell) {
+  return !std::holds_alternative<std::monostate>(cell);
+}
+
+/// The port of an endpoint, with its colon: `:443`.
+std::string port_of(const std::string& endpoint) {
+  const auto colon = endpoint.rfind(':');
+  return colon == std::string::npos ? endpoint : endpoint.substr(colon);
+}
+
+}  // namespace
+
+EventText::EventText(std::vector<Column> columns, render::TextStyle style)
+    : columns_{std::move(columns)}, style_{std::move(style)} {}
+
+std::string EventText::lines(const std::vector<Cell>& event) {
+  constexpr std::size_t kKindWidth = 7;
+  constexpr std::size_t kChangeWidth = 24;  // `ESTABLISHED > CLOSE_WAIT`
+  const bool closed = text(event, "kind") == "close";
+  const auto begin = fmt::format("{} {:<{}} {:<{}} ",
+                                 time_text(event),
+                                 text(event, "kind"),
+                                 kKindWidth,
+                                 closed ? end_text(event) : change_text(event),
+                                 kChangeWidth);
+  const auto used = render::display_width(begin);
+  const auto room = style_.width > used ? style_.width - used : 0;
+  auto line = begin + owner_text(event, style_.width == 0 ? std::string::npos : room);
+  line.erase(line.find_last_not_of(' ') + 1);
+  if (style_.width > 0) {
+    line = render::shorten(line, style_.width, false, style_.ascii);
+  }
+  return date_line(event) + line + '\n';
+}
+
+const Cell& EventText::cell(const std::vector<Cell>& event, std::string_view name) const {
+  const auto column = std::find_if(
+      columns_.begin(), columns_.end(), [&](const auto& each) { return each.name == name; });
+  return event.at(static_cast<std::size_t>(column - columns_.begin()));
+}
+
+std::string EventText::text(const std::vector<Cell>& event, std::string_view name) const {
+  const auto column = std::find_if(
+      columns_.begin(), columns_.end(), [&](const auto& each) { return each.name == name; });
+  return render::cell_text(
+      cell(event, name), column->unit, style_, render::protocol_of(columns_, event));
+}
+
+/// `14:03:07.250`, and `±100ms` where the moment is not exact.
+std::string EventText::time_text(const std::vector<Cell>& event) const {
+  const auto at_ns = std::get<std::int64_t>(cell(event, "at_ns"));
+  const auto* const error_ns = std::get_if<std::int64_t>(&cell(event, "error_ns"));
+  auto time = render::local_time(at_ns, style_, style_.width == 0);
+  if (error_ns != nullptr && *error_ns > 0) {
+    time += "±" + format_duration(*error_ns);
+  }
+  return time;
+}
+
+std::string EventText::change_text(const std::vector<Cell>& event) const {
+  if (!is_known(cell(event, "new"))) {
+    return {};
+  }
+  return is_known(cell(event, "old")) ? text(event, "old") + " > " + text(event, "new")
+                                      : text(event, "new");
+}
+
+/// `closed 5.34s 83 B/16 MB`: the outcome, the duration, what was sent and received.
+std::string EventText::end_text(const std::vector<Cell>& event) const {
+  auto end = text(event, "outcome");
+  if (is_known(cell(event, "outcome_reason"))) {
+    end += " (" + text(event, "outcome_reason") + ")";
+  }
+  if (is_known(cell(event, "duration_ns"))) {
+    end += " " + text(event, "duration_ns");
+  }
+  const bool carried = is_known(cell(event, "remote"));  // a listener carries no bytes
+  if (carried && (is_known(cell(event, "bytes_sent")) || is_known(cell(event, "bytes_received")))) {
+    end += " " + text(event, "bytes_sent") + "/" + text(event, "bytes_received");
+  }
+  return end;
+}
+
+/// The process and the two ends, in the longest form for which there is room. `>` is a connection
+/// that this host has opened, `<` one that it has accepted.
+std::string EventText::owner_text(const std::vector<Cell>& event, std::size_t width) const {
+  constexpr std::size_t kShortProcess = 6;
+  const auto process = text(event, "process");
+  const auto pid = text(event, "pid");
+  const auto protocol = text(event, "protocol") == "tcp" ? "" : text(event, "protocol") + " ";
+  const auto local = text(event, "local");
+  const auto remote = text(event, "remote");
+  const std::string_view arrow = text(event, "direction") == "inbound" ? " < " : " > ";
+  const bool has_remote = is_known(cell(event, "remote"));
+  const auto ends = [&](const std::string& own) {
+    return has_remote ? fmt::format("{}{}{}", own, arrow, remote) : own;
+  };
+  const auto brief = has_remote ? ends(port_of(local)) : local;
+  for (const auto& form : {fmt::format("{} {} {}{}", process, pid, protocol, ends(local)),
+                           fmt::format("{} {} {}{}", process, pid, protocol, brief),
+                           fmt::format("{} {}{}", process, protocol, brief)}) {
+    if (render::display_width(form) <= width) {
+      return form;
+    }
+  }
+  const auto begin =
+      fmt::format("{} {}",
+                  render::shorten(process, kShortProcess, false, style_.ascii),
+                  has_remote ? protocol + port_of(local) + std::string{arrow} : protocol);
+  const auto used = render::display_width(begin);
+  return begin +
+         render::shorten(
+             has_remote ? remote : local, width > used ? width - used : 0, true, style_.ascii);
+}
+
+/// The day, where it is another one than that of the line before; only on a terminal.
+std::string EventText::date_line(const std::vector<Cell>& event) {
+  const auto at_ns = std::get<std::int64_t>(cell(event, "at_ns"));
+  const auto time = render::local_time(at_ns, style_, true);
+  auto date = fmt::format(
+      "{} {}", time.substr(0, time.find(' ')), render::offset_text(style_.utc_offset_s(at_ns)));
+  if (style_.width == 0 || date == date_) {
+    return {};
+  }
+  date_ = std::move(date);
+  return date_ + '\n';
+}
+
+}  // namespace netlog::cli

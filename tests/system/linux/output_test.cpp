@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: MIT
+#include "support/catch.hpp"
+#include "support/command.hpp"
+#include "support/scratch.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <pty.h>
+#include <unistd.h>
+
+namespace netlog_tests::output_test {
+
+using namespace netlog;
+using Catch::Matchers::Contains;
+using netlog::test::run;
+
+namespace {
+
+struct Ended {
+  int exit_code = -1;
+  std::string out;
+};
+
+/// A script for sh, in which `netlog` is the real binary.
+Ended shell(const std::string& script) {
+  const auto whole = "netlog() { \"$NETLOG_BIN\" \"$@\"; }; " + script;
+  Ended ended;
+  auto* const pipe = ::popen(whole.c_str(), "re");
+  std::array<char, 4096> buffer{};
+  for (std::size_t got = 0; (got = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
+    ended.out.append(buffer.data(), got);
+  }
+  const int status = ::pclose(pipe);
+  ended.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return ended;
+}
+
+/// What the real binary writes to a terminal of so many columns. `environment`: NAME=value.
+std::string on_terminal(std::vector<std::string> arguments,
+                        std::uint16_t columns,
+                        const std::vector<std::string>& environment) {
+  winsize size{};
+  size.ws_row = 24;
+  size.ws_col = columns;
+  int terminal = -1;
+  const auto pid = ::forkpty(&terminal, nullptr, nullptr, &size);
+  if (pid == 0) {
+    for (const auto& each : environment) {
+      const auto equals = each.find('=');
+      ::setenv(each.substr(0, equals).c_str(), each.substr(equals + 1).c_str(), 1);
+    }
+    std::vector<char*> argv{std::getenv("NETLOG_BIN")};
+    for (auto& argument : arguments) {
+      argv.push_back(argument.data());
+    }
+    argv.push_back(nullptr);
+    ::execv(argv[0], argv.data());
+    ::_exit(127);
+  }
+  std::string out;
+  std::array<char, 4096> buffer{};
+  for (ssize_t got = 0; (got = ::read(terminal, buffer.data(), buffer.size())) > 0;) {
+    out.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  ::waitpid(pid, nullptr, 0);
+  ::close(terminal);
+  return out;
+}
+
+/// A short recording, made once.
+const std::string& recording() {
+  static const test::Scratch scratch;
+  static const auto db = [] {
+    auto path = (scratch / "a.db").string();
+    REQUIRE(run({"record", "--db", path, "--source", "poll", "--duration", "300ms"}).exit_code ==
+            0);
+    return path;
+  }();
+  return db;
+}
+
+std::size_t lines_in(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+bool has_other_than_ascii(const std::string& text) {
+  return std::any_of(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+}
+
+}  // namespace
+
+TEST_CASE("an answer that cannot be written is an error of every command", "[cli]") {
+  const auto* const command = GENERATE("report",
+                                       "report connections --format csv",
+                                       "report --format json",
+                                       "report failed --sql",
+                                       "at now",
+                                       "diff -2h..-1h -1h..now",
+                                       "tail",
+                                       "tail -f",
+                                       "tail --format csv",
+                                       "sql 'SELECT * FROM sessions'",
+                                       "sql --format json 'SELECT * FROM sessions'",
+                                       "info",
+                                       "check");
+  CAPTURE(command);
+  for (const auto* const output : {">/dev/full", ">&-"}) {
+    CAPTURE(output);
+    const auto ended =
+        shell(std::string{"netlog "} + command + " --db " + recording() + " 2>&1 " + output);
+    CHECK(ended.exit_code == 1);
+    const auto said = shell("{ netlog " + std::string{command} + " --db " + recording() + " " +
+                            output + "; } 2>&1");
+    CHECK(said.exit_code == 1);
+    CHECK(lines_in(said.out) == 1);
+    CHECK_THAT(said.out, Contains("cannot write the answer to standard output: "));
+  }
+}
+
+TEST_CASE("so it is of commands that read no recording", "[cli]") {
+  const auto* const command = GENERATE("help",
+                                       "help times",
+                                       "help --man",
+                                       "--help",
+                                       "--version",
+                                       "report --help",
+                                       "report --list",
+                                       "completion bash",
+                                       "doctor",
+                                       "doctor --format csv");
+  CAPTURE(command);
+  const auto ended = shell("{ netlog " + std::string{command} + " >/dev/full; } 2>&1");
+  CHECK(ended.exit_code == 1);
+  CHECK(lines_in(ended.out) == 1);
+  CHECK_THAT(ended.out, Contains("No space left on device"));
+}
+
+TEST_CASE("a file that may not grow ends the answer with an error", "[cli]") {
+  const test::Scratch scratch;
+  const auto ended =
+      shell("ulimit -f 1; netlog sql --db " + recording() +
+            " 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99999) "
+            "SELECT i FROM n' 2>&1 >" +
+            (scratch / "out").string());
+  CHECK(ended.exit_code == 1);
+  CHECK_THAT(ended.out, Contains("File too large"));
+}
+
+TEST_CASE("a reader that has enough is no error", "[cli]") {
+  const auto ended =
+      shell("{ netlog report --db " + recording() +
+            "; echo $? >&2; } 2>&1 >/dev/null | cat; netlog help words | head -1 >/dev/null");
+  CHECK(ended.out == "0\n");
+}
+
+TEST_CASE("a terminal gets colours if it understands them and nobody refuses them", "[cli]") {
+  const auto colours = [](const std::vector<std::string>& environment) {
+    const auto text = on_terminal({"report", "--db", recording()}, 80, environment);
+    CHECK_THAT(text, Contains("window "));
+    return text.find('\x1b') != std::string::npos;
+  };
+  CHECK(colours({"TERM=xterm", "NO_COLOR="}));
+  CHECK_FALSE(colours({"TERM=xterm", "NO_COLOR=1"}));
+  CHECK_FALSE(colours({"TERM=dumb", "NO_COLOR="}));
+  CHECK_FALSE(colours({"TERM=", "NO_COLOR="}));
+}
+
+TEST_CASE("without UTF-8 there is only ASCII", "[cli]") {
+  const auto arguments = GENERATE(values<std::vector<std::string>>({
+      {"report", "connections", "--db", recording()},
+      {"report", "lifetimes", "--db", recording()},
+      {"tail", "--db", recording()},
+      {"info", "--db", recording()},
+      {"doctor", "--db", recording()},
+      {"help", "words"},
+      {"help", "times"},
+      {"help", "connections"},
+      {"report", "--help"},
+      {"report", "--since", "caf\xC3\xA9"},
+      {"record", "--db", "/nonexistent/caf\xC3\xA9.db"},
+  }));
+  CAPTURE(arguments);
+  const auto text = on_terminal(arguments, 60, {"LC_ALL=C", "TERM=xterm"});
+  CHECK_FALSE(text.empty());
+  CHECK_FALSE(has_other_than_ascii(text));
+}
+
+TEST_CASE("--ascii means the headings, too, and no data in JSON", "[cli]") {
+  const auto db = recording();
+  CHECK_FALSE(has_other_than_ascii(
+      on_terminal({"report", "who", "--ascii", "--db", db}, 200, {"LC_ALL=C.UTF-8"})));
+  const auto json = shell("LC_ALL=C netlog sql --ascii --format json --db " + db +
+                          " \"SELECT 'caf\xC3\xA9' AS name\"");
+  CHECK(json.out == "{\"name\":\"caf\xC3\xA9\"}\n");
+}
+
+TEST_CASE("the status line fits its terminal", "[cli][threads]") {
+  const auto width = GENERATE(std::uint16_t{20}, std::uint16_t{40}, std::uint16_t{80});
+  const test::Scratch scratch;
+  const auto* const term = GENERATE("TERM=xterm", "TERM=dumb");
+  const auto text = on_terminal({"record",
+                                 "--db",
+                                 (scratch / "a.db").string(),
+                                 "--source",
+                                 "poll",
+                                 "--duration",
+                                 "1200ms",
+                                 "--log-level",
+                                 "off"},
+                                width,
+                                {term});
+  std::size_t shown = 0;
+  std::istringstream pieces{text};
+  for (std::string piece; std::getline(pieces, piece, '\r');) {
+    const auto begin = piece.find("recording ");
+    if (begin != std::string::npos) {
+      ++shown;
+      CHECK(piece.size() - begin < width);
+    }
+  }
+  CHECK(shown > 0);
+  CHECK((std::string_view{term} == "TERM=xterm") == (text.find('\x1b') != std::string::npos));
+}
+
+TEST_CASE("every line of text fits a terminal", "[cli]") {
+  const auto* const command =
+      GENERATE("connections", "who", "failed", "peers", "listeners", "gaps");
+  const auto text =
+      on_terminal({"report", command, "--db", recording()}, 80, {"TERM=dumb", "LC_ALL=C"});
+  std::istringstream lines{text};
+  for (std::string line; std::getline(lines, line);) {
+    CAPTURE(command, line);
+    CHECK(line.size() <= 81);  // with its \r
+  }
+}
+
+TEST_CASE("a configuration is a regular file that can be read", "[cli]") {
+  static const test::Scratch scratch;
+  const auto directory = (scratch / "conf.d").string();
+  const auto fifo = (scratch / "fifo").string();
+  ::mkdir(directory.c_str(), 0700);
+  ::mkfifo(fifo.c_str(), 0600);
+  const auto [path, reason] = GENERATE_COPY(table<std::string, const char*>({
+      {directory, "Is a directory"},
+      {fifo, "it is not a regular file"},
+      {"/dev/null", "it is not a regular file"},
+      {(scratch / "missing").string(), "No such file or directory"},
+      {directory + "/x/y", "No such file or directory"},
+  }));
+  const auto ended = run({"record", "--config", path, "--db", (scratch / "a.db").string()});
+  CHECK(ended.exit_code == 1);
+  CHECK(ended.err == "netlog record: cannot read configuration " + path + ": " + reason + "\n");
+  CHECK_FALSE(std::filesystem::exists(scratch / "a.db"));
+}
+
+TEST_CASE("what is wrong in a configuration is named by its file and line", "[cli]") {
+  const test::Scratch scratch;
+  const auto path = (scratch / "a.toml").string();
+  const auto [text, message] = GENERATE(table<const char*, const char*>({
+      {"\ninterval = 1", ":2: --interval '1' is not a duration"},
+      {"[record]\nmax-size = \"many\"", ":2: "},
+      {"[record]\n\nintervall = \"1s\"", ":3: unknown option 'record.intervall', did you mean"},
+      {"[other]\ninterval = \"1s\"", ":2: unknown option 'other.interval'"},
+      {"interval = \"1s\"\nrecord.interval = \"2s\"", ":2: 'interval' is set twice"},
+      {"sync = \"never\"", ":1: --sync 'never' is neither batch nor checkpoint"},
+      {"config = \"b.toml\"", ":1: unknown option 'config'"},
+      {"interval = 1s", ":1: "},
+  }));
+  std::ofstream{path} << text;
+  const auto ended = run({"record", "--config", path, "--db", (scratch / "a.db").string()});
+  CAPTURE(ended.err);
+  CHECK(ended.exit_code == 2);
+  CHECK(lines_in(ended.err) == 1);
+  CHECK_THAT(ended.err, Contains("netlog record: configuration " + path + message));
+}
+
+TEST_CASE("one statement may have comments around it", "[cli]") {
+  const auto* const sql = GENERATE("SELECT 1 AS a; -- done",
+                                   "SELECT 1 AS a;\n-- one\n-- two\n",
+                                   "/* before */ SELECT 1 AS a; /* after */ ;",
+                                   "SELECT 1 AS a; /* open");
+  CHECK(run({"sql", "--db", recording(), sql}).out == "a\n1\n");
+}
+
+TEST_CASE("a statement is read from a file or a pipe", "[cli]") {
+  const auto from_pipe =
+      shell("echo 'SELECT 1 AS a' | netlog sql --file /dev/stdin --db " + recording());
+  CHECK(from_pipe.out == "a\n1\n");
+  const auto from_directory = run({"sql", "--file", "/tmp", "--db", recording()});
+  CHECK(from_directory.exit_code == 1);
+  CHECK(from_directory.err == "netlog sql: cannot read /tmp: it is a directory\n");
+}
+
+TEST_CASE("a second statement is refused, wherever it stands", "[cli]") {
+  const auto* const sql =
+      GENERATE("SELECT 1; SELECT 2", "SELECT 1; -- done\nSELECT 2", "SELECT 1; /* a */ SELECT 2");
+  const auto ended = run({"sql", "--db", recording(), sql});
+  CHECK(ended.exit_code == 1);
+  CHECK_THAT(ended.err, Contains("more than one statement, the second begins '"));
+}
+
+TEST_CASE("tables and views can be described", "[cli]") {
+  const auto [sql, expected] = GENERATE(table<const char*, const char*>({
+      {"PRAGMA table_info(connections)", "protocol"},
+      {"PRAGMA table_xinfo('events')", "connection_id"},
+      {"PRAGMA index_list(connection)", "connection"},
+      {"PRAGMA table_info(\"sessions\")", "boot_id"},
+      {"PRAGMA user_version", "1"},
+  }));
+  const auto ended = run({"sql", "--db", recording(), sql});
+  CAPTURE(sql, ended.err);
+  CHECK(ended.exit_code == 0);
+  CHECK_THAT(ended.out, Contains(expected));
+  CHECK(run({"sql", "--db", recording(), "PRAGMA query_only(0)"}).exit_code == 1);
+  CHECK(run({"sql", "--db", recording(), "PRAGMA user_version(7)"}).exit_code == 1);
+}
+
+TEST_CASE("a name that occurs twice is another one in every format", "[cli]") {
+  const auto [format, expected] = GENERATE(table<const char*, const char*>({
+      {"text", "id  id_2\n1  2\n"},
+      {"json", "{\"id\":1,\"id_2\":2}\n"},
+      {"csv", "id,id_2\r\n1,2\r\n"},
+  }));
+  CHECK(run({"sql", "--db", recording(), "--format", format, "SELECT 1 AS id, 2 AS id"}).out ==
+        expected);
+}
+
+TEST_CASE("one section is one table", "[cli]") {
+  const auto db = recording();
+  const auto csv =
+      run({"report", "--db", db, "--section", "recordings", "--format", "csv", "--utc"});
+  CHECK(csv.err.empty());
+  CHECK(csv.out.starts_with("host,"));
+  CHECK(csv.out.find("\r\n\r\n") == std::string::npos);
+  const auto json = run({"report", "--db", db, "--section", "recordings", "--format", "json"});
+  CHECK(lines_in(json.out) == 1);
+  CHECK_THAT(json.out, Catch::Matchers::StartsWith("{\"section\":\"recordings\","));
+  const auto text = run({"report", "--db", db, "--section", "recordings"});
+  CHECK_THAT(text.out, Catch::Matchers::StartsWith("Recorded\n") && Contains("\nwindow "));
+  const auto all = run({"report", "--db", db, "--format", "csv"});
+  CHECK(all.exit_code == 0);
+  CHECK_THAT(all.err, Contains("--section recordings|") && Contains(" tables, with an empty line"));
+  const auto wrong = run({"report", "--db", db, "--section", "recording"});
+  CHECK(wrong.exit_code == 2);
+  CHECK_THAT(wrong.err, Contains("--section 'recording' is none of recordings, "));
+  CHECK_THAT(run({"report", "--sql", "--db", db, "--section", "recordings"}).out,
+             Contains("-- Recorded") && !Contains("-- Connections"));
+}
+
+TEST_CASE("a pid that no process had is said in one sentence", "[cli]") {
+  const auto db = recording();
+  for (const auto* const report : {"overview", "connections", "who", "failed"}) {
+    const auto ended = run({"report", report, "--db", db, "--pid", "4194304"});
+    CHECK(ended.exit_code == 0);
+    CHECK_THAT(ended.out,
+               Catch::Matchers::StartsWith(
+                   "No process with the pid 4194304 is in the recording.\nwindow "));
+    CHECK(lines_in(ended.out) == 2);
+  }
+  const auto tail = run({"tail", "--db", db, "--pid", "4194304"});
+  CHECK(tail.out.empty());
+  CHECK(tail.err == "No process with the pid 4194304 is in the recording.\n");
+}
+
+TEST_CASE("events and connections can be picked by what happened", "[cli]") {
+  const auto db = recording();
+  const auto present = run({"tail", "--db", db, "-n", "1000", "--kind", "present"});
+  CHECK(present.exit_code == 0);
+  CHECK(present.out.find(" state ") == std::string::npos);
+  const auto wrong = run({"tail", "--db", db, "--kind", "opne"});
+  CHECK(wrong.exit_code == 2);
+  CHECK_THAT(
+      wrong.err,
+      Contains("--kind 'opne' is none of present, open, ") && Contains("did you mean open?"));
+  CHECK(run({"report", "connections", "--db", db, "--outcome", "refused,timed-out"}).exit_code ==
+        0);
+  CHECK_THAT(run({"report", "--db", db, "--outcome", "refusd"}).err,
+             Contains("did you mean refused?"));
+}
+
+}  // namespace netlog_tests::output_test
