@@ -114,6 +114,17 @@ bool IpAddress::is_unspecified() const {
   return std::all_of(bytes.begin(), bytes.end(), [](auto byte) { return byte == 0; });
 }
 
+bool IpAddress::is_loopback() const {
+  if (family == Family::ipv4) {
+    return bytes[0] == 127;
+  }
+  if (is_v4_mapped(*this)) {
+    return bytes[12] == 127;
+  }
+  return std::all_of(bytes.begin(), bytes.end() - 1, [](auto byte) { return byte == 0; }) &&
+         bytes.back() == 1;
+}
+
 // Not by Asio, which takes the system's text: it names interfaces in place of scope numbers, and
 // Linux and Windows print some addresses differently. Recordings of both are compared as text.
 std::string to_string(const IpAddress& address) {

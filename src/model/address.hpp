@@ -26,6 +26,8 @@ struct IpAddress {
   [[nodiscard]] std::size_t size() const { return family == Family::ipv4 ? 4 : 16; }
   /// 0.0.0.0 or ::.
   [[nodiscard]] bool is_unspecified() const;
+  /// 127.0.0.0/8, also behind a dual-stack socket, or ::1.
+  [[nodiscard]] bool is_loopback() const;
 
   auto operator<=>(const IpAddress&) const = default;
 };

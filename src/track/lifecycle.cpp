@@ -95,8 +95,16 @@ Direction Lifecycle::direction_of(const SocketRow& row,
       listeners_.accepting(netns, row.tuple.protocol, row.tuple.local, alive_after_ns)) {
     return Direction::inbound;
   }
-  // Its listener may have closed before the first snapshot.
-  return is_first ? Direction::unknown : Direction::outbound;
+  if (!is_first) {
+    return Direction::outbound;
+  }
+  // Its own listener may have closed before the first snapshot; a listener of this host at the
+  // other end has accepted it there.
+  const auto& remote = row.tuple.remote;
+  const bool is_local = remote.address == row.tuple.local.address || remote.address.is_loopback();
+  return is_local && listeners_.accepting(netns, row.tuple.protocol, remote, alive_after_ns)
+             ? Direction::outbound
+             : Direction::unknown;
 }
 
 void Lifecycle::rename(Index index, const Identity& identity) {

@@ -139,6 +139,25 @@ TEST_CASE("directions follow from listeners and SYN states, and are unknown othe
 }
 
 // Times are of the boot clock, so that a step of the wall clock does not make a close look recent.
+TEST_CASE("a listener of this host at the other end makes an old connection outbound", "[track]") {
+  const auto [local, remote, expected] = GENERATE(table<const char*, const char*, Direction>({
+      {"127.0.0.1", "127.0.0.1", Direction::outbound},
+      {"127.0.0.1", "127.0.0.2", Direction::outbound},
+      {"192.0.2.1", "192.0.2.1", Direction::outbound},
+      {"192.0.2.1", "192.0.2.2", Direction::unknown},  // a listener elsewhere has that port
+      {"::1", "::1", Direction::unknown},              // nothing listens for IPv6
+  }));
+  auto row = tcp(2, established, 40'000, 80);
+  row.tuple.local.address = *parse_address(local);
+  row.tuple.remote.address = *parse_address(remote);
+  auto listening = tcp(1, listen, 80, 0);
+  listening.tuple.local.address = *parse_address("0.0.0.0");
+  Tracker tracker;
+  tracker.apply(snapshot(0, {listening, row}));
+  CAPTURE(local, remote);
+  CHECK(tracker.take_events().at(1).connection.direction == expected);
+}
+
 TEST_CASE("a closed listener gives no direction to what is opened later", "[track]") {
   Tracker tracker;
   tracker.apply(snapshot(0, {tcp(1, listen, 80, 0)}));
