@@ -75,7 +75,10 @@ void OwnerSearch::begin_queries(std::span<const OwnerQuery> queries, Clock::time
 void OwnerSearch::recheck_holder(std::uint64_t inode) {
   if (const auto holder = holders_.forget(inode)) {
     descriptors_.mark_released(*holder);
-    descriptors_.read(*holder, on_socket_);
+    // A worker of the holder, which is likely to hold it too, must not be found before.
+    if (!descriptors_.read(*holder, on_socket_)) {
+      descriptors_.read_all(holder->pid, on_socket_);
+    }
   }
 }
 
