@@ -17,6 +17,7 @@ namespace {
 using capture::RawRecord;
 
 constexpr std::int64_t kCoverageWindowNs = 60 * kNsPerSecond;
+constexpr std::int64_t kFirstCoverageNs = kNsPerSecond;
 constexpr std::int64_t kGapQuietNs = kNsPerSecond;
 constexpr std::int64_t kMaxGapNs = 10 * kNsPerSecond;
 // The kernel sends notices from a work item that may have to wait for its turn.
@@ -57,7 +58,7 @@ Gap gap_of(const RawRecord& record,
 Recorder::Recorder(store::Writer& writer, std::int64_t interval_ns)
     : writer_{writer},
       tracker_{static_cast<ConnectionId>(writer.left_open().connections.size()) + 1},
-      coverage_{kCoverageWindowNs},
+      coverage_{kCoverageWindowNs, kFirstCoverageNs},
       gaps_{kGapQuietNs, kMaxGapNs},
       ticks_{interval_ns},
       delivery_{

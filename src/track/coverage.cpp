@@ -81,9 +81,11 @@ std::optional<Coverage> CoverageMeter::measure(const Counters& counters) {
     of.first = now;
   }
   of.last = now;
-  if (now.at_ns - of.first->at_ns < window_ns_) {
+  const auto length_ns = of.window_ns == 0 ? first_ns_ : std::min(2 * of.window_ns, window_ns_);
+  if (now.at_ns - of.first->at_ns < length_ns) {
     return std::nullopt;
   }
+  of.window_ns = length_ns;
   const auto coverage = between(counters.netns, *of.first, now);
   of.first = now;
   return coverage;

@@ -19,7 +19,11 @@ namespace netlog::track {
 /// tcp_create_openreq_child), so a half-open connection counts only once it leaves SYN_RECEIVED.
 class CoverageMeter {
  public:
-  explicit CoverageMeter(std::int64_t window_ns) : window_ns_{window_ns} {}
+  /// The first window of a namespace lasts `first_ns`, each later one twice as long as the one
+  /// before, up to `window_ns`: so a report in the first minute has a coverage, too.
+  CoverageMeter(std::int64_t window_ns, std::int64_t first_ns)
+      : window_ns_{window_ns}, first_ns_{first_ns} {}
+  explicit CoverageMeter(std::int64_t window_ns) : CoverageMeter{window_ns, window_ns} {}
 
   /// Counts an event. Call it for each event of a tick, before the counters of that tick.
   void count(const Event& event);
@@ -50,6 +54,7 @@ class CoverageMeter {
   struct Namespace {
     std::int64_t recorded_opens = 0;
     std::int64_t recorded_failures = 0;
+    std::int64_t window_ns = 0;  ///< length of the last window; 0: there was none
     std::optional<Sample> first;
     std::optional<Sample> last;
   };
@@ -57,6 +62,7 @@ class CoverageMeter {
   static Coverage between(std::uint64_t netns, const Sample& first, const Sample& last);
 
   std::int64_t window_ns_;
+  std::int64_t first_ns_;
   std::map<std::uint64_t, Namespace> namespaces_;
 };
 

@@ -65,6 +65,19 @@ TEST_CASE("coverage counts what the kernel counts", "[track]") {
   CHECK(meter.finish() == std::vector<Coverage>{{0, 100, 150, 1, 0, {}, 0}});
 }
 
+TEST_CASE("the first windows are short, so that there is a coverage from the beginning",
+          "[track]") {
+  CoverageMeter meter{100, 10};
+  std::vector<std::int64_t> ends;
+  for (std::int64_t at = 0; at <= 500; at += 5) {
+    if (const auto coverage = meter.measure(counters(at, at, at))) {
+      CHECK(coverage->kernel_opens == 2 * (coverage->to_ns - coverage->from_ns));
+      ends.push_back(coverage->to_ns);
+    }
+  }
+  CHECK(ends == std::vector<std::int64_t>{10, 30, 70, 150, 250, 350, 450});
+}
+
 TEST_CASE("gaps for one reason that follow one another are one", "[track]") {
   GapLedger ledger{10, 100};
   ledger.add(gap(0, 5, 1));
