@@ -130,6 +130,7 @@ CREATE TABLE connection (
   bytes_received INTEGER,
   retransmits INTEGER,
   rtt_us INTEGER,
+  unanswered_ms INTEGER,            -- at last_seen_ns, for how long the peer had not answered
   seen_by INTEGER NOT NULL,
   outcome_reason INTEGER,
   syns INTEGER,                     -- SYNs sent by a connect that failed

@@ -51,7 +51,7 @@ SELECT
   $endpoint(l.text, c.local_port) AS local,
   $endpoint(r.text, c.remote_port) AS remote,
   $name(outcome_reason, c.outcome_reason) AS outcome_reason,
-  c.syns, p.container, c.clock_adjust_ns
+  c.syns, p.container, c.clock_adjust_ns, c.unanswered_ms
 FROM connection AS c
 JOIN session AS s ON s.id = c.session_id
 JOIN address AS l ON l.id = c.local_address_id
@@ -125,8 +125,7 @@ FROM (
       ))
     ), 0) AS clock_adjust_ns,
     (
-      SELECT n.at_ns
-      FROM event AS n
+      SELECT n.at_ns FROM event AS n
       WHERE n.connection_id = e.connection_id AND n.id > e.id
         AND n.kind IN ($event.present, $event.open, $event.state, $event.close)
       ORDER BY n.id
@@ -181,32 +180,19 @@ SELECT
 FROM (
   SELECT at_ns, session_id, netns, 'tcp' AS protocol, 'ActiveOpens' AS name, active_opens AS value
   FROM counter_sample
-  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'PassiveOpens', passive_opens
-  FROM counter_sample
-  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'AttemptFails', attempt_fails
-  FROM counter_sample
-  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'EstabResets', estab_resets
-  FROM counter_sample
-  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'CurrEstab', curr_estab
-  FROM counter_sample
-  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'InSegs', in_segs
-  FROM counter_sample
-  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'OutSegs', out_segs
-  FROM counter_sample
-  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'RetransSegs', retrans_segs
-  FROM counter_sample
-  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'InErrs', in_errs
-  FROM counter_sample
-  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'OutRsts', out_rsts
-  FROM counter_sample
-  UNION ALL SELECT at_ns, session_id, netns, 'udp', 'InDatagrams', in_datagrams
-  FROM counter_sample
-  UNION ALL SELECT at_ns, session_id, netns, 'udp', 'NoPorts', no_ports
-  FROM counter_sample
-  UNION ALL SELECT at_ns, session_id, netns, 'udp', 'InErrors', in_errors
-  FROM counter_sample
-  UNION ALL SELECT at_ns, session_id, netns, 'udp', 'OutDatagrams', out_datagrams
-  FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'PassiveOpens', passive_opens FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'AttemptFails', attempt_fails FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'EstabResets', estab_resets FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'CurrEstab', curr_estab FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'InSegs', in_segs FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'OutSegs', out_segs FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'RetransSegs', retrans_segs FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'InErrs', in_errs FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'OutRsts', out_rsts FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'udp', 'InDatagrams', in_datagrams FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'udp', 'NoPorts', no_ports FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'udp', 'InErrors', in_errors FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'udp', 'OutDatagrams', out_datagrams FROM counter_sample
 )
 WHERE value IS NOT NULL;
 
@@ -219,10 +205,7 @@ SELECT
 FROM clip;
 
 CREATE VIEW clock_steps AS
-SELECT
-  id, session_id,
-  $utc(at_ns) AS at,
-  at_ns, step_ns, after_event
+SELECT id, session_id, $utc(at_ns) AS at, at_ns, step_ns, after_event
 FROM clock_step;
 
 CREATE VIEW peers AS
@@ -238,351 +221,3 @@ SELECT
   END AS peer
 FROM peer AS p
 JOIN address AS r ON r.id = p.remote_address_id;
-
--- The views below answer reports on whole recordings. A view `peer_…` or `process_…` reads the sums
--- of closed connections and, one by one, the connections that are still open. The view
--- `connection_…` of the same name has the same columns and one row for each connection. A LEFT JOIN
--- costs nothing where a query does not use its columns.
-CREATE VIEW connection_flows AS
-SELECT
-  c.process_id, p.pid,
-  p.name AS process,
-  p.exe, p.user,
-  $name(direction, c.direction) AS direction,
-  $name(protocol, c.protocol) AS protocol,
-  c.netns,
-  l.text AS local_address,
-  c.local_port,
-  r.text AS remote_address,
-  c.remote_port, c.peer_id,
-  (SELECT peer FROM peers WHERE peers.id = c.peer_id) AS peer,
-  -- An earlier session left it open: whether it still is, is not known.
-  $name(outcome, iif(
-    c.duration_bucket IS NOT NULL AND c.outcome = $outcome.open, $outcome.unknown, c.outcome
-  )) AS outcome,
-  $name(outcome_reason, c.outcome_reason) AS outcome_reason,
-  $name(owner_reason, c.owner_reason) AS owner_reason,
-  CAST(1 AS INTEGER) AS connections,
-  CAST(c.opened_ns IS NOT NULL AS INTEGER) AS opened,
-  CAST(c.outcome = $outcome.closed AND EXISTS (
-    SELECT 1
-    FROM event AS e
-    WHERE e.connection_id = c.id AND e.kind IN ($event.present, $event.open, $event.state)
-      AND e.new IN ($state.fin_wait_1, $state.fin_wait_2, $state.closing, $state.time_wait)
-  ) AS INTEGER) AS closed_by_us,
-  CAST(c.outcome = $outcome.closed AND EXISTS (
-    SELECT 1
-    FROM event AS e
-    WHERE e.connection_id = c.id AND e.kind IN ($event.present, $event.open, $event.state)
-      AND e.new IN ($state.close_wait, $state.last_ack)
-  ) AND NOT EXISTS (
-    SELECT 1
-    FROM event AS e
-    WHERE e.connection_id = c.id AND e.kind IN ($event.present, $event.open, $event.state)
-      AND e.new IN ($state.fin_wait_1, $state.fin_wait_2, $state.closing, $state.time_wait)
-  ) AS INTEGER) AS closed_by_peer,
-  c.syns,
-  -- NULL if it was opened and closed between two reads of the table.
-  CAST(iif(
-    c.closed_ns - c.opened_ns > coalesce(c.clock_adjust_ns, 0),
-    c.closed_ns - c.opened_ns - coalesce(c.clock_adjust_ns, 0),
-    NULL
-  ) AS INTEGER) AS longest_ns,
-  c.open_error_ns, c.bytes_sent, c.bytes_received,
-  CAST(coalesce(c.opened_ns, c.first_seen_ns) AS INTEGER) AS first_ns,
-  CAST(coalesce(c.opened_ns, c.first_seen_ns) AS INTEGER) AS last_ns,
-  c.closed_ns AS first_closed_ns,
-  c.closed_ns AS last_closed_ns,
-  c.id, c.opened_ns, c.first_seen_ns,
-  CASE WHEN c.gone THEN c.last_seen_ns ELSE max(c.last_seen_ns, s.alive_ns) END AS last_seen_ns,
-  c.closed_ns, c.duration_bucket
-FROM connection AS c
-LEFT JOIN session AS s ON s.id = c.session_id
-LEFT JOIN address AS l ON l.id = c.local_address_id
-LEFT JOIN address AS r ON r.id = c.remote_address_id
-LEFT JOIN process AS p ON p.id = c.process_id;
-
-CREATE VIEW connection_dwells AS
-SELECT
-  c.process_id, c.pid, c.process, c.exe, c.user, c.direction, c.protocol, c.netns, c.local_address,
-  c.local_port, c.remote_address, c.remote_port, c.peer_id, c.peer, i.state,
-  CAST(1 AS INTEGER) AS dwells,
-  CAST(iif(c.duration_bucket IS NULL, i.to_ns IS NULL, 0) AS INTEGER) AS still,
-  CAST(
-    max(0, coalesce(i.to_ns, c.last_seen_ns) - i.from_ns - i.clock_adjust_ns) AS INTEGER
-  ) AS dwell_ns,
-  c.id, c.opened_ns, c.open_error_ns, c.first_seen_ns, c.last_seen_ns, c.closed_ns,
-  c.duration_bucket
-FROM connection_flows AS c
-JOIN state_intervals AS i ON i.connection_id = c.id;
-
-CREATE VIEW connection_lifetimes AS
-SELECT
-  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer,
-  CAST(1 AS INTEGER) AS lifetimes,
-  longest_ns AS lifetime_ns,
-  id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket
-FROM connection_flows
-WHERE longest_ns IS NOT NULL;
-
-CREATE VIEW connection_opens AS
-SELECT
-  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer,
-  CAST(1 AS INTEGER) AS span_s,
-  CAST(opened_ns / 1000000000 AS INTEGER) AS second,
-  CAST(1 AS INTEGER) AS opens,
-  CAST(1 AS INTEGER) AS max_opens,
-  CAST(opened_ns / 1000000000 AS INTEGER) AS max_second,
-  id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket
-FROM connection_flows
-WHERE opened_ns IS NOT NULL AND direction <> 'listen';
-
-CREATE VIEW connection_outbound_opens AS
-SELECT
-  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer, id, opened_ns, open_error_ns, first_seen_ns,
-  last_seen_ns, closed_ns, duration_bucket
-FROM connection_flows
-WHERE opened_ns IS NOT NULL AND direction = 'outbound' AND peer_id IS NOT NULL;
-
-CREATE VIEW peer_keys AS
-SELECT
-  f.id AS flow_id,
-  f.process_id, p.pid,
-  p.name AS process,
-  p.exe, p.user,
-  $name(direction, f.direction) AS direction,
-  $name(protocol, f.protocol) AS protocol,
-  f.netns,
-  l.text AS local_address,
-  f.local_port,
-  r.text AS remote_address,
-  CAST(iif(f.direction = $direction.inbound, NULL, e.port) AS INTEGER) AS remote_port,
-  f.peer_id,
-  (SELECT peer FROM peers WHERE peers.id = f.peer_id) AS peer
-FROM flow AS f
-LEFT JOIN address AS l ON l.id = f.local_address_id
-LEFT JOIN peer AS e ON e.id = f.peer_id
-LEFT JOIN address AS r ON r.id = e.remote_address_id
-LEFT JOIN process AS p ON p.id = f.process_id
-WHERE f.local_address_id IS NOT NULL;
-
-CREATE VIEW process_keys AS
-SELECT
-  f.id AS flow_id,
-  f.process_id, p.pid,
-  p.name AS process,
-  p.exe, p.user,
-  $name(direction, f.direction) AS direction,
-  $name(protocol, f.protocol) AS protocol,
-  f.netns
-FROM flow AS f
-LEFT JOIN process AS p ON p.id = f.process_id
-WHERE f.local_address_id IS NULL;
-
-CREATE VIEW peer_flows AS
-SELECT
-  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address,
-  k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer,
-  $name(outcome, iif(u.outcome = $outcome.open, $outcome.unknown, u.outcome)) AS outcome,
-  $name(outcome_reason, u.outcome_reason) AS outcome_reason,
-  $name(owner_reason, u.owner_reason) AS owner_reason,
-  u.connections, u.opened, u.closed_by_us, u.closed_by_peer, u.syns, u.longest_ns, u.open_error_ns,
-  u.bytes_sent, u.bytes_received, u.first_ns, u.last_ns, u.first_closed_ns, u.last_closed_ns
-FROM peer_keys AS k
-CROSS JOIN flow_sum AS u ON u.flow_id = k.flow_id
-WHERE u.connections > 0
-UNION ALL
-SELECT
-  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer, outcome, outcome_reason, owner_reason, connections,
-  opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns, bytes_sent, bytes_received,
-  first_ns, last_ns, first_closed_ns, last_closed_ns
-FROM connection_flows
-WHERE duration_bucket IS NULL;
-
-CREATE VIEW peer_dwells AS
-SELECT
-  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address,
-  k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer,
-  $name(state, y.state) AS state,
-  y.dwells,
-  CAST(0 AS INTEGER) AS still,
-  y.longest_ns AS dwell_ns
-FROM peer_keys AS k
-CROSS JOIN flow_dwell AS y ON y.flow_id = k.flow_id
-WHERE y.state > $dwell.lifetime AND y.dwells > 0
-UNION ALL
-SELECT
-  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer, state, dwells, still, dwell_ns
-FROM connection_dwells
-WHERE duration_bucket IS NULL;
-
-CREATE VIEW peer_lifetimes AS
-SELECT
-  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address,
-  k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer,
-  y.dwells AS lifetimes,
-  y.longest_ns AS lifetime_ns,
-  CAST(NULL AS INTEGER) AS closed_ns,
-  CAST((
-    SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id
-  ) AS INTEGER) AS open_error_ns
-FROM peer_keys AS k
-CROSS JOIN flow_dwell AS y ON y.flow_id = k.flow_id
-WHERE y.state = $dwell.lifetime AND y.dwells > 0
-UNION ALL
-SELECT
-  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer, lifetimes, lifetime_ns, closed_ns, open_error_ns
-FROM connection_lifetimes
-WHERE duration_bucket IS NULL;
-
-CREATE VIEW process_flows AS
-SELECT
-  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
-  $name(outcome, iif(u.outcome = $outcome.open, $outcome.unknown, u.outcome)) AS outcome,
-  $name(outcome_reason, u.outcome_reason) AS outcome_reason,
-  $name(owner_reason, u.owner_reason) AS owner_reason,
-  u.connections, u.opened, u.closed_by_us, u.closed_by_peer, u.syns, u.longest_ns, u.open_error_ns,
-  u.bytes_sent, u.bytes_received, u.first_ns, u.last_ns, u.first_closed_ns, u.last_closed_ns
-FROM process_keys AS k
-CROSS JOIN flow_sum AS u ON u.flow_id = k.flow_id
-WHERE u.connections > 0
-UNION ALL
-SELECT
-  process_id, pid, process, exe, user, direction, protocol, netns, outcome, outcome_reason,
-  owner_reason, connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns,
-  bytes_sent, bytes_received, first_ns, last_ns, first_closed_ns, last_closed_ns
-FROM connection_flows
-WHERE duration_bucket IS NULL;
-
-CREATE VIEW process_dwells AS
-SELECT
-  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
-  $name(state, y.state) AS state,
-  y.dwells,
-  CAST(0 AS INTEGER) AS still,
-  y.longest_ns AS dwell_ns
-FROM process_keys AS k
-CROSS JOIN flow_dwell AS y ON y.flow_id = k.flow_id
-WHERE y.state > $dwell.lifetime AND y.dwells > 0
-UNION ALL
-SELECT
-  process_id, pid, process, exe, user, direction, protocol, netns, state, dwells, still, dwell_ns
-FROM connection_dwells
-WHERE duration_bucket IS NULL;
-
-CREATE VIEW process_lifetimes AS
-SELECT
-  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
-  y.dwells AS lifetimes,
-  y.longest_ns AS lifetime_ns,
-  CAST(NULL AS INTEGER) AS closed_ns,
-  CAST((
-    SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id
-  ) AS INTEGER) AS open_error_ns
-FROM process_keys AS k
-CROSS JOIN flow_dwell AS y ON y.flow_id = k.flow_id
-WHERE y.state = $dwell.lifetime AND y.dwells > 0
-UNION ALL
-SELECT
-  process_id, pid, process, exe, user, direction, protocol, netns, lifetimes, lifetime_ns,
-  closed_ns, open_error_ns
-FROM connection_lifetimes
-WHERE duration_bucket IS NULL;
-
--- By the second for a recording of up to two hours, by the minute for a longer one.
-CREATE VIEW process_opens AS
-SELECT
-  p.id AS process_id,
-  p.pid,
-  p.name AS process,
-  p.exe, p.user,
-  $name(direction, o.direction) AS direction,
-  CAST(1 AS INTEGER) AS span_s,
-  o.second,
-  o.opened AS opens,
-  o.opened AS max_opens,
-  o.second AS max_second,
-  CAST(NULL AS INTEGER) AS opened_ns
-FROM open_second AS o
-LEFT JOIN process AS p ON p.id = o.process_id
-WHERE o.opened > 0 AND (SELECT max(minute) - min(minute) FROM open_minute) <= 120
-UNION ALL
-SELECT
-  p.id AS process_id,
-  p.pid,
-  p.name AS process,
-  p.exe, p.user,
-  $name(direction, o.direction) AS direction,
-  CAST(60 AS INTEGER) AS span_s,
-  CAST(o.minute * 60 AS INTEGER),
-  o.opened, o.max_opened, o.max_second,
-  CAST(NULL AS INTEGER)
-FROM open_minute AS o
-LEFT JOIN process AS p ON p.id = o.process_id
-WHERE o.opened > 0 AND (SELECT max(minute) - min(minute) FROM open_minute) > 120
-UNION ALL
-SELECT
-  process_id, pid, process, exe, user, direction, span_s, second, opens, max_opens, max_second,
-  opened_ns
-FROM connection_opens
-WHERE duration_bucket IS NULL;
-
--- Outbound opens that may be periodic: the last hundred of each flow with six opens or more and, on
--- average, at most one a second.
-CREATE VIEW peer_outbound_opens AS
-WITH periodic AS MATERIALIZED (
-  SELECT
-    k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
-    k.local_address, k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer, k.flow_id,
-    coalesce((
-      SELECT n.id
-      FROM connection AS n
-      WHERE n.flow_id = k.flow_id
-      ORDER BY n.id DESC
-      LIMIT 1 OFFSET 99
-    ), 0) AS from_id
-  FROM peer_keys AS k
-  WHERE k.direction = 'outbound' AND k.peer_id IS NOT NULL AND (
-    SELECT
-      sum(u.opened) >= 6
-      AND max(u.last_ns) - min(u.first_ns) >= 1000000000 * (sum(u.connections) - 1)
-    FROM flow_sum AS u
-    WHERE u.flow_id = k.flow_id
-  )
-)
-SELECT
-  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address,
-  k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer, c.opened_ns
-FROM periodic AS k
-CROSS JOIN connection AS c ON c.flow_id = k.flow_id AND c.id >= k.from_id
-WHERE c.opened_ns IS NOT NULL
-UNION ALL
-SELECT
-  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer, opened_ns
-FROM connection_outbound_opens
-WHERE duration_bucket IS NULL;
-
--- Dwells in states that should be short: those of five seconds and more, and those that have not
--- ended.
-CREATE VIEW long_dwells AS
-SELECT
-  connection_id,
-  $name(state, y.state) AS state,
-  from_ns, to_ns, clock_adjust_ns
-FROM long_dwell AS y
-UNION ALL
-SELECT
-  connection_id, state, from_ns, to_ns, clock_adjust_ns
-FROM state_intervals
-WHERE connection_id IN (SELECT id FROM connection WHERE duration_bucket IS NULL)
-  AND state IN (
-    'CLOSE_WAIT', 'FIN_WAIT_1', 'FIN_WAIT_2', 'CLOSING', 'LAST_ACK', 'SYN_SENT', 'SYN_RECEIVED'
-  )
-  AND (to_ns IS NULL OR dwell_ns >= 5000000000);

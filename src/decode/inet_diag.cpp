@@ -78,6 +78,12 @@ Metrics decode_metrics(std::span<const std::byte> info, std::optional<TcpState> 
   if (fin_received(state) && metrics.bytes_received.value_or(0) > 0) {
     --*metrics.bytes_received;  // the kernel counts the peer's FIN as a byte
   }
+  // tcpi_retransmits and tcpi_probes count timers in a row that ran out; 56: tcpi_last_ack_recv.
+  const bool silent = info.size() > 3 && (info[2] != std::byte{0} || info[3] != std::byte{0});
+  const bool connecting = state == TcpState::syn_sent || state == TcpState::syn_received;
+  if (silent && !connecting) {
+    metrics.unanswered_ms = read<std::uint32_t>(info, 56);
+  }
   metrics.segments_out = read<std::uint32_t>(info, 136);
   metrics.segments_in = read<std::uint32_t>(info, 140);
   const auto sent = read<std::uint64_t>(info, 200);

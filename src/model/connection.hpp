@@ -74,6 +74,9 @@ struct Metrics {
   std::optional<std::uint32_t> rtt_us;          ///< smoothed round-trip time, microseconds
   std::optional<std::uint32_t> segments_out;
   std::optional<std::uint32_t> segments_in;
+  /// For how long the peer has left what was sent unanswered, while a timer has run out; absent: it
+  /// answers.
+  std::optional<std::uint32_t> unanswered_ms = std::nullopt;
 
   bool operator==(const Metrics&) const = default;
 };
@@ -110,8 +113,9 @@ struct Connection {
   std::optional<Moment> closed;  ///< entry into TIME_WAIT or disappearance, whichever came first
   bool gone = false;             ///< the kernel has forgotten it, also its TIME_WAIT
   Outcome outcome = Outcome::open;
-  UnknownOutcome outcome_why = UnknownOutcome::not_noticed;  ///< meaningful while it is unknown
-  std::optional<std::uint32_t> syns;                         ///< SYNs that a failed connect sent
+  /// Of an unknown outcome; `unanswered` also of an aborted one: the connect was given up.
+  UnknownOutcome outcome_why = UnknownOutcome::not_noticed;
+  std::optional<std::uint32_t> syns;  ///< SYNs that a failed connect sent
   Metrics metrics;
   SeenBy seen_by = SeenBy::none;
 

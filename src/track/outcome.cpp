@@ -60,7 +60,10 @@ OutcomeResult classify_traced(const Connection& connection,
   if (evidence.minisock) {
     return {Outcome::unknown, UnknownOutcome::peer_end_unseen, {}};
   }
-  return {Outcome::aborted, {}, syns};
+  // The application gave up the connect. Without the reason it would look intended.
+  return {Outcome::aborted,
+          connecting ? UnknownOutcome::unanswered : UnknownOutcome::not_noticed,
+          syns};
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ struct Evidence {
 
 struct OutcomeResult {
   Outcome outcome = Outcome::unknown;
-  UnknownOutcome why = UnknownOutcome::not_noticed;  ///< meaningful while it is unknown
+  UnknownOutcome why = UnknownOutcome::not_noticed;  ///< of unknown; unanswered: of aborted
   std::optional<std::uint32_t> syns;                 ///< SYNs that a failed connect sent
 };
 

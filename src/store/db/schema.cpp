@@ -77,7 +77,9 @@ Schema make_schema(std::string_view creation,
 }
 
 const Schema& current_schema() {
-  static const auto kSchema = make_schema(kSchemaFiles.at(0).second, {}, kSchemaFiles.at(1).second);
+  static const auto kViews =
+      std::string{kSchemaFiles.at(1).second} + std::string{kSchemaFiles.at(2).second};
+  static const auto kSchema = make_schema(kSchemaFiles.at(0).second, {}, kViews);
   return kSchema;
 }
 

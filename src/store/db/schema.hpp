@@ -46,7 +46,8 @@ Schema make_schema(std::string_view creation,
                    const std::vector<std::string_view>& migrations,
                    std::string_view views);
 
-/// The schema of this build: schema/tables.sql, schema/migrations, schema/views.sql.
+/// The schema of this build: schema/tables.sql, schema/migrations, and the views
+/// of schema/views.sql and schema/report_views.sql.
 const Schema& current_schema();
 
 }  // namespace netlog::store

@@ -74,6 +74,21 @@ std::string endpoint(std::string_view address, std::string_view port) {
       port);
 }
 
+/// Whether a connect failed, for columns with the names of codes.
+std::string connect_failed(std::string_view outcome, std::string_view reason) {
+  return fmt::format(
+      "({} IN ('refused', 'timed_out') OR coalesce({}, '') = 'unanswered')", outcome, reason);
+}
+
+/// Whether a connection failed. A RST that a client of ours sends, or that we send, is none: health
+/// checks end like this.
+std::string failed(std::string_view outcome, std::string_view reason, std::string_view direction) {
+  return fmt::format("({} OR ({} = 'reset' AND {} <> 'inbound'))",
+                     connect_failed(outcome, reason),
+                     outcome,
+                     direction);
+}
+
 /// Where a quoted text or a comment that begins at `at` ends; `at` if none begins there.
 std::size_t skipped(std::string_view sql, std::size_t at) {
   const auto rest = sql.substr(at);
@@ -140,6 +155,12 @@ std::string expanded(std::string_view sql, std::size_t& at) {
     }
     if (first == "endpoint" && given.size() == 2) {
       return endpoint(operand(given[0]), operand(given[1]));
+    }
+    if (first == "connect_failed" && given.size() == 2) {
+      return connect_failed(operand(given[0]), operand(given[1]));
+    }
+    if (first == "failed" && given.size() == 3) {
+      return failed(operand(given[0]), operand(given[1]), operand(given[2]));
     }
   }
   fail_unknown(first);

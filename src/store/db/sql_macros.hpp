@@ -13,6 +13,10 @@ namespace netlog::store {
 ///     $utc(x)                    text: the moment x, in UTC ns since 1970, as ISO 8601
 ///     $endpoint(address, port)   text: `192.0.2.1:80`, `[2001:db8::1]:80`; without a port if it
 ///                                is NULL; NULL if the address is
+///     $connect_failed(o, r)      whether a connect failed with this outcome and reason (their
+///     names) $failed(o, r, d)           whether a connection of this direction failed: a connect,
+///     or a RST
+///                                that did not come from a client of ours
 ///
 /// Codes and names are those of model/codes.hpp; a code is written as its name in lower case, with
 /// `_` for `+`. An argument is any expression. The result runs in a plain `sqlite3`.

@@ -22,8 +22,10 @@ std::optional<UnknownOwner> reason(const Owner& owner) {
 }
 
 std::optional<UnknownOutcome> reason(const Connection& connection) {
-  return connection.outcome == Outcome::unknown ? std::optional{connection.outcome_why}
-                                                : std::nullopt;
+  const bool given_up = connection.outcome == Outcome::aborted &&
+                        connection.outcome_why == UnknownOutcome::unanswered;
+  return connection.outcome == Outcome::unknown || given_up ? std::optional{connection.outcome_why}
+                                                            : std::nullopt;
 }
 
 // The row of a process can have been dropped in an outage.
@@ -60,15 +62,16 @@ ConnectionRows::ConnectionRows(SQLite::Database& database,
               "peer_id, process_id, owner_source, "
               "owner_reason, uid, last_seen_ns, closed_ns, close_error_ns, gone, state, "
               "offload, outcome, outcome_reason, syns, bytes_sent, "
-              "bytes_received, retransmits, rtt_us, seen_by, incarnation) "
+              "bytes_received, retransmits, rtt_us, unanswered_ms, seen_by, incarnation) "
               "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-              "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+              "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       update_{database,
               "UPDATE connection SET direction = ?, peer_id = ?, process_id = ?, owner_source = ?, "
               "owner_reason = ?, uid = ?, "
               "last_seen_ns = ?, closed_ns = ?, close_error_ns = ?, gone = ?, state = "
               "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, "
-              "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, seen_by "
+              "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, unanswered_ms = ?, "
+              "seen_by "
               "= ?, incarnation = ? WHERE id = ?"},
       find_{database, "SELECT 1 FROM connection WHERE id = ?"} {}
 
@@ -182,6 +185,7 @@ void ConnectionRows::bind_changing(BoundStatement& statement, const Connection& 
       .with(connection.metrics.bytes_received)
       .with(connection.metrics.retransmits)
       .with(connection.metrics.rtt_us)
+      .with(connection.metrics.unanswered_ms)
       .with(connection.seen_by)
       .with(connection.gone || connection.incarnation == 0 ? std::nullopt
                                                            : std::optional{connection.incarnation});

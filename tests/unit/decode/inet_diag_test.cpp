@@ -158,10 +158,13 @@ TEST_CASE("how far both directions had got is read from tcp_info and the queues"
   append(with_info, attribute(2, info));
   CHECK(decode_inet_diag(with_info, Protocol::tcp)->delivery ==
         Delivery{256, 512, 4, 9, 5, 6, 7, 8});
+  CHECK(decode_inet_diag(with_info, Protocol::tcp)->metrics->unanswered_ms == 8U);
   // A kernel before 4.6 does not count data segments.
   info.resize(152);
+  info[2] = info[3] = std::byte{0};  // no timer has run out
   append(bytes, attribute(2, info));
   CHECK_FALSE(decode_inet_diag(bytes, Protocol::tcp)->delivery.has_value());
+  CHECK_FALSE(decode_inet_diag(bytes, Protocol::tcp)->metrics->unanswered_ms.has_value());
 }
 
 TEST_CASE("the TLS ULP gives the offload state", "[decode]") {

@@ -172,7 +172,7 @@ const std::vector<std::pair<std::string, std::string>>& views_of_version_1() {
        "opened_at, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_at, closed_ns, "
        "close_error_ns, duration_ns, state, offload, outcome, bytes_sent, bytes_received, "
        "retransmits, rtt_us, seen_by, owner_reason, uid, gone, local, remote, outcome_reason, "
-       "syns, container, clock_adjust_ns"},
+       "syns, container, clock_adjust_ns, unanswered_ms"},
       {"events",
        "id, at, at_ns, error_ns, kind, connection_id, old, new, pid, process, protocol, "
        "local_address, local_port, remote_address, remote_port, local, remote"},
@@ -195,6 +195,7 @@ const std::vector<std::pair<std::string, std::string>>& views_of_version_1() {
       {"process_dwells", "pid, process, direction, protocol, state, dwells, still, dwell_ns"},
       {"process_lifetimes", "pid, process, direction, protocol, lifetimes, lifetime_ns"},
       {"process_opens", "pid, process, direction, span_s, second, opens, max_opens, max_second"},
+      {"programs", "process_id, pid, name, lasting_id"},
       {"long_dwells", "connection_id, state, from_ns, to_ns, clock_adjust_ns"},
   };
   return kViews;

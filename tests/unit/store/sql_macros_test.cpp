@@ -55,6 +55,11 @@ TEST_CASE("abbreviations in SQL are replaced by plain SQL", "[store]") {
        "CAST(CASE c.protocol WHEN 6 THEN 'tcp' WHEN 17 THEN 'udp' END AS TEXT)"},
       {"$name(family, iif(a, (b), $family.ipv6))",
        "CAST(CASE iif(a, (b), 6) WHEN 4 THEN 'ipv4' WHEN 6 THEN 'ipv6' END AS TEXT)"},
+      {"$connect_failed(outcome, u.outcome_reason)",
+       "(outcome IN ('refused', 'timed_out') OR coalesce(u.outcome_reason, '') = 'unanswered')"},
+      {"NOT $failed(o, r, d)",
+       "NOT ((o IN ('refused', 'timed_out') OR coalesce(r, '') = 'unanswered') OR (o = 'reset' AND "
+       "d <> 'inbound'))"},
       {"'$state.closed' -- $state.closed\n/* $state.closed */ $state.closed",
        "'$state.closed' -- $state.closed\n/* $state.closed */ 1"},
   }));
