@@ -95,6 +95,9 @@ void add_ports(ClauseBuilder& out, const Filter& filter) {
     const auto port = out.bind("f_port", static_cast<std::int64_t>(*filter.port));
     out.add(fmt::format("(local_port = {0} OR remote_port = {0})", port));
   }
+  if (filter.netns) {
+    out.add("netns = " + out.bind("f_netns", *filter.netns));
+  }
   out.add_equal("local_port", filter.local_port);
   out.add_equal("remote_port", filter.remote_port);
 }

@@ -24,6 +24,7 @@ struct Filter {
   std::optional<std::uint16_t> port;  ///< local or remote
   std::optional<std::uint16_t> local_port;
   std::optional<std::uint16_t> remote_port;
+  std::optional<std::int64_t> netns;  ///< the number of its network namespace
   std::vector<AddressRange> remote;
   std::vector<TcpState> states;          ///< was in one of them (within the window)
   std::vector<std::string> outcomes;     ///< names of outcomes

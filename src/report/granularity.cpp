@@ -63,14 +63,14 @@ Granularity choose_granularity(store::Reader& reader, const Filter& filter) {
       !sums_know_owners(reader, filter)) {
     return Granularity::connections;
   }
-  const bool of_peer =
-      filter.port || filter.local_port || filter.remote_port || !filter.remote.empty();
+  const bool of_peer = filter.netns || filter.port || filter.local_port || filter.remote_port ||
+                       !filter.remote.empty();
   return of_peer ? Granularity::peers : Granularity::processes;
 }
 
 void use_finer_views(std::string& sql, Granularity granularity, const Filter& filter) {
   if (granularity != Granularity::processes || filter.protocol) {
-    // There is no view of opens by peer or by protocol.
+    // There is no view of opens by peer, by protocol or by namespace.
     replace_all(sql, "FROM process_opens", "FROM connection_opens");
   }
   if (granularity != Granularity::processes) {

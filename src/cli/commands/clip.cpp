@@ -92,6 +92,7 @@ std::optional<std::string> filters_of(const ClipOptions& options) {
   add_private("--user", query.user);
   add("--protocol", query.protocol);
   add("--port", query.port);
+  add("--netns", query.netns);
   add("--local-port", query.local_port);
   add("--remote-port", query.remote_port);
   add_private("--remote", query.remote);

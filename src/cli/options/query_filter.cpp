@@ -34,6 +34,17 @@ std::int64_t parse_pid(const std::string& text) {
   return *pid;
 }
 
+std::int64_t parse_netns(const std::string& text) {
+  const auto number = parse_number<std::int64_t>(text);
+  if (!number || *number <= 0) {
+    throw UsageError{
+        fmt::format("--netns {} is not the number of a network namespace, which the columns "
+                    "`namespace` and, for a process, `readlink /proc/PID/ns/net` show",
+                    quote(text))};
+  }
+  return *number;
+}
+
 std::optional<Protocol> parse_protocol(const std::string& text) {
   const auto folded = lower(text);
   if (folded.empty()) {
@@ -143,6 +154,9 @@ ParsedFilter parse_filter(const QueryOptions& options) {
   filter.port = parse_port("--port", options.port, filter.protocol);
   filter.local_port = parse_port("--local-port", options.local_port, filter.protocol);
   filter.remote_port = parse_port("--remote-port", options.remote_port, filter.protocol);
+  if (!options.netns.empty()) {
+    filter.netns = parse_netns(options.netns);
+  }
   parse_remote(options.remote, filter);
   for (const auto& state : options.states) {
     filter.states.push_back(parse_state(state));

@@ -57,6 +57,9 @@ void add_filter_options(CLI::App& command, QueryOptions& options) {
   command.add_option("--remote-port", options.remote_port, "Remote port")
       ->type_name("PORT")
       ->group(kGroup);
+  command.add_option("--netns", options.netns, "In the network namespace of this number")
+      ->type_name("NETNS")
+      ->group(kGroup);
   command
       .add_option("--remote",
                   options.remote,

@@ -26,6 +26,7 @@ struct QueryOptions {
   std::string local_port;
   std::string remote_port;
   std::string remote;
+  std::string netns;
   std::vector<std::string> states;
   std::vector<std::string> outcomes;
   std::string since;
