@@ -35,6 +35,7 @@ struct Column {
   Unit unit = Unit::none;
   Align align = Align::left;
   bool optional = false;  ///< for people: left out first where the terminal is narrow
+  bool several = false;   ///< for people: shown only where its values differ
   bool bar = false;       ///< for people: a bar beside the number, the longest for the largest
 };
 

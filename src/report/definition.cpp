@@ -34,7 +34,7 @@ bool is_number(Unit unit) {
          unit != Unit::sparkline;
 }
 
-// `name | title | unit [right] [bar] [optional]`
+// `name | title | unit [right] [bar] [optional] [several]`
 Column parse_column(std::string_view text) {
   const auto parts = split(text, '|');
   if (parts.size() != 3) {
@@ -47,6 +47,8 @@ Column parse_column(std::string_view text) {
         kUnits.begin(), kUnits.end(), [&](const auto& entry) { return entry.first == word; });
     if (word == "optional") {
       column.optional = true;
+    } else if (word == "several") {
+      column.several = true;
     } else if (word == "bar") {
       column.bar = true;
     } else if (word == "right") {

@@ -3,6 +3,7 @@
 
 #include "report/completeness.hpp"
 #include "report/definition.hpp"
+#include "report/parts.hpp"
 #include "report/sql_text.hpp"
 #include "store/db/sql_macros.hpp"
 #include "util/text.hpp"
@@ -65,6 +66,13 @@ std::string_view report_of(std::string_view name, const Filter& filter) {
   return name == "overview" && !filter.pids.empty() ? kProcessReport : name;
 }
 
+/// Puts the parts that several reports have in common in the place of their marks.
+void insert_parts(std::string& sql) {
+  for (const auto& [name, text] : kParts) {
+    replace_all(sql, fmt::format("/*part {}*/", name), text);
+  }
+}
+
 PreparedReport prepare(std::string_view name,
                        const Filter& filter,
                        std::int64_t limit,
@@ -88,6 +96,7 @@ PreparedReport prepare(std::string_view name,
            (!wanted.empty() && section.heading.name != wanted);
   });
   for (auto& section : sections) {
+    insert_parts(section.sql);
     use_finer_views(section.sql, granularity, filter);
     replace_all(section.sql, kConnectionsMark, connections);
     // Opens have no view by peer: a section may read connections where the others read sums.
@@ -135,6 +144,19 @@ std::int64_t count_rows(store::Reader& reader, std::string_view sql, store::Para
   }
   const auto rows = reader.query(fmt::format("SELECT count(*) FROM (\n{}\n)", sql), parameters);
   return std::get<std::int64_t>(rows.cells.at(0).at(0));
+}
+
+/// Takes the title of a column whose values are to be shown only where they differ.
+void hide_equal_columns(Table& table) {
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    auto& column = table.columns[i];
+    const bool differs = std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& row) {
+      return row.at(i) != table.rows.front().at(i);
+    });
+    if (column.several && !differs) {
+      column.title.clear();
+    }
+  }
 }
 
 }  // namespace
@@ -185,6 +207,7 @@ Answer run_report(store::Reader& reader,
     if (may_have_more(section.sql, table.rows.size(), limit)) {
       table.total = count_rows(reader, section.sql, prepared.parameters);
     }
+    hide_equal_columns(table);
     answer.tables.push_back(std::move(table));
   }
   answer.completeness = completeness(reader, filter, granularity);

@@ -263,7 +263,7 @@ std::optional<std::int64_t> RecordedLife::duration_ns() const {
 
 bool RecordedLife::failed() const {
   return outcome == Outcome::refused || outcome == Outcome::timed_out ||
-         outcome == Outcome::reset || outcome == Outcome::aborted;
+         (outcome == Outcome::reset && direction != Direction::inbound);
 }
 
 std::string RecordedLife::peer() const {

@@ -4,12 +4,12 @@
 #include "record/utc_stamper.hpp"
 #include "report/report.hpp"
 #include "store/write/writer.hpp"
+#include "support/answer_rows.hpp"
 #include "support/catch.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
 #include "track/tracker.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -19,8 +19,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 namespace netlog::test {
 
@@ -159,29 +157,7 @@ class Scenario {
     if (!reader_) {
       finish();
     }
-    for (const auto& table : report::run_report(*reader_, report, filter, -1).tables) {
-      std::vector<std::size_t> places;
-      for (const auto& name : columns) {
-        const auto found = std::find_if(table.columns.begin(),
-                                        table.columns.end(),
-                                        [&](const Column& column) { return column.name == name; });
-        if (found != table.columns.end()) {
-          places.push_back(static_cast<std::size_t>(found - table.columns.begin()));
-        }
-      }
-      if (places.size() < columns.size()) {
-        continue;
-      }
-      std::string text;
-      for (const auto& row : table.rows) {
-        for (const auto place : places) {
-          text += (place == places.front() ? "" : "|") + cell(row[place], table.columns[place]);
-        }
-        text += "\n";
-      }
-      return text;
-    }
-    return "no table has these columns";
+    return answer_rows(report::run_report(*reader_, report, filter, -1), columns, begin_ns_);
   }
 
  private:
@@ -195,19 +171,6 @@ class Scenario {
     std::optional<ProcessId> holder;
     std::uint64_t netns = 0;
   };
-
-  [[nodiscard]] std::string cell(const Cell& cell, const Column& column) const {
-    if (const auto* integer = std::get_if<std::int64_t>(&cell)) {
-      return column.unit == Unit::time
-                 ? fmt::format("{}", static_cast<double>(*integer - begin_ns_) / 1e9)
-                 : fmt::format("{}", *integer);
-    }
-    if (const auto* real = std::get_if<double>(&cell)) {
-      return fmt::format("{}", *real);
-    }
-    const auto* const text = std::get_if<std::string>(&cell);
-    return text == nullptr ? "-" : *text;
-  }
 
   Scratch scratch_;
   std::int64_t begin_ns_ = 0;

@@ -7,75 +7,98 @@
 -- column: calls | calls | count
 -- column: pid | pid | right
 -- column: process | process |
+-- column: processes | processes | count optional several
 -- column: remote | remote | endpoint
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time optional
+-- column: netns | namespace | right several
 WITH
-calls AS MATERIALIZED (
+opened AS MATERIALIZED (SELECT process_id, pid, process, peer_id, netns, opened_ns FROM peer_outbound_opens WHERE /*filter of sums*/ 1),
+-- Short processes of one program call together: `while curl …; sleep`.
+callers AS MATERIALIZED (
   SELECT
-    process_id,
-    pid,
-    process,
-    peer_id,
-    opened_ns,
-    opened_ns - lag(opened_ns) OVER (PARTITION BY peer_id, process_id ORDER BY opened_ns) AS pause_ns
-  FROM peer_outbound_opens
-  WHERE /*filter of sums*/ 1
+    dense_rank() OVER (ORDER BY o.peer_id, o.netns, g.lasting_id, o.process) AS caller,
+    o.process_id,
+    o.pid,
+    o.process,
+    o.peer_id,
+    o.netns,
+    o.opened_ns,
+    o.opened_ns - lag(o.opened_ns) OVER (PARTITION BY o.peer_id, o.netns, g.lasting_id, o.process ORDER BY o.opened_ns) AS pause_ns
+  FROM opened AS o
+  LEFT JOIN programs AS g ON g.process_id = o.process_id
+),
+-- Connections that follow within 100 ms belong to the same call.
+calls AS MATERIALIZED (
+  SELECT caller, opened_ns, opened_ns - lag(opened_ns) OVER (PARTITION BY caller ORDER BY opened_ns) AS pause_ns
+  FROM callers
+  WHERE pause_ns IS NULL OR pause_ns >= 100000000
 ),
 ranked AS (
   SELECT
     *,
-    row_number() OVER (PARTITION BY peer_id, process_id ORDER BY pause_ns) AS rank,
-    count(*) OVER (PARTITION BY peer_id, process_id) AS n
+    row_number() OVER (PARTITION BY caller ORDER BY pause_ns) AS rank,
+    count(*) OVER (PARTITION BY caller) AS n
   FROM calls
   WHERE pause_ns IS NOT NULL
 ),
 medians AS (
-  SELECT process_id, pid, process, peer_id, n, max(iif(rank <= (n + 1) / 2, pause_ns, NULL)) AS period_ns
+  SELECT caller, n, max(iif(rank <= (n + 1) / 2, pause_ns, NULL)) AS period_ns
   FROM ranked
-  GROUP BY peer_id, process_id, n
+  GROUP BY caller, n
   -- Fewer pauses show no rhythm.
   HAVING n >= 5
 ),
 away AS (
   SELECT
-    m.process_id,
-    m.pid,
-    m.process,
-    m.peer_id,
+    m.caller,
     m.period_ns,
     r.opened_ns,
     r.pause_ns,
-    row_number() OVER (PARTITION BY m.peer_id, m.process_id ORDER BY abs(r.pause_ns - m.period_ns)) AS rank,
+    row_number() OVER (PARTITION BY m.caller ORDER BY abs(r.pause_ns - m.period_ns)) AS rank,
     m.n
   FROM medians AS m
-  JOIN ranked AS r ON r.peer_id = m.peer_id AND r.process_id IS m.process_id
+  JOIN ranked AS r ON r.caller = m.caller
 ),
 -- The median absolute deviation does not change when one call is missing.
 rhythms AS (
   SELECT
-    pid,
-    process,
-    peer_id,
+    caller,
     n,
     period_ns,
     max(iif(rank <= (n + 1) / 2, abs(pause_ns - period_ns), NULL)) AS jitter_ns,
+    sum(iif(2 * abs(pause_ns - period_ns) < period_ns, pause_ns, 0)) AS regular_ns,
     min(opened_ns - pause_ns) AS first_ns,
     max(opened_ns) AS last_ns
   FROM away
-  GROUP BY peer_id, process_id, n, period_ns
+  GROUP BY caller, n, period_ns
+),
+found AS (
+  SELECT
+    caller,
+    iif(count(DISTINCT pid) = 1, max(pid), NULL) AS pid,
+    count(DISTINCT pid) AS processes,
+    process,
+    peer_id,
+    netns
+  FROM callers
+  GROUP BY caller
 )
 SELECT
-  printf('%.2f', max(0.0, 1.0 - 2.0 * jitter_ns / period_ns)) AS score,
-  period_ns,
-  jitter_ns,
-  n + 1 AS calls,
-  pid,
-  process,
-  (SELECT p.peer FROM peers AS p WHERE p.id = peer_id) AS remote,
-  first_ns,
-  last_ns
-FROM rhythms
-WHERE period_ns > 0 AND 2.0 * jitter_ns / period_ns < 0.5
-ORDER BY score DESC, calls DESC, pid, remote
+  printf('%.2f', max(0.0, 1.0 - 2.0 * r.jitter_ns / r.period_ns)) AS score,
+  r.period_ns,
+  r.jitter_ns,
+  r.n + 1 AS calls,
+  f.pid,
+  f.process,
+  f.processes,
+  (SELECT p.peer FROM peers AS p WHERE p.id = f.peer_id) AS remote,
+  r.first_ns,
+  r.last_ns,
+  f.netns
+FROM rhythms AS r
+JOIN found AS f ON f.caller = r.caller
+-- What keeps its rhythm for less than five seconds is a burst.
+WHERE r.period_ns > 0 AND 2.0 * r.jitter_ns / r.period_ns < 0.5 AND r.regular_ns >= 5000000000
+ORDER BY score DESC, calls DESC, f.pid, f.process, remote
 LIMIT iif(:limit < 0, 20, :limit);

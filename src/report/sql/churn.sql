@@ -6,6 +6,7 @@
 -- column: peak_ns | at | time
 -- column: pid | pid | right
 -- column: process | process |
+-- column: processes | processes | count optional several
 -- column: user | user | optional
 -- column: direction | direction |
 WITH
@@ -14,32 +15,49 @@ matching AS MATERIALIZED (
   FROM process_opens
   WHERE (:since_ns IS NULL OR opened_ns >= :since_ns) AND (:until_ns IS NULL OR opened_ns <= :until_ns) AND (/*filter of sums*/ 1)
 ),
+-- Short processes of one program are one row.
+counted AS MATERIALIZED (
+  SELECT matching.*, g.lasting_id FROM matching LEFT JOIN programs AS g ON g.process_id = matching.process_id
+),
 seconds AS (
   SELECT
-    process_id,
-    pid,
+    lasting_id,
     process,
     user,
     direction,
     sum(opens) AS n,
     -- A row of a minute holds its busiest second.
-    iif(span_s = 1, sum(opens), max(max_opens)) AS max_opens,
+    iif(span_s = 1, sum(opens), max(max(max_opens), (sum(opens) + 59) / 60)) AS max_opens,
     max_second
-  FROM matching
-  GROUP BY process_id, direction, span_s, second
+  FROM counted
+  GROUP BY lasting_id, process, user, direction, span_s, second
+),
+programs_found AS (
+  SELECT
+    lasting_id,
+    process,
+    user,
+    direction,
+    count(DISTINCT pid) AS processes,
+    iif(count(DISTINCT pid) = 1, max(pid), NULL) AS pid
+  FROM counted
+  GROUP BY lasting_id, process, user, direction
 )
 SELECT
-  sum(n) AS opened,
+  sum(s.n) AS opened,
   -- In a query with max(), SQLite takes the other columns from the row of the maximum.
-  max(max_opens) AS peak,
-  max_second * 1000000000 AS peak_ns,
-  pid,
-  process,
-  user,
-  direction
-FROM seconds
-GROUP BY process_id, direction
-ORDER BY opened DESC, pid, direction
+  max(s.max_opens) AS peak,
+  s.max_second * 1000000000 AS peak_ns,
+  f.pid,
+  s.process,
+  f.processes,
+  s.user,
+  s.direction
+FROM seconds AS s
+JOIN programs_found AS f
+  ON f.lasting_id IS s.lasting_id AND f.process IS s.process AND f.user IS s.user AND f.direction = s.direction
+GROUP BY s.lasting_id, s.process, s.user, s.direction
+ORDER BY opened DESC, f.pid, s.process, s.direction
 LIMIT iif(:limit < 0, 20, :limit);
 -- section: times | When
 -- column: from_ns | from | time

@@ -27,6 +27,8 @@
 -- column: owner_source | owner | optional
 -- column: user | user | optional
 -- column: states | states | optional
+-- column: container | container | optional several
+-- column: netns | namespace | right several
 WITH
 selected AS (SELECT * FROM connections WHERE /*filter*/ 1),
 held AS (
@@ -96,7 +98,9 @@ SELECT
   held.id,
   opened_ns,
   closed_ns,
-  close_error_ns
+  close_error_ns,
+  iif(then_id IS NULL, held.container, p.container) AS container,
+  netns
 FROM held
 LEFT JOIN process AS p ON p.id = then_id
 ORDER BY began_ns, held.id

@@ -8,7 +8,7 @@
 WITH
 selected AS MATERIALIZED (
   SELECT
-    outcome,
+    $failed(outcome, outcome_reason, direction) AS failed,
     opened_ns BETWEEN :before_since_ns AND :before_until_ns AS opened_before,
     opened_ns BETWEEN :since_ns AND :until_ns AS opened_after,
     closed_ns BETWEEN :before_since_ns AND :before_until_ns AS closed_before,
@@ -32,8 +32,8 @@ rates (rank, what, before, after) AS (
   SELECT
     3,
     'failed a second',
-    sum(closed_before AND outcome IN ('refused', 'timed_out', 'reset', 'aborted')) / span.before,
-    sum(closed_after AND outcome IN ('refused', 'timed_out', 'reset', 'aborted')) / span.after
+    sum(closed_before AND failed) / span.before,
+    sum(closed_after AND failed) / span.after
   FROM selected, span
   UNION ALL
   SELECT 4, 'mean life of the ended, s', avg(iif(closed_before, lasted, NULL)), avg(iif(closed_after, lasted, NULL)) FROM selected
@@ -45,37 +45,86 @@ SELECT
   iif(before > 0 AND after IS NOT NULL, printf('%+.0f %%', 100.0 * (after - before) / before), NULL) AS change
 FROM rates
 ORDER BY rank;
--- section: peers | Peers that came or went
+-- section: peers | Peers that came or went, fail more or do not answer any more
 -- column: change | change |
 -- column: process | process |
--- column: direction | direction |
+-- column: direction | direction | optional
 -- column: peer | peer | endpoint
--- column: connections | connections | count
--- column: failed | failed | count
+-- column: before | before | count
+-- column: after | after | count
+-- column: failed_before | failed before | count
+-- column: failed_after | failed after | count
+-- column: netns | namespace | right several
 WITH
 selected AS MATERIALIZED (
   SELECT
     process,
     direction,
     peer_id,
-    outcome,
+    netns,
     coalesce(opened_ns, first_seen_ns) <= :before_until_ns
       AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :before_since_ns AS before,
-    coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after
-  FROM connection_flows
-  WHERE direction <> 'listen' AND (/*filter of both windows*/ 1)
+    coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after,
+    -- An attempt that still waits has no answer either.
+    coalesce($failed(outcome, outcome_reason, direction) OR (outcome = 'open' AND hangs), 0) AS failed,
+    -- It counts where it failed; while it waits, in both windows.
+    coalesce(closed_ns BETWEEN :before_since_ns AND :before_until_ns, 1) AS ended_before,
+    coalesce(closed_ns BETWEEN :since_ns AND :until_ns, 1) AS ended_after
+  FROM (
+    SELECT
+      *,
+      direction = 'outbound' AND (SELECT n.state FROM connection AS n WHERE n.id = connection_flows.id) = $state.syn_sent AS hangs
+    FROM connection_flows
+    WHERE direction <> 'listen' AND (/*filter of both windows*/ 1)
+  )
+),
+counted AS (
+  SELECT
+    process,
+    direction,
+    peer_id,
+    netns,
+    sum(before) AS before,
+    sum(after) AS after,
+    sum(before AND failed AND ended_before) AS failed_before,
+    sum(after AND failed AND ended_after) AS failed_after
+  FROM selected
+  GROUP BY process, direction, peer_id, netns
+),
+changes AS (
+  SELECT
+    *,
+    CASE
+      WHEN before > 0 AND after > 0 AND failed_after = after AND failed_before < before THEN 'no answer'
+      -- A larger share of them, or half as many again in the same time.
+      WHEN before > 0 AND failed_after > 0 AND (
+        1.0 * failed_after / after > 1.0 * failed_before / before
+        OR 2.0 * failed_after * (:before_until_ns - :before_since_ns) >= 3.0 * failed_before * (:until_ns - :since_ns)
+      ) THEN 'fails more'
+      WHEN before = 0 AND after > 0 THEN 'new'
+      WHEN before > 0 AND after = 0 THEN 'gone'
+    END AS change
+  FROM counted
 )
 SELECT
-  iif(sum(before) = 0, 'new', 'gone') AS change,
+  change,
   process,
   direction,
   (SELECT p.peer FROM peers AS p WHERE p.id = peer_id) AS peer,
-  sum(before) + sum(after) AS connections,
-  sum((before OR after) AND outcome IN ('refused', 'timed_out', 'reset', 'aborted')) AS failed
-FROM selected
-GROUP BY process, direction, peer_id
-HAVING (sum(before) = 0) <> (sum(after) = 0)
-ORDER BY change DESC, connections DESC, peer
+  before,
+  after,
+  failed_before,
+  failed_after,
+  before + after AS connections,
+  failed_before + failed_after AS failed,
+  netns
+FROM changes
+WHERE change IS NOT NULL
+ORDER BY
+  CASE change WHEN 'no answer' THEN 1 WHEN 'fails more' THEN 2 WHEN 'new' THEN 3 ELSE 4 END,
+  failed_after DESC,
+  connections DESC,
+  peer
 LIMIT iif(:limit < 0, 40, :limit);
 -- section: listeners | Listeners that came or went
 -- column: change | change |
@@ -83,6 +132,7 @@ LIMIT iif(:limit < 0, 40, :limit);
 -- column: process | process |
 -- column: protocol | proto |
 -- column: local | local | endpoint
+-- column: netns | namespace | right several
 WITH
 selected AS MATERIALIZED (
   SELECT
@@ -90,6 +140,7 @@ selected AS MATERIALIZED (
     process,
     protocol,
     local,
+    netns,
     coalesce(opened_ns, first_seen_ns) <= :before_until_ns
       AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :before_since_ns AS before,
     coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after
@@ -100,15 +151,16 @@ selected AS MATERIALIZED (
     SELECT id FROM connection WHERE duration_bucket IS NULL
   )
 )
-SELECT iif(sum(before) = 0, 'new', 'gone') AS change, pid, process, protocol, local
+SELECT iif(sum(before) = 0, 'new', 'gone') AS change, pid, process, protocol, local, netns
 FROM selected
-GROUP BY pid, process, protocol, local
+GROUP BY pid, process, protocol, local, netns
 HAVING (sum(before) = 0) <> (sum(after) = 0)
 ORDER BY change DESC, local, pid;
--- section: processes | Processes that came or went
+-- section: processes | Programs that came or went
 -- column: change | change |
 -- column: pid | pid | right
 -- column: process | process |
+-- column: processes | processes | count optional several
 -- column: connections | connections | count
 WITH
 selected AS MATERIALIZED (
@@ -122,8 +174,15 @@ selected AS MATERIALIZED (
   FROM connection_flows
   WHERE pid IS NOT NULL AND (/*filter of both windows*/ 1)
 )
-SELECT iif(sum(before) = 0, 'new', 'gone') AS change, pid, process, sum(before) + sum(after) AS connections
-FROM selected
-GROUP BY process_id
-HAVING (sum(before) = 0) <> (sum(after) = 0)
-ORDER BY change DESC, connections DESC, pid;
+-- Short processes of one program are one row.
+SELECT
+  iif(sum(s.before) = 0, 'new', 'gone') AS change,
+  iif(count(DISTINCT s.pid) = 1, max(s.pid), NULL) AS pid,
+  s.process,
+  count(DISTINCT s.pid) AS processes,
+  sum(s.before) + sum(s.after) AS connections
+FROM selected AS s
+LEFT JOIN programs AS g ON g.process_id = s.process_id
+GROUP BY g.lasting_id, s.process
+HAVING (sum(s.before) = 0) <> (sum(s.after) = 0)
+ORDER BY change DESC, connections DESC, pid, s.process;

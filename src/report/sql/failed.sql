@@ -1,59 +1,139 @@
 -- SPDX-License-Identifier: MIT
 -- about: which connections failed or hung, why, after how long, to whom
 -- section: hanging | Still waiting for an answer
+-- column: connections | connections | count several
 -- column: pid | pid | right
 -- column: process | process |
+-- column: processes | processes | count optional several
+-- column: direction | direction | optional several
 -- column: remote | remote | endpoint
+-- column: state | state |
 -- column: since_ns | since | time
 -- column: waited_ns | waited | ns
-WITH selected AS (
-  SELECT pid, process, remote, coalesce(opened_ns, first_seen_ns) AS since_ns, last_seen_ns, id
-  FROM connections
-  WHERE id IN (SELECT id FROM connection WHERE duration_bucket IS NULL) AND outcome = 'open' AND state = 'SYN_SENT' AND (/*filter*/ 1)
+-- column: netns | namespace | right several
+WITH
+-- A connect, or what the peer has not acknowledged.
+selected AS MATERIALIZED (
+  SELECT
+    c.pid,
+    c.process,
+    c.remote,
+    c.direction,
+    c.state,
+    c.netns,
+    iif(c.state = 'SYN_SENT', c.opened_ns, n.last_seen_ns - 1000000 * c.unanswered_ms) AS since_ns,
+    -- At least since it was first seen.
+    iif(c.state = 'SYN_SENT', coalesce(c.opened_ns, c.first_seen_ns), n.last_seen_ns - 1000000 * c.unanswered_ms) AS from_ns,
+    n.last_seen_ns,
+    n.process_id
+  FROM (
+    SELECT *
+    FROM connections
+    WHERE id IN (SELECT id FROM connection WHERE duration_bucket IS NULL) AND outcome = 'open' AND (/*filter*/ 1)
+  ) AS c
+  JOIN connection AS n ON n.id = c.id
+  WHERE c.state = 'SYN_SENT' OR c.unanswered_ms IS NOT NULL
 )
+-- Short processes of one program are one row.
 SELECT
-  pid,
-  process,
-  remote,
-  since_ns,
-  coalesce(:until_ns, (
+  count(*) AS connections,
+  iif(count(DISTINCT s.pid) = 1, max(s.pid), NULL) AS pid,
+  s.process,
+  count(DISTINCT s.pid) AS processes,
+  s.direction,
+  s.remote,
+  s.state,
+  iif(count(*) = count(s.since_ns), min(s.since_ns), NULL) AS since_ns,
+  max(coalesce(:until_ns, (
     SELECT max(at_ns) FROM (SELECT max(last_alive_ns) AS at_ns FROM sessions UNION ALL SELECT last_seen_ns FROM selected)
-  )) - since_ns AS waited_ns
-FROM selected
-ORDER BY since_ns, id
+  )) - s.from_ns) AS waited_ns,
+  s.netns
+FROM selected AS s
+LEFT JOIN programs AS g ON g.process_id = s.process_id
+GROUP BY g.lasting_id, s.process, s.direction, iif(s.direction = 'inbound', NULL, s.remote), s.state, s.netns
+ORDER BY waited_ns DESC, pid, s.remote
 LIMIT :limit;
--- section: failures | Failed
+-- section: failures | Failed, failed connects first
 -- column: connections | connections | count
 -- column: outcome | outcome |
 -- column: outcome_reason | why |
 -- column: pid | pid | right optional
 -- column: process | process |
+-- column: processes | processes | count optional several
 -- column: direction | direction | optional
 -- column: peer | peer | endpoint
 -- column: syns | SYNs | count
 -- column: longest_ns | longest | ns
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time optional
-WITH flows AS MATERIALIZED (
-  SELECT process_id, connections, outcome, outcome_reason, pid, process, direction, peer_id, syns, longest_ns, first_closed_ns, last_closed_ns
+-- column: netns | namespace | right several
+WITH
+flows AS MATERIALIZED (
+  SELECT process_id, connections, outcome, outcome_reason, pid, process, direction, peer_id, netns, syns, longest_ns, first_closed_ns, last_closed_ns
   FROM peer_flows
-  WHERE (outcome IN ('refused', 'timed_out', 'reset', 'aborted') OR outcome_reason IN ('unanswered', 'retransmitting'))
+  WHERE outcome NOT IN ('open', 'closed')
     AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
     AND (/*filter of sums*/ 1)
 )
+-- Short processes of one program are one row.
 SELECT
-  sum(connections) AS connections,
-  outcome,
-  outcome_reason,
-  pid,
-  process,
-  direction,
-  (SELECT p.peer FROM peers AS p WHERE p.id = peer_id) AS peer,
-  max(syns) AS syns,
-  max(longest_ns) AS longest_ns,
-  min(first_closed_ns) AS first_ns,
-  max(last_closed_ns) AS last_ns
-FROM flows
-GROUP BY outcome, outcome_reason, process_id, direction, peer_id
+  sum(f.connections) AS connections,
+  f.outcome,
+  f.outcome_reason,
+  iif(count(DISTINCT f.pid) = 1, max(f.pid), NULL) AS pid,
+  f.process,
+  count(DISTINCT f.pid) AS processes,
+  f.direction,
+  (SELECT p.peer FROM peers AS p WHERE p.id = f.peer_id) AS peer,
+  max(f.syns) AS syns,
+  max(f.longest_ns) AS longest_ns,
+  min(f.first_closed_ns) AS first_ns,
+  max(f.last_closed_ns) AS last_ns,
+  f.netns
+FROM flows AS f
+LEFT JOIN programs AS g ON g.process_id = f.process_id
+WHERE $failed(f.outcome, f.outcome_reason, f.direction) OR f.outcome_reason = 'retransmitting'
+GROUP BY f.outcome, f.outcome_reason, g.lasting_id, f.process, f.direction, f.peer_id, f.netns
+ORDER BY NOT $connect_failed(f.outcome, f.outcome_reason), connections DESC, last_ns DESC, pid, peer
+LIMIT iif(:limit < 0, 20, :limit);
+-- section: resets | Ended by a RST of ours or of a client, which is often intended
+-- column: connections | connections | count
+-- column: outcome | outcome |
+-- column: outcome_reason | why | optional
+-- column: pid | pid | right
+-- column: process | process |
+-- column: processes | processes | count optional several
+-- column: direction | direction | optional
+-- column: peer | peer | endpoint
+-- column: longest_ns | longest | ns
+-- column: first_ns | first | time optional
+-- column: last_ns | last | time
+-- column: netns | namespace | right several
+WITH
+flows AS MATERIALIZED (
+  SELECT process_id, connections, outcome, outcome_reason, pid, process, direction, peer_id, netns, longest_ns, first_closed_ns, last_closed_ns
+  FROM peer_flows
+  WHERE outcome NOT IN ('open', 'closed')
+    AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
+    AND (/*filter of sums*/ 1)
+)
+-- Short processes of one program are one row.
+SELECT
+  sum(f.connections) AS connections,
+  f.outcome,
+  f.outcome_reason,
+  iif(count(DISTINCT f.pid) = 1, max(f.pid), NULL) AS pid,
+  f.process,
+  count(DISTINCT f.pid) AS processes,
+  f.direction,
+  (SELECT p.peer FROM peers AS p WHERE p.id = f.peer_id) AS peer,
+  max(f.longest_ns) AS longest_ns,
+  min(f.first_closed_ns) AS first_ns,
+  max(f.last_closed_ns) AS last_ns,
+  f.netns
+FROM flows AS f
+LEFT JOIN programs AS g ON g.process_id = f.process_id
+WHERE f.outcome IN ('reset', 'aborted') AND NOT $failed(f.outcome, f.outcome_reason, f.direction)
+GROUP BY f.outcome, f.outcome_reason, g.lasting_id, f.process, f.direction, f.peer_id, f.netns
 ORDER BY connections DESC, last_ns DESC, pid, peer
 LIMIT iif(:limit < 0, 20, :limit);

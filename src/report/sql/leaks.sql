@@ -6,6 +6,8 @@
 -- column: state | state |
 -- column: pid | pid | right
 -- column: process | process |
+-- column: processes | processes | count optional several
+-- column: before | at first look | count optional
 -- column: passed | left it | count optional
 -- column: longest_ns | longest | ns optional
 -- column: oldest_ns | oldest since | time optional
@@ -16,56 +18,76 @@ WITH
 -- Each interval ends with the window at the latest.
 dwells AS MATERIALIZED (
   SELECT
-    (SELECT n.process_id FROM connection AS n WHERE n.id = c.id) AS process_id,
+    n.process_id,
+    -- Short processes of one program are one row.
+    coalesce(g.lasting_id, c.process) AS program,
     c.pid,
     c.process,
     y.state,
     y.from_ns,
     y.clock_adjust_ns,
+    -- It was in this state at the first look: since when is not known.
+    c.opened_ns IS NULL AND y.from_ns <= c.first_seen_ns AS is_old,
+    coalesce(y.from_ns < :since_ns, 0) OR (c.opened_ns IS NULL AND y.from_ns <= c.first_seen_ns) AS was_there,
     iif(y.to_ns <= coalesce(:until_ns, y.to_ns), y.to_ns, NULL) AS to_ns,
     coalesce(:until_ns, c.last_seen_ns) AS end_ns,
     coalesce(c.remote, c.remote_address) AS peer
   FROM long_dwells AS y
-  CROSS JOIN connections AS c ON c.id = y.connection_id
+  CROSS JOIN (SELECT * FROM connections WHERE /*filter*/ 1) AS c ON c.id = y.connection_id
+  JOIN connection AS n ON n.id = y.connection_id
+  LEFT JOIN programs AS g ON g.process_id = n.process_id
   WHERE (:until_ns IS NULL OR y.from_ns <= :until_ns) AND (:since_ns IS NULL OR y.to_ns IS NULL OR y.to_ns >= :since_ns)
-    AND (/*filter*/ 1)
 ),
 steps AS (
-  SELECT process_id, state, from_ns AS at_ns, 1 AS step FROM dwells
+  SELECT program, state, from_ns AS at_ns, 1 AS step FROM dwells
   UNION ALL
-  SELECT process_id, state, to_ns, -1 FROM dwells WHERE to_ns IS NOT NULL
+  SELECT program, state, to_ns, -1 FROM dwells WHERE to_ns IS NOT NULL
 ),
 levels AS (
   SELECT
-    process_id,
+    program,
     state,
-    sum(step) OVER (PARTITION BY process_id, state ORDER BY at_ns, step) AS level
+    sum(step) OVER (PARTITION BY program, state ORDER BY at_ns, step) AS level
   FROM steps
 ),
-peaks AS (SELECT process_id, state, max(level) AS peak FROM levels GROUP BY process_id, state),
+peaks AS (SELECT program, state, max(level) AS peak FROM levels GROUP BY program, state),
 -- In a query with min(), SQLite takes the other columns from the row of the minimum.
-firsts AS (SELECT process_id, state, peer, min(from_ns) FROM dwells GROUP BY process_id, state),
-matching AS MATERIALIZED (SELECT process_id, state, dwells FROM process_dwells WHERE NOT still AND (/*filter of sums*/ 1)),
-passed AS MATERIALIZED (SELECT process_id, state, sum(dwells) AS n FROM matching GROUP BY process_id, state)
+firsts AS (SELECT program, state, peer, min(from_ns) FROM dwells GROUP BY program, state),
+matching AS MATERIALIZED (SELECT process_id, process, state, dwells FROM process_dwells WHERE NOT still AND (/*filter of sums*/ 1)),
+passed AS MATERIALIZED (
+  SELECT coalesce(g.lasting_id, m.process) AS program, m.state, sum(m.dwells) AS n
+  FROM matching AS m
+  LEFT JOIN programs AS g ON g.process_id = m.process_id
+  GROUP BY coalesce(g.lasting_id, m.process), m.state
+)
 SELECT
   sum(s.to_ns IS NULL) AS now,
   p.peak,
   s.state,
-  s.pid,
+  iif(count(DISTINCT s.pid) = 1, max(s.pid), NULL) AS pid,
   s.process,
+  count(DISTINCT s.pid) AS processes,
+  sum(s.is_old) AS before,
   coalesce(passed.n, 0) AS passed,
   max(max(coalesce(s.to_ns, s.end_ns) - s.from_ns - s.clock_adjust_ns, 0)) AS longest_ns,
-  min(s.from_ns) AS oldest_ns,
-  max(s.from_ns) AS newest_ns,
-  -- How fast their number grew; NULL for a single one and for those that came at the same time.
-  CAST(round((count(*) - 1) * 3.6e12 / nullif(max(s.from_ns) - min(s.from_ns), 0)) AS INTEGER) AS per_hour,
+  iif(max(s.is_old), NULL, min(s.from_ns)) AS oldest_ns,
+  max(iif(s.is_old, NULL, s.from_ns)) AS newest_ns,
+  -- How fast their number grew until the end: since the first look, or since the beginning of the
+  -- window, if some were there, else since the first of them. NULL for a single one.
+  CAST(round(
+    iif(max(s.was_there), nullif(sum(NOT s.was_there), 0), nullif(count(*) - 1, 0)) * 3.6e12 / nullif(
+      max(s.end_ns)
+      - iif(max(s.was_there), max(coalesce(:since_ns, 0), min(iif(s.was_there, s.from_ns, NULL))), min(s.from_ns)),
+      0
+    )
+  ) AS INTEGER) AS per_hour,
   f.peer AS first_peer
 FROM dwells AS s
-JOIN peaks AS p ON p.process_id IS s.process_id AND p.state = s.state
-JOIN firsts AS f ON f.process_id IS s.process_id AND f.state = s.state
-LEFT JOIN passed ON passed.process_id IS s.process_id AND passed.state = s.state
-GROUP BY s.state, s.process_id
-ORDER BY s.state <> 'CLOSE_WAIT', now DESC, p.peak DESC, s.pid
+JOIN peaks AS p ON p.program IS s.program AND p.state = s.state
+JOIN firsts AS f ON f.program IS s.program AND f.state = s.state
+LEFT JOIN passed ON passed.program IS s.program AND passed.state = s.state
+GROUP BY s.state, s.program
+ORDER BY s.state <> 'CLOSE_WAIT', now DESC, p.peak DESC, pid, s.process
 LIMIT iif(:limit < 0, 20, :limit);
 -- section: growing | Opened and never closed
 -- column: open_now | open | count

@@ -27,7 +27,7 @@ LIMIT iif(:limit < 0, 5, :limit);
 -- column: bytes_sent | sent | bytes optional
 -- column: bytes_received | received | bytes optional
 WITH flows AS MATERIALIZED (
-  SELECT protocol, direction, outcome, connections, longest_ns, bytes_sent, bytes_received FROM process_flows WHERE /*filter of sums*/ 1
+  SELECT protocol, direction, outcome, outcome_reason, connections, longest_ns, bytes_sent, bytes_received FROM process_flows WHERE /*filter of sums*/ 1
 )
 SELECT
   protocol,
@@ -35,7 +35,7 @@ SELECT
   sum(connections) AS connections,
   sum(iif(outcome = 'open', connections, 0)) AS open_now,
   sum(iif(outcome = 'closed', connections, 0)) AS closed,
-  sum(iif(outcome IN ('refused', 'timed_out', 'reset', 'aborted'), connections, 0)) AS failed,
+  sum(iif($failed(outcome, outcome_reason, direction), connections, 0)) AS failed,
   sum(iif(outcome = 'unknown', connections, 0)) AS unknown_end,
   max(longest_ns) AS longest_ns,
   sum(bytes_sent) AS bytes_sent,
@@ -46,6 +46,7 @@ ORDER BY protocol, connections DESC, direction;
 -- section: processes | Busiest processes
 -- column: pid | pid | right
 -- column: process | process |
+-- column: processes | processes | count optional several
 -- column: user | user | optional
 -- column: connections | connections | count
 -- column: opened | opened | count
@@ -53,22 +54,29 @@ ORDER BY protocol, connections DESC, direction;
 -- column: failed | failed | count
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
-WITH flows AS MATERIALIZED (
-  SELECT process_id, pid, process, user, outcome, connections, opened, bytes_sent, bytes_received FROM process_flows WHERE /*filter of sums*/ 1
+WITH
+flows AS MATERIALIZED (
+  SELECT process_id, pid, process, user, direction, outcome, outcome_reason, connections, opened, bytes_sent, bytes_received
+  FROM process_flows
+  WHERE /*filter of sums*/ 1
 )
+-- Short processes of one program are one row.
 SELECT
-  pid,
-  process,
-  user,
-  sum(connections) AS connections,
-  sum(opened) AS opened,
-  sum(iif(outcome = 'open', connections, 0)) AS open_now,
-  sum(iif(outcome IN ('refused', 'timed_out', 'reset', 'aborted'), connections, 0)) AS failed,
-  sum(bytes_sent) AS bytes_sent,
-  sum(bytes_received) AS bytes_received
-FROM flows
-GROUP BY process_id
-ORDER BY connections DESC, pid
+  iif(count(DISTINCT f.pid) = 1, max(f.pid), NULL) AS pid,
+  f.process,
+  count(DISTINCT f.pid) AS processes,
+  f.user,
+  sum(f.connections) AS connections,
+  sum(f.opened) AS opened,
+  sum(iif(f.outcome = 'open', f.connections, 0)) AS open_now,
+  sum(iif($failed(f.outcome, f.outcome_reason, f.direction), f.connections, 0)) AS failed,
+  sum(f.bytes_sent) AS bytes_sent,
+  sum(f.bytes_received) AS bytes_received
+FROM flows AS f
+LEFT JOIN programs AS g ON g.process_id = f.process_id
+GROUP BY g.lasting_id, f.process, f.user
+-- What has no process, such as TIME_WAIT, hides nobody.
+ORDER BY f.process IS NULL, connections DESC, pid, f.process
 LIMIT iif(:limit < 0, 10, :limit);
 -- section: states | TCP states
 -- column: state | state |
@@ -80,28 +88,37 @@ SELECT state, sum(still) AS now, sum(dwells) AS entered, max(dwell_ns) AS longes
 FROM matching
 GROUP BY state
 ORDER BY entered DESC, state;
--- section: failures | Failures
+-- section: failures | Failures, failed connects first
 -- column: pid | pid | right
 -- column: process | process |
+-- column: processes | processes | count optional several
 -- column: direction | direction | optional
 -- column: peer | remote | endpoint
 -- column: outcome | outcome |
+-- column: outcome_reason | why | optional
 -- column: connections | connections | count
 -- column: last_ns | last | time
-WITH flows AS MATERIALIZED (
-  SELECT process_id, pid, process, direction, peer_id, outcome, connections, last_closed_ns
+-- column: netns | namespace | right several
+WITH
+flows AS MATERIALIZED (
+  SELECT process_id, pid, process, direction, peer_id, outcome, outcome_reason, netns, connections, last_closed_ns
   FROM peer_flows
-  WHERE outcome IN ('refused', 'timed_out', 'reset', 'aborted') AND (/*filter of sums*/ 1)
+  WHERE outcome NOT IN ('open', 'closed') AND (/*filter of sums*/ 1)
 )
 SELECT
-  pid,
-  process,
-  direction,
-  (SELECT p.peer FROM peers AS p WHERE p.id = peer_id) AS peer,
-  outcome,
-  sum(connections) AS connections,
-  max(last_closed_ns) AS last_ns
-FROM flows
-GROUP BY process_id, direction, peer_id, outcome
-ORDER BY connections DESC, last_ns DESC
+  iif(count(DISTINCT f.pid) = 1, max(f.pid), NULL) AS pid,
+  f.process,
+  count(DISTINCT f.pid) AS processes,
+  f.direction,
+  (SELECT p.peer FROM peers AS p WHERE p.id = f.peer_id) AS peer,
+  f.outcome,
+  f.outcome_reason,
+  sum(f.connections) AS connections,
+  max(f.last_closed_ns) AS last_ns,
+  f.netns
+FROM flows AS f
+LEFT JOIN programs AS g ON g.process_id = f.process_id
+WHERE $failed(f.outcome, f.outcome_reason, f.direction)
+GROUP BY g.lasting_id, f.process, f.direction, f.peer_id, f.outcome, f.outcome_reason, f.netns
+ORDER BY NOT $connect_failed(f.outcome, f.outcome_reason), connections DESC, last_ns DESC
 LIMIT iif(:limit < 0, 10, :limit);

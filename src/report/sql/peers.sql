@@ -14,52 +14,88 @@
 -- column: bytes_received | received | bytes optional
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time optional
+-- column: container | container | several
+-- column: netns | namespace | right several
 WITH
+-- A connection in TIME_WAIT from before the recorder whose listener is gone has no known direction.
+-- Those whose remote port is ephemeral are grouped by the local port, not a peer each.
 flows AS MATERIALIZED (
-  SELECT peer_id, outcome, connections, longest_ns, bytes_sent, bytes_received, first_ns, last_ns
+  SELECT
+    iif(direction = 'unknown' AND owner_reason = 'kernel' AND remote_port >= 32768, -1 - coalesce(iif(local_port < 32768, local_port, NULL), 0), peer_id) AS line,
+    peer_id,
+    netns,
+    direction,
+    protocol,
+    remote_address,
+    outcome,
+    outcome_reason,
+    connections,
+    longest_ns,
+    bytes_sent,
+    bytes_received,
+    first_ns,
+    last_ns
   FROM peer_flows
   WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of sums*/ 1)
 ),
 top AS MATERIALIZED (
   SELECT
-    peer_id,
+    line,
+    netns,
+    max(direction) AS direction,
+    max(protocol) AS protocol,
+    count(DISTINCT remote_address) AS addresses,
+    max(remote_address) AS remote_address,
     sum(connections) AS connections,
     sum(iif(outcome = 'open', connections, 0)) AS open_now,
-    sum(iif(outcome IN ('refused', 'timed_out', 'reset', 'aborted'), connections, 0)) AS failed,
+    sum(iif($failed(outcome, outcome_reason, direction), connections, 0)) AS failed,
     max(longest_ns) AS longest_ns,
     sum(bytes_sent) AS bytes_sent,
     sum(bytes_received) AS bytes_received,
     min(first_ns) AS first_ns,
     max(last_ns) AS last_ns
   FROM flows
-  GROUP BY peer_id
-  ORDER BY connections DESC, peer_id
+  GROUP BY line, netns
+  ORDER BY connections DESC, line
   LIMIT iif(:limit < 0, 20, :limit)
 ),
 lifetimes AS MATERIALIZED (
-  SELECT peer_id, lifetime_ns, lifetimes FROM peer_lifetimes WHERE peer_id IN (SELECT peer_id FROM top) AND (/*filter of sums*/ 1)
+  SELECT peer_id, netns, lifetime_ns, lifetimes FROM peer_lifetimes WHERE peer_id IN (SELECT line FROM top) AND (/*filter of sums*/ 1)
 ),
 ranked AS (
   SELECT
     peer_id,
+    netns,
     lifetime_ns,
-    sum(lifetimes) OVER (PARTITION BY peer_id ORDER BY lifetime_ns) AS reached,
-    sum(lifetimes) OVER (PARTITION BY peer_id) AS total
+    sum(lifetimes) OVER (PARTITION BY peer_id, netns ORDER BY lifetime_ns) AS reached,
+    sum(lifetimes) OVER (PARTITION BY peer_id, netns) AS total
   FROM lifetimes
 ),
-halves AS (SELECT peer_id, min(lifetime_ns) AS half_ns FROM ranked WHERE reached >= (total + 1) / 2 GROUP BY peer_id),
-owned AS MATERIALIZED (
-  SELECT peer_id, process, connections
-  FROM peer_flows
-  WHERE peer_id IN (SELECT peer_id FROM top) AND process IS NOT NULL AND (/*filter of sums*/ 1)
+halves AS (
+  SELECT peer_id, netns, min(lifetime_ns) AS half_ns FROM ranked WHERE reached >= (total + 1) / 2 GROUP BY peer_id, netns
 ),
-users AS MATERIALIZED (SELECT peer_id, process, sum(connections) AS n FROM owned GROUP BY peer_id, process)
+owned AS MATERIALIZED (
+  SELECT process_id, peer_id, netns, process, connections
+  FROM peer_flows
+  WHERE peer_id IN (SELECT line FROM top) AND process IS NOT NULL AND (/*filter of sums*/ 1)
+),
+users AS MATERIALIZED (
+  SELECT peer_id, netns, process, sum(connections) AS n, max(process_id) AS process_id FROM owned GROUP BY peer_id, netns, process
+),
+mostly AS (
+  SELECT *, row_number() OVER (PARTITION BY peer_id, netns ORDER BY n DESC, process) AS rank FROM users
+)
 SELECT
   top.connections,
-  p.direction,
-  p.protocol,
-  p.peer,
-  (SELECT process FROM users WHERE users.peer_id = top.peer_id ORDER BY n DESC, process LIMIT 1) AS process,
+  top.direction,
+  top.protocol,
+  CASE
+    WHEN top.line >= 0 THEN (SELECT p.peer FROM peers AS p WHERE p.id = top.line)
+    ELSE
+      iif(top.addresses = 1, top.remote_address, top.addresses || ' addresses')
+      || iif(top.line = -1, ', ephemeral ports', ' to port ' || (-1 - top.line))
+  END AS peer,
+  mostly.process,
   top.open_now,
   top.failed,
   halves.half_ns,
@@ -67,8 +103,10 @@ SELECT
   top.bytes_sent,
   top.bytes_received,
   top.first_ns,
-  top.last_ns
+  top.last_ns,
+  top.netns,
+  (SELECT r.container FROM process AS r WHERE r.id = mostly.process_id) AS container
 FROM top
-JOIN peers AS p ON p.id = top.peer_id
-LEFT JOIN halves ON halves.peer_id = top.peer_id
-ORDER BY top.connections DESC, p.direction, p.peer;
+LEFT JOIN halves ON halves.peer_id = top.line AND halves.netns IS top.netns
+LEFT JOIN mostly ON mostly.peer_id = top.line AND mostly.netns IS top.netns AND mostly.rank = 1
+ORDER BY top.connections DESC, top.direction, peer;

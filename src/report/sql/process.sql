@@ -20,33 +20,22 @@ ORDER BY started_ns, id;
 -- column: since_ns | since | time
 -- column: closed_ns | closed | time
 -- column: accepted | accepted | count
+-- column: sockets | sockets | count several
+-- column: netns | namespace | right several
 WITH
-flows AS MATERIALIZED (
-  SELECT protocol, local_address, local_port, connections FROM peer_flows WHERE direction = 'inbound' AND (/*filter of sums*/ 1)
-),
-accepted AS MATERIALIZED (
-  SELECT protocol, local_address, local_port, sum(connections) AS n FROM flows GROUP BY protocol, local_address, local_port
-),
-listening AS (
-  SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = $direction.listen
-  UNION ALL
-  SELECT id FROM connection WHERE duration_bucket IS NULL
-)
+/*part accepted*/
 SELECT
-  protocol,
-  local,
-  coalesce(opened_ns, first_seen_ns) AS since_ns,
-  closed_ns,
-  CASE WHEN protocol = 'tcp' THEN coalesce((
-    SELECT sum(a.n)
-    FROM accepted AS a
-    WHERE a.local_port = listener.local_port AND a.protocol = listener.protocol
-      AND (listener.local_address IN ('0.0.0.0', '::') OR a.local_address = listener.local_address)
-  ), 0) END AS accepted
-FROM listening
-CROSS JOIN connections AS listener USING (id)
-WHERE direction = 'listen' AND (/*filter*/ 1)
-ORDER BY protocol, local_port, local, since_ns;
+  l.protocol,
+  l.local,
+  l.opened_ns AS since_ns,
+  l.closed_ns,
+  iif(l.protocol = 'tcp', iif(a.id IS NULL, 0, a.n), NULL) AS accepted,
+  l.sockets,
+  l.netns
+FROM listeners AS l
+LEFT JOIN accepted AS a ON a.id = l.id
+WHERE l.shown
+ORDER BY l.protocol, l.local_port, l.local, l.began_ns, l.id;
 -- section: peers | Peers
 -- column: process | process | optional
 -- column: process_started_ns | of | time optional
@@ -61,7 +50,7 @@ ORDER BY protocol, local_port, local, since_ns;
 -- column: bytes_received | received | bytes
 WITH
 flows AS MATERIALIZED (
-  SELECT process_id, peer_id, outcome, connections, longest_ns, bytes_sent, bytes_received
+  SELECT process_id, direction, peer_id, outcome, outcome_reason, connections, longest_ns, bytes_sent, bytes_received
   FROM peer_flows
   WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of sums*/ 1)
 ),
@@ -71,7 +60,7 @@ met AS (
     peer_id,
     sum(connections) AS connections,
     sum(iif(outcome = 'open', connections, 0)) AS open_now,
-    sum(iif(outcome IN ('refused', 'timed_out', 'reset', 'aborted'), connections, 0)) AS failed,
+    sum(iif($failed(outcome, outcome_reason, direction), connections, 0)) AS failed,
     max(longest_ns) AS longest_ns,
     sum(bytes_sent) AS bytes_sent,
     sum(bytes_received) AS bytes_received

@@ -1,6 +1,62 @@
 -- SPDX-License-Identifier: MIT
 -- about: who held a port: --port or --local-port, with --at for one moment; TIME_WAIT leftovers and inherited listeners too
--- section: holders | Held the port
+-- section: summary | Who held the port
+-- column: local_port | port | port optional
+-- column: held | as |
+-- column: connections | sockets | count
+-- column: open_now | open | count
+-- column: pid | pid | right
+-- column: process | process |
+-- column: processes | processes | count optional several
+-- column: user | user | optional
+-- column: from_ns | from | time
+-- column: until_ns | until | time
+-- column: container | container | optional several
+-- column: netns | namespace | right several
+WITH
+selected AS MATERIALIZED (SELECT * FROM connections WHERE /*filter*/ 1),
+held AS (
+  SELECT
+    id,
+    direction,
+    local_port,
+    protocol,
+    netns,
+    opened_ns,
+    -- Its owner at the end of the window, if it has another one now.
+    coalesce((
+      SELECT e.old
+      FROM event AS e
+      WHERE e.connection_id = selected.id AND e.kind = $event.owner AND e.old IS NOT NULL AND e.at_ns > :until_ns
+      ORDER BY e.id
+      LIMIT 1
+    ), (SELECT n.process_id FROM connection AS n WHERE n.id = selected.id)) AS process_id,
+    (SELECT e.at_ns FROM event AS e WHERE e.connection_id = selected.id AND e.kind = $event.close) AS until_ns
+  FROM selected
+)
+-- A row for each program: at each port of ours, or at all ports of its own.
+SELECT
+  iif(h.direction IN ('listen', 'inbound') OR count(DISTINCT h.local_port) = 1, max(h.local_port), NULL) AS local_port,
+  iif(h.direction = 'listen', 'listener', h.direction) AS held,
+  count(*) AS connections,
+  sum(h.until_ns IS NULL OR coalesce(h.until_ns > :until_ns, 0)) AS open_now,
+  iif(count(DISTINCT r.pid) = 1, max(r.pid), NULL) AS pid,
+  r.name AS process,
+  count(DISTINCT r.pid) AS processes,
+  r.user,
+  -- NULL: one was there before the recorder.
+  iif(count(*) = count(h.opened_ns), min(h.opened_ns), NULL) AS from_ns,
+  iif(count(*) = count(h.until_ns), max(h.until_ns), NULL) AS until_ns,
+  r.container,
+  h.netns
+FROM held AS h
+LEFT JOIN process AS r ON r.id = h.process_id
+LEFT JOIN programs AS g ON g.process_id = h.process_id
+GROUP BY
+  h.direction, iif(h.direction IN ('listen', 'inbound'), h.local_port, NULL), h.protocol, h.netns, g.lasting_id, r.name, r.user
+ORDER BY h.direction <> 'listen', connections DESC, pid, process
+LIMIT iif(:limit < 0, 20, :limit);
+-- section: holders | One by one
 -- column: local_port | port | port
 -- column: held | as | optional
 -- column: pid | pid | right
@@ -16,13 +72,15 @@
 -- column: open_error_ns | ± | ns optional
 -- column: until_ns | until | time
 -- column: cmdline | command line | optional
+-- column: container | container | optional several
+-- column: netns | namespace | right several
 WITH
 holders AS (
   SELECT id
   FROM connections
   WHERE /*filter*/ 1
   ORDER BY direction <> 'listen', local_port, coalesce(opened_ns, first_seen_ns), id
-  LIMIT iif(:limit < 0, 200, :limit)
+  LIMIT iif(:limit < 0, 50, :limit)
 ),
 selected AS (SELECT * FROM connections WHERE id IN (SELECT id FROM holders)),
 held AS (
@@ -63,10 +121,13 @@ SELECT
     '?',
     'yes'
   ) END AS sure,
-  coalesce(opened_ns, first_seen_ns) AS from_ns,
+  -- NULL: it was there before the recorder.
+  opened_ns AS from_ns,
   open_error_ns,
   (SELECT e.at_ns FROM events AS e WHERE e.connection_id = held.id AND e.kind = 'close') AS until_ns,
-  iif(then_id IS NULL, held.cmdline, p.cmdline) AS cmdline
+  iif(then_id IS NULL, held.cmdline, p.cmdline) AS cmdline,
+  iif(then_id IS NULL, held.container, p.container) AS container,
+  netns
 FROM held
 LEFT JOIN process AS p ON p.id = then_id
-ORDER BY direction <> 'listen', local_port, from_ns, held.id;
+ORDER BY direction <> 'listen', local_port, coalesce(opened_ns, first_seen_ns), held.id;

@@ -63,13 +63,16 @@ peer                     connections  connect median  longest  established media
 TEST_CASE("which connects failed or hang", "[report]") {
   CHECK(text_of("failed") == R"(
 Still waiting for an answer
-pid  process  remote           since         waited
- 20  curl     203.0.113.9:443  00:00:40.000     20s
+pid  process  remote           state     since         waited
+ 20  curl     203.0.113.9:443  SYN_SENT  00:00:40.000     20s
 
-Failed
+Failed, failed connects first
 connections  outcome    why  pid  process  direction  peer               SYNs  longest  first         last
-          1  reset      -     40  pool     outbound   203.0.113.50:5432     -      10s  00:00:45.000  00:00:45.000
           1  timed_out  -     20  curl     outbound   203.0.113.9:443       2       3s  00:00:08.000  00:00:08.000
+          1  reset      -     40  pool     outbound   203.0.113.50:5432     -      10s  00:00:45.000  00:00:45.000
+
+Ended by a RST of ours or of a client, which is often intended
+none
 )");
 }
 
@@ -88,9 +91,9 @@ from          to            namespace  opened  recorded  share  failed  recorded
 TEST_CASE("what only grows", "[report]") {
   CHECK(text_of("leaks") == R"(
 In a state that should pass: still, or for 5 s and more
-now  most  state       pid  process  left it  longest  oldest since  newest since  an hour  first peer
-  3     3  CLOSE_WAIT   30  leaky          0      49s  00:00:11.000  00:00:31.000      360  203.0.113.60:8080
-  1     1  SYN_SENT     20  curl           1      20s  00:00:40.000  00:00:40.000        -  203.0.113.9:443
+now  most  state       pid  process  at first look  left it  longest  oldest since  newest since  an hour  first peer
+  3     3  CLOSE_WAIT   30  leaky                0        0      49s  00:00:11.000  00:00:31.000      147  203.0.113.60:8080
+  1     1  SYN_SENT     20  curl                 0        1      20s  00:00:40.000  00:00:40.000        -  203.0.113.9:443
 
 Opened and never closed
 none
@@ -102,8 +105,8 @@ TEST_CASE("what was growing at a moment, whatever became of it", "[report]") {
   filter.until_ns = 25 * kSecond;
   CHECK(text_of("leaks", filter) == R"(
 In a state that should pass: still, or for 5 s and more
-now  most  state       pid  process  left it  longest  oldest since  newest since  an hour  first peer
-  2     2  CLOSE_WAIT   30  leaky          0      14s  00:00:11.000  00:00:21.000      360  203.0.113.60:8080
+now  most  state       pid  process  at first look  left it  longest  oldest since  newest since  an hour  first peer
+  2     2  CLOSE_WAIT   30  leaky                0        0      14s  00:00:11.000  00:00:21.000      257  203.0.113.60:8080
 
 Opened and never closed
 none
@@ -128,9 +131,9 @@ ended  peer                     median  90 %  longest  at most more
 TEST_CASE("what listens, and whether it was gone", "[report]") {
   CHECK(text_of("listeners") == R"(
 Listeners and unconnected UDP sockets
-proto  local       pid  process  user  since         gone          away before  accepted  container
-tcp    0.0.0.0:80   10  nginx    -     -             00:00:20.000            -         1  -
-tcp    0.0.0.0:80   11  nginx    -     00:00:25.000  -                      5s         1  -
+proto  local       pid  process  user  since         gone          away before  accepted  workers  container
+tcp    0.0.0.0:80   10  nginx    -     -             00:00:20.000            -         1        0  -
+tcp    0.0.0.0:80   11  nginx    -     00:00:25.000  -                      5s         1        0  -
 )");
 }
 
@@ -157,9 +160,14 @@ peak  at            open  TIME_WAIT  connections  local      remote             
 
 TEST_CASE("who held a port: the listener, and what was left in TIME_WAIT", "[report]") {
   CHECK(text_of("who", port_80_at(15)) == R"(
-Held the port
+Who held the port
+port  as        sockets  open  pid  process  user  from          until
+  80  listener        1     1   10  nginx    -     -             00:00:20.000
+  80  inbound         1     1   10  nginx    -     00:00:11.000  00:00:18.000
+
+One by one
 port  as        pid  process  user  owner      proto  local         remote             state      sure  from           ±  until         command line
-  80  listener   10  nginx    -     exact      tcp    0.0.0.0:80    -                  LISTEN     yes   00:00:00.000   -  00:00:20.000  -
+  80  listener   10  nginx    -     exact      tcp    0.0.0.0:80    -                  LISTEN     yes   -              -  00:00:20.000  -
   80  inbound    10  nginx    -     last_seen  tcp    192.0.2.1:80  198.51.100.7:4000  TIME_WAIT  yes   00:00:11.000  1s  00:00:18.000  -
 )");
 }
@@ -187,7 +195,7 @@ TEST_CASE("at an instant: the state then, and a doubt where a bound covers it", 
 }
 
 TEST_CASE("nobody held the port while its server was down", "[report]") {
-  CHECK(text_of("who", port_80_at(22)) == "\nHeld the port\nnone\n");
+  CHECK(text_of("who", port_80_at(22)) == "\nWho held the port\nnone\n\nOne by one\nnone\n");
 }
 
 TEST_CASE("who calls home at a fixed rhythm", "[report]") {
@@ -211,15 +219,15 @@ ended a second              0.067  0.103   +55 %
 failed a second             0.033  0.034    +3 %
 mean life of the ended, s   2.500  7.667  +207 %
 
-Peers that came or went
-change  process  direction  peer               connections  failed
-new     pool     outbound   203.0.113.50:5432            3       1
+Peers that came or went, fail more or do not answer any more
+change  process  direction  peer               before  after  failed before  failed after
+new     pool     outbound   203.0.113.50:5432       0      3              0             1
 
 Listeners that came or went
 change  pid  process  proto  local
 gone     10  nginx    tcp    0.0.0.0:80
 
-Processes that came or went
+Programs that came or went
 change  pid  process  connections
 new      40  pool               3
 gone     10  nginx              2
@@ -237,7 +245,8 @@ TEST_CASE("what an earlier recorder left open ends, for all we know, with it", "
   store::Reader reader{path};
   for (const auto granularity : {Granularity::connections, Granularity::processes}) {
     const auto leaks = text_of(reader, "leaks", {}, granularity);
-    CHECK(leaks.find("  0     3  CLOSE_WAIT   30  leaky          3      49s") != std::string::npos);
+    CHECK(leaks.find("  0     3  CLOSE_WAIT   30  leaky                0        3      49s") !=
+          std::string::npos);
     const auto ports = text_of(reader, "ports", {}, granularity);
     CHECK(ports.find("     0          0            3  192.0.2.1  203.0.113.60:8080") !=
           std::string::npos);

@@ -10,6 +10,7 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -220,6 +221,32 @@ inline std::vector<Stay> stays_of(const Lives& lives) {
     }
   }
   return stays;
+}
+
+/// Sockets of one process that listened at one endpoint at the same time.
+inline std::vector<Lives> listening_together(const Lives& lives) {
+  std::vector<Lives> together;
+  for (const auto& [key, group] :
+       grouped(only(lives, [](const RecordedLife& life) { return !has_peer(life); }),
+               [](const RecordedLife& life) {
+                 return line(name(life.protocol), to_string(life.local), life.pid);
+               })) {
+    auto sorted = group;
+    std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+      return a.began_ns < b.began_ns;
+    });
+    std::optional<std::int64_t> until_ns;
+    for (const auto& life : sorted) {
+      const auto end_ns = life.closed_ns.value_or(std::numeric_limits<std::int64_t>::max());
+      if (!life.pid || !until_ns || life.began_ns >= *until_ns) {
+        together.emplace_back();
+        until_ns = end_ns;
+      }
+      together.back().push_back(life);
+      until_ns = std::max(*until_ns, end_ns);
+    }
+  }
+  return together;
 }
 
 }  // namespace netlog_tests::report_oracle

@@ -190,19 +190,16 @@ void check_closes(const Comparison& compared) {
 
 void check_failed(const Comparison& compared) {
   const auto answer = compared.run("failed");
+  const auto by_program = [&](auto is) {
+    return grouped(only(compared.lives, is), [](const RecordedLife& life) {
+      return line(
+          name(life.outcome), life.pid, name(life.direction), life.peer(), name(life.protocol));
+    });
+  };
   Lines failures;
-  for (const auto& [key, group] : grouped(only(compared.lives,
-                                               [&](const RecordedLife& life) {
-                                                 return life.failed() &&
-                                                        ended_in_window(life, compared.filter);
-                                               }),
-                                          [](const RecordedLife& life) {
-                                            return line(name(life.outcome),
-                                                        life.pid,
-                                                        name(life.direction),
-                                                        life.peer(),
-                                                        name(life.protocol));
-                                          })) {
+  for (const auto& [key, group] : by_program([&](const RecordedLife& life) {
+         return life.failed() && ended_in_window(life, compared.filter);
+       })) {
     const auto& first = group.front();
     failures.insert(line(name(first.outcome),
                          first.pid,
@@ -224,17 +221,42 @@ void check_failed(const Comparison& compared) {
                   "longest_ns",
                   "last_ns"}) == failures);
 
-  Lines hanging;
-  for (const auto& life : compared.lives) {
-    if (life.outcome == Outcome::open && !life.states.empty() &&
-        life.states.back().second == TcpState::syn_sent) {
-      hanging.insert(line(life.pid,
-                          to_string(life.remote),
-                          life.began_ns,
-                          compared.filter.until_ns.value_or(test::kHistoryEndNs) - life.began_ns));
-    }
+  Lines resets;
+  for (const auto& [key, group] : by_program([&](const RecordedLife& life) {
+         const bool by_reset = life.outcome == Outcome::reset || life.outcome == Outcome::aborted;
+         return by_reset && !life.failed() && ended_in_window(life, compared.filter);
+       })) {
+    const auto& first = group.front();
+    resets.insert(
+        line(name(first.outcome), first.pid, name(first.direction), first.peer(), group.size()));
   }
-  CHECK(lines_of(answer, "hanging", {"pid", "remote", "since_ns", "waited_ns"}) == hanging);
+  CHECK(lines_of(answer, "resets", {"outcome", "pid", "direction", "peer", "connections"}) ==
+        resets);
+
+  const auto waits = [](const RecordedLife& life) {
+    return life.outcome == Outcome::open && !life.states.empty() &&
+           life.states.back().second == TcpState::syn_sent;
+  };
+  const auto now_ns = compared.filter.until_ns.value_or(test::kHistoryEndNs);
+  Lines hanging;
+  for (const auto& [key, group] :
+       grouped(only(compared.lives, waits), [](const RecordedLife& life) {
+         return line(life.pid, name(life.direction), to_string(life.remote));
+       })) {
+    std::optional<std::int64_t> since;
+    std::int64_t waited = 0;
+    for (const auto& life : group) {
+      since = std::min(since.value_or(life.began_ns), life.began_ns);
+      waited = std::max(waited, now_ns - life.began_ns);
+    }
+    const bool known =
+        std::all_of(group.begin(), group.end(), [](const auto& life) { return life.opened; });
+    const auto& first = group.front();
+    hanging.insert(line(
+        group.size(), first.pid, to_string(first.remote), known ? since : std::nullopt, waited));
+  }
+  CHECK(lines_of(answer, "hanging", {"connections", "pid", "remote", "since_ns", "waited_ns"}) ==
+        hanging);
 }
 
 void check_lifetimes(const Comparison& compared) {
@@ -360,12 +382,24 @@ void check_leaks(const Comparison& compared) {
       spans.emplace_back(stay.from_ns, stay.to_ns);
       now += stay.to_ns ? 0 : 1;
     }
-    const auto [oldest, newest] = std::minmax_element(spans.begin(), spans.end());
-    expected.insert(line(key, now, peak_of(spans), oldest->first, newest->first));
+    // Since when those of the first look are in their state is not known.
+    const auto old = std::count_if(group.begin(), group.end(), [](const Stay& stay) {
+      return !stay.life.opened && stay.from_ns == stay.life.began_ns;
+    });
+    std::optional<std::int64_t> oldest;
+    std::optional<std::int64_t> newest;
+    for (const auto& stay : group) {
+      if (stay.life.opened || stay.from_ns != stay.life.began_ns) {
+        oldest = std::min(oldest.value_or(stay.from_ns), stay.from_ns);
+        newest = std::max(newest.value_or(stay.from_ns), stay.from_ns);
+      }
+    }
+    expected.insert(line(key, now, peak_of(spans), old, old > 0 ? std::nullopt : oldest, newest));
   }
   const auto answer = compared.run("leaks");
-  CHECK(lines_of(answer, "stuck", {"state", "pid", "now", "peak", "oldest_ns", "newest_ns"}) ==
-        expected);
+  CHECK(lines_of(answer,
+                 "stuck",
+                 {"state", "pid", "now", "peak", "before", "oldest_ns", "newest_ns"}) == expected);
 
   Lines growing;
   for (const auto& [key, group] :
@@ -403,17 +437,27 @@ void check_ports(const Comparison& compared) {
 }
 
 void check_listeners(const Comparison& compared) {
+  if (!compared.filter.states.empty() || compared.filter.since_ns || compared.filter.until_ns) {
+    return;  // these select one socket of several
+  }
   Lines expected;
-  for (const auto& life : compared.lives) {
-    if (life.direction == Direction::listen) {
-      const auto since = life.opened ? std::optional{life.began_ns} : std::nullopt;
-      expected.insert(
-          line(name(life.protocol), to_string(life.local), life.pid, since, life.closed_ns));
-    }
+  for (const auto& group : listening_together(compared.lives)) {
+    const auto& first = group.front();
+    const auto all = static_cast<std::int64_t>(group.size());
+    const bool opened = count_if(group, [](const auto& life) { return life.opened; }) == all;
+    const bool closed =
+        count_if(group, [](const auto& life) { return life.closed_ns.has_value(); }) == all;
+    expected.insert(line(
+        name(first.protocol),
+        to_string(first.local),
+        first.pid,
+        opened ? std::optional{first.began_ns} : std::nullopt,
+        closed ? largest(group, [](const auto& life) { return life.closed_ns; }) : std::nullopt,
+        all));
   }
   CHECK(lines_of(compared.run("listeners"),
                  "listeners",
-                 {"protocol", "local", "pid", "since_ns", "gone_ns"}) == expected);
+                 {"protocol", "local", "pid", "since_ns", "gone_ns", "sockets"}) == expected);
 }
 
 void check_connections(const Comparison& compared) {
@@ -425,7 +469,10 @@ void check_connections(const Comparison& compared) {
         expected);
   Lines holders;
   for (const auto& life : compared.lives) {
-    holders.insert(line(life.local.port, life.pid, life.began_ns, life.closed_ns));
+    holders.insert(line(life.local.port,
+                        life.pid,
+                        life.opened ? std::optional{life.began_ns} : std::nullopt,
+                        life.closed_ns));
   }
   CHECK(lines_of(compared.run("who"), "holders", {"local_port", "pid", "from_ns", "until_ns"}) ==
         holders);

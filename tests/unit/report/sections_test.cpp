@@ -80,7 +80,7 @@ TEST_CASE("each section of every report can be asked for by its name", "[report]
 }
 
 TEST_CASE("the sections of a report are named once each", "[report]") {
-  CHECK(section_names("failed", {}) == std::vector<std::string>{"hanging", "failures"});
+  CHECK(section_names("failed", {}) == std::vector<std::string>{"hanging", "failures", "resets"});
   CHECK(section_names("peers", {}) == std::vector<std::string>{"peers"});
   CHECK(section_names("overview", filter_for("process")) == section_names("process", {}));
   CHECK_THROWS_AS(section_names("no such", {}), UsageError);

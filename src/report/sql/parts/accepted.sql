@@ -1,0 +1,120 @@
+-- SPDX-License-Identifier: MIT
+-- `listeners`: a row for each listener or UDP socket. Sockets of one process that listen at one
+-- endpoint at the same time (SO_REUSEPORT) are one row. `shown`: the filter selects it. `accepted`:
+-- what came in on each of them.
+listening AS (
+  SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = $direction.listen
+  UNION ALL
+  SELECT id FROM connection WHERE duration_bucket IS NULL
+),
+selected AS MATERIALIZED (
+  SELECT id FROM connections WHERE direction = 'listen' AND id IN (SELECT id FROM listening) AND (/*filter*/ 1)
+),
+sockets AS (
+  SELECT
+    c.*,
+    (SELECT n.process_id FROM connection AS n WHERE n.id = c.id) AS process_id,
+    coalesce(c.opened_ns, c.first_seen_ns) AS began_ns,
+    -- What was there before the recorder may have accepted since then.
+    coalesce(
+      c.opened_ns - c.open_error_ns,
+      (SELECT max(max(coalesce(s.ended_ns, 0), s.last_alive_ns)) FROM sessions AS s WHERE s.id < c.session_id),
+      0
+    ) AS from_ns
+  FROM listening
+  CROSS JOIN connections AS c USING (id)
+  WHERE c.direction = 'listen'
+),
+marked AS (
+  SELECT
+    *,
+    coalesce(began_ns >= max(coalesce(closed_ns, 9223372036854775807)) OVER (
+      PARTITION BY protocol, local, netns, process_id ORDER BY began_ns, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ), 1) AS is_first
+  FROM sockets
+),
+numbered AS (
+  SELECT
+    *,
+    iif(process_id IS NULL, -id, sum(is_first) OVER (PARTITION BY protocol, local, netns, process_id ORDER BY began_ns, id)) AS number
+  FROM marked
+),
+listeners AS MATERIALIZED (
+  SELECT
+    min(id) AS id,
+    protocol,
+    netns,
+    local,
+    local_address,
+    local_port,
+    process_id,
+    pid,
+    process,
+    user,
+    container,
+    count(*) AS sockets,
+    max(id IN (SELECT id FROM selected)) AS shown,
+    min(began_ns) AS began_ns,
+    min(from_ns) AS from_ns,
+    -- NULL: it listened before the recorder started.
+    iif(count(*) = count(opened_ns), min(opened_ns), NULL) AS opened_ns,
+    iif(count(*) = count(closed_ns), max(closed_ns), NULL) AS closed_ns
+  FROM numbered
+  GROUP BY protocol, local, netns, process_id, number
+),
+-- Of a small recording the connections, of another one its flows; with a window, the connections that
+-- lived in it.
+source AS (
+  SELECT coalesce(:since_ns, :until_ns) IS NULL AND count(*) > 50000 AS is_flows FROM (SELECT 1 FROM connection LIMIT 50001)
+),
+inbound AS (
+  SELECT process_id, protocol, local_address, local_port, netns, first_ns, last_ns, opened
+  FROM /* never connections */ peer_flows
+  WHERE direction = 'inbound' AND protocol = 'tcp' AND (SELECT is_flows FROM source)
+  UNION ALL
+  SELECT process_id, protocol, local_address, local_port, netns, first_ns, last_ns, opened
+  FROM connection_flows
+  WHERE direction = 'inbound' AND protocol = 'tcp' AND NOT (SELECT is_flows FROM source) AND id IN (
+    SELECT c.id
+    FROM duration_bucket AS k
+    CROSS JOIN connection AS c
+      ON c.duration_bucket = k.code
+      AND coalesce(c.opened_ns, c.first_seen_ns) BETWEEN coalesce(:since_ns - k.span_ns, -9e18) AND coalesce(:until_ns, 9e18)
+    UNION ALL
+    SELECT id FROM connection WHERE duration_bucket IS NULL
+  ) AND (:until_ns IS NULL OR first_ns <= :until_ns) AND (:since_ns IS NULL OR max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns)
+),
+flows AS MATERIALIZED (SELECT row_number() OVER () AS flow, * FROM inbound WHERE opened > 0),
+-- A flow goes to the listener at its own address before one at all addresses, and to its process
+-- before another.
+matched AS (
+  SELECT
+    f.flow,
+    l.id,
+    f.opened,
+    f.process_id,
+    f.process_id IS NOT l.process_id AS by_other,
+    f.first_ns >= l.from_ns AND f.last_ns <= coalesce(l.closed_ns, f.last_ns) AS whole,
+    2 * (f.local_address = l.local_address) + (f.process_id IS l.process_id) AS fit
+  FROM listeners AS l
+  JOIN flows AS f
+    ON f.protocol = l.protocol AND f.local_port = l.local_port AND f.netns IS l.netns AND f.last_ns >= l.from_ns
+    AND f.first_ns <= coalesce(l.closed_ns, f.first_ns)
+    AND (
+      f.local_address = l.local_address
+      OR (l.local_address = '0.0.0.0' AND instr(f.local_address, ':') = 0)
+      OR (l.local_address = '::' AND instr(f.local_address, ':') > 0)
+    )
+),
+best AS (SELECT *, max(fit) OVER (PARTITION BY flow) AS best FROM matched),
+taken AS (SELECT *, count(*) OVER (PARTITION BY flow) AS takers FROM best WHERE fit = best),
+-- NULL where the share of a listener is not known: several could have accepted, or a flow also
+-- began before or after it.
+accepted AS (
+  SELECT
+    id,
+    iif(max(takers > 1 OR NOT whole), NULL, sum(opened)) AS n,
+    count(DISTINCT iif(by_other, process_id, NULL)) AS workers
+  FROM taken
+  GROUP BY id
+)
