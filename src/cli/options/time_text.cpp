@@ -411,6 +411,10 @@ std::string time_hint(std::string_view text) {
                        text.substr(0, kSecondsDigits),
                        text.substr(kSecondsDigits));
   }
+  const auto point = text.find('.');
+  if (point == kSecondsDigits && parse_since_1970(fmt::format("@{}", text))) {
+    return fmt::format("; seconds since 1970 are written @{}", text);
+  }
   if (const auto ago = parse_duration(text); ago && *ago > 0) {
     return fmt::format("; so long ago is written -{}", text);
   }

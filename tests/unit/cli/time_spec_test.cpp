@@ -189,6 +189,8 @@ TEST_CASE("without a zone the zone that is meant is used", "[cli]") {
 TEST_CASE("a number that is no time comes with the form that may be meant", "[cli]") {
   CHECK(time_hint("1795890350") == "; seconds since 1970 are written @1795890350");
   CHECK(time_hint("1795890350123") == "; seconds since 1970 are written @1795890350.123");
+  CHECK(time_hint("1795890350.123456") == "; seconds since 1970 are written @1795890350.123456");
+  CHECK(time_hint("1.5").empty());
   CHECK(time_hint("10m") == "; so long ago is written -10m");
   CHECK(time_hint("noon").empty());
 }
