@@ -2,12 +2,16 @@
 -- The views that reports read, beside those of views.sql. The same rules hold for them.
 
 -- What reports group by, beside the name of a program: processes that ended within a minute of
--- their start have no `lasting_id`, so that those of one program make up one row.
+-- their start, or before anybody could read more than their name, have no `lasting_id`, so that
+-- those of one program make up one row.
 CREATE VIEW programs AS
 SELECT
   id AS process_id,
   pid, name,
-  iif(ended_ns - started_ns < 60000000000, NULL, (
+  iif(coalesce(
+    ended_ns - started_ns < 60000000000,
+    coalesce(exe, cmdline, user, cgroup, service, parent_pid) IS NULL
+  ), NULL, (
     -- A process may have a row for each of its images.
     SELECT min(n.id)
     FROM process AS n

@@ -138,10 +138,17 @@ class GivenRecording {
     process.id = {pid, pid};
     process.started_ns = Given::ns(from);
     process.name = std::move(name);
+    process.parent_pid = 1;
     processes_.emplace_back(std::move(process));
     if (to) {
       ends_.emplace_back(store::ProcessEnded{{pid, pid}, Moment{Given::ns(*to), 0}});
     }
+    return *this;
+  }
+  /// One that was gone before anybody could read more than its name.
+  GivenRecording& gone_process(std::uint32_t pid, std::string name, double from) {
+    process(pid, std::move(name), from);
+    processes_.back().parent_pid.reset();
     return *this;
   }
   GivenRecording& add(const Given& given) {

@@ -65,6 +65,7 @@ class Scenario {
     process.id = id;
     process.started_ns = ns(second);
     process.name = std::move(name);
+    process.parent_pid = 1;
     items_.emplace_back(process);
   }
   void end_process(const ProcessId& id, double second) {

@@ -83,6 +83,20 @@ TEST_CASE("short processes of one program are one row; lasting ones are a row ea
         "2|app|203.0.113.11:443\n");
 }
 
+TEST_CASE("processes that were gone at once are one row, though their end is not known",
+          "[report]") {
+  GivenRecording recording;
+  for (std::uint32_t pid = 1; pid <= 5; ++pid) {
+    recording.gone_process(pid, "curl", 10 * pid);
+    recording.add(closed_connection(pid).by(pid).from(10 * pid).to(10 * pid + 1));
+  }
+  recording.process(9, "curl", 5);  // it runs
+  recording.add(open_connection(9).by(9).from(6));
+  CHECK(recording.rows("churn", {"opened", "pid", "process", "processes"}) ==
+        "5|-|curl|5\n"
+        "1|9|curl|1\n");
+}
+
 TEST_CASE("sums group short processes as connections do", "[report]") {
   GivenRecording recording;
   loops(recording);

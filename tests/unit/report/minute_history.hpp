@@ -142,6 +142,7 @@ inline void record(const std::filesystem::path& path, const std::vector<Seen>& a
     process.id = {pid, pid};
     process.started_ns = pid * kSecond / 100;
     process.name = name;
+    process.parent_pid = 1;
     items.emplace_back(process);
   }
   for (int second = 0; second <= 60; ++second) {
