@@ -13,7 +13,14 @@
 -- column: unknown_end | unknown | count
 WITH
 flows AS MATERIALIZED (
-  SELECT peer_id, outcome, connections, closed_by_us, closed_by_peer
+  SELECT
+    -- As in `peers`: leftovers in TIME_WAIT from before the recorder are one row.
+    iif(direction = 'unknown' AND owner_reason = 'kernel' AND remote_port >= 32768, -1, peer_id) AS line,
+    remote_address,
+    outcome,
+    connections,
+    closed_by_us,
+    closed_by_peer
   FROM peer_flows
   WHERE protocol = 'tcp' AND direction <> 'listen' AND outcome <> 'open'
     AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
@@ -21,7 +28,9 @@ flows AS MATERIALIZED (
 ),
 ends AS (
   SELECT
-    peer_id,
+    line,
+    count(DISTINCT remote_address) AS addresses,
+    max(remote_address) AS remote_address,
     sum(connections) AS ended,
     sum(closed_by_us) AS by_us,
     sum(closed_by_peer) AS by_peer,
@@ -32,10 +41,20 @@ ends AS (
     sum(iif(outcome = 'timed_out', connections, 0)) AS timed_out,
     sum(iif(outcome = 'unknown', connections, 0)) AS unknown_end
   FROM flows
-  GROUP BY peer_id
+  GROUP BY line
 )
-SELECT ended, p.peer, by_us, by_peer, by_whom, reset, aborted, refused, timed_out, unknown_end
+SELECT
+  ended,
+  iif(line = -1, iif(addresses = 1, ends.remote_address, addresses || ' addresses') || ', ephemeral ports', p.peer) AS peer,
+  by_us,
+  by_peer,
+  by_whom,
+  reset,
+  aborted,
+  refused,
+  timed_out,
+  unknown_end
 FROM ends
-LEFT JOIN peers AS p ON p.id = ends.peer_id
-ORDER BY ended DESC, p.peer
+LEFT JOIN peers AS p ON p.id = ends.line
+ORDER BY line = -1, ended DESC, peer
 LIMIT iif(:limit < 0, 20, :limit);

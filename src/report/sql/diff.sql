@@ -75,7 +75,9 @@ selected AS MATERIALIZED (
       *,
       direction = 'outbound' AND (SELECT n.state FROM connection AS n WHERE n.id = connection_flows.id) = $state.syn_sent AS hangs
     FROM connection_flows
-    WHERE direction <> 'listen' AND (/*filter of both windows*/ 1)
+    WHERE direction <> 'listen'
+      -- Leftovers in TIME_WAIT from before the recorder did not go: they ran out.
+      AND NOT (direction = 'unknown' AND coalesce(owner_reason, '') = 'kernel') AND (/*filter of both windows*/ 1)
   )
 ),
 counted AS (

@@ -254,6 +254,12 @@ TEST_CASE("leftovers in TIME_WAIT from before the recorder are one line by servi
         "30|127.0.0.1:9090\n"
         "30|30 addresses to port 25\n"
         "1|203.0.113.9:50051\n");
+  CHECK(recording.rows("closes", {"ended", "peer"}) ==
+        "30|127.0.0.1:9090\n"
+        "90|31 addresses, ephemeral ports\n");
+  auto filter = window(50, 60);
+  filter.before_ns = {0, test::Given::ns(20)};
+  CHECK(recording.rows("diff", {"change", "peer"}, filter).empty());
 }
 
 TEST_CASE("network namespaces are kept apart, and named where there are several", "[report]") {
