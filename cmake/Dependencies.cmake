@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Debian 12: libboost1.81-dev libsqlite3-dev libsqlitecpp-dev libspdlog-dev libfmt-dev libcli11-dev libsodium-dev
-# libtomlplusplus-dev
+# libtomlplusplus-dev libseccomp-dev
 find_package(Boost 1.81 REQUIRED) # headers: System, Asio, Container, Unordered, CRC, JSON
 find_package(SQLite3 REQUIRED)
 find_package(SQLiteCpp REQUIRED)
@@ -25,6 +25,15 @@ find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
 add_library(Tomlplusplus::Tomlplusplus INTERFACE IMPORTED)
 set_target_properties(Tomlplusplus::Tomlplusplus PROPERTIES INTERFACE_INCLUDE_DIRECTORIES
                                                             "${TOMLPLUSPLUS_INCLUDE_DIR}")
+
+if(NOT WIN32) # libseccomp brings none, either
+  find_path(SECCOMP_INCLUDE_DIR seccomp.h REQUIRED)
+  find_library(SECCOMP_LIBRARY NAMES seccomp REQUIRED)
+  add_library(Seccomp::Seccomp UNKNOWN IMPORTED)
+  set_target_properties(
+    Seccomp::Seccomp PROPERTIES IMPORTED_LOCATION "${SECCOMP_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES
+                                                                       "${SECCOMP_INCLUDE_DIR}")
+endif()
 
 if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
   find_package(Catch2 REQUIRED) # 2.13 or 3; tests/catch.hpp knows both

@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -130,6 +131,9 @@ int run(std::vector<std::string> words) {
     return print_error(app, message + "; see --help", kUsage);
   } catch (const UsageError& error) {
     return print_error(app, error.what(), kUsage);
+  } catch (const std::bad_alloc&) {
+    return print_error(
+        app, "not enough memory; ask for less with --since, --until or --limit", kFailed);
   } catch (const std::exception& error) {
     return print_error(app, error.what(), kFailed);
   }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace netlog::os {
 
@@ -27,6 +28,8 @@ class RecordingFile {
 
   /// True if the file did not exist before.
   [[nodiscard]] virtual bool created() const = 0;
+  /// Files of somebody else that stood where SQLite keeps its own, by the names that they have now.
+  [[nodiscard]] virtual std::vector<std::filesystem::path> set_aside() const = 0;
   /// True if its path still leads to it: nobody has deleted, moved or replaced it.
   [[nodiscard]] virtual bool in_place() const = 0;
 
@@ -44,11 +47,18 @@ Result<Readers> find_readers(const std::string& group);
 /// if they had other rights before: grant_group_read() has to be called for each session. A file
 /// that is not a recording stays as it is. Errors: resource_unavailable_try_again if another
 /// recorder holds it; else the system's reason (no such directory, permission denied, read-only,
-/// not the owner).
+/// not the owner); untrusted where distrust() has an objection (os/file_trust.hpp).
 Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem::path& path);
 
-/// Creates an empty file that only its owner may read. Errors: the file exists; the system's
-/// reason.
+/// Whether a recorder holds this file. On Windows always, since this cannot be asked there.
+bool is_being_recorded(const std::filesystem::path& path);
+
+/// What a file takes on its disk, at most its size: a file can be long and hold nothing. 0 if it
+/// does not exist.
+std::uintmax_t stored_bytes(const std::filesystem::path& path);
+
+/// Creates an empty file that only its owner may read. Errors: the file exists; untrusted where
+/// distrust_folder() has an objection; the system's reason.
 Result<void> create_private_file(const std::filesystem::path& path);
 
 /// Renames a finished file durably: the new name survives a power cut. Both names must be in one

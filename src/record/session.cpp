@@ -48,6 +48,15 @@ std::unique_ptr<os::RecordingFile> hold(const std::filesystem::path& path) {
       held.error().message())};
 }
 
+void report_foreign_files(const os::RecordingFile& held, const Observer& observer) {
+  for (const auto& aside : held.set_aside()) {
+    observer.on_message(fmt::format(
+        "somebody else had put a file beside the recording, which SQLite would have read: it is {} "
+        "now",
+        utf8(aside)));
+  }
+}
+
 void grant_group_read(os::RecordingFile& held,
                       const std::filesystem::path& path,
                       const std::optional<os::Readers>& readers) {
@@ -169,7 +178,10 @@ class ProgressReporter {
 }  // namespace
 
 Recorded record_live(const LiveOptions& options, const Observer& observer) {
+  // Files are opened without the rights that the sources need.
+  std::optional<os::RaisedRights> raised{std::in_place};
   auto made = source::make_live_source(options.source);
+  raised.reset();
   if (!made) {
     throw CommandFailed{
         fmt::format("cannot read this host's connection tables: {}", made.error().message())};
@@ -177,6 +189,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   auto& source = **made;
   auto held = hold(options.database);
   CreatedFile created{options.database, held->created()};
+  report_foreign_files(*held, observer);
   std::optional<capture::CaptureWriter> capture;
   if (options.capture) {
     capture.emplace(*options.capture);
@@ -186,13 +199,16 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
     capture->write(about);
   }
   // Before the writer's thread begins: each thread has rights of its own.
-  if (const auto dropped = os::drop_rights({options.database, options.storage.readers.has_value()});
-      !dropped) {
+  if (const auto dropped = os::drop_rights({options.storage.readers.has_value()}); !dropped) {
     throw CommandFailed{
         fmt::format("cannot give up the rights that recording into {} does not need: {}; start it "
                     "where it may (seccomp?), or as a user without rights",
                     utf8(options.database),
                     dropped.error().message())};
+  }
+  if (const auto restricted = os::restrict_system_calls(); !restricted) {
+    observer.on_message(fmt::format("recording without a filter of system calls: {}",
+                                    restricted.error().message()));
   }
   asio::io_context io{1};
   auto writing = writer_options(options.database, options.storage, held);
@@ -229,6 +245,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   };
   asio::co_spawn(io, sampler.drain(), ended);
   asio::co_spawn(io, sampler.run(ends_at), ended);
+  raised.emplace();
   io.run();
   if (failure) {
     std::rethrow_exception(failure);
@@ -263,6 +280,7 @@ Recorded record_capture(const std::filesystem::path& capture,
   const auto session = session_from(*about);
   auto held = hold(database);
   CreatedFile created{database, held->created()};
+  report_foreign_files(*held, observer);
   store::Writer writer{database, session, writer_options(database, storage, held)};
   grant_group_read(*held, database, storage.readers);
   created.keep();

@@ -20,25 +20,52 @@ bool in(const std::array<Range, N>& ranges, char32_t point) {
   });
 }
 
-// C0, DEL, C1, soft hyphen, zero-width and bidirectional controls, line separators, tags, variation
-// selectors, private use.
-constexpr std::array<Range, 14> kHarmful{{{0x00, 0x1F},
-                                          {0x7F, 0x9F},
+// C0, DEL, C1; blanks other than the plain one; what Unicode calls Default_Ignorable
+// (DerivedCoreProperties.txt 15.0), which contains zero-width and bidirectional controls, fillers,
+// variation selectors and tags; line separators; what is drawn as nothing; private use.
+constexpr std::array<Range, 33> kHarmful{{{0x00, 0x1F},
+                                          {0x7F, 0xA0},
                                           {0xAD, 0xAD},
+                                          {0x34F, 0x34F},
                                           {0x61C, 0x61C},
-                                          {0x180E, 0x180E},
-                                          {0x200B, 0x200F},
-                                          {0x2028, 0x202E},
-                                          {0x2060, 0x206F},
+                                          {0x70F, 0x70F},
+                                          {0x115F, 0x1160},
+                                          {0x1680, 0x1680},
+                                          {0x17B4, 0x17B5},
+                                          {0x180B, 0x180F},
+                                          {0x2000, 0x200F},
+                                          {0x2028, 0x202F},
+                                          {0x205F, 0x206F},
+                                          {0x2800, 0x2800},
+                                          {0x3000, 0x3000},
+                                          {0x3164, 0x3164},
                                           {0xE000, 0xF8FF},
                                           {0xFE00, 0xFE0F},
                                           {0xFEFF, 0xFEFF},
+                                          {0xFFA0, 0xFFA0},
                                           {0xFFF0, 0xFFFB},
+                                          {0xFFFE, 0xFFFF},
+                                          {0x110BD, 0x110BD},
+                                          {0x110CD, 0x110CD},
+                                          {0x13430, 0x1345F},
+                                          {0x16FE4, 0x16FE4},
+                                          {0x1BCA0, 0x1BCA3},
+                                          {0x1D159, 0x1D159},
+                                          {0x1D173, 0x1D17A},
+                                          {0x1FFFE, 0x1FFFF},
+                                          {0x2FFFE, 0x2FFFF},
                                           {0xE0000, 0xE0FFF},
                                           {0xF0000, 0x10FFFF}}};
 
-constexpr std::array<Range, 4> kCombining{
-    {{0x300, 0x36F}, {0x1AB0, 0x1AFF}, {0x20D0, 0x20FF}, {0xFE20, 0xFE2F}}};
+// Marks that stand above or below the sign before them.
+constexpr std::array<Range, 7> kCombining{{{0x300, 0x36F},
+                                           {0x483, 0x489},
+                                           {0x591, 0x5BD},
+                                           {0x1AB0, 0x1AFF},
+                                           {0x1DC0, 0x1DFF},
+                                           {0x20D0, 0x20FF},
+                                           {0xFE20, 0xFE2F}}};
+constexpr int kMaxMarks = 3;  // of one sign; no language needs more
 
 // Unicode 15, East Asian Width W and F, roughly.
 constexpr std::array<Range, 10> kWide{{{0x1100, 0x115F},
@@ -65,11 +92,13 @@ bool is_harmful(char32_t point) {
 std::string escape_for_terminal(std::string_view text) {
   std::string out;
   out.reserve(text.size());
+  int marks = 0;
   for (std::size_t at = 0; at < text.size();) {
     const auto point = code_point_at(text, at);
+    marks = in(kCombining, point.value) ? marks + 1 : 0;
     if (point.length == 0) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[at]));
-    } else if (!is_harmful(point.value)) {
+    } else if (!is_harmful(point.value) && marks <= kMaxMarks) {
       out += text.substr(at, point.length);
     } else if (point.value < 0x80) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned>(point.value));

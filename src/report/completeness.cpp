@@ -16,6 +16,18 @@ std::int64_t integer(const Cell& cell, std::int64_t otherwise) {
   return value == nullptr ? otherwise : *value;
 }
 
+/// A file can lack what the schema demands.
+std::string text_of(const Cell& cell) {
+  const auto* const text = std::get_if<std::string>(&cell);
+  return text == nullptr ? "without a reason" : *text;
+}
+
+/// Within some 146 years of 1970: times around it can be computed.
+std::int64_t plausible(std::int64_t ns) {
+  constexpr auto kMaxNs = std::int64_t{1} << 62U;
+  return std::clamp(ns, std::int64_t{0}, kMaxNs);
+}
+
 /// Total length of the union of intervals that are sorted by their begin.
 std::int64_t united_length(const std::vector<std::vector<Cell>>& spans) {
   std::int64_t total = 0;
@@ -75,7 +87,7 @@ std::string dropped_note(store::Reader& reader, const store::Parameters& window)
     note += fmt::format("{}{} ended connections dropped, {}",
                         note.empty() ? "" : " | ",
                         integer(row[1], 0),
-                        std::get<std::string>(row[0]));
+                        text_of(row[0]));
   }
   return note;
 }
@@ -96,7 +108,7 @@ std::string unknown_owners_note(store::Reader& reader,
     note += fmt::format("{}{} {}",
                         note.empty() ? "owner unknown: " : ", ",
                         integer(row[1], 0),
-                        std::get<std::string>(row[0]));
+                        text_of(row[0]));
   }
   return note;
 }
@@ -109,7 +121,7 @@ std::optional<Span> recorded_span(store::Reader& reader) {
   const auto& row = found.cells.front();
   const auto* const began = std::get_if<std::int64_t>(&row.at(0));
   const auto* const ended = std::get_if<std::int64_t>(&row.at(1));
-  return began != nullptr && ended != nullptr ? std::optional{Span{*began, *ended}} : std::nullopt;
+  return began != nullptr && ended != nullptr ? std::optional{Span{plausible(*began), plausible(*ended)}} : std::nullopt;
 }
 
 Completeness completeness(store::Reader& reader, const Filter& filter) {

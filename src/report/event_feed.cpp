@@ -22,6 +22,12 @@ SELECT
 FROM events
 WHERE )";
 
+/// 0 where a file has none that is a number.
+std::int64_t id_of(const Cell& cell) {
+  const auto* const id = std::get_if<std::int64_t>(&cell);
+  return id == nullptr ? 0 : *id;
+}
+
 }  // namespace
 
 std::vector<Column> event_columns() {
@@ -71,7 +77,7 @@ void EventFeed::last(std::int64_t count, const OnEvent& on_event) {
        on_event);
   if (last_id_ == 0) {
     const auto newest = reader_.query("SELECT coalesce(max(id), 0) FROM events");
-    last_id_ = std::get<std::int64_t>(newest.cells[0][0]);
+    last_id_ = id_of(newest.cells[0][0]);
   }
 }
 
@@ -86,7 +92,7 @@ void EventFeed::read(const std::string& sql, const OnEvent& on_event) {
       clause_.parameters,
       [](const auto&) {},
       [&](const std::vector<Cell>& event) {
-        last_id_ = std::get<std::int64_t>(event.back());
+        last_id_ = id_of(event.back());
         return on_event(event);
       });
 }

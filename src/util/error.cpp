@@ -25,6 +25,8 @@ class NetlogCategory final : public boost::system::error_category {
         return "refused by the kernel";
       case errc::too_large:
         return "too large";
+      case errc::untrusted:
+        return "not trusted";
     }
     return "unknown error";
   }

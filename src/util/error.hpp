@@ -19,6 +19,7 @@ enum class errc {
   interrupted,     ///< the kernel says the dump is not consistent
   refused,         ///< the kernel answered with an error
   too_large,       ///< beyond the bound that we accept
+  untrusted,       ///< somebody else could have written or replaced it
 };
 
 const boost::system::error_category& netlog_category();

@@ -13,10 +13,13 @@ namespace netlog::test {
 /// A directory of its own for one test; removed with all that is in it.
 class Scratch {
  public:
-  Scratch()
-      : path_{std::filesystem::temp_directory_path() /
-              ("netlog-test-" + std::to_string(std::random_device{}()))} {
-    std::filesystem::create_directories(path_);
+  /// A name that nobody can guess, and a directory that was not there before.
+  Scratch() {
+    std::random_device random;
+    do {
+      path_ = std::filesystem::temp_directory_path() /
+              ("netlog-test-" + std::to_string(random()) + "-" + std::to_string(random()));
+    } while (!std::filesystem::create_directory(path_));
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;

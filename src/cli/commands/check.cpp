@@ -35,9 +35,10 @@ std::filesystem::path recording_of(const CheckOptions& options) {
 }
 
 /// The error for a damaged file, with what to do next; nothing where the file is not damaged.
-std::optional<std::string> damage_message(const std::filesystem::path& path) {
+std::optional<std::string> damage_message(const std::filesystem::path& path,
+                                          QueryProgress& progress) {
   try {
-    const auto found = store::survey(path);
+    const auto found = store::survey(path, [&] { return progress.go_on(); });
     if (!found.damaged() || found.rows() == 0) {
       return std::nullopt;
     }
@@ -64,7 +65,7 @@ void run_check(const CheckOptions& options) {
     progress.watch(reader);
     checked = report::check(reader, kMaxViolationsPerCheck);
   } catch (const store::StoreError&) {
-    if (const auto damage = damage_message(path)) {
+    if (const auto damage = damage_message(path, progress)) {
       progress.clear();
       throw CommandFailed{*damage};
     }
@@ -73,7 +74,7 @@ void run_check(const CheckOptions& options) {
   progress.clear();
   print(checked.answer, format, text_style(query));
   if (checked.violations > 0) {
-    if (const auto damage = damage_message(path)) {
+    if (const auto damage = damage_message(path, progress)) {
       throw CommandFailed{*damage};
     }
     throw CommandFailed{fmt::format(
@@ -87,7 +88,9 @@ void run_check(const CheckOptions& options) {
 void run_salvage(const CheckOptions& options) {
   const auto path = recording_of(options);
   const auto out = path_from_utf8(options.salvage);
-  if (store::survey(path).rows() == 0) {
+  QueryProgress progress;
+  const auto go_on = [&] { return progress.go_on(); };
+  if (store::survey(path, go_on).rows() == 0) {
     throw CommandFailed{
         fmt::format("cannot salvage {}: no part of it looks like a recording", utf8(path))};
   }
@@ -95,7 +98,16 @@ void run_salvage(const CheckOptions& options) {
     throw CommandFailed{
         fmt::format("cannot salvage into {}: {}", utf8(out), made.error().message())};
   }
-  const auto salvaged = store::salvage(path, out);
+  const auto salvaged = [&] {
+    try {
+      return store::salvage(path, out, go_on);
+    } catch (...) {
+      std::error_code ignored;
+      std::filesystem::remove(out, ignored);
+      throw;
+    }
+  }();
+  progress.clear();
   Table table{"salvaged",
               "Salvaged",
               {{"table", "table", Unit::none, Align::left, false},

@@ -4,6 +4,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/options/output.hpp"
 #include "cli/options/query_options.hpp"
+#include "cli/options/query_progress.hpp"
 #include "store/read/reader.hpp"
 
 #include <memory>
@@ -16,8 +17,12 @@ namespace {
 void print_info(const QueryOptions& options) {
   const auto format = parse_format(options.format);
   const auto path = database_path(options);
+  QueryProgress progress;
   store::Reader reader{path};
-  print(report::info(reader, path), format, text_style(options));
+  progress.watch(reader);
+  const auto answer = report::info(reader, path);
+  progress.clear();
+  print(answer, format, text_style(options));
 }
 
 }  // namespace

@@ -71,6 +71,7 @@ void run_sql(const SqlOptions& options) {
   QueryProgress progress;
   store::Reader reader{database_path(options.query)};
   progress.watch(reader);
+  reader.take_your_time();
   const auto style = text_style(options.query);
   const auto for_csv = csv_reader();
   std::vector<Column> columns;

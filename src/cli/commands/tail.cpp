@@ -3,6 +3,7 @@
 #include "cli/options/option_values.hpp"
 #include "cli/options/output.hpp"
 #include "cli/options/query_filter.hpp"
+#include "cli/options/query_progress.hpp"
 #include "cli/output/event_text.hpp"
 #include "report/event_feed.hpp"
 #include "report/report.hpp"
@@ -90,6 +91,8 @@ void print_events(const TailOptions& options) {
   check_kinds(options.kinds);
   const auto parsed = parse_filter(options.query);
   store::Reader reader{database_path(options.query)};
+  warn_of_missing_wal(reader);
+  reader.take_your_time();
   if (const auto unknown = report::unknown_pids(reader, parsed.filter.pids); !unknown.empty()) {
     std::cerr << unknown_pids_text(unknown);
   }

@@ -10,11 +10,20 @@ QueryProgress::QueryProgress()
         stopped_ = true;
       })} {}
 
+void warn_of_missing_wal(const store::Reader& reader) {
+  if (reader.lacks_wal()) {
+    std::cerr << "netlog: the recording has no -wal beside it, though it was being written: if it "
+                 "was copied alone, its newest rows are missing; copy its -wal, too, or cut a clip "
+                 "instead\n";
+  }
+}
+
 QueryProgress::~QueryProgress() {
   clear();
 }
 
 void QueryProgress::watch(store::Reader& reader) {
+  warn_of_missing_wal(reader);
   reader.on_progress([this] { return go_on(); });
 }
 

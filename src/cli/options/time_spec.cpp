@@ -79,6 +79,9 @@ std::int64_t best_of(const std::vector<std::int64_t>& moments, const Span& recor
   const auto away = [&](std::int64_t ns) {
     return std::max({recorded.began_ns - ns, ns - recorded.ended_ns, std::int64_t{0}});
   };
+  if (moments.empty()) {
+    return recorded.ended_ns;  // outside the years that clocks can show
+  }
   auto best = moments.front();
   for (const auto ns : moments) {
     if (away(ns) < away(best) || away(ns) == 0) {
@@ -124,6 +127,9 @@ std::int64_t resolve_end(const TimeSpec& spec,
                          std::int64_t now_ns,
                          const Span& /*recorded*/) {
   const auto moments = candidates(spec, since_ns, now_ns);
+  if (moments.empty()) {
+    return since_ns;
+  }
   const auto end = std::upper_bound(moments.begin(), moments.end(), since_ns);
   return end == moments.end() ? moments.back() : *end;
 }

@@ -33,6 +33,19 @@ std::uint64_t capabilities() {
   return sets ? (std::uint64_t{(*sets)[1].effective} << 32U) | (*sets)[0].effective : 0;
 }
 
+void set_effective_capabilities(std::uint64_t which) {
+  auto sets = read_sets();
+  if (!sets) {
+    return;
+  }
+  for (std::size_t i = 0; i < kWords; ++i) {
+    auto& word = sets->at(i);
+    word.effective = word.permitted & static_cast<std::uint32_t>(which >> (32 * i));
+  }
+  auto of_us = header();
+  ::syscall(SYS_capset, &of_us, sets->data());
+}
+
 Result<void> keep_capabilities(std::uint64_t which) {
   auto sets = read_sets();
   if (!sets) {

@@ -11,6 +11,10 @@ namespace netlog::os {
 /// cannot be read.
 std::uint64_t capabilities();
 
+/// Makes those of `which` effective that the calling thread is permitted, and no others. It stays
+/// permitted to have them.
+void set_effective_capabilities(std::uint64_t which);
+
 /// Drops all capabilities of the calling thread except `which`, and its inheritable set. Errors:
 /// the system's reason.
 Result<void> keep_capabilities(std::uint64_t which);

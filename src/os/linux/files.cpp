@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "os/files.hpp"
 
+#include "os/file_trust.hpp"
 #include "os/linux/unique_fd.hpp"
 #include "util/text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -28,23 +30,36 @@ constexpr mode_t kShared = 0640;
 
 constexpr const char* kSystemDirectory = "/var/lib/netlog";
 
-/// Changes rights by name, because closing a descriptor would drop SQLite's locks. First the group
-/// loses access, so that the old group never has the new rights.
-Result<void> share_with(const std::filesystem::path& path, mode_t mode, const Readers& readers) {
-  const auto owner_only = mode & 0700;
-  const auto refused = [&](const char* doing) {
-    return fail_errno(errno, fmt::format("{} {}", doing, path.string()));
-  };
-  if (::chmod(path.c_str(), owner_only) != 0) {
-    return refused("set the rights of");
+/// Changes the rights of the file of a descriptor, which may be one of O_PATH. First the group loses
+/// access, so that the old group never has the new rights.
+Result<void> share_with(const UniqueFd& fd, mode_t mode, const Readers& readers) {
+  // fchmod() refuses a descriptor of O_PATH; this link leads to the same file.
+  const auto link = fmt::format("/proc/self/fd/{}", fd.get());
+  if (::chmod(link.c_str(), mode & 0700) != 0) {
+    return fail_errno(errno, "set its rights");
   }
-  if (::lchown(path.c_str(), static_cast<uid_t>(-1), readers.group) != 0) {
-    return refused("change the group of");
+  if (::fchownat(fd.get(), "", static_cast<uid_t>(-1), readers.group, AT_EMPTY_PATH) != 0) {
+    return fail_errno(errno, "change its group");
   }
-  if (::chmod(path.c_str(), mode) != 0) {
-    return refused("set the rights of");
+  if (::chmod(link.c_str(), mode) != 0) {
+    return fail_errno(errno, "set its rights");
   }
   return {};
+}
+
+/// Shares what SQLite keeps beside the recording. Closing an ordinary descriptor would drop SQLite's
+/// locks on the file; closing one of O_PATH does not.
+Result<void> share_side_file(const std::filesystem::path& path, const Readers& readers) {
+  const UniqueFd fd{::open(path.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW)};
+  if (!fd) {
+    return errno == ENOENT ? Result<void>{} : fail_errno(errno, "open " + path.string());
+  }
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != ::geteuid() ||
+      info.st_nlink > 1) {
+    return fail(errc::untrusted, path.string());
+  }
+  return share_with(fd, kShared, readers);
 }
 
 /// Empty, or an SQLite database (sqlite.org/fileformat.html, 1.3) with our application_id.
@@ -68,14 +83,84 @@ Result<void> make_private(const UniqueFd& fd) {
   return {};
 }
 
+bool is_sticky(const std::filesystem::path& folder) {
+  struct stat info {};
+  return ::stat(folder.empty() ? "." : folder.c_str(), &info) == 0 &&
+         (info.st_mode & S_ISVTX) != 0;
+}
+
+/// Renames what somebody else has put where SQLite keeps files of root's recording: a pipe, a link,
+/// a file of that user. SQLite would believe it.
+/// @returns where these files are now
+std::vector<std::filesystem::path> set_foreign_files_aside(const std::filesystem::path& path) {
+  constexpr int kMaxNumber = 1'000;
+  std::vector<std::filesystem::path> aside;
+  for (const auto* const suffix : {"-wal", "-shm", "-journal"}) {
+    const auto name = with_suffix(path, suffix);
+    struct stat info {};
+    if (::geteuid() != 0 || ::lstat(name.c_str(), &info) != 0 ||
+        (info.st_uid == 0 && S_ISREG(info.st_mode))) {
+      continue;
+    }
+    for (int number = 1; number <= kMaxNumber; ++number) {
+      const auto unused = with_suffix(name, fmt::format(".foreign-{}", number).c_str());
+      if (::renameat2(
+              AT_FDCWD, name.c_str(), AT_FDCWD, unused.c_str(), RENAME_NOREPLACE) == 0) {
+        aside.push_back(unused);
+        break;
+      }
+      if (errno != EEXIST) {
+        break;  // then it is an objection
+      }
+    }
+  }
+  return aside;
+}
+
+/// Makes what SQLite keeps beside a recording private. In a sticky folder others may create these
+/// files before SQLite does, so they are created here: empty ones, which SQLite takes for none.
+Result<void> close_side_files(const std::filesystem::path& path) {
+  const bool create = is_sticky(path.parent_path());
+  for (const auto* const suffix : {"-wal", "-shm", "-journal"}) {
+    const auto name = with_suffix(path, suffix);
+    if (create) {
+      const UniqueFd fresh{
+          ::open(name.c_str(), O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, kPrivate)};
+      if (!fresh && errno != EEXIST) {
+        return fail_errno(errno, "create " + name.string());
+      }
+    }
+    const UniqueFd side{::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+    struct stat info {};
+    if (!side) {
+      if (errno == ENOENT) {
+        continue;
+      }
+      return fail_errno(errno, "open " + name.string());
+    }
+    if (::fstat(side.get(), &info) != 0 || !S_ISREG(info.st_mode) ||
+        (info.st_uid != ::geteuid() && info.st_uid != 0)) {
+      return fail(errc::untrusted, name.string());
+    }
+    if (auto closed = make_private(side); !closed) {
+      return closed.error();
+    }
+  }
+  return {};
+}
+
 /// Locks by flock(). SQLite uses fcntl() locks, and closing any descriptor of a file drops all
 /// fcntl() locks of the process on it. So the descriptor must stay open until SQLite has closed the
 /// file.
 class HeldFile final : public RecordingFile {
  public:
-  HeldFile(UniqueFd fd, std::filesystem::path path, bool created)
-      : fd_{std::move(fd)}, path_{std::move(path)}, created_{created} {}
+  HeldFile(UniqueFd fd,
+           std::filesystem::path path,
+           bool created,
+           std::vector<std::filesystem::path> aside)
+      : fd_{std::move(fd)}, path_{std::move(path)}, created_{created}, aside_{std::move(aside)} {}
   [[nodiscard]] bool created() const override { return created_; }
+  [[nodiscard]] std::vector<std::filesystem::path> set_aside() const override { return aside_; }
   [[nodiscard]] bool in_place() const override {
     struct stat held {};
     struct stat named {};
@@ -85,26 +170,30 @@ class HeldFile final : public RecordingFile {
     return held.st_dev == named.st_dev && held.st_ino == named.st_ino;
   }
   [[nodiscard]] Result<void> grant_group_read(const Readers& readers) override {
-    for (const auto* const suffix : {"", "-wal", "-shm"}) {
-      // SQLite creates later side files with the rights and the group of the file.
-      const auto path = with_suffix(path_, suffix);
-      if (::access(path.c_str(), F_OK) != 0) {
-        continue;
-      }
-      if (auto opened = share_with(path, kShared, readers); !opened) {
+    if (auto opened = share_with(fd_, kShared, readers); !opened) {
+      return opened;
+    }
+    // SQLite creates later side files with the rights and the group of the file.
+    for (const auto* const suffix : {"-wal", "-shm"}) {
+      if (auto opened = share_side_file(with_suffix(path_, suffix), readers); !opened) {
         return opened;
       }
     }
+    if (path_.parent_path() != kSystemDirectory) {
+      return {};
+    }
     constexpr mode_t kSharedDirectory = 0750;
-    return path_.parent_path() == kSystemDirectory
-               ? share_with(kSystemDirectory, kSharedDirectory, readers)
-               : Result<void>{};
+    const UniqueFd directory{
+        ::open(kSystemDirectory, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)};
+    return directory ? share_with(directory, kSharedDirectory, readers)
+                     : fail_errno(errno, std::string{"open "} + kSystemDirectory);
   }
 
  private:
   UniqueFd fd_;
   std::filesystem::path path_;
   bool created_;
+  std::vector<std::filesystem::path> aside_;
 };
 
 std::filesystem::path environment_path(const char* name) {
@@ -130,6 +219,9 @@ Result<Readers> find_readers(const std::string& group) {
 }
 
 Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem::path& path) {
+  if (auto why = distrust_folder(path)) {
+    return fail(errc::untrusted, std::move(*why));
+  }
   UniqueFd fd{::open(path.c_str(), O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, kPrivate)};
   const bool created = static_cast<bool>(fd);
   if (!created && errno == EEXIST) {
@@ -141,32 +233,55 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
   if (!fd) {
     return fail_errno(errno, "open for writing");
   }
+  const auto refused = [&](Error error) {
+    if (created) {
+      ::unlink(path.c_str());
+    }
+    return error;
+  };
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    return refused(fail_errno(EINVAL, "record into what is no regular file"));
+  }
+  auto aside = set_foreign_files_aside(path);
+  if (auto why = distrust(path, FileUse::write)) {
+    return refused(fail(errc::untrusted, std::move(*why)));
+  }
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail_errno(errno, "lock");
   }
-  struct stat info {};
-  if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
-    return fail_errno(EINVAL, "record into what is no regular file");
-  }
   if (!may_be_recording(fd, info)) {  // SQLite reports the error
-    return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(std::move(fd), path, created)};
+    return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(
+        std::move(fd), path, created, std::move(aside))};
   }
   if (auto closed = make_private(fd); !closed) {
     return closed.error();
   }
-  for (const auto* const suffix : {"-wal", "-shm"}) {
-    const UniqueFd side{
-        ::open(with_suffix(path, suffix).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
-    if (side) {
-      if (auto closed = make_private(side); !closed) {
-        return closed.error();
-      }
-    }
+  if (auto closed = close_side_files(path); !closed) {
+    return refused(closed.error());
   }
-  return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(std::move(fd), path, created)};
+  return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(
+        std::move(fd), path, created, std::move(aside))};
+}
+
+bool is_being_recorded(const std::filesystem::path& path) {
+  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+  return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+std::uintmax_t stored_bytes(const std::filesystem::path& path) {
+  constexpr std::uintmax_t kBlock = 512;  // inode(7)
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0
+             ? std::min(static_cast<std::uintmax_t>(info.st_size),
+                        static_cast<std::uintmax_t>(info.st_blocks) * kBlock)
+             : 0;
 }
 
 Result<void> create_private_file(const std::filesystem::path& path) {
+  if (auto why = distrust_folder(path)) {
+    return fail(errc::untrusted, std::move(*why));
+  }
   const UniqueFd fd{::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, kPrivate)};
   if (!fd) {
     return fail_errno(errno, "create");

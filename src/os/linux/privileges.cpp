@@ -8,7 +8,6 @@
 
 #include <linux/capability.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 
 #include <unistd.h>
 
@@ -32,26 +31,11 @@ constexpr std::array kForSources{
     // For receive buffers larger than net.core.rmem_max in those namespaces (SO_RCVBUFFORCE).
     Right{CAP_NET_ADMIN, "net_admin"},
 };
-// SQLite creates its side files again, and the recorder creates a recording again that somebody has
-// deleted. In another user's directory that needs write access and the right to set the owner.
-constexpr std::array kForForeignDirectory{Right{CAP_DAC_OVERRIDE, "dac_override"},
-                                          Right{CAP_CHOWN, "chown"},
-                                          Right{CAP_FOWNER, "fowner"}};
 constexpr std::array kForReaders{Right{CAP_CHOWN, "chown"}};
-
-bool is_ours(const std::filesystem::path& path) {
-  struct stat info {};
-  return ::stat(path.c_str(), &info) != 0 || info.st_uid == ::geteuid();
-}
 
 std::vector<Right> needed(const RetainedRights& retained) {
   std::vector<Right> rights{kForSources.begin(), kForSources.end()};
-  const auto& path = retained.recording;
-  const auto directory =
-      path.parent_path().empty() ? std::filesystem::path{"."} : path.parent_path();
-  if (!is_ours(path) || !is_ours(directory)) {
-    rights.insert(rights.end(), kForForeignDirectory.begin(), kForForeignDirectory.end());
-  } else if (retained.group_read) {
+  if (retained.group_read) {
     rights.insert(rights.end(), kForReaders.begin(), kForReaders.end());
   }
   return rights;
@@ -77,6 +61,20 @@ Result<void> drop_rights(const RetainedRights& retained) {
     return fail_errno(errno, "set no_new_privs");
   }
   return keep_capabilities(kept);
+}
+
+void lower_rights() {
+  if (::geteuid() != 0) {
+    set_effective_capabilities(0);
+  }
+}
+
+RaisedRights::RaisedRights() : before_{capabilities()} {
+  set_effective_capabilities(~std::uint64_t{0});
+}
+
+RaisedRights::~RaisedRights() {
+  set_effective_capabilities(before_);
 }
 
 std::vector<std::string> retained_capabilities(const RetainedRights& retained) {

@@ -4,9 +4,12 @@ target_sources(
   netlog_os
   PRIVATE linux/capabilities.cpp
           linux/clock.cpp
+          linux/file_trust.cpp
           linux/files.cpp
           linux/name_files.cpp
           linux/privileges.cpp
           linux/service.cpp
           linux/signals.cpp
+          linux/system_calls.cpp
           linux/terminal.cpp)
+target_link_libraries(netlog_os PRIVATE Seccomp::Seccomp)

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <windows.h>
 
@@ -74,6 +75,7 @@ class HeldFile final : public RecordingFile {
  public:
   HeldFile(UniqueHandle file, bool created) : file_{std::move(file)}, created_{created} {}
   [[nodiscard]] bool created() const override { return created_; }
+  [[nodiscard]] std::vector<std::filesystem::path> set_aside() const override { return {}; }
   /// Nobody can delete or move a file that SQLite has open.
   [[nodiscard]] bool in_place() const override { return true; }
   [[nodiscard]] Result<void> grant_group_read(const Readers& /*readers*/) override {
@@ -198,6 +200,16 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
     static_cast<void>(open_file(with_suffix(path, suffix), CREATE_NEW, "create"));
   }
   return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(std::move(*file), created)};
+}
+
+bool is_being_recorded(const std::filesystem::path& /*path*/) {
+  return true;
+}
+
+std::uintmax_t stored_bytes(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  return error ? 0 : size;
 }
 
 Result<void> create_private_file(const std::filesystem::path& path) {

@@ -12,4 +12,16 @@ std::vector<std::string> retained_capabilities(const RetainedRights& /*retained*
   return {};
 }
 
+void lower_rights() {}
+
+RaisedRights::RaisedRights() {
+  static_cast<void>(before_);
+}
+
+RaisedRights::~RaisedRights() = default;
+
+Result<void> restrict_system_calls() {
+  return {};
+}
+
 }  // namespace netlog::os

@@ -36,7 +36,8 @@ std::string this_program() {
   return error ? "netlog" : path.string();
 }
 
-/// The command that grants all capabilities that a recorder can use; empty if we have them all.
+/// The command that grants all capabilities that a recorder can use, to the members of one group
+/// only; empty if we have them all. A binary that everybody may run would let everybody record.
 std::string grant_command() {
   constexpr std::array kRights{
       CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_BPF, CAP_PERFMON};
@@ -50,9 +51,12 @@ std::string grant_command() {
   if ((os::capabilities() & kWanted) == kWanted) {
     return {};
   }
-  return "sudo setcap cap_sys_ptrace,cap_dac_read_search,cap_net_admin,cap_sys_admin,cap_bpf,"
-         "cap_perfmon+ep " +
-         this_program();
+  // A change of the group or of the rights takes the capabilities away, so they come last.
+  return fmt::format(
+      "sudo sh -c 'groupadd -f netlog && chgrp netlog {0} && chmod 0750 {0} && setcap "
+      "cap_sys_ptrace,cap_dac_read_search,cap_net_admin,cap_sys_admin,cap_bpf,cap_perfmon+ep {0}', "
+      "then run it as a member of that group (sudo usermod -aG netlog USER)",
+      this_program());
 }
 
 Finding examine_tables() {
@@ -257,8 +261,8 @@ Finding examine_recording(const std::filesystem::path& recording) {
           {}};
 }
 
-Finding examine_rights(const std::filesystem::path& recording) {
-  const auto names = os::retained_capabilities({recording, false});
+Finding examine_rights() {
+  const auto names = os::retained_capabilities({});
   return {"rights",
           Allowed::all,
           names.empty() ? "none that others have not"
@@ -270,6 +274,9 @@ Finding examine_rights(const std::filesystem::path& recording) {
 }  // namespace
 
 std::vector<Finding> examine_host(const std::filesystem::path& recording) {
+  // With the caller's own rights, as a recorder opens it.
+  const auto place = examine_recording(recording);
+  const os::RaisedRights raised;
   return {examine_tables(),
           examine_tracing(),
           examine_notices(),
@@ -277,8 +284,8 @@ std::vector<Finding> examine_host(const std::filesystem::path& recording) {
           examine_namespaces(),
           examine_counters(),
           examine_descriptors(),
-          examine_recording(recording),
-          examine_rights(recording)};
+          place,
+          examine_rights()};
 }
 
 }  // namespace netlog::source

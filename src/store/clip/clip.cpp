@@ -6,6 +6,7 @@
 #include "store/db/migrate.hpp"
 #include "store/db/open_readonly.hpp"
 #include "store/db/rebuildable_tables.hpp"
+#include "store/db/sqlite_name.hpp"
 #include "store/db/statement.hpp"
 #include "store/rollup/flows.hpp"
 #include "store/rollup/port_use.hpp"
@@ -218,7 +219,7 @@ void watch(SQLite::Database& database, const std::function<bool()>& go_on) {
 }
 
 SQLite::Database make_recording(const std::filesystem::path& path) {
-  SQLite::Database database{utf8(path), SQLite::OPEN_READWRITE};
+  SQLite::Database database{sqlite_name(path), SQLite::OPEN_READWRITE};
   // No journal: a clip that was not finished is deleted.
   database.exec("PRAGMA journal_mode = OFF");
   database.exec("PRAGMA synchronous = OFF");

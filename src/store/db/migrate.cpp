@@ -14,8 +14,6 @@
 #include <SQLiteCpp/Transaction.h>
 #include <fmt/format.h>
 
-#include <sqlite3.h>
-
 namespace netlog::store {
 namespace {
 
@@ -103,7 +101,7 @@ void renew(SQLite::Database& database, const Schema& schema) {
 }  // namespace
 
 void migrate(SQLite::Database& database, const std::filesystem::path& path, const Schema& schema) {
-  sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  run_nothing_of_the_file(database);
   try {
     database.exec("PRAGMA cell_size_check = ON");
     while (bring_forward(database, path, schema)) {

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "store/db/open_readonly.hpp"
 
+#include "os/file_trust.hpp"
+#include "os/files.hpp"
+#include "store/db/budget.hpp"
 #include "store/db/recording_check.hpp"
+#include "store/db/sqlite_name.hpp"
 #include "store/db/store_error.hpp"
 #include "util/text.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -22,7 +27,11 @@ namespace netlog::store {
 namespace {
 
 constexpr int kBusyMs = 5'000;
-constexpr int kStepsToOpen = 1'000'000;
+constexpr int kStepsBetweenOpenProgress = 1'000;
+constexpr int kProgressToOpen = 1'000;  // of as many steps
+constexpr std::chrono::seconds kTimeToOpen{5};
+constexpr int kMaxLengthToOpen = 1 << 20;
+constexpr int kMaxLength = 16 << 20;
 
 void check_file(const std::filesystem::path& path) {
   std::error_code error;
@@ -39,6 +48,9 @@ void check_file(const std::filesystem::path& path) {
   }
   if (!std::filesystem::is_regular_file(status)) {
     refuse_recording(path, "not a regular file; name a recording with --db");
+  }
+  if (const auto why = os::distrust(path, os::FileUse::read)) {
+    refuse_recording(path, *why);
   }
   for (const auto* const suffix : {"-wal", "-journal", "-shm"}) {
     const auto side = std::filesystem::symlink_status(with_suffix(path, suffix), error);
@@ -82,7 +94,7 @@ void set_limits(SQLite::Database& database) {
     int most;
   };
   for (const auto& limit : std::array<Limit, 11>{{
-           {SQLITE_LIMIT_LENGTH, 16 << 20},
+           {SQLITE_LIMIT_LENGTH, kMaxLengthToOpen},
            {SQLITE_LIMIT_SQL_LENGTH, 1 << 20},
            {SQLITE_LIMIT_COLUMN, 500},
            {SQLITE_LIMIT_EXPR_DEPTH, 200},
@@ -99,17 +111,54 @@ void set_limits(SQLite::Database& database) {
   sqlite3_limit(database.getHandle(), SQLITE_LIMIT_WORKER_THREADS, 0);
 }
 
+/// Ends what takes too long to open: a schema that does is none of ours.
+class OpeningLimit {
+ public:
+  explicit OpeningLimit(SQLite::Database& database) : handle_{database.getHandle()} {
+    sqlite3_progress_handler(
+        handle_,
+        kStepsBetweenOpenProgress,
+        [](void* self) { return static_cast<OpeningLimit*>(self)->is_over() ? 1 : 0; },
+        this);
+  }
+  OpeningLimit(const OpeningLimit&) = delete;
+  OpeningLimit& operator=(const OpeningLimit&) = delete;
+  ~OpeningLimit() { sqlite3_progress_handler(handle_, 0, nullptr, nullptr); }
+
+ private:
+  bool is_over() { return ++calls_ > kProgressToOpen || timer_.passed() > kTimeToOpen; }
+
+  sqlite3* handle_;
+  CpuTimer timer_;
+  int calls_ = 0;
+};
+
 SQLite::Database with_limits(SQLite::Database database) {
   set_limits(database);
-  // Nothing that opening asks is repeated: a schema that takes longer is none of ours.
-  sqlite3_progress_handler(
-      database.getHandle(), kStepsToOpen, [](void*) { return 1; }, nullptr);
+  run_nothing_of_the_file(database);
   return database;
 }
 
-SQLite::Database open_plain(const std::filesystem::path& path) {
-  auto database = with_limits({utf8(path), SQLite::OPEN_READONLY, kBusyMs});
+void load_schema(SQLite::Database& database) {
+  const OpeningLimit limit{database};
   database.execAndGet("SELECT count(*) FROM sqlite_schema");
+}
+
+SQLite::Database open_plain(const std::filesystem::path& path) {
+  auto database = with_limits({sqlite_name(path), SQLite::OPEN_READONLY, kBusyMs});
+  load_schema(database);
+  return database;
+}
+
+/// The index of the WAL is made in our own memory, and nothing is locked: only where nothing may be
+/// written and nobody has an index there, so nobody writes.
+SQLite::Database open_unlocked(const std::filesystem::path& path) {
+  const auto* const system = sqlite3_vfs_find(nullptr);
+  const auto unlocked = fmt::format("{}-none", system->zName);
+  auto database = with_limits(
+      SQLite::Database{sqlite_name(path), SQLite::OPEN_READONLY, kBusyMs, unlocked});
+  database.exec("PRAGMA locking_mode = EXCLUSIVE");
+  load_schema(database);
   return database;
 }
 
@@ -117,11 +166,26 @@ SQLite::Database open(const std::filesystem::path& path) {
   try {
     return open_plain(path);
   } catch (const SQLite::Exception& error) {
-    const bool settled = !std::filesystem::exists(with_suffix(path, "-wal"));
-    if (error.getErrorCode() != SQLITE_CANTOPEN || !settled) {
+    if (error.getErrorCode() != SQLITE_CANTOPEN) {
       throw;
     }
-    return with_limits({immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyMs});
+    std::error_code none;
+    if (!std::filesystem::exists(with_suffix(path, "-wal"), none)) {
+      return with_limits(
+          {immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyMs});
+    }
+    if (!std::filesystem::exists(with_suffix(path, "-shm"), none)) {
+      try {
+        return open_unlocked(path);
+      } catch (const SQLite::Exception&) {
+        // The message below names the way.
+      }
+    }
+    refuse_recording(path,
+                     fmt::format("its -wal cannot be read where nothing may be written; copy both "
+                                 "to a folder that you may write, or save its rows: netlog check "
+                                 "{} --salvage NEW.db",
+                                 utf8(path)));
   }
 }
 
@@ -160,12 +224,30 @@ void make_views(SQLite::Database& database,
 
 }  // namespace
 
+bool lacks_wal(const std::filesystem::path& path) {
+  constexpr std::size_t kReadVersion = 19;  // sqlite.org/fileformat.html, 1.3
+  constexpr char kWal = 2;
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(std::filesystem::symlink_status(path, error))) {
+    return false;  // opening a pipe would wait
+  }
+  std::array<char, kReadVersion + 1> header{};
+  std::ifstream in{path, std::ios::binary};
+  in.read(header.data(), header.size());
+  if (!in || header[kReadVersion] != kWal) {
+    return false;
+  }
+  const auto size = std::filesystem::file_size(with_suffix(path, "-wal"), error);
+  // A recorder has an empty one after a checkpoint; so has a reader that found none.
+  return error || (size == 0 && !os::is_being_recorded(path));
+}
+
 SQLite::Database open_readonly(const std::filesystem::path& path, const Schema& schema) {
   check_file(path);
   try {
     auto database = open(path);
+    const OpeningLimit limit{database};
     sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-    sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
     database.exec("PRAGMA cell_size_check = ON");
     // A virtual table of the file is not even opened.
     std::array<const char*, 3> modules{"json_each", "json_tree", nullptr};
@@ -178,9 +260,12 @@ SQLite::Database open_readonly(const std::filesystem::path& path, const Schema& 
           path, fmt::format("it is empty; record into it with: netlog record --db {}", utf8(path)));
     }
     make_views(database, schema, check_tables(database, path, schema));
-    sqlite3_progress_handler(database.getHandle(), 0, nullptr, nullptr);
+    sqlite3_limit(database.getHandle(), SQLITE_LIMIT_LENGTH, kMaxLength);
     return database;
   } catch (const SQLite::Exception& error) {
+    if (error.getErrorCode() == SQLITE_INTERRUPT) {
+      refuse_recording(path, "its schema takes too long to read; no recording has such a one");
+    }
     refuse_recording(
         path, fmt::format("{} [sqlite:{}]", one_line(error.what()), error.getExtendedErrorCode()));
   }

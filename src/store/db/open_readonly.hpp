@@ -19,4 +19,8 @@ namespace netlog::store {
 SQLite::Database open_readonly(const std::filesystem::path& path,
                                const Schema& schema = current_schema());
 
+/// Whether the file is written with a WAL and has none beside it: if it was copied alone, what was
+/// in the WAL only is missing. To be asked before it is opened.
+bool lacks_wal(const std::filesystem::path& path);
+
 }  // namespace netlog::store

@@ -119,6 +119,87 @@ std::vector<SchemaColumn> missing_columns(SQLite::Database& database,
   return missing;
 }
 
+/// A row of sqlite_master whose text makes something else than its type says: only somebody who
+/// wrote into that table can have made it.
+void check_kinds(SQLite::Database& database, const std::filesystem::path& path) {
+  SQLite::Statement odd{
+      database,
+      "SELECT name FROM main.sqlite_master WHERE NOT coalesce(CASE type "
+      "WHEN 'table' THEN (rootpage > 0 AND sql GLOB 'CREATE TABLE *') OR "
+      "(rootpage = 0 AND sql GLOB 'CREATE VIRTUAL TABLE *') "
+      "WHEN 'index' THEN sql IS NULL OR sql GLOB 'CREATE INDEX *' OR sql GLOB "
+      "'CREATE UNIQUE INDEX *' "
+      "WHEN 'view' THEN sql GLOB 'CREATE VIEW *' "
+      "WHEN 'trigger' THEN sql GLOB 'CREATE TRIGGER *' END, 0) "
+      // What the planner reads when the schema is loaded.
+      "OR (lower(name) GLOB 'sqlite_stat*' AND type = 'table' AND sql NOT IN "
+      "('CREATE TABLE sqlite_stat1(tbl,idx,stat)', "
+      "'CREATE TABLE sqlite_stat3(tbl,idx,neq,nlt,ndlt,sample)', "
+      "'CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)')) LIMIT 1"};
+  if (odd.executeStep()) {
+    refuse_altered(
+        path,
+        fmt::format("its schema says of {} what it is not", quote(odd.getColumn(0).getString())));
+  }
+}
+
+/// Without comments and blanks.
+std::string bare(std::string_view sql) {
+  std::string out;
+  for (std::size_t at = 0; at < sql.size(); ++at) {
+    if (sql.substr(at, 2) == "--") {
+      at = std::min(sql.find('\n', at), sql.size());
+    } else if (sql.substr(at, 2) == "/*") {
+      at = std::min(sql.find("*/", at + 2), sql.size() - 2) + 1;
+    } else if (std::string_view{" \t\r\n"}.find(sql[at]) == std::string_view::npos) {
+      out += sql[at];
+    }
+  }
+  return out;
+}
+
+/// Whether a table is defined as ours is: the same text, and behind our columns those that a user
+/// has added. A constraint among those would be checked when we write.
+bool is_defined_as(std::string_view found, const SchemaTable& table) {
+  const auto text = bare(found);
+  const auto ours = bare(table.sql);
+  const auto end = ours.rfind(')');
+  const std::string_view head{ours.data(), end};
+  const auto tail = std::string_view{ours}.substr(end);
+  if (text.size() < ours.size() || !text.starts_with(head) || !text.ends_with(tail)) {
+    return false;
+  }
+  const auto added = upper(text.substr(head.size(), text.size() - ours.size()));
+  return added.empty() ||
+         (added.starts_with(',') && added.find("CHECK") == std::string::npos &&
+          added.find("UNIQUE") == std::string::npos &&
+          added.find("CONFLICT") == std::string::npos &&
+          added.find("REFERENCES") == std::string::npos);
+}
+
+void check_definition(SQLite::Database& database,
+                      const std::filesystem::path& path,
+                      const SchemaTable& table) {
+  SQLite::Statement found{
+      database,
+      "SELECT sql FROM main.sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"};
+  found.bind(1, table.name);
+  if (found.executeStep() && !is_defined_as(found.getColumn(0).getString(), table)) {
+    refuse_altered(path, fmt::format("table {} is not defined as netlog does it", table.name));
+  }
+  SQLite::Statement indexes{database, fmt::format("PRAGMA main.index_list(\"{}\")", table.name)};
+  while (indexes.executeStep()) {
+    if (indexes.getColumn("origin").getString() == "c" &&
+        indexes.getColumn("unique").getInt() != 0) {
+      refuse_recording(path,
+                       fmt::format("the unique index {} on its table {} would drop rows; netlog "
+                                   "runs nothing of a file's own, drop it with sqlite3",
+                                   quote(indexes.getColumn("name").getString()),
+                                   table.name));
+    }
+  }
+}
+
 /// A trigger on a table of ours would run when we write.
 void check_triggers(SQLite::Database& database,
                     const std::filesystem::path& path,
@@ -141,6 +222,14 @@ void check_triggers(SQLite::Database& database,
 }
 
 }  // namespace
+
+void run_nothing_of_the_file(SQLite::Database& database) {
+  for (const auto setting : {SQLITE_DBCONFIG_TRUSTED_SCHEMA,
+                             SQLITE_DBCONFIG_ENABLE_TRIGGER,
+                             SQLITE_DBCONFIG_ENABLE_VIEW}) {
+    sqlite3_db_config(database.getHandle(), setting, 0, nullptr);
+  }
+}
 
 void refuse_recording(const std::filesystem::path& path, std::string_view why) {
   throw StoreError{fmt::format("cannot open recording {}: {}", utf8(path), why)};
@@ -185,6 +274,7 @@ int recording_version(SQLite::Database& database,
 std::vector<MissingColumns> check_tables(SQLite::Database& database,
                                          const std::filesystem::path& path,
                                          const Schema& schema) {
+  check_kinds(database, path);
   const bool older = pragma(database, "user_version") < schema.version;
   std::vector<MissingColumns> missing;
   for (const auto& table : schema.tables) {
@@ -202,6 +292,11 @@ std::vector<MissingColumns> check_tables(SQLite::Database& database,
     missing.push_back({&table, !there, std::move(columns)});
   }
   check_triggers(database, path, schema);
+  if (!older) {
+    for (const auto& table : schema.tables) {
+      check_definition(database, path, table);
+    }
+  }
   return missing;
 }
 

@@ -23,6 +23,10 @@ struct MissingColumns {
   std::vector<SchemaColumn> columns;
 };
 
+/// Neither triggers nor views of the file run on this connection, whenever they were made; functions
+/// with side effects do not run for its schema. TEMP views do.
+void run_nothing_of_the_file(SQLite::Database& database);
+
 /// @throws StoreError `cannot open recording PATH: WHY`
 [[noreturn]] void refuse_recording(const std::filesystem::path& path, std::string_view why);
 
@@ -37,7 +41,8 @@ int recording_version(SQLite::Database& database,
 /// else the file has does not matter: other tables, columns, indexes, views.
 /// @returns what is missing, where the file is of an older version
 /// @throws StoreError for what is missing in a file of the schema's version; for a view, a virtual
-/// table or a generated column in the place of ours; for a trigger on one of our tables.
+/// table or a generated column in the place of ours; for a trigger, a constraint or a unique index
+/// on one of our tables that is not ours; for a schema whose rows contradict themselves.
 std::vector<MissingColumns> check_tables(SQLite::Database& database,
                                          const std::filesystem::path& path,
                                          const Schema& schema);

@@ -22,6 +22,7 @@ struct SchemaColumn {
 struct SchemaTable {
   std::string name;
   std::vector<SchemaColumn> columns;
+  std::string sql;  ///< `CREATE TABLE …`
 };
 
 struct Index {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "store/read/reader.hpp"
 
+#include "os/files.hpp"
+#include "store/db/budget.hpp"
 #include "store/db/open_readonly.hpp"
 #include "store/db/recording_check.hpp"
 #include "util/byte_reader.hpp"
@@ -8,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <set>
 #include <string>
 #include <string_view>
@@ -23,6 +26,10 @@ namespace netlog::store {
 namespace {
 
 constexpr std::size_t kMaxText = std::size_t{1} << 20U;
+// Of the texts of one answer: from here on they are shortened, and from there on refused.
+constexpr std::size_t kMuchText = std::size_t{64} << 20U;
+constexpr std::size_t kTooMuchText = std::size_t{1} << 30U;
+constexpr int kShortText = 1'024;
 constexpr int kStepsBetweenReadProgress = 50'000;
 
 constexpr std::string_view kOnlyReading = "cannot query: only statements that read are allowed";
@@ -104,20 +111,149 @@ bool describes(std::string_view pragma) {
 
 }  // namespace
 
+/// Ends a query: its texts take too much memory.
+struct TooMuchText {};
+
 class Reader::Impl {
  public:
   explicit Impl(const std::filesystem::path& path)
-      : path_{path}, database_{open_readonly(path)}, foreign_{foreign_objects(database_)} {
+      : path_{path},
+        lacks_wal_{store::lacks_wal(path)},
+        database_{open_readonly(path)},
+        budget_{os::stored_bytes(path) + os::stored_bytes(with_suffix(path, "-wal"))} {
     for (const auto& view : current_schema().views) {
       views_.insert(view.name);
     }
+    note_schema();
+    sqlite3_hard_heap_limit64(std::max<std::int64_t>(sqlite3_hard_heap_limit64(-1),
+                                                     budget_.memory_bytes));
     sqlite3_set_authorizer(database_.getHandle(), authorize, this);
+    sqlite3_progress_handler(
+        database_.getHandle(),
+        kStepsBetweenReadProgress,
+        [](void* self) { return static_cast<Impl*>(self)->may_go_on() ? 0 : 1; },
+        this);
   }
 
   void each(std::string_view sql,
             const Parameters& parameters,
             const std::function<void(const std::vector<std::string>&)>& names,
             const std::function<bool(const std::vector<Cell>&)>& row) {
+    const OneSnapshot snapshot{*this};
+    bool named = false;
+    bool delivered = false;
+    const auto run_once = [&] {
+      return run(
+          sql,
+          parameters,
+          [&](const std::vector<std::string>& headings) {
+            if (!std::exchange(named, true)) {
+              names(headings);
+            }
+          },
+          [&](const std::vector<Cell>& cells) {
+            delivered = true;
+            return row(cells);
+          });
+    };
+    auto code = run_once();
+    if (is_no_memory(code) && !delivered && shorten_texts()) {
+      code = run_once();
+    }
+    if (code != SQLITE_DONE) {
+      fail(code);
+    }
+  }
+
+  Rows query(std::string_view sql, const Parameters& parameters) {
+    try {
+      return collect(sql, parameters, shortened_ ? kTooMuchText : kMuchText);
+    } catch (const TooMuchText&) {
+      try {
+        // Where no text is long, there are just many rows.
+        return collect(sql,
+                       parameters,
+                       shorten_texts() || shortened_ ? kTooMuchText
+                                                     : std::numeric_limits<std::size_t>::max());
+      } catch (const TooMuchText&) {
+        throw StoreError{fmt::format(
+            "cannot query {}: the texts of the answer have more than {} MiB; ask for less with "
+            "--since, --until or --limit",
+            utf8(path_),
+            kTooMuchText >> 20U)};
+      }
+    }
+  }
+
+  void on_progress(std::function<bool()> go_on) { go_on_ = std::move(go_on); }
+  void take_your_time() { has_time_limit_ = false; }
+  [[nodiscard]] bool lacks_wal() const { return lacks_wal_; }
+
+  int version() { return database_.execAndGet("PRAGMA user_version").getInt(); }
+
+ private:
+  static bool is_no_memory(int code) { return (code & 0xFF) == SQLITE_NOMEM; }
+
+  /// Runs statements of ours that a reader's may not be.
+  class Unguarded {
+   public:
+    explicit Unguarded(Impl& reader) : reader_{reader} { reader_.guarded_ = false; }
+    Unguarded(const Unguarded&) = delete;
+    Unguarded& operator=(const Unguarded&) = delete;
+    ~Unguarded() { reader_.guarded_ = true; }
+
+   private:
+    Impl& reader_;
+  };
+
+  /// Checks the schema and then keeps it: nobody can change it before the query has ended.
+  class OneSnapshot {
+   public:
+    explicit OneSnapshot(Impl& reader)
+        : reader_{reader}, outermost_{sqlite3_get_autocommit(reader.database_.getHandle()) != 0} {
+      if (outermost_) {
+        const Unguarded ours{reader_};
+        reader_.database_.exec("BEGIN");
+        try {
+          reader_.check_schema();
+        } catch (...) {
+          reader_.database_.tryExec("ROLLBACK");
+          throw;
+        }
+      }
+    }
+    OneSnapshot(const OneSnapshot&) = delete;
+    OneSnapshot& operator=(const OneSnapshot&) = delete;
+    ~OneSnapshot() {
+      if (outermost_) {
+        const Unguarded ours{reader_};
+        reader_.database_.tryExec("ROLLBACK");
+      }
+    }
+
+   private:
+    Impl& reader_;
+    bool outermost_;
+  };
+
+  void note_schema() {
+    schema_version_ = database_.execAndGet("PRAGMA main.schema_version").getInt64();
+    foreign_ = foreign_objects(database_);
+  }
+
+  /// A file may get another schema while it is open, as by `tail -f`.
+  void check_schema() {
+    if (database_.execAndGet("PRAGMA main.schema_version").getInt64() != schema_version_) {
+      recording_version(database_, path_, current_schema());
+      check_tables(database_, path_, current_schema());
+      note_schema();
+    }
+  }
+
+  int run(std::string_view sql,
+          const Parameters& parameters,
+          const std::function<void(const std::vector<std::string>&)>& names,
+          const std::function<bool(const std::vector<Cell>&)>& row) {
     const auto statement = prepare(sql);
     for (const auto& [name, value] : parameters) {
       if (const auto index = sqlite3_bind_parameter_index(statement.get(), (":" + name).c_str());
@@ -139,26 +275,74 @@ class Reader::Impl {
         cells[static_cast<std::size_t>(column)] = cell_of(statement.get(), column);
       }
       if (!row(cells)) {
-        return;
+        return SQLITE_DONE;
       }
     }
-    if (code != SQLITE_DONE) {
-      fail(code);
+    return code;
+  }
+
+  Rows collect(std::string_view sql, const Parameters& parameters, std::size_t most_text) {
+    Rows rows;
+    std::size_t text = 0;
+    each(
+        sql,
+        parameters,
+        [&](const std::vector<std::string>& names) { rows.names = names; },
+        [&](const std::vector<Cell>& cells) {
+          for (const auto& cell : cells) {
+            const auto* const string = std::get_if<std::string>(&cell);
+            text += string == nullptr ? 0 : string->size();
+          }
+          if (text > most_text) {
+            throw TooMuchText{};
+          }
+          rows.cells.push_back(cells);
+          return true;
+        });
+    return rows;
+  }
+
+  /// Replaces the tables that have long texts by TEMP views that cut them: one text of a megabyte
+  /// may belong to thousands of connections.
+  /// @returns false if there is none
+  bool shorten_texts() {
+    if (shortened_) {
+      return false;
     }
+    const Unguarded ours{*this};
+    for (const auto& table : current_schema().tables) {
+      std::string columns;
+      std::string is_long;
+      for (const auto& column : table.columns) {
+        const bool cut = column.type == "TEXT" || column.type == "BLOB";
+        columns += columns.empty() ? "" : ", ";
+        columns += cut ? fmt::format("substr(\"{0}\", 1, {1}) AS \"{0}\"", column.name, kShortText)
+                       : fmt::format("\"{}\"", column.name);
+        if (cut) {
+          is_long += fmt::format("{}length(\"{}\") > {}",
+                                 is_long.empty() ? "" : " OR ",
+                                 column.name,
+                                 kShortText);
+        }
+      }
+      if (!is_long.empty() &&
+          database_
+              .execAndGet(fmt::format(
+                  "SELECT EXISTS (SELECT 1 FROM main.\"{}\" WHERE {})", table.name, is_long))
+              .getInt() != 0) {
+        database_.exec(fmt::format(
+            "CREATE TEMP VIEW \"{0}\" AS SELECT {1} FROM main.\"{0}\"", table.name, columns));
+        shortened_ = true;
+      }
+    }
+    return shortened_;
   }
 
-  void on_progress(std::function<bool()> go_on) {
-    go_on_ = std::move(go_on);
-    sqlite3_progress_handler(
-        database_.getHandle(),
-        kStepsBetweenReadProgress,
-        [](void* self) { return static_cast<Impl*>(self)->go_on_() ? 0 : 1; },
-        this);
+  bool may_go_on() {
+    out_of_time_ = has_time_limit_ && timer_.passed() > budget_.time;
+    return !out_of_time_ && (!go_on_ || go_on_());
   }
 
-  int version() { return database_.execAndGet("PRAGMA user_version").getInt(); }
-
- private:
   /// A statement may read. ATTACH and the like could make files, a PRAGMA with a value could change
   /// how we read.
   static int authorize(void* self,
@@ -167,6 +351,9 @@ class Reader::Impl {
                        const char* second,
                        const char* schema,
                        const char* /*by*/) {
+    if (!static_cast<Impl*>(self)->guarded_) {
+      return SQLITE_OK;
+    }
     switch (action) {
       case SQLITE_READ:
         return static_cast<Impl*>(self)->authorize_read(first, schema);
@@ -233,6 +420,20 @@ class Reader::Impl {
   }
 
   [[noreturn]] void fail(int code) {
+    if (code == SQLITE_INTERRUPT && out_of_time_) {
+      throw StoreError{fmt::format(
+          "cannot query {}: stopped after {} s of processor time, more than any recording of its "
+          "size needs; ask for less with --since, --until or --limit",
+          utf8(path_),
+          budget_.time.count())};
+    }
+    if (is_no_memory(code)) {
+      throw StoreError{fmt::format(
+          "cannot query {}: it takes more than {} MiB of memory, more than any recording of its "
+          "size needs; ask for less with --since, --until or --limit",
+          utf8(path_),
+          budget_.memory_bytes >> 20U)};
+    }
     if (code == SQLITE_INTERRUPT) {
       throw StoreError{"stopped before the answer was complete"};
     }
@@ -243,7 +444,15 @@ class Reader::Impl {
   }
 
   std::filesystem::path path_;
+  bool lacks_wal_;
   SQLite::Database database_;
+  Budget budget_;
+  CpuTimer timer_;
+  bool has_time_limit_ = true;
+  bool out_of_time_ = false;
+  bool guarded_ = true;    ///< only statements that read may run
+  bool shortened_ = false; ///< by shorten_texts()
+  std::int64_t schema_version_ = 0;
   std::set<std::string> foreign_;  ///< views and virtual tables of the file, in lower case
   std::set<std::string> views_;    ///< ours
   std::string denied_;             ///< which of `foreign_` the last statement wanted; empty: none
@@ -256,16 +465,7 @@ Reader& Reader::operator=(Reader&&) noexcept = default;
 Reader::~Reader() = default;
 
 Rows Reader::query(std::string_view sql, const Parameters& parameters) {
-  Rows rows;
-  each(
-      sql,
-      parameters,
-      [&](const std::vector<std::string>& names) { rows.names = names; },
-      [&](const std::vector<Cell>& cells) {
-        rows.cells.push_back(cells);
-        return true;
-      });
-  return rows;
+  return impl_->query(sql, parameters);
 }
 
 void Reader::each(std::string_view sql,
@@ -300,6 +500,14 @@ std::vector<std::string> Reader::faults() {
 
 void Reader::on_progress(std::function<bool()> go_on) {
   impl_->on_progress(std::move(go_on));
+}
+
+void Reader::take_your_time() {
+  impl_->take_your_time();
+}
+
+bool Reader::lacks_wal() const {
+  return impl_->lacks_wal();
 }
 
 int Reader::schema_version() const {

@@ -38,9 +38,9 @@ class Reader {
   ~Reader();
 
   /// Runs exactly one statement that only reads. Parameters that the statement does not use are
-  /// ignored.
+  /// ignored. Texts are cut to 1,024 characters where the answer would not fit into memory.
   /// @throws StoreError with SQLite's message: syntax, a write, more than one statement,
-  /// interrupted.
+  /// interrupted, more time or memory than a file of its size can need.
   Rows query(std::string_view sql, const Parameters& parameters = {});
 
   /// As query(), but hands over row by row; `row` returns false to stop.
@@ -51,6 +51,13 @@ class Reader {
 
   /// Called every few milliseconds of a query; false interrupts it.
   void on_progress(std::function<bool()> go_on);
+
+  /// Questions may take any time from now on: the user's own SQL, or a feed without an end.
+  /// Otherwise all of them together have a limit, which grows with the file.
+  void take_your_time();
+
+  /// See store::lacks_wal().
+  [[nodiscard]] bool lacks_wal() const;
 
   [[nodiscard]] int schema_version() const;
 

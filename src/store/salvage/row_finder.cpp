@@ -181,7 +181,7 @@ class Finder {
   void read_orphaned_leaves() {
     const auto free = file_.free_pages();
     for (std::uint32_t number = 2; number <= file_.pages(); ++number) {
-      if (seen_[number] || free.contains(number)) {
+      if (seen_[number] || free[number]) {
         continue;
       }
       const auto page = file_.tree_page(number);

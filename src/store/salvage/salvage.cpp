@@ -2,6 +2,7 @@
 #include "store/salvage/salvage.hpp"
 
 #include "store/db/migrate.hpp"
+#include "store/db/sqlite_name.hpp"
 #include "store/db/statement.hpp"
 #include "store/db/store_error.hpp"
 #include "store/salvage/repair.hpp"
@@ -17,9 +18,12 @@
 #include <SQLiteCpp/Transaction.h>
 #include <fmt/format.h>
 
+#include <sqlite3.h>
+
 namespace netlog::store {
 namespace {
 
+constexpr int kStepsBetweenSalvageProgress = 50'000;
 constexpr std::size_t kMaxSalvagedText = std::size_t{1} << 16U;
 
 /// Inserts rows with the values that they have in the damaged file.
@@ -95,18 +99,30 @@ Salvaged write_out(PageFile& file, SQLite::Database& database, const std::filesy
 
 }  // namespace
 
-Salvaged survey(const std::filesystem::path& damaged) {
-  PageFile file{damaged};
+Salvaged survey(const std::filesystem::path& damaged, const std::function<bool()>& go_on) {
+  PageFile file{damaged, go_on};
   // Each page is read once, so no row is counted twice.
   return find_rows(file, table_layouts(), [](std::size_t, const Record&) { return true; });
 }
 
-Salvaged salvage(const std::filesystem::path& damaged, const std::filesystem::path& out) {
-  PageFile file{damaged};
+Salvaged salvage(const std::filesystem::path& damaged,
+                 const std::filesystem::path& out,
+                 const std::function<bool()>& go_on) {
+  PageFile file{damaged, go_on};
   try {
-    SQLite::Database database{utf8(out), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+    SQLite::Database database{sqlite_name(out), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+    if (go_on) {
+      sqlite3_progress_handler(
+          database.getHandle(),
+          kStepsBetweenSalvageProgress,
+          [](void* may) { return (*static_cast<const std::function<bool()>*>(may))() ? 0 : 1; },
+          const_cast<std::function<bool()>*>(&go_on));
+    }
     return write_out(file, database, out);
   } catch (const SQLite::Exception& error) {
+    if (error.getErrorCode() == SQLITE_INTERRUPT) {
+      throw StoreError{fmt::format("stopped before all of {} was saved", utf8(damaged))};
+    }
     throw StoreError{fmt::format("cannot salvage {} into {}: {} [sqlite:{}]",
                                  utf8(damaged),
                                  utf8(out),

@@ -4,12 +4,13 @@
 #include "store/salvage/salvaged.hpp"
 
 #include <filesystem>
+#include <functional>
 
 namespace netlog::store {
 
 /// Counts what a damaged recording still holds. Writes nothing.
 /// @throws StoreError: the file cannot be read at all.
-Salvaged survey(const std::filesystem::path& damaged);
+Salvaged survey(const std::filesystem::path& damaged, const std::function<bool()>& go_on = {});
 
 /// Copies what a damaged recording still holds to a new recording, and repairs it so that `netlog
 /// check` finds no violation. A row whose connection is lost is dropped. A lost session becomes one
@@ -19,6 +20,8 @@ Salvaged survey(const std::filesystem::path& damaged);
 /// for each table says how many rows could not be read.
 /// @param out an empty file
 /// @throws StoreError: nothing can be read, or `out` cannot be written.
-Salvaged salvage(const std::filesystem::path& damaged, const std::filesystem::path& out);
+Salvaged salvage(const std::filesystem::path& damaged,
+                 const std::filesystem::path& out,
+                 const std::function<bool()>& go_on = {});
 
 }  // namespace netlog::store

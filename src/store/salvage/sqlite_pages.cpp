@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "store/salvage/sqlite_pages.hpp"
 
+#include "os/file_trust.hpp"
+#include "os/files.hpp"
 #include "store/db/store_error.hpp"
 #include "util/text.hpp"
 
@@ -159,9 +161,15 @@ bool read_at(std::ifstream& file, std::uint64_t offset, std::span<std::byte> to)
 
 }  // namespace
 
-PageFile::PageFile(const std::filesystem::path& path) {
+PageFile::PageFile(const std::filesystem::path& path, std::function<bool()> go_on)
+    : path_{path},
+      go_on_{std::move(go_on)},
+      budget_{os::stored_bytes(path) + os::stored_bytes(with_suffix(path, "-wal"))} {
+  if (const auto why = os::distrust(path, os::FileUse::read)) {
+    throw StoreError{fmt::format("cannot read recording {}: {}", utf8(path), *why)};
+  }
   std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) {
+  if (!std::filesystem::is_regular_file(std::filesystem::symlink_status(path, error))) {
     throw StoreError{fmt::format("cannot read recording {}: {}",
                                  utf8(path),
                                  error ? error.message() : "not a regular file")};
@@ -177,7 +185,30 @@ PageFile::PageFile(const std::filesystem::path& path) {
   read_header();
   pages_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(
       file_size_ / page_size_, std::numeric_limits<std::uint32_t>::max() - 1));
+  const auto in_file = pages_;
   read_wal(with_suffix(path, "-wal"));
+  // What the header of a commit says may be anything. Other pages than these are nowhere.
+  pages_ = static_cast<std::uint32_t>(
+      std::min({std::uint64_t{pages_},
+                in_file + std::uint64_t{in_wal_.size()},
+                std::uint64_t{std::numeric_limits<std::uint32_t>::max() - 1}}));
+}
+
+void PageFile::check_time() {
+  constexpr std::uint64_t kPagesAtOnce = 256;
+  if (++pages_read_ % kPagesAtOnce != 0) {
+    return;
+  }
+  if (go_on_ && !go_on_()) {
+    throw StoreError{fmt::format("stopped before all of {} was read", utf8(path_))};
+  }
+  if (timer_.passed() > budget_.time) {
+    throw StoreError{fmt::format(
+        "cannot read recording {}: stopped after {} s of processor time, more than any recording "
+        "of its size needs",
+        utf8(path_),
+        budget_.time.count())};
+  }
 }
 
 void PageFile::read_header() {
@@ -194,6 +225,10 @@ void PageFile::read_header() {
 }
 
 void PageFile::read_wal(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(std::filesystem::symlink_status(path, error))) {
+    return;  // opening a pipe would wait
+  }
   wal_.open(path, std::ios::binary);
   std::array<std::byte, kWalHeader> header{};
   if (!wal_ || !read_at(wal_, 0, header) || (u32(header, 0) & ~1U) != kWalMagic ||
@@ -209,6 +244,7 @@ void PageFile::read_wal(const std::filesystem::path& path) {
   std::map<std::uint32_t, std::uint64_t> pending;
   Bytes frame(kFrameHeader + page_size_);
   for (std::uint64_t at = kWalHeader; read_at(wal_, at, frame); at += frame.size()) {
+    check_time();
     sum.add(std::span{frame}.first(8), big);
     sum.add(std::span{frame}.subspan(kFrameHeader), big);
     if (u32(frame, 8) != u32(header, 16) || u32(frame, 12) != u32(header, 20) ||
@@ -226,6 +262,7 @@ void PageFile::read_wal(const std::filesystem::path& path) {
 }
 
 PageFile::Bytes PageFile::page(std::uint32_t number) {
+  check_time();
   if (number == 0 || number > pages_) {
     return {};
   }
@@ -275,6 +312,7 @@ std::optional<TreePage> PageFile::tree_page(std::uint32_t number) {
       ++made.unreadable;
       continue;
     }
+    cell_ = (std::uint64_t{number} << 16U) | i;
     if (auto found = record(std::span{bytes}.first(usable_), at, kind)) {
       made.records.push_back(std::move(*found));
     } else {
@@ -329,7 +367,8 @@ std::optional<PageFile::Bytes> PageFile::payload(std::span<const std::byte> page
   Bytes bytes{begin, begin + static_cast<std::ptrdiff_t>(local)};
   auto next = local < whole ? u32(page, at + local) : 0;
   while (bytes.size() < whole) {  // each page adds bytes, so a circular list ends too
-    const auto overflow = this->page(next);
+    const auto overflow =
+        overflow_of_.try_emplace(next, cell_).first->second == cell_ ? this->page(next) : Bytes{};
     if (overflow.empty()) {
       return std::nullopt;
     }
@@ -342,15 +381,16 @@ std::optional<PageFile::Bytes> PageFile::payload(std::span<const std::byte> page
   return bytes;
 }
 
-std::set<std::uint32_t> PageFile::free_pages() {
-  std::set<std::uint32_t> free;
+std::vector<bool> PageFile::free_pages() {
+  std::vector<bool> free(std::size_t{pages_} + 1, false);
   const auto header = page(1);
   constexpr std::string_view kMagic{"SQLite format 3\0", 16};
   if (header.empty() ||
       std::string_view{reinterpret_cast<const char*>(header.data()), 16} != kMagic) {
     return free;  // the header is damaged, so is its freelist
   }
-  for (auto trunk = u32(header, 32); trunk > 1 && trunk <= pages_ && free.insert(trunk).second;) {
+  for (auto trunk = u32(header, 32); trunk > 1 && trunk <= pages_ && !free[trunk];) {
+    free[trunk] = true;
     const auto bytes = page(trunk);
     if (bytes.empty()) {
       break;
@@ -359,7 +399,7 @@ std::set<std::uint32_t> PageFile::free_pages() {
     for (std::size_t i = 0; i < leaves; ++i) {
       const auto leaf = u32(bytes, 8 + 4 * i);
       if (leaf > 1 && leaf <= pages_) {
-        free.insert(leaf);
+        free[leaf] = true;
       }
     }
     trunk = u32(bytes, 0);

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "store/db/budget.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -45,19 +48,22 @@ struct TreePage {
 /// damaged; its leaf pages can still be read here. A `-journal` is ignored. UTF-8 only.
 class PageFile {
  public:
-  /// @throws StoreError if the file cannot be read at all, or is not a regular file.
-  explicit PageFile(const std::filesystem::path& path);
+  /// @param go_on called every few milliseconds; false ends the reading
+  /// @throws StoreError if the file cannot be read at all, is not a regular file or not trusted
+  /// (os/file_trust.hpp); all others too, when `go_on` says so or it takes too long.
+  explicit PageFile(const std::filesystem::path& path, std::function<bool()> go_on = {});
 
   /// Pages are numbered from 1 to this.
   [[nodiscard]] std::uint32_t pages() const { return pages_; }
   /// Absent if the page is not a B-tree page, or cannot be read.
   std::optional<TreePage> tree_page(std::uint32_t number);
-  /// The pages of the freelist, as far as the list can be followed.
-  std::set<std::uint32_t> free_pages();
+  /// By page number, whether it is in the freelist, as far as that can be followed.
+  std::vector<bool> free_pages();
 
  private:
   using Bytes = std::vector<std::byte>;
 
+  void check_time();
   Bytes page(std::uint32_t number);
   void read_header();
   void read_wal(const std::filesystem::path& path);
@@ -69,6 +75,14 @@ class PageFile {
                                std::uint64_t size,
                                TreePage::Kind kind);
 
+  std::filesystem::path path_;
+  std::function<bool()> go_on_;
+  Budget budget_;
+  CpuTimer timer_;
+  std::uint64_t pages_read_ = 0;
+  std::uint64_t cell_ = 0;  ///< the one that is decoded, by page and place
+  /// The cell that each overflow page belongs to. A second one that claims it is damaged.
+  std::unordered_map<std::uint32_t, std::uint64_t> overflow_of_;
   std::ifstream file_;
   std::ifstream wal_;
   std::map<std::uint32_t, std::uint64_t>

@@ -2,6 +2,7 @@
 #include "store/write/recording.hpp"
 
 #include "store/db/migrate.hpp"
+#include "store/db/sqlite_name.hpp"
 #include "store/db/statement.hpp"
 #include "util/text.hpp"
 
@@ -22,7 +23,7 @@ constexpr int kBusyMs = 5'000;  // for a reader that checkpoints
 
 SQLite::Database open_for_writing(const std::filesystem::path& path) {
   SQLite::Database database{
-      utf8(path), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX, kBusyMs};
+      sqlite_name(path), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX, kBusyMs};
   // Only a new file takes this: retention can give free pages back to the file system.
   database.exec("PRAGMA auto_vacuum = INCREMENTAL");
   migrate(database, path);

@@ -261,6 +261,14 @@ TEST_CASE("what could change a terminal is made visible", "[render]") {
                                                 {"a\xE2\x80\x8B"
                                                  "b",
                                                  "a\\u{200b}b"},
+                                                {"\xE3\x85\xA4", "\\u{3164}"},
+                                                {"\xE2\xA0\x80", "\\u{2800}"},
+                                                {"\xEF\xBE\xA0", "\\u{ffa0}"},
+                                                {"\xCD\x8F", "\\u{34f}"},
+                                                {"a\xC2\xA0z", "a\\u{a0}z"},
+                                                {"o\xCC\x81", "o\xCC\x81"},
+                                                {"o\xCC\x81\xCC\x81\xCC\x81\xCC\x81",
+                                                 "o\xCC\x81\xCC\x81\xCC\x81\\u{301}"},
                                                 {"\xFFx", "\\xffx"},
                                                 {"\x7F", "\\x7f"}}));
   CHECK(escape_for_terminal(text) == escaped);

@@ -168,4 +168,61 @@ TEST_CASE("nothing is salvaged from what is no recording", "[store]") {
   CHECK_THROWS_AS(store::survey(scratch / "missing.db"), store::StoreError);
 }
 
+TEST_CASE("pages that are nowhere are not searched", "[store]") {
+  const test::Scratch scratch;
+  const auto path = recording(scratch);
+  SECTION("a -wal that promises four thousand million pages") {
+    // The header of a WAL and one frame with a commit (sqlite.org/fileformat2.html, 4.1); the
+    // checksums are those of these bytes.
+    const auto put = [](std::string& bytes, std::uint32_t word) {
+      for (unsigned shift = 24;; shift -= 8) {
+        bytes += static_cast<char>(word >> shift);
+        if (shift == 0) {
+          return;
+        }
+      }
+    };
+    std::uint32_t first = 0;
+    std::uint32_t second = 0;
+    const auto add = [&](const std::string& bytes) {
+      const auto word = [&](std::size_t at) {
+        std::uint32_t value = 0;
+        for (std::size_t i = 0; i < 4; ++i) {
+          value = value << 8U | static_cast<unsigned char>(bytes[at + i]);
+        }
+        return value;
+      };
+      for (std::size_t at = 0; at < bytes.size(); at += 8) {
+        first += word(at) + second;
+        second += word(at + 4) + first;
+      }
+    };
+    std::string wal;
+    for (const std::uint32_t word : {0x377F0683U, 3'007'000U, 4096U, 0U, 1U, 2U}) {
+      put(wal, word);
+    }
+    add(wal);
+    put(wal, first);
+    put(wal, second);
+    std::string frame;
+    put(frame, 1);
+    put(frame, 0xFFFFFFFF);
+    const auto page = bytes_of_file(path).substr(0, kPage);
+    add(frame);
+    add(page);
+    for (const std::uint32_t word : {1U, 2U, first, second}) {
+      put(frame, word);
+    }
+    write_file(with_suffix(path, "-wal"), wal + frame + page);
+    CHECK(store::survey(path).rows() > 0);
+  }
+  SECTION("a file that is long and holds nothing") {
+    std::filesystem::resize_file(path, std::uintmax_t{64} << 20U);
+    CHECK(store::survey(path).rows() > 0);
+  }
+  SECTION("a stop is heard") {
+    CHECK_THROWS_WITH(store::survey(path, [] { return false; }), Contains("stopped before"));
+  }
+}
+
 }  // namespace netlog_tests::store_salvage_test

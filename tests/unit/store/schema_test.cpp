@@ -218,6 +218,103 @@ TEST_CASE("a table that shadows SQLite's own does not hide what is in the file",
   CHECK_THAT(writer_refusal(path), Contains(why));
 }
 
+TEST_CASE("a schema that hides rows or contradicts itself is refused", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  const auto [sql, why] = GENERATE(table<std::string, std::string>({
+      {"CREATE UNIQUE INDEX i ON connection (iif(local_port = 443, 1, id))",
+       "the unique index 'i' on its table connection"},
+      {"ALTER TABLE connection ADD COLUMN x INTEGER CHECK (local_port <> 443)",
+       "table connection is not defined as netlog does it"},
+      {"PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'local_port "
+       "INTEGER NOT NULL,', 'local_port INTEGER NOT NULL ON CONFLICT IGNORE,') WHERE name = "
+       "'connection'",
+       "table connection is not defined as netlog does it"},
+      {"PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES ('table', 'x', 'x', 7, "
+       "'CREATE TRIGGER t BEFORE INSERT ON connection BEGIN SELECT RAISE(IGNORE); END')",
+       "its schema says of 'x' what it is not"},
+      {"PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES ('index', 'x', 'x', 0, "
+       "'CREATE VIEW x AS SELECT 1')",
+       "its schema says of 'x' what it is not"},
+      {"ANALYZE; PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE "
+       "sqlite_stat1(tbl,idx,stat AS (hex(tbl)))' WHERE name = 'sqlite_stat1'",
+       "its schema says of 'sqlite_stat1' what it is not"},
+  }));
+  CAPTURE(sql);
+  run(path, sql);
+  for (const auto& message : {refusal(path), writer_refusal(path)}) {
+    CHECK_THAT(message, Contains("cannot open recording " + path.string()));
+    CHECK_THAT(message, Contains(why));
+    CHECK(message.find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("a schema that changes while the file is read is checked again", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  Reader reader{path};
+  CHECK(number(reader, "SELECT count(*) FROM gaps") == 0);
+  const auto [sql, why] = GENERATE(table<std::string, std::string>({
+      {"ALTER TABLE gap RENAME TO gap2; CREATE VIEW gap AS SELECT * FROM gap2",
+       "gap is not an ordinary table"},
+      {"CREATE TRIGGER t AFTER INSERT ON gap BEGIN DELETE FROM event; END", "trigger 't'"},
+      {"DROP TABLE gap; CREATE VIRTUAL TABLE gap USING fts5(id)", "gap is not an ordinary table"},
+      {"CREATE VIEW mine AS SELECT 1 AS id", ""},
+  }));
+  CAPTURE(sql);
+  run(path, sql);
+  if (why.empty()) {
+    CHECK(number(reader, "SELECT count(*) FROM gaps") == 0);
+    CHECK_THROWS_WITH(reader.query("SELECT id FROM mine"), Contains("netlog runs only its own"));
+  } else {
+    CHECK_THROWS_WITH(reader.query("SELECT count(*) FROM gaps"), Contains(why));
+  }
+}
+
+TEST_CASE("a trigger that comes while the file is written does not run", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  test::Load load{1, 2};
+  Writer writer{path, load.session()};
+  run(path,
+      "CREATE TRIGGER hide BEFORE INSERT ON connection BEGIN SELECT RAISE(IGNORE); END; CREATE "
+      "TRIGGER hide2 BEFORE INSERT ON event BEGIN SELECT RAISE(IGNORE); END");
+  writer.push(load.batch(20));
+  writer.finish(load.now_ns());
+  CHECK(rows(path, "SELECT count(*) FROM connection") == "40\n");
+}
+
+TEST_CASE("a file with too many views is refused", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  run(path,
+      "PRAGMA writable_schema = ON; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM "
+      "n WHERE i < 100000) INSERT INTO sqlite_schema SELECT 'view', 'v' || i, 'v' || i, 0, 'CREATE "
+      "VIEW v' || i || ' AS SELECT 1' FROM n");
+  CHECK_THAT(refusal(path), Contains("its schema takes too long to read"));
+}
+
+TEST_CASE("one long text of many connections does not fill the memory", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  run(path,
+      "UPDATE process SET name = printf('%.*c', 1000000, 'A'); CREATE TEMP TABLE c AS SELECT * "
+      "FROM connection WHERE process_id IS NOT NULL LIMIT 1; UPDATE c SET id = NULL; WITH "
+      "RECURSIVE k (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM k WHERE x < 300) INSERT INTO "
+      "connection SELECT c.* FROM c, k");
+  Reader reader{path};
+  const auto answer = reader.query("SELECT process FROM connections WHERE process IS NOT NULL");
+  CHECK(answer.cells.size() >= 300);
+  for (const auto& row : answer.cells) {
+    REQUIRE(std::get<std::string>(row.at(0)).size() == 1'024);
+  }
+}
+
 TEST_CASE("what stands in the place of our tables is refused in one line", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "os/privileges.hpp"
+
+#include <array>
+#include <cerrno>
+#include <memory>
+
+#include <linux/sched.h>
+#include <sys/socket.h>
+
+#include <sched.h>
+#include <seccomp.h>
+
+namespace netlog::os {
+namespace {
+
+// The sanitizers start a process of their own at the end that looks into this one.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+// What recording never needs. A number that libseccomp does not know on this machine is left out.
+constexpr std::array kForbidden{
+    // other programs, other processes
+    "execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv", "process_vm_writev",
+    "process_madvise", "pidfd_getfd", "kcmp", "kill", "tkill", "pidfd_send_signal",
+    // other users and other rights
+    "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups",
+    // the file system's shape
+    "mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen", "fsmount",
+    "fsconfig", "fspick", "mount_setattr", "mknod", "mknodat", "swapon", "swapoff", "quotactl",
+    "open_by_handle_at", "name_to_handle_at", "fanotify_init",
+    // the kernel
+    "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot",
+    "iopl", "ioperm", "perf_event_open", "userfaultfd", "add_key", "request_key", "keyctl",
+    "io_uring_setup", "io_uring_enter", "io_uring_register", "syslog", "acct", "settimeofday",
+    "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "setdomainname", "vhangup",
+    "modify_ldt", "personality", "lookup_dcookie", "nfsservctl",
+    // the network
+    "listen", "accept", "accept4"};
+
+struct Release {
+  void operator()(void* filter) const { seccomp_release(filter); }
+};
+using Filter = std::unique_ptr<void, Release>;
+
+int forbid(const Filter& filter, int number) {
+  return seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), number, 0);
+}
+
+/// Sockets of the kinds that reach other machines.
+int forbid_sockets(const Filter& filter) {
+  constexpr std::array kFamilies{AF_INET, AF_INET6, AF_PACKET, AF_VSOCK, AF_BLUETOOTH, AF_ALG};
+  for (const auto family : kFamilies) {
+    const auto arg = SCMP_A0_32(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family));
+    if (const auto code = seccomp_rule_add(
+            filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, arg);
+        code != 0) {
+      return code;
+    }
+  }
+  return 0;
+}
+
+/// clone() makes threads, not processes: CLONE_VM is set.
+int forbid_processes(const Filter& filter) {
+  const auto arg = SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_VM, 0);
+  return seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1, arg);
+}
+
+int forbid_all(const Filter& filter) {
+  for (const auto* const name : kForbidden) {
+    if (const auto number = seccomp_syscall_resolve_name(name); number != __NR_SCMP_ERROR) {
+      if (const auto code = forbid(filter, number); code != 0) {
+        return code;
+      }
+    }
+  }
+  // The arguments of clone3() are in memory, where a filter cannot look. glibc then uses clone().
+  if (const auto code =
+          seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+      code != 0) {
+    return code;
+  }
+  if (const auto code = forbid_processes(filter); code != 0) {
+    return code;
+  }
+  return forbid_sockets(filter);
+}
+
+}  // namespace
+
+Result<void> restrict_system_calls() {
+  if (kSanitized) {
+    return {};
+  }
+  const Filter filter{seccomp_init(SCMP_ACT_ALLOW)};
+  if (!filter) {
+    return fail_errno(ENOMEM, "make a system call filter");
+  }
+  auto code = forbid_all(filter);
+  if (code == 0) {
+    // Also for the threads that run already.
+    code = seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1);
+  }
+  if (code == 0) {
+    code = seccomp_load(filter.get());
+  }
+  if (code != 0) {
+    return fail_errno(-code, "load a system call filter");
+  }
+  return {};
+}
+
+}  // namespace netlog::os

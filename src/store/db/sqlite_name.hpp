@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "util/text.hpp"
+
+#include <filesystem>
+#include <string>
+
+namespace netlog::store {
+
+/// The name of a file as SQLite wants it. SQLite may read names as URIs (`file:x`) and has names of
+/// its own (`:memory:`, the empty one); an absolute path is always a file.
+inline std::string sqlite_name(const std::filesystem::path& path) {
+  return utf8(std::filesystem::absolute(path));
+}
+
+}  // namespace netlog::store

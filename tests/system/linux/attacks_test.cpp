@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: MIT
+// What a local user, or the sender of a file, may try on root and on users of the binary.
+#include "os/privileges.hpp"
+#include "support/catch.hpp"
+#include "support/command.hpp"
+#include "support/rows.hpp"
+#include "support/scratch.hpp"
+#include "support/wait.hpp"
+#include "util/text.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace netlog_tests::system_attacks_test {
+
+using namespace netlog;
+using namespace netlog::test;
+using Catch::Matchers::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uid_t kNobody = 65'534;
+constexpr auto kOthers = fs::perms::group_all | fs::perms::others_all;
+
+void record(const fs::path& path) {
+  REQUIRE(
+      run({"record", "--db", path.string(), "--source", "poll", "--duration", "300ms"}).exit_code ==
+      0);
+}
+
+std::string bytes_of(const fs::path& path) {
+  std::ifstream in{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+void write(const fs::path& path, const std::string& bytes) {
+  std::ofstream{path, std::ios::binary} << bytes;
+}
+
+void give_away(const fs::path& path) {
+  REQUIRE(::lchown(path.c_str(), kNobody, kNobody) == 0);
+}
+
+/// Neither recorded into nor reported from, in one line, and not changed.
+void check_refused(const fs::path& path, const std::string& why) {
+  const auto before = bytes_of(path);
+  const auto recorded =
+      run({"record", "--db", path.string(), "--source", "poll", "--duration", "300ms"});
+  CHECK(recorded.exit_code == 1);
+  CHECK_THAT(recorded.err, Contains(why));
+  CHECK(bytes_of(path) == before);
+  for (const auto* const command : {"report", "check", "tail"}) {
+    const auto asked = run({command, "--db", path.string()});
+    CHECK(asked.exit_code == 1);
+    CHECK_THAT(asked.err, Contains(why));
+    CHECK(asked.err.find('\n') == asked.err.size() - 1);
+    CHECK(asked.out.empty());
+  }
+}
+
+/// Runs a command line as nobody; `more` are options of setpriv. Its output, both streams.
+std::string as_nobody(const std::string& line, const std::string& more = "") {
+  const auto whole = fmt::format(
+      "setpriv --reuid=65534 --regid=65534 --clear-groups {} {} 2>&1; echo \"[$?]\"", more, line);
+  FILE* const pipe = ::popen(whole.c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  std::string text;
+  std::array<char, 4096> buffer{};
+  for (std::size_t got = 0; (got = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
+    text.append(buffer.data(), got);
+  }
+  ::pclose(pipe);
+  return text;
+}
+
+fs::path copy_of_program(const Scratch& scratch) {
+  auto program = scratch / "netlog";
+  fs::copy_file(std::getenv("NETLOG_BIN"), program);
+  return program;
+}
+
+/// Goes on in another folder until the end of the scope.
+class WorkingFolder {
+ public:
+  explicit WorkingFolder(const fs::path& path) { fs::current_path(path); }
+  WorkingFolder(const WorkingFolder&) = delete;
+  WorkingFolder& operator=(const WorkingFolder&) = delete;
+  ~WorkingFolder() { fs::current_path(before_); }
+
+ private:
+  fs::path before_ = fs::current_path();
+};
+
+}  // namespace
+
+TEST_CASE("a name is a file, whatever SQLite takes it for", "[cli]") {
+  const auto* const name = GENERATE("file:x.db",
+                                    ":memory:",
+                                    "file::memory:?cache=shared",
+                                    "file:x.db?mode=ro&immutable=1",
+                                    "a?b#c%41.db");
+  CAPTURE(name);
+  const Scratch scratch;
+  const WorkingFolder here{scratch / "."};
+  record(name);
+  CHECK(fs::file_size(scratch / name) > 0);
+  CHECK((fs::status(scratch / name).permissions() & kOthers) == fs::perms::none);
+  CHECK(std::distance(fs::directory_iterator{scratch / "."}, {}) == 1);
+  CHECK(run({"info", "--db", name}).exit_code == 0);
+  CHECK(run({"clip", "-1h..now", "--db", name, "-o", "file:clip.db"}).exit_code == 0);
+  CHECK(fs::file_size(scratch / "file:clip.db") > 0);
+}
+
+TEST_CASE("root uses only what root alone may write", "[cli][root]") {
+  const Scratch scratch;
+  fs::create_directory(scratch / "a");
+  fs::create_directory(scratch / "a/b");
+  const auto path = scratch / "a/b/r.db";
+  record(path);
+  SECTION("a file of somebody else") {
+    give_away(path);
+    check_refused(path, "it belongs to user 65534");
+  }
+  SECTION("a file that others may write") {
+    fs::permissions(path, fs::perms::all);
+    check_refused(path, "others than root may write it");
+  }
+  SECTION("in a folder of somebody else") {
+    give_away(path.parent_path());
+    check_refused(path, "belongs to user 65534, who could replace it");
+  }
+  SECTION("in a folder that others may write") {
+    fs::permissions(path.parent_path(), fs::perms::all);
+    check_refused(path, "others than root may write in its folder");
+  }
+  SECTION("below a folder of somebody else") {
+    give_away(scratch / "a");
+    check_refused(path, "belongs to user 65534, who could replace it");
+  }
+  SECTION("by a link of somebody else to a folder") {
+    fs::create_directory_symlink(scratch / "a/b", scratch / "link");
+    give_away(scratch / "link");
+    check_refused(scratch / "link/r.db", "belongs to user 65534, who could turn it");
+  }
+  SECTION("by a link of root's into a folder of somebody else") {
+    fs::create_directory_symlink("a/b", scratch / "link");
+    give_away(scratch / "a");
+    check_refused(scratch / "link/r.db", "who could replace it");
+  }
+  SECTION("a clip, and rows that are saved, are not made there") {
+    const auto out = scratch / "c/out.db";
+    fs::create_directory(scratch / "c");
+    give_away(scratch / "c");
+    CHECK(run({"clip", "-1h..now", "--db", path.string(), "-o", out.string()}).exit_code == 1);
+    CHECK(run({"check", path.string(), "--salvage", out.string()}).exit_code == 1);
+    CHECK_FALSE(fs::exists(out));
+  }
+}
+
+TEST_CASE("what somebody puts beside root's recording is not believed", "[cli][root]") {
+  const Scratch scratch;
+  fs::create_directory(scratch / "st");
+  fs::permissions(scratch / "st", fs::perms::all | fs::perms::sticky_bit);
+  const auto path = scratch / "st/r.db";
+  record(path);
+  const std::string suffix = GENERATE("-wal", "-shm", "-journal");
+  const auto beside = with_suffix(path, suffix.c_str());
+  const std::string kind = GENERATE("a file", "a pipe", "a link");
+  CAPTURE(suffix, kind);
+  write(scratch / "precious", "precious");
+  if (kind == "a file") {
+    write(beside, "planted");
+  } else if (kind == "a pipe") {
+    REQUIRE(::mkfifo(beside.c_str(), 0666) == 0);
+  } else {
+    fs::create_symlink(scratch / "precious", beside);
+  }
+  give_away(beside);
+  const auto asked = run({"report", "--db", path.string()});
+  CHECK(asked.exit_code == 1);
+  CHECK_THAT(asked.err, Contains("what stands beside it as " + suffix));
+  const auto recorded =
+      run({"record", "--db", path.string(), "--source", "poll", "--duration", "300ms"});
+  CHECK(recorded.exit_code == 0);
+  CHECK_THAT(recorded.err, Contains(suffix + ".foreign-1"));
+  CHECK(fs::exists(fs::symlink_status(with_suffix(beside, ".foreign-1"))));
+  CHECK(bytes_of(scratch / "precious") == "precious");
+  CHECK(rows(path, "PRAGMA integrity_check") == "ok\n");
+  CHECK(rows(path, "SELECT count(*) FROM session") == "2\n");
+}
+
+TEST_CASE("a journal that names another file is refused, as is a second name", "[cli][root]") {
+  const Scratch scratch;
+  const auto path = scratch / "r.db";
+  record(path);
+  const auto precious = scratch / "precious";
+  write(precious, "precious");
+  SECTION("a super-journal") {
+    write(with_suffix(path, "-journal"),
+          std::string(4096, 'x') + precious.string() + std::string(8, 'x') +
+              "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7");
+    check_refused(path, "names another file, which SQLite would delete");
+  }
+  SECTION("a hard link as -wal") {
+    fs::create_hard_link(precious, with_suffix(path, "-wal"));
+    check_refused(path, "it has more than one name");
+  }
+  SECTION("a hard link as -shm") {
+    fs::create_hard_link(precious, with_suffix(path, "-shm"));
+    check_refused(path, "it has more than one name");
+  }
+  CHECK(bytes_of(precious) == "precious");
+}
+
+TEST_CASE("lent capabilities open no file that the caller may not", "[cli][root]") {
+  const Scratch scratch;
+  const auto program = copy_of_program(scratch);
+  fs::create_directory(scratch / "private");
+  const auto path = scratch / "private/r.db";
+  record(path);
+  write(scratch / "private/secret", "root:SECRET:1:2\n");
+  fs::permissions(scratch / "private", fs::perms::owner_all);
+  const auto* const kLent =
+      "--inh-caps=+dac_read_search,+dac_override,+sys_admin "
+      "--ambient-caps=+dac_read_search,+dac_override,+sys_admin";
+  const auto secret = (scratch / "private/secret").string();
+  const auto db = path.string();
+  const auto mine = (scratch / "mine.db").string();
+  // Lent capabilities work for others than netlog.
+  REQUIRE_THAT(as_nobody("cat " + secret, kLent), Contains("SECRET"));
+  for (const auto& arguments : {"record --db " + mine + " --config " + secret,
+                                "record --db " + db + " --duration 1s",
+                                "record --db " + mine + " --source capture:" + secret,
+                                "record --db " + mine + " --duration 1s --capture " +
+                                    (scratch / "private/new").string(),
+                                "info --db " + db,
+                                "check " + db,
+                                "check " + db + " --salvage " + mine,
+                                "sql --db " + db + " --file " + secret,
+                                "tail --db " + db}) {
+    CAPTURE(arguments);
+    const auto text = as_nobody(program.string() + " " + arguments, kLent);
+    CHECK_THAT(text, Contains("[1]"));
+    CHECK(text.find("SECRET") == std::string::npos);
+    CHECK(text.find("sessions") == std::string::npos);
+  }
+  CHECK_FALSE(fs::exists(scratch / "private/new"));
+}
+
+TEST_CASE("evidence in a folder that may not be written is read, with its -wal", "[cli][root]") {
+  const Scratch scratch;
+  const auto program = copy_of_program(scratch);
+  const auto path = scratch / "r.db";
+  {
+    Command recorder{{"record", "--db", path.string(), "--source", "poll"}};
+    REQUIRE(recorder.wait_for_error_text("recording into"));
+    REQUIRE(eventually([&] { return rows(path, "SELECT sum(ticks) > 2 FROM session") == "1\n"; }));
+    recorder.send(SIGKILL);
+    recorder.wait();
+  }
+  fs::create_directory(scratch / "copy");
+  for (const auto* const suffix : {"", "-wal"}) {
+    const auto copy = with_suffix(scratch / "copy/r.db", suffix);
+    fs::copy_file(with_suffix(path, suffix), copy);
+    fs::permissions(copy, fs::perms::owner_read | fs::perms::others_read);
+  }
+  const auto copy = (scratch / "copy/r.db").string();
+  CHECK_THAT(as_nobody(fmt::format("{} sql --db {} 'SELECT ticks > 2 AS more FROM sessions'",
+                                   program.string(),
+                                   copy)),
+             Contains("1") && Contains("[0]"));
+  fs::remove(copy + "-wal");
+  const auto alone = run({"info", "--db", copy});
+  CHECK_THAT(alone.err, Contains("no -wal beside it"));
+}
+
+TEST_CASE("times at the end of what can be counted are an answer or an error", "[cli]") {
+  const Scratch scratch;
+  const auto path = scratch / "r.db";
+  record(path);
+  const auto* const change = GENERATE("ended_ns = 9223372036854775807",
+                                      "started_ns = -9223372036854775808",
+                                      "started_ns = 9223372036854775807, alive_ns = 0",
+                                      "alive_ns = 9223372036854775807, ended_ns = NULL");
+  CAPTURE(change);
+  {
+    SQLite::Database database{path.string(), SQLite::OPEN_READWRITE};
+    database.exec(fmt::format("UPDATE session SET {}", change));
+  }
+  for (const auto& arguments : std::vector<std::vector<std::string>>{{"at", "14:03"},
+                                                                     {"report"},
+                                                                     {"report", "gaps"},
+                                                                     {"info"},
+                                                                     {"report", "--since", "-1h"},
+                                                                     {"tail"}}) {
+    auto words = arguments;
+    words.insert(words.end(), {"--db", path.string()});
+    const auto asked = run(words);
+    CHECK((asked.exit_code == 0 || asked.exit_code == 1 || asked.exit_code == 2));
+  }
+}
+
+TEST_CASE("a recorder may do nothing else than record", "[cli]") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return;  // without a filter, see os/linux/system_calls.cpp
+#endif
+  const auto pid = ::fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) {
+    const auto fails = [](auto call) { return call() == -1 && errno == EPERM; };
+    const bool restricted = os::drop_rights({}).has_value() &&
+                            os::restrict_system_calls().has_value();
+    bool ran = false;
+    std::thread{[&] { ran = true; }}.join();
+    const bool right =
+        restricted && ran && fails([] { return ::socket(AF_INET, SOCK_STREAM, 0); }) &&
+        fails([] { return ::socket(AF_INET6, SOCK_DGRAM, 0); }) &&
+        fails([] { return ::execl("/bin/true", "true", nullptr); }) &&
+        fails([] { return ::fork(); }) && fails([] { return ::kill(::getppid(), 0); }) &&
+        fails([] { return static_cast<int>(::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr)); }) &&
+        fails([] { return ::chroot("/"); }) && ::socket(AF_UNIX, SOCK_DGRAM, 0) >= 0;
+    ::_exit(right ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+
+}  // namespace netlog_tests::system_attacks_test
