@@ -105,10 +105,8 @@ std::string unknown_owners_note(store::Reader& reader,
   use_finer_views(sql, granularity, filter);
   std::string note;
   for (const auto& row : reader.query(sql, clause.parameters).cells) {
-    note += fmt::format("{}{} {}",
-                        note.empty() ? "owner unknown: " : ", ",
-                        integer(row[1], 0),
-                        text_of(row[0]));
+    note += fmt::format(
+        "{}{} {}", note.empty() ? "owner unknown: " : ", ", integer(row[1], 0), text_of(row[0]));
   }
   return note;
 }
@@ -121,7 +119,9 @@ std::optional<Span> recorded_span(store::Reader& reader) {
   const auto& row = found.cells.front();
   const auto* const began = std::get_if<std::int64_t>(&row.at(0));
   const auto* const ended = std::get_if<std::int64_t>(&row.at(1));
-  return began != nullptr && ended != nullptr ? std::optional{Span{plausible(*began), plausible(*ended)}} : std::nullopt;
+  return began != nullptr && ended != nullptr
+             ? std::optional{Span{plausible(*began), plausible(*ended)}}
+             : std::nullopt;
 }
 
 Completeness completeness(store::Reader& reader, const Filter& filter) {

@@ -105,9 +105,10 @@ std::optional<std::string> distrust_file(const struct stat& info, FileUse use) {
     return "others than root may write it; look at it, then chmod it to 600";
   }
   if (use == FileUse::write && info.st_nlink > 1) {
-    return fmt::format("it has {} names, and SQLite keeps files beside one only; remove the others "
-                       "or copy it",
-                       info.st_nlink);
+    return fmt::format(
+        "it has {} names, and SQLite keeps files beside one only; remove the others "
+        "or copy it",
+        info.st_nlink);
   }
   return std::nullopt;
 }

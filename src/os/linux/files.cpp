@@ -30,8 +30,8 @@ constexpr mode_t kShared = 0640;
 
 constexpr const char* kSystemDirectory = "/var/lib/netlog";
 
-/// Changes the rights of the file of a descriptor, which may be one of O_PATH. First the group loses
-/// access, so that the old group never has the new rights.
+/// Changes the rights of the file of a descriptor, which may be one of O_PATH. First the group
+/// loses access, so that the old group never has the new rights.
 Result<void> share_with(const UniqueFd& fd, mode_t mode, const Readers& readers) {
   // fchmod() refuses a descriptor of O_PATH; this link leads to the same file.
   const auto link = fmt::format("/proc/self/fd/{}", fd.get());
@@ -47,8 +47,8 @@ Result<void> share_with(const UniqueFd& fd, mode_t mode, const Readers& readers)
   return {};
 }
 
-/// Shares what SQLite keeps beside the recording. Closing an ordinary descriptor would drop SQLite's
-/// locks on the file; closing one of O_PATH does not.
+/// Shares what SQLite keeps beside the recording. Closing an ordinary descriptor would drop
+/// SQLite's locks on the file; closing one of O_PATH does not.
 Result<void> share_side_file(const std::filesystem::path& path, const Readers& readers) {
   const UniqueFd fd{::open(path.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW)};
   if (!fd) {
@@ -85,8 +85,7 @@ Result<void> make_private(const UniqueFd& fd) {
 
 bool is_sticky(const std::filesystem::path& folder) {
   struct stat info {};
-  return ::stat(folder.empty() ? "." : folder.c_str(), &info) == 0 &&
-         (info.st_mode & S_ISVTX) != 0;
+  return ::stat(folder.empty() ? "." : folder.c_str(), &info) == 0 && (info.st_mode & S_ISVTX) != 0;
 }
 
 /// Renames what somebody else has put where SQLite keeps files of root's recording: a pipe, a link,
@@ -104,8 +103,7 @@ std::vector<std::filesystem::path> set_foreign_files_aside(const std::filesystem
     }
     for (int number = 1; number <= kMaxNumber; ++number) {
       const auto unused = with_suffix(name, fmt::format(".foreign-{}", number).c_str());
-      if (::renameat2(
-              AT_FDCWD, name.c_str(), AT_FDCWD, unused.c_str(), RENAME_NOREPLACE) == 0) {
+      if (::renameat2(AT_FDCWD, name.c_str(), AT_FDCWD, unused.c_str(), RENAME_NOREPLACE) == 0) {
         aside.push_back(unused);
         break;
       }
@@ -124,8 +122,7 @@ Result<void> close_side_files(const std::filesystem::path& path) {
   for (const auto* const suffix : {"-wal", "-shm", "-journal"}) {
     const auto name = with_suffix(path, suffix);
     if (create) {
-      const UniqueFd fresh{
-          ::open(name.c_str(), O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, kPrivate)};
+      const UniqueFd fresh{::open(name.c_str(), O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, kPrivate)};
       if (!fresh && errno != EEXIST) {
         return fail_errno(errno, "create " + name.string());
       }
@@ -251,8 +248,8 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
     return fail_errno(errno, "lock");
   }
   if (!may_be_recording(fd, info)) {  // SQLite reports the error
-    return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(
-        std::move(fd), path, created, std::move(aside))};
+    return std::unique_ptr<RecordingFile>{
+        std::make_unique<HeldFile>(std::move(fd), path, created, std::move(aside))};
   }
   if (auto closed = make_private(fd); !closed) {
     return closed.error();
@@ -260,8 +257,8 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
   if (auto closed = close_side_files(path); !closed) {
     return refused(closed.error());
   }
-  return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(
-        std::move(fd), path, created, std::move(aside))};
+  return std::unique_ptr<RecordingFile>{
+      std::make_unique<HeldFile>(std::move(fd), path, created, std::move(aside))};
 }
 
 bool is_being_recorded(const std::filesystem::path& path) {

@@ -22,24 +22,82 @@ constexpr bool kSanitized = false;
 #endif
 
 // What recording never needs. A number that libseccomp does not know on this machine is left out.
-constexpr std::array kForbidden{
-    // other programs, other processes
-    "execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv", "process_vm_writev",
-    "process_madvise", "pidfd_getfd", "kcmp", "kill", "tkill", "pidfd_send_signal",
-    // other users and other rights
-    "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups",
-    // the file system's shape
-    "mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen", "fsmount",
-    "fsconfig", "fspick", "mount_setattr", "mknod", "mknodat", "swapon", "swapoff", "quotactl",
-    "open_by_handle_at", "name_to_handle_at", "fanotify_init",
-    // the kernel
-    "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot",
-    "iopl", "ioperm", "perf_event_open", "userfaultfd", "add_key", "request_key", "keyctl",
-    "io_uring_setup", "io_uring_enter", "io_uring_register", "syslog", "acct", "settimeofday",
-    "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "setdomainname", "vhangup",
-    "modify_ldt", "personality", "lookup_dcookie", "nfsservctl",
-    // the network
-    "listen", "accept", "accept4"};
+constexpr std::array kForbidden{// other programs, other processes
+                                "execve",
+                                "execveat",
+                                "fork",
+                                "vfork",
+                                "ptrace",
+                                "process_vm_readv",
+                                "process_vm_writev",
+                                "process_madvise",
+                                "pidfd_getfd",
+                                "kcmp",
+                                "kill",
+                                "tkill",
+                                "pidfd_send_signal",
+                                // other users and other rights
+                                "setuid",
+                                "setgid",
+                                "setreuid",
+                                "setregid",
+                                "setresuid",
+                                "setresgid",
+                                "setgroups",
+                                // the file system's shape
+                                "mount",
+                                "umount2",
+                                "pivot_root",
+                                "chroot",
+                                "move_mount",
+                                "open_tree",
+                                "fsopen",
+                                "fsmount",
+                                "fsconfig",
+                                "fspick",
+                                "mount_setattr",
+                                "mknod",
+                                "mknodat",
+                                "swapon",
+                                "swapoff",
+                                "quotactl",
+                                "open_by_handle_at",
+                                "name_to_handle_at",
+                                "fanotify_init",
+                                // the kernel
+                                "init_module",
+                                "finit_module",
+                                "delete_module",
+                                "kexec_load",
+                                "kexec_file_load",
+                                "reboot",
+                                "iopl",
+                                "ioperm",
+                                "perf_event_open",
+                                "userfaultfd",
+                                "add_key",
+                                "request_key",
+                                "keyctl",
+                                "io_uring_setup",
+                                "io_uring_enter",
+                                "io_uring_register",
+                                "syslog",
+                                "acct",
+                                "settimeofday",
+                                "clock_settime",
+                                "clock_adjtime",
+                                "adjtimex",
+                                "sethostname",
+                                "setdomainname",
+                                "vhangup",
+                                "modify_ldt",
+                                "personality",
+                                "lookup_dcookie",
+                                "nfsservctl",
+                                // the network
+                                "listen",
+                                "accept",
+                                "accept4"};
 
 struct Release {
   void operator()(void* filter) const { seccomp_release(filter); }
@@ -55,8 +113,8 @@ int forbid_sockets(const Filter& filter) {
   constexpr std::array kFamilies{AF_INET, AF_INET6, AF_PACKET, AF_VSOCK, AF_BLUETOOTH, AF_ALG};
   for (const auto family : kFamilies) {
     const auto arg = SCMP_A0_32(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family));
-    if (const auto code = seccomp_rule_add(
-            filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, arg);
+    if (const auto code =
+            seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, arg);
         code != 0) {
       return code;
     }
@@ -79,8 +137,7 @@ int forbid_all(const Filter& filter) {
     }
   }
   // The arguments of clone3() are in memory, where a filter cannot look. glibc then uses clone().
-  if (const auto code =
-          seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+  if (const auto code = seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
       code != 0) {
     return code;
   }

@@ -3,6 +3,7 @@
 
 #include "model/process.hpp"
 #include "os/clock.hpp"
+#include "os/linux/unique_fd.hpp"
 #include "source/linux/held_sockets.hpp"
 #include "source/linux/namespace_sources.hpp"
 #include "source/linux/owner_search.hpp"
@@ -11,6 +12,7 @@
 #include "util/byte_reader.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <optional>
 #include <string>
@@ -19,6 +21,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <fcntl.h>
 #include <malloc.h>
 
 namespace netlog::source {
@@ -72,8 +75,11 @@ class LinuxSource final : public LiveSource {
   void sample(const SamplePlan& plan, capture::RecordSink& sink) override {
     TraceFirst trace_first{*this, sink};
     namespaces_.sample(plan, trace_first);
+    const bool may_read = check_descriptors(sink);
     if (plan.changes) {
-      processes_.report_ended(sink);
+      if (may_read) {
+        processes_.report_ended(sink);
+      }
       check_trace(sink);
     }
   }
@@ -144,6 +150,23 @@ class LinuxSource final : public LiveSource {
     }
   }
 
+  /// Without a free descriptor no process can be read: its owner looks unknown, its end looks near.
+  bool check_descriptors(capture::RecordSink& sink) {
+    const os::UniqueFd free{::open("/proc", O_PATH | O_CLOEXEC)};
+    const auto error = free ? 0 : errno;
+    const auto since_ns = std::exchange(had_descriptors_ns_, os::read_boot_clock_ns());
+    if (error == EMFILE || error == ENFILE) {
+      sink.consume(
+          make(capture::TableFailed{0,
+                                    capture::RecordKind::process,
+                                    fail_errno(error, "read processes; raise ulimit -n").message()},
+               0,
+               since_ns));
+      return false;
+    }
+    return true;
+  }
+
   void check_trace(capture::RecordSink& sink) {
     const auto checked_ns = std::exchange(checked_ns_, os::read_boot_clock_ns());
     if (!tracer_ || tracer_->attached()) {
@@ -160,6 +183,7 @@ class LinuxSource final : public LiveSource {
   std::string no_trace_reason_;
   bool trace_lost_ = false;                             ///< events were lost since the last drain
   std::int64_t checked_ns_ = os::read_boot_clock_ns();  ///< when the trace was last seen attached
+  std::int64_t had_descriptors_ns_ = os::read_boot_clock_ns();
   NamespaceSources namespaces_;
   OwnerSearch owners_;
   ProcessTable processes_;

@@ -11,16 +11,16 @@ namespace netlog::store {
 /// what takes longer than reading all of it many times asks something that no recording can need.
 struct Budget {
   explicit Budget(std::uintmax_t file_bytes)
-      : time{kLeastTime + std::chrono::seconds{file_bytes / kBytesPerSecond}},
-        memory_bytes{kLeastMemory + 2 * static_cast<std::int64_t>(file_bytes)} {}
+      : time{kMinTime + std::chrono::seconds{file_bytes / kBytesPerSecond}},
+        memory_bytes{kMinMemory + 2 * static_cast<std::int64_t>(file_bytes)} {}
 
   std::chrono::seconds time;
   std::int64_t memory_bytes;  ///< of SQLite
 
  private:
-  static constexpr std::chrono::seconds kLeastTime{20};
+  static constexpr std::chrono::seconds kMinTime{20};
   static constexpr std::uintmax_t kBytesPerSecond = 2'000'000;
-  static constexpr std::int64_t kLeastMemory = std::int64_t{512} << 20U;
+  static constexpr std::int64_t kMinMemory = std::int64_t{512} << 20U;
 };
 
 /// Processor time of this process since it was made: waiting for a disk or a busy host does not

@@ -155,8 +155,8 @@ SQLite::Database open_plain(const std::filesystem::path& path) {
 SQLite::Database open_unlocked(const std::filesystem::path& path) {
   const auto* const system = sqlite3_vfs_find(nullptr);
   const auto unlocked = fmt::format("{}-none", system->zName);
-  auto database = with_limits(
-      SQLite::Database{sqlite_name(path), SQLite::OPEN_READONLY, kBusyMs, unlocked});
+  auto database =
+      with_limits(SQLite::Database{sqlite_name(path), SQLite::OPEN_READONLY, kBusyMs, unlocked});
   database.exec("PRAGMA locking_mode = EXCLUSIVE");
   load_schema(database);
   return database;
@@ -171,8 +171,7 @@ SQLite::Database open(const std::filesystem::path& path) {
     }
     std::error_code none;
     if (!std::filesystem::exists(with_suffix(path, "-wal"), none)) {
-      return with_limits(
-          {immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyMs});
+      return with_limits({immutable_uri(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI, kBusyMs});
     }
     if (!std::filesystem::exists(with_suffix(path, "-shm"), none)) {
       try {

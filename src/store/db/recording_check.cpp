@@ -122,20 +122,19 @@ std::vector<SchemaColumn> missing_columns(SQLite::Database& database,
 /// A row of sqlite_master whose text makes something else than its type says: only somebody who
 /// wrote into that table can have made it.
 void check_kinds(SQLite::Database& database, const std::filesystem::path& path) {
-  SQLite::Statement odd{
-      database,
-      "SELECT name FROM main.sqlite_master WHERE NOT coalesce(CASE type "
-      "WHEN 'table' THEN (rootpage > 0 AND sql GLOB 'CREATE TABLE *') OR "
-      "(rootpage = 0 AND sql GLOB 'CREATE VIRTUAL TABLE *') "
-      "WHEN 'index' THEN sql IS NULL OR sql GLOB 'CREATE INDEX *' OR sql GLOB "
-      "'CREATE UNIQUE INDEX *' "
-      "WHEN 'view' THEN sql GLOB 'CREATE VIEW *' "
-      "WHEN 'trigger' THEN sql GLOB 'CREATE TRIGGER *' END, 0) "
-      // What the planner reads when the schema is loaded.
-      "OR (lower(name) GLOB 'sqlite_stat*' AND type = 'table' AND sql NOT IN "
-      "('CREATE TABLE sqlite_stat1(tbl,idx,stat)', "
-      "'CREATE TABLE sqlite_stat3(tbl,idx,neq,nlt,ndlt,sample)', "
-      "'CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)')) LIMIT 1"};
+  SQLite::Statement odd{database,
+                        "SELECT name FROM main.sqlite_master WHERE NOT coalesce(CASE type "
+                        "WHEN 'table' THEN (rootpage > 0 AND sql GLOB 'CREATE TABLE *') OR "
+                        "(rootpage = 0 AND sql GLOB 'CREATE VIRTUAL TABLE *') "
+                        "WHEN 'index' THEN sql IS NULL OR sql GLOB 'CREATE INDEX *' OR sql GLOB "
+                        "'CREATE UNIQUE INDEX *' "
+                        "WHEN 'view' THEN sql GLOB 'CREATE VIEW *' "
+                        "WHEN 'trigger' THEN sql GLOB 'CREATE TRIGGER *' END, 0) "
+                        // What the planner reads when the schema is loaded.
+                        "OR (lower(name) GLOB 'sqlite_stat*' AND type = 'table' AND sql NOT IN "
+                        "('CREATE TABLE sqlite_stat1(tbl,idx,stat)', "
+                        "'CREATE TABLE sqlite_stat3(tbl,idx,neq,nlt,ndlt,sample)', "
+                        "'CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)')) LIMIT 1"};
   if (odd.executeStep()) {
     refuse_altered(
         path,
@@ -170,11 +169,10 @@ bool is_defined_as(std::string_view found, const SchemaTable& table) {
     return false;
   }
   const auto added = upper(text.substr(head.size(), text.size() - ours.size()));
-  return added.empty() ||
-         (added.starts_with(',') && added.find("CHECK") == std::string::npos &&
-          added.find("UNIQUE") == std::string::npos &&
-          added.find("CONFLICT") == std::string::npos &&
-          added.find("REFERENCES") == std::string::npos);
+  return added.empty() || (added.starts_with(',') && added.find("CHECK") == std::string::npos &&
+                           added.find("UNIQUE") == std::string::npos &&
+                           added.find("CONFLICT") == std::string::npos &&
+                           added.find("REFERENCES") == std::string::npos);
 }
 
 void check_definition(SQLite::Database& database,

@@ -23,8 +23,8 @@ struct MissingColumns {
   std::vector<SchemaColumn> columns;
 };
 
-/// Neither triggers nor views of the file run on this connection, whenever they were made; functions
-/// with side effects do not run for its schema. TEMP views do.
+/// Neither triggers nor views of the file run on this connection, whenever they were made;
+/// functions with side effects do not run for its schema. TEMP views do.
 void run_nothing_of_the_file(SQLite::Database& database);
 
 /// @throws StoreError `cannot open recording PATH: WHY`

@@ -68,8 +68,7 @@ Schema make_schema(std::string_view creation,
     auto name = made.getColumn(1).getString();
     if (made.getColumn(0).getString() == "table") {
       auto columns = model_columns(model, name);
-      schema.tables.push_back(
-          {std::move(name), std::move(columns), made.getColumn(2).getString()});
+      schema.tables.push_back({std::move(name), std::move(columns), made.getColumn(2).getString()});
     } else {
       schema.indexes.push_back({std::move(name), made.getColumn(2).getString()});
     }

@@ -125,8 +125,8 @@ class Reader::Impl {
       views_.insert(view.name);
     }
     note_schema();
-    sqlite3_hard_heap_limit64(std::max<std::int64_t>(sqlite3_hard_heap_limit64(-1),
-                                                     budget_.memory_bytes));
+    sqlite3_hard_heap_limit64(
+        std::max<std::int64_t>(sqlite3_hard_heap_limit64(-1), budget_.memory_bytes));
     sqlite3_set_authorizer(database_.getHandle(), authorize, this);
     sqlite3_progress_handler(
         database_.getHandle(),
@@ -171,10 +171,10 @@ class Reader::Impl {
     } catch (const TooMuchText&) {
       try {
         // Where no text is long, there are just many rows.
-        return collect(sql,
-                       parameters,
-                       shorten_texts() || shortened_ ? kTooMuchText
-                                                     : std::numeric_limits<std::size_t>::max());
+        return collect(
+            sql,
+            parameters,
+            shorten_texts() || shortened_ ? kTooMuchText : std::numeric_limits<std::size_t>::max());
       } catch (const TooMuchText&) {
         throw StoreError{fmt::format(
             "cannot query {}: the texts of the answer have more than {} MiB; ask for less with "
@@ -319,17 +319,15 @@ class Reader::Impl {
         columns += cut ? fmt::format("substr(\"{0}\", 1, {1}) AS \"{0}\"", column.name, kShortText)
                        : fmt::format("\"{}\"", column.name);
         if (cut) {
-          is_long += fmt::format("{}length(\"{}\") > {}",
-                                 is_long.empty() ? "" : " OR ",
-                                 column.name,
-                                 kShortText);
+          is_long += fmt::format(
+              "{}length(\"{}\") > {}", is_long.empty() ? "" : " OR ", column.name, kShortText);
         }
       }
       if (!is_long.empty() &&
           database_
-              .execAndGet(fmt::format(
-                  "SELECT EXISTS (SELECT 1 FROM main.\"{}\" WHERE {})", table.name, is_long))
-              .getInt() != 0) {
+                  .execAndGet(fmt::format(
+                      "SELECT EXISTS (SELECT 1 FROM main.\"{}\" WHERE {})", table.name, is_long))
+                  .getInt() != 0) {
         database_.exec(fmt::format(
             "CREATE TEMP VIEW \"{0}\" AS SELECT {1} FROM main.\"{0}\"", table.name, columns));
         shortened_ = true;
@@ -450,8 +448,8 @@ class Reader::Impl {
   CpuTimer timer_;
   bool has_time_limit_ = true;
   bool out_of_time_ = false;
-  bool guarded_ = true;    ///< only statements that read may run
-  bool shortened_ = false; ///< by shorten_texts()
+  bool guarded_ = true;     ///< only statements that read may run
+  bool shortened_ = false;  ///< by shorten_texts()
   std::int64_t schema_version_ = 0;
   std::set<std::string> foreign_;  ///< views and virtual tables of the file, in lower case
   std::set<std::string> views_;    ///< ours

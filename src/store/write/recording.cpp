@@ -22,8 +22,9 @@ constexpr int kCheckpointPages = 4'000;
 constexpr int kBusyMs = 5'000;  // for a reader that checkpoints
 
 SQLite::Database open_for_writing(const std::filesystem::path& path) {
-  SQLite::Database database{
-      sqlite_name(path), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX, kBusyMs};
+  SQLite::Database database{sqlite_name(path),
+                            SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX,
+                            kBusyMs};
   // Only a new file takes this: retention can give free pages back to the file system.
   database.exec("PRAGMA auto_vacuum = INCREMENTAL");
   migrate(database, path);

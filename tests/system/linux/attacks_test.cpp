@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a local user, or the sender of a file, may try on root and on users of the binary.
+#include "os/files.hpp"
 #include "os/privileges.hpp"
 #include "support/catch.hpp"
 #include "support/command.hpp"
@@ -24,6 +25,7 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -233,6 +235,34 @@ TEST_CASE("a journal that names another file is refused, as is a second name", "
   CHECK(bytes_of(precious) == "precious");
 }
 
+TEST_CASE("a group gets what was opened, not what has its name now", "[cli][root]") {
+  const Scratch scratch;
+  const auto path = scratch / "r.db";
+  const auto precious = scratch / "precious";
+  write(precious, "precious");
+  fs::permissions(precious, fs::perms::owner_read);
+  auto held = os::hold_recording_file(path);
+  REQUIRE(held.has_value());
+  const std::string suffix = GENERATE("", "-wal", "-shm");
+  CAPTURE(suffix);
+  const auto name = with_suffix(path, suffix.c_str());
+  if (fs::exists(name)) {
+    fs::rename(name, scratch / "moved");
+  }
+  SECTION("a link") {
+    fs::create_symlink(precious, name);
+  }
+  SECTION("a hard link") {
+    fs::create_hard_link(precious, name);
+  }
+  const auto granted = (*held)->grant_group_read({54'321});
+  CHECK(granted.has_value() == suffix.empty());
+  struct stat info {};
+  REQUIRE(::stat(precious.c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777U) == 0400);
+  CHECK(info.st_gid == 0);
+}
+
 TEST_CASE("lent capabilities open no file that the caller may not", "[cli][root]") {
   const Scratch scratch;
   const auto program = copy_of_program(scratch);
@@ -249,16 +279,16 @@ TEST_CASE("lent capabilities open no file that the caller may not", "[cli][root]
   const auto mine = (scratch / "mine.db").string();
   // Lent capabilities work for others than netlog.
   REQUIRE_THAT(as_nobody("cat " + secret, kLent), Contains("SECRET"));
-  for (const auto& arguments : {"record --db " + mine + " --config " + secret,
-                                "record --db " + db + " --duration 1s",
-                                "record --db " + mine + " --source capture:" + secret,
-                                "record --db " + mine + " --duration 1s --capture " +
-                                    (scratch / "private/new").string(),
-                                "info --db " + db,
-                                "check " + db,
-                                "check " + db + " --salvage " + mine,
-                                "sql --db " + db + " --file " + secret,
-                                "tail --db " + db}) {
+  for (const auto& arguments :
+       {"record --db " + mine + " --config " + secret,
+        "record --db " + db + " --duration 1s",
+        "record --db " + mine + " --source capture:" + secret,
+        "record --db " + mine + " --duration 1s --capture " + (scratch / "private/new").string(),
+        "info --db " + db,
+        "check " + db,
+        "check " + db + " --salvage " + mine,
+        "sql --db " + db + " --file " + secret,
+        "tail --db " + db}) {
     CAPTURE(arguments);
     const auto text = as_nobody(program.string() + " " + arguments, kLent);
     CHECK_THAT(text, Contains("[1]"));
@@ -286,13 +316,33 @@ TEST_CASE("evidence in a folder that may not be written is read, with its -wal",
     fs::permissions(copy, fs::perms::owner_read | fs::perms::others_read);
   }
   const auto copy = (scratch / "copy/r.db").string();
-  CHECK_THAT(as_nobody(fmt::format("{} sql --db {} 'SELECT ticks > 2 AS more FROM sessions'",
-                                   program.string(),
-                                   copy)),
-             Contains("1") && Contains("[0]"));
+  CHECK_THAT(
+      as_nobody(fmt::format(
+          "{} sql --db {} 'SELECT ticks > 2 AS more FROM sessions'", program.string(), copy)),
+      Contains("1") && Contains("[0]"));
   fs::remove(copy + "-wal");
   const auto alone = run({"info", "--db", copy});
   CHECK_THAT(alone.err, Contains("no -wal beside it"));
+}
+
+TEST_CASE("descriptors that run out are a gap with its reason", "[cli][root]") {
+  const Scratch scratch;
+  const auto path = scratch / "r.db";
+  Command recorder{{"record", "--db", path.string()}};
+  REQUIRE(recorder.wait_for_error_text("recording into"));
+  const auto has = [&](const char* sql) {
+    return eventually([&] { return rows(path, sql) == "1\n"; });
+  };
+  REQUIRE(has("SELECT sum(ticks) > 2 FROM session"));
+  rlimit before{};
+  const rlimit none{3, 3};
+  REQUIRE(::prlimit(recorder.pid(), RLIMIT_NOFILE, &none, &before) == 0);
+  CHECK(
+      has("SELECT count(*) > 0 FROM gap WHERE reason = 'unreadable' AND detail LIKE "
+          "'%ulimit -n%Too many open files%'"));
+  REQUIRE(::prlimit(recorder.pid(), RLIMIT_NOFILE, &before, nullptr) == 0);
+  recorder.send(SIGTERM);
+  CHECK(recorder.wait().exit_code == 0);
 }
 
 TEST_CASE("times at the end of what can be counted are an answer or an error", "[cli]") {
@@ -329,8 +379,8 @@ TEST_CASE("a recorder may do nothing else than record", "[cli]") {
   REQUIRE(pid >= 0);
   if (pid == 0) {
     const auto fails = [](auto call) { return call() == -1 && errno == EPERM; };
-    const bool restricted = os::drop_rights({}).has_value() &&
-                            os::restrict_system_calls().has_value();
+    const bool restricted =
+        os::drop_rights({}).has_value() && os::restrict_system_calls().has_value();
     bool ran = false;
     std::thread{[&] { ran = true; }}.join();
     const bool right =

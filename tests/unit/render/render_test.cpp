@@ -249,28 +249,27 @@ TEST_CASE("JSON escapes whatever could change a terminal, and says the same", "[
 }
 
 TEST_CASE("what could change a terminal is made visible", "[render]") {
-  const auto [text, escaped] =
-      GENERATE(table<std::string, std::string>({{"nginx", "nginx"},
-                                                {"caf\xC3\xA9", "caf\xC3\xA9"},
-                                                {"\x1b]0;x\x07", "\\x1b]0;x\\x07"},
-                                                {"a\nb\tc\r", "a\\x0ab\\x09c\\x0d"},
-                                                {"\xC2\x9B"
-                                                 "31m",
-                                                 "\\u{9b}31m"},
-                                                {"\xE2\x80\xAEgpj.exe", "\\u{202e}gpj.exe"},
-                                                {"a\xE2\x80\x8B"
-                                                 "b",
-                                                 "a\\u{200b}b"},
-                                                {"\xE3\x85\xA4", "\\u{3164}"},
-                                                {"\xE2\xA0\x80", "\\u{2800}"},
-                                                {"\xEF\xBE\xA0", "\\u{ffa0}"},
-                                                {"\xCD\x8F", "\\u{34f}"},
-                                                {"a\xC2\xA0z", "a\\u{a0}z"},
-                                                {"o\xCC\x81", "o\xCC\x81"},
-                                                {"o\xCC\x81\xCC\x81\xCC\x81\xCC\x81",
-                                                 "o\xCC\x81\xCC\x81\xCC\x81\\u{301}"},
-                                                {"\xFFx", "\\xffx"},
-                                                {"\x7F", "\\x7f"}}));
+  const auto [text, escaped] = GENERATE(table<std::string, std::string>(
+      {{"nginx", "nginx"},
+       {"caf\xC3\xA9", "caf\xC3\xA9"},
+       {"\x1b]0;x\x07", "\\x1b]0;x\\x07"},
+       {"a\nb\tc\r", "a\\x0ab\\x09c\\x0d"},
+       {"\xC2\x9B"
+        "31m",
+        "\\u{9b}31m"},
+       {"\xE2\x80\xAEgpj.exe", "\\u{202e}gpj.exe"},
+       {"a\xE2\x80\x8B"
+        "b",
+        "a\\u{200b}b"},
+       {"\xE3\x85\xA4", "\\u{3164}"},
+       {"\xE2\xA0\x80", "\\u{2800}"},
+       {"\xEF\xBE\xA0", "\\u{ffa0}"},
+       {"\xCD\x8F", "\\u{34f}"},
+       {"a\xC2\xA0z", "a\\u{a0}z"},
+       {"o\xCC\x81", "o\xCC\x81"},
+       {"o\xCC\x81\xCC\x81\xCC\x81\xCC\x81", "o\xCC\x81\xCC\x81\xCC\x81\\u{301}"},
+       {"\xFFx", "\\xffx"},
+       {"\x7F", "\\x7f"}}));
   CHECK(escape_for_terminal(text) == escaped);
 }
 
