@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/db/migrate.hpp"
 
+#include "store/db/opening_limit.hpp"
 #include "store/db/recording_check.hpp"
 #include "store/db/store_error.hpp"
 #include "util/text.hpp"
@@ -13,6 +14,8 @@
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
 #include <fmt/format.h>
+
+#include <sqlite3.h>
 
 namespace netlog::store {
 namespace {
@@ -104,11 +107,21 @@ void migrate(SQLite::Database& database, const std::filesystem::path& path, cons
   run_nothing_of_the_file(database);
   try {
     database.exec("PRAGMA cell_size_check = ON");
+    {
+      // The schema of a file that somebody else has made can take any time to load and to check.
+      const OpeningLimit limit{database};
+      if (recording_version(database, path, schema) != 0) {
+        check_tables(database, path, schema);
+      }
+    }
     while (bring_forward(database, path, schema)) {
     }
     check_tables(database, path, schema);
     renew(database, schema);
   } catch (const SQLite::Exception& error) {
+    if (error.getErrorCode() == SQLITE_INTERRUPT) {
+      refuse_recording(path, "its schema takes too long to read; no recording has such a one");
+    }
     // SQLite quotes whole lines of a schema that it cannot parse.
     if (one_line(error.what()) == error.what()) {
       throw;

@@ -3,14 +3,13 @@
 
 #include "os/file_trust.hpp"
 #include "os/files.hpp"
-#include "store/db/budget.hpp"
+#include "store/db/opening_limit.hpp"
 #include "store/db/recording_check.hpp"
 #include "store/db/sqlite_name.hpp"
 #include "store/db/store_error.hpp"
 #include "util/text.hpp"
 
 #include <array>
-#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -27,9 +26,6 @@ namespace netlog::store {
 namespace {
 
 constexpr int kBusyMs = 5'000;
-constexpr int kStepsBetweenOpenProgress = 1'000;
-constexpr int kProgressToOpen = 1'000;  // of as many steps
-constexpr std::chrono::seconds kTimeToOpen{5};
 constexpr int kMaxLengthToOpen = 1 << 20;
 constexpr int kMaxLength = 16 << 20;
 
@@ -110,28 +106,6 @@ void set_limits(SQLite::Database& database) {
   }
   sqlite3_limit(database.getHandle(), SQLITE_LIMIT_WORKER_THREADS, 0);
 }
-
-/// Ends what takes too long to open: a schema that does is none of ours.
-class OpeningLimit {
- public:
-  explicit OpeningLimit(SQLite::Database& database) : handle_{database.getHandle()} {
-    sqlite3_progress_handler(
-        handle_,
-        kStepsBetweenOpenProgress,
-        [](void* self) { return static_cast<OpeningLimit*>(self)->is_over() ? 1 : 0; },
-        this);
-  }
-  OpeningLimit(const OpeningLimit&) = delete;
-  OpeningLimit& operator=(const OpeningLimit&) = delete;
-  ~OpeningLimit() { sqlite3_progress_handler(handle_, 0, nullptr, nullptr); }
-
- private:
-  bool is_over() { return ++calls_ > kProgressToOpen || timer_.passed() > kTimeToOpen; }
-
-  sqlite3* handle_;
-  CpuTimer timer_;
-  int calls_ = 0;
-};
 
 SQLite::Database with_limits(SQLite::Database database) {
   set_limits(database);

@@ -227,7 +227,7 @@ class Reader::Impl {
     ~OneSnapshot() {
       if (outermost_) {
         const Unguarded ours{reader_};
-        reader_.database_.tryExec("ROLLBACK");
+        reader_.database_.tryExec("COMMIT");  // a rollback would drop TEMP views
       }
     }
 

@@ -2,6 +2,7 @@
 #include "store/write/recording.hpp"
 
 #include "store/db/migrate.hpp"
+#include "store/db/opening_limit.hpp"
 #include "store/db/sqlite_name.hpp"
 #include "store/db/statement.hpp"
 #include "util/text.hpp"
@@ -25,8 +26,11 @@ SQLite::Database open_for_writing(const std::filesystem::path& path) {
   SQLite::Database database{sqlite_name(path),
                             SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX,
                             kBusyMs};
-  // Only a new file takes this: retention can give free pages back to the file system.
-  database.exec("PRAGMA auto_vacuum = INCREMENTAL");
+  {
+    const OpeningLimit limit{database};
+    // Only a new file takes this: retention can give free pages back to the file system.
+    database.exec("PRAGMA auto_vacuum = INCREMENTAL");
+  }
   migrate(database, path);
   database.exec("PRAGMA journal_mode = WAL");
   // The cache holds the pages of a batch. Checkpoints are rarer than SQLite's 1,000 pages.

@@ -296,6 +296,7 @@ TEST_CASE("a file with too many views is refused", "[store]") {
       "n WHERE i < 100000) INSERT INTO sqlite_schema SELECT 'view', 'v' || i, 'v' || i, 0, 'CREATE "
       "VIEW v' || i || ' AS SELECT 1' FROM n");
   CHECK_THAT(refusal(path), Contains("its schema takes too long to read"));
+  CHECK_THAT(writer_refusal(path), Contains("its schema takes too long to read"));
 }
 
 TEST_CASE("one long text of many connections does not fill the memory", "[store]") {
