@@ -120,7 +120,7 @@ void migrate(SQLite::Database& database, const std::filesystem::path& path, cons
     renew(database, schema);
   } catch (const SQLite::Exception& error) {
     if (error.getErrorCode() == SQLITE_INTERRUPT) {
-      refuse_recording(path, "its schema takes too long to read; no recording has such a one");
+      refuse_slow_schema(path);
     }
     // SQLite quotes whole lines of a schema that it cannot parse.
     if (one_line(error.what()) == error.what()) {

@@ -237,7 +237,7 @@ SQLite::Database open_readonly(const std::filesystem::path& path, const Schema& 
     return database;
   } catch (const SQLite::Exception& error) {
     if (error.getErrorCode() == SQLITE_INTERRUPT) {
-      refuse_recording(path, "its schema takes too long to read; no recording has such a one");
+      refuse_slow_schema(path);
     }
     refuse_recording(
         path, fmt::format("{} [sqlite:{}]", one_line(error.what()), error.getExtendedErrorCode()));

@@ -233,6 +233,10 @@ void refuse_recording(const std::filesystem::path& path, std::string_view why) {
   throw StoreError{fmt::format("cannot open recording {}: {}", utf8(path), why)};
 }
 
+void refuse_slow_schema(const std::filesystem::path& path) {
+  refuse_recording(path, "its schema takes too long to read; no recording has such a one");
+}
+
 int recording_version(SQLite::Database& database,
                       const std::filesystem::path& path,
                       const Schema& schema) {

@@ -30,6 +30,9 @@ void run_nothing_of_the_file(SQLite::Database& database);
 /// @throws StoreError `cannot open recording PATH: WHY`
 [[noreturn]] void refuse_recording(const std::filesystem::path& path, std::string_view why);
 
+/// @throws StoreError for what OpeningLimit has ended.
+[[noreturn]] void refuse_slow_schema(const std::filesystem::path& path);
+
 /// The schema version of a recording; 0 for an empty database.
 /// @throws StoreError for another program's database, a version that is newer than the schema's
 /// (both numbers), and a version that was never released.

@@ -399,6 +399,10 @@ class Reader::Impl {
                                          "file; netlog runs only its own",
                                          quote(denied_))};
     }
+    const std::string_view error = code == SQLITE_OK ? "" : sqlite3_errmsg(database_.getHandle());
+    if (error.starts_with("access to view")) {
+      throw StoreError{fmt::format("cannot query: {}; netlog runs only its own", one_line(error))};
+    }
     if (code != SQLITE_OK) {
       fail(code);
     }

@@ -3,6 +3,7 @@
 
 #include "store/db/migrate.hpp"
 #include "store/db/opening_limit.hpp"
+#include "store/db/recording_check.hpp"
 #include "store/db/sqlite_name.hpp"
 #include "store/db/statement.hpp"
 #include "util/text.hpp"
@@ -29,7 +30,9 @@ SQLite::Database open_for_writing(const std::filesystem::path& path) {
   {
     const OpeningLimit limit{database};
     // Only a new file takes this: retention can give free pages back to the file system.
-    database.exec("PRAGMA auto_vacuum = INCREMENTAL");
+    if (database.tryExec("PRAGMA auto_vacuum = INCREMENTAL") == SQLITE_INTERRUPT) {
+      refuse_slow_schema(path);
+    }
   }
   migrate(database, path);
   database.exec("PRAGMA journal_mode = WAL");

@@ -170,7 +170,7 @@ TEST_CASE("nothing is salvaged from what is no recording", "[store]") {
 
 TEST_CASE("pages that are nowhere are not searched", "[store]") {
   const test::Scratch scratch;
-  const auto path = recording(scratch);
+  const auto path = test::two_sessions(scratch);
   SECTION("a -wal that promises four thousand million pages") {
     // The header of a WAL and one frame with a commit (sqlite.org/fileformat2.html, 4.1); the
     // checksums are those of these bytes.
