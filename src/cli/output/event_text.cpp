@@ -11,6 +11,12 @@
 namespace netlog::cli {
 namespace {
 
+/// 1970 where a file has no time, against its schema.
+std::int64_t moment_of(const Cell& cell) {
+  const auto* const ns = std::get_if<std::int64_t>(&cell);
+  return ns == nullptr ? 0 : *ns;
+}
+
 bool is_known(const Cell& cell) {
   return !std::holds_alternative<std::monostate>(cell);
 }
@@ -61,7 +67,7 @@ std::string EventText::text(const std::vector<Cell>& event, std::string_view nam
 
 /// `14:03:07.250`, and `±100ms` where the moment is not exact.
 std::string EventText::time_text(const std::vector<Cell>& event) const {
-  const auto at_ns = std::get<std::int64_t>(cell(event, "at_ns"));
+  const auto at_ns = moment_of(cell(event, "at_ns"));
   const auto* const error_ns = std::get_if<std::int64_t>(&cell(event, "error_ns"));
   auto time = render::local_time(at_ns, style_, style_.width == 0);
   if (error_ns != nullptr && *error_ns > 0) {
@@ -128,7 +134,7 @@ std::string EventText::owner_text(const std::vector<Cell>& event, std::size_t wi
 
 /// The day, where it is another one than that of the line before; only on a terminal.
 std::string EventText::date_line(const std::vector<Cell>& event) {
-  const auto at_ns = std::get<std::int64_t>(cell(event, "at_ns"));
+  const auto at_ns = moment_of(cell(event, "at_ns"));
   const auto time = render::local_time(at_ns, style_, true);
   auto date = fmt::format(
       "{} {}", time.substr(0, time.find(' ')), render::offset_text(style_.utc_offset_s(at_ns)));
