@@ -5,6 +5,7 @@
 #include "client.hpp"
 #include "kinds.hpp"
 #include "net.hpp"
+#include "processes.hpp"
 #include "server.hpp"
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <csignal>
 #include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -85,10 +87,39 @@ int main(int argc, char** argv) {
       ->delimiter(',');
   app.add_flag("--all-kinds", all, "Every kind, in turn");
   app.add_flag("--ipv6", ipv6, "Over ::1");
-  app.add_option("--truth", truth_file, "CSV file to write")->required();
+  app.add_option("--truth", truth_file, "CSV file to write");
+  int patterns = 0;
+  std::vector<std::string> pattern_names = process_patterns();
+  int call = 0;
+  int finish = -1;
+  app.add_option("--patterns", patterns, "Instead: so many connections of each process pattern")
+      ->check(CLI::Range(1, 100'000));
+  app.add_option("--pattern", pattern_names, "Only these process patterns")
+      ->check(CLI::IsMember(process_patterns()))
+      ->delimiter(',');
+  app.add_option("--call", call, "What a pattern executes: call this port")->group("");
+  app.add_option("--finish", finish, "What a pattern executes: end this connection")->group("");
   CLI11_PARSE(app, argc, argv);
-
+  if (call != 0) {
+    return call_and_exit(call);
+  }
+  if (finish >= 0) {
+    return finish_and_exit(finish);
+  }
+  if (truth_file.empty()) {
+    fmt::print(stderr, "netlog-churn: --truth FILE is required\n");
+    return 2;
+  }
   allow_many_descriptors();
+  if (patterns > 0) {
+    bool first = true;
+    for (const auto& name : pattern_names) {
+      const auto truth = run_pattern(name, patterns);
+      append(truth_file, truth, std::exchange(first, false));
+      fmt::print("{}: {} connections\n", name, truth.size() / 2);
+    }
+    return 0;
+  }
   const auto some = chosen(all ? std::vector<std::string>{} : names);
   std::vector<Listening> listeners;
   std::vector<Target> targets;
