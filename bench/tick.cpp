@@ -172,7 +172,7 @@ class Recording {
     source_->forget(recorder_.take_released_sockets());
     std::vector<source::OwnerQuery> questions;
     for (auto& question : recorder_.tracker().owner_queries(20'000)) {
-      questions.push_back({question.key, std::move(question.likely_pids)});
+      questions.push_back({question.key, question.owner_pid, std::move(question.likely_pids)});
     }
     queried_ = questions.size();
     if (!questions.empty()) {

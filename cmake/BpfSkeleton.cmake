@@ -23,6 +23,7 @@ endif()
 function(netlog_bpf_skeleton)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "TARGET;SOURCE;NAME" "")
   set(directory "${PROJECT_BINARY_DIR}/bpf")
+  file(GLOB headers CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/linux/bpf/*.bpf.h")
   set(object "${directory}/${arg_NAME}.o")
   set(header "${directory}/${arg_NAME}.skel.h")
   # The source lines within are for the verifier's log only; without them the object is two thirds as long.
@@ -39,7 +40,7 @@ function(netlog_bpf_skeleton)
     COMMAND "${CMAKE_COMMAND}" -E echo "// NOLINTBEGIN" > "${header}" # not ours to check
     COMMAND "${NETLOG_BPFTOOL}" gen skeleton "${object}" name ${arg_NAME} >> "${header}"
     COMMAND "${CMAKE_COMMAND}" -E echo "// NOLINTEND" >> "${header}"
-    DEPENDS "${arg_SOURCE}"
+    DEPENDS "${arg_SOURCE}" ${headers}
     VERBATIM)
   target_sources(${arg_TARGET} PRIVATE "${header}")
   netlog_generated("${header}")

@@ -30,7 +30,8 @@ CREATE TABLE address (
   bytes BLOB NOT NULL               -- 4 or 16, network order: ranges are compared by them
 ) STRICT;
 
--- One row for each process incarnation. pid, start and the boot identify it.
+-- One row for each image of each process incarnation. pid, start and the boot identify a process.
+-- It has another image after an exec, and after a change of its user.
 CREATE TABLE process (
   id INTEGER PRIMARY KEY,
   session_id INTEGER NOT NULL REFERENCES session (id),
@@ -46,7 +47,15 @@ CREATE TABLE process (
   cgroup TEXT,
   service TEXT,
   parent_pid INTEGER,
-  container TEXT
+  container TEXT,
+  image INTEGER NOT NULL DEFAULT 0, -- counts what it executed while it was watched
+  image_since_ns INTEGER,           -- NULL: it was met with this image
+  unit TEXT,
+  pod TEXT,
+  exit_status INTEGER,
+  exit_signal INTEGER,
+  container_name TEXT,
+  pod_name TEXT
 ) STRICT;
 CREATE INDEX process_by_pid ON process (pid);
 

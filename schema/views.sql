@@ -51,7 +51,8 @@ SELECT
   $endpoint(l.text, c.local_port) AS local,
   $endpoint(r.text, c.remote_port) AS remote,
   $name(outcome_reason, c.outcome_reason) AS outcome_reason,
-  c.syns, p.container, c.clock_adjust_ns, c.unanswered_ms
+  c.syns, p.container, c.clock_adjust_ns, c.unanswered_ms, p.unit, p.pod, p.container_name,
+  p.pod_name
 FROM connection AS c
 JOIN session AS s ON s.id = c.session_id
 JOIN address AS l ON l.id = c.local_address_id
@@ -138,27 +139,39 @@ FROM (
 CREATE VIEW processes AS
 SELECT
   id, pid,
-  $utc(started_ns) AS started_at,
-  $utc(ended_ns) AS ended_at,
+  $utc(started_ns) AS started_at, $utc(ended_ns) AS ended_at,
   name, exe, cmdline, user, cgroup, service, parent_pid, started_ns, ended_ns, end_error_ns,
-  session_id, container
-FROM process;
+  session_id, container, unit, pod, exit_status, exit_signal, image, container_name, pod_name
+FROM process AS p
+WHERE image = (
+  SELECT max(n.image) FROM process AS n
+  WHERE n.pid = p.pid AND n.start = p.start AND n.session_id = p.session_id
+);
+
+CREATE VIEW process_images AS
+SELECT
+  id, session_id, pid, started_ns, image, coalesce(image_since_ns, started_ns) AS from_ns,
+  $utc(coalesce(image_since_ns, started_ns)) AS from_at,
+  coalesce((
+    SELECT n.image_since_ns FROM process AS n
+    WHERE n.pid = p.pid AND n.start = p.start AND n.session_id = p.session_id
+      AND n.image = p.image + 1
+  ), ended_ns) AS to_ns,
+  name, exe, cmdline, user, cgroup, unit, container, pod, parent_pid, ended_ns
+FROM process AS p;
 
 CREATE VIEW sessions AS
 SELECT
   id, host, os, kernel, netlog_version, boot_id, utc_offset_s, interval_ns, sources,
-  $utc(started_ns) AS started_at,
-  $utc(ended_ns) AS ended_at,
+  $utc(started_ns) AS started_at, $utc(ended_ns) AS ended_at,
   started_ns, ended_ns,
-  alive_ns AS last_alive_ns,
-  ticks, late_ticks, skipped_ticks
+  alive_ns AS last_alive_ns, ticks, late_ticks, skipped_ticks
 FROM session;
 
 CREATE VIEW gaps AS
 SELECT
   id, session_id, netns, from_ns, to_ns,
-  $utc(from_ns) AS from_at,
-  $utc(to_ns) AS to_at,
+  $utc(from_ns) AS from_at, $utc(to_ns) AS to_at,
   source, reason, lost, detail
 FROM gap;
 

@@ -154,6 +154,7 @@ struct ProcessRead {
 /// A process ended within the record's time.
 struct ProcessExit {
   ProcessId id;
+  std::optional<int> wait_status;  ///< as of wait(2); absent: unknown
   bool operator==(const ProcessExit&) const = default;
 };
 

@@ -11,6 +11,8 @@
 namespace netlog::capture {
 namespace {
 
+constexpr std::int64_t kMaxWaitStatus = 0xffff;
+
 // Bits of `b` of a sock_diag dump.
 constexpr std::int64_t kWithTimeWait = 1;
 constexpr std::int64_t kWithInfo = 2;
@@ -70,7 +72,9 @@ struct Encoder {
     return {RecordKind::process, p.pid, p.start_shift_ns, 0, p.sections};
   }
   PayloadFields operator()(const ProcessExit& p) const {
-    return {RecordKind::process_ended, p.id.pid, static_cast<std::int64_t>(p.id.start), 0, {}};
+    // 0: unknown
+    const auto status = p.wait_status ? std::int64_t{1} + *p.wait_status : 0;
+    return {RecordKind::process_ended, p.id.pid, static_cast<std::int64_t>(p.id.start), status, {}};
   }
   PayloadFields operator()(const DestroyNotices& p) const {
     return {RecordKind::notices, p.tables, 0, 0, p.messages};
@@ -163,7 +167,10 @@ Result<Payload> decode_payload(const PayloadFields& fields, Bytes bytes) {
       return Payload{ProcessRead{static_cast<std::uint32_t>(a), fields.b, std::move(bytes)}};
     case RecordKind::process_ended:
       return Payload{ProcessExit{
-          ProcessId{static_cast<std::uint32_t>(a), static_cast<std::uint64_t>(fields.b)}}};
+          ProcessId{static_cast<std::uint32_t>(a), static_cast<std::uint64_t>(fields.b)},
+          fields.c > 0 && fields.c <= kMaxWaitStatus + 1
+              ? std::optional{static_cast<int>(fields.c - 1)}
+              : std::nullopt}};
     case RecordKind::notices:
       return Payload{DestroyNotices{static_cast<TableSet>(a), std::move(bytes)}};
     case RecordKind::notices_lost:

@@ -15,14 +15,17 @@ namespace netlog::capture {
 /// What is read of one process, each as the platform gave it, as UTF-8. Written by the platform,
 /// read by decode. The codes are part of the capture format; never renumber.
 enum class ProcessSection : std::uint8_t {
-  stat = 1,        ///< /proc/PID/stat
-  exe = 2,         ///< link text of /proc/PID/exe; Windows: the image's path
-  cmdline = 3,     ///< /proc/PID/cmdline, at most 4 KiB; Windows: the command line
-  cgroup = 4,      ///< /proc/PID/cgroup
-  user = 5,        ///< account name, or the number where it has none; Windows: `DOMAIN\name`
-  started_ns = 6,  ///< decimal text, ns; ProcessRead::start_shift_ns leads to the boot clock
-  listed = 7,      ///< Windows: `pid start parent name`, start in 100 ns since 1601
-  service = 8,     ///< Windows: the name of a service that runs in it; several sections
+  stat = 1,             ///< /proc/PID/stat
+  exe = 2,              ///< link text of /proc/PID/exe; Windows: the image's path
+  cmdline = 3,          ///< /proc/PID/cmdline, at most 4 KiB; Windows: the command line
+  cgroup = 4,           ///< /proc/PID/cgroup
+  user = 5,             ///< account name, or the number where it has none; Windows: `DOMAIN\name`
+  started_ns = 6,       ///< decimal text, ns; ProcessRead::start_shift_ns leads to the boot clock
+  listed = 7,           ///< `pid start parent name`, start as of ProcessId
+  service = 8,          ///< Windows: the name of a service that runs in it; several sections
+  image_since_ns = 9,   ///< it has executed a program or changed its user since; as `started_ns`
+  container_name = 10,  ///< from the files of its runtime
+  pod_name = 11,        ///< `namespace/name`, from the files of the kubelet
 };
 
 /// A table of the IP Helper API in a section of its own. The codes are part of the capture format;

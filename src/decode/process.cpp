@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "capture/sections.hpp"
 #include "decode/tables.hpp"
+#include "model/cgroup.hpp"
 #include "util/byte_reader.hpp"
 #include "util/text.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -77,45 +79,6 @@ std::string join_arguments(std::string_view arguments) {
   return text;
 }
 
-// Lines `hierarchy:controllers:path`; the unified hierarchy is `0::path`. Without it, the first
-// path that is not the root.
-std::optional<std::string> cgroup_path(std::string_view text) {
-  std::optional<std::string> path;
-  for (const auto line : split(text, '\n')) {
-    const auto first = line.find(':');
-    const auto second = first == std::string_view::npos ? first : line.find(':', first + 1);
-    if (second == std::string_view::npos) {
-      continue;
-    }
-    const auto here = line.substr(second + 1);
-    if (line.starts_with("0::")) {
-      return to_utf8(here, kMaxText);
-    }
-    if (!path && here != "/") {
-      path = to_utf8(here, kMaxText);
-    }
-  }
-  return path;
-}
-
-/// Container runtimes (Docker, containerd, CRI-O, Podman) put their 64-digit id into the name of
-/// the cgroup: `/docker/<id>`, `…/cri-containerd-<id>.scope`. The innermost one counts.
-std::optional<std::string> container_in(std::string_view cgroup) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  constexpr std::size_t kIdSize = 64;
-  std::optional<std::string> found;
-  while (!cgroup.empty()) {
-    const auto begin = std::min(cgroup.find_first_of(kHex), cgroup.size());
-    cgroup.remove_prefix(begin);
-    const auto size = std::min(cgroup.find_first_not_of(kHex), cgroup.size());
-    if (size == kIdSize) {
-      found = std::string{cgroup.substr(0, size)};
-    }
-    cgroup.remove_prefix(size);
-  }
-  return found;
-}
-
 Result<void> read_section(capture::ProcessSection tag, std::string_view text, Process& process) {
   switch (tag) {
     case capture::ProcessSection::stat:
@@ -130,8 +93,12 @@ Result<void> read_section(capture::ProcessSection tag, std::string_view text, Pr
       }
       break;
     case capture::ProcessSection::cgroup:
-      process.cgroup = cgroup_path(text);
+      if (const auto path = cgroup_path(text)) {
+        process.cgroup = to_utf8(*path, kMaxText);
+      }
       process.container = container_in(process.cgroup.value_or(""));
+      process.unit = unit_in(process.cgroup.value_or(""));
+      process.pod = pod_in(process.cgroup.value_or(""));
       break;
     case capture::ProcessSection::user:
       process.user = to_utf8(text, kMaxName);
@@ -142,6 +109,18 @@ Result<void> read_section(capture::ProcessSection tag, std::string_view text, Pr
         break;
       }
       return fail(errc::malformed, fmt::format("process start time {}", quote(text)));
+    case capture::ProcessSection::container_name:
+      process.container_name = to_utf8(text, kMaxName);
+      break;
+    case capture::ProcessSection::pod_name:
+      process.pod_name = to_utf8(text, kMaxName);
+      break;
+    case capture::ProcessSection::image_since_ns:
+      if (const auto at = parse_number<std::int64_t>(text); at && std::abs(*at) <= kMaxTimeNs) {
+        process.image_since_ns = *at;
+        break;
+      }
+      return fail(errc::malformed, fmt::format("time of an exec {}", quote(text)));
     case capture::ProcessSection::listed:
       return read_listed(text, process);
     case capture::ProcessSection::service:
@@ -173,6 +152,9 @@ Result<Process> decode_process(std::span<const std::byte> sections, std::int64_t
     return fail(errc::malformed, "process record without its identity");
   }
   process.started_ns += start_shift_ns;
+  if (process.image_since_ns) {
+    *process.image_since_ns += start_shift_ns;
+  }
   return process;
 }
 

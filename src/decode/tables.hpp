@@ -44,7 +44,7 @@ Result<void> decode_sock_diag_end(std::span<const std::byte> bytes,
 Result<std::vector<SocketRow>> decode_destroy_notices(std::span<const std::byte> bytes);
 
 /// One event of a trace.
-using Traced = std::variant<Transition, LastCloser, UdpSocketCreated>;
+using Traced = std::variant<Transition, LastCloser, UdpSocketCreated, SocketUser>;
 
 /// Decodes the events of our BPF programs, 152 bytes each (docs/capture-format.md). Their times
 /// plus `clock_shift_ns` are on the boot clock.

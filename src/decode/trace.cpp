@@ -15,8 +15,11 @@ constexpr std::size_t kEventSize = 152;
 constexpr std::uint8_t kTransition = 1;
 constexpr std::uint8_t kLateOwner = 2;
 constexpr std::uint8_t kBirth = 3;
+constexpr std::uint8_t kUser = 4;
 constexpr std::uint8_t kFinReceived = 1;
 constexpr std::uint8_t kOrphan = 2;
+constexpr std::uint8_t kKernelSocket = 0x80;
+constexpr std::uint8_t kBeforeExec = 1;  // of a late owner
 // Some 146 years: sums of two such times do not overflow.
 constexpr std::int64_t kLatestNs = std::int64_t{1} << 62U;
 constexpr std::size_t kNameSize = 16;  // TASK_COMM_LEN
@@ -145,6 +148,7 @@ Result<Transition> transition_of(const Event& event, std::int64_t clock_shift_ns
   }
   transition.fin_received = (event.flags & kFinReceived) != 0;
   transition.orphan = (event.flags & kOrphan) != 0;
+  transition.of_kernel = (event.flags & kKernelSocket) != 0;
   transition.cause = cause_of(event.error);
   transition.caller = caller_of(event, clock_shift_ns);
   auto& row = transition.row;
@@ -197,10 +201,21 @@ Result<std::vector<Traced>> decode_trace(std::span<const std::byte> bytes,
     } else if (event.kind == kBirth) {
       all.emplace_back(UdpSocketCreated{
           event.netns, event.cookie, shifted(event.at_ns, clock_shift_ns), std::move(caller)});
-    } else if (event.kind != kLateOwner) {
+    } else if (event.kind != kLateOwner && event.kind != kUser) {
       return fail(errc::malformed, fmt::format("trace event of kind {}", event.kind));
+    } else if (caller && event.kind == kUser) {
+      all.emplace_back(SocketUser{
+          event.netns, event.cookie, shifted(event.at_ns, clock_shift_ns), std::move(*caller)});
     } else if (caller) {
-      all.emplace_back(LastCloser{event.netns, event.cookie, std::move(*caller)});
+      LastCloser closer{event.netns,
+                        event.cookie,
+                        shifted(event.at_ns, clock_shift_ns),
+                        std::move(*caller),
+                        std::nullopt};
+      if ((event.flags & kBeforeExec) != 0 && event.scope != 0) {
+        closer.parent = ProcessId{event.scope, event.bytes_sent / kNsPerClockTick};
+      }
+      all.emplace_back(std::move(closer));
     }
   }
   return all;

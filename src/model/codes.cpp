@@ -84,7 +84,11 @@ const std::vector<StoredCode>& stored_codes() {
     add_outcome_reasons(codes);
     add(codes,
         "owner_source",
-        {OwnerSource::unknown, OwnerSource::exact, OwnerSource::inherited, OwnerSource::last_seen});
+        {OwnerSource::unknown,
+         OwnerSource::exact,
+         OwnerSource::inherited,
+         OwnerSource::last_seen,
+         OwnerSource::held});
     add_owner_reasons(codes);
     add_seen_by(codes);
     add_events(codes);

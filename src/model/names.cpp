@@ -69,7 +69,7 @@ std::string name(SeenBy sources) {
 }
 
 std::string_view name(OwnerSource source) {
-  return pick(std::array<std::string_view, 4>{"unknown", "exact", "inherited", "last_seen"},
+  return pick(std::array<std::string_view, 5>{"unknown", "exact", "inherited", "last_seen", "held"},
               source);
 }
 

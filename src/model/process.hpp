@@ -15,8 +15,14 @@ namespace netlog {
 struct ProcessId {
   std::uint32_t pid = 0;
   std::uint64_t start = 0;
+  /// A process that executes another program, or runs as another user from then on, has another
+  /// image. 0: what it was when it was met first.
+  std::uint32_t image = 0;
 
   auto operator<=>(const ProcessId&) const = default;
+
+  /// The process, whatever it executes.
+  [[nodiscard]] ProcessId first_image() const { return {pid, start, 0}; }
 };
 
 /// What is known about a process. A member that could not be read is absent, never an empty text.
@@ -31,6 +37,12 @@ struct Process {
   std::optional<std::string> service;
   std::optional<std::uint32_t> parent_pid;
   std::optional<std::string> container;  ///< the id that its runtime gave it, from the cgroup
+  /// When it executed this program, as of Moment; absent: not seen, it was met with it.
+  std::optional<std::int64_t> image_since_ns;
+  std::optional<std::string> unit;  ///< of systemd, from the cgroup: a service, or a scope
+  std::optional<std::string> pod;   ///< the uid of its Kubernetes pod, from the cgroup
+  std::optional<std::string> container_name;  ///< from the files of its runtime
+  std::optional<std::string> pod_name;        ///< `namespace/name`, from the files of the kubelet
 
   bool operator==(const Process&) const = default;
 };
@@ -38,9 +50,10 @@ struct Process {
 /// How we know the owner. The codes are stored; never renumber.
 enum class OwnerSource : std::uint8_t {
   unknown = 0,
-  exact = 1,      ///< the process was seen holding the socket
+  exact = 1,      ///< the process was seen using the socket: it connected, sent or received
   inherited = 2,  ///< accepted on a listener of that process
   last_seen = 3,  ///< the socket has outlived its descriptor; this process held it
+  held = 4,       ///< the process was seen holding the socket, which others may use
 };
 
 /// Why an owner is unknown. The codes are stored; never renumber.

@@ -131,18 +131,33 @@ struct Transition {
   bool fin_received = false;
   bool orphan = false;              ///< no process holds it any more
   EndCause cause = EndCause::none;  ///< meaningful where the new state is CLOSED
-  std::optional<Caller> caller;     ///< absent: caused by a packet or a timer
+  std::optional<Caller> caller;     ///< who uses the socket; absent: a packet or a timer caused it
+  bool of_kernel = false;           ///< the kernel opened the socket for itself
 
   bool operator==(const Transition&) const = default;
 };
 
-/// The process that closed a socket after its peer had closed it.
+/// The process that let go of a socket last, which nobody was seen to use. It may have inherited
+/// it.
 struct LastCloser {
   std::uint64_t netns = 0;
   std::uint64_t incarnation = 0;
+  std::int64_t at_ns = 0;
   Caller caller;
+  /// The process was about to execute a program, and so was still its parent.
+  std::optional<ProcessId> parent;
 
   bool operator==(const LastCloser&) const = default;
+};
+
+/// A process uses a socket: it sends or receives with it.
+struct SocketUser {
+  std::uint64_t netns = 0;
+  std::uint64_t incarnation = 0;
+  std::int64_t at_ns = 0;
+  Caller caller;
+
+  bool operator==(const SocketUser&) const = default;
 };
 
 /// A UDP socket was created. It is in no table until it is bound.

@@ -4,15 +4,35 @@
 #include <algorithm>
 
 namespace netlog::record {
+namespace {
 
-void ProcessRegistry::add(const Process& process) {
-  by_pid_[process.id.pid] = process.id;
+/// Of one process. Those after them count as the last one.
+constexpr std::size_t kMaxImages = 1'000;
+
+}  // namespace
+
+Process ProcessRegistry::add(Process process) {
+  auto& known = by_pid_[process.id.pid];
+  if (known.first_image() == process.id) {
+    auto image = known.image;
+    if (process.image_since_ns) {
+      auto& begins = image_begins_[process.id];
+      if (begins.size() < kMaxImages &&
+          (begins.empty() || begins.back() < *process.image_since_ns)) {
+        begins.push_back(*process.image_since_ns);
+      }
+      image = static_cast<std::uint32_t>(begins.size());
+    }
+    process.id.image = image;
+  }
+  known = process.id;
   running_.insert_or_assign(process.id, process);
+  return process;
 }
 
 std::optional<Process> ProcessRegistry::register_process(const Caller& caller) {
   auto& known = by_pid_[caller.id.pid];
-  if (known == caller.id) {
+  if (known.first_image() == caller.id.first_image()) {
     return std::nullopt;
   }
   known = std::max(known, caller.id);
@@ -23,8 +43,23 @@ std::optional<Process> ProcessRegistry::register_process(const Caller& caller) {
   return process;
 }
 
+ProcessId ProcessRegistry::at(const ProcessId& process, std::int64_t at_ns) const {
+  auto found = process.first_image();
+  if (const auto images = image_begins_.find(found); images != image_begins_.end()) {
+    const auto& begins = images->second;
+    const auto after = std::upper_bound(begins.begin(), begins.end(), at_ns);
+    found.image = static_cast<std::uint32_t>(after - begins.begin());
+  }
+  return found;
+}
+
 void ProcessRegistry::end(const ProcessId& process) {
-  running_.erase(process);
+  const auto first = running_.lower_bound(process.first_image());
+  auto after = first;
+  while (after != running_.end() && after->first.first_image() == process.first_image()) {
+    ++after;
+  }
+  running_.erase(first, after);
 }
 
 std::optional<ProcessId> ProcessRegistry::find(std::uint32_t pid) const {

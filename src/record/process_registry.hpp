@@ -15,12 +15,16 @@ namespace netlog::record {
 class ProcessRegistry {
  public:
   /// A process that a source has read. It has its pid from now on.
-  void add(const Process& process);
+  /// @return the process with its image
+  Process add(Process process);
 
   /// A process that a trace event names. An event can be older than the process that has the pid
   /// by now; the newer incarnation keeps the pid.
   /// @return what is known of it if it is new, since it may end before anybody can read more
   std::optional<Process> register_process(const Caller& caller);
+
+  /// What the process was at a time: with the image that it had then.
+  [[nodiscard]] ProcessId at(const ProcessId& process, std::int64_t at_ns) const;
 
   /// The process is over. Sockets can outlive it, so its pid still leads to it.
   void end(const ProcessId& process);
@@ -33,6 +37,8 @@ class ProcessRegistry {
 
  private:
   std::map<std::uint32_t, ProcessId> by_pid_;
+  /// Of processes with several images: when each but the first began.
+  std::map<ProcessId, std::vector<std::int64_t>> image_begins_;
   std::map<ProcessId, Process> running_;
 };
 

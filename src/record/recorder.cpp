@@ -310,14 +310,13 @@ void Recorder::take(const Record& record, const capture::ProcessRead& read) {
   if (!process) {
     return gaps_.add(decoder_.unreadable(record, 0, process.error().message()));
   }
-  processes_.add(*process);
-  delivery_.add(std::move(*process));
+  delivery_.add(processes_.add(std::move(*process)));
 }
 
 void Recorder::take(const Record& record, const capture::ProcessExit& exit) {
   tracker_.end_process(exit.id);
   processes_.end(exit.id);
-  delivery_.add(store::ProcessEnded{exit.id, moment_of(record)});
+  delivery_.add(store::ProcessEnded{exit.id, moment_of(record), exit.wait_status});
 }
 
 void Recorder::take(const Record& record, const capture::SocketHolders& answers) {
@@ -335,11 +334,13 @@ void Recorder::take(const Record& record, const capture::SocketHolders& answers)
   }
 }
 
-/// A process that was gone before anybody could read more of it.
-void Recorder::register_process(const Caller& caller) {
+/// Gives the caller of an event the image that it had then. It may be a process that was gone
+/// before anybody could read more of it.
+void Recorder::register_process(Caller& caller, std::int64_t at_ns) {
   if (auto process = processes_.register_process(caller)) {
     delivery_.add(std::move(*process));
   }
+  caller.id = processes_.at(caller.id, at_ns);
 }
 
 // --- notices, traces, namespaces
@@ -367,30 +368,38 @@ void Recorder::take(const Record& record, const capture::TraceEvents& trace) {
   while (!left_open_.empty()) {
     resume(by_cookie(left_open_.begin()->first));
   }
-  const auto events = decode::decode_trace(trace.events, trace.clock_shift_ns);
+  auto events = decode::decode_trace(trace.events, trace.clock_shift_ns);
   if (!events) {
     return gaps_.add(decoder_.unreadable(record, 0, events.error().message()));
   }
-  for (const auto& event : *events) {
-    std::visit([this](const auto& one) { apply(one); }, event);
+  for (auto& event : *events) {
+    std::visit([this](auto& one) { apply(one); }, event);
   }
 }
 
-void Recorder::apply(const Transition& transition) {
+void Recorder::apply(Transition& transition) {
   if (transition.caller) {
-    register_process(*transition.caller);
+    register_process(*transition.caller, transition.at_ns);
   }
   tracker_.apply(transition);
 }
 
-void Recorder::apply(const LastCloser& owner) {
-  register_process(owner.caller);
-  tracker_.apply(owner);
+void Recorder::apply(LastCloser& closer) {
+  register_process(closer.caller, closer.at_ns);
+  if (closer.parent) {
+    closer.parent = processes_.at(*closer.parent, closer.at_ns);
+  }
+  tracker_.apply(closer);
 }
 
-void Recorder::apply(const UdpSocketCreated& created) {
+void Recorder::apply(SocketUser& user) {
+  register_process(user.caller, user.at_ns);
+  tracker_.apply(user);
+}
+
+void Recorder::apply(UdpSocketCreated& created) {
   if (created.caller) {
-    register_process(*created.caller);
+    register_process(*created.caller, created.at_ns);
   }
   tracker_.apply(created);
 }

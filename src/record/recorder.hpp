@@ -86,10 +86,11 @@ class Recorder final : public capture::RecordSink {
   void take(const Record& record, const capture::MibStatisticsRead& counters);
 
   void apply(RecordDecoder::TableResult result);
-  void apply(const Transition& transition);
-  void apply(const LastCloser& owner);
-  void apply(const UdpSocketCreated& created);
-  void register_process(const Caller& caller);
+  void apply(Transition& transition);
+  void apply(LastCloser& closer);
+  void apply(SocketUser& user);
+  void apply(UdpSocketCreated& created);
+  void register_process(Caller& caller, std::int64_t at_ns);
   void take_events();
   void end_tick();
   void deliver_windows();

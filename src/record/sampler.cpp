@@ -155,7 +155,7 @@ void Sampler::read_tables(const source::SamplePlan& plan) {
   source_.forget(recorder_.take_released_sockets());
   std::vector<source::OwnerQuery> queries;
   for (auto& query : tracker.owner_queries(kMaxOwnerQueries)) {
-    queries.push_back(source::OwnerQuery{query.key, std::move(query.likely_pids)});
+    queries.push_back(source::OwnerQuery{query.key, query.owner_pid, std::move(query.likely_pids)});
   }
   if (!queries.empty()) {
     const auto budget = std::clamp(interval_ns_ / 4, kNsPerMs, 50 * kNsPerMs);

@@ -49,7 +49,12 @@ void UtcStamper::stamp(std::span<store::Item> items) {
       const bool is_over = connection.gone && connection.closed;
       stamper.stamp(connection, false, is_over ? stamper.epoch_of_end(connection) : now);
     }
-    void operator()(Process& process) const { stamp(process.started_ns); }
+    void operator()(Process& process) const {
+      stamp(process.started_ns);
+      if (process.image_since_ns) {
+        stamp(*process.image_since_ns);
+      }
+    }
     void operator()(store::ProcessEnded& ended) const { stamp(ended.at.at_ns); }
     void operator()(ServiceName& /*service*/) const {}
     void operator()(Gap& gap) const {

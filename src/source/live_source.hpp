@@ -45,6 +45,8 @@ struct SamplePlan {
 /// A request for the owner of a socket.
 struct OwnerQuery {
   std::uint64_t key = 0;  ///< SocketRow::holder_key
+  /// The owner of a listener as known; it stays the owner while it holds the socket. 0: none.
+  std::uint32_t owner_pid = 0;
   /// Processes that are likely to hold it, the likeliest first: the owner of the listener, owners
   /// of earlier connections to that port.
   std::vector<std::uint32_t> likely_pids;

@@ -288,9 +288,20 @@ bool Lifecycle::apply_late_notice(const Identity& identity, const SocketRow& row
   return true;
 }
 
-void Lifecycle::apply_late_owner(const Identity& identity, const ProcessId& process) {
+bool Lifecycle::apply_late_user(const Identity& identity, const ProcessId& process) {
+  auto* const closed = recently_closed_.find(identity);
+  if (closed == nullptr) {
+    return false;
+  }
+  closed->connection.owner = Owner{process, OwnerSource::exact, {}};
+  changes_.refresh_closed(closed->connection);
+  recently_closed_.erase(identity);
+  return true;
+}
+
+void Lifecycle::apply_late_closer(const Identity& identity, const LastCloser& closer) {
   if (auto* const closed = recently_closed_.find(identity)) {
-    closed->connection.owner = Owner{process, OwnerSource::exact, {}};
+    closed->connection.owner = owner_by_close(closed->connection.owner, closer);
     changes_.refresh_closed(closed->connection);
     recently_closed_.erase(identity);
   }

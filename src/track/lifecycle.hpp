@@ -106,8 +106,10 @@ class Lifecycle {
   void apply_destroy_info(Index index, const SocketRow& row);
   /// The same for a connection that has closed. @return false when it is not known any more
   bool apply_late_notice(const Identity& identity, const SocketRow& row);
-  /// Sets the owner of a connection that has closed, if it is still known.
-  void apply_late_owner(const Identity& identity, const ProcessId& process);
+  /// A process used a connection that has closed. @return false when it is not known any more
+  bool apply_late_user(const Identity& identity, const ProcessId& process);
+  /// A process let go last of a connection that has closed, if it is still known.
+  void apply_late_closer(const Identity& identity, const LastCloser& closer);
   /// More may be reported of this closed connection.
   void remember_closed(Index index);
 

@@ -12,6 +12,10 @@ namespace {
 std::uint32_t local_key(const FiveTuple& tuple) {
   return tuple.local.port;
 }
+bool is_same_process(const std::optional<ProcessId>& a, const ProcessId& b) {
+  return a && a->first_image() == b.first_image();
+}
+
 std::uint32_t remote_key(const FiveTuple& tuple) {
   return 0x1'0000U | tuple.remote.port;
 }
@@ -27,6 +31,20 @@ bool accepts(const Connection& listener, const Connection& connection) {
 }
 
 }  // namespace
+
+Owner owner_by_close(const Owner& known, const LastCloser& closer) {
+  if (known.source == OwnerSource::exact) {
+    return known;
+  }
+  if (closer.parent) {
+    // What it lets go of was its parent's. Somebody else may be known who accepted it.
+    return known.process ? known : Owner{closer.parent, OwnerSource::held, {}};
+  }
+  const auto& process = closer.caller.id;
+  const bool is_accepter =
+      known.source == OwnerSource::inherited && is_same_process(known.process, process);
+  return Owner{process, is_accepter ? OwnerSource::exact : OwnerSource::held, {}};
+}
 
 void OwnerTracker::open(Index index,
                         HolderKeys keys,
@@ -75,7 +93,7 @@ void OwnerTracker::resume(Index index) {
   }
   // No process has been seen holding it since then: it is requested again.
   auto& owner = table_[index].connection.owner;
-  if (owner.source == OwnerSource::exact) {
+  if (owner.source == OwnerSource::exact || owner.source == OwnerSource::held) {
     owner.source = OwnerSource::last_seen;
   }
   count_owned(owner, true);
@@ -104,7 +122,8 @@ void OwnerTracker::change_holder(Index index, const SocketRow& row) {
   }
   queries_.remove(index);
   released_.push_back(std::exchange(entry.holder.key, 0));
-  if (owner.source == OwnerSource::exact && entry.traced_ns == 0) {
+  const bool was_held = owner.source == OwnerSource::held || entry.holder.key_is_pid;
+  if (was_held && owner.process) {
     owner.source = OwnerSource::last_seen;
   } else if (owner.source == OwnerSource::unknown) {
     owner.why = UnknownOwner::gone;
@@ -113,9 +132,30 @@ void OwnerTracker::change_holder(Index index, const SocketRow& row) {
 }
 
 void OwnerTracker::set_user(Index index, const ProcessId& process, const Moment& at) {
-  set_owner(index, Owner{process, OwnerSource::exact, {}}, at);
+  const auto& known = table_[index].connection.owner;
+  // After an exec it stays with the program that used it first.
+  if (known.source != OwnerSource::exact || !is_same_process(known.process, process)) {
+    set_owner(index, Owner{process, OwnerSource::exact, {}}, at);
+  }
   queries_.remove(index);
   note_user(table_[index].connection, process);
+}
+
+void OwnerTracker::set_closer(Index index, const LastCloser& closer) {
+  auto& entry = table_[index];
+  const bool is_known_listener =
+      entry.connection.direction == Direction::listen && entry.connection.owner.process;
+  if (!is_known_listener) {
+    set_owner(index, owner_by_close(entry.connection.owner, closer), Moment{closer.at_ns, 0});
+  }
+}
+
+void OwnerTracker::set_of_kernel(Index index) {
+  auto& owner = table_[index].connection.owner;
+  if (owner.source == OwnerSource::unknown) {
+    owner.why = UnknownOwner::kernel;
+    changes_.refresh(index);
+  }
 }
 
 void OwnerTracker::inherit(Index index, const Listeners::Found& listener, const Moment& at) {
@@ -128,14 +168,22 @@ void OwnerTracker::owner_found(std::uint64_t key, const ProcessId& holder, const
   for (const auto index : queries_.take(key)) {
     auto& entry = table_[index];
     const auto& connection = entry.connection;
-    const Owner owner{holder, OwnerSource::exact, {}};
+    // A table of pids names the process that made the socket.
+    const Owner owner{holder, entry.holder.key_is_pid ? OwnerSource::exact : OwnerSource::held, {}};
     const bool listens = connection.direction == Direction::listen;
     const auto found_ns = std::exchange(entry.holder.found_ns, at.at_ns);
     const bool was_found = listens && found_ns != 0;
-    if (was_found && connection.owner == owner) {
+    const bool is_used = connection.owner.source == OwnerSource::exact && !entry.holder.owner_ended;
+    const bool is_known = is_same_process(connection.owner.process, holder);
+    if (was_found && is_known) {
       continue;  // the process that accepts there may be another one, and stays known
     }
-    set_owner(index, owner, was_found ? between(found_ns, at.at_ns) : at);
+    if (is_used && !listens) {
+      continue;  // who uses it counts more than who holds it
+    }
+    if (!is_used || !is_known) {
+      set_owner(index, owner, was_found ? between(found_ns, at.at_ns) : at);
+    }
     note_user(connection, holder);
     if (listens) {
       listeners_.owned(connection.netns,
@@ -151,20 +199,26 @@ void OwnerTracker::owner_found(std::uint64_t key, const ProcessId& holder, const
 void OwnerTracker::owner_not_found(std::uint64_t key, UnknownOwner why) {
   for (const auto index : queries_.take(key)) {
     auto& owner = table_[index].connection.owner;
-    if (owner.source == OwnerSource::unknown) {
+    if (owner.source == OwnerSource::unknown && owner.why != UnknownOwner::kernel) {
       owner.why = why;
       changes_.refresh(index);
     }
   }
 }
 
+void OwnerTracker::note_without_holder(Index index) {
+  auto& owner = table_[index].connection.owner;
+  owner.why = UnknownOwner::kernel;
+  changes_.refresh(index);
+}
+
 void OwnerTracker::end_process(const ProcessId& process) {
-  if (!owned_.contains(process)) {
+  if (!owned_.contains(process.first_image())) {
     return;
   }
   table_.for_each([&](Index index) {
     auto& entry = table_[index];
-    if (entry.holder.key == 0 || entry.connection.owner.process != process) {
+    if (entry.holder.key == 0 || !is_same_process(entry.connection.owner.process, process)) {
       return;
     }
     if (entry.holder.key_is_pid) {
@@ -172,6 +226,7 @@ void OwnerTracker::end_process(const ProcessId& process) {
       entry.connection.owner.source = OwnerSource::last_seen;
       changes_.refresh(index);
     } else {
+      entry.holder.owner_ended = true;
       queries_.add(index);
     }
   });
@@ -182,13 +237,18 @@ std::vector<OwnerQuery> OwnerTracker::queries(std::size_t max_count) const {
   queries.reserve(std::min(max_count, queries_.size()));
   queries_.for_oldest(max_count, [&](std::uint64_t key, Index index) {
     const auto& connection = table_[index].connection;
-    OwnerQuery query{key, {}};
+    OwnerQuery query{key, 0, {}};
     const auto add = [&](std::uint32_t pid) {
       if (std::find(query.likely_pids.begin(), query.likely_pids.end(), pid) ==
           query.likely_pids.end()) {
         query.likely_pids.push_back(pid);
       }
     };
+    // Of several that hold a listener its owner stays the owner.
+    if (connection.direction == Direction::listen && connection.owner.process) {
+      query.owner_pid = connection.owner.process->pid;
+      add(query.owner_pid);
+    }
     for (const auto port : {local_key(connection.tuple), remote_key(connection.tuple)}) {
       if (const auto last = last_pid_.find(port); last != last_pid_.end()) {
         add(last->second);
@@ -210,6 +270,7 @@ std::vector<std::uint64_t> OwnerTracker::take_released_sockets() {
 
 void OwnerTracker::set_owner(Index index, const Owner& owner, const Moment& at) {
   auto& entry = table_[index];
+  entry.holder.owner_ended = false;
   const auto before = std::exchange(entry.connection.owner, owner);
   if (before == owner) {
     return;
@@ -256,11 +317,11 @@ void OwnerTracker::count_owned(const Owner& owner, bool more) {
   if (!owner.process) {
     return;
   }
-  auto& owned = owned_[*owner.process];
+  auto& owned = owned_[owner.process->first_image()];
   assert(more || owned > 0);
   owned = more ? owned + 1 : owned - 1;
   if (owned == 0) {
-    owned_.erase(*owner.process);
+    owned_.erase(owner.process->first_image());
   }
 }
 

@@ -21,8 +21,13 @@ namespace netlog::track {
 /// A socket whose holder is to be searched.
 struct OwnerQuery {
   std::uint64_t key = 0;                   ///< SocketRow::holder_key
+  std::uint32_t owner_pid = 0;             ///< of a listener: stays the owner while it holds it
   std::vector<std::uint32_t> likely_pids;  ///< processes that may hold it; the likeliest first
 };
+
+/// The owner of a socket after a process has let go of it last. Nobody was seen to use the socket,
+/// so this is exact only if the process also accepts at its listener.
+Owner owner_by_close(const Owner& known, const LastCloser& closer);
 
 /// Owners: what is searched, found, inherited from listeners and seen in use. The only writer of
 /// Connection::owner. Times are boot-clock ns.
@@ -50,8 +55,13 @@ class OwnerTracker {
 
   /// The holder key in a row of a snapshot.
   void see_holder(Index index, const SocketRow& row) {
-    if (row.holder_key != table_[index].holder.key) {
+    const auto& entry = table_[index];
+    if (row.holder_key != entry.holder.key) {
       change_holder(index, row);
+    } else if (row.holder_key != 0 && entry.connection.owner.source == OwnerSource::unknown &&
+               entry.connection.owner.why == UnknownOwner::gone && entry.holder.query == 0) {
+      // It is there before and after the search, and no process has it.
+      note_without_holder(index);
     }
   }
   /// Requests the owner of a listener again when it was found long ago: the process can have handed
@@ -59,9 +69,8 @@ class OwnerTracker {
   void recheck_listener_owner(Index index, std::int64_t now_ns) {
     auto& entry = table_[index];
     auto& holder = entry.holder;
-    if (entry.connection.state == TcpState::listen &&
-        entry.connection.owner.source == OwnerSource::exact && holder.key != 0 &&
-        !holder.key_is_pid &&
+    if (entry.connection.state == TcpState::listen && entry.connection.owner.process &&
+        holder.key != 0 && !holder.key_is_pid &&
         now_ns - std::max(holder.found_ns, holder.rechecked_ns) >= kListenerOwnerTtlNs) {
       holder.rechecked_ns = now_ns;
       queries_.add(index);
@@ -69,6 +78,10 @@ class OwnerTracker {
   }
   /// A process used the socket in a system call.
   void set_user(Index index, const ProcessId& process, const Moment& at);
+  /// A process let go of the socket last, which nobody was seen to use.
+  void set_closer(Index index, const LastCloser& closer);
+  /// The kernel opened the socket for itself.
+  void set_of_kernel(Index index);
   /// The connection turned out to be accepted on this listener.
   void inherit(Index index, const Listeners::Found& listener, const Moment& at);
 
@@ -92,6 +105,7 @@ class OwnerTracker {
   static constexpr std::int64_t kListenerOwnerTtlNs = 2'000'000'000;
 
   void change_holder(Index index, const SocketRow& row);
+  void note_without_holder(Index index);
   void set_owner(Index index, const Owner& owner, const Moment& at);
   void note_user(const Connection& connection, const ProcessId& process);
   void inherit_listener_owner(Index listener, const Moment& at);

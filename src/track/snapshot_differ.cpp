@@ -201,6 +201,9 @@ void SnapshotDiffer::open(const NewRow& entry, const Snapshot& snapshot) {
       opening.creator = created->caller->id;
     }
   }
+  if (const auto user = trace_.take_user(entry.identity)) {
+    opening.creator = user;
+  }
   if (before || created) {
     opening.opened = opening.reported;
   }

@@ -170,6 +170,9 @@ void StateTrace::end_orphan(Index index, TcpState peer_state, const Moment& at) 
 }
 
 void StateTrace::apply_caller(Index index, const Transition& transition) {
+  if (transition.of_kernel) {
+    owners_.set_of_kernel(index);
+  }
   if (!transition.caller) {
     return;
   }
@@ -183,7 +186,21 @@ void StateTrace::apply_caller(Index index, const Transition& transition) {
 }
 
 void StateTrace::apply(const LastCloser& closer) {
-  lifecycle_.apply_late_owner(Identity{closer.netns, closer.incarnation, {}}, closer.caller.id);
+  const Identity identity{closer.netns, closer.incarnation, {}};
+  if (const auto index = table_.find(identity)) {
+    owners_.set_closer(*index, closer);
+  } else {
+    lifecycle_.apply_late_closer(identity, closer);
+  }
+}
+
+void StateTrace::apply(const SocketUser& user) {
+  const Identity identity{user.netns, user.incarnation, {}};
+  if (const auto index = table_.find(identity)) {
+    owners_.set_user(*index, user.caller.id, Moment{user.at_ns, 0});
+  } else if (!lifecycle_.apply_late_user(identity, user.caller.id)) {
+    trace_.add_user(identity, user.caller.id);
+  }
 }
 
 }  // namespace netlog::track

@@ -37,6 +37,7 @@ class StateTrace {
   void apply(const Transition& transition);
   void apply(const LastCloser& closer);
   void apply(const UdpSocketCreated& created) { trace_.add_created(created); }
+  void apply(const SocketUser& user);
 
  private:
   Index open(const Transition& transition, const Identity& identity);

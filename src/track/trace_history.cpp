@@ -38,6 +38,16 @@ std::optional<UdpSocketCreated> TraceHistory::take_created(const Identity& ident
   return created;
 }
 
+std::optional<ProcessId> TraceHistory::take_user(const Identity& identity) {
+  const auto* const found = users_.find(identity);
+  if (found == nullptr) {
+    return std::nullopt;
+  }
+  const auto user = *found;
+  users_.erase(identity);
+  return user;
+}
+
 void TraceHistory::audit_open(const SocketRow& row, const std::optional<Span>& before) {
   // The handshake of a peer is never traced, a connect not by every trace.
   const bool half_open = row.state == TcpState::syn_received || row.state == TcpState::syn_sent;

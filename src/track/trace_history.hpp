@@ -56,6 +56,11 @@ class TraceHistory {
   /// out once: who creates a socket uses it first.
   std::optional<UdpSocketCreated> take_created(const Identity& identity);
 
+  /// A socket that is not known yet has this user.
+  void add_user(const Identity& identity, const ProcessId& user) { users_.put(identity, user); }
+  /// The user of a socket that is now known. It is given out once.
+  std::optional<ProcessId> take_user(const Identity& identity);
+
   /// A snapshot shows a socket that was not known.
   /// @param before the last poll of its table
   void audit_open(const SocketRow& row, const std::optional<Span>& before);
@@ -80,6 +85,7 @@ class TraceHistory {
   std::int64_t resumed_ns_ = INT64_MIN;
   BoundedMap<Identity, std::int64_t, IdentityHash> closed_{kMaxClosed};
   BoundedMap<Identity, UdpSocketCreated, IdentityHash> created_{kMaxCreated};
+  BoundedMap<Identity, ProcessId, IdentityHash> users_{kMaxCreated};
   AuditMisses misses_;
 };
 

@@ -122,6 +122,10 @@ void Tracker::apply(const UdpSocketCreated& created) {
   parts_->transitions.apply(created);
 }
 
+void Tracker::apply(const SocketUser& user) {
+  parts_->transitions.apply(user);
+}
+
 void Tracker::expire(std::int64_t now_ns) {
   auto& table = parts_->table;
   std::vector<bool> is_unread(table.scopes());

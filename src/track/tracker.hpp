@@ -66,6 +66,7 @@ class Tracker {
   void apply(const Transition& transition);
   void apply(const LastCloser& closer);
   void apply(const UdpSocketCreated& created);
+  void apply(const SocketUser& user);
 
   /// Closes connections in TIME_WAIT whose namespace is not read any more.
   void expire(std::int64_t now_ns);

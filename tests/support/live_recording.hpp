@@ -31,7 +31,7 @@ class LiveRecording {
     source_->sample(source::SamplePlan{}, recorder_);
     std::vector<source::OwnerQuery> questions;
     for (const auto& question : recorder_.tracker().owner_queries(1000)) {
-      questions.push_back({question.key, question.likely_pids});
+      questions.push_back({question.key, question.owner_pid, question.likely_pids});
     }
     if (!questions.empty()) {
       source_->find_owners(questions, std::chrono::seconds{1}, recorder_);

@@ -70,7 +70,7 @@ class Scenario {
   }
   void end_process(const ProcessId& id, double second) {
     tracker_.end_process(id);
-    items_.emplace_back(store::ProcessEnded{id, Moment{ns(second), 0}});
+    items_.emplace_back(store::ProcessEnded{id, Moment{ns(second), 0}, {}});
   }
 
   /// Adds the socket to its namespace's tables, or replaces the one with the same cookie.

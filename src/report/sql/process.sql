@@ -9,11 +9,13 @@
 -- column: ended_ns | ended | time
 -- column: exe | exe |
 -- column: cmdline | command line |
+-- column: executed_ns | executed | time optional
 -- column: cgroup | cgroup | optional
-SELECT pid, name, user, parent_pid, started_ns, ended_ns, exe, cmdline, cgroup
-FROM processes
+SELECT
+  pid, name, user, parent_pid, started_ns, ended_ns, exe, cmdline, iif(image > 0, from_ns, NULL) AS executed_ns, cgroup
+FROM process_images
 WHERE instr(:pids, ',' || pid || ',')
-ORDER BY started_ns, id;
+ORDER BY started_ns, image, id;
 -- section: listeners | Listened on
 -- column: protocol | proto |
 -- column: local | local | endpoint
@@ -83,7 +85,7 @@ SELECT
   bytes_received
 FROM met
 JOIN peers AS p ON p.id = met.peer_id
-LEFT JOIN processes AS r ON r.id = met.process_id
+LEFT JOIN process AS r ON r.id = met.process_id
 ORDER BY connections DESC, p.peer, r.name, r.started_ns;
 -- section: connections | Its last connections
 -- column: began_ns | began | time

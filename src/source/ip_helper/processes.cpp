@@ -30,7 +30,7 @@ std::uint32_t ProcessTable::refresh(capture::RecordSink& sink) {
       return false;
     }
     sink.consume(
-        {0, Span{before_ns, refreshed_ns_}, capture::ProcessExit{ProcessId{pid, created}}});
+        {0, Span{before_ns, refreshed_ns_}, capture::ProcessExit{ProcessId{pid, created}, {}}});
     return true;
   });
   return kNoError;

@@ -35,6 +35,12 @@ std::uint64_t Trace::drain(std::vector<std::byte>& /*out*/) {
   return 0;
 }
 
+std::vector<ProcessReport> Trace::take_processes() {
+  return {};
+}
+
+void Trace::follow(std::uint32_t /*pid*/) {}
+
 bool Trace::attached() const {
   return false;
 }

@@ -100,6 +100,9 @@ class LinuxSource final : public LiveSource {
     const auto report = [&](std::uint32_t pid) {
       const auto [process, is_first] = exists.try_emplace(pid);
       if (is_first) {
+        if (tracer_) {
+          tracer_->follow(pid);
+        }
         process->second = processes_.report(pid, sink);
       }
       return process->second;

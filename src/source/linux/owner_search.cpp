@@ -26,6 +26,9 @@ std::vector<HolderAnswer> OwnerSearch::find(std::span<const OwnerQuery> queries,
   begin_queries(queries, began);
   std::erase_if(open_, [&](const OwnerQuery* query) {
     if (!answer_query(query->key)) {
+      if (query->owner_pid != 0) {
+        descriptors_.read_all(query->owner_pid, on_socket_);
+      }
       scan_likely_descriptors(*query);
     }
     return holders_.is_answered(query->key) || answer_query(query->key);
@@ -136,9 +139,22 @@ void OwnerSearch::scan_likely_processes() {
 void OwnerSearch::scan_new_processes() {
   const auto alive = all_pids();
   drop_vanished(alive);
+  std::vector<std::uint32_t> news;
   for (const auto pid : alive) {
     if (!descriptors_.contains(pid)) {
       descriptors_.read_all(pid, on_socket_);
+      news.push_back(pid);
+    }
+  }
+  const bool has_found = std::any_of(open_.begin(), open_.end(), [&](const auto* query) {
+    return holders_.is_unanswered(query->key);
+  });
+  // What they have may be inherited: their parents started first.
+  std::set<std::uint32_t> parents;
+  for (const auto pid : news) {
+    const auto parent = has_found ? process_parent(pid) : std::nullopt;
+    if (parent && parents.insert(*parent).second && is_in_time()) {
+      descriptors_.read_all(*parent, on_socket_);
     }
   }
 }

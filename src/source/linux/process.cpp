@@ -2,6 +2,7 @@
 #include "source/linux/process.hpp"
 
 #include "capture/sections.hpp"
+#include "model/cgroup.hpp"
 #include "os/clock.hpp"
 #include "source/linux/procfs.hpp"
 #include "source/live_source.hpp"
@@ -10,14 +11,17 @@
 #include "util/time.hpp"
 
 #include <array>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pwd.h>
@@ -27,6 +31,7 @@ namespace {
 
 constexpr std::size_t kMaxStat = std::size_t{8} * 1024;
 constexpr std::size_t kMaxCmdline = std::size_t{4} * 1024;
+constexpr std::size_t kMaxStatus = std::size_t{16} * 1024;
 constexpr std::size_t kMaxCgroup = std::size_t{16} * 1024;
 constexpr std::size_t kMaxPidfds = 4'000;
 
@@ -49,7 +54,7 @@ void append_text(std::vector<std::byte>& out, capture::ProcessSection tag, std::
   capture::append_section(out, tag, as_bytes(text));
 }
 
-std::string user_name(uid_t uid) {
+std::string find_user_name(uid_t uid) {
   std::array<char, 4096> buffer{};
   passwd entry{};
   passwd* found = nullptr;
@@ -57,6 +62,18 @@ std::string user_name(uid_t uid) {
     return found->pw_name;
   }
   return std::to_string(uid);
+}
+
+/// The effective user: the second number behind `Uid:` in the status. The owner of the directory
+/// would be root as soon as the process is gone.
+std::optional<std::uint32_t> user_in(std::string_view status) {
+  for (const auto line : split(status, '\n')) {
+    const auto fields = words(line);
+    if (fields.size() > 2 && fields[0] == "Uid:") {
+      return parse_number<std::uint32_t>(fields[2]);
+    }
+  }
+  return std::nullopt;
 }
 
 /// A file that is longer is cut: a command line can be megabytes.
@@ -68,11 +85,49 @@ std::vector<std::byte> read_beginning(int directory, const char* name, std::size
   return bytes;
 }
 
+std::string read_link(int directory, const char* name) {
+  std::array<char, 4096> link{};
+  const auto length = ::readlinkat(directory, name, link.data(), link.size());
+  return {link.data(), length > 0 ? static_cast<std::size_t>(length) : 0};
+}
+
+/// The directory of a thread of the process that has memory; none if there is no such thread.
+os::UniqueFd living_thread(int process) {
+  os::UniqueFd tasks{::openat(process, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing{tasks ? ::fdopendir(tasks.get()) : nullptr,
+                                                    &::closedir};
+  if (!listing) {
+    return {};
+  }
+  const int directory = tasks.release();
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): of a listing of our own
+  while (const auto* const entry = ::readdir(listing.get())) {
+    os::UniqueFd thread{::openat(directory, &entry->d_name[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (entry->d_name[0] != '.' && thread && !read_link(thread.get(), "exe").empty()) {
+      return thread;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> process_start(std::uint32_t pid) {
   const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat", kMaxStat);
   return stat ? start_in(as_text(*stat)) : std::nullopt;
+}
+
+std::optional<std::uint32_t> process_parent(std::uint32_t pid) {
+  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat", kMaxStat);
+  const auto text = stat ? as_text(*stat) : std::string_view{};
+  const auto close = text.rfind(')');
+  // The state follows the name, then the parent.
+  const auto fields = words(text.substr(std::min(close, text.size())));
+  return fields.size() > 2 ? parse_number<std::uint32_t>(fields[2]) : std::nullopt;
+}
+
+ProcessId process_id(const TracedProcess& process) {
+  return ProcessId{process.pid, process.start_boot_ns / clock_tick_ns()};
 }
 
 bool ProcessTable::report(std::uint32_t pid, capture::RecordSink& sink) {
@@ -90,30 +145,100 @@ bool ProcessTable::report(std::uint32_t pid, capture::RecordSink& sink) {
   }
   capture::ProcessRead read{pid, 0, {}};
   capture::append_section(read.sections, capture::ProcessSection::stat, *stat);
-  std::array<char, 4096> link{};
-  const auto length = ::readlinkat(directory.get(), "exe", link.data(), link.size());
-  if (length > 0) {
-    append_text(read.sections,
-                capture::ProcessSection::exe,
-                {link.data(), static_cast<std::size_t>(length)});
+  auto exe = read_link(directory.get(), "exe");
+  auto cmdline = read_beginning(directory.get(), "cmdline", kMaxCmdline);
+  if (exe.empty() && cmdline.empty()) {
+    // Its main thread may have ended before the others: those have the same.
+    if (const auto thread = living_thread(directory.get())) {
+      exe = read_link(thread.get(), "exe");
+      cmdline = read_beginning(thread.get(), "cmdline", kMaxCmdline);
+    }
   }
-  capture::append_section(read.sections,
-                          capture::ProcessSection::cmdline,
-                          read_beginning(directory.get(), "cmdline", kMaxCmdline));
+  if (!exe.empty()) {
+    append_text(read.sections, capture::ProcessSection::exe, exe);
+  }
+  capture::append_section(read.sections, capture::ProcessSection::cmdline, cmdline);
   if (const auto cgroup = read_file_at(directory.get(), "cgroup", kMaxCgroup)) {
-    capture::append_section(read.sections, capture::ProcessSection::cgroup, *cgroup);
+    append_cgroups(read.sections, as_text(*cgroup));
   }
-  struct stat owner {};
-  if (::fstat(directory.get(), &owner) == 0) {
-    append_text(read.sections, capture::ProcessSection::user, user_name(owner.st_uid));
+  if (const auto status = read_file_at(directory.get(), "status", kMaxStatus)) {
+    if (const auto uid = user_in(as_text(*status))) {
+      append_text(read.sections, capture::ProcessSection::user, user_name(*uid));
+    }
   }
   const auto since_boot_ns = static_cast<std::int64_t>(*start * clock_tick_ns());
   append_text(read.sections, capture::ProcessSection::started_ns, std::to_string(since_boot_ns));
   const Span asked{began_ns, os::read_boot_clock_ns()};
-  const auto pidfd = known_.size() < kMaxPidfds ? ::syscall(SYS_pidfd_open, pid, 0) : -1;
-  known_[pid] = Known{*start, os::UniqueFd{static_cast<int>(pidfd)}};
+  add(pid, *start);
   sink.consume({0, asked, std::move(read)});
   return true;
+}
+
+void ProcessTable::report(const ProcessReport& process, capture::RecordSink& sink) {
+  const auto& [pid, start_boot_ns] = process.process;
+  const bool is_first = !has_reported(process.process);
+  const auto start = start_boot_ns / clock_tick_ns();
+  capture::ProcessRead read{pid, 0, {}};
+  append_text(read.sections,
+              capture::ProcessSection::listed,
+              fmt::format("{} {} {} {}", pid, start, process.parent_pid, process.name));
+  if (!process.exe.empty()) {
+    append_text(read.sections, capture::ProcessSection::exe, process.exe);
+  }
+  append_text(read.sections, capture::ProcessSection::cmdline, process.arguments);
+  append_cgroups(read.sections, process.cgroups);
+  append_text(read.sections, capture::ProcessSection::user, user_name(process.uid));
+  append_text(read.sections, capture::ProcessSection::started_ns, std::to_string(start_boot_ns));
+  if (process.kind != ProcessReport::Kind::first_use) {
+    append_text(
+        read.sections, capture::ProcessSection::image_since_ns, std::to_string(process.at_ns));
+  }
+  if (is_first) {
+    add(pid, start);
+  }
+  sink.consume({0, Span{process.at_ns, process.at_ns}, std::move(read)});
+}
+
+void ProcessTable::report_end(const ProcessReport& process, capture::RecordSink& sink) {
+  if (has_reported(process.process)) {
+    const auto found = known_.find(process.process.pid);
+    const ProcessId id{found->first, found->second.start};
+    known_.erase(found);
+    sink.consume(
+        {0, Span{process.at_ns, process.at_ns}, capture::ProcessExit{id, process.wait_status}});
+  }
+}
+
+void ProcessTable::append_cgroups(std::vector<std::byte>& sections, std::string_view cgroups) {
+  append_text(sections, capture::ProcessSection::cgroup, cgroups);
+  const auto id = container_in(cgroup_path(cgroups).value_or(""));
+  if (!id) {
+    return;
+  }
+  const auto& [name, pod] = containers_.find(*id);
+  if (!name.empty()) {
+    append_text(sections, capture::ProcessSection::container_name, name);
+  }
+  if (!pod.empty()) {
+    append_text(sections, capture::ProcessSection::pod_name, pod);
+  }
+}
+
+void ProcessTable::add(std::uint32_t pid, std::uint64_t start) {
+  const auto pidfd = known_.size() < kMaxPidfds ? ::syscall(SYS_pidfd_open, pid, 0) : -1;
+  known_[pid] = Known{start, os::UniqueFd{static_cast<int>(pidfd)}};
+}
+
+const std::string& ProcessTable::user_name(std::uint32_t uid) {
+  constexpr std::size_t kMaxUsers = 10'000;
+  if (user_names_.size() >= kMaxUsers) {
+    user_names_.clear();
+  }
+  const auto [entry, is_new] = user_names_.try_emplace(uid);
+  if (is_new) {
+    entry->second = find_user_name(uid);
+  }
+  return entry->second;
 }
 
 bool ProcessTable::has_reported(const TracedProcess& process) const {
@@ -141,7 +266,7 @@ void ProcessTable::report_ended(capture::RecordSink& sink) {
     const Span asked{last_check_ns_ == 0 ? now_ns : last_check_ns_, now_ns};
     const ProcessId process{pids[i], known.start};
     known_.erase(pids[i]);
-    sink.consume({0, asked, capture::ProcessExit{process}});
+    sink.consume({0, asked, capture::ProcessExit{process, {}}});
   }
   last_check_ns_ = now_ns;
 }

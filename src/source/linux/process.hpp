@@ -3,11 +3,15 @@
 
 #include "capture/raw_record.hpp"
 #include "os/linux/unique_fd.hpp"
+#include "source/linux/container_names.hpp"
 #include "source/linux/trace.hpp"
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace netlog::source {
 
@@ -15,12 +19,24 @@ namespace netlog::source {
 /// process has ended.
 std::optional<std::uint64_t> process_start(std::uint32_t pid);
 
+/// The parent of a process; nothing if the process has ended.
+std::optional<std::uint32_t> process_parent(std::uint32_t pid);
+
+/// How records name this process.
+ProcessId process_id(const TracedProcess& process);
+
 /// The processes that hold sockets. Each is read once and then watched until it ends.
 class ProcessTable {
  public:
   /// Emits a process record unless this process was reported before.
   /// @return false if there is no such process
   bool report(std::uint32_t pid, capture::RecordSink& sink);
+
+  /// Emits what the trace reported of a process. Of one that was reported before, only that it has
+  /// executed a program or changed its user.
+  void report(const ProcessReport& process, capture::RecordSink& sink);
+  /// The same of an end. A process that was not reported is ignored.
+  void report_end(const ProcessReport& process, capture::RecordSink& sink);
 
   /// True if this incarnation was reported.
   [[nodiscard]] bool has_reported(const TracedProcess& process) const;
@@ -33,7 +49,14 @@ class ProcessTable {
     std::uint64_t start = 0;
     os::UniqueFd pidfd;  ///< none if there are too many: then the start time is compared
   };
+  void add(std::uint32_t pid, std::uint64_t start);
+  /// Appends the cgroups as read, and the names of the container that they lead to.
+  void append_cgroups(std::vector<std::byte>& sections, std::string_view cgroups);
+  const std::string& user_name(std::uint32_t uid);
+
   std::unordered_map<std::uint32_t, Known> known_;
+  std::unordered_map<std::uint32_t, std::string> user_names_;  ///< by uid
+  ContainerNames containers_;
   std::int64_t last_check_ns_ = 0;
 };
 

@@ -3,7 +3,8 @@
 include(BpfSkeleton)
 target_sources(
   netlog_source
-  PRIVATE linux/descriptor_table.cpp
+  PRIVATE linux/container_names.cpp
+          linux/descriptor_table.cpp
           linux/doctor.cpp
           linux/holder_table.cpp
           linux/host.cpp
@@ -16,6 +17,7 @@ target_sources(
           linux/process.cpp
           linux/procfs.cpp
           linux/sock_diag.cpp
+          linux/traced_process.cpp
           linux/tracer.cpp)
 if(NETLOG_BPF_MISSING)
   message(STATUS "Tracing by BPF is left out: ${NETLOG_BPF_MISSING} (Debian: clang bpftool libbpf-dev)")

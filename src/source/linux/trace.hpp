@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "source/linux/traced_process.hpp"
 #include "util/byte_reader.hpp"
 #include "util/error.hpp"
 
@@ -13,14 +14,6 @@
 #include <vector>
 
 namespace netlog::source {
-
-/// The process that an event names.
-struct TracedProcess {
-  std::uint32_t pid = 0;  ///< 0: the event names none
-  std::uint64_t start_boot_ns = 0;
-
-  auto operator<=>(const TracedProcess&) const = default;
-};
 
 /// The TCP state changes of all network namespaces, reported by BPF programs. In a build without
 /// BPF open() fails.
@@ -53,10 +46,19 @@ class Trace {
   /// The hook in use: `sock_ops`, which loses nothing, or `tp_btf`.
   [[nodiscard]] std::string_view hook() const;
 
-  /// Appends all new events in the order in which they were reported.
+  /// Appends all new events in the order in which they were reported. Times are on our boot clock,
+  /// also in a time namespace.
   /// @return how many were lost since the last call: the buffer was full, or (tp_btf) the kernel
   /// skipped a nested call
   std::uint64_t drain(std::vector<std::byte>& out);
+
+  /// What drain() has read of processes since the last call. A process is reported before the
+  /// events that name it.
+  std::vector<ProcessReport> take_processes();
+
+  /// Reports from now on when this process executes a program and when it ends, as of those that
+  /// use a socket.
+  void follow(std::uint32_t pid);
 
   /// False if somebody has detached the programs.
   [[nodiscard]] bool attached() const;

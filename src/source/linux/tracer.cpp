@@ -31,15 +31,35 @@ bool Tracer::drain(ProcessTable& processes, capture::RecordSink& sink) {
   const auto lost = trace_.drain(trace.events);
   const Span asked{std::exchange(drained_ns_, began_ns), os::read_boot_clock_ns()};
   std::set<TracedProcess> named;
+  const auto reports = trace_.take_processes();
+  for (const auto& report : reports) {
+    if (report.kind != ProcessReport::Kind::ended) {
+      processes.report(report, sink);
+    }
+  }
+  std::vector<TracedProcess> gone;
   for (std::size_t at = 0; at < trace.events.size(); at += Trace::kEventSize) {
     const auto process = Trace::process_of(std::span{trace.events}.subspan(at, Trace::kEventSize));
     if (process.pid != 0 && named.insert(process).second && !processes.has_reported(process)) {
+      trace_.follow(process.pid);
       processes.report(process.pid, sink);
+      if (!processes.has_reported(process)) {
+        gone.push_back(process);
+      }
     }
   }
   // The first record is emitted even if it is empty: it says that the trace has begun.
   if (!trace.events.empty() || !std::exchange(has_begun_, true)) {
     sink.consume({0, asked, std::move(trace)});
+  }
+  // A process lets go of its sockets after its end is reported.
+  for (const auto& report : reports) {
+    if (report.kind == ProcessReport::Kind::ended) {
+      processes.report_end(report, sink);
+    }
+  }
+  for (const auto& process : gone) {
+    sink.consume({0, asked, capture::ProcessExit{process_id(process), {}}});
   }
   if (lost > 0) {
     sink.consume({0, asked, capture::TraceLost{static_cast<std::int64_t>(lost)}});

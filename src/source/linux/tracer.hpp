@@ -19,6 +19,9 @@ class Tracer {
   /// Emits the events since the last call. @return false if some were lost
   bool drain(ProcessTable& processes, capture::RecordSink& sink);
 
+  /// Reports when this process executes a program and when it ends.
+  void follow(std::uint32_t pid) { trace_.follow(pid); }
+
   [[nodiscard]] bool attached() const { return trace_.attached(); }
 
  private:

@@ -11,7 +11,7 @@
 namespace netlog::store {
 namespace {
 
-constexpr std::array<RedactionRule, 23> kRules{{
+constexpr std::array<RedactionRule, 27> kRules{{
     {"address", "text", "address", Treatment::address},
     {"address", "bytes", "address", Treatment::address},
     {"session", "host", "host", Treatment::replaced},
@@ -27,6 +27,10 @@ constexpr std::array<RedactionRule, 23> kRules{{
     {"process", "cgroup", "cgroup", Treatment::replaced},
     {"process", "service", "service", Treatment::replaced},
     {"process", "container", "container", Treatment::replaced},
+    {"process", "unit", "unit", Treatment::replaced},
+    {"process", "pod", "pod", Treatment::replaced},
+    {"process", "container_name", "container_name", Treatment::replaced},
+    {"process", "pod_name", "pod_name", Treatment::replaced},
     {"service", "name", "service", Treatment::replaced},
     {"gap", "detail", "detail", Treatment::replaced},
     {"gap", "source", "source", Treatment::own_phrases},

@@ -28,7 +28,11 @@ ItemWriter::ItemWriter(SQLite::Database& database, const SessionStart& start)
       events_{database,
               "INSERT INTO event (connection_id, kind, at_ns, error_ns, old, new) VALUES",
               ""},
-      end_process_{database, "UPDATE process SET ended_ns = ?, end_error_ns = ? WHERE id = ?"},
+      end_process_{
+          database,
+          "UPDATE process SET ended_ns = ?1, end_error_ns = ?2, "
+          "exit_status = coalesce(?3, exit_status), exit_signal = coalesce(?4, exit_signal) "
+          "WHERE pid = ?5 AND start = ?6 AND id >= ?7"},
       insert_service_{database,
                       "INSERT INTO service (session_id, pid, tag, name) VALUES (?, ?, ?, ?) "
                       "ON CONFLICT DO UPDATE SET name = excluded.name"},
@@ -231,7 +235,25 @@ void ItemWriter::operator()(const Process& process) {
 void ItemWriter::operator()(const ProcessEnded& ended) {
   if (const auto row = references_.process(ended.id)) {
     // It stays in the cache: its connections may outlive it.
-    BoundStatement{end_process_}.with(ended.at.at_ns).with(ended.at.error_ns).with(*row).exec();
+    // wait(2): the signal that ended it, or its exit status.
+    constexpr int kSignal = 0x7f;
+    constexpr int kStatusShift = 8;
+    std::optional<std::int64_t> status;
+    std::optional<std::int64_t> signal;
+    if (ended.wait_status && (*ended.wait_status & kSignal) != 0) {
+      signal = *ended.wait_status & kSignal;
+    } else if (ended.wait_status) {
+      status = *ended.wait_status >> kStatusShift;
+    }
+    BoundStatement{end_process_}
+        .with(ended.at.at_ns)
+        .with(ended.at.error_ns)
+        .with(status)
+        .with(signal)
+        .with(ended.id.pid)
+        .with(ended.id.start)
+        .with(*row)
+        .exec();
   }
 }
 

@@ -6,6 +6,7 @@
 #include "model/recording.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace netlog::store {
 struct ProcessEnded {
   ProcessId id;
   Moment at;
+  std::optional<int> wait_status;  ///< as of wait(2); absent: unknown
 };
 
 /// Members of a connection that change without an event: bytes, RTT, last seen. They replace what

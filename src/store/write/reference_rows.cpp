@@ -36,11 +36,21 @@ ReferenceRows::ReferenceRows(SQLite::Database& database, const SessionStart& sta
       insert_process_{database,
                       "INSERT INTO process (session_id, pid, start, started_ns, name, exe, "
                       "cmdline, user, cgroup, service, "
-                      "parent_pid, container) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
-      find_process_{database,
-                    "SELECT p.id FROM process AS p JOIN session AS s ON s.id = p.session_id "
-                    "WHERE p.pid = ? AND p.start = ? AND (s.id = ? OR s.boot_id = ?) "
-                    "ORDER BY p.id DESC LIMIT 1"} {}
+                      "parent_pid, container, image, image_since_ns, unit, pod, container_name, "
+                      "pod_name) "
+                      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      complete_process_{
+          database,
+          "UPDATE process SET exe = coalesce(exe, ?2), cmdline = coalesce(cmdline, ?3), "
+          "user = coalesce(user, ?4), cgroup = coalesce(cgroup, ?5), "
+          "parent_pid = coalesce(parent_pid, ?6), container = coalesce(container, ?7), "
+          "unit = coalesce(unit, ?8), pod = coalesce(pod, ?9) "
+          "WHERE id = ?1 AND (session_id = ?10 OR exe IS NULL OR ?2 IS NULL OR exe = ?2)"},
+      find_process_{
+          database,
+          "SELECT p.id FROM process AS p JOIN session AS s ON s.id = p.session_id "
+          "WHERE p.pid = ? AND p.start = ? AND p.image = ? AND (s.id = ? OR s.boot_id = ?) "
+          "ORDER BY p.id DESC LIMIT 1"} {}
 
 std::int64_t ReferenceRows::address(const IpAddress& address) {
   if (const auto cached = addresses_.find(address); cached != addresses_.end()) {
@@ -112,6 +122,7 @@ std::optional<std::int64_t> ReferenceRows::process(const std::optional<ProcessId
   const auto row = BoundStatement{find_process_}
                        .with(process->pid)
                        .with(process->start)
+                       .with(process->image)
                        .with(start_.session_id)
                        .with(start_.boot_id)
                        .number();
@@ -128,6 +139,25 @@ void ReferenceRows::add(const Process& process) {
   // An earlier session of the same boot may have inserted it.
   processes_.erase(process.id);
   auto known = this->process(process.id);
+  if (known) {
+    // What could not be read before may be known by now. A program that it has executed between
+    // two sessions is another image.
+    BoundStatement{complete_process_}
+        .with(*known)
+        .with(process.exe)
+        .with(process.cmdline)
+        .with(process.user)
+        .with(process.cgroup)
+        .with(process.parent_pid)
+        .with(process.container)
+        .with(process.unit)
+        .with(process.pod)
+        .with(start_.session_id)
+        .exec();
+    if (database_.getChanges() == 0) {
+      known.reset();
+    }
+  }
   if (!known) {
     BoundStatement{insert_process_}
         .with(start_.session_id)
@@ -142,10 +172,16 @@ void ReferenceRows::add(const Process& process) {
         .with(process.service)
         .with(process.parent_pid)
         .with(process.container)
+        .with(process.id.image)
+        .with(process.image_since_ns)
+        .with(process.unit)
+        .with(process.pod)
+        .with(process.container_name)
+        .with(process.pod_name)
         .exec();
     known = database_.getLastInsertRowid();
   }
-  processes_.emplace(process.id, *known);
+  processes_.insert_or_assign(process.id, *known);
 }
 
 void ReferenceRows::forget() {

@@ -61,6 +61,7 @@ class ReferenceRows {
   SQLite::Statement insert_peer_;
   SQLite::Statement find_peer_;
   SQLite::Statement insert_process_;
+  SQLite::Statement complete_process_;
   SQLite::Statement find_process_;
 };
 

@@ -133,7 +133,8 @@ void read_left_open(SQLite::Database& database,
       "coalesce(c.module, 0), c.opened_ns, c.open_error_ns, c.first_seen_ns, "
       "max(c.last_seen_ns, s.alive_ns), c.closed_ns, c.close_error_ns, c.outcome, "
       "coalesce(c.outcome_reason, 0), c.bytes_sent, c.bytes_received, c.retransmits, c.rtt_us, "
-      "c.seen_by, c.incarnation, c.process_id, coalesce(s.ended_ns, s.alive_ns), s.interval_ns "
+      "c.seen_by, c.incarnation, c.process_id, coalesce(s.ended_ns, s.alive_ns), s.interval_ns, "
+      "coalesce(p.image, 0) "
       "FROM connection AS c JOIN session AS s ON s.id = c.session_id "
       "JOIN address AS l ON l.id = c.local_address_id "
       "LEFT JOIN address AS r ON r.id = c.remote_address_id "
@@ -166,7 +167,8 @@ void read_left_open(SQLite::Database& database,
     connection.offload = code_of<Offload>(row, 9);
     if (row.number(10) && row.number(11)) {
       connection.owner.process = ProcessId{static_cast<std::uint32_t>(*row.number(10)),
-                                           static_cast<std::uint64_t>(*row.number(11))};
+                                           static_cast<std::uint64_t>(*row.number(11)),
+                                           static_cast<std::uint32_t>(*row.number(33))};
       start.owners[*connection.owner.process] = row.number(30).value_or(0);
     }
     connection.owner.source = static_cast<OwnerSource>(row.number(12).value_or(0));

@@ -68,7 +68,7 @@ std::uint64_t inode_of(const os::UniqueFd& fd) {
 std::optional<std::uint32_t> holder_of(OwnerSearch& search,
                                        std::uint64_t inode,
                                        std::vector<std::uint32_t> likely = {}) {
-  const OwnerQuery question{inode, std::move(likely)};
+  const OwnerQuery question{inode, 0, std::move(likely)};
   for (const auto& answer : search.find({&question, 1}, 1s)) {
     if (answer.inode == inode) {
       return answer.pid;
@@ -175,7 +175,7 @@ TEST_CASE("the kernel's own list finds our sockets without reading a link", "[li
 TEST_CASE("a socket that nobody holds has no owner after a whole search", "[live]") {
   OwnerSearch search;
   constexpr std::uint64_t kNobodys = 0xFFFFFFFFFF;
-  const OwnerQuery question{kNobodys, {}};
+  const OwnerQuery question{kNobodys, 0, {}};
   search.find({}, 1s);  // the first search is before the question
   std::vector<HolderAnswer> answers;
   // A whole search runs at most once a second, and only for a query that is repeated.

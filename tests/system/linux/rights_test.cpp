@@ -179,7 +179,7 @@ TEST_CASE("a recorder keeps the rights that it goes on needing, and they suffice
   }};
   CHECK(comes(path,
               fmt::format("SELECT 1 FROM connections WHERE direction = 'listen' AND pid = {} AND "
-                          "exe IS NOT NULL AND owner_source = 'exact'",
+                          "exe IS NOT NULL AND owner_source IN ('exact', 'held')",
                           somebody.pid())));
   const Child away{[] {
     if (::unshare(CLONE_NEWNET) == 0) {

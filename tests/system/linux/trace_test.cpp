@@ -167,7 +167,7 @@ TEST_CASE("a connection within one process: both ends, every state, and whose", 
   REQUIRE(::recv(server.get(), buffer.data(), buffer.size(), 0) == 5);
   client.reset();
   CHECK(traced->by_local(port)->state == TcpState::close_wait);
-  CHECK(traced->by_local(port)->owner.source == OwnerSource::unknown);
+  CHECK(traced->by_local(port)->owner == one->owner);  // it has received
   server.reset();
   const auto accepted = traced->by_local(port);
   CHECK(accepted->outcome == Outcome::closed);
@@ -191,7 +191,7 @@ TEST_CASE("a listener made before the fork: who accepts and closes owns the conn
   // A prefork server's worker.
   const auto worker = in_child([&] { ::close(::accept(listening.get(), nullptr, nullptr)); });
   CHECK(traced->by_local(port)->owner.process->pid == worker);
-  CHECK(traced->by_local(port)->owner.source == OwnerSource::exact);
+  CHECK(traced->by_local(port)->owner.source == OwnerSource::held);  // others had it, too
   CHECK(traced->listener(port)->owner.process->pid == us());
 }
 
@@ -208,12 +208,15 @@ TEST_CASE("a socket that a child was given, and closes last", "[live][tracing]")
   SECTION("once connected: first the one, then the other") {
     REQUIRE(connect_to(client.get(), port_of(listening.get())));
     const auto port = port_of(client.get());
-    CHECK(traced->by_local(port)->owner.process->pid == us());
+    const auto ours = traced->by_local(port)->owner.process;
+    CHECK(ours->pid == us());
     test::Child child;
     client.reset();  // not the last descriptor: nothing happens
     CHECK(traced->by_local(port)->state == TcpState::established);
     child.finish();
-    CHECK(traced->by_local(port)->owner.process->pid == child.pid());
+    const auto closed = traced->by_local(port);
+    CHECK(closed->state != TcpState::established);
+    CHECK(closed->owner == Owner{ours, OwnerSource::exact, {}});  // the child did not use it
   }
 }
 
@@ -254,7 +257,7 @@ TEST_CASE("an accepted socket that its peer resets: who lets go of it, later", "
   CHECK(reset->owner.why == UnknownOwner::not_yet);
   worker.finish();
   const auto known = traced->by_local(port);
-  CHECK(known->owner.source == OwnerSource::exact);
+  CHECK(known->owner.source == OwnerSource::held);
   CHECK(known->owner.process->pid == worker.pid());
 }
 

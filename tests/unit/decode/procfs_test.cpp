@@ -141,6 +141,55 @@ TEST_CASE("kernel threads have no command line, cgroup v1 hosts have named paths
   CHECK(process->cgroup == "/docker/0123abcd");
 }
 
+TEST_CASE("where a process lives, by its cgroups", "[decode]") {
+  const std::string id(64, 'a');
+  const auto read = [&](const std::string& cgroups) {
+    const auto process = decode_process(process_record(kStat, "", cgroups), 0);
+    REQUIRE(process.has_value());
+    return *process;
+  };
+  using Text = std::optional<std::string>;
+  SECTION("both versions of cgroups") {
+    CHECK(read("5:pids:/docker/" + id + "\n0::/\n").container == id);
+    CHECK(read("0::/\n5:pids:/docker/" + id + "\n").container == id);
+    CHECK(read("0::/system.slice/a.service\n5:pids:/docker/" + id + "\n").container == id);
+    CHECK(read("5:pids:/a\n0::/system.slice/a.service\n").cgroup ==
+          Text{"/system.slice/a.service"});
+    CHECK(read("5:pids:/a\n1:name=systemd:/b.service\n4:memory:/c\n0::/\n").cgroup ==
+          Text{"/b.service"});
+    CHECK(read("5:pids:/\n0::/\n").cgroup == Text{"/"});
+  }
+  SECTION("what watches a container is not in it") {
+    for (const auto* const scope :
+         {"libpod-conmon-", "crio-conmon-", "conmon-", "containerd-shim-"}) {
+      CAPTURE(scope);
+      CHECK_FALSE(read("0::/machine.slice/" + (scope + id) + ".scope\n").container.has_value());
+    }
+    for (const auto* const scope : {"libpod-", "crio-", "cri-containerd-", "docker-", ""}) {
+      CAPTURE(scope);
+      CHECK(read("0::/machine.slice/" + (scope + id) + ".scope/container\n").container == id);
+    }
+    CHECK(read("0::/kubepods/pod1/kubepods-pod1.slice:cri-containerd:" + id + "\n").container ==
+          id);
+  }
+  SECTION("units of systemd") {
+    CHECK(read("0::/system.slice/nginx.service\n").unit == Text{"nginx.service"});
+    CHECK(read("0::/user.slice/user-1000.slice/user@1000.service/app.slice/a.service\n").unit ==
+          Text{"a.service"});
+    CHECK(read("0::/user.slice/user-0.slice/session-3.scope\n").unit == Text{"session-3.scope"});
+    CHECK_FALSE(read("0::/system.slice/docker-" + id + ".scope\n").unit.has_value());
+    CHECK_FALSE(read("0::/\n").unit.has_value());
+  }
+  SECTION("pods") {
+    const std::string uid = "0d2b86a3-24ce-4b5c-9b8d-4ad7b9c6a2f1";
+    const std::string slice = "kubepods-burstable-pod0d2b86a3_24ce_4b5c_9b8d_4ad7b9c6a2f1.slice";
+    CHECK(read("0::/kubepods.slice/" + slice + "/cri-containerd-" + id + ".scope\n").pod == uid);
+    CHECK(read("4:memory:/kubepods/besteffort/pod" + uid + "/" + id + "\n").pod == uid);
+    CHECK_FALSE(read("0::/system.slice/podman.service\n").pod.has_value());
+    CHECK_FALSE(read("0::/kubepods.slice\n").pod.has_value());
+  }
+}
+
 TEST_CASE("cut or wrong process records are refused", "[decode]") {
   const auto whole = process_record(kStat, "x", "0::/\n");
   for (std::size_t size = 0; size < whole.size(); ++size) {

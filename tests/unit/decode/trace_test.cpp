@@ -136,7 +136,29 @@ TEST_CASE("events follow one another; a late owner without a process says nothin
   const auto all = decode_trace(bytes, kOffset);
   REQUIRE(all->size() == 2);
   CHECK(std::get<LastCloser>(all->at(1)).caller.id.pid == 30483);
+  CHECK_FALSE(std::get<LastCloser>(all->at(1)).parent.has_value());
   CHECK(decode_trace({}, kOffset)->empty());
+}
+
+TEST_CASE("a user, and a last closer that was about to execute a program", "[decode]") {
+  auto bytes = from_hex(kConnect);
+  bytes[kKind] = std::byte{4};
+  const auto used = decode_trace(bytes, kOffset);
+  REQUIRE(used.has_value());
+  const auto user = std::get<SocketUser>(used->at(0));
+  CHECK(user.caller.id.pid == 30483);
+  CHECK(user.at_ns > 0);
+  constexpr std::size_t kParentStart = 24;
+  constexpr std::size_t kParent = 68;
+  constexpr std::size_t kFlags = 99;
+  bytes[kKind] = std::byte{2};
+  bytes[kFlags] = std::byte{1};
+  bytes[kParent] = std::byte{9};
+  std::fill_n(bytes.begin() + kParentStart, 8, std::byte{0});
+  bytes[kParentStart + 4] = std::byte{1};  // 2^32 ns
+  const auto closed = decode_trace(bytes, kOffset);
+  REQUIRE(closed.has_value());
+  CHECK(std::get<LastCloser>(closed->at(0)).parent == ProcessId{9, 429});
 }
 
 TEST_CASE("what no program of ours sends is refused with the reason", "[decode]") {

@@ -46,6 +46,30 @@ TEST_CASE("ProcessRegistry: a process that only the trace names is reported once
   CHECK((registry.find(8) == ProcessId{8, 300}));
 }
 
+TEST_CASE("ProcessRegistry: a process that executes other programs", "[record]") {
+  ProcessRegistry registry;
+  auto shell = process(7, 100);
+  CHECK(registry.add(shell).id.image == 0);
+  auto program = process(7, 100);
+  program.image_since_ns = 500;
+  CHECK(registry.add(program).id.image == 1);
+  CHECK(registry.add(process(7, 100)).id.image == 1);  // read once more
+  program.image_since_ns = 800;
+  CHECK(registry.add(program).id.image == 2);
+  CHECK(registry.add(program).id.image == 2);  // reported twice
+  const ProcessId id{7, 100};
+  CHECK(registry.at(id, 499).image == 0);
+  CHECK(registry.at(id, 500).image == 1);
+  CHECK(registry.at(id, 799).image == 1);
+  CHECK(registry.at(id, 800).image == 2);
+  CHECK(registry.at(ProcessId{8, 100}, 800).image == 0);
+  CHECK(registry.find(7)->image == 2);
+  CHECK(registry.running().size() == 3);
+  CHECK_FALSE(registry.register_process(caller(7, 100)).has_value());
+  registry.end(id);
+  CHECK(registry.running().empty());
+}
+
 TEST_CASE("ProcessRegistry: those that were read run until they end", "[record]") {
   ProcessRegistry registry;
   registry.add(process(9, 1));

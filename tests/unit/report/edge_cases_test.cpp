@@ -138,9 +138,9 @@ TEST_CASE("a port passed from parent to child was never free", "[report]") {
   filter.local_port = 8080;
   CHECK(
       scenario.report_rows("who", filter, {"held", "pid", "process", "owner_source", "from_ns"}) ==
-      "listener|11|child|exact|1\n"
-      "inbound|11|child|exact|3\n"
-      "inbound|11|child|exact|30\n");
+      "listener|11|child|held|1\n"
+      "inbound|11|child|held|3\n"
+      "inbound|11|child|held|30\n");
   CHECK(test::rows(scenario.path(),
                    "SELECT at_ns / 1000000000, connection_id, old, new FROM events WHERE kind = "
                    "'owner' ORDER BY connection_id") == "20|1|10|11\n20|2|10|11\n");

@@ -167,7 +167,7 @@ port  as        sockets  open  pid  process  user  from          until
 
 One by one
 port  as        pid  process  user  owner      proto  local         remote             state      sure  from           ±  until         command line
-  80  listener   10  nginx    -     exact      tcp    0.0.0.0:80    -                  LISTEN     yes   -              -  00:00:20.000  -
+  80  listener   10  nginx    -     held       tcp    0.0.0.0:80    -                  LISTEN     yes   -              -  00:00:20.000  -
   80  inbound    10  nginx    -     last_seen  tcp    192.0.2.1:80  198.51.100.7:4000  TIME_WAIT  yes   00:00:11.000  1s  00:00:18.000  -
 )");
 }

@@ -46,6 +46,11 @@ Process process(std::uint32_t pid, std::string name, std::string user) {
           "/a.slice",
           std::nullopt,
           1,
+          std::nullopt,
+          std::nullopt,
+          std::nullopt,
+          std::nullopt,
+          std::nullopt,
           std::nullopt};
 }
 
@@ -251,8 +256,8 @@ TEST_CASE("with a pid the overview is the report of that process, also after its
   render::write_text(out, answer, {});
   CHECK(out.str() ==
         R"(Process
-pid  name   user      parent  started       ended  exe             command line   cgroup
- 10  nginx  www-data       1  00:00:00.010  -      /usr/bin/nginx  nginx --serve  /a.slice
+pid  name   user      parent  started       ended  exe             command line   executed  cgroup
+ 10  nginx  www-data       1  00:00:00.010  -      /usr/bin/nginx  nginx --serve  -         /a.slice
 
 Listened on
 proto  local       since         closed  accepted

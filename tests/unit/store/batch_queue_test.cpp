@@ -20,7 +20,7 @@ constexpr milliseconds kNever{3'600'000};
 
 /// An item that may be dropped, known by a number.
 Item event(std::int64_t number) {
-  return ProcessEnded{ProcessId{1, 1}, Moment{number, 0}};
+  return ProcessEnded{ProcessId{1, 1}, Moment{number, 0}, {}};
 }
 
 Item gap() {

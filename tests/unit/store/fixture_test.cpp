@@ -146,7 +146,7 @@ void record_sessions(const std::filesystem::path& path) {
     writer.push({ServiceName{91, 7, "web"},
                  Gap{kNetns, began_ns, began_ns + kSecond, "tick", "skipped ticks", 3, "busy"},
                  Coverage{kNetns, began_ns, began_ns + 60 * kSecond, 14, 13, 1, 1},
-                 ProcessEnded{{90, 900}, Moment{began_ns + 3 * kSecond, kSecond}},
+                 ProcessEnded{{90, 900}, Moment{began_ns + 3 * kSecond, kSecond}, {}},
                  Heartbeat{began_ns + 70 * kSecond, 700, 2, 3}});
     writer.finish(began_ns + 70 * kSecond);
   }

@@ -42,7 +42,12 @@ Process nginx() {
           "/system.slice/nginx.service",
           std::nullopt,
           1,
-          std::string(64, 'c')};
+          std::string(64, 'c'),
+          std::nullopt,
+          "nginx.service",
+          std::nullopt,
+          "web",
+          std::nullopt};
 }
 
 Connection connection(ConnectionId id) {
@@ -103,7 +108,7 @@ TEST_CASE("a connection's life reads the same through every view", "[store]") {
        Counters{4026531840, 2'000'000'000, 10, 20, std::nullopt, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10},
        Coverage{4026531840, 1'000'000'000, 2'000'000'000, 200, 199, 3, 2},
        Heartbeat{3'500'000'000, 35, 2, 3},
-       ProcessEnded{{1234, 55}, Moment{3'200'000'000, 1'000'000'000}}});
+       ProcessEnded{{1234, 55}, Moment{3'200'000'000, 1'000'000'000}, {}}});
   writer.finish(4'000'000'000);
 
   CHECK(rows(path,

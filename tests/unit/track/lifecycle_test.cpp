@@ -78,7 +78,7 @@ TEST_CASE("Lifecycle keeps what closed before its notice, and completes it", "[t
 
   SECTION("or its owner") {
     close(2);
-    parts.lifecycle.apply_late_owner(by_cookie(2), ProcessId{7, 1});
+    parts.lifecycle.apply_late_user(by_cookie(2), ProcessId{7, 1});
     const auto owned = parts.changes.take_refreshes();
     REQUIRE(owned.size() == 1);
     CHECK(owned[0].owner == Owner{ProcessId{7, 1}, OwnerSource::exact, {}});

@@ -26,7 +26,7 @@ TEST_CASE("OwnerTracker requests the owner of a socket that a process holds", "[
   CHECK(parts.table[orphan].connection.owner ==
         Owner{{}, OwnerSource::unknown, UnknownOwner::kernel});
   parts.owners.owner_found(77, kServer, Moment{200, 5});
-  CHECK(parts.table[held].connection.owner == Owner{kServer, OwnerSource::exact, {}});
+  CHECK(parts.table[held].connection.owner == Owner{kServer, OwnerSource::held, {}});
   CHECK(parts.pending_keys().empty());
   CHECK(parts.broken_invariant().empty());
 
@@ -102,6 +102,99 @@ TEST_CASE("OwnerTracker takes the traced creator of a socket without a search", 
   CHECK(parts.table[index].connection.owner == Owner{kWorker, OwnerSource::exact, {}});
   CHECK(parts.pending_keys().empty());
   CHECK(parts.broken_invariant().empty());
+}
+
+TEST_CASE("OwnerTracker trusts who uses a socket more than who holds it", "[track]") {
+  TrackParts parts;
+  const auto index = parts.open(tcp_row(1, established, 4000, 443, 77));
+  const auto owner = [&] { return parts.table[index].connection.owner; };
+  parts.owners.set_user(index, kServer, Moment{200, 0});
+  CHECK(owner() == Owner{kServer, OwnerSource::exact, {}});
+
+  SECTION("a helper that has inherited it is found first") {
+    parts.owners.owner_found(77, kWorker, Moment{300, 5});
+    CHECK(owner() == Owner{kServer, OwnerSource::exact, {}});
+  }
+  SECTION("a helper lets go of it last") {
+    parts.owners.set_closer(index, LastCloser{0, 1, 300, Caller{kWorker, 1, "true"}, {}});
+    CHECK(owner() == Owner{kServer, OwnerSource::exact, {}});
+  }
+  SECTION("another process uses it afterwards") {
+    parts.owners.set_user(index, kWorker, Moment{300, 0});
+    CHECK(owner() == Owner{kWorker, OwnerSource::exact, {}});
+  }
+  SECTION("its user has ended, and another process holds it") {
+    parts.owners.end_process(kServer);
+    parts.owners.owner_found(77, kWorker, Moment{300, 5});
+    CHECK(owner() == Owner{kWorker, OwnerSource::held, {}});
+  }
+  SECTION("its user executes another program: what it opened before stays as it was") {
+    auto after = kServer;
+    after.image = 1;
+    parts.owners.owner_found(77, after, Moment{300, 5});
+    parts.owners.set_user(index, after, Moment{400, 0});
+    CHECK(owner() == Owner{kServer, OwnerSource::exact, {}});
+    parts.owners.end_process(kServer);
+    CHECK(parts.pending_keys() == Keys{77});
+  }
+  CHECK(parts.broken_invariant().empty());
+}
+
+TEST_CASE("OwnerTracker: who closes a socket that nobody was seen to use", "[track]") {
+  const LastCloser by_server{0, 1, 300, Caller{kServer, 1, "server"}, {}};
+  const LastCloser by_worker{0, 1, 300, Caller{kWorker, 1, "worker"}, {}};
+  const LastCloser before_exec{0, 1, 300, Caller{kWorker, 1, "server"}, kServer};
+  const Owner unknown{};
+  const Owner inherited{kServer, OwnerSource::inherited, {}};
+  const Owner held{kServer, OwnerSource::held, {}};
+  const Owner used{kServer, OwnerSource::exact, {}};
+  CHECK(owner_by_close(unknown, by_worker) == Owner{kWorker, OwnerSource::held, {}});
+  CHECK(owner_by_close(unknown, before_exec) == held);
+  CHECK(owner_by_close(inherited, before_exec) == inherited);
+  CHECK(owner_by_close(inherited, by_worker) == Owner{kWorker, OwnerSource::held, {}});
+  CHECK(owner_by_close(inherited, by_server) == used);
+  CHECK(owner_by_close(held, by_server) == held);
+  CHECK(owner_by_close(used, by_worker) == used);
+}
+
+TEST_CASE("OwnerTracker: a socket that no process has is the kernel's", "[track]") {
+  TrackParts parts;
+  const auto row = tcp_row(1, listen, 2049, 0, 77);
+  const auto index = parts.open(row);
+  const auto owner = [&] { return parts.table[index].connection.owner; };
+  parts.owners.see_holder(index, row);
+  CHECK(owner().why == UnknownOwner::not_yet);
+  SECTION("it is there after a search of all processes") {
+    parts.owners.owner_not_found(77, UnknownOwner::gone);
+    CHECK(owner().why == UnknownOwner::gone);
+    parts.owners.see_holder(index, row);
+    CHECK(owner().why == UnknownOwner::kernel);
+    CHECK_FALSE(owner().process.has_value());
+  }
+  SECTION("not if some processes may not be searched") {
+    parts.owners.owner_not_found(77, UnknownOwner::not_permitted);
+    parts.owners.see_holder(index, row);
+    CHECK(owner().why == UnknownOwner::not_permitted);
+  }
+  SECTION("the trace says so at once") {
+    parts.owners.set_of_kernel(index);
+    CHECK(owner().why == UnknownOwner::kernel);
+    parts.owners.owner_not_found(77, UnknownOwner::gone);
+    CHECK(owner().why == UnknownOwner::kernel);
+  }
+}
+
+TEST_CASE("OwnerTracker: of several that hold a listener its owner stays the owner", "[track]") {
+  TrackParts parts;
+  parts.open(tcp_row(1, listen, 80, 0, 70));
+  parts.owners.owner_found(70, kServer, Moment{200, 5});
+  const auto accepted = parts.open(tcp_row(2, established, 80, 5000));
+  parts.owners.set_user(accepted, kWorker, Moment{300, 0});
+  parts.owners.recheck_listener_owner(0, 10 * kSecond);
+  const auto queries = parts.owners.queries(10);
+  REQUIRE(queries.size() == 1);
+  CHECK(queries[0].owner_pid == kServer.pid);
+  CHECK(queries[0].likely_pids == std::vector<std::uint32_t>{kServer.pid, kWorker.pid});
 }
 
 TEST_CASE("OwnerTracker names the processes that used a port last as likely owners", "[track]") {

@@ -184,7 +184,7 @@ TEST_CASE("owners found in the same tick come with the open, later ones are even
   tracker.resolve(77, curl, Moment{115, 5});
   auto events = tracker.take_events();
   REQUIRE(events.size() == 2);
-  CHECK(events[0].connection.owner == Owner{curl, OwnerSource::exact, {}});
+  CHECK(events[0].connection.owner == Owner{curl, OwnerSource::held, {}});
   CHECK(events[1].connection.owner.source == OwnerSource::unknown);
   tracker.resolve(78, curl, Moment{215, 5});
   events = tracker.take_events();
@@ -222,7 +222,7 @@ TEST_CASE("an accepted connection inherits the owner of its listener until its o
   const auto events = tracker.take_events();
   CHECK(events.back().kind == EventKind::owner);
   CHECK(events.back().old_owner == ProcessId{80, 1});
-  CHECK(events.back().connection.owner == Owner{ProcessId{81, 2}, OwnerSource::exact, {}});
+  CHECK(events.back().connection.owner == Owner{ProcessId{81, 2}, OwnerSource::held, {}});
 }
 
 TEST_CASE("a connection accepted before the owner of its listener was known inherits it later",
@@ -284,7 +284,7 @@ TEST_CASE("a listener that is handed over gets its new owner while the old one l
   REQUIRE(events.size() == 1);
   CHECK(events[0].kind == EventKind::owner);
   CHECK(events[0].old_owner == maker);
-  CHECK(events[0].connection.owner == Owner{child, OwnerSource::exact, {}});
+  CHECK(events[0].connection.owner == Owner{child, OwnerSource::held, {}});
   CHECK(events[0].at == Moment{16 * kSecond, 4 * kSecond});
   tracker.apply(at_second(17, {listener}));
   CHECK(tracker.owner_queries(10).empty());

@@ -211,10 +211,10 @@ TEST_CASE("an accepted socket belongs to the process that uses it", "[track]") {
   SECTION("a worker that closes it after the peer's reset") {
     tracker.apply(ended(kAccepted.to(established, closed, 120 * kMs), EndCause::reset));
     tracker.take_events();
-    tracker.apply(LastCloser{0, kAccepted.cookie, Caller{kWorker, 1, "worker"}});
+    tracker.apply(LastCloser{0, kAccepted.cookie, 130 * kMs, Caller{kWorker, 1, "worker"}, {}});
     const auto refreshed = tracker.take_refreshes();
     REQUIRE(refreshed.size() == 1);
-    CHECK(refreshed[0].owner == Owner{kWorker, OwnerSource::exact, {}});
+    CHECK(refreshed[0].owner == Owner{kWorker, OwnerSource::held, {}});
     CHECK(refreshed[0].gone);
   }
   SECTION("the last process that closes a listener is not its owner") {
@@ -233,8 +233,37 @@ TEST_CASE("an accepted socket belongs to the process that uses it", "[track]") {
     events = tracker.take_events();
     REQUIRE(events.size() == 1);
     CHECK(events[0].kind == EventKind::owner);
-    CHECK(events[0].connection.owner == Owner{kWorker, OwnerSource::exact, {}});
+    CHECK(events[0].connection.owner == Owner{kWorker, OwnerSource::held, {}});
   }
+  SECTION("a worker that reads from it, before it is closed and after") {
+    const bool closes = GENERATE(false, true);
+    if (closes) {
+      tracker.apply(ended(kAccepted.to(established, closed, 120 * kMs), EndCause::reset));
+    }
+    tracker.apply(SocketUser{0, kAccepted.cookie, 130 * kMs, Caller{kWorker, 1, "worker"}});
+    tracker.take_events();
+    const auto refreshed = tracker.take_refreshes();
+    if (closes) {
+      REQUIRE(refreshed.size() == 1);
+      CHECK(refreshed[0].owner == Owner{kWorker, OwnerSource::exact, {}});
+    } else {
+      CHECK(tracker.connections().back().owner.source == OwnerSource::exact);
+    }
+  }
+}
+
+TEST_CASE("a process uses a socket that is not known yet", "[track]") {
+  Tracker tracker;
+  tracker.begin_trace();
+  tracker.apply(SocketUser{0, 7, 5 * kMs, Caller{kWorker, 1, "worker"}});
+  SocketRow row = kConnecting.row(established);
+  row.incarnation = 7;
+  row.holder_key = 77;
+  tracker.apply(audit(50 * kMs, {row}));
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].connection.owner == Owner{kWorker, OwnerSource::exact, {}});
+  CHECK(tracker.owner_queries(10).empty());
 }
 
 TEST_CASE("a socket is handed to a child", "[track]") {

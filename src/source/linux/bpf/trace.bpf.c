@@ -39,6 +39,7 @@ struct sock_common {
   __be32 skc_daddr;
   __be32 skc_rcv_saddr;
   unsigned short skc_family;
+  volatile unsigned char skc_state;
   int skc_bound_dev_if;
   possible_net_t skc_net;
   struct in6_addr skc_v6_daddr;
@@ -51,6 +52,9 @@ struct sock {
   struct sock_common __sk_common;
   int sk_err;
   kuid_t sk_uid;
+  __u16 sk_protocol;
+  __u8 sk_shutdown;
+  __u8 sk_kern_sock : 1;
 };
 struct inet_sock {
   __be16 inet_sport;
@@ -63,25 +67,48 @@ struct tcp_sock {
   __u32 srtt_us;
   __u32 segs_in;
   __u32 segs_out;
+  _Bool is_mptcp;
 };
 enum sock_flags { SOCK_DEAD = 0, SOCK_DONE = 1 };
 struct nsproxy {
   struct net* net_ns;
 };
+typedef struct {
+  int counter;
+} atomic_t;
+struct signal_struct {
+  atomic_t live;
+  int group_exit_code;
+  unsigned int flags;
+};
+struct cred {
+  kuid_t euid;
+};
 struct task_struct {
   unsigned int flags;
   int tgid;
+  int exit_code;
+  unsigned int in_execve : 1;
   __u64 start_boottime;
+  __u64 self_exec_id;
   struct task_struct* group_leader;
+  struct task_struct* real_parent;
+  struct mm_struct* mm;
+  void* vfork_done;
+  const struct cred* cred;
   struct nsproxy* nsproxy;
+  struct signal_struct* signal;
+  struct css_set* cgroups;
   char comm[16];
 };
 #pragma clang attribute pop
 
 enum { kInet = 2, kInet6 = 10, kDatagram = 2, kKernelThread = 0x00200000 };
-enum { kTransition = 1, kLastCloser = 2, kUdpSocketCreated = 3 };
+enum { kTransition = 1, kLastCloser = 2, kUdpSocketCreated = 3, kUser = 4 };
 enum { kUnknownOrigin = 0, kConnect = 1, kListen = 2, kAccept = 3 };
-enum { kFinReceived = 1, kOrphan = 2 };
+enum { kFinReceived = 1, kOrphan = 2, kKernelSocket = 0x80 };
+enum { kBeforeExec = 1 };  // flags of a last closer
+enum { kSendShutdown = 2 };
 
 struct event {
   __u64 at_ns;  // all times: boot clock
@@ -125,11 +152,14 @@ struct caller {
 // What we store with a socket. A socket that connects again after a close is a new use of it.
 struct socket_use {
   __u64 begun_ns;
-  struct caller connecting;  // the process that connects, if SYN_SENT could not be reported
+  struct caller user;  // the process that has used it last: connected, sent or received
+  __u32 earlier_user;  // the pid of the one before
   __u32 netns;
   __u8 origin;
+  __u8 user_reports;
   __u8 is_owner_reported;
   __u8 is_closed;
+  __u8 is_connecting;  // SYN_SENT could not be reported
 };
 
 struct {
@@ -166,6 +196,8 @@ static __always_inline void submit(struct event* event) {
   bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
 
+#include "processes.bpf.h"
+
 // Fills in the current process. Returns 0 for kernel threads and for `ignored_pid`.
 static __always_inline int current_caller(struct caller* caller) {
   struct task_struct* task = bpf_get_current_task_btf();
@@ -195,6 +227,44 @@ static __always_inline void name_current(struct event* event) {
   }
 }
 
+#include "users.bpf.h"
+
+// The current process uses the socket. A socket of the kernel has no user.
+static __always_inline void set_user(struct sock* sk, struct socket_use* use) {
+  if (!is_of_kernel(sk) && current_caller(&use->user)) {
+    note_process(use->user.pid);
+  }
+}
+
+// The process that lets go of a socket which nobody was seen to use. It may have inherited it.
+static __always_inline void report_closer(struct socket_use* use, __u64 cookie, __u32 netns) {
+  struct caller caller = {};
+  if (!current_caller(&caller)) {
+    return;
+  }
+  note_process(caller.pid);
+  struct event* event = reserve();
+  if (!event) {
+    return;
+  }
+  struct task_struct* task = bpf_get_current_task_btf();
+  event->kind = kLastCloser;
+  event->cookie = cookie;
+  event->netns = netns;
+  name(event, &caller);
+  // An exec closes descriptors, and so does a child of vfork(2) and posix_spawn(3) before it.
+  if (BPF_CORE_READ_BITFIELD_PROBED(task, in_execve) || task->vfork_done) {
+    struct task_struct* parent = BPF_CORE_READ(task, group_leader, real_parent, group_leader);
+    event->flags = kBeforeExec;
+    event->scope = BPF_CORE_READ(parent, tgid);
+    event->bytes_sent = BPF_CORE_READ(parent, start_boottime);
+  }
+  if (use) {
+    use->is_owner_reported = 1;
+  }
+  submit(event);
+}
+
 // True if the change comes from a system call: the current process then uses the socket. Other
 // changes come from packets and timers, which interrupt any process. A reset or a timeout sets
 // sk_err before it closes the socket, so a close without an error comes from a system call.
@@ -207,8 +277,8 @@ static __always_inline int is_from_system_call(int old, int new, int error) {
       return 1;
     case BPF_TCP_CLOSE:
       return old == BPF_TCP_LISTEN ||
-             (error == 0 && (old == BPF_TCP_SYN_SENT || old == BPF_TCP_ESTABLISHED ||
-                             old == BPF_TCP_CLOSE_WAIT));
+             (error == 0 &&
+              (old == BPF_TCP_SYN_SENT || old == BPF_TCP_ESTABLISHED || old == BPF_TCP_CLOSE_WAIT));
     default:
       return 0;
   }
@@ -246,13 +316,18 @@ static __always_inline void fill_socket(struct event* event, struct tcp_sock* tc
   event->segments_in = tcp->segs_in;
 }
 
-static __always_inline void report_transition(struct tcp_sock* tcp,
-                                              struct socket_use* use,
-                                              __u64 cookie,
-                                              int old,
-                                              int new) {
+static __always_inline void report_transition(
+    struct tcp_sock* tcp, struct socket_use* use, __u64 cookie, int old, int new) {
+  struct sock* sk = (struct sock*)tcp;
+  const int is_begun = new == BPF_TCP_SYN_SENT || new == BPF_TCP_LISTEN;
+  const int is_called = is_from_system_call(old, new, sk->sk_err);
   if (use) {
     use->is_closed = new == BPF_TCP_CLOSE;
+    // shutdown(2) of one direction is a use. A close may be that of another holder.
+    const int is_shut = is_called && old != BPF_TCP_LISTEN && sk->sk_shutdown == kSendShutdown;
+    if (is_begun || (is_shut && !use->user.pid)) {
+      set_user(sk, use);
+    }
   }
   struct event* event = reserve();
   if (!event) {
@@ -263,37 +338,35 @@ static __always_inline void report_transition(struct tcp_sock* tcp,
   event->old_state = old;
   event->new_state = new;
   fill_socket(event, tcp);
-  if (is_from_system_call(old, new, event->error)) {
-    name_current(event);
-  } else if (use && use->connecting.pid) {
-    name(event, &use->connecting);
-    use->connecting.pid = 0;
-  }
+  const __u32 netns = event->netns;
+  int is_named = 0;
   if (use) {
+    if (use->user.pid && (is_called || use->is_connecting)) {
+      name(event, &use->user);
+    }
+    use->is_connecting = 0;
     event->begun_ns = use->begun_ns;
     event->origin = use->origin;
-    use->netns = event->netns;
-    use->is_owner_reported = use->is_owner_reported || event->pid != 0;
+    use->netns = netns;
+    is_named = use->is_owner_reported || event->pid != 0;
+    use->is_owner_reported = is_named;
+  }
+  if (is_begun && is_of_kernel(sk)) {
+    event->flags |= kKernelSocket;
+    is_named = 1;
   }
   submit(event);
+  if (is_called && !is_named) {
+    report_closer(use, cookie, netns);
+  }
 }
 
 // Reports the process that closes the last descriptor of a socket after its peer or a timeout has
 // closed it. No earlier event named its owner.
 static __always_inline void report_last_closer(struct socket_use* use, __u64 cookie) {
-  if (!use->is_closed || use->is_owner_reported) {
-    return;
+  if (use->is_closed && !use->is_owner_reported) {
+    report_closer(use, cookie, use->netns);
   }
-  struct event* event = reserve();
-  if (!event) {
-    return;
-  }
-  event->kind = kLastCloser;
-  event->cookie = cookie;
-  event->netns = use->netns;
-  name_current(event);
-  use->is_owner_reported = 1;
-  submit(event);
 }
 
 static __always_inline struct socket_use* begin_use(struct tcp_sock* tcp, int origin) {
@@ -303,9 +376,12 @@ static __always_inline struct socket_use* begin_use(struct tcp_sock* tcp, int or
   }
   use->begun_ns = bpf_ktime_get_boot_ns();
   use->origin = origin;
-  use->connecting.pid = 0;
+  use->user.pid = 0;
+  use->earlier_user = 0;
+  use->user_reports = 0;
   use->is_owner_reported = 0;
   use->is_closed = 0;
+  use->is_connecting = 0;
   return use;
 }
 
@@ -372,6 +448,10 @@ int netlog_create(struct bpf_sock* sk) {
     name_current(event);
     submit(event);
   }
+  struct socket_use* use = bpf_sk_storage_get(&socket_uses, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (use && current_caller(&use->user)) {
+    note_process(use->user.pid);
+  }
   return 1;
 }
 
@@ -397,7 +477,8 @@ int BPF_PROG(netlog_changes, struct sock* sk, int old, int new) {
     if (use && !sk->__sk_common.skc_num) {
       // The kernel chooses the port after this: report the process with the next change.
       bpf_get_socket_cookie(sk);
-      current_caller(&use->connecting);
+      set_user(sk, use);
+      use->is_connecting = 1;
       return 0;
     }
   } else if (new == BPF_TCP_LISTEN) {

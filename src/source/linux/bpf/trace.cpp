@@ -11,6 +11,7 @@
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -56,8 +57,51 @@ struct Variant {
 constexpr std::array<std::string_view, 3> kCgroupPrograms{
     "netlog_follow", "netlog_create", "netlog_release"};
 constexpr std::array<std::string_view, 2> kTracepointPrograms{"netlog_changes", "netlog_destroy"};
+// Offsets in an event (docs/capture-format.md).
+constexpr std::size_t kTimeAt = 0;
+constexpr std::size_t kBegunAt = 8;
+constexpr std::size_t kParentStartAt = 24;
+constexpr std::size_t kProcessStartAt = 48;
+constexpr std::size_t kKindAt = 94;
+constexpr std::byte kLastCloser{2};
+
 constexpr Variant kSockOps{"sock_ops", kCgroupPrograms};
 constexpr Variant kTracepoints{"tp_btf", kTracepointPrograms};
+
+/// The programs of both variants, and the tracepoint without which the kernel lacks one.
+struct Common {
+  std::string_view program;
+  const char* tracepoint;
+  const char* in_place_of;  ///< left out where the kernel has this tracepoint
+};
+constexpr std::array<Common, 5> kCommonPrograms{{
+    {"netlog_send", "sock_send_length", nullptr},
+    {"netlog_receive", "sock_recv_length", nullptr},
+    {"netlog_read", "tcp_rcv_space_adjust", "sock_recv_length"},
+    {"netlog_exec", "sched_process_exec", nullptr},
+    {"netlog_exit", "sched_process_exit", nullptr},
+}};
+
+bool has_tracepoint(const char* name) {
+  return libbpf_find_vmlinux_btf_id(name, BPF_TRACE_RAW_TP) > 0;
+}
+
+bool is_common(std::string_view program) {
+  return std::any_of(kCommonPrograms.begin(), kCommonPrograms.end(), [&](const Common& common) {
+    return common.program == program && has_tracepoint(common.tracepoint) &&
+           (common.in_place_of == nullptr || !has_tracepoint(common.in_place_of));
+  });
+}
+
+/// Adds to a number of eight bytes, unless it is 0.
+void shift(std::span<std::byte> number, std::int64_t by_ns) {
+  std::uint64_t at_ns = 0;
+  std::memcpy(&at_ns, number.data(), sizeof at_ns);
+  if (at_ns != 0) {
+    at_ns += static_cast<std::uint64_t>(by_ns);
+    std::memcpy(number.data(), &at_ns, sizeof at_ns);
+  }
+}
 
 Error failed(int error, std::string_view step, const Variant& variant) {
   return fail_errno(error, fmt::format("{} the {} programs", step, variant.hook));
@@ -78,17 +122,40 @@ struct Trace::State {
   std::vector<int> tracepoint_programs;  ///< program descriptors, to read their missed calls
   std::unique_ptr<ring_buffer, Destroy> ring;
   std::vector<std::byte>* out = nullptr;
+  std::vector<ProcessReport> processes;
+  std::int64_t clock_shift_ns = 0;  ///< from the kernel's boot clock to ours
   std::uint64_t lost_before = 0;
 
   static int take(void* context, void* bytes, std::size_t size) {
-    auto& out = *static_cast<State*>(context)->out;
-    const auto* const begin = static_cast<const std::byte*>(bytes);
-    out.insert(out.end(), begin, begin + std::min(size, kEventSize));
+    auto& state = *static_cast<State*>(context);
+    const std::span given{static_cast<const std::byte*>(bytes), size};
+    if (size != kEventSize) {
+      if (auto report = read_process_report(given, state.clock_shift_ns)) {
+        state.processes.push_back(std::move(*report));
+      }
+      return 0;
+    }
+    auto& out = *state.out;
+    out.insert(out.end(), given.begin(), given.end());
+    if (state.clock_shift_ns != 0) {
+      const auto event = std::span{out}.last(kEventSize);
+      for (const std::size_t at : {kTimeAt, kBegunAt, kProcessStartAt}) {
+        shift(event.subspan(at, sizeof(std::uint64_t)), state.clock_shift_ns);
+      }
+      if (event[kKindAt] == kLastCloser) {
+        shift(event.subspan(kParentStartAt, sizeof(std::uint64_t)), state.clock_shift_ns);
+      }
+    }
     return 0;
   }
 
   Result<void> start(const Variant& variant, std::size_t buffer_bytes, int ignored_pid) {
     hook = variant.hook;
+    const auto clock_shift = kernel_clock_shift_ns();
+    if (!clock_shift) {
+      return clock_shift.error();
+    }
+    clock_shift_ns = *clock_shift;
     os::UniqueFd root;
     if (variant.hook == kSockOps.hook) {
       const auto path = cgroup_root();
@@ -103,7 +170,8 @@ struct Trace::State {
     }
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, programs->obj) {
-      bpf_program__set_autoload(program, wanted(variant, program));
+      const bool is_wanted = is_of(variant, program) || is_common(bpf_program__name(program));
+      bpf_program__set_autoload(program, is_wanted);
     }
     programs->rodata->ignored_pid = ignored_pid;
     bpf_map__set_max_entries(programs->maps.events, static_cast<std::uint32_t>(buffer_bytes));
@@ -120,22 +188,23 @@ struct Trace::State {
   Result<void> attach(const Variant& variant, const os::UniqueFd& root) {
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, programs->obj) {
-      if (!wanted(variant, program)) {
+      if (!bpf_program__autoload(program)) {
         continue;
       }
-      links.emplace_back(root ? bpf_program__attach_cgroup(program, root.get())
-                              : bpf_program__attach(program));
+      const bool is_at_cgroup = root && is_of(variant, program);
+      links.emplace_back(is_at_cgroup ? bpf_program__attach_cgroup(program, root.get())
+                                      : bpf_program__attach(program));
       if (!links.back()) {
         return failed(errno, "attaching", variant);
       }
-      if (!root) {
+      if (!is_at_cgroup) {
         tracepoint_programs.push_back(bpf_program__fd(program));
       }
     }
     return {};
   }
 
-  static bool wanted(const Variant& variant, const bpf_program* program) {
+  static bool is_of(const Variant& variant, const bpf_program* program) {
     return std::find(variant.programs.begin(),
                      variant.programs.end(),
                      bpf_program__name(program)) != variant.programs.end();
@@ -189,6 +258,17 @@ std::uint64_t Trace::drain(std::vector<std::byte>& out) {
   // The sum never decreases, even if a program's count cannot be read this time.
   const auto lost = std::max(state_->lost(), state_->lost_before);
   return lost - std::exchange(state_->lost_before, lost);
+}
+
+std::vector<ProcessReport> Trace::take_processes() {
+  return std::exchange(state_->processes, {});
+}
+
+void Trace::follow(std::uint32_t pid) {
+  // `struct known_process`: its start is not known. What the programs know of it stays.
+  const std::array<std::uint32_t, 4> known{};
+  bpf_map_update_elem(
+      bpf_map__fd(state_->programs->maps.known_processes), &pid, known.data(), BPF_NOEXIST);
 }
 
 bool Trace::attached() const {

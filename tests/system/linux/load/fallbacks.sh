@@ -48,7 +48,7 @@ begin_recorder foreign_pids unshare -p -f --kill-child --mount-proc sh -c '
   python3 -c "import socket, signal; s = socket.create_server((\"127.0.0.1\", 0)); signal.pause()" &
   exec "$@"' sh "$netlog" record --db "$scratch/foreign_pids.db"
 wait_until "the owner by its pid in there" gives "$scratch/foreign_pids.db" \
-  "SELECT count(*) FROM connections WHERE process = 'python3' AND pid < 10 AND owner_source = 'exact'" 1
+  "SELECT count(*) FROM connections WHERE process = 'python3' AND pid < 10 AND owner_source = 'held'" 1
 grep -q 'recording into .* from sock_diag+notices$' "$scratch/foreign_pids.log"
 grep -q 'no tracing: BPF reports pids of the first pid namespace' "$scratch/foreign_pids.log"
 kill -INT "$(cat "/proc/$recorder/task/$recorder/children")" # the recorder: unshare waits for it
