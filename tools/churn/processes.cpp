@@ -174,6 +174,10 @@ class Runner {
     send_pid(fd);
     const auto open_ns = now_ns();
     const pid_t server = receive_pid(fd);
+    // The server closes when it sees our end, and we wait for its.
+    ::shutdown(fd, SHUT_WR);
+    char byte = 0;
+    [[maybe_unused]] const auto end = ::recv(fd, &byte, 1, 0);
     ::close(fd);
     add(::getpid(), local, server, loopback(AF_INET, 1, port), {began_ns, open_ns, now_ns()});
   }
