@@ -6,7 +6,8 @@
 
 namespace netlog::os {
 
-/// Watches for requests to stop this process: SIGINT and SIGTERM; on Windows Ctrl-C, Ctrl-Break, a
+/// Watches for requests to stop this process: SIGINT, SIGTERM and, unless it was ignored before
+/// (nohup), SIGHUP; on Windows Ctrl-C, Ctrl-Break, a
 /// closed console, the end of the session, shutdown, and the service manager. A second signal (a
 /// second Ctrl-C) has its default effect. Windows ends the process when the handler of a closed
 /// console returns, so that handler waits until this object is destroyed.

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -18,7 +19,7 @@
 namespace netlog::os {
 namespace {
 
-constexpr std::array kSignals{SIGINT, SIGTERM};
+constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
 constexpr std::uint64_t kSignalled = 1;
 constexpr std::uint64_t kOver = std::uint64_t{1} << 32U;
 
@@ -29,6 +30,12 @@ void on_signal(int /*signal*/) {
   const auto before = errno;
   [[maybe_unused]] const auto written = ::write(event_fd, &kSignalled, sizeof(kSignalled));
   errno = before;
+}
+
+/// nohup asks for this before it starts us: the end of the terminal is no reason to stop.
+bool hangup_is_ignored() {
+  struct sigaction now {};
+  return ::sigaction(SIGHUP, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
 UniqueFd make_event() {
@@ -44,7 +51,7 @@ class SignalWatcher final : public StopRequests {
   explicit SignalWatcher(std::function<void()> stop)
       : event_{make_event()}, stop_{std::move(stop)}, thread_{[this] { wait(); }} {
     event_fd = event_.get();
-    for (const auto signal : kSignals) {
+    for (const auto signal : watched_) {
       struct sigaction action {};
       action.sa_handler = on_signal;
       action.sa_flags = static_cast<int>(SA_RESTART | SA_RESETHAND);
@@ -54,27 +61,30 @@ class SignalWatcher final : public StopRequests {
   SignalWatcher(const SignalWatcher&) = delete;
   SignalWatcher& operator=(const SignalWatcher&) = delete;
   ~SignalWatcher() override {
-    for (const auto signal : kSignals) {
-      static_cast<void>(std::signal(signal, SIG_DFL));
-    }
+    set_defaults();
     [[maybe_unused]] const auto written = ::write(event_.get(), &kOver, sizeof(kOver));
     thread_.join();
   }
 
  private:
+  void set_defaults() const {
+    for (const auto signal : watched_) {
+      static_cast<void>(std::signal(signal, SIG_DFL));
+    }
+  }
   void wait() const {
     std::uint64_t value = 0;
     while (::read(event_.get(), &value, sizeof(value)) < 0 && errno == EINTR) {
     }
     if (value < kOver) {
-      // From now on the other signal has its default effect, too.
-      for (const auto signal : kSignals) {
-        static_cast<void>(std::signal(signal, SIG_DFL));
-      }
+      // From now on the other signals have their default effect, too.
+      set_defaults();
       stop_();
     }
   }
 
+  /// Without SIGHUP, the last of them, where that is ignored.
+  std::span<const int> watched_{kSignals.data(), kSignals.size() - (hangup_is_ignored() ? 1 : 0)};
   UniqueFd event_;
   std::function<void()> stop_;
   std::thread thread_;
