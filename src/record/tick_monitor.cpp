@@ -4,6 +4,7 @@
 #include "util/time.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace netlog::record {
 namespace {
@@ -30,6 +31,11 @@ std::vector<Gap> TickMonitor::begin(std::int64_t at_ns, const capture::TickBegin
   if (tick.lateness_ns > interval_ns_ / 10) {
     ++late_ticks_;
   }
+  // The ticks that became due while this one was late are blind time before it. The schedule counts
+  // them as skipped before the next one.
+  const auto late = std::max<std::int64_t>(tick.lateness_ns, 0) / interval_ns_;
+  const auto missed =
+      late + std::max<std::int64_t>(tick.skipped - std::exchange(missed_early_, late), 0);
   std::vector<Gap> gaps;
   if (last_tick_ns_) {
     const auto from_ns = *last_tick_ns_;
@@ -37,9 +43,8 @@ std::vector<Gap> TickMonitor::begin(std::int64_t at_ns, const capture::TickBegin
     if (at_ns - from_ns - expected_ns > kSuspendNs) {
       gaps.push_back(
           {std::nullopt, from_ns, at_ns, "tick", "suspended", std::nullopt, std::nullopt});
-    } else if (tick.skipped > 0) {
-      gaps.push_back(
-          {std::nullopt, from_ns, at_ns, "tick", "skipped ticks", tick.skipped, std::nullopt});
+    } else if (missed > 0) {
+      gaps.push_back({std::nullopt, from_ns, at_ns, "tick", "skipped ticks", missed, std::nullopt});
     }
     if (current_interval_ns_ > interval_ns_) {
       gaps.push_back({std::nullopt,

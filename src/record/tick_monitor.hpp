@@ -18,7 +18,8 @@ class TickMonitor {
   explicit TickMonitor(std::int64_t interval_ns)
       : interval_ns_{interval_ns}, current_interval_ns_{interval_ns} {}
 
-  /// A tick begins at this time. @return the gaps since the tick before, oldest first
+  /// A tick begins at this time. @return the gaps since the tick before, oldest first: they lie
+  /// over the time in which nothing was read
   std::vector<Gap> begin(std::int64_t at_ns, const capture::TickBegin& tick);
 
   /// From here on ticks are this far apart, or the session's interval if that is longer.
@@ -43,6 +44,7 @@ class TickMonitor {
   std::int64_t ticks_ = 0;
   std::int64_t late_ticks_ = 0;
   std::int64_t skipped_ticks_ = 0;
+  std::int64_t missed_early_ = 0;  ///< of the next tick's skipped ones: those in a gap already
 };
 
 }  // namespace netlog::record

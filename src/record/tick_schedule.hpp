@@ -28,6 +28,8 @@ class TickSchedule {
   /// very first is due at once. Ticks that `every` leaves out do not count as skipped.
   Tick next(Clock::time_point now, std::uint64_t every = 1);
 
+  [[nodiscard]] Clock::duration period() const { return period_; }
+
  private:
   Clock::time_point origin_;
   Clock::duration period_;
