@@ -8,6 +8,7 @@
 #include "store/db/rebuildable_tables.hpp"
 #include "store/db/sqlite_name.hpp"
 #include "store/db/statement.hpp"
+#include "store/db/temp_files.hpp"
 #include "store/rollup/flows.hpp"
 #include "store/rollup/port_use.hpp"
 #include "util/text.hpp"
@@ -234,6 +235,7 @@ ClipTotals clip(const std::filesystem::path& source,
                 const std::filesystem::path& out,
                 const ClipOptions& options,
                 const std::function<bool()>& go_on) {
+  const TempFilesBeside temp_files{out};
   auto from = open_readonly(source);
   try {
     auto to = make_recording(out);

@@ -5,6 +5,7 @@
 #include "store/db/sqlite_name.hpp"
 #include "store/db/statement.hpp"
 #include "store/db/store_error.hpp"
+#include "store/db/temp_files.hpp"
 #include "store/salvage/repair.hpp"
 #include "store/salvage/row_finder.hpp"
 #include "util/text.hpp"
@@ -109,6 +110,7 @@ Salvaged salvage(const std::filesystem::path& damaged,
                  const std::filesystem::path& out,
                  const std::function<bool()>& go_on) {
   PageFile file{damaged, go_on};
+  const TempFilesBeside temp_files{out};
   try {
     SQLite::Database database{sqlite_name(out), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
     if (go_on) {
