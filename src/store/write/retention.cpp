@@ -3,6 +3,7 @@
 
 #include "store/db/sql_macros.hpp"
 #include "store/db/statement.hpp"
+#include "util/time.hpp"
 
 #include <algorithm>
 #include <array>
@@ -25,10 +26,33 @@ constexpr std::int64_t kPagesPerStep = 256;
 constexpr const char* kIsEnd =
     "(kind = $event.close OR (kind IN ($event.present, $event.open, $event.state) AND new = "
     "$state.time_wait))";
+// The newest event stays, and so does its connection: the id of an event is never used again.
+constexpr const char* kIsNotNewest =
+    "connection_id <> (SELECT connection_id FROM event ORDER BY id DESC LIMIT 1)";
 constexpr std::int64_t kSweepAfter = 10'000;  // deleted connections
+// A clock that was wrong at the start is set within this time. It may be wrong if a session of this
+// boot began so long after the one before it, or before the end of that.
+constexpr std::int64_t kClockSettlesNs = 600 * kNsPerSecond;
+constexpr std::int64_t kDoubtfulPauseNs = 86'400 * kNsPerSecond;
+
+// The time of event `e` by the clock as it was set since: in its session, or in a later one of the
+// same boot.
+constexpr const char* kEventTime =
+    "(e.at_ns + coalesce((SELECT sum(k.step_ns) FROM clock_step AS k JOIN session AS s ON s.id = "
+    "k.session_id JOIN connection AS c ON c.id = e.connection_id JOIN session AS o ON o.id = "
+    "c.session_id WHERE k.after_event >= e.id AND s.boot_id IS o.boot_id), 0))";
+// The same of column {1} in table {0}, which does not tell before which steps it was: the latest
+// that it can be.
+constexpr const char* kSampleTime =
+    "({1} + coalesce((SELECT sum(k.step_ns) FROM clock_step AS k WHERE k.step_ns > 0 AND "
+    "k.session_id = {0}.session_id), 0))";
 
 std::int64_t pragma(SQLite::Database& database, const char* name) {
   return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt64();
+}
+
+std::string sample_time(std::string_view table, std::string_view column) {
+  return fmt::format(kSampleTime, table, column);
 }
 
 }  // namespace
@@ -44,6 +68,22 @@ Retention::Retention(SQLite::Database& database,
   if (const auto wal = wal_bytes()) {
     max_pages_ = std::max<std::int64_t>((max_bytes_ - *wal) / page_bytes_, 1);
   }
+  SQLite::Statement doubtful{
+      database,
+      "SELECT max(s.started_ns), max(n.started_ns) FROM session AS s JOIN session AS b ON b.id = "
+      "(SELECT max(id) FROM session WHERE id < s.id) JOIN session AS n ON n.id = ?1 WHERE s.id <= "
+      "n.id AND s.boot_id IS n.boot_id AND s.started_ns - coalesce(b.ended_ns, b.alive_ns) NOT "
+      "BETWEEN 0 AND ?2"};
+  BoundStatement row{doubtful};
+  row.with(session_id).with(kDoubtfulPauseNs);
+  if (row.step() && row.number(0)) {
+    clock_settles_ns_ =
+        std::min(row.number(0).value_or(0), row.number(1).value_or(0)) + kClockSettlesNs;
+  }
+}
+
+void Retention::note_clock_step(std::int64_t step_ns) {
+  clock_settles_ns_ += clock_settles_ns_ == 0 ? 0 : step_ns;
 }
 
 std::optional<std::int64_t> Retention::wal_bytes() const {
@@ -61,7 +101,7 @@ bool Retention::too_large() const {
 }
 
 bool Retention::too_old(std::int64_t now_ns) {
-  if (max_age_ns_ == 0) {
+  if (max_age_ns_ == 0 || now_ns < clock_settles_ns_) {
     return false;
   }
   const auto oldest = oldest_ns();
@@ -84,10 +124,7 @@ bool Retention::step(Flows& flows, std::int64_t now_ns) {
     const auto to_ns = oldest.ended_ns ? oldest.ended_ns : oldest_ns();
     if (to_ns) {
       delete_connections(flows, oldest.connections);
-      // The id of a deleted row can be used again.
-      last_deleted_event_ =
-          std::min(oldest.last_event,
-                   database_.execAndGet("SELECT coalesce(max(id), 0) FROM event").getInt64());
+      last_deleted_event_ = oldest.last_event;
       record_gap(for_size ? "over --max-size" : "older than --max-age",
                  *to_ns,
                  static_cast<std::int64_t>(oldest.connections.size()));
@@ -113,10 +150,14 @@ bool Retention::step(Flows& flows, std::int64_t now_ns) {
 std::optional<std::int64_t> Retention::oldest_ns() {
   SQLite::Statement first{
       database_,
-      fmt::format("SELECT min(at_ns) FROM (SELECT at_ns FROM (SELECT at_ns FROM event WHERE id > ? "
-                  "AND {} ORDER BY id LIMIT 1) UNION ALL SELECT at_ns FROM (SELECT at_ns FROM "
-                  "counter_sample ORDER BY id LIMIT 1))",
-                  expand_sql(kIsEnd))};
+      fmt::format(
+          "SELECT min(at_ns) FROM (SELECT at_ns FROM (SELECT {} AS at_ns FROM event AS e "
+          "WHERE id > ? AND {} AND {} ORDER BY id LIMIT 1) UNION ALL SELECT at_ns FROM (SELECT {} "
+          "AS at_ns FROM counter_sample ORDER BY id LIMIT 1))",
+          kEventTime,
+          expand_sql(kIsEnd),
+          kIsNotNewest,
+          sample_time("counter_sample", "at_ns"))};
   return BoundStatement{first}.with(last_deleted_event_).number();
 }
 
@@ -126,8 +167,11 @@ Retention::Oldest Retention::find_oldest(std::optional<std::int64_t> before_ns) 
   SQLite::Statement ends{
       database_,
       fmt::format(
-          "SELECT id, connection_id, at_ns FROM event WHERE id > ? AND {} ORDER BY id LIMIT ?",
-          expand_sql(kIsEnd))};
+          "SELECT id, connection_id, {} FROM event AS e WHERE id > ? AND {} AND {} ORDER BY id "
+          "LIMIT ?",
+          kEventTime,
+          expand_sql(kIsEnd),
+          kIsNotNewest)};
   BoundStatement rows{ends};
   rows.with(last_deleted_event_).with(kConnectionsPerStep);
   while (rows.step()) {
@@ -163,7 +207,7 @@ void Retention::delete_samples(std::int64_t before_ns) {
         fmt::format("DELETE FROM {0} WHERE {1} < ? AND id IN (SELECT id FROM {0} ORDER BY id LIMIT "
                     "?){2}",
                     table,
-                    time,
+                    sample_time(table, time),
                     gaps ? " AND source <> 'retention'" : "")};
     BoundStatement{rows}.with(before_ns).with(kSamplesPerStep).exec();
   }
@@ -188,7 +232,8 @@ void Retention::delete_sessions(Flows& flows, std::int64_t before_ns) {
     std::vector<std::int64_t> left_open;
     {
       SQLite::Statement select{database_,
-                               "SELECT id FROM connection WHERE session_id = ? AND gone = 0"};
+                               "SELECT id FROM connection WHERE session_id = ? AND gone = 0 AND id "
+                               "IS NOT (SELECT connection_id FROM event ORDER BY id DESC LIMIT 1)"};
       BoundStatement rows{select};
       rows.with(session);
       while (rows.step()) {

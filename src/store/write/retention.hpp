@@ -31,6 +31,9 @@ class Retention {
   /// @returns whether rows were deleted whose ids may be cached
   bool step(Flows& flows, std::int64_t now_ns);
 
+  /// UTC was set. What is young by the boot clock stays, whatever the wall clock says.
+  void note_clock_step(std::int64_t step_ns);
+
   /// To be called when the transaction of a step was rolled back.
   void forget() { last_deleted_event_ = 0; }
 
@@ -61,6 +64,7 @@ class Retention {
   std::int64_t page_bytes_ = 0;
   std::int64_t max_bytes_;
   std::int64_t max_age_ns_;
+  std::int64_t clock_settles_ns_ = 0;    ///< not by age until then: the clock may be wrong
   std::int64_t last_deleted_event_ = 0;  ///< the last event whose connection was deleted
   std::int64_t deleted_ = 0;             ///< connections, since the last delete_unreferenced()
 };

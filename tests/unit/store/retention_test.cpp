@@ -196,6 +196,112 @@ TEST_CASE("what ended too long ago goes, what is open stays", "[store]") {
   CHECK(violations(path) == 0);
 }
 
+TEST_CASE("what is young by the boot clock stays, whatever the wall clock says", "[store]") {
+  constexpr std::int64_t kDay = 86'400;
+  struct Given {
+    const char* what;
+    std::vector<std::int64_t> steps_s;  ///< of the clock, after a connection has ended
+    bool stays;
+  };
+  const auto given = GENERATE(values<Given>({
+      {"60 days ahead", {60 * kDay}, true},
+      {"60 days ahead for a moment", {60 * kDay, -60 * kDay}, true},
+      {"it began in 2000", {9'830 * kDay}, true},
+      {"set back", {-60 * kDay, 60 * kDay}, true},
+      {"nothing", {}, false},
+  }));
+  CAPTURE(given.what);
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  WriterOptions options;
+  options.max_age = std::chrono::hours{24 * 30};
+  std::int64_t now_s = 1'000 * kDay;
+  {
+    Writer writer{path, session(now_s), options};
+    const auto ends = open_connection(1, now_s);
+    const auto next = open_connection(2, now_s + 5);
+    writer.push(
+        {server(),
+         opens(ends),
+         closes(ends, (now_s + 1) * kSecond),
+         Counters{5, now_s * kSecond, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}},
+         opens(next)});
+    for (const auto step_s : given.steps_s) {
+      now_s += step_s;
+      writer.push({ClockStep{now_s * kSecond, step_s * kSecond}, alive(now_s + 10)});
+    }
+    if (given.steps_s.empty()) {
+      now_s += 60 * kDay;
+    }
+    writer.push({alive(now_s + 20)});
+    writer.push({alive(now_s + 21)});
+    writer.finish((now_s + 22) * kSecond);
+  }
+  CHECK(rows(path, "SELECT count(*) FROM connections WHERE outcome = 'closed'") ==
+        (given.stays ? "1\n" : "0\n"));
+  CHECK(rows(path, "SELECT count(*) FROM counter_sample") == (given.stays ? "1\n" : "0\n"));
+  CHECK(violations(path) == 0);
+}
+
+TEST_CASE("a session that begins with a doubtful clock deletes nothing by age at first",
+          "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  WriterOptions options;
+  options.max_age = std::chrono::hours{24};
+  constexpr std::int64_t kLater = 100 * 86'400;
+  {
+    Writer writer{path, session(10), options};
+    const auto ends = open_connection(1, 11);
+    writer.push({server(), opens(ends), closes(ends, 12 * kSecond)});
+    writer.push({opens(open_connection(2, 13))});
+    writer.finish(20 * kSecond);
+  }
+  const auto ended = [&] {
+    return rows(path, "SELECT count(*) FROM connections WHERE outcome = 'closed'");
+  };
+  {
+    Writer writer{path, session(kLater, "boot-b"), options};
+    writer.push({alive(kLater + 30)});
+    writer.finish((kLater + 31) * kSecond);
+  }
+  CHECK(ended() == "1\n");
+  {
+    Writer writer{path, session(kLater + 60, "boot-b"), options};
+    writer.push({alive(kLater + 599)});
+    writer.finish((kLater + 599) * kSecond);
+  }
+  CHECK(ended() == "1\n");
+  {
+    Writer writer{path, session(kLater + 620, "boot-b"), options};
+    writer.push({alive(kLater + 621)});
+    writer.finish((kLater + 622) * kSecond);
+  }
+  CHECK(ended() == "0\n");
+}
+
+TEST_CASE("the id of an event is never used again", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  WriterOptions options;
+  options.max_age = std::chrono::seconds{1};
+  std::int64_t highest = 0;
+  for (std::int64_t life = 0; life < 3; ++life) {
+    const auto at_s = 10 + 100 * life;
+    Writer writer{path, session(at_s), options};
+    const auto one = open_connection(1, at_s);
+    writer.push({server(), opens(one), closes(one, (at_s + 1) * kSecond)});
+    writer.push({alive(at_s + 50)});
+    writer.push({alive(at_s + 51)});
+    writer.finish((at_s + 52) * kSecond);
+    // The newest event stays, so what comes next is newer.
+    CHECK(rows(path, fmt::format("SELECT min(id) > {} FROM events", highest)) == "1\n");
+    highest = std::stoll(rows(path, "SELECT max(id) FROM events"));
+  }
+  CHECK(highest == 6);
+  CHECK(violations(path) == 0);
+}
+
 TEST_CASE("a recording stays below its size, whatever comes", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
