@@ -2,6 +2,7 @@
 #include "report/event_feed.hpp"
 
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -51,50 +52,51 @@ std::vector<Column> event_columns() {
           {"id", "id", Unit::none, Align::right, false}};
 }
 
-EventFeed::EventFeed(store::Reader& reader,
-                     const Filter& filter,
-                     const std::vector<std::string>& kinds)
-    : reader_{reader}, clause_{connection_clause(filter)} {
-  if (clause_.sql != "1") {
-    clause_.sql =
-        fmt::format("connection_id IN (SELECT id FROM connections WHERE {})", clause_.sql);
-  }
+EventFeed::EventFeed(store::Reader& reader, Filter filter, const std::vector<std::string>& kinds)
+    : reader_{reader}, filter_{std::move(filter)} {
   std::string list;
   for (const auto& kind : kinds) {
-    const auto name = fmt::format("kind{}", clause_.parameters.size());
-    clause_.parameters[name] = kind;
+    const auto name = fmt::format("kind{}", kinds_.parameters.size());
+    kinds_.parameters[name] = kind;
     list += fmt::format("{}:{}", list.empty() ? "" : ", ", name);
   }
-  if (!list.empty()) {
-    clause_.sql += fmt::format(" AND kind IN ({})", list);
-  }
+  kinds_.sql = list.empty() ? "" : fmt::format(" AND kind IN ({})", list);
 }
 
 void EventFeed::last(std::int64_t count, const OnEvent& on_event) {
-  clause_.parameters["count"] = count;
-  read(fmt::format(
-           "SELECT * FROM ({}{} ORDER BY id DESC LIMIT :count) ORDER BY id", kSelect, clause_.sql),
-       on_event);
-  if (last_id_ == 0) {
-    const auto newest = reader_.query("SELECT coalesce(max(id), 0) FROM events");
-    last_id_ = id_of(newest.cells[0][0]);
+  auto clause = connection_clause(filter_);
+  if (clause.sql != "1") {
+    clause.sql = fmt::format("connection_id IN (SELECT id FROM connections WHERE {})", clause.sql);
   }
+  clause.parameters["count"] = count;
+  read("SELECT * FROM ({} ORDER BY id DESC LIMIT :count) ORDER BY id", std::move(clause), on_event);
 }
 
 void EventFeed::next(const OnEvent& on_event) {
-  clause_.parameters["last_id"] = last_id_;
-  read(fmt::format("{}id > :last_id AND {} ORDER BY id", kSelect, clause_.sql), on_event);
+  const auto version = id_of(reader_.query("PRAGMA data_version").cells[0][0]);
+  if (std::exchange(version_, version) == version) {
+    return;
+  }
+  // Each new event is looked up by itself: a recording may hold millions of connections.
+  auto clause = known_connection_clause(filter_);
+  if (clause.sql != "1") {
+    clause.sql = fmt::format(
+        "EXISTS (SELECT 1 FROM connections AS c WHERE c.id = connection_id AND ({}))", clause.sql);
+  }
+  read("{} ORDER BY id", std::move(clause), on_event);
 }
 
-void EventFeed::read(const std::string& sql, const OnEvent& on_event) {
+/// The events after those that were read before.
+void EventFeed::read(std::string_view sql, Clause clause, const OnEvent& on_event) {
+  const auto newest =
+      id_of(reader_.query("SELECT coalesce(max(id), 0) FROM event").cells[0][0]);
+  clause.parameters["last_id"] = std::exchange(last_id_, newest);
+  clause.parameters["newest_id"] = newest;
+  clause.parameters.insert(kinds_.parameters.begin(), kinds_.parameters.end());
+  const auto select = fmt::format(
+      "{}id > :last_id AND id <= :newest_id AND {}{}", kSelect, clause.sql, kinds_.sql);
   reader_.each(
-      sql,
-      clause_.parameters,
-      [](const auto&) {},
-      [&](const std::vector<Cell>& event) {
-        last_id_ = id_of(event.back());
-        return on_event(event);
-      });
+      fmt::format(fmt::runtime(sql), select), clause.parameters, [](const auto&) {}, on_event);
 }
 
 }  // namespace netlog::report

@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace netlog::report {
@@ -22,24 +24,25 @@ class EventFeed {
   using OnEvent = std::function<bool(const std::vector<Cell>& event)>;
 
   /// Events of these kinds (empty: of all) of the connections that the filter selects.
-  EventFeed(store::Reader& reader,
-            const Filter& filter,
-            const std::vector<std::string>& kinds = {});
+  EventFeed(store::Reader& reader, Filter filter, const std::vector<std::string>& kinds = {});
 
   /// The last `count` events.
   /// @throws StoreError from the reader.
   void last(std::int64_t count, const OnEvent& on_event);
 
-  /// The events that were recorded since the last call.
+  /// The events that were recorded since the last call. Looks only at those, and at nothing if
+  /// nothing was written.
   /// @throws StoreError from the reader.
   void next(const OnEvent& on_event);
 
  private:
-  void read(const std::string& sql, const OnEvent& on_event);
+  void read(std::string_view sql, Clause clause, const OnEvent& on_event);
 
   store::Reader& reader_;
-  Clause clause_;
-  std::int64_t last_id_ = 0;  ///< of the events that were read
+  Filter filter_;
+  Clause kinds_;
+  std::optional<std::int64_t> version_;  ///< of the file, when it was read
+  std::int64_t last_id_ = 0;             ///< events up to it were read
 };
 
 }  // namespace netlog::report

@@ -50,7 +50,8 @@ std::string ended_within(const std::string& since, const std::string& until) {
 void add_owner_of_connections(ClauseBuilder& out,
                               const Filter& filter,
                               std::optional<std::int64_t> since_ns,
-                              std::optional<std::int64_t> until_ns) {
+                              std::optional<std::int64_t> until_ns,
+                              bool names_rows = true) {
   if (!names_owner(filter)) {
     return;
   }
@@ -68,7 +69,7 @@ void add_owner_of_connections(ClauseBuilder& out,
                      out.bind("f_owner_until", *until_ns))
                : std::string{};
   out.add(fmt::format("(({}{}) OR id IN ({}))", owner.sql, not_before, former));
-  if (!is_short_window(filter)) {
+  if (names_rows && !is_short_window(filter)) {
     out.add(fmt::format(
         "id IN (SELECT c.id FROM {} AS p CROSS JOIN flow AS f ON f.process_id = p.id AND "
         "f.local_address_id IS NOT NULL CROSS JOIN connection AS c ON c.flow_id = f.id WHERE {} "
@@ -126,6 +127,15 @@ Clause connection_clause(const Filter& filter) {
   ClauseBuilder out;
   add_candidate_rows(out, filter);
   add_owner_of_connections(out, filter, filter.since_ns, filter.until_ns);
+  add_ports(out, filter);
+  add_window(out, filter);
+  add_remote_and_states(out, filter);
+  return out.take();
+}
+
+Clause known_connection_clause(const Filter& filter) {
+  ClauseBuilder out;
+  add_owner_of_connections(out, filter, filter.since_ns, filter.until_ns, false);
   add_ports(out, filter);
   add_window(out, filter);
   add_remote_and_states(out, filter);

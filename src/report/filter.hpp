@@ -44,6 +44,9 @@ struct Clause {
 /// like. Where the filter allows it, the clause also names the rows to look at by an index.
 Clause connection_clause(const Filter& filter);
 
+/// The same condition on a row of `connections` that was found by its id.
+Clause known_connection_clause(const Filter& filter);
+
 /// As connection_clause(), for what lived in one of the filter's two windows; for the report
 /// `diff`.
 Clause both_windows_clause(const Filter& filter);

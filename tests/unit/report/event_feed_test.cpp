@@ -69,6 +69,37 @@ TEST_CASE("a feed has the events of the connections that the filter selects", "[
   CHECK(ids([&](const auto& on_event) { feed.last(1'000'000, on_event); }).size() == expected);
 }
 
+TEST_CASE("what follows is selected as what was last", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  test::record_history(path, test::random_history(1));
+  store::Reader reader{path};
+  const auto given = GENERATE_COPY(as<int>{}, 0, 1, 2, 3, 4);
+  CAPTURE(given);
+  Filter filter;
+  switch (given) {
+    case 1:
+      filter.pids = {11};
+      break;
+    case 2:
+      filter.protocol = Protocol::udp;
+      break;
+    case 3:
+      filter.states = {TcpState::time_wait};
+      break;
+    case 4:
+      filter.since_ns = 0;
+      break;
+    default:
+      break;
+  }
+  EventFeed at_once{reader, filter};
+  const auto all = ids([&](const auto& on_event) { at_once.last(1'000'000, on_event); });
+  EventFeed later{reader, filter};
+  CHECK(ids([&](const auto& on_event) { later.next(on_event); }) == all);
+  CHECK(ids([&](const auto& on_event) { later.next(on_event); }).empty());
+}
+
 TEST_CASE("values take the place of names, but not within texts and comments", "[report]") {
   const store::Parameters parameters{
       {"n", std::int64_t{7}}, {"text", "it's"}, {"real", 1.5}, {"none", Cell{}}};
