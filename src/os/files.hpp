@@ -12,6 +12,16 @@
 
 namespace netlog::os {
 
+/// Tells a file from another one that has its name later.
+struct FileId {
+  std::uint64_t volume = 0;
+  std::uint64_t number = 0;
+  bool operator==(const FileId&) const = default;
+};
+
+/// What this name leads to; absent if there is nothing, or it may not be looked at.
+std::optional<FileId> identify(const std::filesystem::path& path);
+
 /// A group of this system whose members may read a recording.
 struct Readers {
   std::uint32_t group = 0;
@@ -32,6 +42,8 @@ class RecordingFile {
   [[nodiscard]] virtual std::vector<std::filesystem::path> set_aside() const = 0;
   /// True if its path still leads to it: nobody has deleted, moved or replaced it.
   [[nodiscard]] virtual bool in_place() const = 0;
+  /// Where the file is now; absent if it is nowhere any more, or cannot be found.
+  [[nodiscard]] virtual std::optional<std::filesystem::path> moved_to() const = 0;
 
   /// Lets a group read (0640) the file and SQLite's side files (-wal, -shm), and look into the
   /// directory if it is the system's directory for recordings. Errors: the system's reason (not a
@@ -57,6 +69,9 @@ bool is_being_recorded(const std::filesystem::path& path);
 /// does not exist.
 std::uintmax_t stored_bytes(const std::filesystem::path& path);
 
+/// How large a file of this process may become (`ulimit -f`); absent: there is no limit.
+std::optional<std::int64_t> file_size_limit();
+
 /// Creates an empty file that only its owner may read. Errors: the file exists; untrusted where
 /// distrust_folder() has an objection; the system's reason.
 Result<void> create_private_file(const std::filesystem::path& path);
@@ -74,8 +89,9 @@ Result<std::optional<std::string>> read_private_file(const std::filesystem::path
 Result<void> create_private_directories(const std::filesystem::path& path);
 
 /// The recording to use if none is named: $NETLOG_DB, else /var/lib/netlog/netlog.db for root, else
-/// $XDG_STATE_HOME (or ~/.local/state)/netlog/netlog.db. On Windows: netlog\netlog.db in
-/// ProgramData for an administrator, else in LOCALAPPDATA. Its directory may not exist.
+/// $XDG_STATE_HOME (or ~/.local/state)/netlog/netlog.db; empty if there is no home directory. On
+/// Windows: netlog\netlog.db in ProgramData for an administrator, else in LOCALAPPDATA. Its
+/// directory may not exist.
 std::filesystem::path default_recording_path();
 
 }  // namespace netlog::os

@@ -18,6 +18,10 @@ bool is_terminal(StandardStream stream);
 /// one, and it is not `dumb`.
 bool understands_escapes(StandardStream stream);
 
+/// True if nobody can read standard output any more: the other end of its pipe is closed. Says so
+/// before anything is written.
+bool output_is_closed();
+
 /// The columns of the terminal behind the stream; 0 if it is not a terminal or does not say.
 std::size_t terminal_width(StandardStream stream);
 

@@ -2,6 +2,7 @@
 #include "record/sampler.hpp"
 
 #include "os/clock.hpp"
+#include "util/error.hpp"
 #include "util/time.hpp"
 
 #include <algorithm>
@@ -22,29 +23,44 @@ constexpr std::int64_t kFullEveryNs = kNsPerSecond;
 constexpr std::int64_t kTimeWaitRowNs = 200;
 constexpr std::size_t kMaxOwnerQueries = 20'000;
 
-/// Writes each record to the capture before the recorder works on it, so that a crash of the
-/// recorder does not lose the record.
-class Tee final : public capture::RecordSink {
- public:
-  Tee(Recorder& recorder, capture::CaptureWriter* capture)
-      : recorder_{recorder}, capture_{capture} {}
-  void consume(const RawRecord& record) override {
-    if (capture_ != nullptr) {
-      capture_->write(record);
-    }
-    recorder_.consume(record);
-  }
-
- private:
-  Recorder& recorder_;
-  capture::CaptureWriter* capture_;
-};
-
 RawRecord record_at(std::int64_t now_ns, capture::Payload payload) {
   return {0, Span{now_ns, now_ns}, std::move(payload)};
 }
 
 }  // namespace
+
+/// Writes each record to the capture before the recorder works on it, so that a crash of the
+/// recorder does not lose the record.
+class Sampler::Tee final : public capture::RecordSink {
+ public:
+  explicit Tee(Sampler& sampler) : sampler_{sampler} {}
+  void consume(const RawRecord& record) override {
+    sampler_.use_capture([&](capture::CaptureWriter& capture) { capture.write(record); });
+    sampler_.recorder_.consume(record);
+  }
+
+ private:
+  Sampler& sampler_;
+};
+
+/// A full disk ends the capture, not the recording.
+template <typename Use>
+void Sampler::use_capture(const Use& use) {
+  if (capture_ == nullptr) {
+    return;
+  }
+  try {
+    use(*capture_);
+  } catch (const CommandFailed& failed) {
+    capture_ = nullptr;
+    on_capture_failed_(failed.what());
+  }
+}
+
+void Sampler::end_capture() {
+  use_capture([](capture::CaptureWriter& capture) { capture.flush(); });
+  capture_ = nullptr;
+}
 
 source::SamplePlan SamplePlanner::plan(std::int64_t now_ns,
                                        std::size_t time_wait_rows,
@@ -64,7 +80,8 @@ Sampler::Sampler(boost::asio::io_context& io,
                  double cpu_budget,
                  source::LiveSource& source,
                  Recorder& recorder,
-                 capture::CaptureWriter* capture)
+                 capture::CaptureWriter* capture,
+                 OnCaptureFailed on_capture_failed)
     : schedule_{schedule},
       interval_ns_{interval_ns},
       pacer_{std::chrono::nanoseconds{interval_ns}, cpu_budget},
@@ -72,6 +89,7 @@ Sampler::Sampler(boost::asio::io_context& io,
       source_{source},
       recorder_{recorder},
       capture_{capture},
+      on_capture_failed_{std::move(on_capture_failed)},
       timer_{io},
       drain_timer_{io} {}
 
@@ -89,11 +107,16 @@ boost::asio::awaitable<void> Sampler::run(TickSchedule::Clock::time_point ends_a
     timer_.expires_at(tick.due);
     boost::system::error_code cancelled;
     co_await timer_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
+    const auto lateness = TickSchedule::Clock::now() - tick.due;
     if (stopping_) {
+      // We were stopped or starved until we were asked to end: that blind time is a gap, too.
+      if (lateness >= schedule_.period()) {
+        take_sample(tick, lateness);
+      }
       co_return;
     }
     const auto before_ns = os::read_thread_cpu_clock_ns();
-    take_sample(tick, TickSchedule::Clock::now() - tick.due);
+    take_sample(tick, lateness);
     pacer_.took(std::chrono::nanoseconds{os::read_thread_cpu_clock_ns() - before_ns});
     follow_pace();
   }
@@ -106,7 +129,7 @@ void Sampler::stop() {
 }
 
 boost::asio::awaitable<void> Sampler::drain() {
-  Tee tee{recorder_, capture_};
+  Tee tee{*this};
   while (!stopping_) {
     drain_timer_.expires_after(kDrainEvery);
     boost::system::error_code cancelled;
@@ -122,7 +145,7 @@ boost::asio::awaitable<void> Sampler::drain() {
 void Sampler::follow_pace() {
   if (std::exchange(every_, pacer_.every()) != every_) {
     const capture::IntervalChange change{interval_ns_ * static_cast<std::int64_t>(every_)};
-    Tee{recorder_, capture_}.consume(record_at(os::read_boot_clock_ns(), change));
+    Tee{*this}.consume(record_at(os::read_boot_clock_ns(), change));
   }
 }
 
@@ -130,12 +153,12 @@ void Sampler::follow_utc() {
   const auto change = utc_.follow();
   if (change.by_ns != 0 || !std::exchange(utc_reported_, true)) {
     const capture::UtcOffset utc{utc_.offset_ns(), change.is_step ? change.by_ns : 0};
-    Tee{recorder_, capture_}.consume(record_at(os::read_boot_clock_ns(), utc));
+    Tee{*this}.consume(record_at(os::read_boot_clock_ns(), utc));
   }
 }
 
 void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::duration lateness) {
-  Tee tee{recorder_, capture_};
+  Tee tee{*this};
   const capture::TickBegin begin{
       static_cast<std::int64_t>(tick.index),
       static_cast<std::int64_t>(tick.skipped),
@@ -148,7 +171,7 @@ void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::d
 }
 
 void Sampler::read_tables(const source::SamplePlan& plan) {
-  Tee tee{recorder_, capture_};
+  Tee tee{*this};
   follow_utc();
   const auto& tracker = recorder_.tracker();
   source_.sample(plan, tee);

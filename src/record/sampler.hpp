@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -34,15 +35,19 @@ class SamplePlanner {
 /// if there is one.
 class Sampler {
  public:
-  /// References must outlive run(). `capture` may be null. `cpu_budget`: the share of one processor
-  /// that ticks may take (0 … 1). Above it the interval is stretched.
+  using OnCaptureFailed = std::function<void(const std::string& why)>;
+
+  /// References must outlive run(). `capture` may be null; once it cannot be written, it is not
+  /// used any more and `on_capture_failed` is called. `cpu_budget`: the share of one processor that
+  /// ticks may take (0 … 1). Above it the interval is stretched.
   Sampler(boost::asio::io_context& io,
           TickSchedule schedule,
           std::int64_t interval_ns,
           double cpu_budget,
           source::LiveSource& source,
           Recorder& recorder,
-          capture::CaptureWriter* capture);
+          capture::CaptureWriter* capture,
+          OnCaptureFailed on_capture_failed);
 
   /// Ticks until stop(), or until `ends_at`. An exception in a tick ends it.
   boost::asio::awaitable<void> run(TickSchedule::Clock::time_point ends_at);
@@ -50,8 +55,14 @@ class Sampler {
   /// so this is their error bound.
   boost::asio::awaitable<void> drain();
   void stop();
+  /// Ends the capture: all of it is in its file, or `on_capture_failed` was called.
+  void end_capture();
 
  private:
+  class Tee;
+
+  template <typename Use>
+  void use_capture(const Use& use);
   void take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::duration lateness);
   void read_tables(const source::SamplePlan& plan);
 
@@ -68,6 +79,7 @@ class Sampler {
   source::LiveSource& source_;
   Recorder& recorder_;
   capture::CaptureWriter* capture_;
+  OnCaptureFailed on_capture_failed_;
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer drain_timer_;
   bool audited_ = false;  ///< the tables were read once more since the last tick

@@ -6,6 +6,7 @@
 #include "os/files.hpp"
 #include "os/privileges.hpp"
 #include "os/signals.hpp"
+#include "record/recording_place.hpp"
 #include "record/sampler.hpp"
 #include "util/byte_reader.hpp"
 #include "util/text.hpp"
@@ -94,23 +95,12 @@ class CreatedFile {
   bool created_;
 };
 
-/// The writer's options for a file that is held; `held` must outlive the writer.
-store::WriterOptions writer_options(const std::filesystem::path& path,
-                                    const StorageOptions& storage,
-                                    std::unique_ptr<os::RecordingFile>& held) {
+store::WriterOptions writer_options(const StorageOptions& storage, RecordingPlace& place) {
   store::WriterOptions options;
   options.max_bytes = storage.max_bytes;
   options.max_age = storage.max_age;
   options.synchronous = storage.synchronous;
-  options.in_place = [&held] { return held->in_place(); };
-  options.reopen = [&held, path, readers = storage.readers]() -> Result<void> {
-    auto again = os::hold_recording_file(path);
-    if (!again) {
-      return again.error();
-    }
-    held = std::move(*again);
-    return readers ? held->grant_group_read(*readers) : Result<void>{};
-  };
+  place.watch(options);
   return options;
 }
 
@@ -187,9 +177,9 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
         fmt::format("cannot read this host's connection tables: {}", made.error().message())};
   }
   auto& source = **made;
-  auto held = hold(options.database);
-  CreatedFile created{options.database, held->created()};
-  report_foreign_files(*held, observer);
+  RecordingPlace place{options.database, hold(options.database), options.storage.readers};
+  CreatedFile created{options.database, place.held().created()};
+  report_foreign_files(place.held(), observer);
   std::optional<capture::CaptureWriter> capture;
   if (options.capture) {
     capture.emplace(*options.capture);
@@ -211,14 +201,14 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
                                     restricted.error().message()));
   }
   asio::io_context io{1};
-  auto writing = writer_options(options.database, options.storage, held);
+  auto writing = writer_options(options.storage, place);
   writing.on_message = [&](const std::string& text) {
     asio::post(io, [&observer, text] { observer.on_message(text); });
   };
   store::Writer writer{options.database,
                        session_from(std::get<capture::SessionText>(about.payload)),
                        std::move(writing)};
-  grant_group_read(*held, options.database, options.storage.readers);
+  grant_group_read(place.held(), options.database, options.storage.readers);
   created.keep();
   Recorder recorder{writer, options.interval.count()};
   const auto origin = TickSchedule::Clock::now();
@@ -228,7 +218,10 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
                   options.cpu_budget,
                   source,
                   recorder,
-                  capture ? &*capture : nullptr};
+                  capture ? &*capture : nullptr,
+                  [&](const std::string& why) {
+                    observer.on_message(why + "; the recording goes on without it");
+                  }};
   std::exception_ptr failure;
   ProgressReporter reporter{io, observer, source, recorder, writer};
   const auto stop_requests =
@@ -252,9 +245,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   }
   recorder.finish();
   writer.finish(recorder.to_utc(os::read_boot_clock_ns()));
-  if (capture) {
-    capture->flush();
-  }
+  sampler.end_capture();
   return {recorder.progress(), writer.totals()};
 }
 
@@ -278,11 +269,11 @@ Recorded record_capture(const std::filesystem::path& capture,
         fmt::format("cannot replay {}: it does not begin with a session", utf8(capture))};
   }
   const auto session = session_from(*about);
-  auto held = hold(database);
-  CreatedFile created{database, held->created()};
-  report_foreign_files(*held, observer);
-  store::Writer writer{database, session, writer_options(database, storage, held)};
-  grant_group_read(*held, database, storage.readers);
+  RecordingPlace place{database, hold(database), storage.readers};
+  CreatedFile created{database, place.held().created()};
+  report_foreign_files(place.held(), observer);
+  store::Writer writer{database, session, writer_options(storage, place)};
+  grant_group_read(place.held(), database, storage.readers);
   created.keep();
   Recorder recorder{writer, session.interval_ns};
   observer.started("capture:" + utf8(capture), "");

@@ -14,7 +14,6 @@
 
 #include <fmt/format.h>
 #include <spdlog/details/null_mutex.h>
-#include <spdlog/details/os.h>
 #include <spdlog/sinks/base_sink.h>
 
 namespace netlog::cli {
@@ -39,10 +38,8 @@ std::string_view colour_of(spdlog::level::level_enum level) {
 
 class BackgroundSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  explicit BackgroundSink(std::shared_ptr<BackgroundOutput> output)
-      : output_{std::move(output)},
-        coloured_{spdlog::details::os::in_terminal(stderr) &&
-                  spdlog::details::os::is_color_terminal()} {}
+  BackgroundSink(std::shared_ptr<BackgroundOutput> output, bool coloured)
+      : output_{std::move(output)}, coloured_{coloured} {}
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
@@ -154,9 +151,9 @@ void BackgroundOutput::start() {
   }
 }
 
-std::shared_ptr<spdlog::logger> log_on(std::shared_ptr<BackgroundOutput> output) {
-  return std::make_shared<spdlog::logger>("netlog",
-                                          std::make_shared<BackgroundSink>(std::move(output)));
+std::shared_ptr<spdlog::logger> log_on(std::shared_ptr<BackgroundOutput> output, bool coloured) {
+  return std::make_shared<spdlog::logger>(
+      "netlog", std::make_shared<BackgroundSink>(std::move(output), coloured));
 }
 
 }  // namespace netlog::cli

@@ -32,7 +32,7 @@ class BackgroundOutput {
   std::shared_ptr<State> state_;
 };
 
-/// A log on it, coloured where standard error is a terminal.
-std::shared_ptr<spdlog::logger> log_on(std::shared_ptr<BackgroundOutput> output);
+/// A log on it.
+std::shared_ptr<spdlog::logger> log_on(std::shared_ptr<BackgroundOutput> output, bool coloured);
 
 }  // namespace netlog::cli

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "cli/commands/background_output.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/options/config_file.hpp"
 #include "cli/options/option_values.hpp"
@@ -17,10 +18,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 namespace netlog::cli {
@@ -82,13 +83,28 @@ std::optional<os::Readers> readers_of(const std::string& group) {
   return *readers;
 }
 
+/// `ulimit -f` is kept like --max-size.
+std::int64_t within_file_limit(std::int64_t max_size) {
+  const auto limit = os::file_size_limit();
+  if (!limit) {
+    return max_size;
+  }
+  if (*limit < kSmallestMaxSize) {
+    throw CommandFailed{
+        fmt::format("cannot record: a file may have {} kB here (ulimit -f), and a recording needs "
+                    "16 MiB; raise that limit",
+                    *limit / 1'000)};
+  }
+  return max_size == 0 ? *limit : std::min(max_size, *limit);
+}
+
 record::StorageOptions storage_of(const RecordOptions& given) {
   record::StorageOptions storage;
   if (given.max_size != 0 && given.max_size < kSmallestMaxSize) {
     throw UsageError{fmt::format("--max-size {} is too small; give at least 16M, or 0 for no limit",
                                  given.max_size)};
   }
-  storage.max_bytes = given.max_size;
+  storage.max_bytes = within_file_limit(given.max_size);
   const auto age = parse_duration(given.max_age);
   if (!age) {
     throw UsageError{
@@ -135,20 +151,28 @@ source::SourceChoice source_of(const std::string& text) {
                   suggestion(text, source_names()))};
 }
 
-void set_up_log(const std::string& level) {
+void set_up_log(const std::string& level, std::shared_ptr<BackgroundOutput> output) {
   const auto parsed = spdlog::level::from_str(level);
   if (parsed == spdlog::level::off && level != "off") {
     throw UsageError{fmt::format("--log-level {} is none of trace, debug, info, warn, error, off{}",
                                  quote(level),
                                  suggestion(level, log_levels()))};
   }
-  spdlog::set_default_logger(spdlog::stderr_color_st("netlog",
-                                                     shows_colours(os::StandardStream::error)
-                                                         ? spdlog::color_mode::always
-                                                         : spdlog::color_mode::never));
+  spdlog::set_default_logger(log_on(std::move(output), shows_colours(os::StandardStream::error)));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
   spdlog::set_level(parsed);
 }
+
+/// The program's log, until it ends.
+class LogOn {
+ public:
+  LogOn(const std::string& level, std::shared_ptr<BackgroundOutput> output) {
+    set_up_log(level, std::move(output));
+  }
+  LogOn(const LogOn&) = delete;
+  LogOn& operator=(const LogOn&) = delete;
+  ~LogOn() { spdlog::set_default_logger(std::make_shared<spdlog::logger>("netlog")); }
+};
 
 std::string size_text(std::int64_t bytes) {
   constexpr double kUnit = 1000;
@@ -162,6 +186,15 @@ std::string size_text(std::int64_t bytes) {
 /// The progress of a recording on a terminal.
 class ProgressLine {
  public:
+  explicit ProgressLine(BackgroundOutput& output)
+      : line_{[&output](std::string text, bool is_removed) {
+          if (is_removed) {
+            output.end_status(std::move(text));
+          } else {
+            output.show_status(std::move(text));
+          }
+        }} {}
+
   void show(const record::Progress& progress, const store::WriterTotals& totals, std::size_t open) {
     const auto now = std::chrono::steady_clock::now();
     const std::chrono::duration<double> since = now - last_;
@@ -195,6 +228,9 @@ std::filesystem::path database_of(const std::string& named) {
     return path_from_utf8(named);
   }
   auto path = os::default_recording_path();
+  if (path.empty()) {
+    throw CommandFailed{"cannot record: there is no home directory; name a file with --db"};
+  }
   const auto made = os::create_private_directories(path.parent_path());
   if (made) {
     return path;
@@ -223,9 +259,10 @@ void run_record(const RecordOptions& given) {
   if (!given.capture.empty()) {
     options.capture = path_from_utf8(given.capture);
   }
-  set_up_log(given.log_level);
+  const auto output = std::make_shared<BackgroundOutput>();
+  const LogOn log{given.log_level, output};
   options.database = database_of(given.database);
-  ProgressLine status;
+  ProgressLine status{*output};
   record::Observer observer;
   observer.started = [&](std::string_view source, std::string_view fallback_reason) {
     spdlog::info(

@@ -5,6 +5,8 @@
 #include "cli/options/query_filter.hpp"
 #include "cli/options/query_progress.hpp"
 #include "cli/output/event_text.hpp"
+#include "os/files.hpp"
+#include "os/terminal.hpp"
 #include "report/event_feed.hpp"
 #include "report/report.hpp"
 #include "store/read/reader.hpp"
@@ -14,8 +16,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -82,6 +86,38 @@ void check_kinds(const std::vector<std::string>& kinds) {
   }
 }
 
+/// A recording that is read, and the events after those that were read.
+struct Followed {
+  Followed(const std::filesystem::path& path,
+           const ParsedFilter& filter,
+           const std::vector<std::string>& kinds)
+      : file{os::identify(path)}, reader{path}, events{reader, resolve(filter, reader), kinds} {
+    reader.take_your_time();
+  }
+
+  std::optional<os::FileId> file;
+  store::Reader reader;
+  report::EventFeed events;
+};
+
+/// The file that has the name now, if that is another one and can be read.
+std::unique_ptr<Followed> new_file(const std::filesystem::path& path,
+                                   const ParsedFilter& filter,
+                                   const std::vector<std::string>& kinds,
+                                   const Followed& before) {
+  const auto now = os::identify(path);
+  if (!now || now == before.file) {
+    return nullptr;
+  }
+  try {
+    auto next = std::make_unique<Followed>(path, filter, kinds);
+    std::cerr << fmt::format("netlog tail: {} is a new file now\n", message_text(utf8(path)));
+    return next;
+  } catch (const store::StoreError&) {
+    return nullptr;  // its recorder has not begun yet
+  }
+}
+
 void print_events(const TailOptions& options) {
   const auto format = parse_format(options.query.format);
   const auto lines = parse_number<std::int64_t>(options.lines);
@@ -90,19 +126,24 @@ void print_events(const TailOptions& options) {
   }
   check_kinds(options.kinds);
   const auto parsed = parse_filter(options.query);
-  store::Reader reader{database_path(options.query)};
-  warn_of_missing_wal(reader);
-  reader.take_your_time();
-  if (const auto unknown = report::unknown_pids(reader, parsed.filter.pids); !unknown.empty()) {
+  const auto path = database_path(options.query);
+  auto followed = std::make_unique<Followed>(path, parsed, options.kinds);
+  warn_of_missing_wal(followed->reader);
+  if (const auto unknown = report::unknown_pids(followed->reader, parsed.filter.pids);
+      !unknown.empty()) {
     std::cerr << unknown_pids_text(unknown);
   }
-  report::EventFeed events{reader, resolve(parsed, reader), options.kinds};
   EventPrinter printer{format, text_style(options.query)};
   const auto print_event = [&](const std::vector<Cell>& event) { return printer.print(event); };
-  events.last(*lines, print_event);
+  followed->events.last(*lines, print_event);
   // Ends by a signal, or when nobody reads the output any more.
-  while (options.follow && std::cout) {
-    events.next(print_event);
+  while (options.follow && std::cout && !os::output_is_closed()) {
+    auto next = new_file(path, parsed, options.kinds, *followed);
+    followed->events.next(print_event);
+    if (next) {
+      followed = std::move(next);
+      continue;
+    }
     std::cout.flush();
     std::this_thread::sleep_for(kReadEvery);
   }

@@ -2,6 +2,7 @@
 #include "cli/options/query_options.hpp"
 
 #include "os/files.hpp"
+#include "util/error.hpp"
 #include "util/text.hpp"
 
 namespace netlog::cli {
@@ -96,7 +97,13 @@ void add_filter_options(CLI::App& command, QueryOptions& options) {
 }
 
 std::filesystem::path database_path(const QueryOptions& options) {
-  return options.database.empty() ? os::default_recording_path() : path_from_utf8(options.database);
+  auto path =
+      options.database.empty() ? os::default_recording_path() : path_from_utf8(options.database);
+  if (path.empty()) {
+    throw CommandFailed{
+        "no recording is named, and there is no home directory; name one with --db"};
+  }
+  return path;
 }
 
 }  // namespace netlog::cli

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <utility>
 
 namespace netlog::cli {
 
@@ -27,8 +28,9 @@ std::string status_text(const std::vector<std::string>& parts, std::size_t width
   return text;
 }
 
-StatusLine::StatusLine()
-    : terminal_{os::is_terminal(os::StandardStream::error)},
+StatusLine::StatusLine(Write write)
+    : write_{std::move(write)},
+      terminal_{os::is_terminal(os::StandardStream::error)},
       escapes_{os::understands_escapes(os::StandardStream::error)} {}
 
 void StatusLine::show(const std::vector<std::string>& parts) {
@@ -55,7 +57,11 @@ void StatusLine::write(std::string_view text) {
   }
   line += text;
   shown_ = text.size();
-  std::cerr << line << std::flush;
+  if (write_) {
+    write_(std::move(line), text.empty());
+  } else {
+    std::cerr << line << std::flush;
+  }
 }
 
 }  // namespace netlog::cli

@@ -16,10 +16,12 @@
 
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <unistd.h>
 
 namespace netlog::os {
@@ -166,6 +168,28 @@ class HeldFile final : public RecordingFile {
     }
     return held.st_dev == named.st_dev && held.st_ino == named.st_ino;
   }
+  [[nodiscard]] std::optional<std::filesystem::path> moved_to() const override {
+    struct stat held {};
+    if (::fstat(fd_.get(), &held) != 0 || held.st_nlink == 0) {
+      return std::nullopt;
+    }
+    const FileId id{held.st_dev, held.st_ino};
+    std::error_code error;
+    const auto now =
+        std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", fd_.get()), error);
+    if (!error && identify(now) == id) {
+      return now;
+    }
+    // Another link of a file that was deleted.
+    std::filesystem::directory_iterator entries{
+        std::filesystem::absolute(path_, error).parent_path(), error};
+    for (; !error && entries != std::filesystem::directory_iterator{}; entries.increment(error)) {
+      if (entries->is_regular_file(error) && identify(entries->path()) == id) {
+        return entries->path();
+      }
+    }
+    return std::nullopt;
+  }
   [[nodiscard]] Result<void> grant_group_read(const Readers& readers) override {
     if (auto opened = share_with(fd_, kShared, readers); !opened) {
       return opened;
@@ -198,7 +222,27 @@ std::filesystem::path environment_path(const char* name) {
   return value == nullptr ? std::filesystem::path{} : std::filesystem::path{value};
 }
 
+/// $HOME, else what the user database says; empty if neither is an absolute path.
+std::filesystem::path home_directory() {
+  auto home = environment_path("HOME");
+  if (home.is_absolute()) {
+    return home;
+  }
+  std::vector<char> buffer(std::size_t{64} * 1024);
+  ::passwd entry{};
+  ::passwd* found = nullptr;
+  ::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found);
+  home = found == nullptr || found->pw_dir == nullptr ? "" : found->pw_dir;
+  return home.is_absolute() ? home : std::filesystem::path{};
+}
+
 }  // namespace
+
+std::optional<FileId> identify(const std::filesystem::path& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 ? std::optional{FileId{info.st_dev, info.st_ino}}
+                                          : std::nullopt;
+}
 
 Result<Readers> find_readers(const std::string& group) {
   std::vector<char> buffer(std::size_t{64} * 1024);
@@ -273,6 +317,14 @@ std::uintmax_t stored_bytes(const std::filesystem::path& path) {
              ? std::min(static_cast<std::uintmax_t>(info.st_size),
                         static_cast<std::uintmax_t>(info.st_blocks) * kBlock)
              : 0;
+}
+
+std::optional<std::int64_t> file_size_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+    return std::nullopt;
+  }
+  return static_cast<std::int64_t>(limit.rlim_cur);
 }
 
 Result<void> create_private_file(const std::filesystem::path& path) {
@@ -367,9 +419,14 @@ std::filesystem::path default_recording_path() {
   if (::geteuid() == 0) {
     return std::filesystem::path{kSystemDirectory} / "netlog.db";
   }
+  // A relative path is not valid (XDG Base Directory Specification).
   auto state = environment_path("XDG_STATE_HOME");
-  if (state.empty()) {
-    state = environment_path("HOME") / ".local" / "state";
+  if (!state.is_absolute()) {
+    const auto home = home_directory();
+    if (home.empty()) {
+      return {};
+    }
+    state = home / ".local" / "state";
   }
   return state / "netlog" / "netlog.db";
 }

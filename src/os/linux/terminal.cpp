@@ -48,6 +48,11 @@ bool understands_escapes(StandardStream stream) {
          std::string_view{name} != "dumb";
 }
 
+bool output_is_closed() {
+  pollfd output{STDOUT_FILENO, 0, 0};
+  return ::poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP)) != 0;
+}
+
 std::size_t terminal_width(StandardStream stream) {
   winsize size{};
   return ::ioctl(descriptor_of(stream), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;

@@ -78,6 +78,7 @@ class HeldFile final : public RecordingFile {
   [[nodiscard]] std::vector<std::filesystem::path> set_aside() const override { return {}; }
   /// Nobody can delete or move a file that SQLite has open.
   [[nodiscard]] bool in_place() const override { return true; }
+  [[nodiscard]] std::optional<std::filesystem::path> moved_to() const override { return {}; }
   [[nodiscard]] Result<void> grant_group_read(const Readers& /*readers*/) override {
     return fail_win32(ERROR_NOT_SUPPORTED, "not on Windows");
   }
@@ -174,6 +175,23 @@ Result<void> secure_directory(const std::filesystem::path& directory) {
 
 }  // namespace
 
+std::optional<FileId> identify(const std::filesystem::path& path) {
+  const auto file = own(::CreateFileW(path.c_str(),
+                                      FILE_READ_ATTRIBUTES,
+                                      FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                                      nullptr,
+                                      OPEN_EXISTING,
+                                      FILE_FLAG_BACKUP_SEMANTICS,
+                                      nullptr));
+  BY_HANDLE_FILE_INFORMATION info{};
+  if (!file || ::GetFileInformationByHandle(file.get(), &info) == 0) {
+    return std::nullopt;
+  }
+  constexpr unsigned kHigh = 32;
+  return FileId{info.dwVolumeSerialNumber,
+                (std::uint64_t{info.nFileIndexHigh} << kHigh) | info.nFileIndexLow};
+}
+
 Result<Readers> find_readers(const std::string& /*group*/) {
   return fail_win32(ERROR_NOT_SUPPORTED,
                     "not on Windows: the owner of a file says who may read it");
@@ -210,6 +228,10 @@ std::uintmax_t stored_bytes(const std::filesystem::path& path) {
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
   return error ? 0 : size;
+}
+
+std::optional<std::int64_t> file_size_limit() {
+  return std::nullopt;
 }
 
 Result<void> create_private_file(const std::filesystem::path& path) {

@@ -35,6 +35,13 @@ bool understands_escapes(StandardStream stream) {
          ::SetConsoleMode(handle, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING) != 0;
 }
 
+bool output_is_closed() {
+  // learn.microsoft.com, WriteFile: nothing is written, but a pipe without a reader is an error.
+  DWORD written = 0;
+  return ::GetFileType(handle_of(StandardStream::output)) == FILE_TYPE_PIPE &&
+         ::WriteFile(handle_of(StandardStream::output), "", 0, &written, nullptr) == 0;
+}
+
 std::size_t terminal_width(StandardStream stream) {
   CONSOLE_SCREEN_BUFFER_INFO info{};
   return ::GetConsoleScreenBufferInfo(handle_of(stream), &info) != 0

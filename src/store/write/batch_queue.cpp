@@ -47,6 +47,7 @@ PushResult BatchQueue::push(std::vector<Item> items) {
   }
   if (std::any_of(items.begin(), items.end(), is_resync)) {
     needs_resync_ = false;
+    resync_asked_ = false;
   } else if (!needs_resync_ && !has_room()) {
     needs_resync_ = true;
     drop(items_, dropped_);
@@ -61,7 +62,7 @@ PushResult BatchQueue::push(std::vector<Item> items) {
   }
   result.dropped = std::exchange(dropped_, {});
   result.why = why_;
-  result.wants_resync = needs_resync_ && !outage_;
+  result.wants_resync = (needs_resync_ || resync_asked_) && !outage_;
   lock.unlock();
   changed_.notify_all();
   return result;
@@ -84,7 +85,12 @@ void BatchQueue::rethrow_failure() {
 
 std::optional<std::vector<Item>> BatchQueue::next_batch() {
   std::unique_lock lock{mutex_};
-  changed_.wait(lock, [&] { return stopping_ || !items_.empty(); });
+  const auto has_work = [&] { return stopping_ || !items_.empty(); };
+  if (limits_.idle_after.count() == 0) {
+    changed_.wait(lock, has_work);
+  } else if (!changed_.wait_for(lock, limits_.idle_after, has_work)) {
+    return std::vector<Item>{};
+  }
   changed_.wait_for(
       lock, limits_.flush_after, [&] { return stopping_ || items_.size() >= limits_.flush_items; });
   if (items_.empty()) {
@@ -120,6 +126,11 @@ bool BatchQueue::wait_before_retry(std::chrono::milliseconds wait) {
   }
   changed_.wait_for(lock, wait, [&] { return stopping_ && !tried_since_stop_; });
   return true;
+}
+
+void BatchQueue::ask_for_resync() {
+  const std::lock_guard lock{mutex_};
+  resync_asked_ = true;
 }
 
 void BatchQueue::drop_for_new_file(std::vector<Item>& batch, DropReason why) {

@@ -40,6 +40,7 @@ class BatchQueue {
     std::size_t max_items = 0;                ///< a queue with so many items is full
     std::size_t flush_items = 0;              ///< so many are a batch at once
     std::chrono::milliseconds flush_after{};  ///< fewer items are a batch after this time
+    std::chrono::milliseconds idle_after{0};  ///< an empty batch after this time; 0: never
   };
 
   explicit BatchQueue(Limits limits) : limits_{limits} {}
@@ -55,8 +56,8 @@ class BatchQueue {
 
   // The writer thread.
 
-  /// Waits for items. @returns all that are queued, in order; nothing when the queue is empty and
-  /// stop() was called.
+  /// Waits for items. @returns all that are queued, in order; none after `idle_after`; nothing when
+  /// the queue is empty and stop() was called.
   std::optional<std::vector<Item>> next_batch();
   /// The batch could not be written. push() no longer waits.
   /// @returns true if no outage was under way
@@ -66,6 +67,8 @@ class BatchQueue {
   /// Waits before the same batch is tried again; less once stop() is called.
   /// @returns false if stop() was called and the batch has been tried again since: give it up.
   bool wait_before_retry(std::chrono::milliseconds wait);
+  /// Asks for a Resync; nothing is dropped.
+  void ask_for_resync();
   /// The file was lost and is new. Drops what a new file cannot take, of `batch` and of the queue,
   /// and asks for a Resync.
   void drop_for_new_file(std::vector<Item>& batch, DropReason why);
@@ -83,6 +86,7 @@ class BatchQueue {
   DropReason why_;
   bool outage_ = false;        ///< the current batch could not be written yet
   bool needs_resync_ = false;  ///< items were dropped, and no Resync has come since
+  bool resync_asked_ = false;
   bool stopping_ = false;
   bool tried_since_stop_ = false;
   std::exception_ptr failure_;

@@ -9,6 +9,7 @@
 #include "util/text.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Transaction.h>
@@ -22,11 +23,15 @@ namespace {
 constexpr int kCacheKiB = 8'192;
 constexpr int kCheckpointPages = 4'000;
 constexpr int kBusyMs = 5'000;  // for a reader that checkpoints
+// Beyond --max-size, while a reader keeps the WAL: no reader may cost what is recorded meanwhile.
+constexpr std::int64_t kMaxKeptWal = std::int64_t{1} << 30;
 
 SQLite::Database open_for_writing(const std::filesystem::path& path) {
   SQLite::Database database{sqlite_name(path),
                             SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX,
                             kBusyMs};
+  // Also journals of single statements: there may be no place for temporary files.
+  database.exec("PRAGMA temp_store = MEMORY");
   {
     const OpeningLimit limit{database};
     // Only a new file takes this: retention can give free pages back to the file system.
@@ -42,10 +47,16 @@ SQLite::Database open_for_writing(const std::filesystem::path& path) {
   return database;
 }
 
-std::int64_t size_of(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  return error ? 0 : static_cast<std::int64_t>(size);
+/// Of a file that SQLite has open, whatever its name is now. `which`: SQLITE_FCNTL_FILE_POINTER or,
+/// in WAL mode for the WAL, SQLITE_FCNTL_JOURNAL_POINTER.
+std::int64_t size_of(SQLite::Database& database, int which) {
+  sqlite3_file* file = nullptr;
+  sqlite3_int64 size = 0;
+  const bool known =
+      sqlite3_file_control(database.getHandle(), "main", which, &file) == SQLITE_OK &&
+      file != nullptr && file->pMethods != nullptr &&
+      file->pMethods->xFileSize(file, &size) == SQLITE_OK;
+  return known ? size : 0;
 }
 
 }  // namespace
@@ -55,16 +66,18 @@ Recording::Recording(const std::filesystem::path& path,
                      const WriterOptions& options)
     : path_{path},
       max_bytes_{options.max_bytes},
+      on_message_{options.on_message ? options.on_message : [](const std::string&) {}},
       database_{open_for_writing(path)},
       start_{start_session(database_, session)},
       retention_{database_, options, start_.session_id},
-      now_ns_{session.started_ns} {
+      now_ns_{session.started_ns},
+      latest_ns_{session.started_ns},
+      page_bytes_{database_.execAndGet("PRAGMA page_size").getInt64()} {
   database_.exec(options.synchronous == Synchronous::every_batch ? "PRAGMA synchronous = FULL"
                                                                  : "PRAGMA synchronous = NORMAL");
   if (const auto wal = retention_.wal_bytes()) {
     // A commit may grow the WAL beyond the first bound; a checkpoint truncates it to the second.
-    database_.exec(fmt::format("PRAGMA wal_autocheckpoint = {}",
-                               *wal / 2 / database_.execAndGet("PRAGMA page_size").getInt64()));
+    database_.exec(fmt::format("PRAGMA wal_autocheckpoint = {}", *wal / 2 / page_bytes_));
     database_.exec(fmt::format("PRAGMA journal_size_limit = {}", *wal / 2));
   }
 }
@@ -79,6 +92,7 @@ ItemWriter& Recording::inserts() {
 }
 
 void Recording::write(std::span<const Item> batch) {
+  check_size();
   make_room_in_wal();
   try {
     SQLite::Transaction transaction{database_, SQLite::TransactionBehavior::IMMEDIATE};
@@ -92,9 +106,17 @@ void Recording::write(std::span<const Item> batch) {
     inserts_.reset();
     throw;
   }
+  note_pages();
   for (const auto& item : batch) {
     if (const auto* const heartbeat = std::get_if<Heartbeat>(&item)) {
       now_ns_ = heartbeat->at_ns;
+      latest_ns_ = std::max(latest_ns_, now_ns_);
+    } else if (const auto* const event = std::get_if<Event>(&item)) {
+      latest_ns_ = std::max(latest_ns_, event->at.at_ns);
+    } else if (const auto* const step = std::get_if<ClockStep>(&item)) {
+      now_ns_ += step->step_ns;
+      latest_ns_ += step->step_ns;
+      retention_.note_clock_step(step->step_ns);
     }
   }
 }
@@ -115,24 +137,51 @@ bool Recording::trim() {
     inserts_.reset();
     throw;
   }
+  note_pages();
   return retention_.due(now_ns_);
+}
+
+void Recording::note_pages() {
+  fewest_pages_ = std::min(fewest_pages_, database_.execAndGet("PRAGMA page_count").getInt64());
+}
+
+/// The file only shrinks when the database has fewer pages. A checkpoint would hide that somebody
+/// has cut it short.
+void Recording::check_size() {
+  note_pages();
+  const auto now_bytes = size_of(database_, SQLITE_FCNTL_FILE_POINTER);
+  const auto least_bytes = std::min(file_bytes_, fewest_pages_ * page_bytes_);
+  file_bytes_ = now_bytes;
+  fewest_pages_ = database_.execAndGet("PRAGMA page_count").getInt64();
+  if (now_bytes < least_bytes) {
+    throw SQLite::Exception{"somebody has cut the file short", SQLITE_CORRUPT};
+  }
 }
 
 /// Empties a WAL that is too large. A reader that keeps an old snapshot prevents that.
 void Recording::make_room_in_wal() {
   const auto most = retention_.wal_bytes();
-  if (!most || size_of(with_suffix(path_, "-wal")) <= *most) {
+  if (!most || (!told_of_reader_ && wal_bytes() <= *most)) {
     return;
   }
   // Without waiting for readers.
   sqlite3_busy_timeout(database_.getHandle(), 0);
   database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
   sqlite3_busy_timeout(database_.getHandle(), kBusyMs);
-  if (size_of(with_suffix(path_, "-wal")) > *most && bytes() > max_bytes_) {
+  const bool is_kept = wal_bytes() > *most;
+  const auto over = is_kept ? bytes() - max_bytes_ : 0;
+  if (over > kMaxKeptWal) {
     throw SQLite::Exception{
-        "a reader keeps the write-ahead log from being emptied, and --max-size "
-        "is reached",
+        "a reader keeps the write-ahead log from being emptied, which is 1 GiB over --max-size",
         SQLITE_LOCKED};
+  }
+  if (over > 0 && !std::exchange(told_of_reader_, true)) {
+    on_message_(
+        fmt::format("a reader keeps the write-ahead log of {} from being emptied; it grows "
+                    "beyond --max-size until that reader ends",
+                    utf8(path_)));
+  } else if (!is_kept && std::exchange(told_of_reader_, false)) {
+    on_message_(fmt::format("the write-ahead log of {} is emptied again", utf8(path_)));
   }
 }
 
@@ -152,8 +201,32 @@ void Recording::end(std::int64_t ended_ns) {
   }
 }
 
-std::int64_t Recording::bytes() const {
-  return size_of(path_) + size_of(with_suffix(path_, "-wal"));
+void Recording::end_moved(std::int64_t ended_ns) {
+  SQLite::Statement end{database_, "UPDATE session SET ended_ns = ?1, alive_ns = ?1 WHERE id = ?2"};
+  BoundStatement{end}.with(ended_ns).with(start_.session_id).exec();
+  inserts_.reset();
+  sqlite3_busy_timeout(database_.getHandle(), 0);
+  database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+void Recording::settle(const std::filesystem::path& path) {
+  try {
+    SQLite::Database database{sqlite_name(path), SQLite::OPEN_READWRITE};
+    database.tryExec("PRAGMA journal_mode = DELETE");
+  } catch (const SQLite::Exception&) {
+  }
+}
+
+void Recording::abandon() {
+  sqlite3_db_config(database_.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
+std::int64_t Recording::wal_bytes() {
+  return size_of(database_, SQLITE_FCNTL_JOURNAL_POINTER);
+}
+
+std::int64_t Recording::bytes() {
+  return size_of(database_, SQLITE_FCNTL_FILE_POINTER) + wal_bytes();
 }
 
 }  // namespace netlog::store

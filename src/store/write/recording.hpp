@@ -9,8 +9,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
+#include <string>
 
 #include <SQLiteCpp/Database.h>
 
@@ -37,20 +39,40 @@ class Recording {
   /// Ends the session. If nobody reads the file, its WAL is merged and removed.
   void end(std::int64_t ended_ns);
 
+  /// Ends the session in a file that is not at its path any more: as much of the WAL is merged as
+  /// readers allow.
+  void end_moved(std::int64_t ended_ns);
+  /// Merges and removes the WAL of a file that is closed, if nobody reads it. Errors do not matter.
+  static void settle(const std::filesystem::path& path);
+  /// The file is damaged: closing it leaves it and its WAL as they are.
+  void abandon();
+
+  /// The latest time of an event or heartbeat that was written, UTC.
+  [[nodiscard]] std::int64_t latest_ns() const { return latest_ns_; }
+
   /// Size of the database and its WAL, after the last commit.
-  [[nodiscard]] std::int64_t bytes() const;
+  [[nodiscard]] std::int64_t bytes();
 
  private:
   ItemWriter& inserts();
+  void check_size();
+  void note_pages();
+  [[nodiscard]] std::int64_t wal_bytes();
   void make_room_in_wal();
 
   std::filesystem::path path_;
   std::int64_t max_bytes_;
+  std::function<void(const std::string&)> on_message_;
   SQLite::Database database_;
   SessionStart start_;
   Retention retention_;
   std::optional<ItemWriter> inserts_;  ///< absent after a batch that failed
+  bool told_of_reader_ = false;        ///< that it keeps the WAL from being emptied
   std::int64_t now_ns_ = 0;            ///< the last heartbeat that was written, UTC
+  std::int64_t latest_ns_ = 0;
+  std::int64_t page_bytes_ = 0;
+  std::int64_t fewest_pages_ = 0;  ///< that the database had since check_size()
+  std::int64_t file_bytes_ = 0;    ///< at the last check_size()
 };
 
 }  // namespace netlog::store

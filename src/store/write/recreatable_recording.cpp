@@ -14,7 +14,8 @@
 namespace netlog::store {
 namespace {
 
-constexpr std::chrono::seconds kCheckEvery{1};
+constexpr std::chrono::milliseconds kCheckEvery{200};
+constexpr std::chrono::seconds kRetryEvery{1};
 
 /// The first `PATH.damaged-N` that does not exist.
 std::filesystem::path unused_damaged_path(const std::filesystem::path& path) {
@@ -33,7 +34,21 @@ RecreatableRecording::RecreatableRecording(std::filesystem::path path,
                                            Session session,
                                            WriterOptions options)
     : path_{std::move(path)}, session_{std::move(session)}, options_{std::move(options)} {
+  open(session_.started_ns);
+}
+
+void RecreatableRecording::open(std::int64_t started_ns) {
+  session_.started_ns = started_ns;
   recording_.emplace(path_, session_, options_);
+  moved_to_.reset();
+  new_is_held_ = false;
+  told_ = false;
+  if (options_.opened) {
+    options_.opened();
+  }
+  if (options_.let_go) {
+    options_.let_go();
+  }
 }
 
 bool RecreatableRecording::is_lost() {
@@ -41,11 +56,77 @@ bool RecreatableRecording::is_lost() {
     return true;
   }
   const auto now = std::chrono::steady_clock::now();
-  if (!options_.in_place || now < next_check_) {
+  if (!options_.in_place || now < next_check_ || is_leaving()) {
     return false;
   }
   next_check_ = now + kCheckEvery;
-  return !options_.in_place();
+  if (options_.in_place()) {
+    moved_to_.reset();  // it was moved back
+    return false;
+  }
+  follow();
+  return !moved_to_;
+}
+
+/// The file goes on where it is now, until there is a new one.
+void RecreatableRecording::follow() {
+  moved_to_ = options_.follow ? options_.follow() : std::nullopt;
+  if (!moved_to_ || !options_.reopen) {
+    return;
+  }
+  const auto held = options_.reopen();
+  new_is_held_ = held.has_value();
+  if (new_is_held_) {
+    return;
+  }
+  next_check_ = std::chrono::steady_clock::now() + kRetryEvery;
+  if (!std::exchange(told_, true) && options_.on_message) {
+    options_.on_message(
+        fmt::format("{} was moved to {}, and a new file cannot be made: {}; the "
+                    "recording goes on in the moved file",
+                    utf8(path_),
+                    utf8(*moved_to_),
+                    held.error().message()));
+  }
+}
+
+std::filesystem::path RecreatableRecording::succeed() {
+  const auto moved_to = *moved_to_;
+  const auto ended_ns = recording_->latest_ns();
+  retire(ended_ns);
+  try {
+    open(ended_ns);
+  } catch (const StoreError& error) {
+    throw SQLite::Exception{error.what(), SQLITE_CANTOPEN};
+  }
+  recording_->reset_ids();
+  return moved_to;
+}
+
+/// Closes the moved file. Its last pages may be in its WAL, if somebody reads it: that is beside
+/// it.
+void RecreatableRecording::retire(std::int64_t ended_ns) {
+  const auto moved_to = std::exchange(moved_to_, std::nullopt);
+  try {
+    recording_->end_moved(ended_ns);
+  } catch (const SQLite::Exception&) {
+    // It has what was committed.
+  }
+  recording_.reset();
+  if (moved_to->parent_path() == std::filesystem::absolute(path_).parent_path()) {
+    Recording::settle(*moved_to);
+  }
+}
+
+void RecreatableRecording::end(std::int64_t ended_ns) {
+  if (!moved_to_) {
+    return recording_->end(ended_ns);
+  }
+  retire(ended_ns);
+  if (std::exchange(new_is_held_, false)) {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);  // nothing is in it
+  }
 }
 
 bool RecreatableRecording::rename_damaged(const SQLite::Exception& damage) {
@@ -53,7 +134,10 @@ bool RecreatableRecording::rename_damaged(const SQLite::Exception& damage) {
     return false;
   }
   const auto aside = unused_damaged_path(path_);
-  recording_.reset();
+  if (recording_) {
+    recording_->abandon();
+  }
+  close();
   std::error_code error;
   std::filesystem::rename(path_, aside, error);
   if (error) {
@@ -66,17 +150,26 @@ bool RecreatableRecording::rename_damaged(const SQLite::Exception& damage) {
   return true;
 }
 
-DropReason RecreatableRecording::recreate(std::optional<std::int64_t> started_ns) {
+void RecreatableRecording::close() {
+  if (recording_) {
+    written_until_ns_ = recording_->latest_ns();
+  }
   recording_.reset();
+}
+
+DropReason RecreatableRecording::recreate(std::optional<std::int64_t> started_ns) {
+  close();
+  if (options_.follow) {
+    static_cast<void>(options_.follow());
+  }
   if (auto reopened = options_.reopen(); !reopened) {
     throw SQLite::Exception{fmt::format("it was deleted or replaced, and cannot be made again: {}",
                                         reopened.error().message())
                                 .c_str(),
                             SQLITE_CANTOPEN};
   }
-  session_.started_ns = started_ns.value_or(session_.started_ns);
   try {
-    recording_.emplace(path_, session_, options_);
+    open(started_ns.value_or(written_until_ns_));
   } catch (const StoreError& error) {
     throw SQLite::Exception{error.what(), SQLITE_CANTOPEN};
   }

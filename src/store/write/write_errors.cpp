@@ -57,7 +57,9 @@ bool is_transient(const SQLite::Exception& error) {
 }
 
 bool is_damage(const SQLite::Exception& error) {
-  return error.getErrorCode() == SQLITE_CORRUPT || error.getErrorCode() == SQLITE_NOTADB;
+  // A short read: the file or its WAL ends before what was written to it.
+  return error.getErrorCode() == SQLITE_CORRUPT || error.getErrorCode() == SQLITE_NOTADB ||
+         error.getExtendedErrorCode() == SQLITE_IOERR_SHORT_READ;
 }
 
 std::string outage_reason(const SQLite::Exception& error) {

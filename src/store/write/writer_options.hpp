@@ -6,7 +6,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace netlog::store {
@@ -28,11 +30,20 @@ struct WriterOptions {
   std::chrono::nanoseconds max_age{};  ///< of closed connections; 0: no limit
   /// One line for the user when an outage begins and when it ends. Called on the writer thread.
   std::function<void(const std::string&)> on_message{};
-  /// Whether the path still names the file that was opened. Absent: this is never checked.
+  // Others may rename, delete or replace the file. Called on the writer thread.
+
+  /// Whether the path still names the file that is held. Absent: this is never checked.
   std::function<bool()> in_place{};
-  /// Creates the file again, when it was deleted or replaced, or was damaged and renamed. Absent: a
-  /// damaged file stops the writer.
+  /// SQLite has opened the file and its side files.
+  std::function<void()> opened{};
+  /// Moves the side files to where the file has gone, or removes them if it is gone. SQLite may
+  /// have all of them open. @returns where the file is now
+  std::function<std::optional<std::filesystem::path>()> follow{};
+  /// Holds a file at the path again; the one before stays held. Absent: a damaged file stops the
+  /// writer.
   std::function<Result<void>()> reopen{};
+  /// SQLite has closed the file that was held before reopen().
+  std::function<void()> let_go{};
 };
 
 }  // namespace netlog::store

@@ -22,6 +22,8 @@ constexpr std::size_t kItemsPerTrimStep = 250;
 // items for 64 MiB.
 constexpr std::int64_t kLimitBytesPerItem = 12'288;
 constexpr std::size_t kMinFlushItems = 1'000;
+// Where there is nothing to write.
+constexpr std::chrono::milliseconds kLookAtFileEvery{200};
 
 WriterOptions with_fitting_transactions(WriterOptions options) {
   if (options.max_bytes > 0) {
@@ -49,6 +51,20 @@ std::optional<std::int64_t> last_heartbeat_ns(const std::vector<Item>& items) {
   return last;
 }
 
+/// Where the first Resync begins, with the processes that come before it; the size if there is
+/// none.
+std::size_t begin_of_resync(const std::vector<Item>& batch, std::size_t from) {
+  const auto first = batch.begin() + static_cast<std::ptrdiff_t>(from);
+  auto at = std::find_if(
+      first, batch.end(), [](const Item& item) { return std::holds_alternative<Resync>(item); });
+  if (at != batch.end()) {
+    while (at != first && std::holds_alternative<Process>(*(at - 1))) {
+      --at;
+    }
+  }
+  return static_cast<std::size_t>(at - batch.begin());
+}
+
 }  // namespace
 
 WriterThread::WriterThread(const std::filesystem::path& path,
@@ -58,7 +74,10 @@ WriterThread::WriterThread(const std::filesystem::path& path,
       options_{with_fitting_transactions(std::move(options))},
       recording_{open(path_, session, options_)},
       left_open_{recording_->start().left_open},
-      queue_{{options_.queue_items, options_.flush_items, options_.flush_after}},
+      queue_{{options_.queue_items,
+              options_.flush_items,
+              options_.flush_after,
+              options_.in_place ? kLookAtFileEvery : std::chrono::milliseconds{0}}},
       thread_{[this] { run(); }} {}
 
 void WriterThread::finish(std::int64_t ended_ns) {
@@ -70,12 +89,14 @@ void WriterThread::finish(std::int64_t ended_ns) {
                                  recording_.damage())};
   }
   try {
-    recording_->end(ended_ns);
+    recording_.end(ended_ns);
   } catch (const SQLite::Exception& error) {
     throw store_error("end the session in recording", path_, error);
   }
-  bytes_ = recording_->bytes();
-  recording_.close();
+  if (recording_.is_open()) {
+    bytes_ = recording_->bytes();
+    recording_.close();
+  }
 }
 
 void WriterThread::stop() {
@@ -88,7 +109,11 @@ void WriterThread::stop() {
 void WriterThread::run() {
   try {
     while (auto batch = queue_.next_batch()) {
-      write(std::move(*batch));
+      if (batch->empty()) {
+        look_at_file();
+      } else {
+        write(std::move(*batch));
+      }
     }
   } catch (const SQLite::Exception& error) {
     queue_.fail(std::make_exception_ptr(store_error("write recording", path_, error)));
@@ -103,9 +128,18 @@ void WriterThread::write(std::vector<Item> batch) {
     try {
       if (recording_.is_lost()) {
         recreate_file(batch, written);
-      } else {
-        write_part(batch, written);
+        continue;
       }
+      auto end = batch.size();
+      if (recording_.is_leaving()) {
+        ask_for_resync();
+        end = begin_of_resync(batch, written);
+        if (end == written) {
+          begin_new_file();
+          continue;
+        }
+      }
+      write_part(std::span{batch}.first(end), written);
     } catch (const SQLite::Exception& error) {
       if (!is_damage(error) || !recording_.rename_damaged(error)) {
         wait_before_retry(error);
@@ -114,10 +148,39 @@ void WriterThread::write(std::vector<Item> batch) {
   }
 }
 
+/// With nothing to write: the file may be gone, and readers look for a new one.
+void WriterThread::look_at_file() {
+  std::vector<Item> none;
+  std::size_t written = 0;
+  try {
+    if (recording_.is_lost()) {
+      recreate_file(none, written);
+    } else if (recording_.is_leaving()) {
+      ask_for_resync();
+    }
+  } catch (const SQLite::Exception&) {
+    // The next batch tries again, and tells.
+  }
+}
+
+void WriterThread::ask_for_resync() {
+  if (!std::exchange(resync_asked_, true)) {
+    queue_.ask_for_resync();
+  }
+}
+
+/// The session goes on with a Resync: the new file has all that is open, and the moved one has all
+/// that was before.
+void WriterThread::begin_new_file() {
+  resync_asked_ = false;
+  const auto moved_to = recording_.succeed();
+  report(fmt::format(
+      "recording into a new {}: the file was moved to {}", utf8(path_), utf8(moved_to)));
+}
+
 /// One transaction. Adds its items to `written`.
-void WriterThread::write_part(const std::vector<Item>& batch, std::size_t& written) {
-  const auto part =
-      std::span{batch}.subspan(written, std::min(options_.flush_items, batch.size() - written));
+void WriterThread::write_part(std::span<const Item> batch, std::size_t& written) {
+  const auto part = batch.subspan(written, std::min(options_.flush_items, batch.size() - written));
   recording_->write(part);
   written += part.size();
   events_ += std::count_if(part.begin(), part.end(), [](const Item& item) {

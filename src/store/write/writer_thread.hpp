@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -43,7 +44,10 @@ class WriterThread {
   void stop();
   void run();
   void write(std::vector<Item> batch);
-  void write_part(const std::vector<Item>& batch, std::size_t& written);
+  void look_at_file();
+  void begin_new_file();
+  void ask_for_resync();
+  void write_part(std::span<const Item> batch, std::size_t& written);
   void trim(std::size_t written);
   void recreate_file(std::vector<Item>& batch, std::size_t& written);
   void wait_before_retry(const SQLite::Exception& error);
@@ -54,6 +58,7 @@ class WriterThread {
   RecreatableRecording recording_;  ///< of the thread, while that runs
   const LeftOpen left_open_;
   BatchQueue queue_;
+  bool resync_asked_ = false;  ///< for a new file, in the place of one that was moved
   std::atomic<std::int64_t> events_{0};
   std::atomic<std::int64_t> bytes_{0};
   std::thread thread_;

@@ -155,3 +155,23 @@ TEST_CASE("BatchQueue::wait_before_retry() allows one more retry after stop()", 
   CHECK(queue.wait_before_retry(milliseconds{1}));
   CHECK_FALSE(queue.wait_before_retry(milliseconds{1}));
 }
+
+TEST_CASE("BatchQueue asks for a Resync and drops nothing", "[store]") {
+  BatchQueue queue{limits(100)};
+  queue.ask_for_resync();
+  const auto asked = queue.push({event(1)});
+  CHECK(asked.wants_resync);
+  CHECK(asked.dropped.empty());
+  CHECK_FALSE(queue.push({Resync{}}).wants_resync);
+  CHECK_FALSE(queue.push({event(2)}).wants_resync);
+  CHECK(numbers(*queue.next_batch()) == Numbers{1, -2, 2});
+}
+
+TEST_CASE("BatchQueue returns an empty batch where nothing comes", "[store]") {
+  BatchQueue queue{{100, 1, milliseconds{1}, milliseconds{1}}};
+  CHECK(numbers(*queue.next_batch()).empty());
+  queue.push({event(1)});
+  CHECK(numbers(*queue.next_batch()) == Numbers{1});
+  queue.stop();
+  CHECK_FALSE(queue.next_batch().has_value());
+}

@@ -50,7 +50,7 @@ TEST_CASE("RecreatableRecording asks in_place whether its file is lost", "[store
   options.in_place = [] { return false; };
   RecreatableRecording recording{scratch / "a.db", session(), options};
   CHECK(recording.is_lost());
-  CHECK_FALSE(recording.is_lost());  // not again within a second
+  CHECK_FALSE(recording.is_lost());  // not again at once
 }
 
 TEST_CASE("RecreatableRecording renames a damaged file to the next free name", "[store]") {

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: MIT
+// What becomes of a recording whose file is renamed, deleted, replaced or cut short meanwhile.
+#include "record/recording_place.hpp"
+
+#include "os/files.hpp"
+#include "report/check.hpp"
+#include "store/read/reader.hpp"
+#include "store/write/writer.hpp"
+#include "support/catch.hpp"
+#include "support/rows.hpp"
+#include "support/scratch.hpp"
+#include "support/wait.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+
+namespace netlog_tests::record_recording_place_test {
+
+using namespace netlog;
+using namespace netlog::store;
+using netlog::test::rows;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+Process process() {
+  return {{70, 7}, 0, "server", {}, {}, {}, {}, {}, 1, {}};
+}
+
+Connection connection(ConnectionId id) {
+  Connection made;
+  made.id = id;
+  made.tuple = {Protocol::tcp,
+                {*parse_address("192.0.2.1"), 443},
+                {*parse_address("198.51.100.7"), static_cast<std::uint16_t>(id)}};
+  made.direction = Direction::inbound;
+  made.state = TcpState::established;
+  made.owner = {ProcessId{70, 7}, OwnerSource::exact, {}};
+  made.opened = Moment{10 * kSecond, 5};
+  made.first_seen_ns = made.last_seen_ns = 10 * kSecond;
+  made.seen_by = SeenBy::trace;
+  made.incarnation = static_cast<std::uint64_t>(id);
+  return made;
+}
+
+Event opens(const Connection& of) {
+  return {EventKind::open,
+          *of.opened,
+          std::nullopt,
+          static_cast<std::uint8_t>(*of.state),
+          std::nullopt,
+          of};
+}
+
+/// A recorder: connection 1 stays open, others come one by one.
+class Host {
+ public:
+  explicit Host(const fs::path& path)
+      : place_{path, *os::hold_recording_file(path), std::nullopt},
+        writer_{path, Session{"h", "Linux", "6", "0", "boot", 0, 1, "trace", kSecond}, options()} {
+    push({process(), opens(connection(1))});
+    REQUIRE(test::eventually([&] { return writer_.totals().events >= 1; }));
+  }
+
+  /// One more connection, and all of them again where the writer wants that.
+  void push_one() {
+    push({opens(connection(++connections_)), Heartbeat{(10 + connections_) * kSecond, 1, 0, 0}});
+  }
+  /// Until the writer has said so.
+  void wait_for(const std::string& message) {
+    REQUIRE(test::eventually([&] {
+      push_one();
+      return said(message);
+    }));
+  }
+  bool said(const std::string& message) {
+    const std::lock_guard lock{mutex_};
+    return std::any_of(messages_.begin(), messages_.end(), [&](const std::string& text) {
+      return text.find(message) != std::string::npos;
+    });
+  }
+  void finish() { writer_.finish(100'000 * kSecond); }
+
+  [[nodiscard]] std::int64_t connections() const { return connections_; }
+  [[nodiscard]] std::int64_t dropped() const { return dropped_; }
+
+ private:
+  WriterOptions options() {
+    WriterOptions options;
+    options.flush_after = std::chrono::milliseconds{1};
+    options.retry_after = std::chrono::milliseconds{1};
+    options.on_message = [this](const std::string& text) {
+      const std::lock_guard lock{mutex_};
+      messages_.push_back(text);
+    };
+    place_.watch(options);
+    return options;
+  }
+  void push(std::vector<Item> items) {
+    const auto pushed = writer_.push(std::move(items));
+    dropped_ += std::count_if(pushed.dropped.begin(), pushed.dropped.end(), [](const Item& item) {
+      return std::holds_alternative<Event>(item);
+    });
+    if (pushed.wants_resync) {
+      Resync resync{10 * kSecond, (10 + connections_) * kSecond, {}};
+      for (std::int64_t id = 1; id <= connections_; ++id) {
+        resync.connections.push_back(connection(static_cast<ConnectionId>(id)));
+      }
+      writer_.push({process(), std::move(resync)});
+    }
+  }
+
+  std::mutex mutex_;
+  std::vector<std::string> messages_;
+  std::int64_t connections_ = 1;
+  std::int64_t dropped_ = 0;
+  record::RecordingPlace place_;
+  Writer writer_;
+};
+
+std::int64_t count(const fs::path& path, const std::string& sql) {
+  return std::stoll(rows(path, sql));
+}
+
+/// Rows of `connections`, if the recording is whole.
+std::int64_t whole(const fs::path& path) {
+  {
+    Reader reader{path};
+    REQUIRE(report::check(reader, 5).violations == 0);
+  }
+  return count(path, "SELECT count(*) FROM connections");
+}
+
+/// Somebody who reads, and keeps what he sees.
+class Snapshot {
+ public:
+  explicit Snapshot(const fs::path& path)
+      : database_{utf8(path), SQLite::OPEN_READONLY}, select_{database_, "SELECT id FROM event"} {
+    REQUIRE(select_.executeStep());
+  }
+
+ private:
+  SQLite::Database database_;
+  SQLite::Statement select_;
+};
+
+}  // namespace
+
+TEST_CASE("a file that is moved is whole, and a new one has the rest", "[record][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  struct Given {
+    const char* what;
+    const char* to;
+    bool is_read;     ///< by somebody, while it is moved
+    bool with_sides;  ///< -wal and -shm as well
+  };
+  const auto given = GENERATE(values<Given>({{"renamed", "a.db.1", false, false},
+                                             {"renamed while it is read", "a.db.1", true, false},
+                                             {"moved to another folder", "old/a.db", false, false},
+                                             {"moved and read", "old/a.db", true, false},
+                                             {"moved with its side files", "b.db", false, true}}));
+  CAPTURE(given.what);
+  const auto to = scratch / given.to;
+  fs::create_directories(scratch / "old");
+  std::int64_t total = 0;
+  {
+    Host host{path};
+    host.push_one();
+    const auto reader = given.is_read ? std::make_unique<Snapshot>(path) : nullptr;
+    fs::rename(path, to);
+    for (const auto* const side : {"-wal", "-shm"}) {
+      if (given.with_sides) {
+        fs::rename(with_suffix(path, side), with_suffix(to, side));
+      }
+    }
+    host.wait_for("into a new");
+    CHECK(host.said("moved to"));
+    host.push_one();
+    CHECK(host.dropped() == 0);
+    // The reader does not hinder others to read both.
+    const auto before = whole(to);
+    CHECK(before >= 2);
+    host.finish();
+    total = host.connections();
+    CHECK(whole(to) == before);
+  }
+  // Each connection is in the first file, in the second one, or in both.
+  const auto moved = count(to, "SELECT max(remote_port) FROM connections");
+  CHECK(whole(to) == moved);
+  CHECK(whole(path) == total);
+  CHECK(count(path, "SELECT count(*) FROM gaps") == 0);
+  CHECK(count(to, "SELECT count(*) FROM gaps") == 0);
+  CHECK(count(to, "SELECT ended_ns IS NOT NULL FROM session") == 1);
+  CHECK(count(path, "SELECT count(*) FROM session") == 1);
+  CHECK(count(path, "SELECT started_ns FROM session") == count(to, "SELECT ended_ns FROM session"));
+  CHECK_FALSE(fs::exists(with_suffix(path, "-wal")));
+  CHECK((given.is_read || !fs::exists(with_suffix(to, "-wal"))));
+}
+
+TEST_CASE("a file that is gone costs what it held and what waited", "[record][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  struct Given {
+    const char* what;
+    std::function<void(const fs::path&)> lose;
+    bool is_read;
+    std::int64_t sessions;  ///< afterwards
+    std::string message;
+  };
+  const auto given = GENERATE(values<Given>({
+      {"deleted", [](const fs::path& at) { fs::remove(at); }, false, 1, "deleted or replaced"},
+      {"deleted while it is read",
+       [](const fs::path& at) { fs::remove(at); },
+       true,
+       1,
+       "deleted or replaced"},
+      {"replaced by another recording",
+       [](const fs::path& at) { fs::rename(with_suffix(at, ".other"), at); },
+       false,
+       2,
+       "deleted or replaced"},
+      {"cut to nothing", [](const fs::path& at) { fs::resize_file(at, 0); }, false, 1, "damaged"},
+      {"cut short",
+       [](const fs::path& at) { fs::resize_file(at, fs::file_size(at) / 2); },
+       false,
+       1,
+       "damaged"},
+  }));
+  CAPTURE(given.what);
+  {
+    Host other{scratch / "a.db.other"};
+    other.finish();
+  }
+  {
+    Host host{path};
+    host.push_one();
+    // Otherwise all of it is in the WAL.
+    SQLite::Database{utf8(path), SQLite::OPEN_READWRITE}.tryExec("PRAGMA wal_checkpoint(FULL)");
+    host.push_one();
+    const auto reader = given.is_read ? std::make_unique<Snapshot>(path) : nullptr;
+    given.lose(path);
+    host.wait_for(given.message);
+    host.push_one();
+    host.finish();
+  }
+  CHECK(whole(path) > 2);
+  CHECK(count(path, "SELECT count(*) FROM session") == given.sessions);
+  CHECK(count(path, "SELECT ended_ns IS NOT NULL FROM session ORDER BY id DESC LIMIT 1") == 1);
+}
+
+TEST_CASE("without a folder for a new file the moved one goes on", "[record][posix]") {
+  const test::Scratch scratch;
+  fs::create_directories(scratch / "here");
+  {
+    Host host{scratch / "here/a.db"};
+    fs::rename(scratch / "here", scratch / "there");
+    host.wait_for("cannot be made");
+    host.push_one();
+    fs::create_directories(scratch / "here");
+    host.wait_for("into a new");
+    CHECK(host.dropped() == 0);
+    host.finish();
+  }
+  CHECK(whole(scratch / "there/a.db") > 2);
+  CHECK(whole(scratch / "here/a.db") > 2);
+}
+
+}  // namespace netlog_tests::record_recording_place_test
