@@ -141,8 +141,17 @@ bool Recording::trim() {
   return retention_.due(now_ns_);
 }
 
+/// Never throws: it is called when a transaction is committed.
+std::int64_t Recording::pages() {
+  try {
+    return database_.execAndGet("PRAGMA page_count").getInt64();
+  } catch (const SQLite::Exception&) {
+    return 0;
+  }
+}
+
 void Recording::note_pages() {
-  fewest_pages_ = std::min(fewest_pages_, database_.execAndGet("PRAGMA page_count").getInt64());
+  fewest_pages_ = std::min(fewest_pages_, pages());
 }
 
 /// The file only shrinks when the database has fewer pages. A checkpoint would hide that somebody
@@ -152,7 +161,7 @@ void Recording::check_size() {
   const auto now_bytes = size_of(database_, SQLITE_FCNTL_FILE_POINTER);
   const auto least_bytes = std::min(file_bytes_, fewest_pages_ * page_bytes_);
   file_bytes_ = now_bytes;
-  fewest_pages_ = database_.execAndGet("PRAGMA page_count").getInt64();
+  fewest_pages_ = pages();
   if (now_bytes < least_bytes) {
     throw SQLite::Exception{"somebody has cut the file short", SQLITE_CORRUPT};
   }

@@ -57,6 +57,7 @@ class Recording {
   ItemWriter& inserts();
   void check_size();
   void note_pages();
+  [[nodiscard]] std::int64_t pages();
   [[nodiscard]] std::int64_t wal_bytes();
   void make_room_in_wal();
 

@@ -37,7 +37,7 @@ class RecreatableRecording {
 
   /// Whether the file was moved, and a new one is held at its path. The session goes on in the
   /// moved one until succeed(). A new file that cannot be held now is tried again once a second,
-  /// and `on_message` told once.
+  /// and `on_message` gets one line.
   [[nodiscard]] bool is_leaving() const { return moved_to_.has_value() && new_is_held_; }
 
   /// Ends the session in the moved file, which is whole then, and starts it again in the new one.

@@ -41,7 +41,7 @@ constexpr const char* kEventTime =
     "(e.at_ns + coalesce((SELECT sum(k.step_ns) FROM clock_step AS k JOIN session AS s ON s.id = "
     "k.session_id JOIN connection AS c ON c.id = e.connection_id JOIN session AS o ON o.id = "
     "c.session_id WHERE k.after_event >= e.id AND s.boot_id IS o.boot_id), 0))";
-// The same of column {1} in table {0}, which does not tell before which steps it was: the latest
+// The same of column {1} in table {0}, where it is not known before which steps it was: the latest
 // that it can be.
 constexpr const char* kSampleTime =
     "({1} + coalesce((SELECT sum(k.step_ns) FROM clock_step AS k WHERE k.step_ns > 0 AND "

@@ -159,7 +159,7 @@ void WriterThread::look_at_file() {
       ask_for_resync();
     }
   } catch (const SQLite::Exception&) {
-    // The next batch tries again, and tells.
+    // The next batch tries again, and reports it.
   }
 }
 

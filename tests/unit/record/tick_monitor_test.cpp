@@ -66,8 +66,8 @@ TEST_CASE("TickMonitor: a gap lies over the time in which nothing was read", "[r
   CAPTURE(given.what);
   TickMonitor ticks{100 * kNsPerMs};
   ticks.begin(1'000 * kNsPerMs, tick());
-  const auto found = text(ticks.begin(6'050 * kNsPerMs, given.late)) +
-                     text(ticks.begin(6'110 * kNsPerMs, given.next));
+  auto found = text(ticks.begin(6'050 * kNsPerMs, given.late));
+  found += text(ticks.begin(6'110 * kNsPerMs, given.next));
   CHECK(found == given.gaps);
 }
 
