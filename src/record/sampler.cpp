@@ -110,7 +110,7 @@ boost::asio::awaitable<void> Sampler::run(TickSchedule::Clock::time_point ends_a
     const auto lateness = TickSchedule::Clock::now() - tick.due;
     if (stopping_) {
       // We were stopped or starved until we were asked to end: that blind time is a gap, too.
-      if (lateness >= schedule_.period()) {
+      if (tick.skipped > 0 || lateness >= schedule_.period()) {
         take_sample(tick, lateness);
       }
       co_return;
