@@ -12,7 +12,7 @@
 
 namespace netlog::os {
 
-/// Tells a file from another one that has its name later.
+/// Distinguishes a file from another one that has its name later.
 struct FileId {
   std::uint64_t volume = 0;
   std::uint64_t number = 0;

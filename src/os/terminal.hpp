@@ -37,6 +37,10 @@ void set_up_standard_streams();
 /// closed it.
 Result<void> write_output(std::string_view bytes);
 
+/// Writes to standard error as far as that goes. Holds no lock of its stream meanwhile: where the
+/// write blocks, the process can still end.
+void write_error(std::string_view bytes);
+
 /// Reports what the system has only kept for later, such as a network's or a full disk's error.
 /// Errors: the system's reason.
 Result<void> finish_output();

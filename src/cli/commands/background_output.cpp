@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "cli/commands/background_output.hpp"
 
+#include "os/terminal.hpp"
+
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <cstdio>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -94,8 +95,7 @@ struct BackgroundOutput::State {
       }
       writing = true;
       lock.unlock();
-      static_cast<void>(std::fwrite(text.data(), 1, text.size(), stderr));
-      static_cast<void>(std::fflush(stderr));
+      os::write_error(text);
       lock.lock();
       writing = false;
       changed.notify_all();

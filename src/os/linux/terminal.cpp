@@ -88,6 +88,20 @@ Result<void> write_output(std::string_view bytes) {
   return {};
 }
 
+void write_error(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto written = ::write(STDERR_FILENO, bytes.data(), bytes.size());
+    if (written >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN) {
+      pollfd ready{STDERR_FILENO, POLLOUT, 0};
+      static_cast<void>(::poll(&ready, 1, -1));
+    } else if (errno != EINTR) {
+      return;
+    }
+  }
+}
+
 Result<void> finish_output() {
   // The file systems of networks report what a write could not do when a descriptor is closed.
   const int copy = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);

@@ -89,6 +89,21 @@ Result<void> write_output(std::string_view bytes) {
   return {};
 }
 
+void write_error(std::string_view bytes) {
+  while (!bytes.empty()) {
+    DWORD written = 0;
+    if (::WriteFile(handle_of(StandardStream::error),
+                    bytes.data(),
+                    static_cast<DWORD>(bytes.size()),
+                    &written,
+                    nullptr) == 0 ||
+        written == 0) {
+      return;
+    }
+    bytes.remove_prefix(written);
+  }
+}
+
 Result<void> finish_output() {
   return {};
 }

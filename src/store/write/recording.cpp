@@ -170,7 +170,7 @@ void Recording::check_size() {
 /// Empties a WAL that is too large. A reader that keeps an old snapshot prevents that.
 void Recording::make_room_in_wal() {
   const auto most = retention_.wal_bytes();
-  if (!most || (!told_of_reader_ && wal_bytes() <= *most)) {
+  if (!most || (!reported_reader_ && wal_bytes() <= *most)) {
     return;
   }
   // Without waiting for readers.
@@ -184,12 +184,12 @@ void Recording::make_room_in_wal() {
         "a reader keeps the write-ahead log from being emptied, which is 1 GiB over --max-size",
         SQLITE_LOCKED};
   }
-  if (over > 0 && !std::exchange(told_of_reader_, true)) {
+  if (over > 0 && !std::exchange(reported_reader_, true)) {
     on_message_(
         fmt::format("a reader keeps the write-ahead log of {} from being emptied; it grows "
                     "beyond --max-size until that reader ends",
                     utf8(path_)));
-  } else if (!is_kept && std::exchange(told_of_reader_, false)) {
+  } else if (!is_kept && std::exchange(reported_reader_, false)) {
     on_message_(fmt::format("the write-ahead log of {} is emptied again", utf8(path_)));
   }
 }
@@ -218,7 +218,7 @@ void Recording::end_moved(std::int64_t ended_ns) {
   database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
-void Recording::settle(const std::filesystem::path& path) {
+void Recording::merge_wal(const std::filesystem::path& path) {
   try {
     SQLite::Database database{sqlite_name(path), SQLite::OPEN_READWRITE};
     database.tryExec("PRAGMA journal_mode = DELETE");

@@ -43,7 +43,7 @@ class Recording {
   /// readers allow.
   void end_moved(std::int64_t ended_ns);
   /// Merges and removes the WAL of a file that is closed, if nobody reads it. Errors do not matter.
-  static void settle(const std::filesystem::path& path);
+  static void merge_wal(const std::filesystem::path& path);
   /// The file is damaged: closing it leaves it and its WAL as they are.
   void abandon();
 
@@ -68,7 +68,7 @@ class Recording {
   SessionStart start_;
   Retention retention_;
   std::optional<ItemWriter> inserts_;  ///< absent after a batch that failed
-  bool told_of_reader_ = false;        ///< that it keeps the WAL from being emptied
+  bool reported_reader_ = false;        ///< that it keeps the WAL from being emptied
   std::int64_t now_ns_ = 0;            ///< the last heartbeat that was written, UTC
   std::int64_t latest_ns_ = 0;
   std::int64_t page_bytes_ = 0;

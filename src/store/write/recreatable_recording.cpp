@@ -42,7 +42,7 @@ void RecreatableRecording::open(std::int64_t started_ns) {
   recording_.emplace(path_, session_, options_);
   moved_to_.reset();
   new_is_held_ = false;
-  told_ = false;
+  reported_ = false;
   if (options_.opened) {
     options_.opened();
   }
@@ -80,7 +80,7 @@ void RecreatableRecording::follow() {
     return;
   }
   next_check_ = std::chrono::steady_clock::now() + kRetryEvery;
-  if (!std::exchange(told_, true) && options_.on_message) {
+  if (!std::exchange(reported_, true) && options_.on_message) {
     options_.on_message(
         fmt::format("{} was moved to {}, and a new file cannot be made: {}; the "
                     "recording goes on in the moved file",
@@ -114,7 +114,7 @@ void RecreatableRecording::retire(std::int64_t ended_ns) {
   }
   recording_.reset();
   if (moved_to->parent_path() == std::filesystem::absolute(path_).parent_path()) {
-    Recording::settle(*moved_to);
+    Recording::merge_wal(*moved_to);
   }
 }
 

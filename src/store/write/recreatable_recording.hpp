@@ -77,7 +77,7 @@ class RecreatableRecording {
   std::string damage_;
   std::optional<std::filesystem::path> moved_to_;  ///< of the open file
   bool new_is_held_ = false;
-  bool told_ = false;  ///< that a new file cannot be held
+  bool reported_ = false;  ///< that a new file cannot be held
 };
 
 }  // namespace netlog::store
