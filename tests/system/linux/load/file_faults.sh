@@ -78,7 +78,7 @@ same 'the session has an end' "$(query "$db" 'SELECT ended_at IS NOT NULL FROM s
 echo "--- nobody takes its messages, and its capture has no room"
 fresh
 mkdir -p "$scratch/disk"
-mount -t tmpfs -o size=64k none "$scratch/disk"
+mount -t tmpfs -o size=8k none "$scratch/disk"
 python3 - "$netlog" "$db" "$scratch/disk/c.cap" <<'PY'
 import fcntl, os, signal, sqlite3, subprocess, sys, time
 read, write = os.pipe()
@@ -130,10 +130,11 @@ fi
 echo "--- tail -f follows the name, and ends with its pipe"
 fresh
 start
-in_background tail "$netlog" tail -f -n 0 --format json --db "$db"
+in_background tail "$netlog" tail -f -n 1 --format json --db "$db"
+wait_until 'the last event' says '"id"' "$scratch/tail.log"
 mv "$db" "$db.old"
 wait_until 'a new file' says 'is a new file now' "$scratch/tail.log"
-wait_until 'its events' says '"present"\|"open"' "$scratch/tail.log"
+wait_until 'its events' says '"local":"127.0.0.1:18101".*"id":1}' "$scratch/tail.log"
 mkfifo "$scratch/pipe"
 "$netlog" tail -f -n 1 --pid 1 --port 1 --db "$db" >"$scratch/pipe" 2>/dev/null &
 tail=$!
