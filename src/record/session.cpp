@@ -179,7 +179,6 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   auto& source = **made;
   RecordingPlace place{options.database, hold(options.database), options.storage.readers};
   CreatedFile created{options.database, place.held().created()};
-  report_foreign_files(place.held(), observer);
   std::optional<capture::CaptureWriter> capture;
   if (options.capture) {
     capture.emplace(*options.capture);
@@ -200,6 +199,8 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
     observer.on_message(fmt::format("recording without a filter of system calls: {}",
                                     restricted.error().message()));
   }
+  // Not before: messages are written by a thread, and each thread has rights of its own.
+  report_foreign_files(place.held(), observer);
   asio::io_context io{1};
   auto writing = writer_options(options.storage, place);
   writing.on_message = [&](const std::string& text) {

@@ -88,13 +88,12 @@ void EventFeed::next(const OnEvent& on_event) {
 
 /// The events after those that were read before.
 void EventFeed::read(std::string_view sql, Clause clause, const OnEvent& on_event) {
-  const auto newest =
-      id_of(reader_.query("SELECT coalesce(max(id), 0) FROM event").cells[0][0]);
+  const auto newest = id_of(reader_.query("SELECT coalesce(max(id), 0) FROM event").cells[0][0]);
   clause.parameters["last_id"] = std::exchange(last_id_, newest);
   clause.parameters["newest_id"] = newest;
   clause.parameters.insert(kinds_.parameters.begin(), kinds_.parameters.end());
-  const auto select = fmt::format(
-      "{}id > :last_id AND id <= :newest_id AND {}{}", kSelect, clause.sql, kinds_.sql);
+  const auto select =
+      fmt::format("{}id > :last_id AND id <= :newest_id AND {}{}", kSelect, clause.sql, kinds_.sql);
   reader_.each(
       fmt::format(fmt::runtime(sql), select), clause.parameters, [](const auto&) {}, on_event);
 }
