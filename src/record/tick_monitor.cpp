@@ -10,7 +10,7 @@ namespace netlog::record {
 namespace {
 
 constexpr std::int64_t kHeartbeatNs = kNsPerSecond;
-constexpr std::int64_t kRefreshNs = 10 * kNsPerSecond;
+constexpr std::int64_t kRefreshNs = kNsPerSecond;
 // A tick may be late by this much before the system counts as suspended.
 constexpr std::int64_t kSuspendNs = kNsPerSecond;
 

@@ -28,8 +28,8 @@ class TickMonitor {
   /// The session's heartbeat, at the first call and then once a second.
   std::optional<Heartbeat> heartbeat(std::int64_t now_ns);
 
-  /// True at the first call and then every ten seconds: connections that changed without an event
-  /// are to be written.
+  /// True at the first call and then once a second: connections that changed without an event are
+  /// to be written.
   bool refresh_due(std::int64_t now_ns);
 
   /// The counts so far, at this time.
