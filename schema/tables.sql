@@ -143,6 +143,7 @@ CREATE TABLE connection (
   seen_by INTEGER NOT NULL,
   outcome_reason INTEGER,
   syns INTEGER,                     -- SYNs sent by a connect that failed
+  errno INTEGER,                    -- that the kernel left with the socket
   module INTEGER,                   -- Windows: the tag of its service
   clock_adjust_ns INTEGER,          -- sum of the clock steps while it was open; NULL: none
   peer_id INTEGER REFERENCES peer (id),

@@ -94,7 +94,9 @@ Metrics decode_metrics(std::span<const std::byte> info, std::optional<TcpState> 
   return metrics;
 }
 
-std::optional<Delivery> decode_delivery(std::span<const std::byte> info, std::uint32_t send_queue) {
+std::optional<Delivery> decode_delivery(std::span<const std::byte> info,
+                                        std::uint32_t send_queue,
+                                        std::uint32_t unread) {
   const auto acked = read<std::uint64_t>(info, 120);
   const auto received = read<std::uint64_t>(info, 128);
   const auto data_segments_in = read<std::uint32_t>(info, 152);
@@ -110,7 +112,8 @@ std::optional<Delivery> decode_delivery(std::span<const std::byte> info, std::ui
                   std::to_integer<std::uint8_t>(info[2]),
                   std::to_integer<std::uint8_t>(info[3]),
                   *since_sent_ms,
-                  *since_acked_ms};
+                  *since_acked_ms,
+                  unread};
 }
 
 Offload decode_ulp(std::span<const std::byte> ulp) {
@@ -184,7 +187,8 @@ Result<SocketRow> decode_inet_diag(std::span<const std::byte> message, Protocol 
   row.tuple.remote.address = read_address(in, family);
   const auto interface = in.u32();
   row.incarnation = in.u64();
-  in.skip(8);  // idiag_expires, idiag_rqueue
+  in.skip(4);  // idiag_expires
+  const auto unread = in.u32();
   const auto send_queue = in.u32();
   row.uid = in.u32();
   row.holder_key = in.u32();
@@ -204,7 +208,7 @@ Result<SocketRow> decode_inet_diag(std::span<const std::byte> message, Protocol 
   const auto take = [&](std::uint16_t type, std::span<const std::byte> value) {
     if (type == kInfo && protocol == Protocol::tcp) {
       row.metrics = decode_metrics(value, row.state);
-      row.delivery = decode_delivery(value, send_queue);
+      row.delivery = decode_delivery(value, send_queue, unread);
       row.offload = row.offload.value_or(Offload::in_host);
     } else if (type == kUlpInfo) {
       row.offload = decode_ulp(value);

@@ -33,6 +33,15 @@ EndCause cause_of(unsigned error) {
   constexpr unsigned kConnectionReset = 104;
   constexpr unsigned kTimedOut = 110;
   constexpr unsigned kRefused = 111;
+  // What ICMP messages and the routing table answer (net/ipv4/icmp.c icmp_err_convert).
+  constexpr unsigned kNotPermitted = 1;
+  constexpr unsigned kAccess = 13;
+  constexpr unsigned kNotOnNetwork = 64;
+  constexpr unsigned kNoProtocolOption = 92;
+  constexpr unsigned kNetDown = 100;
+  constexpr unsigned kNetUnreachable = 101;
+  constexpr unsigned kHostDown = 112;
+  constexpr unsigned kHostUnreachable = 113;
   switch (error) {
     case 0:
       return EndCause::none;
@@ -45,6 +54,15 @@ EndCause cause_of(unsigned error) {
       return EndCause::timed_out;
     case kRefused:
       return EndCause::refused;
+    case kNotPermitted:
+    case kAccess:
+    case kNotOnNetwork:
+    case kNoProtocolOption:
+    case kNetDown:
+    case kNetUnreachable:
+    case kHostDown:
+    case kHostUnreachable:
+      return EndCause::unreachable;
     default:
       return EndCause::other;
   }
@@ -150,6 +168,9 @@ Result<Transition> transition_of(const Event& event, std::int64_t clock_shift_ns
   transition.orphan = (event.flags & kOrphan) != 0;
   transition.of_kernel = (event.flags & kKernelSocket) != 0;
   transition.cause = cause_of(event.error);
+  if (event.error != 0) {
+    transition.error = event.error;
+  }
   transition.caller = caller_of(event, clock_shift_ns);
   auto& row = transition.row;
   row.tuple =

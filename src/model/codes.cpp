@@ -40,7 +40,7 @@ void add_states(std::vector<StoredCode>& codes) {
 
 void add_outcomes(std::vector<StoredCode>& codes) {
   using enum Outcome;
-  add(codes, "outcome", {open, closed, refused, timed_out, reset, aborted, unknown});
+  add(codes, "outcome", {open, closed, refused, timed_out, reset, aborted, unknown, unreachable});
 }
 
 void add_owner_reasons(std::vector<StoredCode>& codes) {
@@ -50,7 +50,9 @@ void add_owner_reasons(std::vector<StoredCode>& codes) {
 
 void add_outcome_reasons(std::vector<StoredCode>& codes) {
   using enum UnknownOutcome;
-  add(codes, "outcome_reason", {not_noticed, peer_end_unseen, unanswered, retransmitting});
+  add(codes,
+      "outcome_reason",
+      {not_noticed, peer_end_unseen, unanswered, retransmitting, caller_gave_up, kernel_gave_up});
 }
 
 /// Every combination of sources.

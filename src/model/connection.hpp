@@ -40,15 +40,18 @@ enum class Outcome : std::uint8_t {
   timed_out = 3,
   reset = 4,
   aborted = 5,
-  unknown = 6
+  unknown = 6,
+  unreachable = 7
 };
 
-/// Why an outcome is unknown. The codes are stored; never renumber.
+/// Why an outcome is unknown, or who gave up a connect. The codes are stored; never renumber.
 enum class UnknownOutcome : std::uint8_t {
   not_noticed = 0,      ///< no notice of the end: the tables only lack it
   peer_end_unseen = 1,  ///< our FIN was acknowledged; whether a FIN or a RST came back was not seen
   unanswered = 2,       ///< one SYN without an answer: closed, or an ICMP error
-  retransmitting = 3    ///< ended while the peer did not acknowledge: a timeout or a late RST
+  retransmitting = 3,   ///< ended while the peer did not acknowledge: a timeout or a late RST
+  caller_gave_up = 4,   ///< timed_out or aborted: the process closed an unanswered connect
+  kernel_gave_up = 5    ///< timed_out: all SYNs of a connect were sent
 };
 
 /// Sources that have reported a connection; a set of bits. The codes are stored; never renumber.
@@ -113,9 +116,9 @@ struct Connection {
   std::optional<Moment> closed;  ///< entry into TIME_WAIT or disappearance, whichever came first
   bool gone = false;             ///< the kernel has forgotten it, also its TIME_WAIT
   Outcome outcome = Outcome::open;
-  /// Of an unknown outcome; `unanswered` also of an aborted one: the connect was given up.
-  UnknownOutcome outcome_why = UnknownOutcome::not_noticed;
-  std::optional<std::uint32_t> syns;  ///< SYNs that a failed connect sent
+  std::optional<UnknownOutcome> outcome_why;  ///< absent: the outcome says all
+  std::optional<std::uint16_t> error;         ///< errno that the kernel left with the socket
+  std::optional<std::uint32_t> syns;          ///< SYNs that a failed connect sent
   Metrics metrics;
   SeenBy seen_by = SeenBy::none;
 

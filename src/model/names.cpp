@@ -44,14 +44,18 @@ std::string_view name(UnknownOutcome why) {
       return "unanswered";
     case UnknownOutcome::retransmitting:
       return "retransmitting";
+    case UnknownOutcome::caller_gave_up:
+      return "caller_gave_up";
+    case UnknownOutcome::kernel_gave_up:
+      return "kernel_gave_up";
   }
   return "?";
 }
 
 std::string_view name(Outcome outcome) {
   return pick(
-      std::array<std::string_view, 7>{
-          "open", "closed", "refused", "timed_out", "reset", "aborted", "unknown"},
+      std::array<std::string_view, 8>{
+          "open", "closed", "refused", "timed_out", "reset", "aborted", "unknown", "unreachable"},
       outcome);
 }
 

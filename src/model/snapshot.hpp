@@ -39,6 +39,7 @@ struct Delivery {
   std::uint8_t probes = 0;           ///< keepalive or window probes in a row, without an answer
   std::uint32_t since_sent_ms = 0;   ///< since data was last sent, or since the handshake
   std::uint32_t since_acked_ms = 0;  ///< since the peer's last ACK; meaningless before the first
+  std::uint32_t unread = 0;          ///< received and not read by the process (idiag_rqueue)
 
   bool operator==(const Delivery&) const = default;
 };
@@ -102,12 +103,14 @@ struct Notice {
 
 /// Why a socket was closed, by the error that it was left with (errno in sk_err).
 enum class EndCause : std::uint8_t {
-  none,       ///< no error: its own process or the protocol ended it
-  reset,      ///< the peer's RST, ECONNRESET or EPIPE
-  refused,    ///< ECONNREFUSED
-  timed_out,  ///< ETIMEDOUT
-  aborted,    ///< ECONNABORTED: ended from outside, by ss -K
-  other,      ///< another one, such as an unreachable host
+  none,         ///< no error: its own process or the protocol ended it
+  reset,        ///< the peer's RST, ECONNRESET or EPIPE
+  refused,      ///< ECONNREFUSED
+  timed_out,    ///< ETIMEDOUT
+  aborted,      ///< ECONNABORTED: ended from outside, by ss -K
+  unreachable,  ///< an ICMP message or the routing table: no way to the peer, or none that is
+                ///< allowed
+  other,        ///< another one
 };
 
 /// The process in whose system call something happened.
@@ -129,10 +132,11 @@ struct Transition {
   Direction direction = Direction::unknown;  ///< unknown for sockets older than the tracing
   std::optional<std::int64_t> begun_ns;      ///< when this use of the socket began
   bool fin_received = false;
-  bool orphan = false;              ///< no process holds it any more
-  EndCause cause = EndCause::none;  ///< meaningful where the new state is CLOSED
-  std::optional<Caller> caller;     ///< who uses the socket; absent: a packet or a timer caused it
-  bool of_kernel = false;           ///< the kernel opened the socket for itself
+  bool orphan = false;                 ///< no process holds it any more
+  EndCause cause = EndCause::none;     ///< meaningful where the new state is CLOSED
+  std::optional<std::uint16_t> error;  ///< the errno behind it
+  std::optional<Caller> caller;  ///< who uses the socket; absent: a packet or a timer caused it
+  bool of_kernel = false;        ///< the kernel opened the socket for itself
 
   bool operator==(const Transition&) const = default;
 };

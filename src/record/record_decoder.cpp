@@ -123,16 +123,18 @@ std::optional<Gap> RecordDecoder::decode(const RawRecord& record, const capture:
   }
   read->netns = record.netns;
   read->at_ns = record.asked.ended_ns;
-  counters_[record.netns] = *read;
+  counters_.push_back(*read);
   return std::nullopt;
 }
 
 std::optional<Gap> RecordDecoder::decode(const RawRecord& record, const capture::Snmp6& counters) {
-  const auto known = counters_.find(record.netns);
-  if (known == counters_.end()) {
+  const auto known = std::find_if(counters_.rbegin(), counters_.rend(), [&](const Counters& read) {
+    return read.netns == record.netns;
+  });
+  if (known == counters_.rend()) {
     return std::nullopt;
   }
-  const auto added = decode::add_snmp6(as_text(counters.text), known->second);
+  const auto added = decode::add_snmp6(as_text(counters.text), *known);
   return added ? std::nullopt : std::optional{unreadable(record, 0, added.error().message())};
 }
 
@@ -143,16 +145,12 @@ std::optional<Gap> RecordDecoder::decode(const RawRecord& record,
     return unreadable(record, 0, read.error().message());
   }
   read->at_ns = record.asked.ended_ns;
-  counters_[record.netns] = *read;
+  counters_.push_back(*read);
   return std::nullopt;
 }
 
 std::vector<Counters> RecordDecoder::take_counters() {
-  std::vector<Counters> all;
-  for (auto& [netns, counters] : std::exchange(counters_, {})) {
-    all.push_back(counters);
-  }
-  return all;
+  return std::exchange(counters_, {});
 }
 
 Gap RecordDecoder::unreadable(const RawRecord& record, TableSet tables, std::string why) const {

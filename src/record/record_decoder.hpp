@@ -67,7 +67,7 @@ class RecordDecoder {
   std::vector<SocketRow> rows_;            ///< of the dump under way
   std::optional<std::int64_t> next_part_;  ///< of that dump; absent: it could not be read
   std::map<TableKey, std::int64_t> last_read_ns_;
-  std::map<std::uint64_t, Counters> counters_;  ///< by namespace
+  std::vector<Counters> counters_;  ///< since they were taken last, oldest first
 };
 
 }  // namespace netlog::record

@@ -71,7 +71,7 @@ source::SamplePlan SamplePlanner::plan(std::int64_t now_ns,
     last_full_ns_ = now_ns;
   }
   const bool few = static_cast<std::int64_t>(time_wait_rows) * kTimeWaitRowNs <= interval_ns_ / 100;
-  return {full || !tracing, full || few, full, full, full};
+  return {full || !tracing, full || few, full, full, full, true};
 }
 
 Sampler::Sampler(boost::asio::io_context& io,
@@ -137,7 +137,7 @@ boost::asio::awaitable<void> Sampler::drain() {
         boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
     if (!stopping_ && !source_.drain(tee) && !std::exchange(audited_, true)) {
       // At once, since what was lost is wrong until the tables are read.
-      read_tables(source::SamplePlan{true, true, true, false, false});
+      read_tables(source::SamplePlan{true, true, true, false, false, true});
     }
   }
 }
@@ -165,9 +165,12 @@ void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::d
       std::chrono::duration_cast<std::chrono::nanoseconds>(lateness).count()};
   tee.consume(record_at(os::read_boot_clock_ns(), begin));
   audited_ = false;
-  read_tables(planner_.plan(tick.due.time_since_epoch().count(),
-                            recorder_.tracker().time_wait_connections(),
-                            source_.tracing()));
+  const auto& tracker = recorder_.tracker();
+  auto plan = planner_.plan(
+      tick.due.time_since_epoch().count(), tracker.time_wait_connections(), source_.tracing());
+  plan.has_untraced = !has_read_ || !plan.changes || tracker.has_untraced_connections();
+  has_read_ = true;
+  read_tables(plan);
 }
 
 void Sampler::read_tables(const source::SamplePlan& plan) {

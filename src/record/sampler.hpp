@@ -82,7 +82,8 @@ class Sampler {
   OnCaptureFailed on_capture_failed_;
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer drain_timer_;
-  bool audited_ = false;  ///< the tables were read once more since the last tick
+  bool has_read_ = false;  ///< the tables were read once
+  bool audited_ = false;   ///< the tables were read once more since the last tick
   os::UtcOffsetFollower utc_;
   bool utc_reported_ = false;
   bool stopping_ = false;

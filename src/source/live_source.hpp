@@ -40,6 +40,8 @@ struct SamplePlan {
   bool info = true;       ///< with tcp_info and ULP
   bool counters = true;   ///< read the kernel's counters
   bool changes = true;    ///< look for processes that ended, namespaces that began or ended
+  /// Connections are open that are not traced: notices of TCP sockets are wanted, too.
+  bool has_untraced = true;
 };
 
 /// A request for the owner of a socket.

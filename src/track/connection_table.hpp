@@ -48,6 +48,7 @@ struct Entry {
   std::optional<Moment> left;
   std::int64_t traced_ns = 0;  ///< when its last change was traced; 0: it is not traced
   Evidence evidence;
+  bool is_direction_known = false;  ///< its direction is proven, or no proof can come
   bool named_by_notice = false;  ///< its cookie is that of its notice: its minisock has another one
   bool closed = false;           ///< its close event waits to be taken
   bool reported = false;         ///< ChangeLog: its first event has been taken

@@ -2,9 +2,14 @@
 #include "track/coverage.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <utility>
 
 namespace netlog::track {
 namespace {
+
+// Of one tick, or of a second where the counters of a namespace are read later.
+constexpr std::size_t kMaxEarly = 100'000;
 
 bool counts(const Event& event) {
   const auto half_open = static_cast<std::uint8_t>(TcpState::syn_received);
@@ -16,7 +21,8 @@ bool counts(const Event& event) {
   if (event.kind == EventKind::open) {
     return event.new_code != half_open;
   }
-  if (event.old_code != half_open) {
+  // A simultaneous open, or a socket that is its own peer, was counted when its SYN was sent.
+  if (event.old_code != half_open || event.connection.direction == Direction::outbound) {
     return false;
   }
   // Only a handshake that was completed leads to a notice.
@@ -27,15 +33,23 @@ bool counts(const Event& event) {
 }
 
 bool fails(const Event& event) {
-  return event.kind == EventKind::close && (event.connection.outcome == Outcome::refused ||
-                                            event.connection.outcome == Outcome::timed_out);
+  const auto& connection = event.connection;
+  // The kernel does not count a connect that its caller closes.
+  return event.kind == EventKind::close &&
+         connection.outcome_why != UnknownOutcome::caller_gave_up &&
+         (connection.outcome == Outcome::refused || connection.outcome == Outcome::timed_out ||
+          connection.outcome == Outcome::unreachable);
 }
 
 }  // namespace
 
 void CoverageMeter::count(const Event& event) {
   if (counts(event)) {
-    ++namespaces_[event.connection.netns].recorded_opens;
+    auto& of = namespaces_[event.connection.netns];
+    ++of.recorded_opens;
+    if (!of.first && of.early_ns.size() < kMaxEarly) {
+      of.early_ns.push_back(event.at.at_ns);
+    }
   }
   if (fails(event)) {
     ++namespaces_[event.connection.netns].recorded_failures;
@@ -78,7 +92,7 @@ std::optional<Coverage> CoverageMeter::measure(const Counters& counters) {
                    of.recorded_opens,
                    of.recorded_failures};
   if (!of.first) {
-    of.first = now;
+    of.first = baseline(of, now);
   }
   of.last = now;
   const auto length_ns = of.window_ns == 0 ? first_ns_ : std::min(2 * of.window_ns, window_ns_);
@@ -89,6 +103,25 @@ std::optional<Coverage> CoverageMeter::measure(const Counters& counters) {
   const auto coverage = between(counters.netns, *of.first, now);
   of.first = now;
   return coverage;
+}
+
+/// What the kernel had counted, and we had recorded, when both began to be compared.
+CoverageMeter::Sample CoverageMeter::baseline(Namespace& of, const Sample& now) {
+  auto early = std::exchange(of.early_ns, {});
+  auto first = now;
+  if (early.empty() || early.size() == kMaxEarly) {
+    return first;
+  }
+  const auto oldest_ns = *std::min_element(early.begin(), early.end());
+  const auto before = std::count_if(
+      early.begin(), early.end(), [&](std::int64_t at_ns) { return at_ns <= now.at_ns; });
+  if (now.kernel_opens == before && oldest_ns < now.at_ns) {
+    // All that the kernel has ever counted in this namespace is recorded.
+    return Sample{oldest_ns, 0, now.kernel_failures ? std::optional{0} : std::nullopt, 0, 0};
+  }
+  // Opened after the counters were read, though recorded before they were.
+  first.recorded_opens = before;
+  return first;
 }
 
 std::vector<Coverage> CoverageMeter::finish() {

@@ -54,10 +54,12 @@ class CoverageMeter {
   struct Namespace {
     std::int64_t recorded_opens = 0;
     std::int64_t recorded_failures = 0;
-    std::int64_t window_ns = 0;  ///< length of the last window; 0: there was none
+    std::int64_t window_ns = 0;          ///< length of the last window; 0: there was none
+    std::vector<std::int64_t> early_ns;  ///< opens that were counted before the first counters
     std::optional<Sample> first;
     std::optional<Sample> last;
   };
+  static Sample baseline(Namespace& of, const Sample& now);
   static std::optional<Coverage> rest(std::uint64_t netns, const Namespace& of);
   static Coverage between(std::uint64_t netns, const Sample& first, const Sample& last);
 

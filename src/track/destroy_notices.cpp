@@ -43,6 +43,14 @@ void DestroyNotices::apply(const Notice& notice) {
   const auto& row = notice.row;
   const Identity identity{notice.netns, row.incarnation, {}};
   auto index = table_.find(identity);
+  // The trace knows more of what it has seen. Of what it has not, a notice completes what is known.
+  const bool is_traced = row.tuple.protocol == Protocol::tcp && trace_.is_tracing();
+  if (is_traced && (!index || table_[*index].traced_ns != 0)) {
+    if (!index) {
+      lifecycle_.apply_late_notice(notice);
+    }
+    return;
+  }
   if (!index) {
     index = lifecycle_.continue_handshake(row, identity);
     if (index) {
@@ -52,10 +60,31 @@ void DestroyNotices::apply(const Notice& notice) {
   if (index) {
     return begin_end(*index, notice);
   }
-  if (was_connection(row) && !lifecycle_.apply_late_notice(identity, row) &&
-      !join_minisock(notice)) {
+  if (!was_connection(row)) {
+    if (row.tuple.protocol == Protocol::tcp && row.tuple.local.port != 0) {
+      note_listener(notice);
+    }
+    return;
+  }
+  if (!lifecycle_.apply_late_notice(notice) && !join_minisock(notice)) {
     begin_end(open(notice, identity), notice);
   }
+}
+
+/// A socket without a peer is gone, and no table has shown it: it may have listened. So it is not
+/// certain any more that connections with its endpoint are not its.
+void DestroyNotices::note_listener(const Notice& notice) {
+  const auto& local = notice.row.tuple.local;
+  listeners_.maybe_closed(notice.netns, local, notice.at.at_ns);
+  table_.for_each([&](Index index) {
+    const auto& entry = table_[index];
+    const auto& connection = entry.connection;
+    if (connection.direction == Direction::outbound && !entry.is_direction_known &&
+        connection.netns == notice.netns && connection.tuple.local.port == local.port &&
+        connection.tuple.protocol == Protocol::tcp) {
+      lifecycle_.set_direction(index, Direction::unknown);
+    }
+  });
 }
 
 /// Opens a connection that is first met at its end.
@@ -100,7 +129,8 @@ Index DestroyNotices::open(const Notice& notice, const Identity& identity) {
   opening.reported = opened;
   opening.first_seen_ns = at.at_ns;
   opening.last_seen_ns = at.at_ns;
-  opening.direction = lifecycle_.direction_of(row, notice.netns, !after_ns, after_ns.value_or(0));
+  opening.direction =
+      lifecycle_.direction_of(row, notice.netns, !after_ns, after_ns.value_or(0), true);
   opening.alive_after_ns = opening.seen.began_ns;
   if (created && created->caller) {
     opening.creator = created->caller->id;

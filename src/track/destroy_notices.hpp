@@ -4,6 +4,7 @@
 #include "model/snapshot.hpp"
 #include "track/connection_table.hpp"
 #include "track/lifecycle.hpp"
+#include "track/listeners.hpp"
 #include "track/poll_history.hpp"
 #include "track/socket_aliases.hpp"
 #include "track/trace_history.hpp"
@@ -18,12 +19,19 @@ class DestroyNotices {
                  const PollHistory& polls,
                  TraceHistory& trace,
                  SocketAliases& aliases,
+                 Listeners& listeners,
                  Lifecycle& lifecycle)
-      : table_{table}, polls_{polls}, trace_{trace}, aliases_{aliases}, lifecycle_{lifecycle} {}
+      : table_{table},
+        polls_{polls},
+        trace_{trace},
+        aliases_{aliases},
+        listeners_{listeners},
+        lifecycle_{lifecycle} {}
 
   void apply(const Notice& notice);
 
  private:
+  void note_listener(const Notice& notice);
   Index open(const Notice& notice, const Identity& identity);
   bool join_minisock(const Notice& notice);
   void begin_end(Index index, const Notice& notice);
@@ -32,6 +40,7 @@ class DestroyNotices {
   const PollHistory& polls_;
   TraceHistory& trace_;
   SocketAliases& aliases_;
+  Listeners& listeners_;
   Lifecycle& lifecycle_;
 };
 

@@ -20,6 +20,12 @@ class ExpectedNotices {
   }
   void forget(std::uint64_t netns) { by_netns_.erase(netns); }
 
+  /// True if sockets of this table get a notice.
+  [[nodiscard]] bool covers(std::uint64_t netns, TableKind table) const {
+    const auto found = by_netns_.find(netns);
+    return found != by_netns_.end() && (found->second.tables & table_bit(table)) != 0;
+  }
+
   /// Until when a destroy notice may still come for a full socket that ended at `ended_ns`. Absent
   /// when none will come.
   [[nodiscard]] std::optional<std::int64_t> until(const Connection& connection,

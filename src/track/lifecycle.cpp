@@ -39,6 +39,8 @@ Index Lifecycle::open(const Identity& identity, const SocketRow& row, const Open
   connection.metrics = row.metrics.value_or(Metrics{});
   connection.seen_by = opening.seen_by;
   entry.seen = opening.seen;
+  entry.is_direction_known = row.tuple.protocol != Protocol::tcp || listens(row) ||
+                             opening.is_direction_known || proven_direction(row).has_value();
   entry.holder.key = row.holder_key;
   if (row.state) {
     entry.evidence.add(*row.state);
@@ -84,27 +86,41 @@ void Lifecycle::resume(const Identity& identity, const Connection& connection, c
 Direction Lifecycle::direction_of(const SocketRow& row,
                                   std::uint64_t netns,
                                   bool is_first,
-                                  std::int64_t alive_after_ns) const {
+                                  std::int64_t alive_after_ns,
+                                  bool listeners_are_known) const {
   if (listens(row)) {
     return Direction::listen;
   }
-  if (row.state == TcpState::syn_sent) {
+  if (const auto proven = proven_direction(row)) {
+    return *proven;
+  }
+  if (const auto listener =
+          listeners_.accepting(netns, row.tuple.protocol, row.tuple.local, alive_after_ns)) {
+    return listener->is_certain ? Direction::inbound : Direction::unknown;
+  }
+  // Its listener may have closed before the first snapshot, or between two.
+  const bool may_be_accepted =
+      is_first || (row.tuple.protocol == Protocol::tcp && !listeners_are_known);
+  if (!may_be_accepted) {
     return Direction::outbound;
   }
-  if (row.state == TcpState::syn_received ||
-      listeners_.accepting(netns, row.tuple.protocol, row.tuple.local, alive_after_ns)) {
-    return Direction::inbound;
-  }
-  if (!is_first) {
-    return Direction::outbound;
-  }
-  // Its own listener may have closed before the first snapshot; a listener of this host at the
-  // other end has accepted it there.
+  // A listener of this host at the other end has accepted it there.
   const auto& remote = row.tuple.remote;
   const bool is_local = remote.address == row.tuple.local.address || remote.address.is_loopback();
   return is_local && listeners_.accepting(netns, row.tuple.protocol, remote, alive_after_ns)
              ? Direction::outbound
              : Direction::unknown;
+}
+
+void Lifecycle::see_direction(Index index, const SocketRow& row) {
+  auto& entry = table_[index];
+  if (entry.is_direction_known) {
+    return;
+  }
+  if (const auto proven = proven_direction(row)) {
+    entry.is_direction_known = true;
+    set_direction(index, *proven);
+  }
 }
 
 void Lifecycle::rename(Index index, const Identity& identity) {
@@ -186,13 +202,18 @@ void Lifecycle::close(Index index, const Moment& at) {
     set_outcome(connection, entry.evidence);
   }
   connection.gone = true;
+  // The notice comes under the cookie of the socket that followed the handshake.
+  const bool was_handshake = connection.state == TcpState::syn_received;
   const bool notice_may_come = connection.state != TcpState::time_wait && !entry.evidence.noticed &&
+                               entry.traced_ns == 0 &&
                                expected_notices_.until(connection, at.at_ns).has_value();
   if (tcp) {
     connection.state = TcpState::closed;
   }
   if (notice_may_come) {
-    remember_closed(index);
+    recently_closed_.put(
+        was_handshake ? tuple_key(connection.netns, connection.tuple) : entry.identity,
+        ClosedConnection{connection, entry.evidence});
   }
   owners_.close(index);
   aliases_.forget(index);
@@ -217,6 +238,7 @@ void Lifecycle::see_snapshot(Index index,
     connection.offload = row.offload;
     changes_.refresh(index);
   }
+  see_direction(index, row);
   if (row.metrics && *row.metrics != connection.metrics) {
     connection.metrics = *row.metrics;
     changes_.refresh(index);
@@ -237,11 +259,18 @@ void Lifecycle::see_transition(Index index, const Transition& transition, std::i
   connection.seen_by = connection.seen_by | SeenBy::trace;
   connection.metrics = transition.row.metrics.value_or(connection.metrics);
   connection.uid = transition.row.uid;
+  if (transition.direction != Direction::unknown) {
+    table_[index].is_direction_known = true;
+    set_direction(index, transition.direction);
+  }
 }
 
-void Lifecycle::set_inbound(Index index) {
-  table_[index].connection.direction = Direction::inbound;
-  changes_.refresh(index);
+void Lifecycle::set_direction(Index index, Direction direction) {
+  auto& known = table_[index].connection.direction;
+  if (known != direction) {
+    known = direction;
+    changes_.refresh(index);
+  }
 }
 
 void Lifecycle::note_seen(Index index, std::int64_t at_ns) {
@@ -272,14 +301,25 @@ void Lifecycle::take_destroy_info(Connection& connection,
 
 void Lifecycle::apply_destroy_info(Index index, const SocketRow& row) {
   auto& entry = table_[index];
+  see_direction(index, row);
   take_destroy_info(entry.connection, entry.evidence, row);
   changes_.refresh(index);
 }
 
-bool Lifecycle::apply_late_notice(const Identity& identity, const SocketRow& row) {
-  auto* const closed = recently_closed_.find(identity);
+bool Lifecycle::apply_late_notice(const Notice& notice) {
+  const auto& row = notice.row;
+  Identity identity{notice.netns, row.incarnation, {}};
+  auto* closed = recently_closed_.find(identity);
+  if (closed != nullptr && closed->evidence.cause) {
+    return true;  // the trace knows more
+  }
   if (closed == nullptr) {
-    return false;
+    identity = tuple_key(notice.netns, row.tuple);
+    closed = recently_closed_.find(identity);
+    if (closed == nullptr || !closed->connection.closed ||
+        closed->connection.closed->at_ns < notice.at.at_ns - SocketAliases::kMaxNoticeDelayNs) {
+      return false;
+    }
   }
   take_destroy_info(closed->connection, closed->evidence, row);
   set_outcome(closed->connection, closed->evidence);
@@ -317,9 +357,9 @@ void Lifecycle::set_outcome(Connection& connection, const Evidence& evidence) {
   connection.outcome = result.outcome;
   connection.outcome_why = result.why;
   connection.syns = result.syns;
-  // Where we closed first the notice may have come before the peer's FIN.
+  connection.error = evidence.error;
   auto& received = connection.metrics.bytes_received;
-  if (evidence.delivery && !evidence.disconnected && !evidence.finished && fin_received(evidence) &&
+  if (evidence.delivery && !evidence.disconnected && fin_counted(evidence) &&
       received.value_or(0) > 0) {
     --*received;
   }

@@ -26,6 +26,7 @@ struct Opening {
   std::int64_t first_seen_ns = 0;
   std::int64_t last_seen_ns = 0;
   Direction direction = Direction::unknown;
+  bool is_direction_known = false;
   std::optional<TcpState> state;  ///< in its first event; absent: not known, and for UDP
   HolderKeys keys = HolderKeys::inodes;
   /// A listener that was open at this time or later may have accepted it.
@@ -62,10 +63,14 @@ class Lifecycle {
   /// Who opened a connection that was not known.
   /// @param is_first true if it may have been there before the recorder
   /// @param alive_after_ns as in Opening
+  /// @param listeners_are_known every listener that has closed was reported
   [[nodiscard]] Direction direction_of(const SocketRow& row,
                                        std::uint64_t netns,
                                        bool is_first,
-                                       std::int64_t alive_after_ns) const;
+                                       std::int64_t alive_after_ns,
+                                       bool listeners_are_known) const;
+  /// The row proves who opened the connection, or it does not.
+  void see_direction(Index index, const SocketRow& row);
 
   /// The connection goes on under another identity.
   void rename(Index index, const Identity& identity);
@@ -94,8 +99,8 @@ class Lifecycle {
   void see_transition(Index index, const Transition& transition, std::int64_t at_ns);
   /// The trace has reported the connection at this time.
   void set_traced(Index index, std::int64_t at_ns);
-  /// A listener accepted the connection.
-  void set_inbound(Index index);
+  /// It is known, or likely, who opened the connection.
+  void set_direction(Index index, Direction direction);
 
   /// The connection was alive at this time.
   void note_seen(Index index, std::int64_t at_ns);
@@ -105,7 +110,7 @@ class Lifecycle {
   /// What the kernel reported of the full socket at its end.
   void apply_destroy_info(Index index, const SocketRow& row);
   /// The same for a connection that has closed. @return false when it is not known any more
-  bool apply_late_notice(const Identity& identity, const SocketRow& row);
+  bool apply_late_notice(const Notice& notice);
   /// A process used a connection that has closed. @return false when it is not known any more
   bool apply_late_user(const Identity& identity, const ProcessId& process);
   /// A process let go last of a connection that has closed, if it is still known.

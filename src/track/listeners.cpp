@@ -10,7 +10,20 @@ void Listeners::opened(std::uint64_t netns,
                        const Endpoint& local,
                        ConnectionId id) {
   places_[Place{netns, protocol, local.port}].push_back(
-      Listener{local.address, id, std::nullopt, std::nullopt});
+      Listener{local.address, id, std::nullopt, std::nullopt, true});
+}
+
+void Listeners::maybe_closed(std::uint64_t netns, const Endpoint& local, std::int64_t at_ns) {
+  auto& at = places_[Place{netns, Protocol::tcp, local.port}];
+  const auto known = std::find_if(at.begin(), at.end(), [&](const Listener& listener) {
+    return !listener.is_certain && listener.address == local.address;
+  });
+  if (known != at.end()) {
+    known->closed_ns = at_ns;
+    return;
+  }
+  at.push_back(Listener{local.address, 0, std::nullopt, at_ns, false});
+  ++closed_;
 }
 
 void Listeners::owned(std::uint64_t netns,
@@ -43,7 +56,7 @@ void Listeners::served(std::uint64_t netns,
     return;
   }
   for (auto& listener : place->second) {
-    if (takes(listener, local.address)) {
+    if (listener.is_certain && takes(listener, local.address)) {
       listener.owner = server;
     }
   }
@@ -66,8 +79,9 @@ std::optional<Listeners::Found> Listeners::accepting(std::uint64_t netns,
   for (const auto& listener : place->second) {
     const bool is_open = !listener.closed_ns || *listener.closed_ns >= after_ns;
     // SO_REUSEPORT: prefer one whose owner is known.
-    if (takes(listener, local.address) && is_open && (!found || !found->owner)) {
-      found = Found{listener.owner};
+    const bool is_better = !found || (listener.is_certain && (!found->is_certain || !found->owner));
+    if (takes(listener, local.address) && is_open && is_better) {
+      found = Found{listener.owner, listener.is_certain};
     }
   }
   return found;

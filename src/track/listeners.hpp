@@ -27,6 +27,10 @@ class Listeners {
               ConnectionId id,
               std::int64_t at_ns);
 
+  /// A socket with this local endpoint that had no peer is gone. Whether it has listened is not
+  /// known.
+  void maybe_closed(std::uint64_t netns, const Endpoint& local, std::int64_t at_ns);
+
   /// This process uses a connection that was accepted there. It is the likely owner of the next
   /// one: the process that created the listener may have handed it over (a fork, socket
   /// activation).
@@ -37,7 +41,8 @@ class Listeners {
 
   struct Found {
     std::optional<ProcessId>
-        owner;  ///< of the listener, or the last one that used what it accepted
+        owner;               ///< of the listener, or the last one that used what it accepted
+    bool is_certain = true;  ///< false: perhaps no listener
   };
   /// The listener that accepts connections with this local endpoint: bound to its address or to all
   /// addresses of its family, and open at `after_ns` or later.
@@ -61,6 +66,7 @@ class Listeners {
     ConnectionId id = 0;
     std::optional<ProcessId> owner;
     std::optional<std::int64_t> closed_ns;
+    bool is_certain = true;
   };
   static bool takes(const Listener& listener, const IpAddress& local);
   Listener* find(std::uint64_t netns, Protocol protocol, const Endpoint& local, ConnectionId id);

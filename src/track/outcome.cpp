@@ -26,8 +26,17 @@ OutcomeResult classify_unanswered(const Connection& connection) {
   if (connection.metrics.segments_in.value_or(0) > 0) {
     return {Outcome::refused, {}, syns};
   }
-  return {syns.value_or(0) > 1 ? Outcome::timed_out : Outcome::unknown,
-          UnknownOutcome::unanswered,
+  if (syns.value_or(0) > 1) {
+    return {Outcome::timed_out, {}, syns};
+  }
+  return {Outcome::unknown, UnknownOutcome::unanswered, syns};
+}
+
+/// A connect that its own process closed.
+OutcomeResult classify_given_up(const std::optional<std::uint32_t>& syns) {
+  // One SYN proves no timeout: its answer may have been on its way.
+  return {syns.value_or(0) > 1 ? Outcome::timed_out : Outcome::aborted,
+          UnknownOutcome::caller_gave_up,
           syns};
 }
 
@@ -41,7 +50,11 @@ OutcomeResult classify_traced(const Connection& connection,
     case EndCause::refused:
       return {Outcome::refused, {}, syns};
     case EndCause::timed_out:
-      return {Outcome::timed_out, {}, syns};
+      return {Outcome::timed_out,
+              connecting ? std::optional{UnknownOutcome::kernel_gave_up} : std::nullopt,
+              syns};
+    case EndCause::unreachable:
+      return {Outcome::unreachable, {}, syns};
     case EndCause::reset:
       return {Outcome::reset, {}, {}};
     case EndCause::other:
@@ -60,10 +73,7 @@ OutcomeResult classify_traced(const Connection& connection,
   if (evidence.minisock) {
     return {Outcome::unknown, UnknownOutcome::peer_end_unseen, {}};
   }
-  // The application gave up the connect. Without the reason it would look intended.
-  return {Outcome::aborted,
-          connecting ? UnknownOutcome::unanswered : UnknownOutcome::not_noticed,
-          syns};
+  return connecting ? classify_given_up(syns) : OutcomeResult{Outcome::aborted, {}, {}};
 }
 
 }  // namespace
@@ -96,6 +106,11 @@ bool fin_received(const Evidence& evidence) {
   const auto& delivery = evidence.delivery;
   return evidence.received_fin ||
          (delivery && delivery->data_segments_in == 0 && delivery->received == 1);
+}
+
+bool fin_counted(const Evidence& evidence) {
+  // Where we closed first, nobody has read the FIN. A minisock receives it after the last count.
+  return evidence.finished ? evidence.delivery->unread == 1 : fin_received(evidence);
 }
 
 bool fin_acknowledged(const Connection& connection, const Evidence& evidence) {
@@ -131,8 +146,10 @@ OutcomeResult classify_outcome(const Connection& connection, const Evidence& evi
     return classify_traced(connection, evidence, *evidence.cause);
   }
   if (!evidence.delivery) {
-    const bool orderly = evidence.sent_fin && evidence.received_fin;
-    return {orderly ? Outcome::closed : Outcome::unknown, UnknownOutcome::not_noticed, {}};
+    if (evidence.sent_fin && evidence.received_fin) {
+      return {Outcome::closed, {}, {}};
+    }
+    return {Outcome::unknown, UnknownOutcome::not_noticed, {}};
   }
   const auto& delivery = *evidence.delivery;
   if (evidence.disconnected) {
@@ -142,9 +159,10 @@ OutcomeResult classify_outcome(const Connection& connection, const Evidence& evi
     return classify_unanswered(connection);
   }
   if (fin_acknowledged(connection, evidence)) {
-    return {fin_received(evidence) ? Outcome::closed : Outcome::unknown,
-            UnknownOutcome::peer_end_unseen,
-            {}};
+    if (fin_received(evidence)) {
+      return {Outcome::closed, {}, {}};
+    }
+    return {Outcome::unknown, UnknownOutcome::peer_end_unseen, {}};
   }
   // Our FIN has not arrived, and no timer has given up: a RST ended it, from either side.
   const bool hopeless = delivery.timeouts > 0 || delivery.probes > 0;

@@ -16,9 +16,10 @@ struct Evidence {
   bool noticed = false;       ///< a destroy notice reported the end; the metrics are final
   bool disconnected =
       false;  ///< tcp_disconnect cleared the peer and the counters before the notice
-  std::optional<Delivery> delivery;  ///< from the notice
-  std::optional<EndCause> cause;     ///< from the trace
-  bool minisock = false;             ///< the trace left it as a minisock in FIN_WAIT_2
+  std::optional<Delivery> delivery;    ///< from the notice
+  std::optional<EndCause> cause;       ///< from the trace
+  std::optional<std::uint16_t> error;  ///< the errno behind it
+  bool minisock = false;               ///< the trace left it as a minisock in FIN_WAIT_2
 
   /// Adds what this state proves.
   void add(TcpState state);
@@ -26,12 +27,15 @@ struct Evidence {
 
 struct OutcomeResult {
   Outcome outcome = Outcome::unknown;
-  UnknownOutcome why = UnknownOutcome::not_noticed;  ///< of unknown; unanswered: of aborted
-  std::optional<std::uint32_t> syns;                 ///< SYNs that a failed connect sent
+  std::optional<UnknownOutcome> why;
+  std::optional<std::uint32_t> syns;  ///< SYNs that a failed connect sent
 };
 
 /// True if the peer's FIN has arrived. The kernel counts it as a byte received.
 bool fin_received(const Evidence& evidence);
+
+/// True if the bytes received in `delivery`, which is there, contain the peer's FIN.
+bool fin_counted(const Evidence& evidence);
 
 /// True if our FIN was acknowledged. That alone does not show how the peer ended.
 bool fin_acknowledged(const Connection& connection, const Evidence& evidence);

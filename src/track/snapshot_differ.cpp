@@ -27,6 +27,7 @@ void SnapshotDiffer::apply(const Snapshot& snapshot) {
   aliases_.begin_snapshot(snapshot);
   auto unseen = count_expected(snapshot);
   auto rows = see_rows(snapshot, unseen);
+  drop_answered_handshakes(rows, snapshot);
   // Listeners first: they show which of the others were accepted, also of those that have ended.
   const auto others = std::stable_partition(
       rows.begin(), rows.end(), [](const NewRow& entry) { return listens(*entry.row); });
@@ -109,6 +110,31 @@ std::vector<SnapshotDiffer::NewRow> SnapshotDiffer::see_rows(const Snapshot& sna
   return rows;
 }
 
+/// The kernel can walk past a handshake and past the socket that follows it.
+void SnapshotDiffer::drop_answered_handshakes(std::vector<NewRow>& rows, const Snapshot& snapshot) {
+  boost::unordered_flat_map<Identity, bool, IdentityHash> is_answered;
+  for (const auto& entry : rows) {
+    if (entry.row->state == TcpState::syn_received) {
+      is_answered[tuple_key(snapshot.netns, entry.row->tuple)] = false;
+    }
+  }
+  if (is_answered.empty()) {
+    return;
+  }
+  for (const auto& row : snapshot.rows) {
+    if (row.state != TcpState::syn_received && row.state != TcpState::time_wait) {
+      const auto handshake = is_answered.find(tuple_key(snapshot.netns, row.tuple));
+      if (handshake != is_answered.end()) {
+        handshake->second = true;
+      }
+    }
+  }
+  std::erase_if(rows, [&](const NewRow& entry) {
+    return entry.row->state == TcpState::syn_received &&
+           is_answered[tuple_key(snapshot.netns, entry.row->tuple)];
+  });
+}
+
 /// @return false when the row is another use of the same identity: the known connection has been
 /// closed, and the row is new
 bool SnapshotDiffer::see(Index index, const SocketRow& row, const Snapshot& snapshot) {
@@ -148,7 +174,8 @@ void SnapshotDiffer::see_state(Index index, TcpState state, const Moment& at) {
     // What ended with a notice may have been in TIME_WAIT since then. A traced orphan came there
     // later, but its process was done with it.
     const auto left = *entry.left;
-    lifecycle_.enter_time_wait(index, traced ? between(left.at_ns, at.at_ns) : left, left);
+    const auto entered = between(std::max(left.at_ns, at.at_ns - at.error_ns), at.at_ns);
+    lifecycle_.enter_time_wait(index, traced ? entered : left, left);
   } else {
     lifecycle_.enter(index, state, at);
   }
@@ -190,7 +217,11 @@ void SnapshotDiffer::open(const NewRow& entry, const Snapshot& snapshot) {
   opening.last_seen_ns = snapshot.taken.ended_ns;
   opening.keys = snapshot.keys;
   opening.alive_after_ns = before ? before->began_ns : 0;
-  opening.direction = lifecycle_.direction_of(row, snapshot.netns, !before, opening.alive_after_ns);
+  // Only cookies come with proofs, sooner or later.
+  const bool listeners_are_known = !snapshot.incarnation_is_unique ||
+                                   expected_notices_.covers(snapshot.netns, table_of(row.tuple));
+  opening.direction = lifecycle_.direction_of(
+      row, snapshot.netns, !before, opening.alive_after_ns, listeners_are_known);
   opening.state = row.state;
   opening.reported =
       between(before ? before->began_ns : snapshot.taken.began_ns, snapshot.taken.ended_ns);
@@ -225,15 +256,17 @@ void SnapshotDiffer::reconsider_directions(const Snapshot& snapshot) {
     const auto& connection = entry.connection;
     const auto& last = polls_.last(table_.scope_of(index));
     const bool traced = (connection.seen_by | SeenBy::trace) == connection.seen_by;
-    if (connection.netns != snapshot.netns || connection.direction != Direction::outbound ||
-        traced || entry.evidence.connecting || !connection.opened || !last ||
+    const bool is_candidate =
+        connection.direction == Direction::outbound || connection.direction == Direction::unknown;
+    if (connection.netns != snapshot.netns || !is_candidate || traced || entry.is_direction_known ||
+        entry.evidence.connecting || !connection.opened || !last ||
         connection.opened->at_ns < last->began_ns) {
       return;
     }
     const auto listener = listeners_.accepting(
         connection.netns, connection.tuple.protocol, connection.tuple.local, entry.seen.began_ns);
-    if (listener) {
-      lifecycle_.set_inbound(index);
+    if (listener && listener->is_certain) {
+      lifecycle_.set_direction(index, Direction::inbound);
       owners_.inherit(index, *listener, between(snapshot.taken.began_ns, snapshot.taken.ended_ns));
     }
   });
@@ -268,7 +301,11 @@ void SnapshotDiffer::close_missing(Index index, const Snapshot& snapshot) {
   if (TraceHistory::covers(entry, snapshot)) {
     return;
   }
-  const auto left = entry.left.value_or(between(entry.seen.began_ns, snapshot.taken.ended_ns));
+  auto left = entry.left.value_or(between(entry.seen.began_ns, snapshot.taken.ended_ns));
+  if (entry.evidence.minisock && entry.left) {
+    // It has gone on without its socket until its peer ended it, or the kernel gave up waiting.
+    left = between(std::max(left.at_ns, entry.seen.began_ns), snapshot.taken.ended_ns);
+  }
   if (entry.traced_ns != 0) {
     if (table_.phase(index) == Phase::active) {
       // The walk can have missed it, or the trace is late: the next snapshot decides.

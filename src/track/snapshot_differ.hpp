@@ -60,6 +60,7 @@ class SnapshotDiffer {
 
   [[nodiscard]] UnseenCounts count_expected(const Snapshot& snapshot);
   std::vector<NewRow> see_rows(const Snapshot& snapshot, UnseenCounts& unseen);
+  static void drop_answered_handshakes(std::vector<NewRow>& rows, const Snapshot& snapshot);
   bool see(Index index, const SocketRow& row, const Snapshot& snapshot);
   bool see_alias(const NewRow& entry, const Snapshot& snapshot);
   void see_state(Index index, TcpState state, const Moment& at);

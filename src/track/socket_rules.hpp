@@ -3,6 +3,8 @@
 
 #include "model/snapshot.hpp"
 
+#include <optional>
+
 namespace netlog::track {
 
 /// True if TIME_WAIT can follow the state that was seen last. A socket in LISTEN, CLOSE_WAIT or
@@ -17,6 +19,41 @@ inline bool may_enter_time_wait(const Connection& connection) {
 inline bool listens(const SocketRow& row) {
   return row.state == TcpState::listen ||
          (row.tuple.protocol == Protocol::udp && row.tuple.remote.port == 0);
+}
+
+/// Who opened a TCP connection, where its row proves it; absent where it does not. The kernel
+/// counts our SYN as a byte that was acknowledged (tcpi_bytes_acked); a socket that was accepted
+/// begins to count after its SYN.
+inline std::optional<Direction> proven_direction(const SocketRow& row) {
+  using enum TcpState;
+  if (row.tuple.protocol != Protocol::tcp) {
+    return std::nullopt;
+  }
+  if (row.state == syn_sent) {
+    return Direction::outbound;
+  }
+  if (row.state == syn_received) {
+    return Direction::inbound;
+  }
+  const bool counts = row.delivery && row.metrics && row.metrics->bytes_sent &&
+                      row.tuple.remote.port != 0 && row.delivery->unacked == 0 &&
+                      row.delivery->acked >= *row.metrics->bytes_sent;
+  if (!counts) {
+    return std::nullopt;
+  }
+  const auto rest = row.delivery->acked - *row.metrics->bytes_sent;
+  if (rest == 0) {
+    return Direction::inbound;
+  }
+  if (rest == 2) {
+    return Direction::outbound;  // and our FIN
+  }
+  const bool no_fin = row.state == established || row.state == close_wait;
+  const bool fin = row.state == fin_wait_2;
+  if (rest == 1 && (no_fin || fin)) {
+    return no_fin ? Direction::outbound : Direction::inbound;
+  }
+  return std::nullopt;
 }
 
 /// True for a minisock: what the kernel keeps of a socket that no process holds any more, in

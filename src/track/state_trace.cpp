@@ -67,7 +67,8 @@ Index StateTrace::open(const Transition& transition, const Identity& identity) {
   opening.first_seen_ns = opened_ns;
   opening.direction = transition.direction != Direction::unknown
                           ? transition.direction
-                          : lifecycle_.direction_of(row, transition.netns, true, opened_ns);
+                          : lifecycle_.direction_of(row, transition.netns, true, opened_ns, true);
+  opening.is_direction_known = transition.direction != Direction::unknown;
   if (first || connected) {
     opening.state = row.state;
   }
@@ -128,6 +129,7 @@ void StateTrace::end_socket(Index index, const Transition& transition, std::int6
   const auto tuple = entry.connection.tuple;
   const auto netns = entry.connection.netns;
   entry.evidence.cause = transition.cause;
+  entry.evidence.error = transition.error;
   entry.evidence.received_fin = entry.evidence.received_fin || transition.fin_received;
   const bool orderly = transition.cause == EndCause::none;
   if (orderly && entry.evidence.received_fin &&
@@ -165,7 +167,7 @@ void StateTrace::end_orphan(Index index, TcpState peer_state, const Moment& at) 
   } else {
     entry.evidence.cause = EndCause::reset;
     trace_.add_close(entry.identity, at.at_ns);
-    lifecycle_.close(index, left);
+    lifecycle_.close(index, Moment{std::max(at.at_ns, left.at_ns), 0});
   }
 }
 

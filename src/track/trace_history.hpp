@@ -28,6 +28,7 @@ class TraceHistory {
   /// From now on the changes of new TCP sockets are traced.
   void begin() { tracing_ = true; }
   void end() { tracing_ = false; }
+  [[nodiscard]] bool is_tracing() const { return tracing_; }
   /// Until this time an earlier session has looked: audits of it do not count.
   void set_resumed(std::int64_t at_ns) { resumed_ns_ = at_ns; }
 

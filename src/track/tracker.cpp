@@ -34,7 +34,7 @@ struct Tracker::Parts {
         owners{table, changes, listeners},
         lifecycle{table, changes, owners, listeners, aliases, expected_notices, first},
         snapshots{table, polls, trace, expected_notices, aliases, listeners, owners, lifecycle},
-        notices{table, polls, trace, aliases, lifecycle},
+        notices{table, polls, trace, aliases, listeners, lifecycle},
         transitions{table, polls, trace, aliases, owners, lifecycle} {}
 
   ConnectionTable table;
@@ -208,6 +208,20 @@ AuditMisses Tracker::take_audit_misses() {
 
 std::vector<std::uint64_t> Tracker::take_released_sockets() {
   return parts_->owners.take_released_sockets();
+}
+
+bool Tracker::has_untraced_connections() const {
+  const auto& table = parts_->table;
+  bool found = false;
+  table.for_each([&](Index index) {
+    const auto& entry = table[index];
+    const auto& connection = entry.connection;
+    found = found ||
+            (entry.traced_ns == 0 && connection.tuple.protocol == Protocol::tcp &&
+             connection.direction != Direction::listen &&
+             connection.state != TcpState::syn_received && table.phase(index) != Phase::time_wait);
+  });
+  return found;
 }
 
 std::size_t Tracker::open_connections() const {

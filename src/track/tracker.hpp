@@ -103,6 +103,9 @@ class Tracker {
   /// Keys of sockets that lost their holder since the last call.
   std::vector<std::uint64_t> take_released_sockets();
 
+  /// True if a TCP connection is open whose changes are not traced: it is older than the trace.
+  [[nodiscard]] bool has_untraced_connections() const;
+
   [[nodiscard]] std::size_t open_connections() const;
   [[nodiscard]] std::size_t time_wait_connections() const;
 

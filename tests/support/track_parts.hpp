@@ -93,7 +93,7 @@ struct TrackParts {
   Lifecycle lifecycle{table, changes, owners, listeners, aliases, expected_notices, 1};
   SnapshotDiffer snapshots{
       table, polls, trace, expected_notices, aliases, listeners, owners, lifecycle};
-  DestroyNotices notices{table, polls, trace, aliases, lifecycle};
+  DestroyNotices notices{table, polls, trace, aliases, listeners, lifecycle};
   StateTrace transitions{table, polls, trace, aliases, owners, lifecycle};
 
   /// Opens a connection that a snapshot showed from `at_ns` on for 10 ns.
@@ -103,7 +103,7 @@ struct TrackParts {
     opening.seen = {at_ns, at_ns + 10};
     opening.opened = Moment{at_ns, 100};
     opening.reported = *opening.opened;
-    opening.direction = lifecycle.direction_of(row, 0, false, 0);
+    opening.direction = lifecycle.direction_of(row, 0, false, 0, true);
     opening.state = row.state;
     return lifecycle.open(by_cookie(row.incarnation), row, opening);
   }

@@ -9,6 +9,7 @@
 -- column: reset | reset | count
 -- column: aborted | aborted | count optional
 -- column: refused | refused | count optional
+-- column: unreachable | unreachable | count optional
 -- column: timed_out | timed out | count optional
 -- column: unknown_end | unknown | count
 WITH
@@ -38,6 +39,7 @@ ends AS (
     sum(iif(outcome = 'reset', connections, 0)) AS reset,
     sum(iif(outcome = 'aborted', connections, 0)) AS aborted,
     sum(iif(outcome = 'refused', connections, 0)) AS refused,
+    sum(iif(outcome = 'unreachable', connections, 0)) AS unreachable,
     sum(iif(outcome = 'timed_out', connections, 0)) AS timed_out,
     sum(iif(outcome = 'unknown', connections, 0)) AS unknown_end
   FROM flows
@@ -52,6 +54,7 @@ SELECT
   reset,
   aborted,
   refused,
+  unreachable,
   timed_out,
   unknown_end
 FROM ends

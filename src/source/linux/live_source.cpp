@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -26,8 +27,6 @@
 
 namespace netlog::source {
 namespace {
-
-constexpr TableSet kUdpTables = table_bit(TableKind::udp4) | table_bit(TableKind::udp6);
 
 // Each watched process and each directory of descriptors that stays open costs a descriptor.
 void raise_descriptor_limit() {
@@ -54,14 +53,13 @@ class LinuxSource final : public LiveSource {
               const SourceOptions& options)
       : tracer_{std::move(tracer)},
         no_trace_reason_{std::move(no_trace_reason)},
-        namespaces_{netns, std::move(own), options, notice_tables(tracer_.has_value())},
+        namespaces_{netns, std::move(own), options, kAllTables},
         owners_{std::move(kernel_list)} {
     raise_descriptor_limit();
     return_large_blocks();
+    // At once, so that what is traced from now on is compared with what is counted from now on.
+    namespaces_.own().read_counters(first_counters_);
   }
-
-  /// Closes that the trace reports need no notice, which costs the kernel more.
-  static TableSet notice_tables(bool is_traced) { return is_traced ? kUdpTables : kAllTables; }
 
   [[nodiscard]] std::string name() const override {
     return tracer_ ? "trace+" + namespaces_.own().name() : namespaces_.own().name();
@@ -73,6 +71,9 @@ class LinuxSource final : public LiveSource {
   [[nodiscard]] bool tracing() const override { return tracer_.has_value(); }
 
   void sample(const SamplePlan& plan, capture::RecordSink& sink) override {
+    for (const auto& record : std::exchange(first_counters_.records, {})) {
+      sink.consume(record);
+    }
     TraceFirst trace_first{*this, sink};
     namespaces_.sample(plan, trace_first);
     const bool may_read = check_descriptors(sink);
@@ -81,6 +82,7 @@ class LinuxSource final : public LiveSource {
         processes_.report_ended(sink);
       }
       check_trace(sink);
+      choose_notices(plan.has_untraced);
     }
   }
 
@@ -147,6 +149,12 @@ class LinuxSource final : public LiveSource {
     capture::RecordSink& sink_;
   };
 
+  class Kept final : public capture::RecordSink {
+   public:
+    void consume(const capture::RawRecord& record) override { records.push_back(record); }
+    std::vector<capture::RawRecord> records;
+  };
+
   void drain_trace(capture::RecordSink& sink) {
     if (tracer_ && !tracer_->drain(processes_, sink)) {
       trace_lost_ = true;
@@ -170,6 +178,18 @@ class LinuxSource final : public LiveSource {
     return true;
   }
 
+  /// An end that the trace reports needs no notice, which costs the kernel more. What is older than
+  /// the trace does.
+  void choose_notices(bool has_untraced) {
+    const bool wanted = !tracer_ || has_untraced;
+    if (wanted && !tcp_notices_) {
+      namespaces_.subscribe_tcp();
+    } else if (!wanted && tcp_notices_) {
+      namespaces_.unsubscribe_tcp();
+    }
+    tcp_notices_ = wanted;
+  }
+
   void check_trace(capture::RecordSink& sink) {
     const auto checked_ns = std::exchange(checked_ns_, os::read_boot_clock_ns());
     if (!tracer_ || tracer_->attached()) {
@@ -178,12 +198,14 @@ class LinuxSource final : public LiveSource {
     tracer_->drain(processes_, sink);
     tracer_.reset();
     no_trace_reason_ = "somebody has detached the trace";
-    namespaces_.subscribe_tcp();
+    choose_notices(true);
     sink.consume(make(capture::TraceEnded{no_trace_reason_}, 0, checked_ns));
   }
 
+  Kept first_counters_;
   std::optional<Tracer> tracer_;
   std::string no_trace_reason_;
+  bool tcp_notices_ = true;                             ///< subscribed to closes of TCP sockets
   bool trace_lost_ = false;                             ///< events were lost since the last drain
   std::int64_t checked_ns_ = os::read_boot_clock_ns();  ///< when the trace was last seen attached
   std::int64_t had_descriptors_ns_ = os::read_boot_clock_ns();
@@ -215,7 +237,7 @@ Result<std::unique_ptr<LiveSource>> make_live_source(const SourceOptions& option
       no_trace_reason = "no tracing: " + opened.error().message();
     }
   }
-  auto own = NamespaceSource::open(netns, options, LinuxSource::notice_tables(tracer.has_value()));
+  auto own = NamespaceSource::open(netns, options, kAllTables);
   if (!own) {
     return own.error();
   }

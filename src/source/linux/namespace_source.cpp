@@ -120,10 +120,16 @@ void NamespaceSource::sample(const SamplePlan& plan, capture::RecordSink& sink) 
   for (auto& table : tables_) {
     read_text(table.file, table.empty, table_of(table.empty), kMaxTable, sink);
   }
-  if (plan.counters && snmp_) {
+  if (plan.counters) {
+    read_counters(sink);
+  }
+}
+
+void NamespaceSource::read_counters(capture::RecordSink& sink) {
+  if (snmp_) {
     read_text(*snmp_, capture::Snmp{}, 0, kMaxCounters, sink);
   }
-  if (plan.counters && snmp6_) {
+  if (snmp6_) {
     read_text(*snmp6_, capture::Snmp6{}, 0, kMaxCounters, sink);
   }
 }
@@ -158,6 +164,12 @@ bool NamespaceSource::drain_notices(capture::RecordSink& sink) {
 void NamespaceSource::subscribe_tcp() {
   if (notices_ && !notices_->subscribe(kTcpTables)) {
     notices_.reset();
+  }
+}
+
+void NamespaceSource::unsubscribe_tcp() {
+  if (notices_) {
+    notices_->unsubscribe(kTcpTables);
   }
 }
 

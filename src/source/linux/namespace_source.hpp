@@ -37,7 +37,11 @@ class NamespaceSource {
   void reopen_tables();
 
   /// Subscribes to closes of TCP sockets, too.
+  /// Emits the kernel's counters.
+  void read_counters(capture::RecordSink& sink);
+
   void subscribe_tcp();
+  void unsubscribe_tcp();
 
   /// Reads the tables that `plan` names, and emits the notices before and after them.
   void sample(const SamplePlan& plan, capture::RecordSink& sink);

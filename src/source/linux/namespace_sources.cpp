@@ -65,6 +65,14 @@ void NamespaceSources::subscribe_tcp() {
   }
 }
 
+void NamespaceSources::unsubscribe_tcp() {
+  notice_tables_ = table_bit(TableKind::udp4) | table_bit(TableKind::udp6);
+  own_.unsubscribe_tcp();
+  for (auto& [netns, source] : others_) {
+    source.unsubscribe_tcp();
+  }
+}
+
 /// New processes are looked at on every tick, because a container begins with one. That a namespace
 /// has ended shows only when all processes are looked at.
 void NamespaceSources::follow(bool all, capture::RecordSink& sink) {

@@ -24,6 +24,7 @@ class NamespaceSources {
 
   [[nodiscard]] std::uint64_t own_netns() const { return own_netns_; }
   [[nodiscard]] const NamespaceSource& own() const { return own_; }
+  [[nodiscard]] NamespaceSource& own() { return own_; }
 
   /// Looks for namespaces that began or ended and emits namespace_found and namespace_gone, then
   /// reads the tables of each namespace. A namespace that cannot be opened is a table_failed
@@ -35,6 +36,8 @@ class NamespaceSources {
 
   /// Subscribes to closes of TCP sockets, too, in every namespace.
   void subscribe_tcp();
+  /// The reverse.
+  void unsubscribe_tcp();
 
  private:
   void follow(bool all, capture::RecordSink& sink);

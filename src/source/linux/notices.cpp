@@ -73,6 +73,16 @@ Result<void> Notices::subscribe(TableSet tables) {
   return {};
 }
 
+void Notices::unsubscribe(TableSet tables) {
+  for (const auto& [table, number] : kGroups) {
+    const int group = number;
+    if ((tables & table_bit(table)) != 0) {
+      ::setsockopt(fd_.get(), SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof group);
+    }
+  }
+  tables_ &= static_cast<TableSet>(~tables);
+}
+
 Result<Drained> Notices::drain(std::vector<std::byte>& out) {
   Drained drained;
   buffer_.resize(kBatch * kSlot);

@@ -29,6 +29,8 @@ class Notices {
   static Result<Notices> open(TableSet tables, int buffer_bytes);
   /// Subscribes to closes of sockets of more tables. Errors: the system's reason.
   Result<void> subscribe(TableSet tables);
+  /// The reverse.
+  void unsubscribe(TableSet tables);
   [[nodiscard]] TableSet tables() const { return tables_; }
 
   /// Appends the notices that have arrived: netlink messages one after the other. Errors: the

@@ -77,7 +77,10 @@ std::string endpoint(std::string_view address, std::string_view port) {
 /// Whether a connect failed, for columns with the names of codes.
 std::string connect_failed(std::string_view outcome, std::string_view reason) {
   return fmt::format(
-      "({} IN ('refused', 'timed_out') OR coalesce({}, '') = 'unanswered')", outcome, reason);
+      "({} IN ('refused', 'unreachable', 'timed_out') OR coalesce({}, '') IN ('unanswered', "
+      "'caller_gave_up'))",
+      outcome,
+      reason);
 }
 
 /// Whether a connection failed. A RST that a client of ours sends, or that we send, is none: health

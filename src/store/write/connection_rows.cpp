@@ -22,10 +22,7 @@ std::optional<UnknownOwner> reason(const Owner& owner) {
 }
 
 std::optional<UnknownOutcome> reason(const Connection& connection) {
-  const bool given_up = connection.outcome == Outcome::aborted &&
-                        connection.outcome_why == UnknownOutcome::unanswered;
-  return connection.outcome == Outcome::unknown || given_up ? std::optional{connection.outcome_why}
-                                                            : std::nullopt;
+  return connection.outcome_why;
 }
 
 // The row of a process can have been dropped in an outage.
@@ -61,15 +58,15 @@ ConnectionRows::ConnectionRows(SQLite::Database& database,
               "duration_bucket, direction, "
               "peer_id, process_id, owner_source, "
               "owner_reason, uid, last_seen_ns, closed_ns, close_error_ns, gone, state, "
-              "offload, outcome, outcome_reason, syns, bytes_sent, "
+              "offload, outcome, outcome_reason, syns, errno, bytes_sent, "
               "bytes_received, retransmits, rtt_us, unanswered_ms, seen_by, incarnation) "
-              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
               "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       update_{database,
               "UPDATE connection SET direction = ?, peer_id = ?, process_id = ?, owner_source = ?, "
               "owner_reason = ?, uid = ?, "
               "last_seen_ns = ?, closed_ns = ?, close_error_ns = ?, gone = ?, state = "
-              "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, "
+              "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, errno = ?, "
               "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, unanswered_ms = ?, "
               "seen_by "
               "= ?, incarnation = ? WHERE id = ?"},
@@ -181,6 +178,7 @@ void ConnectionRows::bind_changing(BoundStatement& statement, const Connection& 
       .with(connection.outcome)
       .with(reason(connection))
       .with(connection.syns)
+      .with(connection.error)
       .with(connection.metrics.bytes_sent)
       .with(connection.metrics.bytes_received)
       .with(connection.metrics.retransmits)

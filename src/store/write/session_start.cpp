@@ -180,7 +180,7 @@ void read_left_open(SQLite::Database& database,
     connection.last_seen_ns = row.number(19).value_or(0);
     connection.closed = moment(20);
     connection.outcome = static_cast<Outcome>(row.number(22).value_or(0));
-    connection.outcome_why = static_cast<UnknownOutcome>(row.number(23).value_or(0));
+    connection.outcome_why = code_of<UnknownOutcome>(row, 23);
     connection.metrics.bytes_sent = number_of<std::uint64_t>(row, 24);
     connection.metrics.bytes_received = number_of<std::uint64_t>(row, 25);
     connection.metrics.retransmits = number_of<std::uint32_t>(row, 26);

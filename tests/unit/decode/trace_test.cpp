@@ -110,10 +110,15 @@ TEST_CASE("each error has its cause", "[decode]") {
                                                              {103, EndCause::aborted},
                                                              {110, EndCause::timed_out},
                                                              {111, EndCause::refused},
-                                                             {113, EndCause::other}}));
+                                                             {1, EndCause::unreachable},
+                                                             {13, EndCause::unreachable},
+                                                             {101, EndCause::unreachable},
+                                                             {113, EndCause::unreachable},
+                                                             {12, EndCause::other}}));
   auto bytes = from_hex(kRefused);
   bytes[kError] = static_cast<std::byte>(error);
   CHECK(transition(bytes).cause == cause);
+  CHECK(transition(bytes).error.value_or(0) == error);
 }
 
 TEST_CASE("a birth is of a socket without addresses", "[decode]") {

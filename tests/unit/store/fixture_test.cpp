@@ -172,7 +172,7 @@ const std::vector<std::pair<std::string, std::string>>& views_of_version_1() {
        "opened_at, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_at, closed_ns, "
        "close_error_ns, duration_ns, state, offload, outcome, bytes_sent, bytes_received, "
        "retransmits, rtt_us, seen_by, owner_reason, uid, gone, local, remote, outcome_reason, "
-       "syns, container, clock_adjust_ns, unanswered_ms"},
+       "syns, container, clock_adjust_ns, unanswered_ms, errno"},
       {"events",
        "id, at, at_ns, error_ns, kind, connection_id, old, new, pid, process, protocol, "
        "local_address, local_port, remote_address, remote_port, local, remote"},

@@ -56,9 +56,11 @@ TEST_CASE("abbreviations in SQL are replaced by plain SQL", "[store]") {
       {"$name(family, iif(a, (b), $family.ipv6))",
        "CAST(CASE iif(a, (b), 6) WHEN 4 THEN 'ipv4' WHEN 6 THEN 'ipv6' END AS TEXT)"},
       {"$connect_failed(outcome, u.outcome_reason)",
-       "(outcome IN ('refused', 'timed_out') OR coalesce(u.outcome_reason, '') = 'unanswered')"},
+       "(outcome IN ('refused', 'unreachable', 'timed_out') OR coalesce(u.outcome_reason, '') IN "
+       "('unanswered', 'caller_gave_up'))"},
       {"NOT $failed(o, r, d)",
-       "NOT ((o IN ('refused', 'timed_out') OR coalesce(r, '') = 'unanswered') OR (o = 'reset' AND "
+       "NOT ((o IN ('refused', 'unreachable', 'timed_out') OR coalesce(r, '') IN ('unanswered', "
+       "'caller_gave_up')) OR (o = 'reset' AND "
        "d <> 'inbound'))"},
       {"'$state.closed' -- $state.closed\n/* $state.closed */ $state.closed",
        "'$state.closed' -- $state.closed\n/* $state.closed */ 1"},

@@ -78,6 +78,41 @@ TEST_CASE("the first windows are short, so that there is a coverage from the beg
   CHECK(ends == std::vector<std::int64_t>{10, 30, 70, 150, 250, 350, 450});
 }
 
+TEST_CASE("a connection that opens itself, or meets its own SYN, counts once", "[track]") {
+  using enum TcpState;
+  CoverageMeter meter{100};
+  meter.measure(counters(0, 10, 10));
+  meter.count(tcp_event(EventKind::open, Direction::outbound, std::nullopt, syn_sent));
+  meter.count(tcp_event(EventKind::state, Direction::outbound, syn_sent, syn_received));
+  meter.count(tcp_event(EventKind::state, Direction::outbound, syn_received, established));
+  CHECK(meter.measure(counters(100, 11, 10)) == Coverage{0, 0, 100, 1, 1, {}, 0});
+}
+
+TEST_CASE("what was opened before the counters were read is compared where it can be", "[track]") {
+  using enum TcpState;
+  CoverageMeter meter{100};
+  const auto open_at = [&](std::int64_t at) {
+    auto event = tcp_event(EventKind::open, Direction::outbound, std::nullopt, syn_sent);
+    event.at = Moment{at, 0};
+    meter.count(event);
+  };
+  open_at(20);
+  open_at(40);
+  SECTION("the counters of a namespace in which all is recorded") {
+    CHECK_FALSE(meter.measure(counters(50, 1, 1)).has_value());
+    CHECK(meter.finish() == std::vector<Coverage>{{0, 20, 50, 2, 2, {}, 0}});
+  }
+  SECTION("a namespace that has counted more") {
+    meter.measure(counters(50, 5, 5));
+    CHECK(meter.finish().empty());
+  }
+  SECTION("counters that were read between two of them, and come after both") {
+    meter.measure(counters(30, 5, 5));
+    meter.measure(counters(60, 6, 5));
+    CHECK(meter.finish() == std::vector<Coverage>{{0, 30, 60, 1, 1, {}, 0}});
+  }
+}
+
 TEST_CASE("gaps for one reason that follow one another are one", "[track]") {
   GapLedger ledger{10, 100};
   ledger.add(gap(0, 5, 1));

@@ -66,15 +66,16 @@ TEST_CASE("Lifecycle keeps what closed before its notice, and completes it", "[t
   auto notice = tcp_row(1, closed, 4001, 443);
   notice.delivery = Delivery{};
   close(1);
-  CHECK_FALSE(parts.lifecycle.apply_late_notice(by_cookie(1), notice));  // none was expected
+  CHECK_FALSE(
+      parts.lifecycle.apply_late_notice(Notice{0, Moment{400, 10}, notice}));  // none was expected
   parts.expected_notices.expect(0, kAllTables, 50);
   close(1);
-  CHECK(parts.lifecycle.apply_late_notice(by_cookie(1), notice));
+  CHECK(parts.lifecycle.apply_late_notice(Notice{0, Moment{400, 10}, notice}));
   const auto refreshed = parts.changes.take_refreshes();
   REQUIRE(refreshed.size() == 1);
   CHECK(refreshed[0].seen_by == (SeenBy::snapshot | SeenBy::notice));
   CHECK(refreshed[0].outcome == Outcome::reset);
-  CHECK_FALSE(parts.lifecycle.apply_late_notice(by_cookie(1), notice));  // once
+  CHECK_FALSE(parts.lifecycle.apply_late_notice(Notice{0, Moment{400, 10}, notice}));  // once
 
   SECTION("or its owner") {
     close(2);
@@ -116,7 +117,7 @@ TEST_CASE("Lifecycle takes over the connections of an earlier session without an
   const auto refreshed = parts.changes.take_refreshes();
   REQUIRE(refreshed.size() == 1);
   CHECK(refreshed[0].owner == Owner{ProcessId{7, 1}, OwnerSource::last_seen, {}});
-  CHECK(parts.lifecycle.direction_of(tcp_row(2, established, 80, 5000), 0, true, 0) ==
+  CHECK(parts.lifecycle.direction_of(tcp_row(2, established, 80, 5000), 0, true, 0, false) ==
         Direction::inbound);
 }
 

@@ -50,8 +50,8 @@ Connection connection_of(const Case& of) {
 
 std::string text(const OutcomeResult& result) {
   std::string text{name(result.outcome)};
-  if (result.outcome == Outcome::unknown) {
-    text += " " + std::string{name(result.why)};
+  if (result.why) {
+    text += " " + std::string{name(*result.why)};
   }
   return result.syns ? text + " " + std::to_string(*result.syns) : text;
 }

@@ -39,6 +39,26 @@ TEST_CASE("a notice makes the close of a polled connection exact", "[track]") {
   CHECK(events[0].connection.seen_by == (SeenBy::snapshot | SeenBy::notice));
 }
 
+TEST_CASE("the peer's FIN is not counted as a byte, whoever closes first", "[track]") {
+  const auto unread = GENERATE(0U, 1U);
+  const auto next = GENERATE(time_wait, last_ack);
+  CAPTURE(unread, name(next));
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(snapshot(1, {tcp(1, next == last_ack ? close_wait : established, 80, 5000)}));
+  auto row = tcp(1, closed, 80, 5000);
+  // Who closed first has a FIN in its queue, or its minisock has received it after this count.
+  const std::uint64_t counted = next == last_ack ? 1 : unread;
+  row.metrics = Metrics{6, 10 + counted, 0, 0, 4, 6};
+  row.delivery = Delivery{8, 10 + counted, 0, 1, 0, 0, 0, 0, unread};
+  tracker.apply(notice(150, row));
+  tracker.apply(snapshot(
+      2, next == time_wait ? std::vector{tcp(1, time_wait, 80, 5000)} : std::vector<SocketRow>{}));
+  const auto connection = tracker.take_events().back().connection;
+  CHECK(connection.outcome == Outcome::closed);
+  CHECK(connection.metrics.bytes_received == 10U);
+}
+
 TEST_CASE("a notice of a connection that was never polled is an open and a close", "[track]") {
   Tracker tracker;
   tracker.apply(snapshot(0, {tcp(9, listen, 80, 0)}));
@@ -130,6 +150,42 @@ TEST_CASE("TIME_WAIT joins the connection whose handshake was all that was shown
   CHECK(texts(tracker) == Lines{"2 state SYN_RECEIVED>TIME_WAIT (100,150]"});
 }
 
+TEST_CASE("a connection and its handshake are one, however late the notice", "[track]") {
+  Tracker tracker;
+  tracker.expect_notices(0, kAllTables, 50);
+  const auto listener = tcp(9, listen, 80, 0);
+  tracker.apply(snapshot(0, {listener}));
+  std::map<ConnectionId, int> expected{{1, 0}, {2, 1}};
+  SECTION("which a snapshot has shown, and the next ones lack") {
+    tracker.apply(snapshot(1, {listener, tcp(1, syn_received, 80, 5000)}));
+    tracker.apply(snapshot(2, {listener}));
+    tracker.apply(snapshot(3, {listener}));
+    tracker.apply(snapshot(4, {listener}));
+  }
+  SECTION("which one snapshot has shown together with its socket") {
+    tracker.apply(
+        snapshot(1, {listener, tcp(1, syn_received, 80, 5000), tcp(2, established, 80, 5000)}));
+  }
+  SECTION("which one snapshot has shown after its socket, and before the end") {
+    tracker.apply(
+        snapshot(1, {listener, tcp(2, close_wait, 80, 5000), tcp(1, syn_received, 80, 5000)}));
+    tracker.apply(snapshot(2, {listener}));
+  }
+  SECTION("but a handshake that follows TIME_WAIT is another connection") {
+    tracker.apply(
+        snapshot(1, {listener, tcp(7, time_wait, 80, 5000), tcp(1, syn_received, 80, 5000)}));
+    expected = {{1, 0}, {2, 1}, {3, 1}};
+  }
+  tracker.apply(notice(450, tcp(2, closed, 80, 5000)));
+  tracker.apply(snapshot(5, {listener}));
+  tracker.apply(snapshot(6, {listener}));
+  std::map<ConnectionId, int> ends;
+  for (const auto& event : tracker.take_events()) {
+    ends[event.connection.id] += event.kind == EventKind::close ? 1 : 0;
+  }
+  CHECK(ends == expected);
+}
+
 // While the kernel walks its table, a socket that goes can move another one out of the walk's way.
 TEST_CASE("a minisock that a walk has missed is not another connection", "[track]") {
   Tracker tracker;
@@ -209,6 +265,7 @@ TEST_CASE("a notice that names a holder, as no kernel does, requests no owner", 
 
 TEST_CASE("TIME_WAIT of another use of a tuple is not joined to a polled connection", "[track]") {
   Tracker tracker;
+  tracker.expect_notices(0, kAllTables, 0);
   tracker.apply(snapshot(0, {}));
   tracker.apply(snapshot(1, {tcp(1, established, 4000, 443)}));
   auto reset = tcp(1, closed, 4000, 443);
@@ -276,7 +333,7 @@ TEST_CASE("a connection shown before its listener was seen is inbound", "[track]
     directions[event.connection.id] = event.connection.direction;
   }
   CHECK(directions == std::map<ConnectionId, Direction>{{1, Direction::listen},
-                                                        {2, Direction::outbound},
+                                                        {2, Direction::unknown},
                                                         {3, Direction::inbound},
                                                         {4, Direction::outbound},
                                                         {5, Direction::listen}});

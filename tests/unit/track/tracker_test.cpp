@@ -131,7 +131,7 @@ TEST_CASE("directions follow from listeners and SYN states, and are unknown othe
   events = tracker.take_events();
   REQUIRE(events.size() == 5);
   CHECK(events[0].kind == EventKind::close);
-  CHECK(events[1].connection.direction == Direction::outbound);
+  CHECK(events[1].connection.direction == Direction::unknown);  // so may its
   CHECK(events[2].connection.direction == Direction::outbound);
   CHECK(events[3].connection.direction == Direction::inbound);
   CHECK(events[4].connection.direction ==
@@ -169,7 +169,72 @@ TEST_CASE("a closed listener gives no direction to what is opened later", "[trac
     directions[event.connection.id] = event.connection.direction;
   }
   CHECK(directions[2] == Direction::inbound);  // accepted after tick 1 began, perhaps before 110
-  CHECK(directions[3] == Direction::outbound);
+  CHECK(directions[3] == Direction::unknown);
+}
+
+// The kernel counts our SYN among the bytes that were acknowledged, and a peer's not.
+TEST_CASE("what was acknowledged proves who opened a connection", "[track]") {
+  struct Case {
+    TcpState state;
+    std::uint64_t sent;
+    Delivery delivery;
+    Direction direction;
+  };
+  // Each has a listener at its local port.
+  const auto of = GENERATE(Case{established, 0, {1, 0, 0}, Direction::outbound},
+                           Case{established, 7, {8, 0, 0}, Direction::outbound},
+                           Case{close_wait, 7, {8, 1, 0}, Direction::outbound},
+                           Case{fin_wait_2, 7, {9, 0, 0}, Direction::outbound},
+                           Case{established, 7, {7, 0, 0}, Direction::inbound},
+                           Case{fin_wait_2, 7, {8, 0, 0}, Direction::inbound},
+                           // Not all was acknowledged: the listener is likely.
+                           Case{established, 7, {3, 0, 5}, Direction::inbound},
+                           Case{fin_wait_1, 7, {8, 0, 1}, Direction::inbound});
+  CAPTURE(name(of.state), of.sent, of.delivery.acked);
+  const auto listener = tcp(9, listen, 80, 0);
+  auto row = tcp(1, of.state, 80, 443);
+  row.metrics = Metrics{of.sent, 0, 0, 0, 1, 1};
+  row.delivery = of.delivery;
+  Tracker tracker;
+  SECTION("before the recorder") {
+    tracker.apply(snapshot(0, {listener, row}));
+  }
+  SECTION("in a later reading") {
+    tracker.apply(snapshot(0, {listener}));
+    tracker.apply(snapshot(1, {listener, tcp(1, of.state, 80, 443)}));
+    tracker.apply(snapshot(2, {listener, row}));
+  }
+  tracker.apply(snapshot(3, {}));
+  Direction direction = Direction::unknown;
+  for (const auto& event : tracker.take_events()) {
+    if (event.connection.direction != Direction::listen) {
+      direction = event.connection.direction;
+    }
+  }
+  CHECK(direction == of.direction);
+}
+
+TEST_CASE("a listener that no table has shown leaves the direction unknown", "[track]") {
+  Tracker tracker;
+  tracker.expect_notices(0, kAllTables, 0);
+  tracker.apply(snapshot(0, {}));
+  const auto gone = tcp(8, closed, 20, 0);  // it was bound, and may have listened
+  const auto early = GENERATE(true, false);
+  CAPTURE(early);
+  if (early) {
+    tracker.apply(notice(50, gone));
+  }
+  tracker.apply(snapshot(1, {tcp(1, established, 20, 5000), tcp(2, established, 4000, 443)}));
+  if (!early) {
+    tracker.apply(notice(150, gone));
+  }
+  tracker.apply(snapshot(2, {}));
+  std::map<ConnectionId, Direction> directions;
+  for (const auto& event : tracker.take_events()) {
+    directions[event.connection.id] = event.connection.direction;
+  }
+  CHECK(directions ==
+        std::map<ConnectionId, Direction>{{1, Direction::unknown}, {2, Direction::outbound}});
 }
 
 TEST_CASE("owners found in the same tick come with the open, later ones are events", "[track]") {

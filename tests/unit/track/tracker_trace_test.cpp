@@ -61,6 +61,8 @@ TEST_CASE("the cause and the last state give the outcome", "[track]") {
                               Case{syn_sent, EndCause::timed_out, false, Outcome::timed_out},
                               Case{syn_sent, EndCause::none, false, Outcome::aborted},
                               Case{syn_sent, EndCause::other, false, Outcome::unknown},
+                              Case{syn_sent, EndCause::unreachable, false, Outcome::unreachable},
+                              Case{established, EndCause::unreachable, false, Outcome::unreachable},
                               Case{established, EndCause::reset, false, Outcome::reset},
                               Case{established, EndCause::none, false, Outcome::aborted},
                               Case{established, EndCause::timed_out, false, Outcome::timed_out},
@@ -91,6 +93,66 @@ TEST_CASE("the cause and the last state give the outcome", "[track]") {
   CHECK(events.back().connection.closed == Moment{103 * kMs, 0});
 }
 
+TEST_CASE("a failed connect says who gave up, and after what", "[track]") {
+  struct Case {
+    std::uint32_t retransmits;
+    EndCause cause;
+    std::optional<std::uint16_t> error;
+    Outcome outcome;
+    std::optional<UnknownOutcome> why;
+  };
+  const auto given = GENERATE(
+      Case{0, EndCause::none, {}, Outcome::aborted, UnknownOutcome::caller_gave_up},
+      Case{1, EndCause::none, {}, Outcome::timed_out, UnknownOutcome::caller_gave_up},
+      Case{6, EndCause::timed_out, 110, Outcome::timed_out, UnknownOutcome::kernel_gave_up},
+      Case{0, EndCause::refused, 111, Outcome::refused, {}},
+      Case{2, EndCause::unreachable, 113, Outcome::unreachable, {}});
+  CAPTURE(name(given.outcome), given.retransmits);
+  auto tracker = traced_from_the_start();
+  tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kClient));
+  auto end = ended(kConnecting.to(syn_sent, closed, 103 * kMs), given.cause);
+  end.row.metrics = Metrics{};
+  end.row.metrics->retransmits = given.retransmits;
+  end.error = given.error;
+  tracker.apply(end);
+  const auto connection = tracker.take_events().back().connection;
+  CHECK(connection.outcome == given.outcome);
+  CHECK(connection.outcome_why == given.why);
+  CHECK(connection.error == given.error);
+  CHECK(connection.syns == given.retransmits + 1);
+}
+
+TEST_CASE("a notice completes only what is older than the trace", "[track]") {
+  Tracker tracker;
+  tracker.begin_trace();
+  tracker.expect_notices(0, kAllTables, 50 * kMs);
+  auto older = kConnecting;
+  older.cookie = 7;
+  tracker.apply(audit(0, {older.row(established)}));
+  CHECK(tracker.has_untraced_connections());
+  tracker.apply(kAccepted.to(syn_received, established, 101 * kMs));
+  tracker.apply(ended(kAccepted.to(established, closed, 200 * kMs), EndCause::reset));
+  const auto notice = [&](const Socket& socket, std::int64_t at_ns) {
+    auto row = socket.row(closed);
+    row.metrics = Metrics{0, 0, 0, 0, 1, 1};
+    row.delivery = Delivery{};
+    tracker.apply(Notice{0, Moment{at_ns, kMs}, row});
+  };
+  notice(kAccepted, 201 * kMs);
+  notice(kAccepted, 90 * kSecond);  // its process had kept it
+  auto unseen = kConnecting;
+  unseen.cookie = 8;
+  notice(unseen, 300 * kMs);
+  notice(older, 400 * kMs);
+  tracker.apply(audit(kSecond, {}));
+  CHECK_FALSE(tracker.has_untraced_connections());
+  std::map<ConnectionId, Outcome> outcomes;
+  for (const auto& event : tracker.take_events()) {
+    outcomes[event.connection.id] = event.connection.outcome;
+  }
+  CHECK(outcomes == std::map<ConnectionId, Outcome>{{1, Outcome::reset}, {2, Outcome::reset}});
+}
+
 TEST_CASE("a peer on this host that aborts resets the orphan of the other end", "[track]") {
   auto tracker = traced_from_the_start();
   tracker.apply(kConnecting.to(established, fin_wait_1, 110 * kMs, kClient));
@@ -101,6 +163,9 @@ TEST_CASE("a peer on this host that aborts resets the orphan of the other end", 
   std::map<ConnectionId, Outcome> outcomes;
   for (const auto& event : tracker.take_events()) {
     outcomes[event.connection.id] = event.connection.outcome;
+    if (event.kind == EventKind::close) {
+      CHECK(event.at == Moment{130 * kMs, 0});  // the orphan was in FIN_WAIT_2 until then
+    }
   }
   CHECK(outcomes == std::map<ConnectionId, Outcome>{{1, Outcome::reset}, {2, Outcome::aborted}});
   CHECK(tracker.open_connections() == 0);
@@ -119,14 +184,14 @@ TEST_CASE("snapshots follow an orphan whose peer is on another host", "[track]")
   SECTION("into TIME_WAIT") {
     tracker.apply(audit(2 * kSecond, {kConnecting.row(time_wait)}));
     const auto events = tracker.take_events();
-    CHECK(texts(events) == Lines{"1 state FIN_WAIT_2>TIME_WAIT (112,2001]"});
+    CHECK(texts(events) == Lines{"1 state FIN_WAIT_2>TIME_WAIT (1000,2001]"});
     CHECK(events[0].connection.closed == Moment{112 * kMs, 0});
     CHECK(events[0].connection.outcome == Outcome::closed);
   }
   SECTION("out of sight: a FIN or a RST") {
     tracker.apply(audit(2 * kSecond, {}));
     const auto events = tracker.take_events();
-    CHECK(texts(events) == Lines{"1 close FIN_WAIT_2>CLOSED 112"});
+    CHECK(texts(events) == Lines{"1 close FIN_WAIT_2>CLOSED (1000,2001]"});
     CHECK(events[0].connection.outcome == Outcome::unknown);
     CHECK(events[0].connection.outcome_why == UnknownOutcome::peer_end_unseen);
   }

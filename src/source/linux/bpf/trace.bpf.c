@@ -48,8 +48,23 @@ struct sock_common {
   __u16 skc_num;
   unsigned long skc_flags;
 };
+struct sk_buff {
+  char cb[48];
+};
+struct sk_buff_head {
+  struct sk_buff* prev;
+  __u32 qlen;
+};
+struct sock_extended_err {
+  __u32 ee_errno;
+  __u8 ee_origin;
+};
+struct sock_exterr_skb {
+  struct sock_extended_err ee;
+};
 struct sock {
   struct sock_common __sk_common;
+  struct sk_buff_head sk_error_queue;
   int sk_err;
   kuid_t sk_uid;
   __u16 sk_protocol;
@@ -109,6 +124,7 @@ enum { kUnknownOrigin = 0, kConnect = 1, kListen = 2, kAccept = 3 };
 enum { kFinReceived = 1, kOrphan = 2, kKernelSocket = 0x80 };
 enum { kBeforeExec = 1 };  // flags of a last closer
 enum { kSendShutdown = 2 };
+enum { kIcmp = 2, kIcmp6 = 3 };  // linux/errqueue.h, SO_EE_ORIGIN_ICMP
 
 struct event {
   __u64 at_ns;  // all times: boot clock
@@ -160,6 +176,7 @@ struct socket_use {
   __u8 is_owner_reported;
   __u8 is_closed;
   __u8 is_connecting;  // SYN_SENT could not be reported
+  __u8 error;  // that its connect has had before it ended
 };
 
 struct {
@@ -338,6 +355,9 @@ static __always_inline void report_transition(
   event->old_state = old;
   event->new_state = new;
   fill_socket(event, tcp);
+  if (use && old == BPF_TCP_SYN_SENT && new == BPF_TCP_CLOSE && !event->error) {
+    event->error = use->error;
+  }
   const __u32 netns = event->netns;
   int is_named = 0;
   if (use) {
@@ -382,6 +402,7 @@ static __always_inline struct socket_use* begin_use(struct tcp_sock* tcp, int or
   use->is_owner_reported = 0;
   use->is_closed = 0;
   use->is_connecting = 0;
+  use->error = 0;
   return use;
 }
 
@@ -483,6 +504,8 @@ int BPF_PROG(netlog_changes, struct sock* sk, int old, int new) {
     }
   } else if (new == BPF_TCP_LISTEN) {
     use = begin_use(tcp, kListen);
+  } else if (old == BPF_TCP_SYN_SENT && new == BPF_TCP_CLOSE && !tcp->segs_out) {
+    return 0;  // no port was left, or its tuple is in use: no connection
   } else if (!use && old == BPF_TCP_SYN_RECV) {
     if (new == BPF_TCP_CLOSE) {
       return 0;
@@ -490,6 +513,32 @@ int BPF_PROG(netlog_changes, struct sock* sk, int old, int new) {
     use = begin_use(tcp, kAccept);
   }
   report_transition(tcp, use, bpf_get_socket_cookie(sk), old, new);
+  return 0;
+}
+
+// An ICMP message can answer a SYN before connect(2) has returned. The process reads the error,
+// and closes a socket that has none any more.
+SEC("tp_btf/inet_sk_error_report")
+int BPF_PROG(netlog_error, const struct sock* sk) {
+  if (sk->__sk_common.skc_state != BPF_TCP_SYN_SENT) {
+    return 0;
+  }
+  struct tcp_sock* tcp = bpf_skc_to_tcp_sock((void*)sk);
+  struct socket_use* use = tcp ? bpf_sk_storage_get(&socket_uses, tcp, 0, 0) : 0;
+  if (!use) {
+    return 0;
+  }
+  if (sk->sk_err) {
+    use->error = sk->sk_err;
+  } else if (sk->sk_error_queue.qlen) {
+    // In connect(2) the kernel queues the message, and sets sk_err_soft after this.
+    struct sk_buff* last = sk->sk_error_queue.prev;
+    struct sock_exterr_skb* message = (struct sock_exterr_skb*)last->cb;
+    int origin = BPF_CORE_READ(message, ee.ee_origin);
+    if (origin == kIcmp || origin == kIcmp6) {
+      use->error = BPF_CORE_READ(message, ee.ee_errno);
+    }
+  }
   return 0;
 }
 

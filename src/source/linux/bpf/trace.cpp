@@ -74,10 +74,11 @@ struct Common {
   const char* tracepoint;
   const char* in_place_of;  ///< left out where the kernel has this tracepoint
 };
-constexpr std::array<Common, 5> kCommonPrograms{{
+constexpr std::array<Common, 6> kCommonPrograms{{
     {"netlog_send", "sock_send_length", nullptr},
     {"netlog_receive", "sock_recv_length", nullptr},
     {"netlog_read", "tcp_rcv_space_adjust", "sock_recv_length"},
+    {"netlog_error", "inet_sk_error_report", nullptr},
     {"netlog_exec", "sched_process_exec", nullptr},
     {"netlog_exit", "sched_process_exit", nullptr},
 }};
