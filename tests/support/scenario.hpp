@@ -101,6 +101,8 @@ class Scenario {
           snapshot.rows.push_back(socket.row);
         }
       }
+      // Every listener is known, and no notice is waited for.
+      tracker_.expect_notices(netns, kAllTables, -1'000'000'000'000);
       tracker_.apply(snapshot);
     }
     for (const auto& question : tracker_.owner_queries(1000)) {

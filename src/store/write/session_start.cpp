@@ -132,7 +132,7 @@ void read_left_open(SQLite::Database& database,
       "c.direction, c.state, c.offload, p.pid, p.start, c.owner_source, c.owner_reason, c.uid, "
       "coalesce(c.module, 0), c.opened_ns, c.open_error_ns, c.first_seen_ns, "
       "max(c.last_seen_ns, s.alive_ns), c.closed_ns, c.close_error_ns, c.outcome, "
-      "coalesce(c.outcome_reason, 0), c.bytes_sent, c.bytes_received, c.retransmits, c.rtt_us, "
+      "c.outcome_reason, c.bytes_sent, c.bytes_received, c.retransmits, c.rtt_us, "
       "c.seen_by, c.incarnation, c.process_id, coalesce(s.ended_ns, s.alive_ns), s.interval_ns, "
       "coalesce(p.image, 0) "
       "FROM connection AS c JOIN session AS s ON s.id = c.session_id "

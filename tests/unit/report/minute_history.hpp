@@ -163,6 +163,8 @@ inline void record(const std::filesystem::path& path, const std::vector<Seen>& a
         tracker.apply(Notice{0, Moment{second * kSecond, kSecond / 2}, ended});
       }
     }
+    // Every listener is known, and no notice is waited for.
+    tracker.expect_notices(0, kAllTables, -1000 * kSecond);
     tracker.apply(snapshot);
     for (const auto& seen : all) {
       tracker.resolve(
