@@ -141,7 +141,7 @@ class GivenRecording {
     process.parent_pid = 1;
     processes_.emplace_back(std::move(process));
     if (to) {
-      ends_.emplace_back(store::ProcessEnded{{pid, pid}, Moment{Given::ns(*to), 0}});
+      ends_.emplace_back(store::ProcessEnded{{pid, pid}, Moment{Given::ns(*to), 0}, {}});
     }
     return *this;
   }

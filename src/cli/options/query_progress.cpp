@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/options/query_progress.hpp"
 
+#include <iostream>
+
 #include <fmt/format.h>
 
 namespace netlog::cli {

@@ -68,7 +68,7 @@ class Recording {
   SessionStart start_;
   Retention retention_;
   std::optional<ItemWriter> inserts_;  ///< absent after a batch that failed
-  bool reported_reader_ = false;        ///< that it keeps the WAL from being emptied
+  bool reported_reader_ = false;       ///< that it keeps the WAL from being emptied
   std::int64_t now_ns_ = 0;            ///< the last heartbeat that was written, UTC
   std::int64_t latest_ns_ = 0;
   std::int64_t page_bytes_ = 0;

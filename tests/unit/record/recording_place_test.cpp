@@ -37,7 +37,11 @@ namespace {
 constexpr std::int64_t kSecond = 1'000'000'000;
 
 Process process() {
-  return {{70, 7}, 0, "server", {}, {}, {}, {}, {}, 1, {}};
+  Process made;
+  made.id = {70, 7};
+  made.name = "server";
+  made.parent_pid = 1;
+  return made;
 }
 
 Connection connection(ConnectionId id) {

@@ -460,7 +460,8 @@ TEST_CASE("no secret of any text column or deleted row is in a redacted clip", "
   CHECK_THAT(rows(out, "SELECT DISTINCT cmdline FROM process"), Contains("cmdline-"));
   CHECK(rows(out, "SELECT filters, source FROM clip WHERE id = 1") == "NULL|NULL\n");
   CHECK(rows(out, "SELECT redacted FROM clip ORDER BY id DESC LIMIT 1") ==
-        "address,boot,cgroup,cmdline,container,container_name,detail,exe,host,kernel,name,os,pod,pod_name,service,unit,user\n");
+        "address,boot,cgroup,cmdline,container,container_name,detail,exe,host,kernel,name,os,pod,"
+        "pod_name,service,unit,user\n");
 }
 
 TEST_CASE("a redacted clip has the same joins, prefixes and numbers", "[store]") {
