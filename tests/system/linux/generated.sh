@@ -23,8 +23,8 @@ sums=$("$netlog" sql "SELECT max(id) > 50000 FROM connection" | tail -1)
 done
 # What is wrong with that day.
 "$netlog" report leaks --format csv | grep -q ',CLOSE_WAIT,666,legacy,' || { echo "the leak is not found"; exit 1; }
-"$netlog" report beacons --format csv | sed -n 2p | grep -q ',555,agent,203.0.113.66:443,' || { echo "the beacon is not found"; exit 1; }
-"$netlog" report failed --format csv | sed -n '/^connections/,$p' | sed -n 2p | grep -q ',refused,.*,31337,batch,' ||
+"$netlog" report beacons --format csv | sed -n 2p | grep -q ',555,agent,1,203.0.113.66:443,' || { echo "the beacon is not found"; exit 1; }
+"$netlog" report failed --section failures --format csv | sed -n 2p | grep -q ',refused,.*,31337,batch,' ||
   { echo "the failing batch is not found"; exit 1; }
 
 # A window of it, cut out: whole, and each report says the same.

@@ -95,7 +95,7 @@ is "CLOSED CLOSE_WAIT CLOSING" report --state CLO
 is "auto" record --source au
 is "capture:" record --source c
 is "tcp udp" tail --protocol ""
-is "cgroup cmdline container" clip --redact-keep c
+is "cgroup cmdline container container_name" clip --redact-keep c
 is "bash fish zsh" completion ""
 is "states" help st
 is "a.db" report --db a
