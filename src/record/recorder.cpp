@@ -130,10 +130,7 @@ void Recorder::deliver_windows() {
   for (const auto& coverage : coverage_.finish()) {
     delivery_.add(coverage);
   }
-  for (auto& gap : gaps_.finish()) {
-    ++gap_count_;
-    delivery_.add(std::move(gap));
-  }
+  add_gaps(gaps_.finish());
 }
 
 void Recorder::take_events() {
@@ -166,16 +163,23 @@ void Recorder::end_tick() {
     tracker_.expire(now_ns_);
     delivery_.add(*heartbeat);
   }
-  for (auto& gap : gaps_.take(now_ns_)) {
+  add_gaps(gaps_.take(now_ns_));
+  deliver();
+}
+
+void Recorder::add_gaps(std::vector<Gap> gaps) {
+  for (auto& gap : gaps) {
     ++gap_count_;
     delivery_.add(std::move(gap));
   }
-  deliver();
 }
 
 void Recorder::deliver() {
   note_loss(delivery_.flush(now_ns_));
   if (delivery_.wants_resync()) {
+    // The writer may begin a new file with the Resync. The gaps of before belong to the old file.
+    add_gaps(gaps_.finish());
+    note_loss(delivery_.flush(now_ns_));
     note_loss(delivery_.resync(processes_.running(), tracker_.connections(), now_ns_));
   }
 }

@@ -94,6 +94,7 @@ class Recorder final : public capture::RecordSink {
   void take_events();
   void end_tick();
   void deliver_windows();
+  void add_gaps(std::vector<Gap> gaps);
   void deliver();
   void resume(const Snapshot& shown_by);
   [[nodiscard]] std::int64_t to_boot(std::int64_t utc_ns) const;

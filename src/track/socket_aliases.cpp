@@ -4,6 +4,7 @@
 #include "track/socket_rules.hpp"
 #include "track/trace_history.hpp"
 
+#include <limits>
 #include <utility>
 
 namespace netlog::track {
@@ -160,14 +161,17 @@ bool SocketAliases::has_ended(const Identity& identity,
   if (row.state != TcpState::time_wait || !before) {
     return false;
   }
-  for (const auto& key : {identity, tuple_key(snapshot.netns, row.tuple)}) {
+  const auto lacked = [&](const Identity& key, std::int64_t since_ns) {
     auto* const ended_ns = ended_.find(key);
-    if (ended_ns != nullptr && *ended_ns >= before->began_ns) {
-      *ended_ns = snapshot.taken.ended_ns;
-      return true;
+    if (ended_ns == nullptr || *ended_ns < since_ns) {
+      return false;
     }
-  }
-  return false;
+    *ended_ns = snapshot.taken.ended_ns;
+    return true;
+  };
+  // A cookie is never given twice, but two connections can have the same addresses and ports.
+  return lacked(identity, std::numeric_limits<std::int64_t>::min()) ||
+         lacked(tuple_key(snapshot.netns, row.tuple), before->began_ns);
 }
 
 void SocketAliases::forget_before(std::int64_t snapshot_began_ns) {

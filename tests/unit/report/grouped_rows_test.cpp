@@ -293,7 +293,8 @@ TEST_CASE("network namespaces are kept apart, and named where there are several"
   CHECK(recording.rows("connections", {"id"}, filter) == "3\n4\n");
   const auto is_shown = [&](const Filter& given) {
     store::Reader reader{recording.path()};
-    for (const auto& column : run_report(reader, "peers", given, -1).tables.at(0).columns) {
+    const auto answer = run_report(reader, "peers", given, -1);
+    for (const auto& column : answer.tables.at(0).columns) {
       if (column.name == "netns") {
         return !column.title.empty();
       }
