@@ -73,6 +73,28 @@ TEST_CASE("SocketAliases knows a handshake that was read before its socket was r
   CHECK_FALSE(of.aliases.is_stale_handshake(handshake, tcp_snapshot(100 * kMs, {})));
 }
 
+TEST_CASE("SocketAliases knows a minisock that snapshots lacked", "[track]") {
+  Fixture of;
+  const auto shown = tcp_snapshot(400 * kMs, {});
+  const Span before{200 * kMs, 210 * kMs};  // the last poll lacked it, and so did the one before
+  const auto row = tcp_row(1, time_wait, 4000, 443);
+
+  SECTION("by its cookie, however often it was missed") {
+    of.aliases.add_ended(of.add(by_cookie(1), kTuple, Phase::ending), 110 * kMs);
+    CHECK(of.aliases.has_ended(by_cookie(1), row, shown, before));
+    CHECK(of.aliases.has_ended(by_cookie(1), row, shown, before));
+    CHECK_FALSE(of.aliases.has_ended(by_cookie(2), row, shown, before));
+    CHECK_FALSE(
+        of.aliases.has_ended(by_cookie(1), tcp_row(1, established, 4000, 443), shown, before));
+  }
+  SECTION("by its addresses and ports if only the last poll missed it: they are used again") {
+    of.aliases.add_ended(of.add_noticed(1, kTuple, 100 * kMs), 110 * kMs);
+    CHECK_FALSE(of.aliases.has_ended(by_cookie(2), row, shown, before));
+    of.aliases.add_ended(of.add_noticed(3, kTuple, 100 * kMs), 210 * kMs);
+    CHECK(of.aliases.has_ended(by_cookie(2), row, shown, before));
+  }
+}
+
 TEST_CASE("SocketAliases finds the noticed connection of a minisock", "[track]") {
   Fixture of;
   of.add_noticed(1, kTuple, 100);
