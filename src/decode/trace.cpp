@@ -195,6 +195,51 @@ Result<Transition> transition_of(const Event& event, std::int64_t clock_shift_ns
   return transition;
 }
 
+Result<void> check_times(const Event& event, std::int64_t clock_shift_ns) {
+  for (const auto boot_ns : {event.at_ns, event.begun_ns, event.process_start_ns}) {
+    const auto at_ns = shifted(boot_ns, clock_shift_ns);
+    if (boot_ns != 0 && (at_ns < 0 || at_ns > kLatestNs)) {
+      return fail(errc::malformed, fmt::format("trace event at {} ns since boot", boot_ns));
+    }
+  }
+  return {};
+}
+
+LastCloser closer_of(const Event& event, std::int64_t at_ns, Caller caller) {
+  LastCloser closer{event.netns, event.cookie, at_ns, std::move(caller), std::nullopt};
+  if ((event.flags & kBeforeExec) != 0 && event.scope != 0) {
+    closer.parent = ProcessId{event.scope, event.bytes_sent / kNsPerClockTick};
+  }
+  return closer;
+}
+
+/// What the event reports; nothing if it lacks the process that it is about.
+Result<std::optional<Traced>> traced_of(const Event& event, std::int64_t clock_shift_ns) {
+  const auto at_ns = shifted(event.at_ns, clock_shift_ns);
+  auto caller = caller_of(event, clock_shift_ns);
+  switch (event.kind) {
+    case kTransition: {
+      auto transition = transition_of(event, clock_shift_ns);
+      if (!transition) {
+        return transition.error();
+      }
+      return std::optional<Traced>{std::move(*transition)};
+    }
+    case kBirth:
+      return std::optional<Traced>{
+          UdpSocketCreated{event.netns, event.cookie, at_ns, std::move(caller)}};
+    case kUser:
+      return caller ? std::optional<Traced>{SocketUser{
+                          event.netns, event.cookie, at_ns, std::move(*caller)}}
+                    : std::nullopt;
+    case kLateOwner:
+      return caller ? std::optional<Traced>{closer_of(event, at_ns, std::move(*caller))}
+                    : std::nullopt;
+    default:
+      return fail(errc::malformed, fmt::format("trace event of kind {}", event.kind));
+  }
+}
+
 }  // namespace
 
 Result<std::vector<Traced>> decode_trace(std::span<const std::byte> bytes,
@@ -206,37 +251,15 @@ Result<std::vector<Traced>> decode_trace(std::span<const std::byte> bytes,
   all.reserve(bytes.size() / kEventSize);
   for (; !bytes.empty(); bytes = bytes.subspan(kEventSize)) {
     const auto event = read_event(ByteReader{bytes.first(kEventSize)});
-    for (const auto boot_ns : {event.at_ns, event.begun_ns, event.process_start_ns}) {
-      const auto at_ns = shifted(boot_ns, clock_shift_ns);
-      if (boot_ns != 0 && (at_ns < 0 || at_ns > kLatestNs)) {
-        return fail(errc::malformed, fmt::format("trace event at {} ns since boot", boot_ns));
-      }
+    if (auto checked = check_times(event, clock_shift_ns); !checked) {
+      return checked.error();
     }
-    auto caller = caller_of(event, clock_shift_ns);
-    if (event.kind == kTransition) {
-      auto transition = transition_of(event, clock_shift_ns);
-      if (!transition) {
-        return transition.error();
-      }
-      all.emplace_back(std::move(*transition));
-    } else if (event.kind == kBirth) {
-      all.emplace_back(UdpSocketCreated{
-          event.netns, event.cookie, shifted(event.at_ns, clock_shift_ns), std::move(caller)});
-    } else if (event.kind != kLateOwner && event.kind != kUser) {
-      return fail(errc::malformed, fmt::format("trace event of kind {}", event.kind));
-    } else if (caller && event.kind == kUser) {
-      all.emplace_back(SocketUser{
-          event.netns, event.cookie, shifted(event.at_ns, clock_shift_ns), std::move(*caller)});
-    } else if (caller) {
-      LastCloser closer{event.netns,
-                        event.cookie,
-                        shifted(event.at_ns, clock_shift_ns),
-                        std::move(*caller),
-                        std::nullopt};
-      if ((event.flags & kBeforeExec) != 0 && event.scope != 0) {
-        closer.parent = ProcessId{event.scope, event.bytes_sent / kNsPerClockTick};
-      }
-      all.emplace_back(std::move(closer));
+    auto traced = traced_of(event, clock_shift_ns);
+    if (!traced) {
+      return traced.error();
+    }
+    if (*traced) {
+      all.push_back(std::move(**traced));
     }
   }
   return all;

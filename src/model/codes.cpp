@@ -71,7 +71,7 @@ void add_events(std::vector<StoredCode>& codes) {
 }  // namespace
 
 const std::vector<StoredCode>& stored_codes() {
-  static const auto kCodes = [] {
+  static const auto all_codes = [] {
     std::vector<StoredCode> codes;
     add(codes, "protocol", {Protocol::tcp, Protocol::udp});
     add(codes, "family", {Family::ipv4, Family::ipv6});
@@ -98,7 +98,7 @@ const std::vector<StoredCode>& stored_codes() {
     codes.push_back({"dwell", 0, "lifetime"});
     return codes;
   }();
-  return kCodes;
+  return all_codes;
 }
 
 }  // namespace netlog
