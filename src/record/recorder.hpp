@@ -68,9 +68,9 @@ class Recorder final : public capture::RecordSink {
   void take(const Record& record, const capture::UtcOffset& utc);
   void take(const Record& record, const capture::TableFailed& failed);
   void take(const Record& record, const capture::MibModulesRead& modules);
-  void take(const Record& record, const capture::SocketHolders& holders);
-  void take(const Record& record, const capture::ProcessRead& process);
-  void take(const Record& record, const capture::ProcessExit& process);
+  void take(const Record& record, const capture::SocketHolders& answers);
+  void take(const Record& record, const capture::ProcessRead& read);
+  void take(const Record& record, const capture::ProcessExit& exit);
   void take(const Record& record, const capture::DestroyNotices& notices);
   void take(const Record& record, const capture::NoticesLost& lost);
   void take(const Record& record, const capture::NamespaceFound& found);

@@ -36,7 +36,7 @@ void RecordingPlace::note_side_files() {
 /// SQLite has the side files open and keeps to them. Their names go where the file has gone, so
 /// that others find the three together, and that a new file does not get those of the old one.
 std::optional<std::filesystem::path> RecordingPlace::follow() {
-  const auto to = (before_ ? before_ : held_)->moved_to();
+  auto to = (before_ ? before_ : held_)->moved_to();
   for (std::size_t i = 0; i < kSideFiles.size(); ++i) {
     const auto side = with_suffix(path_, kSideFiles[i]);
     if (!side_files_[i] || os::identify(side) != side_files_[i]) {

@@ -42,7 +42,7 @@ Answer run_report(store::Reader& reader,
                   const Filter& filter,
                   std::int64_t limit,
                   Granularity granularity,
-                  std::string_view section = {});
+                  std::string_view wanted = {});
 
 /// The statements that run_report() runs, each after its title, with their values in place. They
 /// can be pasted into a plain `sqlite3` shell.
@@ -51,6 +51,6 @@ std::string report_sql(std::string_view name,
                        const Filter& filter,
                        std::int64_t limit,
                        Granularity granularity,
-                       std::string_view section = {});
+                       std::string_view wanted = {});
 
 }  // namespace netlog::report

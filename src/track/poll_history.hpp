@@ -51,8 +51,8 @@ class PollHistory {
     std::deque<Span> recent;  ///< the last kMaxRecent polls, oldest first
   };
   [[nodiscard]] const Polls& of(ScopeIndex scope) const {
-    static const Polls kNone;
-    return scope < by_scope_.size() ? by_scope_[scope] : kNone;
+    static const Polls none;
+    return scope < by_scope_.size() ? by_scope_[scope] : none;
   }
 
   std::vector<Polls> by_scope_;

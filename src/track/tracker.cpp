@@ -52,8 +52,8 @@ struct Tracker::Parts {
 };
 
 Tracker::Tracker(ConnectionId first) : parts_{std::make_unique<Parts>(first)} {}
-Tracker::Tracker(Tracker&&) noexcept = default;
-Tracker& Tracker::operator=(Tracker&&) noexcept = default;
+Tracker::Tracker(Tracker&& other) noexcept = default;
+Tracker& Tracker::operator=(Tracker&& other) noexcept = default;
 Tracker::~Tracker() = default;
 
 void Tracker::resume(const std::vector<Connection>& connections,

@@ -36,8 +36,8 @@ class Tracker {
   explicit Tracker(ConnectionId first = 1);
   Tracker(const Tracker&) = delete;
   Tracker& operator=(const Tracker&) = delete;
-  Tracker(Tracker&&) noexcept;
-  Tracker& operator=(Tracker&&) noexcept;
+  Tracker(Tracker&& other) noexcept;
+  Tracker& operator=(Tracker&& other) noexcept;
   ~Tracker();
 
   /// Takes over connections of one namespace that an earlier session left open. Call it before the

@@ -156,50 +156,66 @@ bool set_half_of_day(CivilTime& civil, bool afternoon) {
   return true;
 }
 
+/// What the words of a date with names have said so far.
+struct NamedDate {
+  CivilTime civil;
+  bool clock = false;
+  std::optional<int> year;
+  std::optional<int> month;
+  std::optional<int> day;
+  std::optional<int> weekday;
+  std::optional<bool> afternoon;
+
+  /// @returns false for a word that fits nowhere
+  bool take(std::string_view word) {
+    if (!clock && word.find(':') != std::string_view::npos) {
+      clock = parse_clock(word, civil);
+      return clock;
+    }
+    return take_once(month, month_of(word)) || take_once(weekday, weekday_of(word)) ||
+           take_once(day, number_of(word, 1, 2)) || take_once(year, number_of(word, 4, 4)) ||
+           (clock && take_once(afternoon, half_of_day(word)));
+  }
+
+ private:
+  static std::optional<bool> half_of_day(std::string_view word) {
+    const auto half = lower(word);
+    return half == "am" || half == "pm" ? std::optional{half == "pm"} : std::nullopt;
+  }
+  template <typename Value>
+  static bool take_once(std::optional<Value>& member, const std::optional<Value>& value) {
+    if (!value || member) {
+      return false;
+    }
+    member = value;
+    return true;
+  }
+};
+
 // `Nov 28 18:24:07`, `Sat, 28 Nov 2026 18:24:07`, `Sat Nov 28 18:24:07 2026`,
 // `28/Nov/2026:18:24:07`
 std::optional<Written> parse_named_date(std::string_view text) {
-  Written date;
   auto spaced = std::string{text};
   if (const auto slash = spaced.find('/'); slash != std::string::npos) {  // of a web server's log
     const auto colon = spaced.find(':');
     std::replace(spaced.begin(), spaced.end(), '/', ' ');
     spaced[std::min(colon, spaced.size() - 1)] = ' ';
   }
-  std::optional<int> year;
-  std::optional<int> month;
-  std::optional<int> day;
-  std::optional<int> weekday;
-  std::optional<bool> afternoon;
-  bool clock = false;
+  NamedDate named;
   for (auto word : words(spaced)) {
     if (word.ends_with(',')) {
       word.remove_suffix(1);
     }
-    if (!clock && word.find(':') != std::string_view::npos) {
-      clock = parse_clock(word, date.civil);
-      if (!clock) {
-        return std::nullopt;
-      }
-    } else if (const auto named = month_of(word); named && !month) {
-      month = named;
-    } else if (const auto of_week = weekday_of(word); of_week && !weekday) {
-      weekday = of_week;
-    } else if (const auto two = number_of(word, 1, 2); two && !day) {
-      day = two;
-    } else if (const auto four = number_of(word, 4, 4); four && !year) {
-      year = four;
-    } else if (const auto half = lower(word);
-               clock && !afternoon && (half == "am" || half == "pm")) {
-      afternoon = half == "pm";
-    } else {
+    if (!named.take(word)) {
       return std::nullopt;
     }
   }
-  date.year = year.has_value();
-  if (!set_date(date.civil, year, month, day) ||
-      (afternoon && !set_half_of_day(date.civil, *afternoon)) ||
-      (weekday && year && weekday_of(date.civil) != *weekday)) {
+  Written date;
+  date.civil = named.civil;
+  date.year = named.year.has_value();
+  if (!set_date(date.civil, named.year, named.month, named.day) ||
+      (named.afternoon && !set_half_of_day(date.civil, *named.afternoon)) ||
+      (named.weekday && named.year && weekday_of(date.civil) != *named.weekday)) {
     return std::nullopt;
   }
   return date;

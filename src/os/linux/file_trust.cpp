@@ -47,6 +47,17 @@ std::optional<std::string> distrust_directory(const std::filesystem::path& path,
   return std::nullopt;
 }
 
+std::optional<std::string> distrust_link(const std::filesystem::path& path,
+                                         const struct stat& info) {
+  if (is_trusted_owner(info.st_uid)) {
+    return std::nullopt;
+  }
+  return fmt::format("the link {} on its path belongs to user {}, who could turn it; {}",
+                     utf8(path),
+                     info.st_uid,
+                     kAdvice);
+}
+
 /// Walks the path from the root, as the kernel does, and looks at each folder and link.
 std::optional<std::string> distrust_path(const std::filesystem::path& folder) {
   constexpr int kMaxLinks = 40;  // path_resolution(7)
@@ -74,11 +85,8 @@ std::optional<std::string> distrust_path(const std::filesystem::path& folder) {
       return std::nullopt;  // opening it fails, too
     }
     if (S_ISLNK(info.st_mode)) {
-      if (!is_trusted_owner(info.st_uid)) {
-        return fmt::format("the link {} on its path belongs to user {}, who could turn it; {}",
-                           utf8(at),
-                           info.st_uid,
-                           kAdvice);
+      if (auto why = distrust_link(at, info)) {
+        return why;
       }
       if (++links > kMaxLinks) {
         return std::nullopt;

@@ -29,12 +29,13 @@ std::string_view until_nul(std::string_view text) {
 
 /// The names of a path, the last one first, each with a NUL.
 std::string path_from(std::string_view names) {
-  const auto parts = split(names, '\0');
+  auto parts = split(names, '\0');
+  std::reverse(parts.begin(), parts.end());
   std::string path;
-  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-    if (!part->empty()) {
+  for (const auto& part : parts) {
+    if (!part.empty()) {
       path += '/';
-      path += *part;
+      path += part;
     }
   }
   return path.empty() ? "/" : path;

@@ -77,10 +77,10 @@ Schema make_schema(std::string_view creation,
 }
 
 const Schema& current_schema() {
-  static const auto kViews =
+  static const auto views =
       std::string{kSchemaFiles.at(1).second} + std::string{kSchemaFiles.at(2).second};
-  static const auto kSchema = make_schema(kSchemaFiles.at(0).second, {}, kViews);
-  return kSchema;
+  static const auto schema = make_schema(kSchemaFiles.at(0).second, {}, views);
+  return schema;
 }
 
 }  // namespace netlog::store

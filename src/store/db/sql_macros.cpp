@@ -5,6 +5,7 @@
 #include "util/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <stdexcept>
 #include <vector>
@@ -132,6 +133,29 @@ std::vector<std::string> arguments(std::string_view sql, std::size_t& at) {
   fail_unknown("…( without its end");
 }
 
+using Arguments = std::vector<std::string>;
+
+struct Macro {
+  std::string_view name;
+  std::size_t arguments;
+  std::string (*expand)(const Arguments& given);
+};
+
+constexpr std::array kMacros{
+    Macro{"name", 2, [](const Arguments& given) { return name_of(given[0], given[1]); }},
+    Macro{"utc", 1, [](const Arguments& given) { return utc(operand(given[0])); }},
+    Macro{"endpoint",
+          2,
+          [](const Arguments& given) { return endpoint(operand(given[0]), operand(given[1])); }},
+    Macro{"connect_failed",
+          2,
+          [](const Arguments& given) {
+            return connect_failed(operand(given[0]), operand(given[1]));
+          }},
+    Macro{"failed", 3, [](const Arguments& given) {
+            return failed(operand(given[0]), operand(given[1]), operand(given[2]));
+          }}};
+
 /// What stands for the abbreviation that begins with the `$` at `at`, which is moved behind it.
 std::string expanded(std::string_view sql, std::size_t& at) {
   const auto word_at = [&](std::size_t from) {
@@ -150,20 +174,10 @@ std::string expanded(std::string_view sql, std::size_t& at) {
   }
   if (at < sql.size() && sql[at] == '(') {
     const auto given = arguments(sql, at);
-    if (first == "name" && given.size() == 2) {
-      return name_of(given[0], given[1]);
-    }
-    if (first == "utc" && given.size() == 1) {
-      return utc(operand(given[0]));
-    }
-    if (first == "endpoint" && given.size() == 2) {
-      return endpoint(operand(given[0]), operand(given[1]));
-    }
-    if (first == "connect_failed" && given.size() == 2) {
-      return connect_failed(operand(given[0]), operand(given[1]));
-    }
-    if (first == "failed" && given.size() == 3) {
-      return failed(operand(given[0]), operand(given[1]), operand(given[2]));
+    for (const auto& macro : kMacros) {
+      if (macro.name == first && macro.arguments == given.size()) {
+        return macro.expand(given);
+      }
     }
   }
   fail_unknown(first);

@@ -311,29 +311,34 @@ class Reader::Impl {
     }
     const Unguarded ours{*this};
     for (const auto& table : current_schema().tables) {
-      std::string columns;
-      std::string is_long;
-      for (const auto& column : table.columns) {
-        const bool cut = column.type == "TEXT" || column.type == "BLOB";
-        columns += columns.empty() ? "" : ", ";
-        columns += cut ? fmt::format("substr(\"{0}\", 1, {1}) AS \"{0}\"", column.name, kShortText)
-                       : fmt::format("\"{}\"", column.name);
-        if (cut) {
-          is_long += fmt::format(
-              "{}length(\"{}\") > {}", is_long.empty() ? "" : " OR ", column.name, kShortText);
-        }
-      }
-      if (!is_long.empty() &&
-          database_
-                  .execAndGet(fmt::format(
-                      "SELECT EXISTS (SELECT 1 FROM main.\"{}\" WHERE {})", table.name, is_long))
-                  .getInt() != 0) {
-        database_.exec(fmt::format(
-            "CREATE TEMP VIEW \"{0}\" AS SELECT {1} FROM main.\"{0}\"", table.name, columns));
-        shortened_ = true;
-      }
+      shortened_ |= shorten_texts(table);
     }
     return shortened_;
+  }
+
+  bool shorten_texts(const SchemaTable& table) {
+    std::string columns;
+    std::string is_long;
+    for (const auto& column : table.columns) {
+      const bool cut = column.type == "TEXT" || column.type == "BLOB";
+      columns += columns.empty() ? "" : ", ";
+      columns += cut ? fmt::format(R"(substr("{0}", 1, {1}) AS "{0}")", column.name, kShortText)
+                     : fmt::format(R"("{}")", column.name);
+      if (cut) {
+        is_long += fmt::format(
+            R"({}length("{}") > {})", is_long.empty() ? "" : " OR ", column.name, kShortText);
+      }
+    }
+    if (is_long.empty() ||
+        database_
+                .execAndGet(fmt::format(
+                    R"(SELECT EXISTS (SELECT 1 FROM main."{}" WHERE {}))", table.name, is_long))
+                .getInt() == 0) {
+      return false;
+    }
+    database_.exec(fmt::format(
+        R"(CREATE TEMP VIEW "{0}" AS SELECT {1} FROM main."{0}")", table.name, columns));
+    return true;
   }
 
   bool may_go_on() {

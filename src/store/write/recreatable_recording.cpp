@@ -91,7 +91,7 @@ void RecreatableRecording::follow() {
 }
 
 std::filesystem::path RecreatableRecording::succeed() {
-  const auto moved_to = *moved_to_;
+  auto moved_to = *moved_to_;
   const auto ended_ns = recording_->latest_ns();
   retire(ended_ns);
   try {
