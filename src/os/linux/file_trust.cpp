@@ -58,6 +58,14 @@ std::optional<std::string> distrust_link(const std::filesystem::path& path,
                      kAdvice);
 }
 
+/// Where one part of a path leads from here.
+std::filesystem::path step(const std::filesystem::path& from, const std::filesystem::path& part) {
+  if (part == "..") {
+    return from.parent_path();
+  }
+  return part == "." || part.empty() || part == "/" ? from : from / part;
+}
+
 /// Walks the path from the root, as the kernel does, and looks at each folder and link.
 std::optional<std::string> distrust_path(const std::filesystem::path& folder) {
   constexpr int kMaxLinks = 40;  // path_resolution(7)
@@ -75,11 +83,7 @@ std::optional<std::string> distrust_path(const std::filesystem::path& folder) {
   while (!error && !left.empty()) {
     const auto part = left.front();
     left.pop_front();
-    if (part == "..") {
-      at = at.parent_path();
-    } else if (part != "." && !part.empty() && part != "/") {
-      at /= part;
-    }
+    at = step(at, part);
     struct stat info {};
     if (::lstat(at.c_str(), &info) != 0) {
       return std::nullopt;  // opening it fails, too
