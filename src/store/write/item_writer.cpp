@@ -16,7 +16,7 @@ constexpr std::int64_t kAfterAllClockSteps = std::numeric_limits<std::int64_t>::
 
 }  // namespace
 
-ItemWriter::ItemWriter(SQLite::Database& database, const SessionStart& start)
+ItemWriter::ItemWriter(SQLite::Database& database, SessionStart& start)
     : database_{database},
       start_{start},
       references_{database, start},
@@ -148,6 +148,7 @@ void ItemWriter::operator()(const Resumed& resumed) {
 
 void ItemWriter::operator()(const Resync& resync) {
   write_rows();  // the connections are compared with the rows of the file
+  start_.continue_rows(resync.connections);
   const Moment changed{resync.at_ns, resync.at_ns - resync.since_ns};
   std::vector<std::int64_t> listed;
   listed.reserve(resync.connections.size());

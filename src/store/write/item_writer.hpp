@@ -25,7 +25,8 @@ namespace netlog::store {
 /// then. Keeps pointers to the items that it is given until end_batch().
 class ItemWriter {
  public:
-  ItemWriter(SQLite::Database& database, const SessionStart& start);
+  /// `start` must outlive it.
+  ItemWriter(SQLite::Database& database, SessionStart& start);
 
   void operator()(const Event& event);
   void operator()(const Refresh& refresh);
@@ -61,7 +62,7 @@ class ItemWriter {
   void write_rows();
 
   SQLite::Database& database_;
-  const SessionStart& start_;
+  SessionStart& start_;
   ReferenceRows references_;
   Flows flows_;
   ConnectionRows connections_;

@@ -82,9 +82,8 @@ Recording::Recording(const std::filesystem::path& path,
   }
 }
 
-void Recording::reset_ids() {
-  start_.left_open = {};
-  start_.left_open_rows.clear();
+void Recording::begin_in_another_file() {
+  start_.begin_in_another_file();
 }
 
 ItemWriter& Recording::inserts() {

@@ -28,8 +28,8 @@ class Recording {
 
   [[nodiscard]] const SessionStart& start() const { return start_; }
 
-  /// The session began in another file: this file has none of its connections.
-  void reset_ids();
+  /// The session began in another file. A Resync brings what is open.
+  void begin_in_another_file();
 
   /// Writes items in one transaction.
   void write(std::span<const Item> batch);

@@ -99,7 +99,7 @@ std::filesystem::path RecreatableRecording::succeed() {
   } catch (const StoreError& error) {
     throw SQLite::Exception{error.what(), SQLITE_CANTOPEN};
   }
-  recording_->reset_ids();
+  recording_->begin_in_another_file();
   return moved_to;
 }
 
@@ -173,7 +173,7 @@ DropReason RecreatableRecording::recreate(std::optional<std::int64_t> started_ns
   } catch (const StoreError& error) {
     throw SQLite::Exception{error.what(), SQLITE_CANTOPEN};
   }
-  recording_->reset_ids();
+  recording_->begin_in_another_file();
   return damage_.empty() ? DropReason{"file was deleted or replaced", "what it held is not here"}
                          : DropReason{"file was damaged", std::exchange(damage_, {})};
 }

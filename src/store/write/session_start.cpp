@@ -199,6 +199,38 @@ void read_left_open(SQLite::Database& database,
 
 }  // namespace
 
+std::int64_t SessionStart::row_of(ConnectionId id) const {
+  if (const auto row = continued_.find(id); row != continued_.end()) {
+    return row->second;
+  }
+  const auto old = static_cast<ConnectionId>(left_open_rows.size());
+  return id <= old ? left_open_rows.at(static_cast<std::size_t>(id - 1))
+                   : connection_base + id - old;
+}
+
+void SessionStart::begin_in_another_file() {
+  for (std::size_t i = 0; i < left_open_rows.size(); ++i) {
+    const auto& connection = left_open.connections[i];
+    rows_here_.try_emplace({connection.netns, connection.tuple, connection.incarnation},
+                           left_open_rows[i]);
+  }
+  left_open = {};
+  left_open_rows.clear();
+}
+
+void SessionStart::continue_rows(const std::vector<Connection>& connections) {
+  if (rows_here_.empty()) {
+    return;
+  }
+  for (const auto& connection : connections) {
+    const auto row = rows_here_.find({connection.netns, connection.tuple, connection.incarnation});
+    if (row != rows_here_.end()) {
+      continued_.try_emplace(connection.id, row->second);
+    }
+  }
+  rows_here_.clear();  // what opens later has a row of its own
+}
+
 SessionStart start_session(SQLite::Database& database, const Session& session) {
   SQLite::Transaction transaction{database, SQLite::TransactionBehavior::IMMEDIATE};
   SessionStart start;

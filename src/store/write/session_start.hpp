@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <SQLiteCpp/Database.h>
@@ -24,11 +25,19 @@ struct SessionStart {
   std::int64_t connection_base = 0;          ///< the last row before those of this session
 
   /// The row of a connection. The first ids are those that an earlier session left open.
-  [[nodiscard]] std::int64_t row_of(ConnectionId id) const {
-    const auto old = static_cast<ConnectionId>(left_open_rows.size());
-    return id <= old ? left_open_rows.at(static_cast<std::size_t>(id - 1))
-                     : connection_base + id - old;
-  }
+  [[nodiscard]] std::int64_t row_of(ConnectionId id) const;
+
+  /// The session began in another file, where the ids were given out: none of them is of a
+  /// connection that is left open here.
+  void begin_in_another_file();
+  /// After that: the connections that are left open here, too, go on in their rows.
+  void continue_rows(const std::vector<Connection>& connections);
+
+ private:
+  using Key = std::tuple<std::uint64_t, FiveTuple, std::uint64_t>;  ///< netns, tuple, incarnation
+
+  std::map<Key, std::int64_t> rows_here_;
+  std::map<ConnectionId, std::int64_t> continued_;
 };
 
 /// Starts a session, in one transaction. Closes the connections that did not survive a reboot, adds

@@ -4,6 +4,7 @@
 #include "os/files.hpp"
 #include "report/check.hpp"
 #include "store/read/reader.hpp"
+#include "store/write/recreatable_recording.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
 #include "support/rows.hpp"
@@ -386,6 +387,35 @@ TEST_CASE("a file that is deleted while it is recorded into is created again", "
   CHECK(violations(path) == 0);
   REQUIRE(messages.size() == 1);
   CHECK_THAT(messages[0], Catch::Matchers::Contains("file was deleted or replaced"));
+}
+
+TEST_CASE("a connection that another session left open in the new file goes on in its row",
+          "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  WriterOptions options;
+  options.reopen = []() -> Result<void> { return {}; };
+  RecreatableRecording recording{path, session(10), options};
+  std::filesystem::rename(path, scratch / "b.db");
+  {
+    Writer other{path, session(11)};
+    other.push({server(), opens(open_connection(1, 12)), opens(open_connection(2, 13))});
+    other.finish(14 * kSecond);
+  }
+  recording.recreate(15 * kSecond);
+  auto both = open_connection(2, 13);
+  both.id = 7;
+  auto ours = open_connection(3, 15);
+  ours.id = 1;  // the id that the first one has in the file
+  const Item resync[] = {server(), Resync{15 * kSecond, 16 * kSecond, {ours, both}}};
+  recording->write(resync);
+  const Item ends[] = {closes(both, 17 * kSecond), closes(ours, 18 * kSecond)};
+  recording->write(ends);
+  recording->end(20 * kSecond);
+  recording.close();
+  CHECK(rows(path, "SELECT id, session_id, remote_port, gone FROM connection ORDER BY id") ==
+        "1|1|2|0\n2|2|3|1\n3|2|4|1\n");
+  CHECK(violations(path) == 0);
 }
 
 TEST_CASE("a Resync writes what the file lacks", "[store]") {
