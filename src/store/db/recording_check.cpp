@@ -234,7 +234,7 @@ void refuse_recording(const std::filesystem::path& path, std::string_view why) {
 }
 
 void refuse_slow_schema(const std::filesystem::path& path) {
-  refuse_recording(path, "its schema takes too long to read; no recording has such a one");
+  refuse_recording(path, "reading its schema takes too long; netlog did not write it so");
 }
 
 int recording_version(SQLite::Database& database,

@@ -293,10 +293,10 @@ TEST_CASE("a file with too many views is refused", "[store]") {
   record_into(path);
   run(path,
       "PRAGMA writable_schema = ON; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM "
-      "n WHERE i < 100000) INSERT INTO sqlite_schema SELECT 'view', 'v' || i, 'v' || i, 0, 'CREATE "
+      "n WHERE i < 25000) INSERT INTO sqlite_schema SELECT 'view', 'v' || i, 'v' || i, 0, 'CREATE "
       "VIEW v' || i || ' AS SELECT 1' FROM n");
-  CHECK_THAT(refusal(path), Contains("its schema takes too long to read"));
-  CHECK_THAT(writer_refusal(path), Contains("its schema takes too long to read"));
+  CHECK_THAT(refusal(path), Contains("reading its schema takes too long"));
+  CHECK_THAT(writer_refusal(path), Contains("reading its schema takes too long"));
 }
 
 TEST_CASE("one long text of many connections does not fill the memory", "[store]") {
@@ -306,11 +306,11 @@ TEST_CASE("one long text of many connections does not fill the memory", "[store]
   run(path,
       "UPDATE process SET name = printf('%.*c', 1000000, 'A'); CREATE TEMP TABLE c AS SELECT * "
       "FROM connection WHERE process_id IS NOT NULL LIMIT 1; UPDATE c SET id = NULL; WITH "
-      "RECURSIVE k (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM k WHERE x < 300) INSERT INTO "
+      "RECURSIVE k (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM k WHERE x < 60) INSERT INTO "
       "connection SELECT c.* FROM c, k");
   Reader reader{path};
   const auto answer = reader.query("SELECT process FROM connections WHERE process IS NOT NULL");
-  CHECK(answer.cells.size() >= 300);
+  CHECK(answer.cells.size() >= 60);
   for (const auto& row : answer.cells) {
     REQUIRE(std::get<std::string>(row.at(0)).size() == 1'024);
   }
