@@ -165,7 +165,13 @@ class Client {
       if (found == open_.end() || found->second.truth.opened_from_ns != due.opened_ns) {
         continue;
       }
-      switch (found->second.kind->client) {
+      const auto& kind = *found->second.kind;
+      const auto now = now_ns();
+      if (kind.server_sends && !data_has_come(due.fd) && now < due.opened_ns + kDataPatienceNs) {
+        due_.push_back({due.fd, due.opened_ns, now + kLookAgainNs});  // as the server does
+        continue;
+      }
+      switch (kind.client) {
         case End::half_close:
           ::shutdown(due.fd, SHUT_WR);
           watch(due.fd);

@@ -93,6 +93,12 @@ bool peer_has_ended(int fd) {
   }
 }
 
+bool data_has_come(int fd) {
+  char byte = 0;
+  const auto got = ::recv(fd, &byte, sizeof byte, MSG_DONTWAIT | MSG_PEEK);
+  return got >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
 void append(const std::string& path, const std::vector<Truth>& lines, bool header) {
   auto* const file = std::fopen(path.c_str(), header ? "w" : "a");
   if (file == nullptr) {

@@ -50,6 +50,13 @@ void abort_on_close(int fd);
 /// Reads everything that is available. @returns whether the other side has closed
 bool peer_has_ended(int fd);
 
+/// Whether something can be read, or nothing more will come. Reads nothing.
+bool data_has_come(int fd);
+
+/// A starved peer has this long to send its data before our end closes without it.
+constexpr std::int64_t kDataPatienceNs = 10'000'000'000;
+constexpr std::int64_t kLookAgainNs = 1'000'000;
+
 /// A line of the truth file: one end of one connection. Each event happened in [from, to].
 struct Truth {
   std::string_view kind;

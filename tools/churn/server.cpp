@@ -117,12 +117,20 @@ class Server {
       const auto due = due_.front();
       due_.pop_front();
       const auto found = open_.find(due.fd);
-      if (found != open_.end() && found->second.truth.opened_to_ns == due.opened_ns) {
-        if (found->second.kind->server != End::close_unread) {
-          peer_has_ended(due.fd);
-        }
-        end(due.fd, found->second.kind->server);
+      if (found == open_.end() || found->second.truth.opened_to_ns != due.opened_ns) {
+        continue;
       }
+      const auto& kind = *found->second.kind;
+      const auto now = now_ns();
+      if (kind.client_sends && !data_has_come(due.fd) && now < due.opened_ns + kDataPatienceNs) {
+        // A close before the data would be another kind of end.
+        due_.push_back({due.fd, due.opened_ns, now + kLookAgainNs});
+        continue;
+      }
+      if (kind.server != End::close_unread) {
+        peer_has_ended(due.fd);
+      }
+      end(due.fd, kind.server);
     }
   }
 
