@@ -175,7 +175,12 @@ void OwnerTracker::owner_found(std::uint64_t key, const ProcessId& holder, const
     const bool was_found = listens && found_ns != 0;
     const bool is_used = connection.owner.source == OwnerSource::exact && !entry.holder.owner_ended;
     const bool is_known = is_same_process(connection.owner.process, holder);
-    if (was_found && is_known) {
+    const bool was_confirmed = entry.holder.is_confirmed;
+    // A process that makes a listener for a child holds it, too, until it closes its descriptor.
+    // Where the trace knows who made it, the trace knows who uses what it accepts, too.
+    entry.holder.is_confirmed =
+        entry.holder.key_is_pid || !connection.opened || is_used || (was_found && is_known);
+    if (was_confirmed && is_known) {
       continue;  // the process that accepts there may be another one, and stays known
     }
     if (is_used && !listens) {
@@ -185,7 +190,7 @@ void OwnerTracker::owner_found(std::uint64_t key, const ProcessId& holder, const
       set_owner(index, owner, was_found ? between(found_ns, at.at_ns) : at);
     }
     note_user(connection, holder);
-    if (listens) {
+    if (listens && entry.holder.is_confirmed) {
       listeners_.owned(connection.netns,
                        connection.tuple.protocol,
                        connection.tuple.local,

@@ -64,14 +64,17 @@ class OwnerTracker {
       note_without_holder(index);
     }
   }
-  /// Requests the owner of a listener again when it was found long ago: the process can have handed
-  /// it to a child and closed its own descriptor, and no table shows that.
+  /// Requests the owner of a listener again, of a new one at the next look, and then when it was
+  /// found long ago: the process can have handed it to a child and closed its own descriptor, and
+  /// no table shows that.
   void recheck_listener_owner(Index index, std::int64_t now_ns) {
     auto& entry = table_[index];
     auto& holder = entry.holder;
+    const bool is_due =
+        (!holder.is_confirmed && holder.rechecked_ns < holder.found_ns) ||
+        now_ns - std::max(holder.found_ns, holder.rechecked_ns) >= kListenerOwnerTtlNs;
     if (entry.connection.state == TcpState::listen && entry.connection.owner.process &&
-        holder.key != 0 && !holder.key_is_pid &&
-        now_ns - std::max(holder.found_ns, holder.rechecked_ns) >= kListenerOwnerTtlNs) {
+        holder.key != 0 && !holder.key_is_pid && is_due) {
       holder.rechecked_ns = now_ns;
       queries_.add(index);
     }

@@ -62,6 +62,9 @@ TEST_CASE("OwnerTracker gives the owner of a listener to what it accepts", "[tra
   const auto listener = parts.open(tcp_row(1, listen, 80, 0, 70));
   const auto early = parts.open(tcp_row(2, established, 80, 5000));
   parts.owners.owner_found(70, kServer, Moment{200, 5});
+  CHECK_FALSE(parts.table[early].connection.owner.process);  // the listener is new
+  parts.owners.recheck_listener_owner(listener, 250);
+  parts.owners.owner_found(70, kServer, Moment{300, 5});
   CHECK(parts.table[early].connection.owner == Owner{kServer, OwnerSource::inherited, {}});
   const auto late = parts.open(tcp_row(3, established, 80, 5001));
   CHECK(parts.table[late].connection.owner == Owner{kServer, OwnerSource::inherited, {}});
@@ -75,14 +78,17 @@ TEST_CASE("OwnerTracker gives the owner of a listener to what it accepts", "[tra
   CHECK(parts.broken_invariant().empty());
 }
 
-TEST_CASE("OwnerTracker requests the owner of a listener again after two seconds", "[track]") {
+TEST_CASE("OwnerTracker requests the owner of a listener again at once and after two seconds",
+          "[track]") {
   TrackParts parts;
   const auto listener = parts.open(tcp_row(1, listen, 80, 0, 70));
-  parts.owners.owner_found(70, kServer, Moment{10 * kSecond, 0});
   const auto recheck = [&](std::int64_t at_ns) {
     parts.owners.recheck_listener_owner(listener, at_ns);
     return parts.pending_keys();
   };
+  parts.owners.owner_found(70, kServer, Moment{9 * kSecond, 0});
+  CHECK(recheck(9 * kSecond + 1) == Keys{70});
+  parts.owners.owner_found(70, kServer, Moment{10 * kSecond, 0});
   CHECK(recheck(12 * kSecond - 1).empty());
   CHECK(recheck(12 * kSecond) == Keys{70});
   parts.owners.owner_not_found(70, UnknownOwner::gone);

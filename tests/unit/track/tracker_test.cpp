@@ -297,9 +297,30 @@ TEST_CASE("a connection accepted before the owner of its listener was known inhe
   tracker.take_events();
   tracker.apply(snapshot(1, {tcp(1, listen, 80, 0, 70), tcp(2, fin_wait_1, 80, 5000, 0)}));
   tracker.resolve(70, ProcessId{80, 1}, Moment{115, 5});
+  tracker.apply(snapshot(2, {tcp(1, listen, 80, 0, 70), tcp(2, fin_wait_1, 80, 5000, 0)}));
+  tracker.resolve(70, ProcessId{80, 1}, Moment{215, 5});
   const auto events = tracker.take_events();
   REQUIRE(events.size() == 2);
   CHECK(events[1].connection.owner == Owner{ProcessId{80, 1}, OwnerSource::inherited, {}});
+}
+
+TEST_CASE("what a new listener accepts inherits nothing from a parent that hands it to its child",
+          "[track]") {
+  const ProcessId parent{80, 1};
+  const ProcessId child{81, 2};
+  Tracker tracker;
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(snapshot(1, {tcp(1, listen, 80, 0, 70)}));
+  tracker.resolve(70, parent, Moment{115, 5});
+  tracker.take_events();
+  // Of one connection in between nobody holds a descriptor.
+  tracker.apply(snapshot(2, {tcp(1, listen, 80, 0, 70), tcp(2, fin_wait_1, 80, 5000, 0)}));
+  CHECK(tracker.take_events().back().connection.owner.process == std::nullopt);
+  REQUIRE(tracker.owner_queries(10).size() == 1);
+  tracker.resolve(70, child, Moment{215, 5});
+  tracker.apply(snapshot(3, {tcp(1, listen, 80, 0, 70), tcp(2, fin_wait_1, 80, 5000, 0)}));
+  tracker.resolve(70, child, Moment{315, 5});
+  CHECK(tracker.take_events().back().connection.owner == Owner{child, OwnerSource::inherited, {}});
 }
 
 TEST_CASE("owners of sockets whose process has ended are requested again", "[track]") {
