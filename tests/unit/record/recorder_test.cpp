@@ -2,13 +2,18 @@
 // Raw records in, rows out.
 #include "record/recorder.hpp"
 
+#include "os/files.hpp"
+#include "record/recording_place.hpp"
 #include "support/catch.hpp"
 #include "support/hex.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
+#include "support/wait.hpp"
 #include "util/byte_reader.hpp"
 #include "util/time.hpp"
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <string>
@@ -141,6 +146,41 @@ TEST_CASE("every kind of loss is a row", "[record]") {
         "tick|skipped ticks|240|540|2|NULL\n"
         "notices|receive buffer overrun|2540|2550|NULL|NULL\n"
         "tick|suspended|540|9040|NULL|NULL\n");
+}
+
+TEST_CASE("a gap that is not over when the file was moved is in the moved file",
+          "[record][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  RecordingPlace place{path, *os::hold_recording_file(path), std::nullopt};
+  std::atomic<bool> goes_on_in_new_file = false;
+  store::WriterOptions options;
+  options.flush_after = std::chrono::milliseconds{1};
+  place.watch(options);
+  options.on_message = [&](const std::string&) { goes_on_in_new_file = true; };
+  store::Writer writer{path, Session{}, std::move(options)};
+  Recorder recorder{writer, kInterval};
+  std::int64_t now_ms = 1'000;
+  // Each tick has lost something, so that one gap goes on all the time.
+  const auto lose = [&] {
+    recorder.consume(tick(now_ms));
+    recorder.consume(made(capture::NoticesLost{1}, now_ms, now_ms + 50));
+    recorder.consume(tick_end(now_ms + 60));
+    now_ms += 100;
+  };
+  lose();
+  std::filesystem::rename(path, scratch / "b.db");
+  REQUIRE(test::eventually([&] {
+    lose();
+    return goes_on_in_new_file.load();
+  }));
+  lose();
+  recorder.finish();
+  writer.finish(recorder.now_utc_ns());
+  constexpr const char* kEarlier =
+      "SELECT count(*) > 0, sum(from_ns < (SELECT started_ns FROM session)) FROM gap";
+  CHECK(test::rows(path, kEarlier) == "1|0\n");
+  CHECK(test::rows(scratch / "b.db", "SELECT min(from_ns) / 1000000 FROM gap") == "1000\n");
 }
 
 TEST_CASE("a clock step stands between the events of the two clocks", "[record]") {
