@@ -5,7 +5,7 @@
 # failure once, loses nothing that it can keep, and what it loses is a row.
 if [ "${1:-}" != --inside ]; then
   . "$(dirname "$0")/../host.sh"
-  need sqlite3 unshare
+  need sqlite3 unshare python3
   need_mounts
   exec unshare --mount --map-root-user "$0" --inside "$@"
 fi
@@ -31,6 +31,7 @@ once() { # TEXT, times in all: until the recorder has reported it, and not more 
 }
 load() { "$churn" --truth "$scratch/truth.csv" --rate 100 --seconds 1 --life-ms 20 >/dev/null; }
 exists() { [ -e "$1" ]; }
+at_least_lines() { [ "$(wc -l <"$1")" -ge "$2" ]; } # FILE, number
 
 echo "--- the disk is full for a while"
 start
@@ -83,7 +84,11 @@ consistent "$db"
 [ "$(query "$db" "SELECT count(*) FROM connections WHERE direction = 'listen'")" -gt 0 ]
 
 echo "--- the recorder is killed, and started again"
-listeners() { query "$db" "SELECT group_concat(id) FROM (SELECT id FROM connections WHERE direction = 'listen' $1 ORDER BY id)"; }
+# Those of other suites end meanwhile.
+in_background listener python3 -uc "import socket, signal; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1]); signal.pause()"
+wait_until "a listener" at_least_lines "$scratch/listener.log" 1
+port=$(<"$scratch/listener.log")
+listeners() { query "$db" "SELECT group_concat(id) FROM connections WHERE direction = 'listen' AND local_port = $port $1"; }
 start
 before=$(listeners '')
 end_recorder KILL
