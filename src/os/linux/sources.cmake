@@ -10,6 +10,10 @@ target_sources(
           linux/privileges.cpp
           linux/service.cpp
           linux/signals.cpp
-          linux/system_calls.cpp
           linux/terminal.cpp)
+if(NETLOG_SANITIZE)
+  target_sources(netlog_os PRIVATE linux/all_system_calls.cpp)
+else()
+  target_sources(netlog_os PRIVATE linux/system_calls.cpp)
+endif()
 target_link_libraries(netlog_os PRIVATE Seccomp::Seccomp)
