@@ -68,33 +68,11 @@ LIMIT :limit;
 -- column: last_ns | last | time optional
 -- column: netns | namespace | right several
 WITH
-flows AS MATERIALIZED (
-  SELECT process_id, connections, outcome, outcome_reason, pid, process, direction, peer_id, netns, syns, longest_ns, first_closed_ns, last_closed_ns
-  FROM peer_flows
-  WHERE outcome NOT IN ('open', 'closed')
-    AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
-    AND (/*filter of sums*/ 1)
-)
--- Short processes of one program are one row.
-SELECT
-  sum(f.connections) AS connections,
-  f.outcome,
-  f.outcome_reason,
-  iif(count(DISTINCT f.pid) = 1, max(f.pid), NULL) AS pid,
-  f.process,
-  count(DISTINCT f.pid) AS processes,
-  f.direction,
-  (SELECT p.peer FROM peers AS p WHERE p.id = f.peer_id) AS peer,
-  max(f.syns) AS syns,
-  max(f.longest_ns) AS longest_ns,
-  min(f.first_closed_ns) AS first_ns,
-  max(f.last_closed_ns) AS last_ns,
-  f.netns
-FROM flows AS f
-LEFT JOIN programs AS g ON g.process_id = f.process_id
-WHERE $failed(f.outcome, f.outcome_reason, f.direction) OR f.outcome_reason = 'retransmitting'
-GROUP BY f.outcome, f.outcome_reason, g.lasting_id, f.process, f.direction, f.peer_id, f.netns
-ORDER BY NOT $connect_failed(f.outcome, f.outcome_reason), connections DESC, last_ns DESC, pid, peer
+/*part failures*/
+SELECT connections, outcome, outcome_reason, pid, process, processes, direction, peer, syns, longest_ns, first_ns, last_ns, netns
+FROM unsuccessful
+WHERE is_failure OR outcome_reason = 'retransmitting'
+ORDER BY NOT $connect_failed(outcome, outcome_reason), connections DESC, last_ns DESC, pid, peer
 LIMIT iif(:limit < 0, 20, :limit);
 -- section: resets | Ended by a RST of ours or of a client, which is often intended
 -- column: connections | connections | count
@@ -110,30 +88,9 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: last_ns | last | time
 -- column: netns | namespace | right several
 WITH
-flows AS MATERIALIZED (
-  SELECT process_id, connections, outcome, outcome_reason, pid, process, direction, peer_id, netns, longest_ns, first_closed_ns, last_closed_ns
-  FROM peer_flows
-  WHERE outcome NOT IN ('open', 'closed')
-    AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
-    AND (/*filter of sums*/ 1)
-)
--- Short processes of one program are one row.
-SELECT
-  sum(f.connections) AS connections,
-  f.outcome,
-  f.outcome_reason,
-  iif(count(DISTINCT f.pid) = 1, max(f.pid), NULL) AS pid,
-  f.process,
-  count(DISTINCT f.pid) AS processes,
-  f.direction,
-  (SELECT p.peer FROM peers AS p WHERE p.id = f.peer_id) AS peer,
-  max(f.longest_ns) AS longest_ns,
-  min(f.first_closed_ns) AS first_ns,
-  max(f.last_closed_ns) AS last_ns,
-  f.netns
-FROM flows AS f
-LEFT JOIN programs AS g ON g.process_id = f.process_id
-WHERE f.outcome IN ('reset', 'aborted') AND NOT $failed(f.outcome, f.outcome_reason, f.direction)
-GROUP BY f.outcome, f.outcome_reason, g.lasting_id, f.process, f.direction, f.peer_id, f.netns
+/*part failures*/
+SELECT connections, outcome, outcome_reason, pid, process, processes, direction, peer, longest_ns, first_ns, last_ns, netns
+FROM unsuccessful
+WHERE outcome IN ('reset', 'aborted') AND NOT is_failure
 ORDER BY connections DESC, last_ns DESC, pid, peer
 LIMIT iif(:limit < 0, 20, :limit);

@@ -1,0 +1,30 @@
+-- SPDX-License-Identifier: MIT
+-- `unsuccessful`: what ended in another way than by the FINs of both ends, a row for each program, peer and outcome. Short
+-- processes of one program are one row. `is_failure`: it is not a RST that is often intended.
+ended AS MATERIALIZED (
+  SELECT process_id, connections, outcome, outcome_reason, pid, process, direction, peer_id, netns, syns, longest_ns, first_closed_ns, last_closed_ns
+  FROM peer_flows
+  WHERE outcome NOT IN ('open', 'closed')
+    AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
+    AND (/*filter of sums*/ 1)
+),
+unsuccessful AS (
+  SELECT
+    sum(e.connections) AS connections,
+    e.outcome,
+    e.outcome_reason,
+    $failed(e.outcome, e.outcome_reason, e.direction) AS is_failure,
+    iif(count(DISTINCT e.pid) = 1, max(e.pid), NULL) AS pid,
+    e.process,
+    count(DISTINCT e.pid) AS processes,
+    e.direction,
+    (SELECT p.peer FROM peers AS p WHERE p.id = e.peer_id) AS peer,
+    max(e.syns) AS syns,
+    max(e.longest_ns) AS longest_ns,
+    min(e.first_closed_ns) AS first_ns,
+    max(e.last_closed_ns) AS last_ns,
+    e.netns
+  FROM ended AS e
+  LEFT JOIN programs AS g ON g.process_id = e.process_id
+  GROUP BY e.outcome, e.outcome_reason, g.lasting_id, e.process, e.direction, e.peer_id, e.netns
+)
