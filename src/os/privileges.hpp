@@ -42,7 +42,8 @@ class RaisedRights {
 /// Forbids this process for good, with all threads that it starts later, the system calls that a
 /// recorder does not need: to start programs, to look into the memory of others, to make Internet
 /// sockets, to mount, to load modules, to change users. They fail with EPERM. On Linux by seccomp;
-/// on Windows, and in a build with sanitizers, it does nothing. Errors: the system's reason (a kernel without seccomp).
+/// on Windows, and in a build with sanitizers, it does nothing. Errors: the system's reason (a
+/// kernel without seccomp).
 Result<void> restrict_system_calls();
 
 /// The capabilities of this process that drop_rights() would keep, by name without `cap_`.

@@ -21,6 +21,7 @@ RecordingPlace::RecordingPlace(std::filesystem::path path,
 
 void RecordingPlace::watch(store::WriterOptions& options) {
   options.opened = [this] { note_side_files(); };
+  options.side_files_in_place = [this] { return side_files_in_place(); };
   options.in_place = [this] { return held_->in_place(); };
   options.follow = [this] { return follow(); };
   options.reopen = [this] { return hold_again(); };
@@ -31,6 +32,15 @@ void RecordingPlace::note_side_files() {
   for (std::size_t i = 0; i < kSideFiles.size(); ++i) {
     side_files_[i] = os::identify(with_suffix(path_, kSideFiles[i]));
   }
+}
+
+bool RecordingPlace::side_files_in_place() const {
+  for (std::size_t i = 0; i < kSideFiles.size(); ++i) {
+    if (side_files_[i] && os::identify(with_suffix(path_, kSideFiles[i])) != side_files_[i]) {
+      return false;
+    }
+  }
+  return true;
 }
 
 /// SQLite has the side files open and keeps to them. Their names go where the file has gone, so

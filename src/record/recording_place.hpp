@@ -26,6 +26,7 @@ class RecordingPlace {
 
  private:
   void note_side_files();
+  [[nodiscard]] bool side_files_in_place() const;
   std::optional<std::filesystem::path> follow();
   Result<void> hold_again();
 

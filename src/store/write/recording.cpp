@@ -209,6 +209,21 @@ void Recording::end(std::int64_t ended_ns) {
   }
 }
 
+bool Recording::renew_wal() {
+  inserts_.reset();
+  sqlite3_busy_timeout(database_.getHandle(), 0);
+  // Whoever has moved the WAL must not merge it a second time, later.
+  database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
+  const bool is_merged =
+      wal_bytes() == 0 && database_.tryExec("PRAGMA journal_mode = DELETE") == SQLITE_OK;
+  if (is_merged) {
+    database_.tryExec("PRAGMA journal_mode = WAL");
+    database_.tryExec("SELECT count(*) FROM session");  // the first read opens the side files
+  }
+  sqlite3_busy_timeout(database_.getHandle(), kBusyMs);
+  return is_merged;
+}
+
 void Recording::end_moved(std::int64_t ended_ns) {
   SQLite::Statement end{database_, "UPDATE session SET ended_ns = ?1, alive_ns = ?1 WHERE id = ?2"};
   BoundStatement{end}.with(ended_ns).with(start_.session_id).exec();

@@ -39,6 +39,9 @@ class Recording {
   /// Ends the session. If nobody reads the file, its WAL is merged and removed.
   void end(std::int64_t ended_ns);
 
+  /// Merges the WAL and makes new side files. @returns false if a reader prevents it; then as much
+  /// is merged as it allows
+  bool renew_wal();
   /// Ends the session in a file that is not at its path any more: as much of the WAL is merged as
   /// readers allow.
   void end_moved(std::int64_t ended_ns);

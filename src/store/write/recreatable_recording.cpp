@@ -62,10 +62,30 @@ bool RecreatableRecording::is_lost() {
   next_check_ = now + kCheckEvery;
   if (options_.in_place()) {
     moved_to_.reset();  // it was moved back
+    renew_side_files();
     return false;
   }
   follow();
   return !moved_to_;
+}
+
+/// SQLite goes on with side files that somebody has deleted, and others would not see what it
+/// writes.
+void RecreatableRecording::renew_side_files() {
+  if (!options_.side_files_in_place || options_.side_files_in_place()) {
+    return;
+  }
+  if (!recording_->renew_wal()) {
+    return;  // somebody reads: the next check tries again
+  }
+  if (options_.opened) {
+    options_.opened();
+  }
+  if (options_.on_message) {
+    options_.on_message(fmt::format(
+        "somebody has deleted the -wal or -shm of {}; nothing is lost, and they are there again",
+        utf8(path_)));
+  }
 }
 
 /// The file goes on where it is now, until there is a new one.

@@ -64,6 +64,7 @@ class RecreatableRecording {
   void end(std::int64_t ended_ns);
 
  private:
+  void renew_side_files();
   void follow();
   void retire(std::int64_t ended_ns);
   void open(std::int64_t started_ns);

@@ -36,6 +36,8 @@ struct WriterOptions {
   std::function<bool()> in_place{};
   /// SQLite has opened the file and its side files.
   std::function<void()> opened{};
+  /// Whether the side files that SQLite has open still have their names. Absent: never checked.
+  std::function<bool()> side_files_in_place{};
   /// Moves the side files to where the file has gone, or removes them if it is gone. SQLite may
   /// have all of them open. @returns where the file is now
   std::function<std::optional<std::filesystem::path>()> follow{};

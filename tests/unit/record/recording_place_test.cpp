@@ -171,12 +171,14 @@ TEST_CASE("a file that is moved is whole, and a new one has the rest", "[record]
     const char* to;
     bool is_read;     ///< by somebody, while it is moved
     bool with_sides;  ///< -wal and -shm as well
+    bool sides_first = false;
   };
   const auto given = GENERATE(values<Given>({{"renamed", "a.db.1", false, false},
                                              {"renamed while it is read", "a.db.1", true, false},
                                              {"moved to another folder", "old/a.db", false, false},
                                              {"moved and read", "old/a.db", true, false},
-                                             {"moved with its side files", "b.db", false, true}}));
+                                             {"moved with its side files", "b.db", false, true},
+                                             {"moved after them", "b.db", false, true, true}}));
   CAPTURE(given.what);
   const auto to = scratch / given.to;
   fs::create_directories(scratch / "old");
@@ -185,11 +187,13 @@ TEST_CASE("a file that is moved is whole, and a new one has the rest", "[record]
     Host host{path};
     host.push_one();
     const auto reader = given.is_read ? std::make_unique<Snapshot>(path) : nullptr;
-    fs::rename(path, to);
-    for (const auto* const side : {"-wal", "-shm"}) {
-      if (given.with_sides) {
-        fs::rename(with_suffix(path, side), with_suffix(to, side));
-      }
+    const std::vector<std::string> suffixes = !given.with_sides ? std::vector<std::string>{""}
+                                              : given.sides_first
+                                                  ? std::vector<std::string>{"-wal", "-shm", ""}
+                                                  : std::vector<std::string>{"", "-wal", "-shm"};
+    for (const auto& suffix : suffixes) {
+      host.push_one();
+      fs::rename(with_suffix(path, suffix.c_str()), with_suffix(to, suffix.c_str()));
     }
     host.wait_for("into a new");
     CHECK(host.said("moved to"));
@@ -215,6 +219,23 @@ TEST_CASE("a file that is moved is whole, and a new one has the rest", "[record]
   std::error_code none;
   const auto wal = with_suffix(to, "-wal");
   CHECK((given.is_read || !fs::exists(wal) || fs::file_size(wal, none) == 0));
+}
+
+TEST_CASE("side files that somebody deletes are made again", "[record][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto* const side = GENERATE("-wal", "-shm");
+  {
+    Host host{path};
+    host.push_one();
+    fs::remove(with_suffix(path, side));
+    host.wait_for("there again");
+    host.push_one();
+    CHECK(host.dropped() == 0);
+    host.finish();
+    CHECK(whole(path) == host.connections());
+  }
+  CHECK(count(path, "SELECT count(*) FROM session") == 1);
 }
 
 TEST_CASE("a file that is gone costs what it held and what waited", "[record][posix]") {

@@ -4,9 +4,14 @@
 #include "support/catch.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
+#include "support/wait.hpp"
 
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <vector>
+
+#include <SQLiteCpp/Database.h>
 
 #include <sqlite3.h>
 
@@ -51,6 +56,45 @@ TEST_CASE("RecreatableRecording asks in_place whether its file is lost", "[store
   RecreatableRecording recording{scratch / "a.db", session(), options};
   CHECK(recording.is_lost());
   CHECK_FALSE(recording.is_lost());  // not again at once
+}
+
+TEST_CASE("RecreatableRecording makes side files again that somebody has deleted",
+          "[store][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  std::vector<std::string> messages;
+  WriterOptions options;
+  options.on_message = [&](const std::string& text) { messages.push_back(text); };
+  options.in_place = [] { return true; };
+  options.side_files_in_place = [&] {
+    return std::filesystem::exists(path.string() + "-wal") &&
+           std::filesystem::exists(path.string() + "-shm");
+  };
+  RecreatableRecording recording{path, session(), options};
+  const Item gap = Gap{{}, 11, 12, "tick", "skipped ticks", {}, {}};
+  recording->write({&gap, 1});
+  const bool is_read = GENERATE(false, true);
+  std::optional<SQLite::Database> reader;
+  if (is_read) {
+    reader.emplace(path.string());
+    CHECK(reader->execAndGet("SELECT count(*) FROM gap").getInt() == 1);
+  }
+  const std::string suffix = GENERATE("-wal", "-shm");
+  std::filesystem::remove(path.string() + suffix);
+  CHECK_FALSE(recording.is_lost());
+  CHECK(std::filesystem::exists(path.string() + suffix) == !is_read);
+  reader.reset();
+  REQUIRE(test::eventually([&] {
+    CHECK_FALSE(recording.is_lost());
+    return std::filesystem::exists(path.string() + suffix);
+  }));
+  CHECK(rows(path, "SELECT from_ns FROM gaps") == "11\n");
+  recording->write({&gap, 1});
+  CHECK(rows(path, "SELECT from_ns FROM gaps") == "11\n11\n");
+  CHECK(messages.size() == 1);
+  recording->end(20);
+  recording.close();
+  CHECK(rows(path, "SELECT count(*), (SELECT ended_ns FROM session) FROM gaps") == "2|20\n");
 }
 
 TEST_CASE("RecreatableRecording renames a damaged file to the next free name", "[store]") {
