@@ -321,24 +321,30 @@ TEST_CASE("what opens and closes between two looks is recorded with its end", "[
     REQUIRE(pair.good());
     ports.insert(pair.port());
   }
-  // The second reading of the counters is after all of them.
-  REQUIRE(test::eventually(
-      [&] { return number(db, "SELECT count(DISTINCT at_ns) FROM counters") >= 3; }));
+  const auto found = [&] {
+    std::int64_t ends = 0;
+    for (const auto port : ports) {
+      ends += number(
+          db,
+          "SELECT count(*) FROM connections WHERE protocol = 'tcp' AND direction <> 'listen' AND "
+          "closed_ns IS NOT NULL AND (local_port = :port OR remote_port = :port)",
+          {{"port", port}});
+    }
+    return ends;
+  };
+  const bool notices = std::string_view{source} == "notice";
+  // On a busy host the kernel sends a notice late.
+  REQUIRE(test::eventually([&] {
+    return (!notices || found() >= 40) &&
+           number(db, "SELECT count(DISTINCT at_ns) FROM counters") >= 3;
+  }));
   recorder.send(SIGTERM);
   REQUIRE(recorder.wait().exit_code == 0);
-  std::int64_t found = 0;
-  for (const auto port : ports) {
-    found += number(
-        db,
-        "SELECT count(*) FROM connections WHERE protocol = 'tcp' AND direction <> 'listen' AND "
-        "closed_ns IS NOT NULL AND (local_port = :port OR remote_port = :port)",
-        {{"port", port}});
-  }
-  if (std::string_view{source} == "notice") {
-    CHECK(found == 40);  // both ends, each once
+  if (notices) {
+    CHECK(found() == 40);  // both ends, each once
     CHECK(number(db, "SELECT count(*) FROM connections WHERE seen_by LIKE '%notice%'") >= 40);
   } else {
-    CHECK(found < 40);  // polling meets what is left in TIME_WAIT at best
+    CHECK(found() < 40);  // polling meets what is left in TIME_WAIT at best
   }
 }
 
