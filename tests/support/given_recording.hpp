@@ -34,8 +34,9 @@ class Given {
   Given& to(double second) { return to_ = second, *this; }
   /// It was there at the first look, which is its `from`.
   Given& from_before() { return old_ = true, *this; }
-  Given& by(std::uint32_t pid) {
-    made_.owner = {ProcessId{pid, pid}, OwnerSource::exact, {}};
+  /// `image` counts what the process executed before.
+  Given& by(std::uint32_t pid, std::uint32_t image = 0) {
+    made_.owner = {ProcessId{pid, pid, image}, OwnerSource::exact, {}};
     return *this;
   }
   Given& without_owner(UnknownOwner why) { return made_.owner.why = why, *this; }
@@ -47,6 +48,7 @@ class Given {
     made_.tuple.remote = {*parse_address(address), port};
     return *this;
   }
+  Given& over(Protocol protocol) { return made_.tuple.protocol = protocol, *this; }
   Given& going(Direction direction) { return made_.direction = direction, *this; }
   /// The states that it enters, at equal distances from its begin to its end.
   Given& through(std::vector<TcpState> states) { return states_ = std::move(states), *this; }
@@ -143,6 +145,13 @@ class GivenRecording {
     if (to) {
       ends_.emplace_back(store::ProcessEnded{{pid, pid}, Moment{Given::ns(*to), 0}, {}});
     }
+    return *this;
+  }
+  /// A process executes a program for the first time since it began.
+  GivenRecording& executed(std::uint32_t pid, std::string name, double from) {
+    process(pid, std::move(name), 0);
+    processes_.back().id.image = 1;
+    processes_.back().image_since_ns = Given::ns(from);
     return *this;
   }
   /// One that was gone before anybody could read more than its name.

@@ -14,8 +14,45 @@
 -- column: sockets | sockets | count optional several
 -- column: container | container | optional
 -- column: netns | namespace | right several
+-- column: also_accepted_by | also accepted by | optional
 WITH
-/*part accepted*/
+/*part accepted*/,
+-- Other processes that took connections from it, each with one row for all its images.
+takers AS MATERIALIZED (
+  SELECT
+    id,
+    name,
+    pid,
+    count(*) OVER (PARTITION BY id) AS processes,
+    row_number() OVER (PARTITION BY id ORDER BY opened DESC, pid, start) AS place
+  FROM (
+    SELECT s.id, p.name, p.pid, p.start, sum(s.opened) AS opened, max(p.image)
+    FROM shares AS s
+    JOIN listeners AS l ON l.id = s.id
+    JOIN process AS p ON p.id = s.process_id
+    LEFT JOIN process AS o ON o.id = l.process_id
+    WHERE (p.pid, p.start) IS NOT (o.pid, o.start)
+    GROUP BY s.id, p.pid, p.start
+  )
+),
+-- The five that took most, by name: `gunicorn 812, 813, nginx 900 and 4 more`.
+named AS (
+  SELECT
+    id,
+    processes,
+    iif(lag(name) OVER (PARTITION BY id ORDER BY name, pid) IS name, pid, name || ' ' || pid) AS text,
+    row_number() OVER (PARTITION BY id ORDER BY name, pid) AS number
+  FROM takers
+  WHERE place <= 5
+),
+workers AS MATERIALIZED (
+  SELECT
+    id,
+    max(processes) AS n,
+    group_concat(text, ', ') || iif(max(processes) > 5, ' and ' || (max(processes) - 5) || ' more', '') AS names
+  FROM (SELECT * FROM named ORDER BY id, number)
+  GROUP BY id
+)
 SELECT
   l.protocol,
   l.local,
@@ -29,13 +66,14 @@ SELECT
     PARTITION BY l.protocol, l.local, l.netns ORDER BY l.began_ns, l.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
   ), 0), 0) AS away_ns,
   iif(l.protocol = 'tcp', iif(a.id IS NULL, 0, a.n), NULL) AS accepted,
-  -- Other processes that took connections from it.
-  iif(l.protocol = 'tcp', coalesce(a.workers, 0), NULL) AS workers,
+  iif(l.protocol = 'tcp', coalesce(w.n, 0), NULL) AS workers,
   l.sockets,
   l.container,
-  l.netns
+  l.netns,
+  w.names AS also_accepted_by
 FROM listeners AS l
 LEFT JOIN accepted AS a ON a.id = l.id
+LEFT JOIN workers AS w ON w.id = l.id
 WHERE l.shown
 ORDER BY l.protocol, l.local_port, l.local, l.began_ns, l.id
 LIMIT :limit;

@@ -104,6 +104,70 @@ TEST_CASE("sockets of one process at one port are one row", "[report]") {
   CHECK(recording.rows("listeners", {"pid", "sockets", "accepted", "workers"}) == "10|4|2|2\n");
 }
 
+TEST_CASE("the workers of a listener are named", "[report]") {
+  GivenRecording recording;
+  recording.process(kMaster, "gunicorn", 0);
+  recording.add(listener(1, 80).by(kMaster).from(1));
+  std::int64_t id = 1;
+  const auto worker = [&](std::uint32_t pid, const char* name, int connections) {
+    recording.process(pid, name, 0);
+    for (int i = 0; i < connections; ++i) {
+      recording.add(accepted(++id, 80).by(pid).from(5).to(6));
+    }
+  };
+  // By connections and by sums.
+  const auto expect = [&](const std::string& rows) {
+    for (const auto granularity :
+         {Granularity::connections, Granularity::peers, Granularity::processes}) {
+      CAPTURE(static_cast<int>(granularity));
+      CHECK(recording.rows("listeners", {"workers", "also_accepted_by"}, {}, granularity) == rows);
+    }
+  };
+  SECTION("none") {
+    worker(kOther, "unrelated", 0);
+    recording.add(accepted(++id, 80).by(kMaster).from(5).to(6));
+    recording.add(accepted(++id, 80).from(6).to(7).without_owner(UnknownOwner::gone));
+    expect("0|-\n");
+  }
+  SECTION("a few, of two programs") {
+    worker(900, "nginx", 3), worker(813, "gunicorn", 1), worker(812, "gunicorn", 2);
+    expect("3|gunicorn 812, 813, nginx 900\n");
+  }
+  SECTION("of many those that took most; the others are counted") {
+    for (std::uint32_t pid = 20; pid < 27; ++pid) {
+      worker(pid, "gunicorn", pid == 21 || pid == 24 ? 1 : 2);
+    }
+    expect("7|gunicorn 20, 22, 23, 25, 26 and 2 more\n");
+  }
+  SECTION("each listener has its own") {
+    recording.process(kOther, "proxy", 0);
+    recording.add(listener(++id, 81).by(kOther).from(1));
+    worker(20, "gunicorn", 1);
+    recording.process(30, "child", 0);
+    recording.add(accepted(++id, 81).by(30).from(5).to(6));
+    // The rows are in order of the ports.
+    expect("1|gunicorn 20\n1|child 30\n");
+  }
+  SECTION("a UDP socket has none") {
+    recording.add(listener(++id, 53).over(Protocol::udp).by(kMaster).from(1));
+    worker(20, "gunicorn", 1);
+    expect("1|gunicorn 20\n-|-\n");
+  }
+}
+
+TEST_CASE("a process that executes a program is not a worker of itself", "[report]") {
+  GivenRecording recording;
+  recording.process(kMaster, "sh", 0).executed(kMaster, "web", 4);
+  recording.process(kWorker, "child", 0).executed(kWorker, "worker", 4);
+  recording.add(listener(1, 80).by(kMaster).from(1));
+  recording.add(accepted(2, 80).by(kMaster).from(2).to(3));
+  recording.add(accepted(3, 80).by(kMaster, 1).from(5).to(6));
+  recording.add(accepted(4, 80).by(kWorker).from(2).to(3));
+  recording.add(accepted(5, 80).by(kWorker, 1).from(5).to(6));
+  CHECK(recording.rows("listeners", {"pid", "accepted", "workers", "also_accepted_by"}) ==
+        "10|4|1|worker 11\n");
+}
+
 TEST_CASE("a listener that comes again is another row, and counts its own", "[report]") {
   GivenRecording recording;
   recording.process(kMaster, "web", 0);

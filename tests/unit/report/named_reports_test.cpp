@@ -131,9 +131,9 @@ ended  peer                     median  90 %  longest  at most more
 TEST_CASE("what listens, and whether it was gone", "[report]") {
   CHECK(text_of("listeners") == R"(
 Listeners and unconnected UDP sockets
-proto  local       pid  process  user  since         gone          away before  accepted  workers  container
-tcp    0.0.0.0:80   10  nginx    -     -             00:00:20.000            -         1        0  -
-tcp    0.0.0.0:80   11  nginx    -     00:00:25.000  -                      5s         1        0  -
+proto  local       pid  process  user  since         gone          away before  accepted  workers  container  also accepted by
+tcp    0.0.0.0:80   10  nginx    -     -             00:00:20.000            -         1        0  -          -
+tcp    0.0.0.0:80   11  nginx    -     00:00:25.000  -                      5s         1        0  -          -
 )");
 }
 

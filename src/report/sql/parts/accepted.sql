@@ -93,7 +93,6 @@ matched AS (
     l.id,
     f.opened,
     f.process_id,
-    f.process_id IS NOT l.process_id AS by_other,
     f.first_ns >= l.from_ns AND f.last_ns <= coalesce(l.closed_ns, f.last_ns) AS whole,
     2 * (f.local_address = l.local_address) + (f.process_id IS l.process_id) AS fit
   FROM listeners AS l
@@ -108,13 +107,12 @@ matched AS (
 ),
 best AS (SELECT *, max(fit) OVER (PARTITION BY flow) AS best FROM matched),
 taken AS (SELECT *, count(*) OVER (PARTITION BY flow) AS takers FROM best WHERE fit = best),
+-- What each process took of each listener.
+shares AS MATERIALIZED (
+  SELECT id, process_id, sum(opened) AS opened, max(takers > 1 OR NOT whole) AS is_unsure
+  FROM taken
+  GROUP BY id, process_id
+),
 -- NULL where the share of a listener is not known: several could have accepted, or a flow also
 -- began before or after it.
-accepted AS (
-  SELECT
-    id,
-    iif(max(takers > 1 OR NOT whole), NULL, sum(opened)) AS n,
-    count(DISTINCT iif(by_other, process_id, NULL)) AS workers
-  FROM taken
-  GROUP BY id
-)
+accepted AS (SELECT id, iif(max(is_unsure), NULL, sum(opened)) AS n FROM shares GROUP BY id)
