@@ -55,7 +55,8 @@ CREATE TABLE process (
   exit_status INTEGER,
   exit_signal INTEGER,
   container_name TEXT,
-  pod_name TEXT
+  pod_name TEXT,
+  exe_sha256 TEXT                   -- lower-case hexadecimal; NULL: not read
 ) STRICT;
 CREATE INDEX process_by_pid ON process (pid);
 

@@ -141,7 +141,8 @@ SELECT
   id, pid,
   $utc(started_ns) AS started_at, $utc(ended_ns) AS ended_at,
   name, exe, cmdline, user, cgroup, service, parent_pid, started_ns, ended_ns, end_error_ns,
-  session_id, container, unit, pod, exit_status, exit_signal, image, container_name, pod_name
+  session_id, container, unit, pod, exit_status, exit_signal, image, container_name, pod_name,
+  exe_sha256
 FROM process AS p
 WHERE image = (
   SELECT max(n.image) FROM process AS n
@@ -157,7 +158,7 @@ SELECT
     WHERE n.pid = p.pid AND n.start = p.start AND n.session_id = p.session_id
       AND n.image = p.image + 1
   ), ended_ns) AS to_ns,
-  name, exe, cmdline, user, cgroup, unit, container, pod, parent_pid, ended_ns
+  name, exe, cmdline, user, cgroup, unit, container, pod, parent_pid, ended_ns, exe_sha256
 FROM process AS p;
 
 CREATE VIEW sessions AS

@@ -4,6 +4,7 @@
 #include "model/process.hpp"
 #include "model/snapshot.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -45,6 +46,7 @@ enum class RecordKind : std::uint16_t {
   interval = 27,
   sock_diag_part = 28,
   utc_offset = 29,
+  executable_hash = 30,
 };
 
 using Bytes = std::vector<std::byte>;
@@ -158,6 +160,17 @@ struct ProcessExit {
   bool operator==(const ProcessExit&) const = default;
 };
 
+using Sha256 = std::array<std::byte, 32>;
+
+/// The hash of the executable of a process. The record's time is from when the process was reported
+/// to when the file was opened: of a process that has executed a program in between, it is not
+/// known of which.
+struct ExecutableHash {
+  ProcessId process;  ///< without its image
+  Sha256 sha256{};
+  bool operator==(const ExecutableHash&) const = default;
+};
+
 /// Netlink messages of the destroy multicast, as received within the record's time.
 struct DestroyNotices {
   TableSet tables = 0;  ///< those whose ends the kernel reports; 0: all
@@ -235,6 +248,7 @@ using Payload = std::variant<SessionText,
                              SocketHolders,
                              ProcessRead,
                              ProcessExit,
+                             ExecutableHash,
                              DestroyNotices,
                              NoticesLost,
                              NamespaceFound,

@@ -3,6 +3,7 @@
 
 #include "util/byte_reader.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -76,6 +77,13 @@ struct Encoder {
     const auto status = p.wait_status ? std::int64_t{1} + *p.wait_status : 0;
     return {RecordKind::process_ended, p.id.pid, static_cast<std::int64_t>(p.id.start), status, {}};
   }
+  PayloadFields operator()(const ExecutableHash& p) const {
+    return {RecordKind::executable_hash,
+            p.process.pid,
+            static_cast<std::int64_t>(p.process.start),
+            0,
+            p.sha256};
+  }
   PayloadFields operator()(const DestroyNotices& p) const {
     return {RecordKind::notices, p.tables, 0, 0, p.messages};
   }
@@ -114,6 +122,16 @@ SockDiagDump dump_from(const PayloadFields& fields, Bytes bytes) {
                       fields.c,
                       fields.kind == RecordKind::sock_diag,
                       std::move(bytes)};
+}
+
+Result<Payload> hash_from(const PayloadFields& fields, const Bytes& bytes) {
+  ExecutableHash hash{
+      ProcessId{static_cast<std::uint32_t>(fields.a), static_cast<std::uint64_t>(fields.b)}, {}};
+  if (bytes.size() != hash.sha256.size()) {
+    return fail(errc::malformed, fmt::format("SHA-256 of {} bytes", bytes.size()));
+  }
+  std::copy(bytes.begin(), bytes.end(), hash.sha256.begin());
+  return Payload{hash};
 }
 
 }  // namespace
@@ -171,6 +189,8 @@ Result<Payload> decode_payload(const PayloadFields& fields, Bytes bytes) {
           fields.c > 0 && fields.c <= kMaxWaitStatus + 1
               ? std::optional{static_cast<int>(fields.c - 1)}
               : std::nullopt}};
+    case RecordKind::executable_hash:
+      return hash_from(fields, bytes);
     case RecordKind::notices:
       return Payload{DestroyNotices{static_cast<TableSet>(a), std::move(bytes)}};
     case RecordKind::notices_lost:

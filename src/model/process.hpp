@@ -43,6 +43,7 @@ struct Process {
   std::optional<std::string> pod;   ///< the uid of its Kubernetes pod, from the cgroup
   std::optional<std::string> container_name;  ///< from the files of its runtime
   std::optional<std::string> pod_name;        ///< `namespace/name`, from the files of the kubelet
+  std::optional<std::string> exe_sha256;      ///< of the file `exe`, in lower-case hexadecimal
 
   bool operator==(const Process&) const = default;
 };

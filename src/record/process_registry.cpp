@@ -53,6 +53,12 @@ ProcessId ProcessRegistry::at(const ProcessId& process, std::int64_t at_ns) cons
   return found;
 }
 
+void ProcessRegistry::set_hash(const ProcessId& process, const std::string& sha256) {
+  if (const auto found = running_.find(process); found != running_.end()) {
+    found->second.exe_sha256 = sha256;
+  }
+}
+
 void ProcessRegistry::end(const ProcessId& process) {
   const auto first = running_.lower_bound(process.first_image());
   auto after = first;

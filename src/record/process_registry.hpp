@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace netlog::record {
@@ -25,6 +26,9 @@ class ProcessRegistry {
 
   /// What the process was at a time: with the image that it had then.
   [[nodiscard]] ProcessId at(const ProcessId& process, std::int64_t at_ns) const;
+
+  /// Notes the hash of the executable of a process, with its image.
+  void set_hash(const ProcessId& process, const std::string& sha256);
 
   /// The process is over. Sockets can outlive it, so its pid still leads to it.
   void end(const ProcessId& process);

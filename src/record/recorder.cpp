@@ -3,6 +3,7 @@
 
 #include "decode/tables.hpp"
 #include "util/byte_reader.hpp"
+#include "util/text.hpp"
 #include "util/time.hpp"
 
 #include <algorithm>
@@ -321,6 +322,15 @@ void Recorder::take(const Record& record, const capture::ProcessExit& exit) {
   tracker_.end_process(exit.id);
   processes_.end(exit.id);
   delivery_.add(store::ProcessEnded{exit.id, moment_of(record), exit.wait_status});
+}
+
+void Recorder::take(const Record& record, const capture::ExecutableHash& hash) {
+  const auto image = processes_.at(hash.process, record.asked.ended_ns);
+  if (image == processes_.at(hash.process, record.asked.began_ns)) {
+    const auto text = hex(hash.sha256);
+    processes_.set_hash(image, text);
+    delivery_.add(store::ExecutableHashed{image, text});
+  }
 }
 
 void Recorder::take(const Record& record, const capture::SocketHolders& answers) {

@@ -71,6 +71,7 @@ class Recorder final : public capture::RecordSink {
   void take(const Record& record, const capture::SocketHolders& answers);
   void take(const Record& record, const capture::ProcessRead& read);
   void take(const Record& record, const capture::ProcessExit& exit);
+  void take(const Record& record, const capture::ExecutableHash& hash);
   void take(const Record& record, const capture::DestroyNotices& notices);
   void take(const Record& record, const capture::NoticesLost& lost);
   void take(const Record& record, const capture::NamespaceFound& found);

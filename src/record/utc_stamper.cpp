@@ -56,6 +56,7 @@ void UtcStamper::stamp(std::span<store::Item> items) {
       }
     }
     void operator()(store::ProcessEnded& ended) const { stamp(ended.at.at_ns); }
+    void operator()(store::ExecutableHashed& /*hashed*/) const {}
     void operator()(ServiceName& /*service*/) const {}
     void operator()(Gap& gap) const {
       stamp(gap.from_ns);

@@ -31,7 +31,12 @@ struct SourceOptions {
   /// The buffer for traced events. At 10,000 connections a second 900 events of 160 bytes arrive in
   /// 10 ms.
   int trace_buffer_bytes = 8 << 20;
+  /// Emit the SHA-256 of the executable of each process that is emitted.
+  bool hash_executables = false;
 };
+
+/// Whether SourceOptions::hash_executables has an effect here. Defined in linux/ and in windows/.
+bool can_hash_executables();
 
 /// What to read in one tick.
 struct SamplePlan {

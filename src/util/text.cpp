@@ -96,6 +96,17 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+std::string hex(std::span<const std::byte> bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * bytes.size());
+  for (const auto byte : bytes) {
+    text += kDigits[std::to_integer<std::size_t>(byte >> 4U)];
+    text += kDigits[std::to_integer<std::size_t>(byte & std::byte{0x0f})];
+  }
+  return text;
+}
+
 std::string upper(std::string_view text) {
   std::string out{text};
   for (char& c : out) {

@@ -3,9 +3,11 @@
 
 #include <charconv>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +40,9 @@ std::string_view trim(std::string_view text);
 /// Only the letters of ASCII change.
 std::string lower(std::string_view text);
 std::string upper(std::string_view text);
+
+/// The bytes as lower-case hexadecimal digits.
+std::string hex(std::span<const std::byte> bytes);
 
 /// A copy of hostile bytes as valid UTF-8 of at most `most` bytes, cut at a character's end: every
 /// byte that is not part of a well-formed sequence becomes U+FFFD. Control characters stay;

@@ -43,6 +43,7 @@ struct RecordOptions {
   std::string group;
   int notice_buffer = source::SourceOptions{}.notice_buffer_bytes;
   int trace_buffer = source::SourceOptions{}.trace_buffer_bytes;
+  bool hash_executables = false;
   std::int64_t max_size = kDefaultMaxSize;
   std::string max_age = "30d";
   std::string sync = "batch";
@@ -252,6 +253,14 @@ void run_record(const RecordOptions& given) {
     options.source.choice = source_of(given.source);
     options.source.notice_buffer_bytes = given.notice_buffer;
     options.source.trace_buffer_bytes = given.trace_buffer;
+    options.source.hash_executables = given.hash_executables;
+  }
+  if (given.hash_executables && replay) {
+    throw UsageError{
+        "--hash-executables has nothing to read while --source capture:FILE replays one"};
+  }
+  if (given.hash_executables && !source::can_hash_executables()) {
+    throw UsageError{"--hash-executables is for Linux only; record without it"};
   }
   if (replay && !given.capture.empty()) {
     throw UsageError{"--capture has nothing to capture while --source capture:FILE replays one"};
@@ -379,6 +388,9 @@ void add_record(CLI::App& app) {
       ->transform(CLI::AsSizeValue{false}.description(""))
       ->check(CLI::Range(4 << 10, 1 << 30).description(""))
       ->default_str("8M");
+  command->add_flag("--hash-executables",
+                    options->hash_executables,
+                    "Record the SHA-256 of the executable of each process, up to 512 MiB (Linux)");
   command
       ->add_option(
           "--max-size",

@@ -4,6 +4,7 @@
 #include "model/process.hpp"
 #include "os/clock.hpp"
 #include "os/linux/unique_fd.hpp"
+#include "source/linux/executable_hashes.hpp"
 #include "source/linux/held_sockets.hpp"
 #include "source/linux/namespace_sources.hpp"
 #include "source/linux/owner_search.hpp"
@@ -55,6 +56,9 @@ class LinuxSource final : public LiveSource {
         no_trace_reason_{std::move(no_trace_reason)},
         namespaces_{netns, std::move(own), options, kAllTables},
         owners_{std::move(kernel_list)} {
+    if (options.hash_executables) {
+      hashes_.emplace();
+    }
     raise_descriptor_limit();
     return_large_blocks();
     // At once, so that what is traced from now on is compared with what is counted from now on.
@@ -87,7 +91,13 @@ class LinuxSource final : public LiveSource {
   }
 
   bool drain(capture::RecordSink& sink) override {
+    if (hashes_) {
+      hashes_->exchange();
+    }
     drain_trace(sink);
+    if (hashes_) {
+      hashes_->report(sink);
+    }
     TraceFirst trace_first{*this, sink};
     const bool has_all = namespaces_.drain_notices(trace_first);
     return !std::exchange(trace_lost_, false) && has_all;
@@ -211,10 +221,20 @@ class LinuxSource final : public LiveSource {
   std::int64_t had_descriptors_ns_ = os::read_boot_clock_ns();
   NamespaceSources namespaces_;
   OwnerSearch owners_;
-  ProcessTable processes_;
+  std::optional<ExecutableHashes> hashes_;
+  ProcessTable processes_{
+      [this](const ProcessId& process, std::string_view exe, std::int64_t at_ns) {
+        if (hashes_ && !exe.empty()) {
+          hashes_->request(ReportedProcess{process, std::string{exe}, at_ns});
+        }
+      }};
 };
 
 }  // namespace
+
+bool can_hash_executables() {
+  return true;
+}
 
 Result<std::unique_ptr<LiveSource>> make_live_source(const SourceOptions& options) {
   const auto netns = own_network_namespace();

@@ -171,6 +171,7 @@ bool ProcessTable::report(std::uint32_t pid, capture::RecordSink& sink) {
   const Span asked{began_ns, os::read_boot_clock_ns()};
   add(pid, *start);
   sink.consume({0, asked, std::move(read)});
+  on_reported_({pid, *start}, exe, asked.ended_ns);
   return true;
 }
 
@@ -197,6 +198,7 @@ void ProcessTable::report(const ProcessReport& process, capture::RecordSink& sin
     add(pid, start);
   }
   sink.consume({0, Span{process.at_ns, process.at_ns}, std::move(read)});
+  on_reported_({pid, start}, process.exe, process.at_ns);
 }
 
 void ProcessTable::report_end(const ProcessReport& process, capture::RecordSink& sink) {

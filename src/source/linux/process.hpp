@@ -7,10 +7,12 @@
 #include "source/linux/trace.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace netlog::source {
@@ -28,6 +30,15 @@ ProcessId process_id(const TracedProcess& process);
 /// The processes that hold sockets. Each is read once and then watched until it ends.
 class ProcessTable {
  public:
+  /// A process whose record was emitted, with the text of its executable (empty: unknown), and when
+  /// it had this one, boot clock.
+  using OnReported =
+      std::function<void(const ProcessId& process, std::string_view exe, std::int64_t at_ns)>;
+
+  explicit ProcessTable(OnReported on_reported =
+                            [](const ProcessId&, std::string_view, std::int64_t) {})
+      : on_reported_{std::move(on_reported)} {}
+
   /// Emits a process record unless this process was reported before.
   /// @return false if there is no such process
   bool report(std::uint32_t pid, capture::RecordSink& sink);
@@ -54,6 +65,7 @@ class ProcessTable {
   void append_cgroups(std::vector<std::byte>& sections, std::string_view cgroups);
   const std::string& user_name(std::uint32_t uid);
 
+  OnReported on_reported_;
   std::unordered_map<std::uint32_t, Known> known_;
   std::unordered_map<std::uint32_t, std::string> user_names_;  ///< by uid
   ContainerNames containers_;

@@ -6,6 +6,8 @@ target_sources(
   PRIVATE linux/container_names.cpp
           linux/descriptor_table.cpp
           linux/doctor.cpp
+          linux/executable_hashes.cpp
+          linux/file_hashes.cpp
           linux/holder_table.cpp
           linux/host.cpp
           linux/live_source.cpp
@@ -19,6 +21,7 @@ target_sources(
           linux/sock_diag.cpp
           linux/traced_process.cpp
           linux/tracer.cpp)
+target_link_libraries(netlog_source PRIVATE Sodium::Sodium Threads::Threads)
 if(NETLOG_BPF_MISSING)
   message(STATUS "Tracing by BPF is left out: ${NETLOG_BPF_MISSING} (Debian: clang bpftool libbpf-dev)")
   target_sources(netlog_source PRIVATE linux/bpf_absent.cpp)

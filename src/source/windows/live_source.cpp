@@ -7,6 +7,10 @@
 
 namespace netlog::source {
 
+bool can_hash_executables() {
+  return false;
+}
+
 Result<std::unique_ptr<LiveSource>> make_live_source(const SourceOptions& options) {
   enable_debug_privilege();  // without it other users' processes have only a name
   return ip_helper::make_source(make_windows_calls(), options.choice);

@@ -11,7 +11,7 @@
 namespace netlog::store {
 namespace {
 
-constexpr std::array<RedactionRule, 27> kRules{{
+constexpr std::array<RedactionRule, 28> kRules{{
     {"address", "text", "address", Treatment::address},
     {"address", "bytes", "address", Treatment::address},
     {"session", "host", "host", Treatment::replaced},
@@ -31,6 +31,7 @@ constexpr std::array<RedactionRule, 27> kRules{{
     {"process", "pod", "pod", Treatment::replaced},
     {"process", "container_name", "container_name", Treatment::replaced},
     {"process", "pod_name", "pod_name", Treatment::replaced},
+    {"process", "exe_sha256", "exe", Treatment::replaced},
     {"service", "name", "service", Treatment::replaced},
     {"gap", "detail", "detail", Treatment::replaced},
     {"gap", "source", "source", Treatment::own_phrases},

@@ -33,6 +33,8 @@ ItemWriter::ItemWriter(SQLite::Database& database, SessionStart& start)
           "UPDATE process SET ended_ns = ?1, end_error_ns = ?2, "
           "exit_status = coalesce(?3, exit_status), exit_signal = coalesce(?4, exit_signal) "
           "WHERE pid = ?5 AND start = ?6 AND id >= ?7"},
+      hash_process_{database,
+                    "UPDATE process SET exe_sha256 = coalesce(exe_sha256, ?) WHERE id = ?"},
       insert_service_{database,
                       "INSERT INTO service (session_id, pid, tag, name) VALUES (?, ?, ?, ?) "
                       "ON CONFLICT DO UPDATE SET name = excluded.name"},
@@ -255,6 +257,12 @@ void ItemWriter::operator()(const ProcessEnded& ended) {
         .with(ended.id.start)
         .with(*row)
         .exec();
+  }
+}
+
+void ItemWriter::operator()(const ExecutableHashed& hashed) {
+  if (const auto row = references_.process(hashed.id)) {
+    BoundStatement{hash_process_}.with(hashed.sha256).with(*row).exec();
   }
 }
 

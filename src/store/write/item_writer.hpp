@@ -32,6 +32,7 @@ class ItemWriter {
   void operator()(const Refresh& refresh);
   void operator()(const Process& process);
   void operator()(const ProcessEnded& ended);
+  void operator()(const ExecutableHashed& hashed);
   void operator()(const ServiceName& service);
   void operator()(const Gap& gap);
   void operator()(const ClockStep& step);
@@ -72,6 +73,7 @@ class ItemWriter {
   SQLite::Statement resume_connection_;
   BulkInsert<6> events_;
   SQLite::Statement end_process_;
+  SQLite::Statement hash_process_;
   SQLite::Statement insert_service_;
   SQLite::Statement insert_gap_;
   SQLite::Statement insert_clock_step_;

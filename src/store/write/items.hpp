@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -17,6 +18,12 @@ struct ProcessEnded {
   ProcessId id;
   Moment at;
   std::optional<int> wait_status;  ///< as of wait(2); absent: unknown
+};
+
+/// The executable of a process, with its image, has been read.
+struct ExecutableHashed {
+  ProcessId id;
+  std::string sha256;  ///< as in Process
 };
 
 /// Members of a connection that change without an event: bytes, RTT, last seen. They replace what
@@ -45,6 +52,7 @@ using Item = std::variant<Event,
                           Refresh,
                           Process,
                           ProcessEnded,
+                          ExecutableHashed,
                           ServiceName,
                           Gap,
                           ClockStep,

@@ -37,14 +37,15 @@ ReferenceRows::ReferenceRows(SQLite::Database& database, const SessionStart& sta
                       "INSERT INTO process (session_id, pid, start, started_ns, name, exe, "
                       "cmdline, user, cgroup, service, "
                       "parent_pid, container, image, image_since_ns, unit, pod, container_name, "
-                      "pod_name) "
-                      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+                      "pod_name, exe_sha256) "
+                      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       complete_process_{
           database,
           "UPDATE process SET exe = coalesce(exe, ?2), cmdline = coalesce(cmdline, ?3), "
           "user = coalesce(user, ?4), cgroup = coalesce(cgroup, ?5), "
           "parent_pid = coalesce(parent_pid, ?6), container = coalesce(container, ?7), "
-          "unit = coalesce(unit, ?8), pod = coalesce(pod, ?9) "
+          "unit = coalesce(unit, ?8), pod = coalesce(pod, ?9), "
+          "exe_sha256 = coalesce(exe_sha256, ?11) "
           "WHERE id = ?1 AND (session_id = ?10 OR exe IS NULL OR ?2 IS NULL OR exe = ?2)"},
       find_process_{
           database,
@@ -153,6 +154,7 @@ void ReferenceRows::add(const Process& process) {
         .with(process.unit)
         .with(process.pod)
         .with(start_.session_id)
+        .with(process.exe_sha256)
         .exec();
     if (database_.getChanges() == 0) {
       known.reset();
@@ -178,6 +180,7 @@ void ReferenceRows::add(const Process& process) {
         .with(process.pod)
         .with(process.container_name)
         .with(process.pod_name)
+        .with(process.exe_sha256)
         .exec();
     known = database_.getLastInsertRowid();
   }

@@ -25,6 +25,8 @@ std::string text(const PayloadFields& fields) {
 TEST_CASE("record_codec: each payload has its kind and numbers, and comes back the same",
           "[capture]") {
   const auto x = bytes_of("x");
+  Sha256 sha{};
+  sha.fill(std::byte{'x'});
   const std::vector<std::pair<Payload, std::string>> cases{
       {SessionText{x}, "1 0 0 0 x"},
       {TickBegin{5, 2, 900}, "2 5 2 900 "},
@@ -55,7 +57,8 @@ TEST_CASE("record_codec: each payload has its kind and numbers, and comes back t
       {MibStatisticsRead{x}, "25 0 0 0 x"},
       {MibModulesRead{x}, "26 0 0 0 x"},
       {IntervalChange{200}, "27 200 0 0 "},
-      {UtcOffset{900, -40}, "29 900 -40 0 "}};
+      {UtcOffset{900, -40}, "29 900 -40 0 "},
+      {ExecutableHash{ProcessId{42, 77}, sha}, "30 42 77 0 " + std::string(32, 'x')}};
   for (const auto& [payload, expected] : cases) {
     CAPTURE(expected);
     const auto fields = encode_payload(payload);
@@ -65,6 +68,12 @@ TEST_CASE("record_codec: each payload has its kind and numbers, and comes back t
     REQUIRE(decoded.has_value());
     CHECK((*decoded == payload));
   }
+}
+
+TEST_CASE("record_codec: a hash of another length is an error", "[capture]") {
+  const auto decoded = decode_payload({RecordKind::executable_hash, 42, 77, 0, {}}, bytes_of("x"));
+  REQUIRE(decoded.has_error());
+  CHECK(decoded.error().message() == "SHA-256 of 1 bytes: malformed [netlog:4]");
 }
 
 TEST_CASE("record_codec: a kind that is not known is an error", "[capture]") {

@@ -80,3 +80,15 @@ TEST_CASE("ProcessRegistry: those that were read run until they end", "[record]"
   REQUIRE(running.size() == 1);
   CHECK((running[0].id == ProcessId{7, 1}));
 }
+
+TEST_CASE("ProcessRegistry: a new file gets the hashes of executables, too", "[record]") {
+  ProcessRegistry registry;
+  registry.add(process(7, 100));
+  registry.add(process(8, 100));
+  registry.set_hash(ProcessId{7, 100}, "aa");
+  registry.set_hash(ProcessId{9, 100}, "bb");  // nobody reported it
+  const auto running = registry.running();
+  REQUIRE(running.size() == 2);
+  CHECK(running[0].exe_sha256 == "aa");
+  CHECK_FALSE(running[1].exe_sha256.has_value());
+}

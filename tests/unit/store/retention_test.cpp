@@ -35,7 +35,7 @@ Session session(std::int64_t started_s, std::string boot = "boot-a") {
 }
 
 Process server() {
-  return {{70, 7}, 0, "server", {}, {}, {}, {}, {}, 1, {}, {}, {}, {}, {}, {}};
+  return {{70, 7}, 0, "server", {}, {}, {}, {}, {}, 1, {}, {}, {}, {}, {}, {}, {}};
 }
 
 Connection open_connection(ConnectionId id, std::int64_t opened_s) {

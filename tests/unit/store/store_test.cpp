@@ -47,6 +47,7 @@ Process nginx() {
           "nginx.service",
           std::nullopt,
           "web",
+          std::nullopt,
           std::nullopt};
 }
 

@@ -4,6 +4,9 @@
 #include "support/catch.hpp"
 #include "util/time.hpp"
 
+#include <array>
+#include <cstddef>
+
 namespace netlog_tests::util_text_test {
 
 using namespace netlog;
@@ -29,6 +32,12 @@ TEST_CASE("quoted text is one printable line", "[util]") {
   CHECK(quote("a\nb\x1b[0m") == "'a\\x0ab\\x1b[0m'");
   CHECK(quote("\xE2\x80\xAE") == "'\\xe2\\x80\\xae'");
   CHECK(quote(std::string(200, 'x')).size() < 100);
+}
+
+TEST_CASE("bytes are pairs of lower-case digits", "[util]") {
+  CHECK(hex({}).empty());
+  CHECK(hex(std::array{std::byte{0x00}, std::byte{0x0f}, std::byte{0xa0}, std::byte{0xff}}) ==
+        "000fa0ff");
 }
 
 TEST_CASE("the nearest name is found, a far one is not", "[util]") {
