@@ -167,6 +167,13 @@ void Configuration::set(CLI::App& command, const ConfigValue& item) {
   if (option->count() > 0) {
     return;  // by the command line
   }
+  const bool is_flag = option->get_items_expected_max() == 0;
+  const auto is_truth = [](const std::string& value) {
+    return value == "true" || value == "false";
+  };
+  if (is_flag && (item.values.size() != 1 || !is_truth(item.values.front()))) {
+    throw UsageError{fmt::format("{}: {} is neither true nor false", place(item), quote(item.key))};
+  }
   used_.push_back(item);
   try {
     option->add_result(item.values);

@@ -135,6 +135,27 @@ TEST_CASE("the executables of processes are hashed if that is asked for", "[cli]
   }
 }
 
+TEST_CASE("an option without a value is true or false in a configuration", "[cli]") {
+  const Scratch scratch;
+  const auto config = (scratch / "netlog.toml").string();
+  const auto [value, exit_code, error] = GENERATE(table<const char*, int, std::string>({
+      {"true", 0, ""},
+      {"false", 0, ""},
+      {"3.5", 2, "neither true nor false"},
+      {"1", 2, "neither true nor false"},
+      {"\"maybe\"", 2, "neither true nor false"},
+      {"[]", 2, "neither true nor false"},
+      {"[true, false]", 2, "neither true nor false"},
+  }));
+  CAPTURE(value);
+  std::ofstream{config} << "duration = \"100ms\"\nsource = \"poll\"\nlog-level = \"warn\"\n"
+                        << "hash-executables = " << value << "\n";
+  const auto finished = run({"record", "--db", (scratch / "a.db").string(), "--config", config});
+  CHECK(finished.exit_code == exit_code);
+  CHECK(finished.err.find(error) != std::string::npos);
+  CHECK((exit_code == 0 || finished.err.find("netlog.toml:4: ") != std::string::npos));
+}
+
 TEST_CASE("an executable that only its owner may read is hashed with the rights of a recorder",
           "[cli][root]") {
   const Scratch scratch;
