@@ -238,7 +238,7 @@ void Recorder::apply(RecordDecoder::TableResult result) {
                                      std::pair{"missed closes", missed.ends}}) {
     if (lost > 0) {
       gaps_.add(Gap{snapshot.netns,
-                    table->read_before_ns,
+                    std::min(table->read_before_ns, missed.since_ns),
                     snapshot.taken.ended_ns,
                     "trace",
                     reason,

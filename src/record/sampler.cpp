@@ -21,6 +21,7 @@ using capture::RawRecord;
 constexpr std::chrono::milliseconds kDrainEvery{10};
 constexpr std::int64_t kFullEveryNs = kNsPerSecond;
 constexpr std::int64_t kTimeWaitRowNs = 200;
+constexpr std::int64_t kMaxTimeWaitEveryNs = 30 * kNsPerSecond;
 constexpr std::size_t kMaxOwnerQueries = 20'000;
 
 RawRecord record_at(std::int64_t now_ns, capture::Payload payload) {
@@ -63,15 +64,27 @@ void Sampler::end_capture() {
 }
 
 source::SamplePlan SamplePlanner::plan(std::int64_t now_ns,
-                                       std::size_t time_wait_rows,
+                                       const KnownTimeWait& known,
                                        bool tracing) {
   // Half an interval early is on time: otherwise ticks at whole seconds would miss every other one.
-  const bool full = now_ns - last_full_ns_ >= kFullEveryNs - interval_ns_ / 2;
+  const auto is_due = [&](std::int64_t last_ns, std::int64_t every_ns) {
+    return now_ns - last_ns >= every_ns - interval_ns_ / 2;
+  };
+  const bool trace_has_ended = std::exchange(was_tracing_, tracing) && !tracing;
+  const bool full = trace_has_ended || is_due(last_full_ns_, kFullEveryNs);
+  const auto cost_ns = static_cast<std::int64_t>(known.rows) * kTimeWaitRowNs;
+  const auto traced_every_ns =
+      std::min(cost_ns * (known.awaited ? 100 : 1000), kMaxTimeWaitEveryNs);
+  const bool few = cost_ns <= interval_ns_ / 100;
+  const bool time_wait =
+      tracing ? full && is_due(last_time_wait_ns_, traced_every_ns) : full || few;
   if (full) {
     last_full_ns_ = now_ns;
   }
-  const bool few = static_cast<std::int64_t>(time_wait_rows) * kTimeWaitRowNs <= interval_ns_ / 100;
-  return {full || !tracing, full || few, full, full, full, true};
+  if (time_wait) {
+    last_time_wait_ns_ = now_ns;
+  }
+  return {full || !tracing, time_wait, full, full, full, true};
 }
 
 Sampler::Sampler(boost::asio::io_context& io,
@@ -166,8 +179,9 @@ void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::d
   tee.consume(record_at(os::read_boot_clock_ns(), begin));
   audited_ = false;
   const auto& tracker = recorder_.tracker();
-  auto plan = planner_.plan(
-      tick.due.time_since_epoch().count(), tracker.time_wait_connections(), source_.tracing());
+  auto plan = planner_.plan(tick.due.time_since_epoch().count(),
+                            {tracker.time_wait_connections(), tracker.awaits_time_wait()},
+                            source_.tracing());
   plan.has_untraced = !has_read_ || !plan.changes || tracker.has_untraced_connections();
   has_read_ = true;
   read_tables(plan);

@@ -47,6 +47,10 @@ struct Entry {
   Span seen;  ///< the last snapshot, notice or transition that reported it
   /// When it left the table of full sockets, for TIME_WAIT or for good. Absent: it has not.
   std::optional<Moment> left;
+  /// Tables without TIME_WAIT rows have lacked it since it was seen: the ends of the first one and
+  /// of the second one. One walk can miss a socket that is there. 0: they have not.
+  std::int64_t first_lack_ns = 0;
+  std::int64_t second_lack_ns = 0;
   std::int64_t traced_ns = 0;  ///< when its last change was traced; 0: it is not traced
   Evidence evidence;
   bool is_direction_known = false;  ///< its direction is proven, or no proof can come

@@ -16,6 +16,8 @@ Index Lifecycle::add(const Identity& identity, const SocketRow& row) {
   const auto index = table_.add(identity, table_.scope(identity.netns, table_of(row.tuple)), phase);
   if (row.state == TcpState::syn_received) {
     aliases_.add_handshake(identity.netns, row.tuple, index);
+  } else if (row.state == TcpState::time_wait) {
+    aliases_.add_time_wait(identity.netns, row.tuple, index);
   }
   return index;
 }
@@ -151,8 +153,11 @@ void Lifecycle::enter(Index index, TcpState state, const Moment& at) {
   if (state == TcpState::time_wait) {
     connection.closed = at;
     set_outcome(connection, entry.evidence);
+    aliases_.add_time_wait(connection.netns, connection.tuple, index);
   }
   entry.left.reset();
+  entry.first_lack_ns = 0;
+  entry.second_lack_ns = 0;
   table_.set_phase(index, state == TcpState::time_wait ? Phase::time_wait : Phase::active);
 }
 
@@ -221,6 +226,22 @@ void Lifecycle::close(Index index, const Moment& at) {
   entry.closed = true;
 }
 
+std::optional<Identity> Lifecycle::end_earlier_use(Index index, std::int64_t since_ns) {
+  const auto& connection = table_[index].connection;
+  const auto earlier = aliases_.find_time_wait(connection.netns, connection.tuple);
+  if (!earlier || *earlier == index) {
+    return std::nullopt;
+  }
+  const auto& entry = table_[*earlier];
+  // Seen later than that: sockets of different devices can have the same tuple.
+  if (since_ns < entry.seen.began_ns) {
+    return std::nullopt;
+  }
+  const auto identity = entry.identity;
+  close(*earlier, between(entry.seen.began_ns, since_ns));
+  return identity;
+}
+
 void Lifecycle::see_snapshot(Index index,
                              const SocketRow& row,
                              const Snapshot& snapshot,
@@ -228,6 +249,8 @@ void Lifecycle::see_snapshot(Index index,
   auto& entry = table_[index];
   auto& connection = entry.connection;
   entry.seen = snapshot.taken;
+  entry.first_lack_ns = 0;
+  entry.second_lack_ns = 0;
   connection.seen_by = connection.seen_by | SeenBy::snapshot;
   connection.last_seen_ns = snapshot.taken.ended_ns;
   if (row.offload && row.offload != connection.offload) {

@@ -92,6 +92,9 @@ class Lifecycle {
   /// The connection is still there, although it had been found to have ended.
   void undo_end(Index index);
   void close(Index index, const Moment& at);
+  /// A socket that exists since this time has the tuple of the connection: the kernel has freed
+  /// another one that was in TIME_WAIT with it. @return the identity of that one, if it is known
+  std::optional<Identity> end_earlier_use(Index index, std::int64_t since_ns);
 
   /// A snapshot shows the connection.
   void see_snapshot(Index index, const SocketRow& row, const Snapshot& snapshot, const Moment& at);

@@ -6,7 +6,10 @@
 
 namespace netlog::track {
 
-void PollHistory::add(ScopeIndex scope, const Span& taken, bool with_time_wait) {
+void PollHistory::add(ScopeIndex scope,
+                      const Span& taken,
+                      bool with_time_wait,
+                      bool awaits_time_wait) {
   assert(taken.began_ns <= taken.ended_ns);
   if (scope >= by_scope_.size()) {
     by_scope_.resize(scope + std::size_t{1});
@@ -14,6 +17,7 @@ void PollHistory::add(ScopeIndex scope, const Span& taken, bool with_time_wait) 
   auto& polls = by_scope_[scope];
   polls.first = polls.first.value_or(taken);
   polls.last = taken;
+  polls.awaits_time_wait = awaits_time_wait;
   polls.recent.push_back(taken);
   if (polls.recent.size() > kMaxRecent) {
     polls.recent.pop_front();

@@ -4,6 +4,7 @@
 #include "model/snapshot.hpp"
 #include "track/connection_table.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -18,7 +19,8 @@ class PollHistory {
  public:
   /// A table was read whole in this time.
   /// @param with_time_wait the snapshot showed TIME_WAIT rows
-  void add(ScopeIndex scope, const Span& taken, bool with_time_wait);
+  /// @param awaits_time_wait it had none, and lacked a connection that may be in TIME_WAIT
+  void add(ScopeIndex scope, const Span& taken, bool with_time_wait, bool awaits_time_wait = false);
 
   /// The last poll; absent before the first.
   [[nodiscard]] const std::optional<Span>& last(ScopeIndex scope) const { return of(scope).last; }
@@ -38,6 +40,13 @@ class PollHistory {
     return !last(scope) || last(scope)->ended_ns < at_ns;
   }
 
+  /// True if the last poll of any table lacked a connection that may be in TIME_WAIT.
+  [[nodiscard]] bool awaits_time_wait() const {
+    return std::any_of(by_scope_.begin(), by_scope_.end(), [](const Polls& polls) {
+      return polls.awaits_time_wait;
+    });
+  }
+
   /// As if the table had never been read.
   void forget(ScopeIndex scope);
 
@@ -48,6 +57,7 @@ class PollHistory {
     std::optional<Span> first;
     std::optional<Span> last;
     std::optional<Span> last_with_time_wait;
+    bool awaits_time_wait = false;
     std::deque<Span> recent;  ///< the last kMaxRecent polls, oldest first
   };
   [[nodiscard]] const Polls& of(ScopeIndex scope) const {

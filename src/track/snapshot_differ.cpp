@@ -41,22 +41,28 @@ void SnapshotDiffer::apply(const Snapshot& snapshot) {
   // Before the missing ones are closed: some rows continue one of them.
   const auto unknown = std::remove_if(
       others, rows.end(), [&](const NewRow& entry) { return see_alias(entry, snapshot); });
-  for (const auto& table : unseen) {
+  for (auto& table : unseen) {
     if (table.count > 0) {
       table_.for_each_unseen(table.scope, [&](Index index) {
         if (table_.phase(index) == Phase::active || snapshot.covers_time_wait) {
           close_missing(index, snapshot);
+        }
+        if (table_.phase(index) == Phase::ending && !snapshot.covers_time_wait &&
+            trace_.is_tracing() && note_lack(index, snapshot)) {
+          table.awaits_time_wait = true;
         }
       });
     }
   }
   std::for_each(others, unknown, [&](const NewRow& entry) { open(entry, snapshot); });
   for (const auto& table : unseen) {
-    polls_.add(table.scope, snapshot.taken, snapshot.covers_time_wait);
+    polls_.add(table.scope, snapshot.taken, snapshot.covers_time_wait, table.awaits_time_wait);
   }
   listeners_.forget_closed_before(snapshot.taken.began_ns - kKeepClosedListenersNs);
   trace_.forget_before(snapshot.taken.began_ns);
-  aliases_.forget_before(snapshot.taken.began_ns);
+  // Where changes are traced, tables with TIME_WAIT rows are rare.
+  aliases_.forget_before(snapshot.taken.began_ns -
+                         (trace_.is_tracing() ? TraceHistory::kMinisockNs : 0));
 }
 
 SnapshotDiffer::UnseenCounts SnapshotDiffer::count_expected(const Snapshot& snapshot) {
@@ -65,12 +71,21 @@ SnapshotDiffer::UnseenCounts SnapshotDiffer::count_expected(const Snapshot& snap
     if ((snapshot.tables & table_bit(table)) != 0) {
       const auto scope = table_.scope(snapshot.netns, table);
       const auto& members = table_.members(scope);
-      unseen.push_back(
-          {scope,
-           members.active + (snapshot.covers_time_wait ? members.time_wait + members.ending : 0)});
+      unseen.push_back({scope,
+                        members.active +
+                            (is_expected(Phase::ending, snapshot) ? members.ending : 0) +
+                            (is_expected(Phase::time_wait, snapshot) ? members.time_wait : 0),
+                        false});
     }
   }
   return unseen;
+}
+
+/// Tables without TIME_WAIT rows show who has not come there yet. That is asked only where tables
+/// with them are rare.
+bool SnapshotDiffer::is_expected(Phase phase, const Snapshot& snapshot) const {
+  return phase == Phase::active || snapshot.covers_time_wait ||
+         (phase == Phase::ending && trace_.is_tracing());
 }
 
 /// Updates the connections that are known. @return the rows of those that are not
@@ -93,8 +108,7 @@ std::vector<SnapshotDiffer::NewRow> SnapshotDiffer::see_rows(const Snapshot& sna
       table_.set_next(*last, index);
     }
     last = index;
-    if (!table_.is_seen(index) &&
-        (snapshot.covers_time_wait || table_.phase(index) == Phase::active)) {
+    if (!table_.is_seen(index) && is_expected(table_.phase(index), snapshot)) {
       const auto table = std::find_if(unseen.begin(), unseen.end(), [&](const Unseen& entry) {
         return entry.scope == table_.scope_of(index);
       });
@@ -168,17 +182,23 @@ void SnapshotDiffer::see_state(Index index, TcpState state, const Moment& at) {
   const bool traced = entry.traced_ns != 0;
   const bool traced_orphan = traced && entry.evidence.minisock;
   if (traced && !traced_orphan) {
-    trace_.audit_state();
+    trace_.audit_state(entry.seen.began_ns);
   }
-  if (entry.left && state == TcpState::time_wait && (!traced || traced_orphan)) {
-    // What ended with a notice may have been in TIME_WAIT since then. A traced orphan came there
-    // later, but its process was done with it.
-    const auto left = *entry.left;
-    const auto entered = between(std::max(left.at_ns, at.at_ns - at.error_ns), at.at_ns);
-    lifecycle_.enter_time_wait(index, traced ? entered : left, left);
-  } else {
-    lifecycle_.enter(index, state, at);
+  if (state != TcpState::time_wait || !entry.left) {
+    return lifecycle_.enter(index, state, at);
   }
+  // Tables without TIME_WAIT rows may have shown before that it had come there.
+  const auto until_ns =
+      entry.second_lack_ns != 0 ? std::min(entry.second_lack_ns, at.at_ns) : at.at_ns;
+  const auto after_ns = at.at_ns - at.error_ns;
+  if (traced && !traced_orphan) {
+    return lifecycle_.enter(index, state, between(after_ns, until_ns));
+  }
+  // What ended with a notice may have been in TIME_WAIT since then. A traced orphan came there
+  // later, but its process was done with it.
+  const auto left = *entry.left;
+  const auto entered = between(std::max(left.at_ns, after_ns), until_ns);
+  lifecycle_.enter_time_wait(index, traced ? entered : left, left);
 }
 
 /// @return true when the row continues a connection that is known under another identity
@@ -312,14 +332,20 @@ void SnapshotDiffer::close_missing(Index index, const Snapshot& snapshot) {
       return lifecycle_.begin_end(index, left);
     }
     if (!entry.evidence.minisock && table_.phase(index) == Phase::ending) {
-      trace_.audit_end();
+      trace_.audit_end(left.at_ns - left.error_ns);
     }
   }
   if (precedes_noticed_end(entry, snapshot)) {
     return;
   }
   if (entry.traced_ns != 0) {
-    trace_.add_close(entry.identity, snapshot.taken.ended_ns);
+    const auto& closed = entry.connection.closed;
+    if (closed && closed->at_ns < snapshot.taken.began_ns - TraceHistory::kMinisockNs) {
+      trace_.add_close(entry.identity, snapshot.taken.ended_ns);
+    } else {
+      // The walk can have missed its minisock.
+      trace_.add_ended_minisock(entry.identity, snapshot.taken.ended_ns);
+    }
   } else if (snapshot.covers_time_wait) {
     aliases_.add_ended(index, snapshot.taken.ended_ns);
   }
@@ -330,6 +356,20 @@ void SnapshotDiffer::close_missing(Index index, const Snapshot& snapshot) {
   } else {
     lifecycle_.close(index, left);
   }
+}
+
+/// A snapshot without TIME_WAIT rows lacks what has ended: it is in TIME_WAIT, or gone.
+/// @return false if it may not have ended yet when the table was read
+bool SnapshotDiffer::note_lack(Index index, const Snapshot& snapshot) {
+  auto& entry = table_[index];
+  if (TraceHistory::covers(entry, snapshot) || precedes_noticed_end(entry, snapshot)) {
+    return false;
+  }
+  auto& lack_ns = entry.first_lack_ns == 0 ? entry.first_lack_ns : entry.second_lack_ns;
+  if (lack_ns == 0) {
+    lack_ns = snapshot.taken.ended_ns;
+  }
+  return true;
 }
 
 /// A notice knows more of the end than a snapshot. TIME_WAIT ends without one: its full socket has

@@ -51,6 +51,7 @@ class SnapshotDiffer {
   struct Unseen {
     ScopeIndex scope = 0;
     std::size_t count = 0;
+    bool awaits_time_wait = false;  ///< one of them may be in TIME_WAIT
   };
   using UnseenCounts = boost::container::static_vector<Unseen, kTableKinds.size()>;
   struct NewRow {
@@ -58,6 +59,7 @@ class SnapshotDiffer {
     Identity identity;
   };
 
+  [[nodiscard]] bool is_expected(Phase phase, const Snapshot& snapshot) const;
   [[nodiscard]] UnseenCounts count_expected(const Snapshot& snapshot);
   std::vector<NewRow> see_rows(const Snapshot& snapshot, UnseenCounts& unseen);
   static void drop_answered_handshakes(std::vector<NewRow>& rows, const Snapshot& snapshot);
@@ -68,6 +70,7 @@ class SnapshotDiffer {
   void reconsider_directions(const Snapshot& snapshot);
   void confirm_close_from_local_peer(const Snapshot& snapshot);
   void close_missing(Index index, const Snapshot& snapshot);
+  [[nodiscard]] bool note_lack(Index index, const Snapshot& snapshot);
   [[nodiscard]] bool notice_may_come(const Entry& entry,
                                      const Moment& left,
                                      const Snapshot& snapshot) const;

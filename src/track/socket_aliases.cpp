@@ -33,12 +33,10 @@ bool SocketAliases::is_stale_handshake(const SocketRow& row, const Snapshot& sna
 void SocketAliases::begin_snapshot(const Snapshot& snapshot) {
   ending_.reset();
   unseen_.reset();
-  if (snapshot.covers_time_wait) {
-    auto& recent = minisocks_[snapshot.netns];
-    if (snapshot.taken.began_ns - recent.begun_ns >= kMaxNoticeDelayNs) {
-      recent.older = std::exchange(recent.fresh, {});
-      recent.begun_ns = snapshot.taken.began_ns;
-    }
+  auto& recent = minisocks_[snapshot.netns];
+  if (snapshot.taken.began_ns - recent.begun_ns >= kMaxNoticeDelayNs) {
+    recent.older = std::exchange(recent.fresh, {});
+    recent.begun_ns = snapshot.taken.began_ns;
   }
 }
 
@@ -130,9 +128,26 @@ std::optional<Index> SocketAliases::take_orphan(std::uint64_t netns, const FiveT
   return index;
 }
 
+std::optional<Index> SocketAliases::find_time_wait(std::uint64_t netns,
+                                                   const FiveTuple& tuple) const {
+  const auto found = time_wait_.find(hash_of(netns, tuple));
+  if (found == time_wait_.end() || table_.phase(found->second) != Phase::time_wait) {
+    return std::nullopt;
+  }
+  const auto& connection = table_[found->second].connection;
+  return connection.netns == netns && connection.tuple == tuple ? std::optional{found->second}
+                                                                : std::nullopt;
+}
+
 void SocketAliases::forget(Index index) {
   const auto& connection = table_[index].connection;
   const auto key = tuple_key(connection.netns, connection.tuple);
+  if (table_.phase(index) == Phase::time_wait) {
+    const auto found = time_wait_.find(IdentityHash{}(key));
+    if (found != time_wait_.end() && found->second == index) {
+      time_wait_.erase(found);
+    }
+  }
   for (auto* const map : {&handshakes_, &orphaned_fin_wait2_}) {
     if (map->empty()) {
       continue;

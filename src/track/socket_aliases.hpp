@@ -85,6 +85,15 @@ class SocketAliases {
   /// The orphan with this tuple, once.
   std::optional<Index> take_orphan(std::uint64_t netns, const FiveTuple& tuple);
 
+  // Connections in TIME_WAIT. The kernel frees one for a new socket with the same tuple.
+
+  void add_time_wait(std::uint64_t netns, const FiveTuple& tuple, Index index) {
+    time_wait_[hash_of(netns, tuple)] = index;
+  }
+  /// The entry with this tuple.
+  [[nodiscard]] std::optional<Index> find_time_wait(std::uint64_t netns,
+                                                    const FiveTuple& tuple) const;
+
   /// The entry is closed.
   void forget(Index index);
   /// The namespace is gone.
@@ -103,6 +112,9 @@ class SocketAliases {
     ByTuple older;
   };
 
+  static std::size_t hash_of(std::uint64_t netns, const FiveTuple& tuple) {
+    return IdentityHash{}(tuple_key(netns, tuple));
+  }
   [[nodiscard]] ByTuple index_ending() const;
   std::optional<Index> match_without_timestamp(const Snapshot& snapshot, const Identity& identity);
   [[nodiscard]] bool is_minisock_of(Index index, const Notice& notice) const;
@@ -116,6 +128,8 @@ class SocketAliases {
   boost::unordered_flat_map<std::uint64_t, RecentMinisocks> minisocks_;  ///< by namespace
   BoundedMap<Identity, std::int64_t, IdentityHash> ended_{kMaxEnded};
   ByTuple orphaned_fin_wait2_;
+  /// By hash_of(): there can be a hundred thousand. An entry may have left TIME_WAIT since.
+  boost::unordered_flat_map<std::size_t, Index> time_wait_;
   /// Ended entries that only a notice has reported; made for a snapshot's first unknown minisock.
   std::optional<ByTuple> ending_;
   /// Entries that this snapshot has not shown; made for its first minisock without a timestamp.

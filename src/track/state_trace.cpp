@@ -119,6 +119,18 @@ void StateTrace::advance(Index index, const Transition& transition) {
   } else if (connection.state != state) {
     lifecycle_.enter(index, state, Moment{at_ns, 0});
   }
+  if (state == TcpState::established) {
+    end_earlier_use(index, at_ns);
+  }
+}
+
+/// The handshake proves that the tuple is in use again. A SYN_SENT does not: the kernel can find
+/// after it that the tuple is in use.
+void StateTrace::end_earlier_use(Index index, std::int64_t at_ns) {
+  const auto opened = table_[index].connection.opened.value_or(Moment{at_ns, 0});
+  if (const auto earlier = lifecycle_.end_earlier_use(index, opened.at_ns)) {
+    trace_.add_ended_minisock(*earlier, at_ns);
+  }
 }
 
 /// The kernel reports CLOSED when no process holds the socket any more: a minisock in TIME_WAIT or

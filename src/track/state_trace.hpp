@@ -43,6 +43,7 @@ class StateTrace {
   Index open(const Transition& transition, const Identity& identity);
   [[nodiscard]] static bool is_late(const Entry& entry, const Transition& transition);
   void advance(Index index, const Transition& transition);
+  void end_earlier_use(Index index, std::int64_t at_ns);
   void end_socket(Index index, const Transition& transition, std::int64_t known_ns);
   void end_orphan(Index index, TcpState peer_state, const Moment& at);
   void apply_caller(Index index, const Transition& transition);

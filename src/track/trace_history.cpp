@@ -11,12 +11,12 @@ namespace netlog::track {
 bool TraceHistory::has_closed(const SocketRow& row,
                               const Identity& identity,
                               const Snapshot& snapshot) {
-  auto* const closed_ns = closed_.find(identity);
+  const auto* const closed_ns = find_close(identity);
   if (closed_ns == nullptr) {
     return false;
   }
   if (is_minisock(row)) {
-    *closed_ns = std::max(*closed_ns, snapshot.taken.ended_ns);
+    ended_minisocks_.put(identity, std::max(*closed_ns, snapshot.taken.ended_ns));
     return true;
   }
   return snapshot.taken.began_ns <= *closed_ns + kReportLeadNs;
@@ -53,7 +53,7 @@ void TraceHistory::audit_open(const SocketRow& row, const std::optional<Span>& b
   const bool half_open = row.state == TcpState::syn_received || row.state == TcpState::syn_sent;
   const bool looked = before && before->ended_ns > resumed_ns_;
   if (tracing_ && looked && row.tuple.protocol == Protocol::tcp && !half_open) {
-    ++misses_.opens;
+    count(misses_.opens, before->began_ns);
   }
 }
 
@@ -62,8 +62,10 @@ AuditMisses TraceHistory::take_audit_misses() {
 }
 
 void TraceHistory::forget_before(std::int64_t snapshot_began_ns) {
-  closed_.erase_oldest_while(
-      [&](std::int64_t closed_ns) { return closed_ns < snapshot_began_ns - kMaxDumpNs; });
+  const auto before_ns = snapshot_began_ns - kMaxDumpNs;
+  closed_.erase_oldest_while([&](std::int64_t closed_ns) { return closed_ns < before_ns; });
+  ended_minisocks_.erase_oldest_while(
+      [&](std::int64_t closed_ns) { return closed_ns < before_ns - kMinisockNs; });
 }
 
 }  // namespace netlog::track

@@ -5,6 +5,7 @@
 #include "track/connection_table.hpp"
 #include "util/bounded_map.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -16,6 +17,8 @@ struct AuditMisses {
   std::int64_t opens = 0;
   std::int64_t states = 0;
   std::int64_t ends = 0;
+  /// The earliest of them happened after this time; later than all times if there are none.
+  std::int64_t since_ns = INT64_MAX;
 
   bool operator==(const AuditMisses&) const = default;
 };
@@ -34,13 +37,20 @@ class TraceHistory {
 
   /// The trace, or the audit of it, has closed this socket at this time.
   void add_close(const Identity& identity, std::int64_t at_ns) { closed_.put(identity, at_ns); }
+  /// The same for a socket that the next tables with TIME_WAIT rows may still show.
+  void add_ended_minisock(const Identity& identity, std::int64_t at_ns) {
+    ended_minisocks_.put(identity, at_ns);
+  }
   /// True if the socket was closed at this time or later: what is reported of it now was held up.
   [[nodiscard]] bool has_closed_since(const Identity& identity, std::int64_t at_ns) {
-    const auto* const closed_ns = closed_.find(identity);
+    const auto* const closed_ns = find_close(identity);
     return closed_ns != nullptr && at_ns <= *closed_ns;
   }
   /// The socket is in use again.
-  void forget_close(const Identity& identity) { closed_.erase(identity); }
+  void forget_close(const Identity& identity) {
+    closed_.erase(identity);
+    ended_minisocks_.erase(identity);
+  }
   /// True if the trace has already closed the socket of this row: the row is stale, or is the
   /// socket's minisock.
   [[nodiscard]] bool has_closed(const SocketRow& row,
@@ -65,8 +75,9 @@ class TraceHistory {
   /// A snapshot shows a socket that was not known.
   /// @param before the last poll of its table
   void audit_open(const SocketRow& row, const std::optional<Span>& before);
-  void audit_state() { ++misses_.states; }
-  void audit_end() { ++misses_.ends; }
+  /// It shows a state that was not known, or lacks a socket: that happened after this time.
+  void audit_state(std::int64_t after_ns) { count(misses_.states, after_ns); }
+  void audit_end(std::int64_t after_ns) { count(misses_.ends, after_ns); }
   /// What was counted since the last call.
   AuditMisses take_audit_misses();
 
@@ -77,14 +88,27 @@ class TraceHistory {
   static constexpr std::int64_t kReportLeadNs = 10'000'000;
   /// No dump takes longer.
   static constexpr std::int64_t kMaxDumpNs = 5'000'000'000;
+  /// TCP_TIMEWAIT_LEN (include/net/tcp.h): a minisock lives no longer, unless its peer sends again.
+  static constexpr std::int64_t kMinisockNs = 60'000'000'000;
 
  private:
   static constexpr std::size_t kMaxCreated = 20'000;
   static constexpr std::size_t kMaxClosed = 200'000;
+  static constexpr std::size_t kMaxMinisocks = 50'000;
+
+  [[nodiscard]] std::int64_t* find_close(const Identity& identity) {
+    auto* const minisock = ended_minisocks_.find(identity);
+    return minisock != nullptr ? minisock : closed_.find(identity);
+  }
+  void count(std::int64_t& misses, std::int64_t after_ns) {
+    ++misses;
+    misses_.since_ns = std::min(misses_.since_ns, after_ns);
+  }
 
   bool tracing_ = false;
   std::int64_t resumed_ns_ = INT64_MIN;
   BoundedMap<Identity, std::int64_t, IdentityHash> closed_{kMaxClosed};
+  BoundedMap<Identity, std::int64_t, IdentityHash> ended_minisocks_{kMaxMinisocks};
   BoundedMap<Identity, UdpSocketCreated, IdentityHash> created_{kMaxCreated};
   BoundedMap<Identity, ProcessId, IdentityHash> users_{kMaxCreated};
   AuditMisses misses_;

@@ -214,14 +214,19 @@ bool Tracker::has_untraced_connections() const {
   const auto& table = parts_->table;
   bool found = false;
   table.for_each([&](Index index) {
+    if (found || table.phase(index) == Phase::time_wait) {
+      return;
+    }
     const auto& entry = table[index];
     const auto& connection = entry.connection;
-    found = found ||
-            (entry.traced_ns == 0 && connection.tuple.protocol == Protocol::tcp &&
-             connection.direction != Direction::listen &&
-             connection.state != TcpState::syn_received && table.phase(index) != Phase::time_wait);
+    found = entry.traced_ns == 0 && connection.tuple.protocol == Protocol::tcp &&
+            connection.direction != Direction::listen && connection.state != TcpState::syn_received;
   });
   return found;
+}
+
+bool Tracker::awaits_time_wait() const {
+  return parts_->polls.awaits_time_wait();
 }
 
 std::size_t Tracker::open_connections() const {

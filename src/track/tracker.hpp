@@ -106,6 +106,10 @@ class Tracker {
   /// True if a TCP connection is open whose changes are not traced: it is older than the trace.
   [[nodiscard]] bool has_untraced_connections() const;
 
+  /// True if tables without TIME_WAIT rows lack a connection that was traced, or that has ended:
+  /// only tables with them show what has become of it.
+  [[nodiscard]] bool awaits_time_wait() const;
+
   [[nodiscard]] std::size_t open_connections() const;
   [[nodiscard]] std::size_t time_wait_connections() const;
 

@@ -186,10 +186,12 @@ capture::RawRecord NamespaceSource::make(capture::Payload payload, std::int64_t 
 
 void NamespaceSource::dump_tables(const SamplePlan& plan, capture::RecordSink& sink) {
   if (plan.tcp) {
-    const capture::DumpDepth depth{plan.time_wait, plan.info};
-    dump(kTcpTables, depth, sink, [&](const SockDiag::OnPart& on_part) {
+    // Also the first time, and again after a failure: the plan asks for TIME_WAIT rows seldom.
+    const capture::DumpDepth depth{plan.time_wait || !has_time_wait_, plan.info};
+    const bool whole = dump(kTcpTables, depth, sink, [&](const SockDiag::OnPart& on_part) {
       return diag_->dump_tcp(depth, buffer_, on_part);
     });
+    has_time_wait_ = depth.time_wait ? whole : has_time_wait_;
   }
   for (const auto table : {TableKind::udp4, TableKind::udp6}) {
     dump(table_bit(table), {}, sink, [&](const SockDiag::OnPart& on_part) {
@@ -198,8 +200,9 @@ void NamespaceSource::dump_tables(const SamplePlan& plan, capture::RecordSink& s
   }
 }
 
+/// @return true if it was read whole
 template <typename Dump>
-void NamespaceSource::dump(TableSet tables,
+bool NamespaceSource::dump(TableSet tables,
                            capture::DumpDepth depth,
                            capture::RecordSink& sink,
                            Dump&& run) {
@@ -219,7 +222,8 @@ void NamespaceSource::dump(TableSet tables,
     parts = 0;
     whole = run([&] { send(false); });
     if (whole) {
-      return send(true);
+      send(true);
+      return true;
     }
     if (whole.error().code != errc::interrupted) {
       break;
@@ -227,6 +231,7 @@ void NamespaceSource::dump(TableSet tables,
   }
   report_failure(capture::RecordKind::sock_diag, tables, began_ns, whole.error(), sink);
   usable_ = false;
+  return false;
 }
 
 template <typename Payload>

@@ -61,7 +61,7 @@ class NamespaceSource {
   void open_tables();
   void dump_tables(const SamplePlan& plan, capture::RecordSink& sink);
   template <typename Dump>
-  void dump(TableSet tables, capture::DumpDepth depth, capture::RecordSink& sink, Dump&& run);
+  bool dump(TableSet tables, capture::DumpDepth depth, capture::RecordSink& sink, Dump&& run);
   template <typename Payload>
   void read_text(ProcFile& file,
                  Payload payload,
@@ -81,6 +81,7 @@ class NamespaceSource {
   std::optional<ProcFile> snmp_;
   std::optional<ProcFile> snmp6_;
   bool usable_ = true;
+  bool has_time_wait_ = false;  ///< the last TCP tables that were to have TIME_WAIT rows were read
   TableSet reported_tables_ = 0;  ///< as in the last record of notices
   std::int64_t drained_ns_ = 0;   ///< when the last drain began
   std::string fallback_reason_;

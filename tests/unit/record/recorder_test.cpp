@@ -299,7 +299,7 @@ TEST_CASE("after a step of one hour back the audit of a resumed session counts",
                tick_end(110'110)});
   CHECK(test::rows(scratch / "a.db",
                    "SELECT source, reason, from_ns / 1000000, to_ns / 1000000, lost FROM gaps "
-                   "WHERE source = 'trace'") == "trace|missed opens|3710001|3710101|1\n");
+                   "WHERE source = 'trace'") == "trace|missed opens|3710000|3710101|1\n");
 }
 
 TEST_CASE("a dump that comes in parts is one table, and none if a part is missing", "[record]") {

@@ -5,6 +5,7 @@
 #include "util/time.hpp"
 
 #include <string>
+#include <vector>
 
 namespace netlog_tests::record_sampler_test {
 
@@ -31,7 +32,7 @@ std::string text(const source::SamplePlan& plan) {
 TEST_CASE("SamplePlanner: once a second all tables, in between the cheap ones", "[record]") {
   SamplePlanner planner{kInterval};
   const auto plan = [&](std::int64_t ms, std::size_t time_wait_rows) {
-    return text(planner.plan(ms * kNsPerMs, time_wait_rows, false));
+    return text(planner.plan(ms * kNsPerMs, {time_wait_rows, false}, false));
   };
   CHECK(plan(5'000, 0) == " tcp time_wait info counters changes");
   CHECK(plan(5'100, 0) == " tcp time_wait");
@@ -44,9 +45,52 @@ TEST_CASE("SamplePlanner: once a second all tables, in between the cheap ones", 
 
 TEST_CASE("SamplePlanner: traced TCP tables are read once a second", "[record]") {
   SamplePlanner planner{kInterval};
-  CHECK(text(planner.plan(5'000 * kNsPerMs, 0, true)) == " tcp time_wait info counters changes");
-  CHECK(text(planner.plan(5'100 * kNsPerMs, 0, true)) == " time_wait");
-  CHECK(text(planner.plan(6'000 * kNsPerMs, 0, true)) == " tcp time_wait info counters changes");
+  const auto plan = [&](std::int64_t ms) {
+    return text(planner.plan(ms * kNsPerMs, {5'000, false}, true));
+  };
+  CHECK(plan(5'000) == " tcp time_wait info counters changes");
+  CHECK(plan(5'100) == "");
+  CHECK(plan(5'990) == " tcp time_wait info counters changes");
+}
+
+TEST_CASE("SamplePlanner: many traced rows in TIME_WAIT are read as seldom as they cost",
+          "[record]") {
+  // When TIME_WAIT is read in two minutes; all other tables are read in every second.
+  const auto seconds = [&](const record::KnownTimeWait& known) {
+    SamplePlanner planner{kInterval};
+    std::vector<int> read;
+    for (int second = 1'000; second < 1'120; ++second) {
+      const auto plan = planner.plan(second * kNsPerSecond, known, true);
+      CHECK(plan.tcp);
+      CHECK(plan.info);
+      if (plan.time_wait) {
+        read.push_back(second - 1'000);
+      }
+    }
+    return read;
+  };
+  SECTION("60,000 rows take 12 ms: every 12 s") {
+    CHECK(seconds({60'000, false}) == std::vector{0, 12, 24, 36, 48, 60, 72, 84, 96, 108});
+  }
+  SECTION("half a minute is the longest") {
+    CHECK(seconds({1'000'000, false}) == std::vector{0, 30, 60, 90});
+  }
+  SECTION("where only they show what has become of a connection: sooner") {
+    CHECK(seconds({60'000, true}).size() == 60);
+    CHECK(seconds({240'000, true}).size() == 24);
+  }
+}
+
+TEST_CASE("SamplePlanner: all tables are read at once when the trace has ended", "[record]") {
+  SamplePlanner planner{kInterval};
+  const auto plan = [&](std::int64_t ms, bool tracing) {
+    return text(planner.plan(ms * kNsPerMs, {240'000, false}, tracing));
+  };
+  CHECK(plan(100'000, true) == " tcp time_wait info counters changes");
+  CHECK(plan(101'000, true) == " tcp info counters changes");
+  CHECK(plan(101'100, false) == " tcp time_wait info counters changes");
+  CHECK(plan(101'200, false) == " tcp");
+  CHECK(plan(102'100, false) == " tcp time_wait info counters changes");
 }
 
 }  // namespace netlog_tests::record_sampler_test

@@ -46,7 +46,7 @@ TEST_CASE("SnapshotDiffer asks whether the trace covers the time of the snapshot
   CHECK(parts.trace.take_audit_misses() == AuditMisses{});
   parts.snapshots.apply(tcp_snapshot(200 * kMs, {tcp_row(1, close_wait, 4000, 443)}));
   CHECK(parts.take_events().size() == 1);
-  CHECK(parts.trace.take_audit_misses() == AuditMisses{0, 1, 0});
+  CHECK(parts.trace.take_audit_misses() == AuditMisses{0, 1, 0, 100 * kMs});
 }
 
 TEST_CASE("SnapshotDiffer asks whether the trace has closed a row already", "[track]") {

@@ -169,6 +169,27 @@ TEST_CASE("SocketAliases finds the minisock that was shown before its notice", "
   }
 }
 
+TEST_CASE("SocketAliases finds the entry in TIME_WAIT with a tuple", "[track]") {
+  Fixture of;
+  const auto index = of.add(by_cookie(1), kTuple, Phase::time_wait);
+  of.aliases.add_time_wait(0, kTuple, index);
+  CHECK(of.aliases.find_time_wait(0, kTuple) == index);
+  CHECK(of.aliases.find_time_wait(0, tcp_tuple(4001, 443)) == kNone);
+  CHECK(of.aliases.find_time_wait(5, kTuple) == kNone);
+  SECTION("not after it has closed") {
+    of.aliases.forget(index);
+    CHECK(of.aliases.find_time_wait(0, kTuple) == kNone);
+  }
+  SECTION("not after it has left the state") {
+    of.table.set_phase(index, Phase::active);
+    CHECK(of.aliases.find_time_wait(0, kTuple) == kNone);
+  }
+  SECTION("not an entry that has taken its place") {
+    of.table[index].connection.tuple = tcp_tuple(4009, 443);
+    CHECK(of.aliases.find_time_wait(0, kTuple) == kNone);
+  }
+}
+
 TEST_CASE("SocketAliases finds an orphan in FIN_WAIT_2, once", "[track]") {
   Fixture of;
   const auto index = of.add(by_cookie(1), kTuple, Phase::ending);
