@@ -16,8 +16,10 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 
@@ -83,15 +85,34 @@ constexpr std::array<Common, 6> kCommonPrograms{{
     {"netlog_exit", "sched_process_exit", nullptr},
 }};
 
-bool has_tracepoint(const char* name) {
-  return libbpf_find_vmlinux_btf_id(name, BPF_TRACE_RAW_TP) > 0;
-}
+/// The kernel's types. They are five megabytes: they are read once for all questions, and not kept.
+class KernelTypes {
+ public:
+  KernelTypes() : types_{btf__load_vmlinux_btf()} {}
 
-bool is_common(std::string_view program) {
-  return std::any_of(kCommonPrograms.begin(), kCommonPrograms.end(), [&](const Common& common) {
-    return common.program == program && has_tracepoint(common.tracepoint) &&
-           (common.in_place_of == nullptr || !has_tracepoint(common.in_place_of));
-  });
+  [[nodiscard]] bool has_tracepoint(const char* name) const {
+    const auto type = std::string{"btf_trace_"} + name;
+    return types_ && btf__find_by_name_kind(types_.get(), type.c_str(), BTF_KIND_TYPEDEF) > 0;
+  }
+
+ private:
+  struct Free {
+    void operator()(btf* types) const { btf__free(types); }
+  };
+  std::unique_ptr<btf, Free> types_;
+};
+
+/// The programs that both variants load on this kernel.
+std::vector<std::string_view> common_programs() {
+  const KernelTypes kernel;
+  std::vector<std::string_view> found;
+  for (const auto& common : kCommonPrograms) {
+    if (kernel.has_tracepoint(common.tracepoint) &&
+        (common.in_place_of == nullptr || !kernel.has_tracepoint(common.in_place_of))) {
+      found.push_back(common.program);
+    }
+  }
+  return found;
 }
 
 /// Adds to a number of eight bytes, unless it is 0.
@@ -150,7 +171,10 @@ struct Trace::State {
     return 0;
   }
 
-  Result<void> start(const Variant& variant, std::size_t buffer_bytes, int ignored_pid) {
+  Result<void> start(const Variant& variant,
+                     std::span<const std::string_view> common,
+                     std::size_t buffer_bytes,
+                     int ignored_pid) {
     hook = variant.hook;
     const auto clock_shift = kernel_clock_shift_ns();
     if (!clock_shift) {
@@ -171,8 +195,8 @@ struct Trace::State {
     }
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, programs->obj) {
-      const bool is_wanted = is_of(variant, program) || is_common(bpf_program__name(program));
-      bpf_program__set_autoload(program, is_wanted);
+      bpf_program__set_autoload(program,
+                                is_one_of(variant.programs, program) || is_one_of(common, program));
     }
     programs->rodata->ignored_pid = ignored_pid;
     bpf_map__set_max_entries(programs->maps.events, static_cast<std::uint32_t>(buffer_bytes));
@@ -192,7 +216,7 @@ struct Trace::State {
       if (!bpf_program__autoload(program)) {
         continue;
       }
-      const bool is_at_cgroup = root && is_of(variant, program);
+      const bool is_at_cgroup = root && is_one_of(variant.programs, program);
       links.emplace_back(is_at_cgroup ? bpf_program__attach_cgroup(program, root.get())
                                       : bpf_program__attach(program));
       if (!links.back()) {
@@ -205,10 +229,8 @@ struct Trace::State {
     return {};
   }
 
-  static bool is_of(const Variant& variant, const bpf_program* program) {
-    return std::find(variant.programs.begin(),
-                     variant.programs.end(),
-                     bpf_program__name(program)) != variant.programs.end();
+  static bool is_one_of(std::span<const std::string_view> names, const bpf_program* program) {
+    return std::find(names.begin(), names.end(), bpf_program__name(program)) != names.end();
   }
 
   [[nodiscard]] std::uint64_t lost() const {
@@ -236,13 +258,14 @@ Result<Trace> Trace::open(std::size_t buffer_bytes, int ignored_pid) {
   }
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const auto size = std::bit_ceil(std::max(buffer_bytes, page));
+  const auto common = common_programs();
   auto state = std::make_unique<State>();
-  const auto best = state->start(kSockOps, size, ignored_pid);
+  const auto best = state->start(kSockOps, common, size, ignored_pid);
   if (best) {
     return Trace{std::move(state)};
   }
   state = std::make_unique<State>();
-  const auto second = state->start(kTracepoints, size, ignored_pid);
+  const auto second = state->start(kTracepoints, common, size, ignored_pid);
   if (second) {
     return Trace{std::move(state)};
   }
