@@ -91,8 +91,12 @@ std::optional<std::vector<Item>> BatchQueue::next_batch() {
   } else if (!changed_.wait_for(lock, limits_.idle_after, has_work)) {
     return std::vector<Item>{};
   }
-  changed_.wait_for(
-      lock, limits_.flush_after, [&] { return stopping_ || items_.size() >= limits_.flush_items; });
+  // A recording that begins has something to show at once.
+  if (std::exchange(has_given_, true)) {
+    changed_.wait_for(lock, limits_.flush_after, [&] {
+      return stopping_ || items_.size() >= limits_.flush_items;
+    });
+  }
   if (items_.empty()) {
     return std::nullopt;
   }

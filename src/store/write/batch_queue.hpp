@@ -56,8 +56,8 @@ class BatchQueue {
 
   // The writer thread.
 
-  /// Waits for items. @returns all that are queued, in order; none after `idle_after`; nothing when
-  /// the queue is empty and stop() was called.
+  /// Waits for items: the first time for any, later for a batch. @returns all that are queued, in
+  /// order; none after `idle_after`; nothing when the queue is empty and stop() was called.
   std::optional<std::vector<Item>> next_batch();
   /// The batch could not be written. push() no longer waits.
   /// @returns true if no outage was under way
@@ -88,6 +88,7 @@ class BatchQueue {
   bool needs_resync_ = false;  ///< items were dropped, and no Resync has come since
   bool resync_asked_ = false;
   bool stopping_ = false;
+  bool has_given_ = false;  ///< a batch with items
   bool tried_since_stop_ = false;
   std::exception_ptr failure_;
 };

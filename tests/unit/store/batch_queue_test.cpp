@@ -63,8 +63,19 @@ TEST_CASE("BatchQueue returns what was pushed, in order, and nothing after stop(
 
 TEST_CASE("BatchQueue::next_batch() returns few items after flush_after", "[store]") {
   BatchQueue queue{{100, 50, milliseconds{1}}};
+  for (const int number : {1, 2}) {
+    queue.push({event(number)});
+    CHECK(numbers(*queue.next_batch()) == Numbers{number});
+  }
+}
+
+TEST_CASE("BatchQueue::next_batch() returns the first items at once", "[store]") {
+  BatchQueue queue{{100, 50, std::chrono::hours{1}}};
   queue.push({event(1)});
   CHECK(numbers(*queue.next_batch()) == Numbers{1});
+  queue.push({event(2)});
+  queue.stop();
+  CHECK(numbers(*queue.next_batch()) == Numbers{2});
 }
 
 TEST_CASE("BatchQueue::next_batch() is woken by a push and by stop()", "[store]") {
