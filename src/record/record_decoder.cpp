@@ -116,6 +116,21 @@ RecordDecoder::TableResult RecordDecoder::whole(const RawRecord& record,
   return Table{std::move(snapshot), before_ns};
 }
 
+void RecordDecoder::recycle(std::vector<SocketRow> rows) {
+  most_rows_ = std::max(most_rows_, rows.size());
+  rows_ = std::move(rows);
+}
+
+bool RecordDecoder::shrink() {
+  constexpr std::size_t kAlwaysKept = 4'096;
+  const auto most = std::exchange(most_rows_, 0);
+  if (rows_.capacity() <= std::max(4 * most, kAlwaysKept)) {
+    return false;
+  }
+  std::vector<SocketRow>{}.swap(rows_);
+  return true;
+}
+
 std::optional<Gap> RecordDecoder::decode(const RawRecord& record, const capture::Snmp& counters) {
   auto read = decode::decode_snmp(as_text(counters.text));
   if (!read) {

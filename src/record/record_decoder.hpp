@@ -37,7 +37,12 @@ class RecordDecoder {
   TableResult decode(const capture::RawRecord& record, const capture::MibTableRead& table);
 
   /// The rows of a table that is done with: their memory is used again.
-  void recycle(std::vector<SocketRow> rows) { rows_ = std::move(rows); }
+  void recycle(std::vector<SocketRow> rows);
+  /// Gives back this memory if it is far more than any table has needed since the last call. Call
+  /// it between two tables. @return false if it is not
+  bool shrink();
+  /// Rows that there is memory for.
+  [[nodiscard]] std::size_t kept_rows() const { return rows_.capacity(); }
 
   /// Adds to the counters of the tick. @return a gap when the record cannot be read
   std::optional<Gap> decode(const capture::RawRecord& record, const capture::Snmp& counters);
@@ -65,6 +70,7 @@ class RecordDecoder {
                     Result<std::vector<SocketRow>> rows);
 
   std::vector<SocketRow> rows_;            ///< of the dump under way
+  std::size_t most_rows_ = 0;              ///< of a table, since the last shrink()
   std::optional<std::int64_t> next_part_;  ///< of that dump; absent: it could not be read
   std::map<TableKey, std::int64_t> last_read_ns_;
   std::vector<Counters> counters_;  ///< since they were taken last, oldest first

@@ -168,6 +168,11 @@ void Recorder::end_tick() {
   deliver();
 }
 
+bool Recorder::shrink() {
+  const bool has_shrunk = decoder_.shrink();
+  return tracker_.shrink() || has_shrunk;
+}
+
 void Recorder::add_gaps(std::vector<Gap> gaps) {
   for (auto& gap : gaps) {
     ++gap_count_;

@@ -46,6 +46,9 @@ class Recorder final : public capture::RecordSink {
   void finish();
 
   [[nodiscard]] const track::Tracker& tracker() const { return tracker_; }
+  /// Gives back memory that was needed only for a while. Call it between two ticks.
+  /// @return false if there was nothing to give back
+  bool shrink();
   std::vector<std::uint64_t> take_released_sockets() { return tracker_.take_released_sockets(); }
   /// How long the writer's full queue has blocked us since the last call.
   std::int64_t take_blocked_ns() { return delivery_.take_blocked_ns(); }

@@ -2,6 +2,7 @@
 #include "record/sampler.hpp"
 
 #include "os/clock.hpp"
+#include "os/memory.hpp"
 #include "util/error.hpp"
 #include "util/time.hpp"
 
@@ -22,6 +23,7 @@ constexpr std::chrono::milliseconds kDrainEvery{10};
 constexpr std::int64_t kFullEveryNs = kNsPerSecond;
 constexpr std::int64_t kTimeWaitRowNs = 200;
 constexpr std::int64_t kMaxTimeWaitEveryNs = 30 * kNsPerSecond;
+constexpr std::chrono::seconds kShrinkEvery{10};
 constexpr std::size_t kMaxOwnerQueries = 20'000;
 
 RawRecord record_at(std::int64_t now_ns, capture::Payload payload) {
@@ -185,6 +187,13 @@ void Sampler::take_sample(const TickSchedule::Tick& tick, TickSchedule::Clock::d
   plan.has_untraced = !has_read_ || !plan.changes || tracker.has_untraced_connections();
   has_read_ = true;
   read_tables(plan);
+  const auto now = TickSchedule::Clock::now();
+  if (now - shrunk_ >= kShrinkEvery) {
+    shrunk_ = now;
+    if (recorder_.shrink()) {
+      os::return_free_memory();
+    }
+  }
 }
 
 void Sampler::read_tables(const source::SamplePlan& plan) {

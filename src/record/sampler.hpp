@@ -103,6 +103,7 @@ class Sampler {
   os::UtcOffsetFollower utc_;
   bool utc_reported_ = false;
   bool stopping_ = false;
+  TickSchedule::Clock::time_point shrunk_{};  ///< when memory was given back last
 };
 
 }  // namespace netlog::record

@@ -53,6 +53,9 @@ void ChangeLog::take_events(const std::function<void(const Event&)>& take) {
 std::vector<Connection> ChangeLog::take_refreshes() {
   auto connections = std::exchange(closed_, {});
   for (const auto index : std::exchange(changed_, {})) {
+    if (!table_.is_kept(index)) {
+      continue;
+    }
     auto& entry = table_[index];
     // The place can have been freed and used again since it was noted.
     if (entry.needs_refresh && entry.reported) {
@@ -75,6 +78,9 @@ std::string ChangeLog::broken_invariant() const {
     }
   }
   for (Index index = 0; index < table_.capacity(); ++index) {
+    if (!table_.is_kept(index)) {
+      continue;
+    }
     const auto& entry = table_[index];
     if (entry.closed != closes[index]) {
       return "entry " + std::to_string(index) + " is closed without an event, or the reverse";

@@ -48,6 +48,9 @@ class ChangeLog {
   /// Connections that changed without an event since the last call: first those that are closed.
   std::vector<Connection> take_refreshes();
 
+  /// Gives back memory that is not needed any more.
+  void shrink() { pending_.shrink_to_fit(); }
+
   /// As ConnectionTable::broken_invariant().
   [[nodiscard]] std::string broken_invariant() const;
 

@@ -2,6 +2,7 @@
 #include "track/connection_table.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -24,19 +25,25 @@ bool ConnectionTable::has_ending() const {
 
 Index ConnectionTable::add(const Identity& identity, ScopeIndex scope, Phase phase) {
   assert(scope < scopes_.size());
-  Index index = 0;
+  Index index = capacity();
   if (free_.empty()) {
-    index = static_cast<Index>(entries_.size());
-    entries_.emplace_back();
     marks_.emplace_back();
   } else {
+    std::pop_heap(free_.begin(), free_.end(), std::greater{});
     index = free_.back();
     free_.pop_back();
-    entries_[index] = Entry{};
   }
   assert(marks_[index].phase == Phase::free);
   marks_[index] = Mark{sweep_, scope, Phase::free, 0};
-  entries_[index].identity = identity;
+  blocks_.resize(std::max(blocks_.size(), index / kBlock + 1));
+  auto& block = blocks_[index / kBlock];
+  if (block == nullptr) {
+    block = std::make_unique<Block>();
+  }
+  ++block->used;
+  auto& entry = block->entries[index % kBlock];
+  entry = Entry{};
+  entry.identity = identity;
   [[maybe_unused]] const bool added = by_identity_.emplace(identity, index).second;
   assert(added);
   set_phase(index, phase);
@@ -44,20 +51,50 @@ Index ConnectionTable::add(const Identity& identity, ScopeIndex scope, Phase pha
 }
 
 void ConnectionTable::remove(Index index) {
-  [[maybe_unused]] const auto erased = by_identity_.erase(entries_[index].identity);
+  [[maybe_unused]] const auto erased = by_identity_.erase((*this)[index].identity);
   assert(erased == 1);
   set_phase(index, Phase::free);
 }
 
 void ConnectionTable::free(Index index) {
   assert(marks_[index].phase == Phase::free);
+  assert(blocks_[index / kBlock]->used > 0);
+  --blocks_[index / kBlock]->used;
   free_.push_back(index);
+  std::push_heap(free_.begin(), free_.end(), std::greater{});
+}
+
+bool ConnectionTable::shrink() {
+  const auto is_free = [](const std::unique_ptr<Block>& block) {
+    return block != nullptr && block->used == 0;
+  };
+  const auto free =
+      kBlock * static_cast<std::size_t>(std::count_if(blocks_.begin(), blocks_.end(), is_free));
+  if (free <= kAlwaysKept || 2 * free <= kept()) {
+    return false;
+  }
+  for (auto& block : blocks_) {
+    if (is_free(block)) {
+      block.reset();
+    }
+  }
+  while (!blocks_.empty() && blocks_.back() == nullptr) {
+    blocks_.pop_back();
+  }
+  marks_.resize(std::min(marks_.size(), blocks_.size() * kBlock));
+  marks_.shrink_to_fit();
+  std::erase_if(free_, [&](Index index) { return index >= marks_.size(); });
+  free_.shrink_to_fit();
+  std::make_heap(free_.begin(), free_.end(), std::greater{});
+  by_identity_.rehash(0);
+  return true;
 }
 
 void ConnectionTable::rename(Index index, const Identity& identity) {
   assert(marks_[index].phase != Phase::free);
-  by_identity_.erase(entries_[index].identity);
-  entries_[index].identity = identity;
+  auto& entry = (*this)[index];
+  by_identity_.erase(entry.identity);
+  entry.identity = identity;
   [[maybe_unused]] const bool added = by_identity_.emplace(identity, index).second;
   assert(added);
   set_seen(index);
@@ -99,7 +136,7 @@ std::optional<Index> ConnectionTable::find_after(std::optional<Index> before,
                                                  const Identity& identity) const {
   if (before) {
     const auto next = marks_[*before].next;
-    if (marks_[next].phase != Phase::free && entries_[next].identity == identity) {
+    if (phase(next) != Phase::free && (*this)[next].identity == identity) {
       return next;
     }
   }
@@ -116,7 +153,7 @@ std::string ConnectionTable::broken_invariant() const {
     }
     ++open;
     ++*count_of(counted[mark.scope], mark.phase);
-    const auto& entry = entries_[index];
+    const auto& entry = (*this)[index];
     const auto found = by_identity_.find(entry.identity);
     if (found == by_identity_.end() || found->second != index) {
       return fmt::format("entry {} is not found by its identity", index);
@@ -138,9 +175,19 @@ std::string ConnectionTable::broken_invariant() const {
       return fmt::format("the members of scope {} are counted wrong", i);
     }
   }
+  std::vector<std::size_t> used(blocks_.size());
+  for (Index index = 0; index < capacity(); ++index) {
+    ++used[index / kBlock];
+  }
   for (const auto index : free_) {
-    if (marks_[index].phase != Phase::free) {
+    if (phase(index) != Phase::free) {
       return fmt::format("entry {} is in use and in the list of free places", index);
+    }
+    --used[index / kBlock];
+  }
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    if (used[i] != (blocks_[i] == nullptr ? 0 : blocks_[i]->used)) {
+      return fmt::format("the entries of block {} are counted wrong", i);
     }
   }
   return {};

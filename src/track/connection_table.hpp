@@ -6,10 +6,12 @@
 #include "track/identity.hpp"
 #include "track/outcome.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -72,7 +74,8 @@ enum class Phase : std::uint8_t {
 /// The entries of all connections that are open, by identity and by scope. It knows nothing of
 /// events, owners and time.
 ///
-/// A removed entry keeps its content and its place until it is freed.
+/// A removed entry keeps its content and its place until it is freed. Entries are in blocks, so
+/// that a table that grows copies none and one that shrinks gives memory back.
 class ConnectionTable {
  public:
   /// How many members of one scope are in which phase.
@@ -91,13 +94,16 @@ class ConnectionTable {
   /// True if any entry is in Phase::ending.
   [[nodiscard]] bool has_ending() const;
 
-  /// A new entry with this identity, which must not be in the table. Invalidates references to
-  /// other entries. It counts as seen by the sweep under way.
+  /// A new entry with this identity, which must not be in the table. It counts as seen by the sweep
+  /// under way.
   Index add(const Identity& identity, ScopeIndex scope, Phase phase);
   /// Takes an entry out of the indexes; its content stays until free().
   void remove(Index index);
-  /// The place of a removed entry may be used again.
+  /// The place of a removed entry may be used again, the lowest place first.
   void free(Index index);
+  /// Gives back the memory of blocks that are free, if they are many and more than half of all.
+  /// @return false if there was nothing to give back
+  bool shrink();
   /// Gives an entry another identity, which must not be in the table. It counts as seen.
   void rename(Index index, const Identity& identity);
   void set_phase(Index index, Phase phase);
@@ -106,15 +112,34 @@ class ConnectionTable {
   [[nodiscard]] bool contains(const Identity& identity) const {
     return by_identity_.contains(identity);
   }
-  Entry& operator[](Index index) { return entries_[index]; }
-  const Entry& operator[](Index index) const { return entries_[index]; }
-  [[nodiscard]] Phase phase(Index index) const { return marks_[index].phase; }
+  /// Of a place that is kept.
+  Entry& operator[](Index index) { return blocks_[index / kBlock]->entries[index % kBlock]; }
+  const Entry& operator[](Index index) const {
+    return blocks_[index / kBlock]->entries[index % kBlock];
+  }
+  /// False if the memory of this place was given back; what held it was freed before.
+  [[nodiscard]] bool is_kept(Index index) const {
+    return index < capacity() && blocks_[index / kBlock] != nullptr;
+  }
+  /// Phase::free for a place that is not kept.
+  [[nodiscard]] Phase phase(Index index) const {
+    return index < marks_.size() ? marks_[index].phase : Phase::free;
+  }
   [[nodiscard]] ScopeIndex scope_of(Index index) const { return marks_[index].scope; }
 
   /// Open connections.
   [[nodiscard]] std::size_t size() const { return by_identity_.size(); }
   /// All indexes are below this one, those of free entries, too.
-  [[nodiscard]] Index capacity() const { return static_cast<Index>(entries_.size()); }
+  [[nodiscard]] Index capacity() const { return static_cast<Index>(marks_.size()); }
+  /// Entries that there is memory for.
+  [[nodiscard]] std::size_t kept() const {
+    return kBlock *
+           static_cast<std::size_t>(std::count_if(
+               blocks_.begin(), blocks_.end(), [](const auto& block) { return block != nullptr; }));
+  }
+  /// Entries of one block. A block is large enough to be returned to the system when it is freed.
+  static constexpr std::size_t kBlock = 1'024;
+  static constexpr std::size_t kAlwaysKept = 2'048;
 
   /// Calls `visit(index)` for each open connection. `visit` may remove the entry that it is called
   /// for, and must not add one.
@@ -158,6 +183,10 @@ class ConnectionTable {
     Phase phase = Phase::free;
     Index next = 0;  ///< the entry whose row followed last time
   };
+  struct Block {
+    std::array<Entry, kBlock> entries;
+    std::size_t used = 0;  ///< entries that are not free
+  };
   struct Scope {
     std::uint64_t netns = 0;
     TableKind table = TableKind::tcp4;
@@ -167,9 +196,9 @@ class ConnectionTable {
   static std::size_t* count_of(Members& members, Phase phase);
 
   boost::unordered_flat_map<Identity, Index, IdentityHash> by_identity_;
-  std::vector<Entry> entries_;
-  std::vector<Mark> marks_;  ///< one for each entry
-  std::vector<Index> free_;
+  std::vector<std::unique_ptr<Block>> blocks_;  ///< null: all of it is free
+  std::vector<Mark> marks_;                     ///< one for each entry
+  std::vector<Index> free_;                     ///< a heap, the lowest first
   std::vector<Scope> scopes_;
   std::uint64_t sweep_ = 0;
 };

@@ -121,6 +121,9 @@ class Lifecycle {
   /// More may be reported of this closed connection.
   void remember_closed(Index index);
 
+  /// Gives back memory that is not needed any more.
+  void shrink() { recently_closed_.shrink(); }
+
   /// As ConnectionTable::broken_invariant().
   [[nodiscard]] std::string broken_invariant() const;
 

@@ -307,6 +307,9 @@ void OwnerTracker::note_user(const Connection& connection, const ProcessId& proc
 void OwnerTracker::inherit_listener_owner(Index listener, const Moment& at) {
   const auto& from = table_[listener].connection;
   for (Index index = 0; index < table_.capacity(); ++index) {
+    if (!table_.is_kept(index)) {
+      continue;
+    }
     const auto& entry = table_[index];
     const auto& to = entry.connection;
     // Also a connection that has closed in this tick: its events have not been taken.

@@ -99,10 +99,13 @@ std::optional<Index> SocketAliases::match_without_timestamp(const Snapshot& snap
 
 /// The entry may have changed, or its place may hold another one.
 bool SocketAliases::is_minisock_of(Index index, const Notice& notice) const {
-  const auto& entry = table_[index];
   const auto phase = table_.phase(index);
-  return (phase == Phase::time_wait || phase == Phase::active) && !entry.evidence.noticed &&
-         entry.connection.netns == notice.netns && entry.connection.tuple == notice.row.tuple;
+  if (phase != Phase::time_wait && phase != Phase::active) {
+    return false;
+  }
+  const auto& entry = table_[index];
+  return !entry.evidence.noticed && entry.connection.netns == notice.netns &&
+         entry.connection.tuple == notice.row.tuple;
 }
 
 std::optional<Index> SocketAliases::take_minisock(const Notice& notice) {
@@ -187,6 +190,14 @@ bool SocketAliases::has_ended(const Identity& identity,
   // A cookie is never given twice, but two connections can have the same addresses and ports.
   return lacked(identity, std::numeric_limits<std::int64_t>::min()) ||
          lacked(tuple_key(snapshot.netns, row.tuple), before->began_ns);
+}
+
+void SocketAliases::shrink() {
+  accepted_.shrink();
+  ended_.shrink();
+  handshakes_.rehash(0);
+  orphaned_fin_wait2_.rehash(0);
+  time_wait_.rehash(0);
 }
 
 void SocketAliases::forget_before(std::int64_t snapshot_began_ns) {

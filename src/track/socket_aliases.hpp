@@ -100,6 +100,8 @@ class SocketAliases {
   void forget_namespace(std::uint64_t netns) { minisocks_.erase(netns); }
   /// Forgets what no snapshot that begins at this time or later can show.
   void forget_before(std::int64_t snapshot_began_ns);
+  /// Gives back memory that is not needed any more.
+  void shrink();
 
  private:
   using ByTuple = boost::unordered_flat_map<Identity, Index, IdentityHash>;

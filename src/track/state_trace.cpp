@@ -10,9 +10,7 @@ namespace netlog::track {
 
 void StateTrace::end() {
   trace_.end();
-  for (Index index = 0; index < table_.capacity(); ++index) {
-    table_[index].traced_ns = 0;
-  }
+  table_.for_each([&](Index index) { table_[index].traced_ns = 0; });
 }
 
 void StateTrace::apply(const Transition& transition) {

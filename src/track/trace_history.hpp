@@ -83,6 +83,13 @@ class TraceHistory {
 
   /// Forgets what no snapshot that begins at this time or later can show.
   void forget_before(std::int64_t snapshot_began_ns);
+  /// Gives back memory that is not needed any more.
+  void shrink() {
+    closed_.shrink();
+    ended_minisocks_.shrink();
+    created_.shrink();
+    users_.shrink();
+  }
 
   /// The trace reports a change just before the kernel makes it. A table may be read in between.
   static constexpr std::int64_t kReportLeadNs = 10'000'000;

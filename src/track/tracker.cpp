@@ -241,6 +241,21 @@ std::size_t Tracker::time_wait_connections() const {
   return total;
 }
 
+bool Tracker::shrink() {
+  if (!parts_->table.shrink()) {
+    return false;
+  }
+  parts_->aliases.shrink();
+  parts_->trace.shrink();
+  parts_->lifecycle.shrink();
+  parts_->changes.shrink();
+  return true;
+}
+
+std::size_t Tracker::kept_places() const {
+  return parts_->table.kept();
+}
+
 std::string Tracker::broken_invariant() const {
   for (auto broken : {parts_->table.broken_invariant(),
                       parts_->changes.broken_invariant(),

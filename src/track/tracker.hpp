@@ -113,6 +113,12 @@ class Tracker {
   [[nodiscard]] std::size_t open_connections() const;
   [[nodiscard]] std::size_t time_wait_connections() const;
 
+  /// Gives back the memory that many connections needed, when few of them are left.
+  /// @return false if there was nothing to give back
+  bool shrink();
+  /// Connections that there is memory for.
+  [[nodiscard]] std::size_t kept_places() const;
+
   /// The first invariant of a part that does not hold; empty when all hold. Slow, for tests.
   [[nodiscard]] std::string broken_invariant() const;
 

@@ -61,6 +61,9 @@ class BoundedMap {
     }
   }
 
+  /// Gives back memory that is not needed any more.
+  void shrink() { by_key_.rehash(0); }
+
   [[nodiscard]] std::size_t size() const { return by_age_.size(); }
 
  private:

@@ -6,6 +6,7 @@ target_sources(
           linux/clock.cpp
           linux/file_trust.cpp
           linux/files.cpp
+          linux/memory.cpp
           linux/name_files.cpp
           linux/privileges.cpp
           linux/service.cpp

@@ -5,6 +5,7 @@ target_sources(
   PRIVATE windows/clock.cpp
           windows/file_trust.cpp
           windows/files.cpp
+          windows/memory.cpp
           windows/name_files.cpp
           windows/privileges.cpp
           windows/service.cpp

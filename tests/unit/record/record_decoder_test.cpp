@@ -67,6 +67,21 @@ TEST_CASE("RecordDecoder: the parts of a dump make one snapshot", "[record]") {
   CHECK(table.read_before_ns == 10);
 }
 
+TEST_CASE("RecordDecoder: the memory of a large table goes back once tables are small again",
+          "[record]") {
+  RecordDecoder decoder;
+  decoder.recycle(std::vector<SocketRow>(100'000));
+  decoder.recycle(std::vector<SocketRow>(10));  // of another protocol
+  CHECK_FALSE(decoder.shrink());
+  std::vector<SocketRow> rows(100'000);
+  rows.resize(10);
+  decoder.recycle(std::move(rows));
+  CHECK(decoder.kept_rows() == 100'000);
+  CHECK(decoder.shrink());
+  CHECK(decoder.kept_rows() == 0);
+  CHECK_FALSE(decoder.shrink());
+}
+
 TEST_CASE("RecordDecoder: a table that cannot be read is a gap since it was read last",
           "[record]") {
   RecordDecoder decoder;

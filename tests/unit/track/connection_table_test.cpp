@@ -48,6 +48,46 @@ TEST_CASE("ConnectionTable uses a place again after it was freed, and not before
   CHECK(table.broken_invariant().empty());
 }
 
+TEST_CASE("ConnectionTable gives back the memory of a burst", "[track]") {
+  constexpr auto kBlock = static_cast<Index>(ConnectionTable::kBlock);
+  ConnectionTable table;
+  const auto scope = table.scope(0, TableKind::tcp4);
+  for (Index index = 0; index < 100 * kBlock; ++index) {
+    REQUIRE(table.add(by_cookie(index + 1), scope, Phase::active) == index);
+  }
+  CHECK(table.kept() == 100 * kBlock);
+  CHECK_FALSE(table.shrink());
+  // One lives on in a block in the middle, one is removed and not freed yet.
+  const Index lives = 40 * kBlock + 7;
+  const Index removed = 60 * kBlock;
+  for (Index index = 0; index < 100 * kBlock; ++index) {
+    if (index != lives) {
+      table.remove(index);
+    }
+    if (index != lives && index != removed) {
+      table.free(index);
+    }
+  }
+  CHECK(table.shrink());
+  CHECK(table.kept() == 2 * kBlock);
+  CHECK(table.capacity() == 61 * kBlock);
+  CHECK(table.find(by_cookie(lives + 1)) == lives);
+  CHECK(table[removed].identity == by_cookie(removed + 1));
+  CHECK(table.is_kept(removed));
+  CHECK_FALSE(table.is_kept(0));
+  CHECK_FALSE(table.is_kept(99 * kBlock));
+  CHECK(table.phase(99 * kBlock) == Phase::free);
+  CHECK(indexes(table) == std::vector<Index>{lives});
+  table.free(removed);
+  CHECK(table.broken_invariant().empty());
+  // The lowest places are used first, so that the others become free.
+  CHECK(table.add(by_cookie(1), scope, Phase::active) == 0);
+  CHECK(table.add(by_cookie(2), scope, Phase::active) == 1);
+  CHECK(table[0].connection == Connection{});
+  CHECK(table.broken_invariant().empty());
+  CHECK_FALSE(table.shrink());
+}
+
 TEST_CASE("ConnectionTable counts the members of each table by phase", "[track]") {
   ConnectionTable table;
   const auto tcp4 = table.scope(0, TableKind::tcp4);

@@ -507,4 +507,40 @@ TEST_CASE("connections that an earlier session left open go on, or ended in betw
   CHECK(tracker.take_events().size() == 4);
 }
 
+TEST_CASE("the memory of a burst goes back, and what lives on stays", "[track]") {
+  const auto burst = [](std::int64_t at_ns, std::uint64_t first_cookie, std::uint64_t bytes) {
+    std::vector<SocketRow> rows;
+    for (std::uint16_t i = 0; i < 20'000; ++i) {
+      auto row =
+          tcp_row(first_cookie + i, established, static_cast<std::uint16_t>(10'000 + i), 443);
+      row.metrics.emplace().bytes_sent = bytes;
+      rows.push_back(row);
+    }
+    return tcp_snapshot(at_ns, std::move(rows));
+  };
+  Tracker tracker;
+  tracker.apply(burst(100, 1, 0));
+  tracker.take_events();
+  CHECK(tracker.kept_places() >= 20'000);
+  CHECK_FALSE(tracker.shrink());
+  // They change without an event, and all but one end before anybody asks.
+  const auto changed = burst(200, 1, 7);
+  tracker.apply(changed);
+  tracker.apply(tcp_snapshot(300, {changed.rows.back()}));
+  tracker.take_events();
+  CHECK(tracker.shrink());
+  CHECK(tracker.kept_places() <= 1'024);
+  CHECK(tracker.broken_invariant().empty());
+  const auto refreshed = tracker.take_refreshes();
+  REQUIRE(refreshed.size() == 1);
+  CHECK(refreshed[0].incarnation == 20'000);
+  auto next = burst(400, 30'000, 7);
+  next.rows.back() = changed.rows.back();
+  tracker.apply(next);
+  CHECK(tracker.take_events().size() == 19'999);
+  CHECK(tracker.open_connections() == 20'000);
+  CHECK_FALSE(tracker.shrink());
+  CHECK(tracker.broken_invariant().empty());
+}
+
 }  // namespace netlog::track::test::tracker
