@@ -2,6 +2,7 @@
 #include "decode/kernel.hpp"
 #include "decode/tables.hpp"
 #include "util/byte_reader.hpp"
+#include "util/netlink.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -13,7 +14,6 @@ namespace netlog::decode {
 namespace {
 
 // linux/netlink.h
-constexpr std::size_t kHeaderSize = 16;
 constexpr std::uint16_t kNoop = 1;
 constexpr std::uint16_t kError = 2;
 constexpr std::uint16_t kDone = 3;
@@ -132,19 +132,6 @@ Offload decode_ulp(std::span<const std::byte> ulp) {
   return hardware ? Offload::offloaded : Offload::in_host;
 }
 
-struct Header {
-  std::size_t length = 0;
-  std::uint16_t type = 0;
-  std::uint16_t flags = 0;
-};
-
-std::optional<Header> read_header(std::span<const std::byte> bytes) {
-  ByteReader in{bytes};
-  const Header header{in.u32(), in.u16(), in.u16()};
-  const bool fits = in.ok() && header.length >= kHeaderSize && header.length <= bytes.size();
-  return fits ? std::optional{header} : std::nullopt;
-}
-
 Result<void> kernel_result(std::span<const std::byte> payload, std::string_view what) {
   ByteReader in{payload};
   const auto error = static_cast<std::int32_t>(in.u32());
@@ -229,23 +216,22 @@ Result<bool> decode_sock_diag_part(std::span<const std::byte> bytes,
                                    std::vector<SocketRow>& rows) {
   bool done = false;
   while (!bytes.empty()) {
-    const auto header = read_header(bytes);
-    if (!header) {
+    const auto message = take_netlink_message(bytes);
+    if (!message) {
       return fail(errc::truncated,
                   fmt::format("netlink message in the last {} bytes", bytes.size()));
     }
-    const auto payload = bytes.subspan(kHeaderSize, header->length - kHeaderSize);
-    if ((header->flags & kDumpInterrupted) != 0) {
+    if ((message->flags & kDumpInterrupted) != 0) {
       return fail(errc::interrupted, "sock_diag dump");
     }
-    if (header->type == kDone || header->type == kError) {
-      if (const auto ended = kernel_result(payload, "sock_diag dump ended"); !ended) {
+    if (message->type == kDone || message->type == kError) {
+      if (const auto ended = kernel_result(message->payload, "sock_diag dump ended"); !ended) {
         return ended.error();
       }
       // One walk per family gives several dumps in one record.
       done = true;
-    } else if (header->type != kNoop) {
-      auto row = decode_inet_diag(payload, protocol);
+    } else if (message->type != kNoop) {
+      auto row = decode_inet_diag(message->payload, protocol);
       if (!row) {
         return row.error();
       }
@@ -255,7 +241,6 @@ Result<bool> decode_sock_diag_part(std::span<const std::byte> bytes,
         rows.push_back(*row);
       }
     }
-    bytes = bytes.subspan(std::min(align4(header->length), bytes.size()));
   }
   return done;
 }
@@ -273,21 +258,19 @@ Result<void> decode_sock_diag_end(std::span<const std::byte> bytes,
 Result<std::vector<SocketRow>> decode_destroy_notices(std::span<const std::byte> bytes) {
   std::vector<SocketRow> rows;
   while (!bytes.empty()) {
-    const auto header = read_header(bytes);
-    if (!header) {
+    const auto message = take_netlink_message(bytes);
+    if (!message) {
       return fail(errc::truncated,
                   fmt::format("netlink message in the last {} bytes", bytes.size()));
     }
-    const auto payload = bytes.subspan(kHeaderSize, header->length - kHeaderSize);
-    const auto protocol = protocol_of(payload);
+    const auto protocol = protocol_of(message->payload);
     if (protocol) {
-      auto row = decode_inet_diag(payload, *protocol);
+      auto row = decode_inet_diag(message->payload, *protocol);
       if (!row) {
         return row.error();
       }
       rows.push_back(*row);
     }
-    bytes = bytes.subspan(std::min(align4(header->length), bytes.size()));
   }
   return rows;
 }

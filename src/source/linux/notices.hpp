@@ -2,22 +2,14 @@
 #pragma once
 
 #include "model/snapshot.hpp"
-#include "os/linux/unique_fd.hpp"
-#include "source/linux/procfs.hpp"
+#include "source/linux/netlink_listener.hpp"
 #include "util/error.hpp"
 
 #include <cstddef>
-#include <cstdint>
-#include <optional>
+#include <utility>
 #include <vector>
 
 namespace netlog::source {
-
-/// What one drain found out about lost notices.
-struct Drained {
-  bool overrun = false;              ///< the kernel dropped notices since the last drain
-  std::optional<std::int64_t> lost;  ///< how many; absent if none or not known
-};
 
 /// The kernel's notices of closed sockets (multicast groups SKNLGRP_INET_TCP_DESTROY and the like)
 /// of the network namespace in which this was opened. Needs no privilege. Source:
@@ -35,28 +27,16 @@ class Notices {
 
   /// Appends the notices that have arrived: netlink messages one after the other. Errors: the
   /// socket cannot be read.
-  Result<Drained> drain(std::vector<std::byte>& out);
+  Result<Drained> drain(std::vector<std::byte>& out) { return listener_.drain(out); }
 
-  /// The size of the receive buffer as the kernel counts it: twice the requested size (socket(7)).
-  [[nodiscard]] int buffer_bytes() const { return buffer_bytes_; }
+  /// As NetlinkListener::buffer_bytes().
+  [[nodiscard]] int buffer_bytes() const { return listener_.buffer_bytes(); }
 
  private:
-  Notices(os::UniqueFd fd, std::optional<ProcFile> sockets, std::uint32_t port_id, int buffer_bytes)
-      : fd_{std::move(fd)},
-        sockets_{std::move(sockets)},
-        port_id_{port_id},
-        buffer_bytes_{buffer_bytes} {}
+  explicit Notices(NetlinkListener listener) : listener_{std::move(listener)} {}
 
-  /// The kernel's count of notices that it dropped since this socket was opened.
-  [[nodiscard]] std::optional<std::int64_t> drops() const;
-
-  os::UniqueFd fd_;
-  std::optional<ProcFile> sockets_;  ///< /proc/net/netlink of the namespace
-  std::uint32_t port_id_;
-  int buffer_bytes_;
+  NetlinkListener listener_;
   TableSet tables_ = 0;
-  std::int64_t drops_before_ = 0;
-  std::vector<std::byte> buffer_;
 };
 
 }  // namespace netlog::source

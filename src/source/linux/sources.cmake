@@ -14,6 +14,7 @@ target_sources(
           linux/namespace_source.cpp
           linux/namespace_sources.cpp
           linux/namespaces.cpp
+          linux/netlink_listener.cpp
           linux/notices.cpp
           linux/owner_search.cpp
           linux/process.cpp
