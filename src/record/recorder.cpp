@@ -344,8 +344,11 @@ void Recorder::take(const Record& record, const capture::SocketHolders& answers)
     return gaps_.add(decoder_.unreadable(record, 0, holders.error().message()));
   }
   for (const auto& holder : *holders) {
-    const auto process = holder.pid ? processes_.find(*holder.pid) : std::nullopt;
+    auto process = holder.pid ? processes_.find(*holder.pid) : std::nullopt;
     if (process) {
+      if (const auto since_ns = tracker_.searched_since_ns(holder.key)) {
+        process = processes_.at(*process, *since_ns);
+      }
       tracker_.resolve(holder.key, *process, moment_of(record));
     } else {
       tracker_.owner_not_found(holder.key, holder.why);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -25,6 +26,12 @@ class OwnerQueries {
   void remove(Index index);
   /// Removes all queries of this holder key and returns their entries, oldest first.
   std::vector<Index> take(std::uint64_t key);
+
+  /// An entry with a query of this holder key.
+  [[nodiscard]] std::optional<Index> find(std::uint64_t key) const {
+    const auto found = by_key_.find(key);
+    return found == by_key_.end() ? std::nullopt : std::optional{found->second};
+  }
 
   /// Calls `visit(key, index)` for the oldest queries, at most `max_count`.
   template <typename Visit>

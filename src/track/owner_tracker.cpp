@@ -164,6 +164,15 @@ void OwnerTracker::inherit(Index index, const Listeners::Found& listener, const 
   }
 }
 
+std::optional<std::int64_t> OwnerTracker::requested_since_ns(std::uint64_t key) const {
+  const auto index = queries_.find(key);
+  if (!index || table_[*index].connection.direction == Direction::listen) {
+    return std::nullopt;
+  }
+  const auto& connection = table_[*index].connection;
+  return connection.opened ? connection.opened->at_ns : connection.first_seen_ns;
+}
+
 void OwnerTracker::owner_found(std::uint64_t key, const ProcessId& holder, const Moment& at) {
   for (const auto index : queries_.take(key)) {
     auto& entry = table_[index];

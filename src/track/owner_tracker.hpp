@@ -90,6 +90,9 @@ class OwnerTracker {
 
   // The search.
 
+  /// By when the connection existed whose holder is requested by this key. Nothing for a listener,
+  /// which is of the program that accepts there now.
+  [[nodiscard]] std::optional<std::int64_t> requested_since_ns(std::uint64_t key) const;
   /// The holder of this key was found.
   void owner_found(std::uint64_t key, const ProcessId& holder, const Moment& at);
   void owner_not_found(std::uint64_t key, UnknownOwner why);

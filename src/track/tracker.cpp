@@ -146,6 +146,10 @@ void Tracker::expire(std::int64_t now_ns) {
   });
 }
 
+std::optional<std::int64_t> Tracker::searched_since_ns(std::uint64_t key) const {
+  return parts_->owners.requested_since_ns(key);
+}
+
 void Tracker::resolve(std::uint64_t key, const ProcessId& holder, const Moment& at) {
   parts_->owners.owner_found(key, holder, at);
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,10 @@ class Tracker {
 
   /// Closes connections in TIME_WAIT whose namespace is not read any more.
   void expire(std::int64_t now_ns);
+
+  /// By when the connection existed whose holder is searched by this key: the holder that is found
+  /// may have executed another program since. Nothing for a listener, or if it is not searched.
+  [[nodiscard]] std::optional<std::int64_t> searched_since_ns(std::uint64_t key) const;
 
   /// The search found the holder of a socket, or why there is none to be found. Unknown keys are
   /// ignored.
