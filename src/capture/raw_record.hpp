@@ -47,6 +47,8 @@ enum class RecordKind : std::uint16_t {
   sock_diag_part = 28,
   utc_offset = 29,
   executable_hash = 30,
+  process_events = 31,
+  process_events_lost = 32,
 };
 
 using Bytes = std::vector<std::byte>;
@@ -171,6 +173,20 @@ struct ExecutableHash {
   bool operator==(const ExecutableHash&) const = default;
 };
 
+/// Netlink messages of the process connector about processes that were reported, as received within
+/// the record's time.
+struct ProcessMessages {
+  std::int64_t clock_shift_ns = 0;  ///< what to add to the messages' times for the boot clock
+  Bytes messages;
+  bool operator==(const ProcessMessages&) const = default;
+};
+
+/// The kernel dropped messages of the process connector within the record's time.
+struct ProcessMessagesLost {
+  std::optional<std::int64_t> count;  ///< absent: unknown
+  bool operator==(const ProcessMessagesLost&) const = default;
+};
+
 /// Netlink messages of the destroy multicast, as received within the record's time.
 struct DestroyNotices {
   TableSet tables = 0;  ///< those whose ends the kernel reports; 0: all
@@ -249,6 +265,8 @@ using Payload = std::variant<SessionText,
                              ProcessRead,
                              ProcessExit,
                              ExecutableHash,
+                             ProcessMessages,
+                             ProcessMessagesLost,
                              DestroyNotices,
                              NoticesLost,
                              NamespaceFound,

@@ -84,6 +84,12 @@ struct Encoder {
             0,
             p.sha256};
   }
+  PayloadFields operator()(const ProcessMessages& p) const {
+    return {RecordKind::process_events, p.clock_shift_ns, 0, 0, p.messages};
+  }
+  PayloadFields operator()(const ProcessMessagesLost& p) const {
+    return {RecordKind::process_events_lost, p.count.value_or(-1), 0, 0, {}};
+  }
   PayloadFields operator()(const DestroyNotices& p) const {
     return {RecordKind::notices, p.tables, 0, 0, p.messages};
   }
@@ -191,6 +197,10 @@ Result<Payload> decode_payload(const PayloadFields& fields, Bytes bytes) {
               : std::nullopt}};
     case RecordKind::executable_hash:
       return hash_from(fields, bytes);
+    case RecordKind::process_events:
+      return Payload{ProcessMessages{a, std::move(bytes)}};
+    case RecordKind::process_events_lost:
+      return Payload{ProcessMessagesLost{a < 0 ? std::nullopt : std::optional{a}}};
     case RecordKind::notices:
       return Payload{DestroyNotices{static_cast<TableSet>(a), std::move(bytes)}};
     case RecordKind::notices_lost:

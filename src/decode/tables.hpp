@@ -98,6 +98,14 @@ Result<std::vector<ServiceName>> decode_mib_modules(std::span<const std::byte> s
 /// `started_ns` plus `start_shift_ns` is on the boot clock.
 Result<Process> decode_process(std::span<const std::byte> sections, std::int64_t start_shift_ns);
 
+/// Decodes messages of the process connector, as many as there are. Their times plus
+/// `clock_shift_ns` are on the boot clock. Other messages than of an exec and of a thread's end are
+/// left out. Integers are in host order.
+/// @return errc::truncated, or malformed for a time that no clock shows. Source: linux/cn_proc.h,
+/// linux/connector.h, drivers/connector/cn_proc.c.
+Result<std::vector<ProcessEvent>> decode_process_events(std::span<const std::byte> bytes,
+                                                        std::int64_t clock_shift_ns);
+
 /// One answer of an owner search.
 struct Holder {
   std::uint64_t key = 0;

@@ -48,6 +48,21 @@ struct Process {
   bool operator==(const Process&) const = default;
 };
 
+/// What the kernel reported of a process.
+struct ProcessEvent {
+  enum class Kind : std::uint8_t {
+    executed,      ///< it has executed a program
+    thread_ended,  ///< one of its threads has ended, the last one with it
+  };
+  Kind kind = Kind::executed;
+  std::uint32_t pid = 0;
+  bool of_main_thread = false;
+  std::int64_t at_ns = 0;          ///< boot-clock ns
+  std::optional<int> wait_status;  ///< of a thread's end, as of wait(2)
+
+  bool operator==(const ProcessEvent&) const = default;
+};
+
 /// How we know the owner. The codes are stored; never renumber.
 enum class OwnerSource : std::uint8_t {
   unknown = 0,

@@ -73,6 +73,14 @@ std::optional<ProcessId> ProcessRegistry::find(std::uint32_t pid) const {
   return found == by_pid_.end() ? std::nullopt : std::optional{found->second};
 }
 
+std::optional<ProcessId> ProcessRegistry::find_running(std::uint32_t pid,
+                                                       std::int64_t at_ns) const {
+  const auto id = find(pid);
+  const auto process = id ? running_.find(*id) : running_.end();
+  const bool runs = process != running_.end() && process->second.started_ns <= at_ns;
+  return runs ? id : std::nullopt;
+}
+
 std::vector<Process> ProcessRegistry::running() const {
   std::vector<Process> all;
   all.reserve(running_.size());

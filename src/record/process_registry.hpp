@@ -36,6 +36,9 @@ class ProcessRegistry {
   /// The incarnation that had this pid last.
   [[nodiscard]] std::optional<ProcessId> find(std::uint32_t pid) const;
 
+  /// The same, if it was read, has not ended, and had started at this time.
+  [[nodiscard]] std::optional<ProcessId> find_running(std::uint32_t pid, std::int64_t at_ns) const;
+
   /// Those that were read and have not ended, in order of pid and start.
   [[nodiscard]] std::vector<Process> running() const;
 

@@ -26,6 +26,8 @@ std::string_view source_of(RecordKind kind) {
       return "sock_diag";
     case RecordKind::notices:
       return "notices";
+    case RecordKind::process_events:
+      return "processes";
     case RecordKind::trace:
       return "trace";
     case RecordKind::namespace_found:

@@ -320,13 +320,40 @@ void Recorder::take(const Record& record, const capture::ProcessRead& read) {
   if (!process) {
     return gaps_.add(decoder_.unreadable(record, 0, process.error().message()));
   }
+  const auto executed_ns = lives_.read(process->id, record.asked.began_ns);
+  if (!process->image_since_ns) {
+    process->image_since_ns = executed_ns;
+  }
   delivery_.add(processes_.add(std::move(*process)));
 }
 
 void Recorder::take(const Record& record, const capture::ProcessExit& exit) {
   tracker_.end_process(exit.id);
   processes_.end(exit.id);
-  delivery_.add(store::ProcessEnded{exit.id, moment_of(record), exit.wait_status});
+  const auto found = moment_of(record);
+  const auto end = lives_.end(exit.id, found);
+  if (exit.wait_status) {
+    delivery_.add(store::ProcessEnded{exit.id, found, exit.wait_status});
+  } else {
+    delivery_.add(store::ProcessEnded{exit.id, end.at, end.wait_status});
+  }
+}
+
+void Recorder::take(const Record& record, const capture::ProcessMessages& messages) {
+  const auto events = decode::decode_process_events(messages.messages, messages.clock_shift_ns);
+  if (!events) {
+    return gaps_.add(decoder_.unreadable(record, 0, events.error().message()));
+  }
+  for (const auto& event : *events) {
+    if (const auto process = processes_.find_running(event.pid, event.at_ns)) {
+      lives_.note(*process, event);
+    }
+  }
+}
+
+void Recorder::take(const Record& record, const capture::ProcessMessagesLost& lost) {
+  lives_.lose_ends();
+  gaps_.add(gap_of(record, std::nullopt, "processes", "receive buffer overrun", lost.count));
 }
 
 void Recorder::take(const Record& record, const capture::ExecutableHash& hash) {

@@ -4,6 +4,7 @@
 #include "capture/raw_record.hpp"
 #include "model/recording.hpp"
 #include "record/delivery.hpp"
+#include "record/process_lives.hpp"
 #include "record/process_registry.hpp"
 #include "record/record_decoder.hpp"
 #include "record/tick_monitor.hpp"
@@ -75,6 +76,8 @@ class Recorder final : public capture::RecordSink {
   void take(const Record& record, const capture::ProcessRead& read);
   void take(const Record& record, const capture::ProcessExit& exit);
   void take(const Record& record, const capture::ExecutableHash& hash);
+  void take(const Record& record, const capture::ProcessMessages& messages);
+  void take(const Record& record, const capture::ProcessMessagesLost& lost);
   void take(const Record& record, const capture::DestroyNotices& notices);
   void take(const Record& record, const capture::NoticesLost& lost);
   void take(const Record& record, const capture::NamespaceFound& found);
@@ -112,6 +115,7 @@ class Recorder final : public capture::RecordSink {
   track::GapLedger gaps_;
   RecordDecoder decoder_;
   ProcessRegistry processes_;
+  ProcessLives lives_;
   TickMonitor ticks_;
   Delivery delivery_;
   std::vector<std::uint64_t> ended_namespaces_;  ///< in this tick

@@ -45,6 +45,10 @@ void process(Bytes bytes) {
   static_cast<void>(decode::decode_process(bytes, 0));
 }
 
+void process_events(Bytes bytes) {
+  static_cast<void>(decode::decode_process_events(bytes, 1'000'000'000));
+}
+
 void holders(Bytes bytes) {
   static_cast<void>(decode::decode_holders(as_text(bytes)));
 }
@@ -95,6 +99,7 @@ const std::vector<FuzzTarget>& fuzz_targets() {
                                                {"procfs", procfs},
                                                {"snmp", snmp},
                                                {"process", process},
+                                               {"process_events", process_events},
                                                {"holders", holders},
                                                {"session", session},
                                                {"mib_tables", mib_tables},

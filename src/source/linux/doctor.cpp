@@ -7,6 +7,7 @@
 #include "source/linux/namespace_source.hpp"
 #include "source/linux/namespaces.hpp"
 #include "source/linux/notices.hpp"
+#include "source/linux/process_watch.hpp"
 #include "source/linux/procfs.hpp"
 #include "source/linux/trace.hpp"
 #include "util/byte_reader.hpp"
@@ -100,6 +101,24 @@ Finding examine_tracing() {
             "sudo mount -t cgroup2 none /mnt"};
   }
   return {"tracing", Allowed::all, "every TCP change with its process, by sock_ops", {}, {}};
+}
+
+/// What the trace reports, too.
+Finding examine_processes(bool traces) {
+  if (traces) {
+    return {"processes", Allowed::all, "programs executed and ends, by the trace", {}, {}};
+  }
+  const auto watch = ProcessWatch::open();
+  if (watch) {
+    return {"processes", Allowed::all, "programs executed and ends, by the proc connector", {}, {}};
+  }
+  return {"processes",
+          Allowed::some,
+          watch.error().message(),
+          "ends of processes are known to the second and without their exit status, and what a "
+          "process opens after it has executed another program has the name of the first",
+          watch.error().code == boost::system::errc::operation_not_permitted ? grant_command()
+                                                                             : std::string{}};
 }
 
 Finding examine_notices() {
@@ -277,8 +296,11 @@ std::vector<Finding> examine_host(const std::filesystem::path& recording) {
   // With the caller's own rights, as a recorder opens it.
   const auto place = examine_recording(recording);
   const os::RaisedRights raised;
+  auto tracing = examine_tracing();
+  const bool traces = tracing.allowed != Allowed::none;
   return {examine_tables(),
-          examine_tracing(),
+          std::move(tracing),
+          examine_processes(traces),
           examine_notices(),
           examine_owners(),
           examine_namespaces(),

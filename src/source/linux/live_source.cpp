@@ -6,9 +6,11 @@
 #include "os/linux/unique_fd.hpp"
 #include "source/linux/executable_hashes.hpp"
 #include "source/linux/held_sockets.hpp"
+#include "source/linux/kept_records.hpp"
 #include "source/linux/namespace_sources.hpp"
 #include "source/linux/owner_search.hpp"
 #include "source/linux/process.hpp"
+#include "source/linux/process_watch.hpp"
 #include "source/linux/tracer.hpp"
 #include "util/byte_reader.hpp"
 
@@ -63,6 +65,9 @@ class LinuxSource final : public LiveSource {
     return_large_blocks();
     // At once, so that what is traced from now on is compared with what is counted from now on.
     namespaces_.own().read_counters(first_counters_);
+    if (!tracer_) {
+      watch_processes();
+    }
   }
 
   [[nodiscard]] std::string name() const override {
@@ -81,10 +86,13 @@ class LinuxSource final : public LiveSource {
     TraceFirst trace_first{*this, sink};
     namespaces_.sample(plan, trace_first);
     const bool may_read = check_descriptors(sink);
+    const bool looks_for_ends = plan.changes && may_read;
+    const auto ended =
+        looks_for_ends ? processes_.find_ended() : std::vector<ProcessTable::Ended>{};
+    // Known owners then have the programs that they execute by now, and their ends their times.
+    drain_processes(sink);
+    processes_.report_ended(ended, sink);
     if (plan.changes) {
-      if (may_read) {
-        processes_.report_ended(sink);
-      }
       check_trace(sink);
       choose_notices(plan.has_untraced);
     }
@@ -95,6 +103,7 @@ class LinuxSource final : public LiveSource {
       hashes_->exchange();
     }
     drain_trace(sink);
+    drain_processes(sink);
     if (hashes_) {
       hashes_->report(sink);
     }
@@ -159,15 +168,29 @@ class LinuxSource final : public LiveSource {
     capture::RecordSink& sink_;
   };
 
-  class Kept final : public capture::RecordSink {
-   public:
-    void consume(const capture::RawRecord& record) override { records.push_back(record); }
-    std::vector<capture::RawRecord> records;
-  };
-
   void drain_trace(capture::RecordSink& sink) {
     if (tracer_ && !tracer_->drain(processes_, sink)) {
       trace_lost_ = true;
+    }
+  }
+
+  /// Where the kernel reports no processes, as in a container, they are looked at once a second.
+  void watch_processes() {
+    if (auto opened = ProcessWatch::open()) {
+      watch_.emplace(std::move(*opened));
+    }
+  }
+
+  void drain_processes(capture::RecordSink& sink) {
+    if (!watch_) {
+      return;
+    }
+    const auto began_ns = os::read_boot_clock_ns();
+    if (const auto drained = watch_->drain(processes_, sink); !drained) {
+      watch_.reset();
+      const capture::TableFailed failed{
+          0, capture::RecordKind::process_events, drained.error().message()};
+      sink.consume(make(failed, 0, began_ns));
     }
   }
 
@@ -209,10 +232,11 @@ class LinuxSource final : public LiveSource {
     tracer_.reset();
     no_trace_reason_ = "somebody has detached the trace";
     choose_notices(true);
+    watch_processes();
     sink.consume(make(capture::TraceEnded{no_trace_reason_}, 0, checked_ns));
   }
 
-  Kept first_counters_;
+  KeptRecords first_counters_;
   std::optional<Tracer> tracer_;
   std::string no_trace_reason_;
   bool tcp_notices_ = true;                             ///< subscribed to closes of TCP sockets
@@ -228,6 +252,7 @@ class LinuxSource final : public LiveSource {
           hashes_->request(ReportedProcess{process, std::string{exe}, at_ns});
         }
       }};
+  std::optional<ProcessWatch> watch_;  ///< none with a trace, or where there is none
 };
 
 }  // namespace

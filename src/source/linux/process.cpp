@@ -130,26 +130,63 @@ ProcessId process_id(const TracedProcess& process) {
   return ProcessId{process.pid, process.start_boot_ns / clock_tick_ns()};
 }
 
+/// The directory of a process in /proc, which is of this process only.
+struct ProcessTable::Opened {
+  static std::optional<Opened> open(std::uint32_t pid) {
+    Opened process;
+    process.directory = os::UniqueFd{
+        ::open(("/proc/" + std::to_string(pid)).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    auto stat = process.directory ? read_file_at(process.directory.get(), "stat", kMaxStat)
+                                  : fail(errc::truncated, "");
+    const auto start = stat ? start_in(as_text(*stat)) : std::nullopt;
+    if (!start) {
+      return std::nullopt;
+    }
+    process.stat = std::move(*stat);
+    process.start = *start;
+    return process;
+  }
+
+  std::int64_t began_ns = os::read_boot_clock_ns();
+  os::UniqueFd directory;
+  std::vector<std::byte> stat;
+  std::uint64_t start = 0;
+};
+
 bool ProcessTable::report(std::uint32_t pid, capture::RecordSink& sink) {
-  const auto began_ns = os::read_boot_clock_ns();
-  const os::UniqueFd directory{
-      ::open(("/proc/" + std::to_string(pid)).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  const auto stat =
-      directory ? read_file_at(directory.get(), "stat", kMaxStat) : fail(errc::truncated, "");
-  const auto start = stat ? start_in(as_text(*stat)) : std::nullopt;
-  if (!start) {
+  const auto process = Opened::open(pid);
+  if (!process) {
     return false;
   }
-  if (const auto known = known_.find(pid); known != known_.end() && known->second.start == *start) {
-    return true;
+  if (const auto known = known_.find(pid); known != known_.end()) {
+    if (known->second.start == process->start) {
+      return true;
+    }
+    report_ended({Ended{{pid, known->second.start}, {last_check_ns_, process->began_ns}}}, sink);
   }
+  auto record = read(pid, *process);
+  add(pid, process->start);
+  sink.consume(record);
+  return true;
+}
+
+void ProcessTable::report_again(std::uint32_t pid, capture::RecordSink& sink) {
+  const auto known = known_.find(pid);
+  const auto process = known != known_.end() ? Opened::open(pid) : std::nullopt;
+  if (process && process->start == known->second.start) {
+    sink.consume(read(pid, *process));
+  }
+}
+
+capture::RawRecord ProcessTable::read(std::uint32_t pid, const Opened& process) {
+  const int directory = process.directory.get();
   capture::ProcessRead read{pid, 0, {}};
-  capture::append_section(read.sections, capture::ProcessSection::stat, *stat);
-  auto exe = read_link(directory.get(), "exe");
-  auto cmdline = read_beginning(directory.get(), "cmdline", kMaxCmdline);
+  capture::append_section(read.sections, capture::ProcessSection::stat, process.stat);
+  auto exe = read_link(directory, "exe");
+  auto cmdline = read_beginning(directory, "cmdline", kMaxCmdline);
   if (exe.empty() && cmdline.empty()) {
     // Its main thread may have ended before the others: those have the same.
-    if (const auto thread = living_thread(directory.get())) {
+    if (const auto thread = living_thread(directory)) {
       exe = read_link(thread.get(), "exe");
       cmdline = read_beginning(thread.get(), "cmdline", kMaxCmdline);
     }
@@ -158,21 +195,19 @@ bool ProcessTable::report(std::uint32_t pid, capture::RecordSink& sink) {
     append_text(read.sections, capture::ProcessSection::exe, exe);
   }
   capture::append_section(read.sections, capture::ProcessSection::cmdline, cmdline);
-  if (const auto cgroup = read_file_at(directory.get(), "cgroup", kMaxCgroup)) {
+  if (const auto cgroup = read_file_at(directory, "cgroup", kMaxCgroup)) {
     append_cgroups(read.sections, as_text(*cgroup));
   }
-  if (const auto status = read_file_at(directory.get(), "status", kMaxStatus)) {
+  if (const auto status = read_file_at(directory, "status", kMaxStatus)) {
     if (const auto uid = user_in(as_text(*status))) {
       append_text(read.sections, capture::ProcessSection::user, user_name(*uid));
     }
   }
-  const auto since_boot_ns = static_cast<std::int64_t>(*start * clock_tick_ns());
+  const auto since_boot_ns = static_cast<std::int64_t>(process.start * clock_tick_ns());
   append_text(read.sections, capture::ProcessSection::started_ns, std::to_string(since_boot_ns));
-  const Span asked{began_ns, os::read_boot_clock_ns()};
-  add(pid, *start);
-  sink.consume({0, asked, std::move(read)});
-  on_reported_({pid, *start}, exe, asked.ended_ns);
-  return true;
+  const Span asked{process.began_ns, os::read_boot_clock_ns()};
+  on_reported_({pid, process.start}, exe, asked.ended_ns);
+  return {0, asked, std::move(read)};
 }
 
 void ProcessTable::report(const ProcessReport& process, capture::RecordSink& sink) {
@@ -248,29 +283,53 @@ bool ProcessTable::has_reported(const TracedProcess& process) const {
   return known != known_.end() && known->second.start == process.start_boot_ns / clock_tick_ns();
 }
 
-void ProcessTable::report_ended(capture::RecordSink& sink) {
+std::vector<ProcessTable::Ended> ProcessTable::find_ended() {
   const auto now_ns = os::read_boot_clock_ns();
-  std::vector<pollfd> polled;
-  std::vector<std::uint32_t> pids;
+  std::set<std::uint32_t> pids;
   for (const auto& [pid, known] : known_) {
-    polled.push_back(pollfd{known.pidfd.get(), POLLIN, 0});
-    pids.push_back(pid);
+    pids.insert(pid);
+  }
+  auto ended = find_ended(pids);
+  for (const auto& [pid, known] : known_) {
+    if (!known.pidfd && process_start(pid) != known.start) {
+      ended.push_back({ProcessId{pid, known.start}, {last_check_ns_, os::read_boot_clock_ns()}});
+    }
+  }
+  last_check_ns_ = now_ns;
+  return ended;
+}
+
+std::vector<ProcessTable::Ended> ProcessTable::find_ended(
+    const std::set<std::uint32_t>& pids) const {
+  std::vector<pollfd> polled;
+  std::vector<ProcessId> watched;
+  for (const auto pid : pids) {
+    if (const auto known = known_.find(pid); known != known_.end() && known->second.pidfd) {
+      polled.push_back(pollfd{known->second.pidfd.get(), POLLIN, 0});
+      watched.push_back(ProcessId{pid, known->second.start});
+    }
   }
   if (!polled.empty()) {
     ::poll(polled.data(), polled.size(), 0);
   }
+  const Span within{last_check_ns_, os::read_boot_clock_ns()};
+  std::vector<Ended> ended;
   for (std::size_t i = 0; i < polled.size(); ++i) {
-    const auto& known = known_[pids[i]];
-    const bool ended = known.pidfd ? polled[i].revents != 0 : process_start(pids[i]) != known.start;
-    if (!ended) {
-      continue;
+    if (polled[i].revents != 0) {
+      ended.push_back({watched[i], within});
     }
-    const Span asked{last_check_ns_ == 0 ? now_ns : last_check_ns_, now_ns};
-    const ProcessId process{pids[i], known.start};
-    known_.erase(pids[i]);
-    sink.consume({0, asked, capture::ProcessExit{process, {}}});
   }
-  last_check_ns_ = now_ns;
+  return ended;
+}
+
+void ProcessTable::report_ended(const std::vector<Ended>& ended, capture::RecordSink& sink) {
+  for (const auto& [id, within] : ended) {
+    const auto known = known_.find(id.pid);
+    if (known != known_.end() && known->second.start == id.start) {
+      known_.erase(known);
+      sink.consume({0, within, capture::ProcessExit{id, {}}});
+    }
+  }
 }
 
 }  // namespace netlog::source

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "capture/raw_record.hpp"
+#include "os/clock.hpp"
 #include "os/linux/unique_fd.hpp"
 #include "source/linux/container_names.hpp"
 #include "source/linux/trace.hpp"
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -52,14 +54,31 @@ class ProcessTable {
   /// True if this incarnation was reported.
   [[nodiscard]] bool has_reported(const TracedProcess& process) const;
 
-  /// Emits process_ended for each reported process that has ended since the last call.
-  void report_ended(capture::RecordSink& sink);
+  /// Emits a process record of a reported process again, since it has executed a program.
+  void report_again(std::uint32_t pid, capture::RecordSink& sink);
+
+  [[nodiscard]] bool has_reported(std::uint32_t pid) const { return known_.contains(pid); }
+
+  /// A reported process that has ended within some time.
+  struct Ended {
+    ProcessId id;
+    Span within;
+  };
+  /// The reported processes that have ended since the last call.
+  std::vector<Ended> find_ended();
+  /// Those of them that have these pids, as far as that shows without reading /proc.
+  [[nodiscard]] std::vector<Ended> find_ended(const std::set<std::uint32_t>& pids) const;
+  /// Emits process_ended for each of them that was not reported as ended before.
+  void report_ended(const std::vector<Ended>& ended, capture::RecordSink& sink);
 
  private:
   struct Known {
     std::uint64_t start = 0;
     os::UniqueFd pidfd;  ///< none if there are too many: then the start time is compared
   };
+  struct Opened;
+  /// What it is now.
+  capture::RawRecord read(std::uint32_t pid, const Opened& process);
   void add(std::uint32_t pid, std::uint64_t start);
   /// Appends the cgroups as read, and the names of the container that they lead to.
   void append_cgroups(std::vector<std::byte>& sections, std::string_view cgroups);
@@ -69,7 +88,7 @@ class ProcessTable {
   std::unordered_map<std::uint32_t, Known> known_;
   std::unordered_map<std::uint32_t, std::string> user_names_;  ///< by uid
   ContainerNames containers_;
-  std::int64_t last_check_ns_ = 0;
+  std::int64_t last_check_ns_ = os::read_boot_clock_ns();
 };
 
 }  // namespace netlog::source

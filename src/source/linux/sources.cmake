@@ -17,7 +17,9 @@ target_sources(
           linux/netlink_listener.cpp
           linux/notices.cpp
           linux/owner_search.cpp
+          linux/proc_connector.cpp
           linux/process.cpp
+          linux/process_watch.cpp
           linux/procfs.cpp
           linux/sock_diag.cpp
           linux/traced_process.cpp

@@ -96,10 +96,10 @@ std::optional<ProcessReport> read_process_report(std::span<const std::byte> byte
   return in.ok() ? std::optional{std::move(report)} : std::nullopt;
 }
 
-std::int64_t boot_clock_shift_ns(std::string_view offsets) {
+std::int64_t clock_shift_ns(std::string_view offsets, std::string_view clock) {
   for (const auto line : split(offsets, '\n')) {
     const auto fields = words(line);
-    if (fields.size() == 3 && fields[0] == "boottime") {
+    if (fields.size() == 3 && fields[0] == clock) {
       const auto seconds = parse_number<std::int64_t>(fields[1]).value_or(0);
       return seconds * kNsPerSecond + parse_number<std::int64_t>(fields[2]).value_or(0);
     }
@@ -107,7 +107,7 @@ std::int64_t boot_clock_shift_ns(std::string_view offsets) {
   return 0;
 }
 
-Result<std::int64_t> kernel_clock_shift_ns() {
+Result<std::int64_t> kernel_clock_shift_ns(std::string_view clock) {
   struct stat own {};
   struct stat children {};
   if (::stat("/proc/self/ns/time", &own) != 0) {
@@ -122,7 +122,7 @@ Result<std::int64_t> kernel_clock_shift_ns() {
   if (!offsets) {
     return offsets.error();
   }
-  return boot_clock_shift_ns(as_text(*offsets));
+  return clock_shift_ns(as_text(*offsets), clock);
 }
 
 }  // namespace netlog::source

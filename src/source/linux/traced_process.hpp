@@ -49,11 +49,15 @@ struct ProcessReport {
 std::optional<ProcessReport> read_process_report(std::span<const std::byte> bytes,
                                                  std::int64_t clock_shift_ns);
 
-/// What to add to a time of the kernel's boot clock for that of this process. They differ in a time
-/// namespace. Errors: it is not known.
-Result<std::int64_t> kernel_clock_shift_ns();
+/// A clock by its name in /proc/self/timens_offsets.
+inline constexpr std::string_view kBootClock = "boottime";
+inline constexpr std::string_view kMonotonicClock = "monotonic";
 
-/// The same from the text of /proc/self/timens_offsets; 0 if it has no boot clock.
-std::int64_t boot_clock_shift_ns(std::string_view offsets);
+/// What to add to a time of this clock of the kernel for that of this process. They differ in a
+/// time namespace. Errors: it is not known.
+Result<std::int64_t> kernel_clock_shift_ns(std::string_view clock);
+
+/// The same from the text of /proc/self/timens_offsets; 0 if it does not name the clock.
+std::int64_t clock_shift_ns(std::string_view offsets, std::string_view clock);
 
 }  // namespace netlog::source

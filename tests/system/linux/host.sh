@@ -17,3 +17,9 @@ need_tracing() {
   [ -r /sys/kernel/btf/vmlinux ] || skip "the kernel has no type information"
   bpftool prog list >/dev/null 2>&1 || skip "bpf(2) is not allowed here, or bpftool is missing"
 }
+need_process_events() { # the kernel reports processes only to root's first namespaces, and to others since Linux 6.6
+  need_root
+  [ "$(readlink /proc/self/ns/pid)" = 'pid:[4026531836]' ] || skip "not in the first pid namespace"
+  [ "$(readlink /proc/self/ns/user)" = 'user:[4026531837]' ] || skip "not in the first user namespace"
+  awk '$2 == 11 && $3 == 0 { found = 1 } END { exit !found }' /proc/net/netlink || skip "no process connector here"
+}

@@ -201,10 +201,10 @@ TEST_CASE("a process and its end are reported once each", "[live]") {
   CHECK(process->id.pid == pid);
   CHECK(process->parent_pid == static_cast<std::uint32_t>(::getpid()));
   CHECK(process->exe.has_value());
-  table.report_ended(kept);
+  table.report_ended(table.find_ended(), kept);
   CHECK(kept.records.size() == 1);
   child.finish();
-  table.report_ended(kept);
+  table.report_ended(table.find_ended(), kept);
   REQUIRE(kept.records.size() == 2);
   CHECK(std::get<capture::ProcessExit>(kept.records[1].payload).id == process->id);
   CHECK_FALSE(table.report(pid, kept));

@@ -58,7 +58,10 @@ TEST_CASE("record_codec: each payload has its kind and numbers, and comes back t
       {MibModulesRead{x}, "26 0 0 0 x"},
       {IntervalChange{200}, "27 200 0 0 "},
       {UtcOffset{900, -40}, "29 900 -40 0 "},
-      {ExecutableHash{ProcessId{42, 77}, sha}, "30 42 77 0 " + std::string(32, 'x')}};
+      {ExecutableHash{ProcessId{42, 77}, sha}, "30 42 77 0 " + std::string(32, 'x')},
+      {ProcessMessages{-8, x}, "31 -8 0 0 x"},
+      {ProcessMessagesLost{17}, "32 17 0 0 "},
+      {ProcessMessagesLost{}, "32 -1 0 0 "}};
   for (const auto& [payload, expected] : cases) {
     CAPTURE(expected);
     const auto fields = encode_payload(payload);

@@ -176,7 +176,7 @@ struct Trace::State {
                      std::size_t buffer_bytes,
                      int ignored_pid) {
     hook = variant.hook;
-    const auto clock_shift = kernel_clock_shift_ns();
+    const auto clock_shift = kernel_clock_shift_ns(kBootClock);
     if (!clock_shift) {
       return clock_shift.error();
     }

@@ -125,11 +125,12 @@ TEST_CASE("a traced process whose record is cut, or of another kind, is none", "
 }
 
 TEST_CASE("the clock of a time namespace", "[source]") {
-  CHECK(boot_clock_shift_ns("monotonic           0         0\nboottime       864000         5\n") ==
-        864'000'000'000'005);
-  CHECK(boot_clock_shift_ns("boottime -3 0\n") == -3'000'000'000);
-  CHECK(boot_clock_shift_ns("monotonic 7 0\n") == 0);
-  CHECK(boot_clock_shift_ns("") == 0);
+  CHECK(clock_shift_ns("monotonic           0         0\nboottime       864000         5\n",
+                       kBootClock) == 864'000'000'000'005);
+  CHECK(clock_shift_ns("boottime -3 0\n", kBootClock) == -3'000'000'000);
+  CHECK(clock_shift_ns("monotonic 7 0\n", kBootClock) == 0);
+  CHECK(clock_shift_ns("monotonic 7 0\n", kMonotonicClock) == 7'000'000'000);
+  CHECK(clock_shift_ns("", kBootClock) == 0);
 }
 
 }  // namespace netlog_tests::traced_process_test
