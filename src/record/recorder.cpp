@@ -324,7 +324,12 @@ void Recorder::take(const Record& record, const capture::ProcessRead& read) {
   if (!process->image_since_ns) {
     process->image_since_ns = executed_ns;
   }
-  delivery_.add(processes_.add(std::move(*process)));
+  const bool has_executed = process->image_since_ns.has_value();
+  auto added = processes_.add(std::move(*process));
+  if (has_executed) {
+    tracker_.note_image(added.id);
+  }
+  delivery_.add(std::move(added));
 }
 
 void Recorder::take(const Record& record, const capture::ProcessExit& exit) {

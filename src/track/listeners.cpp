@@ -62,6 +62,16 @@ void Listeners::served(std::uint64_t netns,
   }
 }
 
+void Listeners::executed(const ProcessId& process) {
+  for (auto& [place, listeners] : places_) {
+    for (auto& listener : listeners) {
+      if (listener.owner && listener.owner->first_image() == process.first_image()) {
+        listener.owner = process;
+      }
+    }
+  }
+}
+
 bool Listeners::takes(const Listener& listener, const IpAddress& local) {
   return listener.address == local ||
          (listener.address.family == local.family && listener.address.is_unspecified());

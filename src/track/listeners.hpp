@@ -39,6 +39,9 @@ class Listeners {
               const Endpoint& local,
               const ProcessId& server);
 
+  /// The process has executed another program, which accepts from now on.
+  void executed(const ProcessId& process);
+
   struct Found {
     std::optional<ProcessId>
         owner;               ///< of the listener, or the last one that used what it accepted

@@ -96,6 +96,8 @@ class OwnerTracker {
   /// The holder of this key was found.
   void owner_found(std::uint64_t key, const ProcessId& holder, const Moment& at);
   void owner_not_found(std::uint64_t key, UnknownOwner why);
+  /// The process has executed another program: what its listeners accept from now on is of that.
+  void note_image(const ProcessId& process) { listeners_.executed(process); }
   /// The process has ended: sockets that it held and that live on are requested again.
   void end_process(const ProcessId& process);
   /// Sockets whose holder is wanted, oldest query first, at most `max_count`.

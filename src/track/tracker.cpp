@@ -158,6 +158,10 @@ void Tracker::owner_not_found(std::uint64_t key, UnknownOwner why) {
   parts_->owners.owner_not_found(key, why);
 }
 
+void Tracker::note_image(const ProcessId& process) {
+  parts_->owners.note_image(process);
+}
+
 void Tracker::end_process(const ProcessId& process) {
   parts_->owners.end_process(process);
 }

@@ -81,6 +81,10 @@ class Tracker {
   void resolve(std::uint64_t key, const ProcessId& holder, const Moment& at);
   void owner_not_found(std::uint64_t key, UnknownOwner why);
 
+  /// A process has executed another program: what its listeners accept from now on is of that. What
+  /// it has opened before stays with the program before.
+  void note_image(const ProcessId& process);
+
   /// A process has ended: the owners of sockets that it held and that live on are requested again.
   void end_process(const ProcessId& process);
 

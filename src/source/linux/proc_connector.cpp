@@ -103,7 +103,10 @@ Result<ProcConnector> ProcConnector::open(int buffer_bytes) {
 Result<void> ProcConnector::listen() {
   const auto number = static_cast<std::uint32_t>(::getpid());
   if (const auto sent = listener_.send(request(PROC_CN_MCAST_LISTEN, number)); !sent) {
-    return sent.error();
+    // Nobody is there in another network namespace.
+    return sent.error().code == boost::system::errc::connection_refused
+               ? fail_errno(ENOTSUP, "process events outside the first network namespace")
+               : sent.error();
   }
   if (const auto drained = listener_.drain(all_); !drained) {
     return drained.error();

@@ -72,15 +72,18 @@ RawRecord read(std::int64_t at_ms, const std::string& name, const std::string& e
   return made(std::move(process), at_ms, at_ms + 1);
 }
 
-/// /proc/net/tcp with sockets of these inodes.
+/// /proc/net/tcp with sockets of these inodes. 553 is a listener on the port of 554.
 RawRecord table(std::int64_t at_ms, const std::vector<std::string>& inodes) {
   std::string text =
       "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
       "inode\n";
   for (const auto& inode : inodes) {
-    text += "   0: 0100007F:" + std::string{inode == "554" ? "07E8" : "07E9"} +
-            " 0100007F:B48A 01 00000000:00000000 00:00000000 00000000     0        0 " + inode +
-            " 1 0 100 0 0 10 0\n";
+    const bool listens = inode == "553";
+    text += "   0: 0100007F:";
+    text += inode == "555" ? "07E9" : "07E8";
+    text += listens ? " 00000000:0000 0A" : " 0100007F:B48A 01";
+    text +=
+        " 00000000:00000000 00:00000000 00000000     0        0 " + inode + " 1 0 100 0 0 10 0\n";
   }
   return made(capture::ProcfsTable{Protocol::tcp, Family::ipv4, bytes_of(text)}, at_ms, at_ms);
 }
@@ -232,6 +235,27 @@ TEST_CASE("what was opened before an exec is of the program before, also if it i
                               tick_end(12'130)});
   CHECK(test::rows(path, "SELECT local_port, process FROM connections ORDER BY local_port") ==
         "2024|bash\n2025|nginx\n");
+}
+
+TEST_CASE("what a listener accepts after an exec is of the new program", "[record]") {
+  const test::Scratch scratch;
+  const auto path = replayed(
+      scratch,
+      {session(),
+       made(capture::UtcOffset{}, 11'000, 11'000),
+       tick(11'000, 0),
+       table(11'010, {"553"}),
+       read(11'020, "bash", "/bin/bash"),
+       holders(11'030, "553 24307\n"),
+       tick_end(11'040),
+       made(capture::ProcessMessages{0, message("02000000", "40", "00000000")}, 11'990, 12'010),
+       read(12'020, "nginx", "/usr/sbin/nginx"),
+       tick(12'100, 1),
+       table(12'110, {"553", "554"}),
+       tick_end(12'130)});
+  CHECK(test::rows(path,
+                   "SELECT direction, process, owner_source FROM connections ORDER BY direction") ==
+        "inbound|nginx|inherited\nlisten|bash|held\n");
 }
 
 }  // namespace netlog_tests::record_process_lives_test

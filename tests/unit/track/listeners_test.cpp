@@ -41,6 +41,18 @@ TEST_CASE("Listeners prefers a listener whose owner is known", "[track]") {
   CHECK(listeners.accepting(0, Protocol::tcp, kOne, 0)->owner == kWorker);
 }
 
+TEST_CASE("Listeners follows what its owner executes", "[track]") {
+  Listeners listeners;
+  listeners.opened(0, Protocol::tcp, kOne, 1);
+  listeners.opened(0, Protocol::tcp, kOther, 2);
+  listeners.owned(0, Protocol::tcp, kOne, 1, kServer);
+  listeners.owned(0, Protocol::tcp, kOther, 2, kWorker);
+  constexpr ProcessId kProgram{200, 1, 1};
+  listeners.executed(kProgram);
+  CHECK(listeners.accepting(0, Protocol::tcp, kOne, 0)->owner == kProgram);
+  CHECK(listeners.accepting(0, Protocol::tcp, kOther, 0)->owner == kWorker);
+}
+
 // Times are of the boot clock: a step of the wall clock changes neither the time of the close nor
 // the time that it is compared with.
 TEST_CASE("Listeners forgets a closed one by its age", "[track]") {
