@@ -35,6 +35,11 @@ std::optional<std::int64_t> ProcessLives::read(const ProcessId& process, std::in
   return std::nullopt;
 }
 
+bool ProcessLives::has_unread_program(const ProcessId& process, std::int64_t at_ns) const {
+  const auto life = lives_.find(process.first_image());
+  return life != lives_.end() && life->second.executed_ns && *life->second.executed_ns <= at_ns;
+}
+
 ProcessLives::End ProcessLives::end(const ProcessId& process, const Moment& found) {
   const auto node = lives_.extract(process.first_image());
   if (!node || !node.mapped().ended_ns || *node.mapped().ended_ns > found.at_ns) {

@@ -25,6 +25,8 @@ class ProcessLives {
   /// The process was read from this time on.
   /// @return when it executed the program that was found, if it did since it was read last
   std::optional<std::int64_t> read(const ProcessId& process, std::int64_t began_ns);
+  /// Whether the process had executed a program by this time that was not read since.
+  [[nodiscard]] bool has_unread_program(const ProcessId& process, std::int64_t at_ns) const;
   /// The process was found gone within this moment. Nothing more is known of it afterwards.
   End end(const ProcessId& process, const Moment& found);
   /// Some reports were lost: the last known end of a thread may not be the last one.

@@ -363,7 +363,8 @@ void Recorder::take(const Record& record, const capture::ProcessMessagesLost& lo
 
 void Recorder::take(const Record& record, const capture::ExecutableHash& hash) {
   const auto image = processes_.at(hash.process, record.asked.ended_ns);
-  if (image == processes_.at(hash.process, record.asked.began_ns)) {
+  const bool is_known = !lives_.has_unread_program(hash.process, record.asked.ended_ns);
+  if (is_known && image == processes_.at(hash.process, record.asked.began_ns)) {
     const auto text = hex(hash.sha256);
     processes_.set_hash(image, text);
     delivery_.add(store::ExecutableHashed{image, text});

@@ -174,7 +174,10 @@ TEST_CASE("ProcessLives: a program is as old as the last exec before it was read
   lives.note(kProcess, exec(210));
   lives.note(kProcess, exec(220));
   CHECK_FALSE(lives.read(kProcess, 215).has_value());  // the program of 220 is not read yet
+  CHECK(lives.has_unread_program(kProcess, 220));
+  CHECK_FALSE(lives.has_unread_program(kProcess, 219));
   CHECK(lives.read(kProcess, 230) == 220);
+  CHECK_FALSE(lives.has_unread_program(kProcess, 230));
   CHECK_FALSE(lives.read(kProcess, 240).has_value());
 }
 
