@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "report/completeness.hpp"
 
+#include "util/time.hpp"
+
 #include <algorithm>
 #include <limits>
 #include <string>
@@ -56,12 +58,30 @@ void set_window(Completeness& made, store::Reader& reader, const Filter& filter)
   made.to_ns = filter.until_ns.value_or(made.recorded_to_ns);
 }
 
+/// Whether a TCP connection was opened at a moment for which there is no count of the kernel.
+bool has_uncounted_opens(store::Reader& reader, const store::Parameters& window) {
+  const auto found = reader.query(
+      "SELECT EXISTS (SELECT 1 FROM connections AS c WHERE c.id IN (SELECT o.id FROM "
+      "duration_bucket AS b CROSS JOIN connection AS o ON o.duration_bucket = b.code AND "
+      "coalesce(o.opened_ns, o.first_seen_ns) BETWEEN :from AND :to UNION ALL SELECT id FROM "
+      "connection WHERE duration_bucket IS NULL AND coalesce(opened_ns, first_seen_ns) BETWEEN "
+      ":from AND :to) AND c.opened_ns IS NOT NULL AND c.protocol = 'tcp' AND c.direction <> "
+      "'listen' AND NOT EXISTS (SELECT 1 FROM coverage "
+      "AS k WHERE k.netns IS c.netns AND c.opened_ns BETWEEN k.from_ns AND k.to_ns))",
+      window);
+  return integer(found.cells[0][0], 0) != 0;
+}
+
 void set_coverage(Completeness& made, store::Reader& reader, const store::Parameters& window) {
   const auto coverage = reader.query(
       "SELECT sum(kernel_opens), sum(recorded_opens), min(100.0, 100.0 * sum(recorded_opens) / "
       "sum(kernel_opens)) "
       "FROM coverage WHERE from_ns <= :to AND to_ns >= :from",
       window);
+  // A count of nothing says nothing where opens were recorded that no count includes.
+  if (integer(coverage.cells[0][0], 1) == 0 && has_uncounted_opens(reader, window)) {
+    return;
+  }
   made.kernel_opens = coverage.cells[0][0];
   made.recorded_opens = coverage.cells[0][1];
   made.percent = coverage.cells[0][2];
@@ -74,6 +94,15 @@ void set_gaps(Completeness& made, store::Reader& reader, const store::Parameters
       window);
   made.gaps = static_cast<std::int64_t>(gaps.cells.size());
   made.gaps_ns = united_length(gaps.cells);
+}
+
+/// `as of the last sign of life of the recorder, 400ms before the moment asked for`
+std::string asked_note(const Filter& filter) {
+  return filter.asked_ns && filter.until_ns
+             ? fmt::format(
+                   "as of the last sign of life of the recorder, {} before the moment asked for",
+                   format_duration(*filter.asked_ns - *filter.until_ns))
+             : std::string{};
 }
 
 /// `12 ended connections dropped, max-size`, a part for each limit.
@@ -124,6 +153,23 @@ std::optional<Span> recorded_span(store::Reader& reader) {
              : std::nullopt;
 }
 
+void answer_as_of_last_sign_of_life(store::Reader& reader, Filter& filter) {
+  if (!filter.since_ns || filter.since_ns != filter.until_ns) {
+    return;
+  }
+  constexpr auto kLateWriteNs = 5 * kNsPerSecond;
+  const auto session = reader.query(
+      "SELECT last_alive_ns FROM sessions "
+      "WHERE id = (SELECT max(id) FROM sessions) AND ended_ns IS NULL "
+      "AND last_alive_ns < :at AND last_alive_ns >= :at - :late - 2 * min(interval_ns, "
+      "60000000000)",
+      {{"at", *filter.since_ns}, {"late", kLateWriteNs}});
+  if (!session.cells.empty()) {
+    filter.asked_ns = filter.since_ns;
+    filter.since_ns = filter.until_ns = integer(session.cells[0][0], *filter.since_ns);
+  }
+}
+
 Completeness completeness(store::Reader& reader, const Filter& filter) {
   return completeness(reader, filter, choose_granularity(reader, filter));
 }
@@ -134,9 +180,11 @@ Completeness completeness(store::Reader& reader, const Filter& filter, Granulari
   const store::Parameters window{{"from", made.from_ns}, {"to", made.to_ns}};
   set_coverage(made, reader, window);
   set_gaps(made, reader, window);
-  made.note = dropped_note(reader, window);
-  const auto unknown = unknown_owners_note(reader, filter, granularity);
-  made.note += (made.note.empty() || unknown.empty() ? "" : " | ") + unknown;
+  for (const auto& note : {asked_note(filter),
+                           dropped_note(reader, window),
+                           unknown_owners_note(reader, filter, granularity)}) {
+    made.note += (made.note.empty() || note.empty() ? "" : " | ") + note;
+  }
   return made;
 }
 

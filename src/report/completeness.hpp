@@ -15,6 +15,13 @@ namespace netlog::report {
 /// @throws StoreError from the reader.
 std::optional<Span> recorded_span(store::Reader& reader);
 
+/// A running recorder writes about once a second, so its file holds nothing of this very moment
+/// yet. Where the filter is an instant after the end of a recording whose last session has not
+/// ended, it becomes the last sign of life of that session, unless the instant is more than a few
+/// seconds later.
+/// @throws StoreError from the reader.
+void answer_as_of_last_sign_of_life(store::Reader& reader, Filter& filter);
+
 /// How complete an answer about this filter is: its window, the coverage in it, the gaps that touch
 /// it, what retention deleted, and connections without a known owner.
 /// @throws StoreError from the reader.

@@ -30,6 +30,9 @@ struct Filter {
   std::vector<std::string> outcomes;     ///< names of outcomes
   std::optional<std::int64_t> since_ns;  ///< its life reaches to this time or later
   std::optional<std::int64_t> until_ns;  ///< its life began before this time
+  /// The moment that was asked for, where since_ns and until_ns are the last sign of life of the
+  /// recorder before it.
+  std::optional<std::int64_t> asked_ns;
   /// An earlier window to compare with; only the report `diff` uses it.
   std::optional<std::pair<std::int64_t, std::int64_t>> before_ns;
 };

@@ -6,11 +6,14 @@
 #include "report/definition.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
+#include "support/given_recording.hpp"
 #include "support/scratch.hpp"
 #include "util/error.hpp"
 
 #include <set>
 #include <sstream>
+
+#include <SQLiteCpp/Database.h>
 
 namespace netlog_tests::report_test {
 
@@ -295,6 +298,83 @@ TEST_CASE("completeness counts what touches the window and never rounds up", "[r
   CHECK(line.gaps == 0);
   CHECK(std::holds_alternative<std::monostate>(line.percent));
   CHECK(completeness(reader, {}).note == "owner unknown: 1 not_permitted");
+}
+
+TEST_CASE("an instant just after the end of a live recording is answered as of its end",
+          "[report]") {
+  const auto [asked_s, ended, answered_s, note] =
+      GENERATE(table<std::int64_t, bool, std::int64_t, std::string>({
+          {99, false, 99, ""},
+          {100, false, 100, ""},
+          {102,
+           false,
+           100,
+           "as of the last sign of life of the recorder, 2s before the moment asked for | "},
+          {107,
+           false,
+           100,
+           "as of the last sign of life of the recorder, 7s before the moment asked "
+           "for | "},
+          {108, false, 108, ""},        // two intervals of a second and five seconds
+          {90'000, false, 90'000, ""},  // an old copy
+          {102, true, 102, ""},
+      }));
+  CAPTURE(asked_s, ended);
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, some());
+  SQLite::Database{path.string(), SQLite::OPEN_READWRITE}.exec(
+      std::string{"UPDATE session SET interval_ns = 1000000000"} +
+      (ended ? "" : ", ended_ns = NULL"));
+  store::Reader reader{path};
+  Filter filter;
+  filter.since_ns = filter.until_ns = asked_s * kSecond;
+  answer_as_of_last_sign_of_life(reader, filter);
+  CHECK(filter.since_ns == answered_s * kSecond);
+  CHECK(filter.until_ns == answered_s * kSecond);
+  CHECK_THAT(completeness(reader, filter).note + " | ", Catch::Matchers::StartsWith(note));
+  CHECK(filter.asked_ns.has_value() == !note.empty());
+}
+
+TEST_CASE("a window is never taken for an instant", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, some());
+  SQLite::Database{path.string(), SQLite::OPEN_READWRITE}.exec(
+      "UPDATE session SET ended_ns = NULL");
+  store::Reader reader{path};
+  Filter filter;
+  filter.since_ns = 101 * kSecond;
+  answer_as_of_last_sign_of_life(reader, filter);
+  CHECK(filter.since_ns == 101 * kSecond);
+  filter.until_ns = 102 * kSecond;
+  answer_as_of_last_sign_of_life(reader, filter);
+  CHECK(filter.since_ns == 101 * kSecond);
+  CHECK(filter.until_ns == 102 * kSecond);
+}
+
+TEST_CASE("coverage is unknown where the kernel counted nothing and opens were recorded",
+          "[report]") {
+  const auto [opened_s, netns, known] = GENERATE(table<double, std::uint64_t, bool>({
+      {12, 7, true},   // in the window that the kernel counted
+      {5, 7, false},   // before it
+      {12, 8, false},  // in another network namespace
+      {150, 7, true},  // after what is asked
+  }));
+  CAPTURE(opened_s, netns);
+  test::GivenRecording recording;
+  recording.add(test::closed_connection(1).in_namespace(netns).from(opened_s).to(opened_s + 1));
+  recording.rows("overview", {"host"});
+  SQLite::Database{recording.path().string(), SQLite::OPEN_READWRITE}.exec(
+      "INSERT INTO coverage_window (session_id, netns, from_ns, to_ns, kernel_opens, "
+      "recorded_opens, kernel_failures, recorded_failures) "
+      "VALUES (1, 7, 10000000000, 20000000000, 0, 0, 0, 0)");
+  store::Reader reader{recording.path()};
+  Filter filter;
+  filter.until_ns = 100 * kSecond;
+  const auto line = completeness(reader, filter);
+  CHECK(std::holds_alternative<std::int64_t>(line.kernel_opens) == known);
+  CHECK(std::holds_alternative<std::int64_t>(line.recorded_opens) == known);
 }
 
 TEST_CASE("columns with endpoints and ports say so, for --names and narrow terminals", "[report]") {
