@@ -15,10 +15,15 @@ sockets AS (
     c.*,
     (SELECT n.process_id FROM connection AS n WHERE n.id = c.id) AS process_id,
     coalesce(c.opened_ns, c.first_seen_ns) AS began_ns,
-    -- What was there before the recorder may have accepted since then.
+    -- What was there before the recorder may have accepted since the end of the recorder before the
+    -- one that saw it first. The session of a connection is the last one that saw it.
     coalesce(
       c.opened_ns - c.open_error_ns,
-      (SELECT max(max(coalesce(s.ended_ns, 0), s.last_alive_ns)) FROM sessions AS s WHERE s.id < c.session_id),
+      (
+        SELECT max(max(coalesce(s.ended_ns, 0), s.last_alive_ns))
+        FROM sessions AS s
+        WHERE s.id < (SELECT max(n.id) FROM sessions AS n WHERE n.started_ns <= c.first_seen_ns)
+      ),
       0
     ) AS from_ns
   FROM listening
