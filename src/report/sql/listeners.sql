@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- about: what listens here, since when, whether it was ever gone, and what it accepted
 -- section: listeners | Listeners and unconnected UDP sockets
--- column: protocol | proto |
+-- column: protocol | proto | optional
 -- column: local | local | endpoint
 -- column: pid | pid | right
 -- column: process | process |
 -- column: user | user | optional
 -- column: since_ns | since | time
--- column: gone_ns | gone | time optional
--- column: away_ns | away before | ns optional
+-- column: gone_ns | gone | time
+-- column: away_ns | away | ns
 -- column: accepted | accepted | count
 -- column: workers | workers | count optional
 -- column: sockets | sockets | count optional several
@@ -75,5 +75,5 @@ FROM listeners AS l
 LEFT JOIN accepted AS a ON a.id = l.id
 LEFT JOIN workers AS w ON w.id = l.id
 WHERE l.shown
-ORDER BY l.protocol, l.local_port, l.local, l.began_ns, l.id
-LIMIT :limit;
+ORDER BY l.closed_ns IS NOT NULL, l.protocol, l.local_port, l.local, l.began_ns, l.id
+LIMIT iif(:limit < 0, 40, :limit);

@@ -3,6 +3,12 @@
 #include "support/catch.hpp"
 #include "support/given_recording.hpp"
 
+#include <algorithm>
+#include <string>
+
+#include <SQLiteCpp/Database.h>
+#include <fmt/format.h>
+
 namespace netlog_tests::report_listeners_test {
 
 using namespace netlog;
@@ -10,6 +16,7 @@ using netlog::report::Filter;
 using netlog::report::Granularity;
 using netlog::test::accepted;
 using netlog::test::closed_connection;
+using netlog::test::Given;
 using netlog::test::GivenRecording;
 using netlog::test::listener;
 using netlog::test::open_connection;
@@ -177,8 +184,41 @@ TEST_CASE("a listener that comes again is another row, and counts its own", "[re
   recording.add(accepted(4, 80).by(kMaster).from(20).to(21));
   recording.add(accepted(5, 80).by(kMaster).from(22).to(23));
   CHECK(recording.rows("listeners", {"since_ns", "gone_ns", "away_ns", "accepted"}) ==
-        "1|10|-|1\n"
-        "15|-|5000000000|2\n");
+        "15|-|5000000000|2\n"
+        "1|10|-|1\n");
+}
+
+TEST_CASE("a listener keeps what it accepted when the recorder is started again", "[report]") {
+  GivenRecording recording;
+  recording.process(kMaster, "web", 0);
+  recording.add(listener(1, 80).by(kMaster).from_before().from(1));
+  recording.add(accepted(2, 80).by(kMaster).from(5).to(6));
+  recording.add(accepted(3, 80).by(kMaster).from(7).to(8));
+  CHECK(accepted_by(recording, kMaster) == "0.0.0.0:80|-|2\n");
+  store::Writer{
+      recording.path(),
+      Session{"host1", "Debian", "6.1", "0.1.0", "boot", 0, 100'000'000, "poll", Given::ns(110)}}
+      .finish(Given::ns(120));
+  // Its session is the last one that saw it.
+  SQLite::Database{recording.path().string(), SQLite::OPEN_READWRITE}.exec(
+      "UPDATE connection SET session_id = 2 WHERE id = 1");
+  CHECK(accepted_by(recording, kMaster) == "0.0.0.0:80|-|2\n");
+}
+
+TEST_CASE("listeners that are there come first, and text has 40 of them", "[report]") {
+  GivenRecording recording;
+  recording.process(kMaster, "web", 0);
+  std::string live;
+  for (std::int64_t id = 1; id <= 45; ++id) {
+    const auto port = static_cast<std::uint16_t>(1'000 + id);
+    const bool gone = id <= 40;
+    recording.add(gone ? listener(id, port).by(kMaster).from(1).to(10)
+                       : listener(id, port).by(kMaster).from(1));
+    live += gone ? "" : fmt::format("0.0.0.0:{}|-\n", port);
+  }
+  const auto rows = recording.rows("listeners", {"local", "gone_ns"});
+  CHECK_THAT(rows, Catch::Matchers::StartsWith(live + "0.0.0.0:1001|10\n"));
+  CHECK(std::count(rows.begin(), rows.end(), '\n') == 40);
 }
 
 TEST_CASE("a port is not away while another process listens on it", "[report]") {
@@ -186,7 +226,7 @@ TEST_CASE("a port is not away while another process listens on it", "[report]") 
   recording.process(kMaster, "old", 0).process(kOther, "new", 0);
   recording.add(listener(1, 80).by(kMaster).from(1).to(40));
   recording.add(listener(2, 80).by(kOther).from(30));
-  CHECK(recording.rows("listeners", {"pid", "since_ns", "away_ns"}) == "10|1|-\n12|30|-\n");
+  CHECK(recording.rows("listeners", {"pid", "since_ns", "away_ns"}) == "12|30|-\n10|1|-\n");
 }
 
 TEST_CASE("what was stuck at the first look is not growth", "[report]") {
