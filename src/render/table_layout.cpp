@@ -6,6 +6,8 @@
 #include "util/text.hpp"
 
 #include <algorithm>
+#include <initializer_list>
+#include <map>
 #include <numeric>
 #include <ostream>
 #include <string>
@@ -161,27 +163,88 @@ class TableLayout {
     }
   }
 
-  // Keeps the columns that must be shown, and each optional one for which there is room, the first
-  // ones first.
+  /// What a column says, the least first.
+  enum class Weight : std::uint8_t { nothing, more, distinct, must };
+
+  // Keeps the columns that must be shown, and each other one for which there is room: first those
+  // that distinguish rows, then the other optional ones, then those that say nothing.
   void leave_out(std::size_t width) {
-    std::size_t used = 0;
+    std::vector<Weight> weights;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      used += columns_[i].optional ? 0 : kBetween + least(i);
+      weights.push_back(says_nothing(i)        ? Weight::nothing
+                        : columns_[i].optional ? Weight::more
+                                               : Weight::must);
     }
-    fits_ = used <= width + kBetween;
-    std::vector<bool> kept(columns_.size(), true);
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      if (columns_[i].optional) {
-        kept[i] = used + kBetween + least(i) <= width + kBetween;
-        used += kept[i] ? kBetween + least(i) : 0;
+    find_distinct(weights);
+    std::vector<bool> kept(columns_.size());
+    std::size_t used = 0;
+    for (const auto weight : {Weight::must, Weight::distinct, Weight::more, Weight::nothing}) {
+      for (std::size_t i = 0; i < columns_.size(); ++i) {
+        if (weights[i] == weight) {
+          kept[i] = weight == Weight::must || used + least(i) <= width;
+          used += kept[i] ? kBetween + least(i) : 0;
+        }
       }
+      fits_ = weight == Weight::must ? used <= width + kBetween : fits_;
+    }
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
       if (!kept[i] && !columns_[i].name.empty()) {  // the shape of a bar has none
-        left_out_.push_back(columns_[i].title);
+        const bool alike = says_nothing(i) && all_cells_are(i, {rows_.front()[i]});
+        left_out_.push_back(columns_[i].title +
+                            (alike ? fmt::format(" (all {})", rows_.front()[i]) : ""));
       }
     }
     for (std::size_t i = columns_.size(); i-- > 0;) {
       if (!kept[i]) {
         drop(i);
+      }
+    }
+  }
+
+  /// Counts of nothing, and texts that no row has.
+  [[nodiscard]] bool says_nothing(std::size_t column) const {
+    return columns_[column].unit == Unit::count
+               ? all_cells_are(column, {"0", "-"})
+               : is_text(columns_[column]) && all_cells_are(column, {"-"});
+  }
+  [[nodiscard]] bool all_cells_are(std::size_t column,
+                                   std::initializer_list<std::string_view> texts) const {
+    return std::all_of(rows_.begin(), rows_.end(), [&](const auto& row) {
+      return std::find(texts.begin(), texts.end(), row[column]) != texts.end();
+    });
+  }
+
+  // Names of which an optional one distinguishes rows that would look the same without it.
+  void find_distinct(std::vector<Weight>& weights) const {
+    std::vector<std::string> shown(rows_.size());
+    const auto show = [&](std::size_t column) {
+      for (std::size_t row = 0; row < rows_.size(); ++row) {
+        shown[row] += rows_[row][column] + "\n";
+      }
+    };
+    const auto is_name = [&](std::size_t column) {
+      return is_text(columns_[column]) || columns_[column].unit == Unit::none ||
+             columns_[column].unit == Unit::port;
+    };
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (weights[i] == Weight::must && is_name(i)) {
+        show(i);
+      }
+    }
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (weights[i] != Weight::more || !is_name(i)) {
+        continue;
+      }
+      std::map<std::string_view, std::string_view> first;
+      bool distinguishes = false;
+      for (std::size_t row = 0; row < rows_.size(); ++row) {
+        const auto& cell = rows_[row][i];
+        distinguishes = distinguishes || first.emplace(shown[row], cell).first->second != cell;
+      }
+      if (distinguishes) {
+        weights[i] = Weight::distinct;
+        first.clear();
+        show(i);
       }
     }
   }

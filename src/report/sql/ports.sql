@@ -9,7 +9,7 @@
 -- column: connections | connections | count
 -- column: local_address | local |
 -- column: remote | remote | endpoint
--- column: process | mostly | optional
+-- column: process | mostly |
 -- column: netns | namespace | right optional
 WITH
 top AS (
@@ -73,7 +73,7 @@ ORDER BY top.peak DESC, remote, local_address;
 -- column: connections | connections | count
 -- column: local_address | local |
 -- column: remote | remote | endpoint
--- column: process | mostly | optional
+-- column: process | mostly |
 -- column: netns | namespace | right optional
 WITH
 used AS (

@@ -91,6 +91,65 @@ TEST_CASE("columns for which there is no room are named", "[render]") {
   }
 }
 
+TEST_CASE("counts of nothing and texts that no row has are left out first", "[render]") {
+  const Column name{"name", "name", Unit::none, Align::left, false};
+  const auto count = [](const char* title, bool optional) {
+    return Column{title, title, Unit::count, Align::right, optional};
+  };
+  Answer answer{"r",
+                {Table{"t",
+                       "Title",
+                       {name,
+                        count("refused", true),
+                        count("reset", false),
+                        count("unknown", false),
+                        {"sure", "sure", Unit::none, Align::left, false}},
+                       {{"a", std::int64_t{7}, std::int64_t{0}, std::int64_t{0}, Cell{}},
+                        {"b", std::int64_t{0}, std::int64_t{0}, Cell{}, Cell{}}}}},
+                {}};
+  CHECK(text_of(answer, 24) ==
+        "Title\n"
+        "name  refused  reset\n"
+        "a           7      0\n"
+        "b           0      0\n"
+        "not shown in 24 columns:\n"
+        "unknown, sure (all -)\n"
+        "(all: netlog ... | less\n"
+        "-S)\n\n");
+  CHECK_THAT(text_of(answer, 14),
+             Catch::Matchers::StartsWith("Title\n"
+                                         "name  refused\n"
+                                         "a           7\n"
+                                         "b           0\n"
+                                         "not shown in\n"
+                                         "14 columns:\n"
+                                         "reset (all 0),\n"
+                                         "unknown, sure\n"));
+  CHECK_THAT(text_of(answer, 80),
+             Catch::Matchers::Contains("name  refused  reset  unknown  sure\n"));
+}
+
+TEST_CASE("of the optional columns those stay that distinguish rows", "[render]") {
+  const auto text = [](const char* title, bool optional) {
+    return Column{title, title, Unit::none, Align::left, optional};
+  };
+  Answer answer{"r",
+                {Table{"t",
+                       "Title",
+                       {text("process", false), text("path", true), text("user", true)},
+                       {{"nginx", "/bin/nginx", "root"}, {"nginx", "/bin/nginx", "nobody"}}}},
+                {}};
+  CHECK_THAT(text_of(answer, 20),
+             Catch::Matchers::StartsWith("Title\n"
+                                         "process  user\n"
+                                         "nginx    root\n"
+                                         "nginx    nobody\n"
+                                         "not shown in 20\n"
+                                         "columns: path (all:\n"));
+  answer.tables[0].rows[1][0] = "apache";
+  CHECK_THAT(text_of(answer, 20), Catch::Matchers::StartsWith("Title\nprocess  path\n"));
+}
+
 TEST_CASE("a table that is cut says how many rows there are", "[render]") {
   auto answer = answer_of({{"a", Cell{}, Cell{}, Cell{}}, {"b", Cell{}, Cell{}, Cell{}}});
   answer.tables[0].total = 2;
