@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "report/report.hpp"
 
+#include "report/clause_builder.hpp"
 #include "report/completeness.hpp"
 #include "report/definition.hpp"
 #include "report/parts.hpp"
@@ -180,6 +181,15 @@ std::vector<std::int64_t> unknown_pids(store::Reader& reader,
     return std::get<std::int64_t>(known.cells.at(0).at(0)) != 0;
   });
   return unknown;
+}
+
+bool knows_process(store::Reader& reader, const std::string& name) {
+  ClauseBuilder match;
+  match.add_match("name", name);
+  const auto clause = match.take();
+  const auto known = reader.query(
+      fmt::format("SELECT EXISTS (SELECT 1 FROM process WHERE {})", clause.sql), clause.parameters);
+  return std::get<std::int64_t>(known.cells.at(0).at(0)) != 0;
 }
 
 Answer run_report(store::Reader& reader,

@@ -34,6 +34,10 @@ std::vector<std::string> section_names(std::string_view report, const Filter& fi
 std::vector<std::int64_t> unknown_pids(store::Reader& reader,
                                        const std::vector<std::int64_t>& pids);
 
+/// Whether a process in the recording has this name, or one that matches it as a pattern.
+/// @throws StoreError from the reader.
+bool knows_process(store::Reader& reader, const std::string& name);
+
 /// The same by a granularity that is at least as fine as choose_granularity() returns. The answers
 /// are the same, except that sums know medians and the like to 12.5 % and only the ports of
 /// services.

@@ -116,13 +116,19 @@ void print_report(const ReportOptions& options) {
   }
   auto answer = report::run_report(reader, options.name, filter, limit, options.section);
   const auto unknown = report::unknown_pids(reader, filter.pids);
+  const bool process_known = !filter.process || report::knows_process(reader, *filter.process);
   progress.clear();
   const auto style = text_style(query);
+  auto& notes = format == Format::text ? std::cout : std::cerr;
   if (!unknown.empty()) {
-    (format == Format::text ? std::cout : std::cerr) << unknown_pids_text(unknown);
-    if (unknown.size() == filter.pids.size() && format == Format::text) {
-      answer.tables.clear();
-    }
+    notes << unknown_pids_text(unknown);
+  }
+  if (!process_known) {
+    notes << unknown_process_text(*filter.process);
+  }
+  const bool no_pid_known = !unknown.empty() && unknown.size() == filter.pids.size();
+  if ((no_pid_known || !process_known) && format == Format::text) {
+    answer.tables.clear();
   }
   if (format == Format::csv) {
     point_out_sections(answer);

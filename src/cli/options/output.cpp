@@ -75,6 +75,12 @@ std::string unknown_pids_text(const std::vector<std::int64_t>& pids) {
                      fmt::join(pids, pids.size() == 2 ? " or " : ", "));
 }
 
+std::string unknown_process_text(const std::string& name) {
+  return fmt::format("No process {} {} is in the recording.\n",
+                     name.find_first_of("*?[") == std::string::npos ? "with the name" : "like",
+                     quote(name));
+}
+
 render::CsvReader csv_reader() {
   return os::is_terminal(os::StandardStream::output) ? render::CsvReader::terminal
                                                      : render::CsvReader::program;

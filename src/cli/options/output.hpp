@@ -39,6 +39,9 @@ std::optional<std::int64_t> parse_limit(const std::string& text);
 /// A line that says that the recording has no process with these pids.
 std::string unknown_pids_text(const std::vector<std::int64_t>& pids);
 
+/// A line that says that the recording has no process of this name.
+std::string unknown_process_text(const std::string& name);
+
 /// Whether CSV on standard output goes to a terminal or to a program.
 render::CsvReader csv_reader();
 

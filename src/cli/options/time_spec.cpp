@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <iterator>
 
 #include <fmt/chrono.h>
 
@@ -125,13 +126,20 @@ std::int64_t resolve(const TimeSpec& spec, std::int64_t now_ns, const Span& reco
 std::int64_t resolve_end(const TimeSpec& spec,
                          std::int64_t since_ns,
                          std::int64_t now_ns,
-                         const Span& /*recorded*/) {
+                         const Span& recorded) {
   const auto moments = candidates(spec, since_ns, now_ns);
   if (moments.empty()) {
     return since_ns;
   }
   const auto end = std::upper_bound(moments.begin(), moments.end(), since_ns);
-  return end == moments.end() ? moments.back() : *end;
+  if (end == moments.end()) {
+    return moments.back();
+  }
+  if (end == moments.begin() || *end <= recorded.ended_ns) {
+    return *end;
+  }
+  const auto before = *std::prev(end);
+  return before >= recorded.began_ns && since_ns - before < *end - since_ns ? before : *end;
 }
 
 std::int32_t local_offset_s(std::int64_t utc_ns) {

@@ -13,6 +13,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sys/ioctl.h>
@@ -375,6 +376,19 @@ TEST_CASE("a pid that no process had is said in one sentence", "[cli]") {
   const auto tail = run({"tail", "--db", db, "--pid", "4194304"});
   CHECK(tail.out.empty());
   CHECK(tail.err == "No process with the pid 4194304 is in the recording.\n");
+}
+
+TEST_CASE("a name that no process had is said in one sentence", "[cli]") {
+  const auto db = recording();
+  for (const auto& [name, sentence] :
+       {std::pair{"nosuch", "No process with the name 'nosuch' is in the recording.\n"},
+        std::pair{"nosuch*", "No process like 'nosuch*' is in the recording.\n"}}) {
+    const auto ended = run({"report", "--db", db, "--process", name});
+    CHECK(ended.exit_code == 0);
+    CHECK_THAT(ended.out, Catch::Matchers::StartsWith(sentence + std::string{"window "}));
+    CHECK(lines_in(ended.out) == 2);
+    CHECK(run({"tail", "--db", db, "--process", name}).err == sentence);
+  }
 }
 
 TEST_CASE("events and connections can be picked by what happened", "[cli]") {

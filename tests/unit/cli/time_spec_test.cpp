@@ -217,6 +217,13 @@ TEST_CASE(
   CHECK(resolve(*parse_time("23:00"), 0, recorded) == at(-1, 0, 0));
   CHECK(resolve_end(*parse_time("09:19"), at(9, 18, 0), 0, recorded) == at(9, 19, 0));
   CHECK(resolve_end(*parse_time("00:10"), at(23, 50, 0), 0, recorded) == at(24, 10, 0));
+  // The next day is not in the recording: the window ends before it begins, and is refused.
+  CHECK(resolve_end(*parse_time("09:18:15"), at(9, 18, 20), 0, recorded) == at(9, 18, 15));
+  const Span evening{at(0, 0, 0), at(23, 55, 0)};
+  CHECK(resolve_end(*parse_time("00:10"), at(23, 50, 0), 0, evening) == at(24, 10, 0));
+  const Span two_days{at(0, 0, 0), at(40, 0, 0)};
+  CHECK(resolve_end(*parse_time("14:00"), at(15, 0, 0), 0, two_days) == at(38, 0, 0));
+  CHECK(resolve_end(*parse_time("18:00"), at(19, 0, 0), 0, two_days) == at(18, 0, 0));
 }
 
 namespace {

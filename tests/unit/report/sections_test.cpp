@@ -2,6 +2,7 @@
 #include "report/definition.hpp"
 #include "report/report.hpp"
 #include "support/catch.hpp"
+#include "support/given_recording.hpp"
 #include "support/random_history.hpp"
 #include "support/scratch.hpp"
 #include "util/error.hpp"
@@ -92,6 +93,18 @@ TEST_CASE("pids that no process had are known as such", "[report]") {
   CHECK(unknown_pids(reader, {11}).empty());
   CHECK(unknown_pids(reader, {11, 4'000'000}) == std::vector<std::int64_t>{4'000'000});
   CHECK(unknown_pids(reader, {0, -1}) == std::vector<std::int64_t>{0, -1});
+}
+
+TEST_CASE("names that no process had are known as such", "[report]") {
+  test::GivenRecording recording;
+  recording.process(10, "nginx", 0);
+  recording.rows("overview", {"host"});
+  store::Reader reader{recording.path()};
+  CHECK(knows_process(reader, "nginx"));
+  CHECK(knows_process(reader, "ng*"));
+  CHECK_FALSE(knows_process(reader, "ng"));
+  CHECK_FALSE(knows_process(reader, "x*"));
+  CHECK_FALSE(knows_process(reader, "' OR 1"));
 }
 
 TEST_CASE("connections are picked by how they ended", "[report]") {
