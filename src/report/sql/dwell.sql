@@ -44,9 +44,9 @@ ORDER BY total DESC, state;
 -- column: peer | peer | endpoint
 -- column: connections | connections | count
 -- column: connect_half_ns | connect median | ns
--- column: connect_longest_ns | longest | ns optional
+-- column: connect_longest_ns | connect longest | ns optional
 -- column: open_half_ns | established median | ns
--- column: open_longest_ns | longest | ns optional
+-- column: open_longest_ns | established longest | ns optional
 WITH
 flows AS MATERIALIZED (
   SELECT peer_id, connections

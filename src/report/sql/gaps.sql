@@ -14,15 +14,15 @@ FROM gaps
 WHERE (:until_ns IS NULL OR from_ns <= :until_ns) AND (:since_ns IS NULL OR to_ns >= :since_ns)
 ORDER BY from_ns, id
 LIMIT :limit;
--- section: coverage | Intervals that were not covered in full
+-- section: coverage | Coverage; without --limit, intervals that were not covered in full
 -- column: from_ns | from | time
 -- column: to_ns | to | time
--- column: netns | namespace | right
+-- column: netns | namespace | right several
 -- column: kernel_opens | opened | count
 -- column: recorded_opens | recorded | count
 -- column: percent | share | percent
--- column: kernel_failures | failed | count optional
--- column: recorded_failures | recorded | count optional
+-- column: kernel_failures | failed | count
+-- column: recorded_failures | failed recorded | count
 SELECT from_ns, to_ns, netns, kernel_opens, recorded_opens, percent, kernel_failures, recorded_failures
 FROM coverage
 WHERE (:until_ns IS NULL OR from_ns <= :until_ns) AND (:since_ns IS NULL OR to_ns >= :since_ns)

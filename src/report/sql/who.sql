@@ -31,7 +31,14 @@ held AS (
       ORDER BY e.id
       LIMIT 1
     ), (SELECT n.process_id FROM connection AS n WHERE n.id = selected.id)) AS process_id,
-    (SELECT e.at_ns FROM event AS e WHERE e.connection_id = selected.id AND e.kind = $event.close) AS until_ns
+    (SELECT e.at_ns FROM event AS e WHERE e.connection_id = selected.id AND e.kind = $event.close) AS until_ns,
+    iif(:until_ns IS NULL, state, (
+      SELECT i.state
+      FROM state_intervals AS i
+      WHERE i.connection_id = selected.id AND i.from_ns <= :until_ns
+      ORDER BY i.from_ns DESC
+      LIMIT 1
+    )) AS state_then
   FROM selected
 )
 -- A row for each program: at each port of ours, or at all ports of its own.
@@ -39,7 +46,7 @@ SELECT
   iif(h.direction IN ('listen', 'inbound') OR count(DISTINCT h.local_port) = 1, max(h.local_port), NULL) AS local_port,
   iif(h.direction = 'listen', 'listener', h.direction) AS held,
   count(*) AS connections,
-  sum(h.until_ns IS NULL OR coalesce(h.until_ns > :until_ns, 0)) AS open_now,
+  sum((h.until_ns IS NULL OR coalesce(h.until_ns > :until_ns, 0)) AND h.state_then IS NOT 'TIME_WAIT') AS open_now,
   iif(count(DISTINCT r.pid) = 1, max(r.pid), NULL) AS pid,
   r.name AS process,
   count(DISTINCT r.pid) AS processes,
@@ -67,7 +74,7 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: local | local | endpoint optional
 -- column: remote | remote | endpoint
 -- column: state | state |
--- column: sure | sure | optional
+-- column: sure | sure |
 -- column: from_ns | from | time
 -- column: open_error_ns | ± | ns optional
 -- column: until_ns | until | time

@@ -52,11 +52,11 @@ LAST_ACK             1            0      1s    1s    1s       1s  ····█·�
 TIME_WAIT            1            0      5s    5s    5s       5s  ····█··
 
 Time with each peer
-peer                     connections  connect median  longest  established median  longest
-203.0.113.50:5432                  3              1s       1s                  9s      10s
-203.0.113.60:8080                  3               -        -                  1s       1s
-198.51.100.7 to port 80            2               -        -                  1s       2s
-203.0.113.9:443                    2              3s       3s                   -        -
+peer                     connections  connect median  connect longest  established median  established longest
+203.0.113.50:5432                  3              1s               1s                  9s                  10s
+203.0.113.60:8080                  3               -                -                  1s                   1s
+198.51.100.7 to port 80            2               -                -                  1s                   2s
+203.0.113.9:443                    2              3s               3s                   -                    -
 )");
 }
 
@@ -82,9 +82,9 @@ Gaps
 from          to            length  source  reason         lost  namespace  detail
 00:00:50.000  00:00:52.000      2s  tick    skipped ticks     2          -  -
 
-Intervals that were not covered in full
-from          to            namespace  opened  recorded  share  failed  recorded
-00:00:00.000  00:01:00.000          -      10         9  90.00       1         1
+Coverage; without --limit, intervals that were not covered in full
+from          to            opened  recorded  share  failed  failed recorded
+00:00:00.000  00:01:00.000      10         9  90.00       1                1
 )");
 }
 
@@ -131,9 +131,9 @@ ended  peer                     median  90 %  longest  at most more
 TEST_CASE("what listens, and whether it was gone", "[report]") {
   CHECK(text_of("listeners") == R"(
 Listeners and unconnected UDP sockets
-proto  local       pid  process  user  since         gone          away before  accepted  workers  container  also accepted by
-tcp    0.0.0.0:80   10  nginx    -     -             00:00:20.000            -         1        0  -          -
-tcp    0.0.0.0:80   11  nginx    -     00:00:25.000  -                      5s         1        0  -          -
+proto  local       pid  process  user  since         gone          away  accepted  workers  container  also accepted by
+tcp    0.0.0.0:80   11  nginx    -     00:00:25.000  -               5s         1        0  -          -
+tcp    0.0.0.0:80   10  nginx    -     -             00:00:20.000     -         1        0  -          -
 )");
 }
 
@@ -163,7 +163,7 @@ TEST_CASE("who held a port: the listener, and what was left in TIME_WAIT", "[rep
 Who held the port
 port  as        sockets  open  pid  process  user  from          until
   80  listener        1     1   10  nginx    -     -             00:00:20.000
-  80  inbound         1     1   10  nginx    -     00:00:11.000  00:00:18.000
+  80  inbound         1     0   10  nginx    -     00:00:11.000  00:00:18.000
 
 One by one
 port  as        pid  process  user  owner      proto  local         remote             state      sure  from           ±  until         command line
