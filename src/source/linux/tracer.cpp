@@ -58,8 +58,11 @@ bool Tracer::drain(ProcessTable& processes, capture::RecordSink& sink) {
       processes.report_end(report, sink);
     }
   }
+  // It has used a socket before, and ended at any time since its start.
   for (const auto& process : gone) {
-    sink.consume({0, asked, capture::ProcessExit{process_id(process), {}}});
+    const auto start_ns = static_cast<std::int64_t>(process.start_boot_ns);
+    const Span ended{std::min(start_ns, asked.began_ns), asked.ended_ns};
+    sink.consume({0, ended, capture::ProcessExit{process_id(process), {}}});
   }
   if (lost > 0) {
     sink.consume({0, asked, capture::TraceLost{static_cast<std::int64_t>(lost)}});

@@ -30,7 +30,9 @@ ItemWriter::ItemWriter(SQLite::Database& database, SessionStart& start)
               ""},
       end_process_{
           database,
-          "UPDATE process SET ended_ns = ?1, end_error_ns = ?2, "
+          // A socket that outlives its process can bring a later end of it, with a lesser bound.
+          "UPDATE process SET ended_ns = iif(ended_ns <= ?1, ended_ns, ?1), "
+          "end_error_ns = iif(ended_ns <= ?1, end_error_ns, ?2), "
           "exit_status = coalesce(?3, exit_status), exit_signal = coalesce(?4, exit_signal) "
           "WHERE pid = ?5 AND start = ?6 AND id >= ?7"},
       hash_process_{database,
