@@ -372,12 +372,13 @@ bool SnapshotDiffer::note_lack(Index index, const Snapshot& snapshot) {
   return true;
 }
 
-/// A notice knows more of the end than a snapshot. TIME_WAIT ends without one: its full socket has
+/// A notice knows more of the end than a snapshot. A minisock ends without one: its full socket has
 /// had it.
 bool SnapshotDiffer::notice_may_come(const Entry& entry,
                                      const Moment& left,
                                      const Snapshot& snapshot) const {
-  if (entry.evidence.noticed || entry.connection.state == TcpState::time_wait) {
+  if (entry.evidence.noticed || entry.evidence.minisock ||
+      entry.connection.state == TcpState::time_wait) {
     return false;
   }
   const auto until_ns = expected_notices_.until(entry.connection, left.at_ns);

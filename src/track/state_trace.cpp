@@ -156,26 +156,28 @@ void StateTrace::end_socket(Index index, const Transition& transition, std::int6
   if (entry.connection.owner.source != OwnerSource::exact) {
     lifecycle_.remember_closed(index);  // the process that lets go of the socket is its owner
   }
-  if (orderly) {
+  if (orderly || transition.cause == EndCause::reset || transition.cause == EndCause::aborted) {
     if (const auto orphan = aliases_.take_orphan(netns, seen_by_peer(tuple))) {
-      end_orphan(*orphan, transition.old_state, between(known_ns, at.at_ns));
+      end_orphan(*orphan, transition, between(known_ns, at.at_ns));
     }
   }
 }
 
 /// An orphan in FIN_WAIT_2 has its peer on this host, and the peer has left this state within this
 /// time: its last ACK came from our TIME_WAIT, or our RST has ended it.
-void StateTrace::end_orphan(Index index, TcpState peer_state, const Moment& at) {
+void StateTrace::end_orphan(Index index, const Transition& of_peer, const Moment& at) {
   auto& entry = table_[index];
   if (table_.phase(index) != Phase::ending || !entry.left) {
     return;
   }
   const auto left = *entry.left;
-  if (peer_state == TcpState::last_ack) {
+  const auto cause = of_peer.cause;
+  if (cause == EndCause::none && of_peer.old_state == TcpState::last_ack) {
     lifecycle_.enter_time_wait(index, overlap(at, between(left.at_ns, at.at_ns)), left);
     lifecycle_.set_traced(index, at.at_ns);
   } else {
-    entry.evidence.cause = EndCause::reset;
+    // A RST that the peer received is the orphan's answer to late data.
+    entry.evidence.cause = cause == EndCause::reset ? EndCause::aborted : EndCause::reset;
     trace_.add_close(entry.identity, at.at_ns);
     lifecycle_.close(index, Moment{std::max(at.at_ns, left.at_ns), 0});
   }

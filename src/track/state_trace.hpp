@@ -45,7 +45,7 @@ class StateTrace {
   void advance(Index index, const Transition& transition);
   void end_earlier_use(Index index, std::int64_t at_ns);
   void end_socket(Index index, const Transition& transition, std::int64_t known_ns);
-  void end_orphan(Index index, TcpState peer_state, const Moment& at);
+  void end_orphan(Index index, const Transition& of_peer, const Moment& at);
   void apply_caller(Index index, const Transition& transition);
 
   ConnectionTable& table_;

@@ -4,6 +4,9 @@
 #include "support/catch.hpp"
 #include "support/track_parts.hpp"
 
+#include <algorithm>
+#include <vector>
+
 namespace netlog::track::test::state_trace {
 
 using enum TcpState;
@@ -68,6 +71,31 @@ TEST_CASE("StateTrace moves an orphan to TIME_WAIT when its peer on this host ha
   parts.transitions.apply(peer);
   CHECK(parts.table.phase(*index) == Phase::time_wait);
   CHECK(parts.table[*index].connection.closed == Moment{300, 0});
+  CHECK(parts.broken_invariant().empty());
+}
+
+TEST_CASE("StateTrace ends an orphan with its peer on this host when a RST was sent", "[track]") {
+  TrackParts parts;
+  parts.transitions.apply(transition(1, closed, syn_sent, 100));
+  auto orphan = transition(1, fin_wait_2, closed, 300);
+  orphan.orphan = true;
+  parts.transitions.apply(orphan);
+  parts.take_events();
+  auto peer = transition(2, close_wait, closed, 500);
+  peer.row.tuple = {Protocol::tcp, peer.row.tuple.remote, peer.row.tuple.local};
+  // The orphan answers late data with a RST, or the peer aborts.
+  const auto [cause, outcome] = GENERATE(table<EndCause, Outcome>(
+      {{EndCause::reset, Outcome::aborted}, {EndCause::aborted, Outcome::reset}}));
+  peer.cause = cause;
+  parts.transitions.apply(peer);
+  const auto index = parts.table.find(by_cookie(1));
+  CHECK_FALSE(index.has_value());
+  std::vector<Event> events;
+  parts.changes.take_events([&](const Event& event) { events.push_back(event); });
+  const auto first = std::find_if(
+      events.begin(), events.end(), [](const Event& event) { return event.connection.id == 1; });
+  REQUIRE(first != events.end());
+  CHECK(first->connection.outcome == outcome);
   CHECK(parts.broken_invariant().empty());
 }
 

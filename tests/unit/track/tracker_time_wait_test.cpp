@@ -73,6 +73,20 @@ TEST_CASE("a traced TIME_WAIT lasts through tables without it, and ends in the n
   CHECK(tracker.take_audit_misses() == AuditMisses{});
 }
 
+TEST_CASE("an orphan that the kernel gave up ends though notices are expected", "[track]") {
+  auto tracker = with_orphan();
+  tracker.expect_notices(0, kAllTables, 50 * kMs);  // for connections from before the trace
+  tracker.apply(audit(kSecond, {kConnecting.row(fin_wait_2)}));
+  tracker.take_events();
+  for (std::int64_t second = 60; second < 64; ++second) {
+    tracker.apply(audit(second * kSecond, {}));
+  }
+  CHECK(tracker.open_connections() == 0);
+  const auto events = tracker.take_events();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].kind == EventKind::close);
+}
+
 TEST_CASE("a TIME_WAIT that one walk has missed is not another connection", "[track]") {
   auto tracker = with_time_wait();
   tracker.apply(audit(10 * kSecond, {}));
