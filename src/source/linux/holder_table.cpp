@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace netlog::source {
 namespace {
@@ -21,11 +22,17 @@ bool HolderTable::record_socket(std::uint64_t inode, Descriptor at) {
   const auto [entry, added] = unanswered_.try_emplace(inode, at);
   if (!added && entry->second.pid != at.pid) {
     const auto other = entry->second.pid;
-    const bool is_first = start_of_(at.pid) < start_of_(other);
+    // A master and its workers can have started within one clock tick.
+    const bool is_first = std::pair{start_of_(at.pid), at.pid} < std::pair{start_of_(other), other};
     entry->second = is_first ? at : entry->second;
     shared_socket_pids_[is_first ? at.pid : other].insert(is_first ? other : at.pid);
   }
   return added;
+}
+
+std::optional<Descriptor> HolderTable::candidate(std::uint64_t inode) const {
+  const auto found = unanswered_.find(inode);
+  return found == unanswered_.end() ? std::nullopt : std::optional{found->second};
 }
 
 std::optional<Descriptor> HolderTable::answer(std::uint64_t inode) {

@@ -35,6 +35,8 @@ class HolderTable {
   [[nodiscard]] bool is_unanswered(std::uint64_t inode) const {
     return unanswered_.contains(inode);
   }
+  /// The holder of an unanswered socket, as far as it is known.
+  [[nodiscard]] std::optional<Descriptor> candidate(std::uint64_t inode) const;
 
   /// These pids, then those that were seen to share a socket with one of them, each once.
   [[nodiscard]] std::vector<std::uint32_t> with_sharers(std::vector<std::uint32_t> pids) const;

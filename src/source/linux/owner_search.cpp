@@ -30,6 +30,7 @@ std::vector<HolderAnswer> OwnerSearch::find(std::span<const OwnerQuery> queries,
         descriptors_.read_all(query->owner_pid, on_socket_);
       }
       scan_likely_descriptors(*query);
+      scan_parents(*query);
     }
     return holders_.is_answered(query->key) || answer_query(query->key);
   });
@@ -63,6 +64,7 @@ void OwnerSearch::begin_queries(std::span<const OwnerQuery> queries, Clock::time
   std::unordered_map<std::uint64_t, Pending> pending;
   for (const auto& query : queries) {
     recheck_holder(query.key);
+    scan_parents(query);
     if (!answer_query(query.key)) {
       const auto before = pending_.find(query.key);
       auto& entry = pending[query.key];
@@ -119,6 +121,27 @@ void OwnerSearch::scan_likely_descriptors(const OwnerQuery& query) {
       return;
     }
     descriptors_.read_likely(pid, on_socket_, is_found);
+  }
+}
+
+/// Another process than its owner was found to hold a listener. If it is a worker, its master,
+/// which started first, holds it, too.
+void OwnerSearch::scan_parents(const OwnerQuery& query) {
+  constexpr int kMaxLevels = 8;
+  auto holder = holders_.candidate(query.key);
+  for (int level = 0; level < kMaxLevels && query.owner_pid != 0 && holder && is_in_time();
+       ++level) {
+    const auto parent =
+        holder->pid == query.owner_pid ? 0 : process_parent(holder->pid).value_or(0);
+    if (parent <= 1) {
+      return;
+    }
+    descriptors_.read_all(parent, on_socket_);
+    const auto older = holders_.candidate(query.key);
+    if (older->pid == holder->pid) {
+      return;
+    }
+    holder = older;
   }
 }
 

@@ -63,6 +63,7 @@ class OwnerSearch {
   void answer_open_queries();
   void answer_owner_not_found();
   void scan_likely_descriptors(const OwnerQuery& query);
+  void scan_parents(const OwnerQuery& query);
   void scan_likely_processes();
   void scan_new_processes();
   void scan_all_processes();

@@ -48,6 +48,16 @@ TEST_CASE("HolderTable takes the process that started first for the holder", "[s
   CHECK(holders.answer(kInode)->pid == kMaster);
 }
 
+TEST_CASE("HolderTable takes the lower pid of two that started within one clock tick", "[source]") {
+  HolderTable holders{[](std::uint32_t) { return std::optional<std::uint64_t>{1}; }};
+  holders.record_socket(kInode, {kWorker, 5});
+  CHECK(holders.candidate(kInode)->pid == kWorker);
+  holders.record_socket(kInode, {kOther, 3});
+  CHECK(holders.candidate(kInode)->pid == kOther);
+  CHECK(holders.answer(kInode)->pid == kOther);
+  CHECK_FALSE(holders.candidate(kInode));
+}
+
 TEST_CASE("HolderTable names the processes that shared a socket with a holder", "[source]") {
   HolderTable holders{start_of};
   holders.record_socket(kInode, {kMaster, 3});
