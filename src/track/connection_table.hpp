@@ -36,8 +36,9 @@ struct HolderInfo {
   std::int64_t rechecked_ns = 0;  ///< when its holder was requested again; 0: never
   std::uint64_t query = 0;        ///< number of its pending owner query; 0: there is none
   bool key_is_pid = false;
-  bool owner_ended = false;   ///< its owner has ended and left it to others, if it lives on
-  bool is_confirmed = false;  ///< of a listener: what it accepts inherits its holder
+  bool owner_ended = false;  ///< its owner has ended and left it to others, if it lives on
+  std::optional<ProcessId> ended_user;  ///< the last owner that has ended
+  bool is_confirmed = false;            ///< of a listener: what it accepts inherits its holder
 };
 
 /// One connection. Lifecycle writes `connection` but for its owner, `seen`, `left` and `closed`;

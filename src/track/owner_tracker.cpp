@@ -115,7 +115,8 @@ void OwnerTracker::change_holder(Index index, const SocketRow& row) {
     assert(entry.holder.key == 0);  // another key is another use of the socket
     entry.holder.key = row.holder_key;
     // The process that created a listener may have handed it over since.
-    if (owner.source != OwnerSource::exact || entry.connection.direction == Direction::listen) {
+    if (owner.source != OwnerSource::exact || entry.connection.direction == Direction::listen ||
+        entry.holder.owner_ended) {
       queries_.add(index);
     }
     return;
@@ -132,7 +133,12 @@ void OwnerTracker::change_holder(Index index, const SocketRow& row) {
 }
 
 void OwnerTracker::set_user(Index index, const ProcessId& process, const Moment& at) {
-  const auto& known = table_[index].connection.owner;
+  const auto& entry = table_[index];
+  // The kernel remembers who used a socket last, also when that process has ended.
+  if (entry.holder.ended_user && is_same_process(entry.holder.ended_user, process)) {
+    return;
+  }
+  const auto& known = entry.connection.owner;
   // After an exec it stays with the program that used it first.
   if (known.source != OwnerSource::exact || !is_same_process(known.process, process)) {
     set_owner(index, Owner{process, OwnerSource::exact, {}}, at);
@@ -232,16 +238,20 @@ void OwnerTracker::end_process(const ProcessId& process) {
   }
   table_.for_each([&](Index index) {
     auto& entry = table_[index];
-    if (entry.holder.key == 0 || !is_same_process(entry.connection.owner.process, process)) {
+    auto& holder = entry.holder;
+    if (!is_same_process(entry.connection.owner.process, process)) {
       return;
     }
-    if (entry.holder.key_is_pid) {
+    if (!holder.key_is_pid) {
+      holder.owner_ended = true;
+      holder.ended_user = process;
+      if (holder.key != 0) {  // else the next snapshot that shows it requests its holder
+        queries_.add(index);
+      }
+    } else if (holder.key != 0) {
       // The next process with this pid is not its owner.
       entry.connection.owner.source = OwnerSource::last_seen;
       changes_.refresh(index);
-    } else {
-      entry.holder.owner_ended = true;
-      queries_.add(index);
     }
   });
 }
@@ -293,7 +303,8 @@ void OwnerTracker::set_owner(Index index, const Owner& owner, const Moment& at) 
     count_owned(before, false);
     count_owned(owner, true);
   }
-  if (entry.reported && before.process != owner.process) {
+  // Before the first report only a proven user is worth an event.
+  if ((entry.reported || before.source == OwnerSource::exact) && before.process != owner.process) {
     changes_.emit_owner(index, at, before.process);
   } else {
     changes_.refresh(index);

@@ -110,6 +110,27 @@ TEST_CASE("OwnerTracker takes the traced creator of a socket without a search", 
   CHECK(parts.broken_invariant().empty());
 }
 
+TEST_CASE("OwnerTracker asks who holds a socket when its user has ended", "[track]") {
+  TrackParts parts;
+  const auto index = parts.open(tcp_row(1, established, 4000, 443));
+  const auto owner = [&] { return parts.table[index].connection.owner; };
+  parts.owners.set_user(index, kServer, Moment{100, 0});
+  parts.owners.set_user(index, kWorker, Moment{200, 0});  // a helper that reads
+  parts.owners.end_process(kWorker);
+  CHECK(owner() == Owner{kWorker, OwnerSource::exact, {}});
+  CHECK(parts.pending_keys().empty());  // only a table has the key of its holder
+  parts.owners.see_holder(index, tcp_row(1, established, 4000, 443, 77));
+  CHECK(parts.pending_keys() == Keys{77});
+  parts.owners.owner_found(77, kServer, Moment{300, 5});
+  CHECK(owner() == Owner{kServer, OwnerSource::held, {}});
+  // What the kernel remembers of the helper is older.
+  parts.owners.set_user(index, kWorker, Moment{400, 0});
+  CHECK(owner() == Owner{kServer, OwnerSource::held, {}});
+  parts.owners.set_user(index, kServer, Moment{500, 0});
+  CHECK(owner() == Owner{kServer, OwnerSource::exact, {}});
+  CHECK(parts.broken_invariant().empty());
+}
+
 TEST_CASE("OwnerTracker trusts who uses a socket more than who holds it", "[track]") {
   TrackParts parts;
   const auto index = parts.open(tcp_row(1, established, 4000, 443, 77));
