@@ -62,9 +62,9 @@ SELECT
   l.opened_ns AS since_ns,
   l.closed_ns AS gone_ns,
   -- Not away while another socket listened.
-  nullif(max(l.opened_ns - max(coalesce(l.closed_ns, 9223372036854775807)) OVER (
+  iif(l.are_queries, NULL, nullif(max(l.opened_ns - max(coalesce(l.closed_ns, 9223372036854775807)) OVER (
     PARTITION BY l.protocol, l.local, l.netns ORDER BY l.began_ns, l.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-  ), 0), 0) AS away_ns,
+  ), 0), 0)) AS away_ns,
   iif(l.protocol = 'tcp', iif(a.id IS NULL, 0, a.n), NULL) AS accepted,
   iif(l.protocol = 'tcp', coalesce(w.n, 0), NULL) AS workers,
   l.sockets,

@@ -221,6 +221,37 @@ TEST_CASE("listeners that are there come first, and text has 40 of them", "[repo
   CHECK(std::count(rows.begin(), rows.end(), '\n') == 40);
 }
 
+TEST_CASE("short UDP sockets of one process on ephemeral ports are one row", "[report]") {
+  GivenRecording recording;
+  recording.process(kMaster, "resolver", 0).process(kOther, "dig", 0);
+  const auto udp = [](std::int64_t id, std::uint16_t port, std::uint32_t pid) {
+    return listener(id, port).over(Protocol::udp).by(pid);
+  };
+  recording.add(udp(1, 53, kMaster).from(1).to(2));
+  recording.add(udp(2, 40'001, kMaster).from(5).to(5.005));
+  recording.add(udp(3, 40'002, kMaster).from(9).to(9.5));
+  recording.add(udp(4, 40'001, kMaster).from(20).to(30));
+  recording.add(udp(5, 40'003, kMaster).from(3));           // still there
+  recording.add(udp(6, 40'004, kMaster).from(3).to(63.5));  // lasting
+  recording.add(udp(7, 40'005, kOther).from(40).to(41));    // the only one
+  recording.add(listener(8, 40'006).by(kMaster).from(4).to(5));
+  const std::vector<std::string> columns{
+      "protocol", "local", "pid", "since_ns", "gone_ns", "away_ns", "sockets"};
+  CHECK(recording.rows("listeners", columns) ==
+        "udp|0.0.0.0:40003|10|3|-|-|1\n"
+        "tcp|0.0.0.0:40006|10|4|5|-|1\n"
+        "udp|0.0.0.0:53|10|1|2|-|1\n"
+        "udp|0.0.0.0, ephemeral ports|10|5|30|-|3\n"
+        "udp|0.0.0.0:40004|10|3|63.5|-|1\n"
+        "udp|0.0.0.0:40005|12|40|41|-|1\n");
+  Filter of_one_port;
+  of_one_port.local_port = 40'002;
+  CHECK(recording.rows("listeners", {"local", "sockets"}, of_one_port) ==
+        "0.0.0.0, ephemeral ports|3\n");
+  CHECK(recording.rows("process", {"local", "since_ns", "sockets"}, of_process(kOther)) ==
+        "0.0.0.0:40005|40|1\n");
+}
+
 TEST_CASE("a port is not away while another process listens on it", "[report]") {
   GivenRecording recording;
   recording.process(kMaster, "old", 0).process(kOther, "new", 0);

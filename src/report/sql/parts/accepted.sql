@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- `listeners`: a row for each listener or UDP socket. Sockets of one process that listen at one
--- endpoint at the same time (SO_REUSEPORT) are one row. `shown`: the filter selects it. `accepted`:
+-- endpoint at the same time (SO_REUSEPORT) are one row, and so are short UDP sockets of one process on
+-- ephemeral ports, such as those of queries: `are_queries`. `shown`: the filter selects it. `accepted`:
 -- what came in on each of them.
 listening AS (
   SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = $direction.listen
@@ -15,6 +16,7 @@ sockets AS (
     c.*,
     (SELECT n.process_id FROM connection AS n WHERE n.id = c.id) AS process_id,
     coalesce(c.opened_ns, c.first_seen_ns) AS began_ns,
+    coalesce(c.protocol = 'udp' AND c.local_port >= 32768 AND c.closed_ns - coalesce(c.opened_ns, c.first_seen_ns) < 60e9, 0) AS is_query,
     -- What was there before the recorder may have accepted since the end of the recorder before the
     -- one that saw it first. The session of a connection is the last one that saw it.
     coalesce(
@@ -30,18 +32,23 @@ sockets AS (
   CROSS JOIN connections AS c USING (id)
   WHERE c.direction = 'listen'
 ),
+placed AS (SELECT *, iif(is_query, local_address || ', ephemeral ports', local) AS place FROM sockets),
 marked AS (
   SELECT
     *,
     coalesce(began_ns >= max(coalesce(closed_ns, 9223372036854775807)) OVER (
-      PARTITION BY protocol, local, netns, process_id ORDER BY began_ns, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      PARTITION BY protocol, place, netns, process_id ORDER BY began_ns, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ), 1) AS is_first
-  FROM sockets
+  FROM placed
 ),
 numbered AS (
   SELECT
     *,
-    iif(process_id IS NULL, -id, sum(is_first) OVER (PARTITION BY protocol, local, netns, process_id ORDER BY began_ns, id)) AS number
+    CASE
+      WHEN is_query THEN 0
+      WHEN process_id IS NULL THEN -id
+      ELSE sum(is_first) OVER (PARTITION BY protocol, place, netns, process_id ORDER BY began_ns, id)
+    END AS number
   FROM marked
 ),
 listeners AS MATERIALIZED (
@@ -49,7 +56,7 @@ listeners AS MATERIALIZED (
     min(id) AS id,
     protocol,
     netns,
-    local,
+    iif(count(*) = 1, max(local), place) AS local,
     local_address,
     local_port,
     process_id,
@@ -58,6 +65,7 @@ listeners AS MATERIALIZED (
     user,
     container,
     count(*) AS sockets,
+    max(is_query) AS are_queries,
     max(id IN (SELECT id FROM selected)) AS shown,
     min(began_ns) AS began_ns,
     min(from_ns) AS from_ns,
@@ -65,7 +73,7 @@ listeners AS MATERIALIZED (
     iif(count(*) = count(opened_ns), min(opened_ns), NULL) AS opened_ns,
     iif(count(*) = count(closed_ns), max(closed_ns), NULL) AS closed_ns
   FROM numbered
-  GROUP BY protocol, local, netns, process_id, number
+  GROUP BY protocol, place, netns, process_id, number
 ),
 -- Of a small recording the connections, of another one its flows; with a window, the connections that
 -- lived in it.
