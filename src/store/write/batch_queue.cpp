@@ -142,6 +142,8 @@ void BatchQueue::drop_for_new_file(std::vector<Item>& batch, DropReason why) {
     const std::lock_guard lock{mutex_};
     why_ = std::move(why);
     needs_resync_ = true;
+    outage_ = false;  // it was the lost file's
+    tried_since_stop_ = false;
     drop(batch, dropped_);
     drop(items_, dropped_);
   }

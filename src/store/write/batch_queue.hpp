@@ -69,8 +69,8 @@ class BatchQueue {
   bool wait_before_retry(std::chrono::milliseconds wait);
   /// Asks for a Resync; nothing is dropped.
   void ask_for_resync();
-  /// The file was lost and is new. Drops what a new file cannot take, of `batch` and of the queue,
-  /// and asks for a Resync.
+  /// The file was lost and is new, which ends an outage. Drops what a new file cannot take, of
+  /// `batch` and of the queue, and asks for a Resync.
   void drop_for_new_file(std::vector<Item>& batch, DropReason why);
   /// The writer thread ends with an error.
   void fail(std::exception_ptr failure);

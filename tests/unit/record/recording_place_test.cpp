@@ -289,6 +289,21 @@ TEST_CASE("a file that is gone costs what it held and what waited", "[record][po
   CHECK(count(path, "SELECT ended_ns IS NOT NULL FROM session ORDER BY id DESC LIMIT 1") == 1);
 }
 
+TEST_CASE("a new file is recorded into after a time without its folder", "[record][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "here/a.db";
+  fs::create_directories(scratch / "here");
+  Host host{path};
+  fs::remove_all(scratch / "here");
+  host.wait_for("sampling goes on");
+  fs::create_directories(scratch / "here");
+  host.wait_for("into a new");
+  host.push_one();
+  host.finish();
+  CHECK_FALSE(host.said("a.db again"));
+  CHECK(whole(path) == host.connections());
+}
+
 TEST_CASE("without a folder for a new file the moved one goes on", "[record][posix]") {
   const test::Scratch scratch;
   fs::create_directories(scratch / "here");

@@ -145,6 +145,16 @@ TEST_CASE("BatchQueue::drop_for_new_file() empties the batch and the queue", "[s
   CHECK(numbers(*queue.next_batch()) == Numbers{-1});
 }
 
+TEST_CASE("BatchQueue::drop_for_new_file() ends an outage", "[store]") {
+  BatchQueue queue{limits(3)};
+  CHECK(queue.begin_outage({"file could not be written", "it was deleted or replaced"}));
+  std::vector<Item> batch{event(1)};
+  queue.drop_for_new_file(batch, {"file was deleted or replaced", "what it held is not here"});
+  CHECK(queue.push({event(2)}).wants_resync);
+  CHECK_FALSE(queue.end_outage());  // so that it is reported once
+  CHECK(queue.begin_outage({"disk full", ""}));
+}
+
 TEST_CASE("BatchQueue::fail() ends a push that waits, and every later one", "[store]") {
   BatchQueue queue{limits(1)};
   queue.rethrow_failure();
