@@ -47,16 +47,39 @@ SQLite::Database open_for_writing(const std::filesystem::path& path) {
   return database;
 }
 
-/// Of a file that SQLite has open, whatever its name is now. `which`: SQLITE_FCNTL_FILE_POINTER or,
-/// in WAL mode for the WAL, SQLITE_FCNTL_JOURNAL_POINTER.
-std::int64_t size_of(SQLite::Database& database, int which) {
+/// A file that SQLite has open, whatever its name is now; nullptr if it has not. `which`:
+/// SQLITE_FCNTL_FILE_POINTER or, in WAL mode for the WAL, SQLITE_FCNTL_JOURNAL_POINTER.
+sqlite3_file* open_file(SQLite::Database& database, int which) {
   sqlite3_file* file = nullptr;
-  sqlite3_int64 size = 0;
-  const bool known =
+  const bool is_open =
       sqlite3_file_control(database.getHandle(), "main", which, &file) == SQLITE_OK &&
-      file != nullptr && file->pMethods != nullptr &&
-      file->pMethods->xFileSize(file, &size) == SQLITE_OK;
-  return known ? size : 0;
+      file != nullptr && file->pMethods != nullptr;
+  return is_open ? file : nullptr;
+}
+
+std::optional<std::int64_t> size_of(SQLite::Database& database, int which) {
+  auto* const file = open_file(database, which);
+  sqlite3_int64 size = 0;
+  return file != nullptr && file->pMethods->xFileSize(file, &size) == SQLITE_OK
+             ? std::optional<std::int64_t>{size}
+             : std::nullopt;
+}
+
+/// How many frames the index of the WAL counts (mxFrame, sqlite.org/walformat.html, 2.2.1). Nothing
+/// without an index.
+std::optional<std::uint32_t> frames_in_wal(SQLite::Database& database) {
+  constexpr int kIndexRegion = 32'768;
+  constexpr std::size_t kFrames = 16;
+  auto* const file = open_file(database, SQLITE_FCNTL_FILE_POINTER);
+  if (file == nullptr || file->pMethods->iVersion < 2) {
+    return std::nullopt;
+  }
+  volatile void* index = nullptr;
+  if (file->pMethods->xShmMap(file, 0, kIndexRegion, 0, &index) != SQLITE_OK || index == nullptr) {
+    return std::nullopt;
+  }
+  return *reinterpret_cast<const volatile std::uint32_t*>(static_cast<const volatile char*>(index) +
+                                                          kFrames);
 }
 
 }  // namespace
@@ -82,6 +105,12 @@ Recording::Recording(const std::filesystem::path& path,
   }
 }
 
+Recording::~Recording() {
+  if (is_wal_cut()) {
+    abandon();  // closing would merge it
+  }
+}
+
 void Recording::begin_in_another_file() {
   start_.begin_in_another_file();
 }
@@ -100,6 +129,7 @@ void Recording::write(std::span<const Item> batch) {
       std::visit(rows, item);
     }
     rows.end_batch();
+    check_wal();
     transaction.commit();
   } catch (...) {
     inserts_.reset();
@@ -130,6 +160,7 @@ bool Recording::trim() {
     if (retention_.step(rows.flows(), now_ns_)) {
       rows.forget();
     }
+    check_wal();
     transaction.commit();
   } catch (...) {
     retention_.forget();
@@ -153,15 +184,40 @@ void Recording::note_pages() {
   fewest_pages_ = std::min(fewest_pages_, pages());
 }
 
+/// Somebody's checkpoint first sets the count to 0, and cuts the WAL then.
+bool Recording::is_wal_cut() {
+  constexpr std::int64_t kHeader = 32;
+  constexpr std::int64_t kFrameHeader = 24;
+  if (open_file(database_, SQLITE_FCNTL_JOURNAL_POINTER) == nullptr) {
+    return false;
+  }
+  const auto frames = frames_in_wal(database_);
+  const auto bytes = size_of(database_, SQLITE_FCNTL_JOURNAL_POINTER);
+  return bytes && frames.value_or(0) > 0 &&
+         *bytes < kHeader + *frames * (kFrameHeader + page_bytes_) &&
+         frames_in_wal(database_) == frames;
+}
+
+/// A commit would leave a hole in a WAL that was cut short, and a checkpoint would copy it.
+void Recording::check_wal() {
+  if (is_wal_cut()) {
+    throw SQLite::Exception{"somebody has cut its -wal short", SQLITE_CORRUPT};
+  }
+}
+
 /// The file only shrinks when the database has fewer pages. A checkpoint would hide that somebody
 /// has cut it short.
 void Recording::check_size() {
+  check_wal();
   note_pages();
   const auto now_bytes = size_of(database_, SQLITE_FCNTL_FILE_POINTER);
+  if (!now_bytes) {
+    return;
+  }
   const auto least_bytes = std::min(file_bytes_, fewest_pages_ * page_bytes_);
-  file_bytes_ = now_bytes;
+  file_bytes_ = *now_bytes;
   fewest_pages_ = pages();
-  if (now_bytes < least_bytes) {
+  if (*now_bytes < least_bytes) {
     throw SQLite::Exception{"somebody has cut the file short", SQLITE_CORRUPT};
   }
 }
@@ -194,6 +250,7 @@ void Recording::make_room_in_wal() {
 }
 
 void Recording::end(std::int64_t ended_ns) {
+  check_wal();
   SQLite::Statement end{database_, "UPDATE session SET ended_ns = ?1, alive_ns = ?1 WHERE id = ?2"};
   BoundStatement{end}.with(ended_ns).with(start_.session_id).exec();
   inserts_.reset();
@@ -210,6 +267,7 @@ void Recording::end(std::int64_t ended_ns) {
 }
 
 bool Recording::renew_wal() {
+  check_wal();
   inserts_.reset();
   sqlite3_busy_timeout(database_.getHandle(), 0);
   // Whoever has moved the WAL must not merge it a second time, later.
@@ -225,6 +283,7 @@ bool Recording::renew_wal() {
 }
 
 void Recording::end_moved(std::int64_t ended_ns) {
+  check_wal();
   SQLite::Statement end{database_, "UPDATE session SET ended_ns = ?1, alive_ns = ?1 WHERE id = ?2"};
   BoundStatement{end}.with(ended_ns).with(start_.session_id).exec();
   inserts_.reset();
@@ -245,11 +304,11 @@ void Recording::abandon() {
 }
 
 std::int64_t Recording::wal_bytes() {
-  return size_of(database_, SQLITE_FCNTL_JOURNAL_POINTER);
+  return size_of(database_, SQLITE_FCNTL_JOURNAL_POINTER).value_or(0);
 }
 
 std::int64_t Recording::bytes() {
-  return size_of(database_, SQLITE_FCNTL_FILE_POINTER) + wal_bytes();
+  return size_of(database_, SQLITE_FCNTL_FILE_POINTER).value_or(0) + wal_bytes();
 }
 
 }  // namespace netlog::store

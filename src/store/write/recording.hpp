@@ -25,6 +25,9 @@ class Recording {
   Recording(const std::filesystem::path& path,
             const Session& session,
             const WriterOptions& options);
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+  ~Recording();
 
   [[nodiscard]] const SessionStart& start() const { return start_; }
 
@@ -59,6 +62,8 @@ class Recording {
  private:
   ItemWriter& inserts();
   void check_size();
+  [[nodiscard]] bool is_wal_cut();
+  void check_wal();
   void note_pages();
   [[nodiscard]] std::int64_t pages();
   [[nodiscard]] std::int64_t wal_bytes();

@@ -83,19 +83,26 @@ WriterThread::WriterThread(const std::filesystem::path& path,
 void WriterThread::finish(std::int64_t ended_ns) {
   stop();
   queue_.rethrow_failure();
-  if (!recording_.is_open()) {
-    throw StoreError{fmt::format("cannot end the session in recording {}: the file is gone, {}",
-                                 utf8(path_),
-                                 recording_.damage())};
-  }
+  check_is_open();
   try {
     recording_.end(ended_ns);
   } catch (const SQLite::Exception& error) {
+    if (is_damage(error) && recording_.rename_damaged(error)) {
+      check_is_open();
+    }
     throw store_error("end the session in recording", path_, error);
   }
   if (recording_.is_open()) {
     bytes_ = recording_->bytes();
     recording_.close();
+  }
+}
+
+void WriterThread::check_is_open() {
+  if (!recording_.is_open()) {
+    throw StoreError{fmt::format("cannot end the session in recording {}: the file is gone, {}",
+                                 utf8(path_),
+                                 recording_.damage())};
   }
 }
 

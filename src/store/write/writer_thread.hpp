@@ -41,6 +41,7 @@ class WriterThread {
   void finish(std::int64_t ended_ns);
 
  private:
+  void check_is_open();
   void stop();
   void run();
   void write(std::vector<Item> batch);

@@ -289,6 +289,62 @@ TEST_CASE("a file that is gone costs what it held and what waited", "[record][po
   CHECK(count(path, "SELECT ended_ns IS NOT NULL FROM session ORDER BY id DESC LIMIT 1") == 1);
 }
 
+TEST_CASE("a -wal that is cut short is damage", "[record][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto wal = with_suffix(path, "-wal");
+  const std::uintmax_t left = GENERATE(0U, 20'000U);
+  CAPTURE(left);
+  {
+    Host host{path};
+    REQUIRE(test::eventually([&] {
+      host.push_one();
+      return fs::file_size(wal) > 60'000;
+    }));
+    fs::resize_file(wal, left);
+    host.wait_for("somebody has cut its -wal short");
+    host.push_one();
+    host.finish();
+    CHECK(whole(path) == host.connections());
+  }
+  CHECK(fs::exists(scratch / "a.db.damaged-1"));
+  CHECK(fs::file_size(scratch / "a.db.damaged-1-wal") == left);
+}
+
+TEST_CASE("a -wal that is cut short before the end is not merged", "[record][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  {
+    Host host{path};
+    fs::resize_file(with_suffix(path, "-wal"), 20'000);
+    CHECK_THROWS_WITH(host.finish(),
+                      Catch::Matchers::Contains("a.db.damaged-1 now: somebody has cut its -wal"));
+  }
+  CHECK_FALSE(fs::exists(path));
+  CHECK(fs::file_size(scratch / "a.db.damaged-1-wal") == 20'000);
+}
+
+TEST_CASE("a -wal that somebody's checkpoint empties is no damage", "[record][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  {
+    Host host{path};
+    SQLite::Database other{utf8(path), SQLite::OPEN_READWRITE};
+    int emptied = 0;
+    REQUIRE(test::eventually([&] {
+      host.push_one();
+      other.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
+      emptied += fs::file_size(with_suffix(path, "-wal")) == 0 ? 1 : 0;
+      return emptied >= 10;
+    }));
+    host.push_one();
+    host.finish();
+    CHECK(host.dropped() == 0);
+    CHECK(whole(path) == host.connections());
+  }
+  CHECK(count(path, "SELECT count(*) FROM gaps") == 0);
+}
+
 TEST_CASE("a new file is recorded into after a time without its folder", "[record][posix]") {
   const test::Scratch scratch;
   const auto path = scratch / "here/a.db";
