@@ -5,6 +5,10 @@
 #include "util/text.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstddef>
+#include <span>
 #include <string_view>
 
 #include <SQLiteCpp/Statement.h>
@@ -142,41 +146,224 @@ void check_kinds(SQLite::Database& database, const std::filesystem::path& path) 
   }
 }
 
-/// Without comments and blanks.
-std::string bare(std::string_view sql) {
-  std::string out;
-  for (std::size_t at = 0; at < sql.size(); ++at) {
-    if (sql.substr(at, 2) == "--") {
-      at = std::min(sql.find('\n', at), sql.size());
-    } else if (sql.substr(at, 2) == "/*") {
-      at = std::min(sql.find("*/", at + 2), sql.size() - 2) + 1;
-    } else if (std::string_view{" \t\r\n"}.find(sql[at]) == std::string_view::npos) {
-      out += sql[at];
-    }
-  }
-  return out;
+bool is_word_part(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return std::isalnum(byte) != 0 || byte >= 0x80 || c == '_' || c == '$' || c == '.';
 }
 
+/// Where a quoted name or text ends that begins at `at`. A doubled quote is part of it.
+std::size_t end_of_quoted(std::string_view sql, std::size_t at) {
+  const char close = sql[at] == '[' ? ']' : sql[at];
+  for (++at; at < sql.size(); ++at) {
+    if (sql[at] == close) {
+      const bool doubled = close != ']' && at + 1 < sql.size() && sql[at + 1] == close;
+      if (!doubled) {
+        return at + 1;
+      }
+      ++at;
+    }
+  }
+  return sql.size();
+}
+
+using Tokens = std::vector<std::string_view>;
+
+/// Words, numbers, quoted names and texts, and single signs: without comments and blanks.
+Tokens tokens_of(std::string_view sql) {
+  constexpr std::string_view kBlanks{" \t\r\n\f"};
+  constexpr std::string_view kQuotes{"'\"`["};
+  Tokens tokens;
+  for (std::size_t at = 0; at < sql.size();) {
+    auto end = at + 1;
+    if (sql.substr(at, 2) == "--") {
+      at = std::min(sql.find('\n', at), sql.size());
+      continue;
+    }
+    if (sql.substr(at, 2) == "/*") {
+      at = std::min(sql.find("*/", at + 2), sql.size() - 2) + 2;
+      continue;
+    }
+    if (kBlanks.find(sql[at]) != std::string_view::npos) {
+      ++at;
+      continue;
+    }
+    if (kQuotes.find(sql[at]) != std::string_view::npos) {
+      end = end_of_quoted(sql, at);
+    } else if (is_word_part(sql[at])) {
+      const bool number = std::isdigit(static_cast<unsigned char>(sql[at])) != 0;
+      const auto is_exponent = [&] {  // 1e-3
+        return number && (sql[end] == '-' || sql[end] == '+') && (sql[end - 1] | 0x20) == 'e';
+      };
+      while (end < sql.size() && (is_word_part(sql[end]) || is_exponent())) {
+        ++end;
+      }
+    }
+    tokens.push_back(sql.substr(at, end - at));
+    at = end;
+  }
+  return tokens;
+}
+
+/// Of the columns that a user has added: a name, a type, a DEFAULT that is one value, NULL,
+/// COLLATE. Anything else could drop rows or be evaluated when we write.
+class AddedColumns {
+ public:
+  explicit AddedColumns(std::span<const std::string_view> tokens) : left_{tokens} {}
+
+  bool are_plain() {
+    while (!left_.empty()) {
+      if (!take(",") || !take_word()) {
+        return false;
+      }
+      while (!left_.empty() && left_.front() != ",") {
+        if (!take_part()) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
+ private:
+  bool take(std::string_view token) {
+    if (left_.empty() || !same_name(left_.front(), token)) {
+      return false;
+    }
+    left_ = left_.subspan(1);
+    return true;
+  }
+  bool take_word() {
+    constexpr std::array kConstraints{"CONSTRAINT",
+                                      "PRIMARY",
+                                      "NOT",
+                                      "UNIQUE",
+                                      "CHECK",
+                                      "REFERENCES",
+                                      "FOREIGN",
+                                      "GENERATED",
+                                      "AS",
+                                      "ON",
+                                      "DEFERRABLE",
+                                      "DEFAULT",
+                                      "COLLATE"};
+    if (left_.empty() || !is_word_part(left_.front().front()) ||
+        std::any_of(kConstraints.begin(), kConstraints.end(), [&](const char* word) {
+          return same_name(left_.front(), word);
+        })) {
+      return false;
+    }
+    left_ = left_.subspan(1);
+    return true;
+  }
+  bool take_value() {
+    if (!take("-")) {
+      take("+");
+    }
+    if (!left_.empty() && left_.front().front() == '\'') {
+      left_ = left_.subspan(1);
+      return true;
+    }
+    return take_word();
+  }
+  bool take_part() {
+    if (take("(")) {  // of a type: VARCHAR(20), DECIMAL(10, 2)
+      return take_word() && (!take(",") || take_word()) && take(")");
+    }
+    if (take("DEFAULT")) {
+      return take_value();
+    }
+    take("COLLATE");
+    return take_word();
+  }
+
+  std::span<const std::string_view> left_;
+};
+
 /// Whether a table is defined as ours is: the same text, and behind our columns those that a user
-/// has added. A constraint among those would be checked when we write.
+/// has added.
 bool is_defined_as(std::string_view found, const SchemaTable& table) {
-  const auto text = bare(found);
-  const auto ours = bare(table.sql);
-  const auto end = ours.rfind(')');
-  const std::string_view head{ours.data(), end};
-  const auto tail = std::string_view{ours}.substr(end);
-  if (text.size() < ours.size() || !text.starts_with(head) || !text.ends_with(tail)) {
+  const auto text = tokens_of(found);
+  const auto ours = tokens_of(table.sql);
+  const auto head = static_cast<std::size_t>(
+      ours.rend() - std::find(ours.rbegin(), ours.rend(), std::string_view{")"}) - 1);
+  const auto tail = ours.size() - head;
+  if (text.size() < ours.size() ||
+      !std::equal(ours.begin(), ours.begin() + static_cast<std::ptrdiff_t>(head), text.begin()) ||
+      !std::equal(
+          ours.rbegin(), ours.rbegin() + static_cast<std::ptrdiff_t>(tail), text.rbegin())) {
     return false;
   }
-  const auto added = upper(text.substr(head.size(), text.size() - ours.size()));
-  return added.empty() || (added.starts_with(',') && added.find("CHECK") == std::string::npos &&
-                           added.find("UNIQUE") == std::string::npos &&
-                           added.find("CONFLICT") == std::string::npos &&
-                           added.find("REFERENCES") == std::string::npos);
+  return AddedColumns{std::span{text}.subspan(head, text.size() - ours.size())}.are_plain();
+}
+
+struct FoundIndex {
+  std::string name;
+  bool unique = false;
+  bool partial = false;
+};
+
+/// Those that a CREATE INDEX has made.
+std::vector<FoundIndex> found_indexes(SQLite::Database& database, const std::string& table) {
+  std::vector<FoundIndex> indexes;
+  SQLite::Statement rows{database, fmt::format("PRAGMA main.index_list(\"{}\")", table)};
+  while (rows.executeStep()) {
+    if (rows.getColumn("origin").getString() == "c") {
+      indexes.push_back({rows.getColumn("name").getString(),
+                         rows.getColumn("unique").getInt() != 0,
+                         rows.getColumn("partial").getInt() != 0});
+    }
+  }
+  return indexes;
+}
+
+bool is_ours(SQLite::Database& database, const FoundIndex& index, const Schema& schema) {
+  const auto ours =
+      std::find_if(schema.indexes.begin(), schema.indexes.end(), [&](const auto& each) {
+        return same_name(each.name, index.name);
+      });
+  if (ours == schema.indexes.end()) {
+    return false;
+  }
+  SQLite::Statement found{
+      database,
+      "SELECT sql FROM main.sqlite_master WHERE type = 'index' AND name = ? COLLATE NOCASE"};
+  found.bind(1, index.name);
+  if (!found.executeStep()) {
+    return false;
+  }
+  const auto sql = found.getColumn(0).getString();
+  return tokens_of(sql) == tokens_of(ours->sql);
+}
+
+/// What an index would do when we write, or a reader's check would find; empty: nothing.
+std::string_view harm_of(SQLite::Database& database, const FoundIndex& index) {
+  constexpr int kExpression = -2;
+  if (index.unique) {
+    return "would drop rows";
+  }
+  if (index.partial) {
+    return "has a condition, which SQLite would evaluate";
+  }
+  auto quoted = index.name;
+  for (auto at = quoted.find('"'); at != std::string::npos; at = quoted.find('"', at + 2)) {
+    quoted.insert(at, 1, '"');
+  }
+  SQLite::Statement columns{database, fmt::format("PRAGMA main.index_xinfo(\"{}\")", quoted)};
+  while (columns.executeStep()) {
+    if (columns.getColumn("cid").getInt() == kExpression) {
+      return "has an expression, which SQLite would evaluate";
+    }
+    const auto order = columns.getColumn("coll").getString();
+    if (!same_name(order, "BINARY") && !same_name(order, "NOCASE") && !same_name(order, "RTRIM")) {
+      return "has a collation that netlog does not have";
+    }
+  }
+  return "";
 }
 
 void check_definition(SQLite::Database& database,
                       const std::filesystem::path& path,
+                      const Schema& schema,
                       const SchemaTable& table) {
   SQLite::Statement found{
       database,
@@ -185,15 +372,16 @@ void check_definition(SQLite::Database& database,
   if (found.executeStep() && !is_defined_as(found.getColumn(0).getString(), table)) {
     refuse_altered(path, fmt::format("table {} is not defined as netlog does it", table.name));
   }
-  SQLite::Statement indexes{database, fmt::format("PRAGMA main.index_list(\"{}\")", table.name)};
-  while (indexes.executeStep()) {
-    if (indexes.getColumn("origin").getString() == "c" &&
-        indexes.getColumn("unique").getInt() != 0) {
+  for (const auto& index : found_indexes(database, table.name)) {
+    if (const auto harm = harm_of(database, index);
+        !harm.empty() && !is_ours(database, index, schema)) {
       refuse_recording(path,
-                       fmt::format("the unique index {} on its table {} would drop rows; netlog "
-                                   "runs nothing of a file's own, drop it with sqlite3",
-                                   quote(indexes.getColumn("name").getString()),
-                                   table.name));
+                       fmt::format("the {}index {} on its table {} {}; netlog runs nothing of a "
+                                   "file's own, drop it with sqlite3",
+                                   index.unique ? "unique " : "",
+                                   quote(index.name),
+                                   table.name,
+                                   harm));
     }
   }
 }
@@ -296,7 +484,7 @@ std::vector<MissingColumns> check_tables(SQLite::Database& database,
   check_triggers(database, path, schema);
   if (!older) {
     for (const auto& table : schema.tables) {
-      check_definition(database, path, table);
+      check_definition(database, path, schema, table);
     }
   }
   return missing;

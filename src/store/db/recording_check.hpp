@@ -41,11 +41,12 @@ int recording_version(SQLite::Database& database,
                       const Schema& schema);
 
 /// Checks that a file has the tables and columns of the schema, with their types and keys. What
-/// else the file has does not matter: other tables, columns, indexes, views.
+/// else the file has does not matter: other tables, plain columns and indexes, views.
 /// @returns what is missing, where the file is of an older version
 /// @throws StoreError for what is missing in a file of the schema's version; for a view, a virtual
-/// table or a generated column in the place of ours; for a trigger, a constraint or a unique index
-/// on one of our tables that is not ours; for a schema whose rows contradict themselves.
+/// table or a generated column in the place of ours; for a trigger, a constraint, an expression or
+/// an index that is more than a list of columns, on one of our tables and not ours; for a schema
+/// whose rows contradict themselves.
 std::vector<MissingColumns> check_tables(SQLite::Database& database,
                                          const std::filesystem::path& path,
                                          const Schema& schema);

@@ -115,21 +115,23 @@ TEST_CASE("what a user adds stops neither a reader nor the recorder", "[store]")
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   record_into(path);
-  const std::string addition =
-      GENERATE(as<std::string>{},
-               "CREATE TABLE note (connection_id, text)",
-               "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq "
-               "INTEGER); CREATE TABLE _litestream_lock (id INTEGER)",
-               "CREATE INDEX mine ON connection (local_port)",
-               "CREATE INDEX mine ON event (abs(at_ns)) WHERE error_ns > 0",
-               "ALTER TABLE connection ADD COLUMN ticket TEXT",
-               "ALTER TABLE event ADD COLUMN late INTEGER AS (error_ns > 5)",
-               "CREATE VIEW mine AS SELECT * FROM connections",
-               "CREATE TABLE mine (a); CREATE TRIGGER t AFTER INSERT ON "
-               "mine BEGIN DELETE FROM mine; END",
-               "CREATE VIRTUAL TABLE words USING fts5(text)",
-               "DROP INDEX event_of_owner",
-               "ANALYZE");
+  const std::string addition = GENERATE(
+      as<std::string>{},
+      "CREATE TABLE note (connection_id, text)",
+      "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq "
+      "INTEGER); CREATE TABLE _litestream_lock (id INTEGER)",
+      "CREATE INDEX mine ON connection (local_port)",
+      "CREATE INDEX \"my \"\"own\"\"\" ON event (at_ns DESC, error_ns COLLATE nocase)",
+      "ALTER TABLE connection ADD COLUMN ticket TEXT",
+      "ALTER TABLE connection ADD COLUMN ticket TEXT DEFAULT 'it''s -- checked'; ALTER "
+      "TABLE connection ADD COLUMN cost REAL /* cents, not (null) */ DEFAULT -1.5e-3; ALTER "
+      "TABLE connection ADD COLUMN as_text TEXT COLLATE nocase NULL",
+      "CREATE VIEW mine AS SELECT * FROM connections",
+      "CREATE TABLE mine (a); CREATE TRIGGER t AFTER INSERT ON "
+      "mine BEGIN DELETE FROM mine; END",
+      "CREATE VIRTUAL TABLE words USING fts5(text)",
+      "DROP INDEX event_of_owner",
+      "ANALYZE");
   CAPTURE(addition);
   run(path, addition);
   const auto added = rows(path, "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name");
@@ -151,7 +153,7 @@ TEST_CASE("salvage saves rows with columns of the user, and none of the user's t
   const auto path = scratch / "a.db";
   record_into(path);
   run(path,
-      "ALTER TABLE event ADD COLUMN ticket TEXT NOT NULL DEFAULT 'x'; UPDATE event SET ticket = "
+      "ALTER TABLE event ADD COLUMN ticket TEXT DEFAULT 'x'; UPDATE event SET ticket = "
       "'y'; CREATE TABLE mine AS SELECT id + 1000 AS id, session_id, netns, from_ns, to_ns, "
       "source, "
       "reason, lost, detail FROM gap");
@@ -227,6 +229,44 @@ TEST_CASE("a schema that hides rows or contradicts itself is refused", "[store]"
        "the unique index 'i' on its table connection"},
       {"ALTER TABLE connection ADD COLUMN x INTEGER CHECK (local_port <> 443)",
        "table connection is not defined as netlog does it"},
+      {"ALTER TABLE connection ADD COLUMN x INTEGER AS (iif(local_port = 443, NULL, 1))",
+       "table connection is not defined as netlog does it"},
+      {"ALTER TABLE connection ADD COLUMN x INTEGER NOT NULL DEFAULT 1",
+       "table connection is not defined as netlog does it"},
+      {"ALTER TABLE connection ADD COLUMN x INTEGER DEFAULT 21777; PRAGMA writable_schema = ON; "
+       "UPDATE sqlite_schema SET sql = replace(sql, '21777', '(abs(random()))') WHERE name = "
+       "'connection'",
+       "table connection is not defined as netlog does it"},
+      {"ALTER TABLE connection ADD COLUMN \"x\" INTEGER",
+       "table connection is not defined as netlog does it"},
+      // Comments within quotes are none, and quotes within comments are none.
+      {"ALTER TABLE connection ADD COLUMN \"x--\" INTEGER NOT NULL ON CONFLICT IGNORE AS "
+       "(iif(21777 "
+       "IN (local_port, remote_port), NULL, 1)) VIRTUAL\n",
+       "table connection is not defined as netlog does it"},
+      {"ALTER TABLE connection ADD COLUMN [x/*] INTEGER AS (iif(local_port = 21777, NULL, 1)); "
+       "ALTER "
+       "TABLE connection ADD COLUMN `*/` TEXT",
+       "table connection is not defined as netlog does it"},
+      {"ALTER TABLE connection ADD COLUMN y TEXT DEFAULT 'it''s /*'; ALTER TABLE connection ADD "
+       "COLUMN x INTEGER AS (iif(local_port = 21777, NULL, 1)); ALTER TABLE connection ADD COLUMN "
+       "z "
+       "TEXT DEFAULT '*/'",
+       "table connection is not defined as netlog does it"},
+      {"CREATE INDEX i ON connection (CASE WHEN 21777 IN (local_port, remote_port) THEN "
+       "abs(-9223372036854775807 - 1 - id * 0) END)",
+       "the index 'i' on its table connection has an expression"},
+      {"CREATE INDEX \"i\"\"i\" ON event (abs(at_ns))",
+       "the index 'i\"i' on its table event has an expression"},
+      {"CREATE INDEX i ON connection (id) WHERE abs(local_port - 21777 - 9223372036854775807) > 0",
+       "the index 'i' on its table connection has a condition"},
+      {"DROP INDEX connection_by_flow; CREATE INDEX connection_by_flow ON connection (flow_id) "
+       "WHERE abs(local_port) > 0",
+       "the index 'connection_by_flow' on its table connection has a condition"},
+      {"CREATE INDEX i ON connection (local_port); PRAGMA writable_schema = ON; UPDATE "
+       "sqlite_schema SET sql = 'CREATE INDEX i ON connection (local_port COLLATE other)' WHERE "
+       "name = 'i'",
+       "the index 'i' on its table connection has a collation that netlog does not have"},
       {"PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'local_port "
        "INTEGER NOT NULL,', 'local_port INTEGER NOT NULL ON CONFLICT IGNORE,') WHERE name = "
        "'connection'",
