@@ -4,6 +4,7 @@
 #include "store/db/migrate.hpp"
 #include "store/db/opening_limit.hpp"
 #include "store/db/recording_check.hpp"
+#include "store/db/schema.hpp"
 #include "store/db/sqlite_name.hpp"
 #include "store/db/statement.hpp"
 #include "util/text.hpp"
@@ -26,6 +27,26 @@ constexpr int kBusyMs = 5'000;  // for a reader that checkpoints
 // Beyond --max-size, while a reader keeps the WAL: no reader may cost what is recorded meanwhile.
 constexpr std::int64_t kMaxKeptWal = std::int64_t{1} << 30;
 
+/// Ids are counted up, and SQLite chooses any after the last one.
+void refuse_used_up_ids(SQLite::Database& database, const std::filesystem::path& path) {
+  constexpr std::int64_t kLargestId = std::int64_t{1} << 62;
+  for (const auto& table : current_schema().tables) {
+    if (table.columns.front().name != "id") {
+      continue;
+    }
+    const auto last =
+        database.execAndGet(fmt::format("SELECT max(id) FROM main.\"{}\"", table.name)).getInt64();
+    if (last >= kLargestId) {
+      refuse_recording(
+          path,
+          fmt::format("its numbers are used up, a row of {} has the id {}; record into "
+                      "a new file",
+                      table.name,
+                      last));
+    }
+  }
+}
+
 SQLite::Database open_for_writing(const std::filesystem::path& path) {
   SQLite::Database database{sqlite_name(path),
                             SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX,
@@ -40,6 +61,7 @@ SQLite::Database open_for_writing(const std::filesystem::path& path) {
     }
   }
   migrate(database, path);
+  refuse_used_up_ids(database, path);
   database.exec("PRAGMA journal_mode = WAL");
   // The cache holds the pages of a batch. Checkpoints are rarer than SQLite's 1,000 pages.
   database.exec(fmt::format("PRAGMA cache_size = -{}", kCacheKiB));

@@ -387,6 +387,24 @@ TEST_CASE("what stands in the place of our tables is refused in one line", "[sto
   }
 }
 
+TEST_CASE("the recorder refuses a file whose numbers are used up", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  const std::string table = GENERATE("session", "address", "process", "connection", "event");
+  run(path,
+      "UPDATE " + table + " SET id = 4611686018427387903 WHERE id = (SELECT max(id) FROM " + table +
+          ")");
+  CHECK(writer_refusal(path) == "it was opened");
+  run(path,
+      "UPDATE " + table + " SET id = 9223372036854775807 WHERE id = (SELECT max(id) FROM " + table +
+          ")");
+  CHECK(refusal(path) == "it was opened");
+  CHECK(writer_refusal(path) == "cannot open recording " + path.string() +
+                                    ": its numbers are used up, a row of " + table +
+                                    " has the id 9223372036854775807; record into a new file");
+}
+
 TEST_CASE("a file of an unreleased version is refused, which says so", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "old.db";
