@@ -179,7 +179,10 @@ Result<std::vector<Holder>> decode_holders(std::string_view text) {
   return holders;
 }
 
-Session decode_session(std::string_view text) {
+Result<Session> decode_session(std::string_view text) {
+  // As `record --interval` takes them.
+  constexpr std::int64_t kMinInterval = 1'000'000;
+  constexpr std::int64_t kMaxInterval = 3'600'000'000'000;
   Session session;
   for (const auto line : split(text, '\n')) {
     const auto equals = line.find('=');
@@ -205,6 +208,9 @@ Session decode_session(std::string_view text) {
     } else if (key == "started_ns") {
       session.started_ns = parse_number<std::int64_t>(value).value_or(0);
     }
+  }
+  if (session.interval_ns < kMinInterval || session.interval_ns > kMaxInterval) {
+    return fail(errc::malformed, "interval_ns of the session");
   }
   return session;
 }

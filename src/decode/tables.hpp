@@ -117,6 +117,7 @@ struct Holder {
 Result<std::vector<Holder>> decode_holders(std::string_view text);
 
 /// Decodes `key=value` lines of a session record. Unknown keys are ignored.
-Session decode_session(std::string_view text);
+/// @return errc::malformed without an interval from 1 ms to 1 h
+Result<Session> decode_session(std::string_view text);
 
 }  // namespace netlog::decode

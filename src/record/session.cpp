@@ -114,9 +114,11 @@ RawRecord session_record(const LiveOptions& options, const source::LiveSource& s
   return {0, Span{now_ns, now_ns}, capture::SessionText{bytes_of(text)}};
 }
 
-Session session_from(const capture::SessionText& about) {
+Result<Session> session_from(const capture::SessionText& about) {
   auto session = decode::decode_session(as_text(about.text));
-  session.netlog_version = kVersion;
+  if (session) {
+    session->netlog_version = kVersion;
+  }
   return session;
 }
 
@@ -207,7 +209,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
     asio::post(io, [&observer, text] { observer.on_message(text); });
   };
   store::Writer writer{options.database,
-                       session_from(std::get<capture::SessionText>(about.payload)),
+                       session_from(std::get<capture::SessionText>(about.payload)).value(),
                        std::move(writing)};
   grant_group_read(place.held(), options.database, options.storage.readers);
   created.keep();
@@ -270,13 +272,17 @@ Recorded record_capture(const std::filesystem::path& capture,
         fmt::format("cannot replay {}: it does not begin with a session", utf8(capture))};
   }
   const auto session = session_from(*about);
+  if (!session) {
+    throw CommandFailed{
+        fmt::format("cannot replay {}: {}", utf8(capture), session.error().message())};
+  }
   RecordingPlace place{database, hold(database), storage.readers};
   CreatedFile created{database, place.held().created()};
   report_foreign_files(place.held(), observer);
-  store::Writer writer{database, session, writer_options(storage, place)};
+  store::Writer writer{database, *session, writer_options(storage, place)};
   grant_group_read(place.held(), database, storage.readers);
   created.keep();
-  Recorder recorder{writer, session.interval_ns};
+  Recorder recorder{writer, session->interval_ns};
   observer.started("capture:" + utf8(capture), "");
   while (const auto record = next()) {
     recorder.consume(*record);
