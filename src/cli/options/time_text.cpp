@@ -252,7 +252,8 @@ ZoneOffset numeric_zone(std::string_view text) {
     }
   }
   const auto past = minutes.empty() ? std::optional{0} : number_of(minutes, 2, 2);
-  if (!hours || !past || *hours > 23 || *past > 59) {
+  // No zone has other minutes: `04:10-04:12` is meant as a range.
+  if (!hours || !past || *hours > 23 || (*past != 0 && *past != 30 && *past != 45)) {
     return std::nullopt;
   }
   const auto seconds = *hours * 3600 + *past * 60;
@@ -316,13 +317,15 @@ std::optional<TimeSpec> parse_with_zone_name(std::string_view text) {
 // `-1h30m`, `now-5m`, `5m ago`
 std::optional<TimeSpec> parse_relative(std::string_view text) {
   constexpr std::string_view kAgo = " ago";
+  constexpr std::int64_t kMaxAheadNs = std::int64_t{200} * 365 * 86'400 * kNsPerSecond;
   if (text.starts_with("now")) {
     text = trim(text.substr(3));
     if (text.empty()) {
       return Now{0};
     }
     const auto by = parse_duration(trim(text.substr(1)));
-    if (!by || (text[0] != '-' && text[0] != '+')) {
+    // int64 ns end in April 2262.
+    if (!by || (text[0] != '-' && (text[0] != '+' || *by > kMaxAheadNs))) {
       return std::nullopt;
     }
     return Now{text[0] == '-' ? *by : -*by};
@@ -430,6 +433,14 @@ std::string time_hint(std::string_view text) {
   const auto point = text.find('.');
   if (point == kSecondsDigits && parse_since_1970(fmt::format("@{}", text))) {
     return fmt::format("; seconds since 1970 are written @{}", text);
+  }
+  if (const auto dash = text.find('-', std::min(text.find(':'), text.size()));
+      dash != std::string_view::npos) {
+    const auto from = trim(text.substr(0, dash));
+    const auto to = trim(text.substr(dash + 1));
+    if (parse_time(from) && parse_time(to)) {
+      return fmt::format("; a range is written {}..{}", from, to);
+    }
   }
   if (const auto ago = parse_duration(text); ago && *ago > 0) {
     return fmt::format("; so long ago is written -{}", text);

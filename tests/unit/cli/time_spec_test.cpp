@@ -56,11 +56,13 @@ TEST_CASE("times are read in every documented form", "[cli]") {
       {"13:00:00.001", "2026-11-19T12:00:00.001000Z"},  // not yet then: the day before
       {"now-5m", "2026-11-21T13:55:00.000000Z"},
       {"now + 5m", "2026-11-21T14:05:00.000000Z"},
+      {"now+10000w", "2218-07-18T14:00:00.000000Z"},
       {"-1h30m", "2026-11-21T12:30:00.000000Z"},
       {"2m 05s ago", "2026-11-21T13:57:55.000000Z"},
       {"-1w", "2026-11-14T14:00:00.000000Z"},
       {"9:05", "2026-11-20T08:05:00.000000Z"},
       {"12:59Z", "2026-11-19T12:59:00.000000Z"},
+      {"12:59:00.5+05:45", "2026-11-20T07:14:00.500000Z"},
       {"12:59:00.5+05:30", "2026-11-20T07:29:00.500000Z"},
       {"today", "2026-11-20T23:00:00.000000Z"},
       {"yesterday", "2026-11-19T23:00:00.000000Z"},
@@ -106,6 +108,9 @@ TEST_CASE("what is no time is refused", "[cli]") {
                                     "1795890350",
                                     "1795890350123",
                                     "14:03-05",
+                                    "04:10-04:12",  // a range
+                                    "2026-11-28T04:10+00:01",
+                                    "now+15000w",  // after 2262
                                     "11-21",
                                     "28.11.2026",
                                     "11/28/2026 14:03",
@@ -186,13 +191,17 @@ TEST_CASE("without a zone the zone that is meant is used", "[cli]") {
   CHECK(resolve(*parse_time(text, 0), at, Span{at, at}) == at);
 }
 
-TEST_CASE("a number that is no time comes with the form that may be meant", "[cli]") {
+TEST_CASE("what is no time comes with the form that may be meant", "[cli]") {
   CHECK(time_hint("1795890350") == "; seconds since 1970 are written @1795890350");
   CHECK(time_hint("1795890350123") == "; seconds since 1970 are written @1795890350.123");
   CHECK(time_hint("1795890350.123456") == "; seconds since 1970 are written @1795890350.123456");
   CHECK(time_hint("1.5").empty());
   CHECK(time_hint("10m") == "; so long ago is written -10m");
   CHECK(time_hint("noon").empty());
+  CHECK(time_hint("04:10-04:12") == "; a range is written 04:10..04:12");
+  CHECK(time_hint("2026-11-28 04:10:00 - 04:12:00") ==
+        "; a range is written 2026-11-28 04:10:00..04:12:00");
+  CHECK(time_hint("14:03-05").empty());
 }
 
 TEST_CASE("the local offset follows daylight saving", "[cli]") {
