@@ -40,6 +40,10 @@ class RecordingFile {
   [[nodiscard]] virtual bool created() const = 0;
   /// Files of somebody else that stood where SQLite keeps its own, by the names that they have now.
   [[nodiscard]] virtual std::vector<std::filesystem::path> set_aside() const = 0;
+  /// As hold_recording_file() does for the side files: renames those of somebody else and, in a
+  /// sticky folder, takes their names. SQLite must have none of them open. @returns where the
+  /// renamed files are now. Errors: as there.
+  [[nodiscard]] virtual Result<std::vector<std::filesystem::path>> secure_side_files() = 0;
   /// True if its path still leads to it: nobody has deleted, moved or replaced it.
   [[nodiscard]] virtual bool in_place() const = 0;
   /// Where the file is now; absent if it is nowhere any more, or cannot be found.
@@ -79,6 +83,10 @@ Result<void> create_private_file(const std::filesystem::path& path);
 /// Renames a finished file durably: the new name survives a power cut. Both names must be in one
 /// directory. Errors: file_exists if the new name is in use; the system's reason.
 Result<void> move_into_place(const std::filesystem::path& from, const std::filesystem::path& to);
+
+/// Renames a file, pipe or link to the first of PATHsuffix-1, PATHsuffix-2 that is free.
+/// @returns its name now. Errors: the system's reason; file_exists if a thousand are in use.
+Result<std::filesystem::path> set_aside(const std::filesystem::path& path, const char* suffix);
 
 /// Reads a file that holds a secret; nothing if it does not exist. Errors: it is not a regular
 /// file, has more than 64 KiB, or others than its owner may use it (not checked on Windows).

@@ -7,12 +7,28 @@
 #include <system_error>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace netlog::record {
 namespace {
 
 constexpr std::array kSideFiles{"-wal", "-shm"};
 
+/// Whether the name is this file, and no link to it.
+bool is_file(const std::filesystem::path& name, const std::optional<os::FileId>& file) {
+  std::error_code error;
+  return file && !std::filesystem::is_symlink(std::filesystem::symlink_status(name, error)) &&
+         os::identify(name) == file;
+}
+
 }  // namespace
+
+std::string describe_set_aside(const std::filesystem::path& aside) {
+  return fmt::format(
+      "somebody else had put a file beside the recording, which SQLite would have read: it is {} "
+      "now",
+      utf8(aside));
+}
 
 RecordingPlace::RecordingPlace(std::filesystem::path path,
                                std::unique_ptr<os::RecordingFile> held,
@@ -20,23 +36,29 @@ RecordingPlace::RecordingPlace(std::filesystem::path path,
     : path_{std::move(path)}, held_{std::move(held)}, readers_{readers} {}
 
 void RecordingPlace::watch(store::WriterOptions& options) {
+  on_message_ = options.on_message;
   options.opened = [this] { note_side_files(); };
   options.side_files_in_place = [this] { return side_files_in_place(); };
+  options.secure_side_files = [this] { return secure_side_files(); };
   options.in_place = [this] { return held_->in_place(); };
   options.follow = [this] { return follow(); };
+  options.retired = [this](bool is_whole) { retire(is_whole); };
   options.reopen = [this] { return hold_again(); };
   options.let_go = [this] { before_.reset(); };
 }
 
 void RecordingPlace::note_side_files() {
   for (std::size_t i = 0; i < kSideFiles.size(); ++i) {
-    side_files_[i] = os::identify(with_suffix(path_, kSideFiles[i]));
+    auto at = with_suffix(path_, kSideFiles[i]);
+    const auto file = os::identify(at);
+    side_files_[i] = {std::move(at), file};
   }
 }
 
 bool RecordingPlace::side_files_in_place() const {
   for (std::size_t i = 0; i < kSideFiles.size(); ++i) {
-    if (side_files_[i] && os::identify(with_suffix(path_, kSideFiles[i])) != side_files_[i]) {
+    const auto& file = side_files_[i].file;
+    if (file && os::identify(with_suffix(path_, kSideFiles[i])) != file) {
       return false;
     }
   }
@@ -47,17 +69,102 @@ bool RecordingPlace::side_files_in_place() const {
 /// that others find the three together, and that a new file does not get those of the old one.
 std::optional<std::filesystem::path> RecordingPlace::follow() {
   auto to = (before_ ? before_ : held_)->moved_to();
-  for (std::size_t i = 0; i < kSideFiles.size(); ++i) {
-    const auto side = with_suffix(path_, kSideFiles[i]);
-    if (!side_files_[i] || os::identify(side) != side_files_[i]) {
-      continue;
+  if (!to) {
+    for (const auto& side : side_files_) {
+      remove_side_file(side);
     }
-    if (!to || !os::move_into_place(side, with_suffix(*to, kSideFiles[i]))) {
-      std::error_code ignored;
-      std::filesystem::remove(side, ignored);
-    }
+    return to;
   }
+  moved_to_ = *to;
+  for (std::size_t i = 0; i < kSideFiles.size(); ++i) {
+    const auto beside = with_suffix(*to, kSideFiles[i]);
+    make_way(beside, side_files_[i].file);
+    move_side_file(side_files_[i], beside);
+  }
+  make_way(with_suffix(*to, "-journal"), std::nullopt);
   return to;
+}
+
+/// Renames what has the name of a side file of the moved file: SQLite would take it for a part of
+/// that file.
+void RecordingPlace::make_way(const std::filesystem::path& name,
+                              const std::optional<os::FileId>& ours) {
+  std::error_code error;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(name, error)) ||
+      is_file(name, ours)) {
+    return;
+  }
+  const auto aside = os::set_aside(name, ".foreign");
+  report(aside ? fmt::format("{} is not of the file that was moved there: it is {} now",
+                             utf8(name),
+                             utf8(*aside))
+               : fmt::format("{} is not of the file that was moved there, and cannot be renamed: "
+                             "{}; delete it before you read {}",
+                             utf8(name),
+                             aside.error().message(),
+                             utf8(moved_to_)));
+}
+
+void RecordingPlace::move_side_file(SideFile& side, const std::filesystem::path& to) {
+  if (!is_file(side.at, side.file)) {
+    side.at = to;  // whoever moved the file may have moved it, too
+    return;
+  }
+  if (side.at == to) {
+    return;
+  }
+  if (os::move_into_place(side.at, to)) {
+    side.at = to;
+  } else if (auto aside = os::set_aside(side.at, ".moved")) {
+    side.at = *aside;
+  } else {
+    std::error_code ignored;
+    std::filesystem::remove(side.at, ignored);
+  }
+}
+
+void RecordingPlace::remove_side_file(const SideFile& side) {
+  if (is_file(side.at, side.file)) {
+    std::error_code ignored;
+    std::filesystem::remove(side.at, ignored);
+  }
+}
+
+void RecordingPlace::retire(bool is_whole) {
+  const auto& wal = side_files_.front();
+  if (!is_whole && is_file(wal.at, wal.file) && wal.at != with_suffix(moved_to_, "-wal")) {
+    report(fmt::format("the newest rows of {} are in {}: rename that to {}-wal",
+                       utf8(moved_to_),
+                       utf8(wal.at),
+                       utf8(moved_to_)));
+  }
+  for (auto& side : side_files_) {
+    if (is_whole) {
+      remove_side_file(side);
+    }
+    side.file.reset();  // another file may get its number
+  }
+}
+
+Result<void> RecordingPlace::secure_side_files() {
+  for (auto& side : side_files_) {
+    remove_side_file(side);  // it may be where the file was meanwhile
+    side.file.reset();
+  }
+  auto aside = held_->secure_side_files();
+  if (!aside) {
+    return aside.error();
+  }
+  for (const auto& name : *aside) {
+    report(describe_set_aside(name));
+  }
+  return readers_ ? held_->grant_group_read(*readers_) : Result<void>{};
+}
+
+void RecordingPlace::report(const std::string& message) const {
+  if (on_message_) {
+    on_message_(message);
+  }
 }
 
 /// A file that an earlier call created is still there, and ours.

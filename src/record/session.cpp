@@ -14,6 +14,7 @@
 
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -51,10 +52,7 @@ std::unique_ptr<os::RecordingFile> hold(const std::filesystem::path& path) {
 
 void report_foreign_files(const os::RecordingFile& held, const Observer& observer) {
   for (const auto& aside : held.set_aside()) {
-    observer.on_message(fmt::format(
-        "somebody else had put a file beside the recording, which SQLite would have read: it is {} "
-        "now",
-        utf8(aside)));
+    observer.on_message(describe_set_aside(aside));
   }
 }
 
@@ -95,8 +93,11 @@ class CreatedFile {
   bool created_;
 };
 
-store::WriterOptions writer_options(const StorageOptions& storage, RecordingPlace& place) {
+store::WriterOptions writer_options(const StorageOptions& storage,
+                                    RecordingPlace& place,
+                                    std::function<void(const std::string&)> on_message) {
   store::WriterOptions options;
+  options.on_message = std::move(on_message);
   options.max_bytes = storage.max_bytes;
   options.max_age = storage.max_age;
   options.synchronous = storage.synchronous;
@@ -204,10 +205,9 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   // Not before: messages are written by a thread, and each thread has rights of its own.
   report_foreign_files(place.held(), observer);
   asio::io_context io{1};
-  auto writing = writer_options(options.storage, place);
-  writing.on_message = [&](const std::string& text) {
+  auto writing = writer_options(options.storage, place, [&](const std::string& text) {
     asio::post(io, [&observer, text] { observer.on_message(text); });
-  };
+  });
   store::Writer writer{options.database,
                        session_from(std::get<capture::SessionText>(about.payload)).value(),
                        std::move(writing)};
@@ -279,7 +279,7 @@ Recorded record_capture(const std::filesystem::path& capture,
   RecordingPlace place{database, hold(database), storage.readers};
   CreatedFile created{database, place.held().created()};
   report_foreign_files(place.held(), observer);
-  store::Writer writer{database, *session, writer_options(storage, place)};
+  store::Writer writer{database, *session, writer_options(storage, place, {})};
   grant_group_read(place.held(), database, storage.readers);
   created.keep();
   Recorder recorder{writer, session->interval_ns};

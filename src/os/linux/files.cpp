@@ -94,7 +94,6 @@ bool is_sticky(const std::filesystem::path& folder) {
 /// a file of that user. SQLite would believe it.
 /// @returns where these files are now
 std::vector<std::filesystem::path> set_foreign_files_aside(const std::filesystem::path& path) {
-  constexpr int kMaxNumber = 1'000;
   std::vector<std::filesystem::path> aside;
   for (const auto* const suffix : {"-wal", "-shm", "-journal"}) {
     const auto name = with_suffix(path, suffix);
@@ -103,15 +102,8 @@ std::vector<std::filesystem::path> set_foreign_files_aside(const std::filesystem
         (info.st_uid == 0 && S_ISREG(info.st_mode))) {
       continue;
     }
-    for (int number = 1; number <= kMaxNumber; ++number) {
-      const auto unused = with_suffix(name, fmt::format(".foreign-{}", number).c_str());
-      if (::renameat2(AT_FDCWD, name.c_str(), AT_FDCWD, unused.c_str(), RENAME_NOREPLACE) == 0) {
-        aside.push_back(unused);
-        break;
-      }
-      if (errno != EEXIST) {
-        break;  // then it is an objection
-      }
+    if (auto unused = set_aside(name, ".foreign")) {  // else it is an objection
+      aside.push_back(std::move(*unused));
     }
   }
   return aside;
@@ -160,6 +152,16 @@ class HeldFile final : public RecordingFile {
       : fd_{std::move(fd)}, path_{std::move(path)}, created_{created}, aside_{std::move(aside)} {}
   [[nodiscard]] bool created() const override { return created_; }
   [[nodiscard]] std::vector<std::filesystem::path> set_aside() const override { return aside_; }
+  [[nodiscard]] Result<std::vector<std::filesystem::path>> secure_side_files() override {
+    auto aside = set_foreign_files_aside(path_);
+    if (auto why = distrust(path_, FileUse::write)) {
+      return fail(errc::untrusted, std::move(*why));
+    }
+    if (auto closed = close_side_files(path_); !closed) {
+      return closed.error();
+    }
+    return aside;
+  }
   [[nodiscard]] bool in_place() const override {
     struct stat held {};
     struct stat named {};

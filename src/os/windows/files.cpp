@@ -76,6 +76,9 @@ class HeldFile final : public RecordingFile {
   HeldFile(UniqueHandle file, bool created) : file_{std::move(file)}, created_{created} {}
   [[nodiscard]] bool created() const override { return created_; }
   [[nodiscard]] std::vector<std::filesystem::path> set_aside() const override { return {}; }
+  [[nodiscard]] Result<std::vector<std::filesystem::path>> secure_side_files() override {
+    return std::vector<std::filesystem::path>{};
+  }
   /// Nobody can delete or move a file that SQLite has open.
   [[nodiscard]] bool in_place() const override { return true; }
   [[nodiscard]] std::optional<std::filesystem::path> moved_to() const override { return {}; }

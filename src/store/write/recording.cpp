@@ -10,6 +10,7 @@
 #include "util/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <SQLiteCpp/Exception.h>
@@ -104,6 +105,29 @@ std::optional<std::uint32_t> frames_in_wal(SQLite::Database& database) {
                                                           kFrames);
 }
 
+/// Sets the format versions of the header (sqlite.org/fileformat.html, 1.3.3), if nobody else has
+/// the file open.
+void mark_as_without_wal(SQLite::Database& database) {
+  constexpr int kVersionsAt = 18;
+  constexpr std::array<char, 2> kWithWal{2, 2};
+  constexpr std::array<char, 2> kWithout{1, 1};
+  constexpr int kSize = kWithout.size();
+  auto* const file = open_file(database, SQLITE_FCNTL_FILE_POINTER);
+  if (file == nullptr) {
+    return;
+  }
+  const auto& call = *file->pMethods;
+  std::array<char, 2> now{};
+  if (call.xRead(file, now.data(), kSize, kVersionsAt) != SQLITE_OK || now != kWithWal ||
+      call.xLock(file, SQLITE_LOCK_EXCLUSIVE) != SQLITE_OK) {
+    return;
+  }
+  if (call.xWrite(file, kWithout.data(), kSize, kVersionsAt) == SQLITE_OK) {
+    call.xSync(file, SQLITE_SYNC_NORMAL);
+  }
+  call.xUnlock(file, SQLITE_LOCK_SHARED);
+}
+
 }  // namespace
 
 Recording::Recording(const std::filesystem::path& path,
@@ -112,6 +136,7 @@ Recording::Recording(const std::filesystem::path& path,
     : path_{path},
       max_bytes_{options.max_bytes},
       on_message_{options.on_message ? options.on_message : [](const std::string&) {}},
+      secure_side_files_{options.secure_side_files},
       database_{open_for_writing(path)},
       start_{start_session(database_, session)},
       retention_{database_, options, start_.session_id},
@@ -142,6 +167,7 @@ ItemWriter& Recording::inserts() {
 }
 
 void Recording::write(std::span<const Item> batch) {
+  require_wal();
   check_size();
   make_room_in_wal();
   try {
@@ -271,54 +297,62 @@ void Recording::make_room_in_wal() {
   }
 }
 
-void Recording::end(std::int64_t ended_ns) {
+/// Nothing is written without a WAL.
+void Recording::require_wal() {
+  if (!in_wal_ && !renew_wal()) {
+    throw SQLite::Exception{"somebody reads the file, and its WAL cannot be made", SQLITE_BUSY};
+  }
+}
+
+bool Recording::end(std::int64_t ended_ns) {
+  require_wal();
   check_wal();
   SQLite::Statement end{database_, "UPDATE session SET ended_ns = ?1, alive_ns = ?1 WHERE id = ?2"};
   BoundStatement{end}.with(ended_ns).with(start_.session_id).exec();
+  return leave_wal();
+}
+
+/// Merges the WAL and marks the file as one without. Opens no name: others may have put files where
+/// SQLite would look for a -journal, and beside a file that was moved. Afterwards nothing may be
+/// written. @returns whether the WAL is empty
+bool Recording::leave_wal() {
   inserts_.reset();
-  // Without a WAL the file can be read where nothing may be written. While somebody reads it, the
-  // mode cannot be changed.
-  const auto code = database_.tryExec("PRAGMA journal_mode = DELETE");
-  if (code == SQLITE_BUSY) {
-    database_.tryExec("PRAGMA wal_checkpoint(PASSIVE)");
-  } else if (code != SQLITE_OK) {
-    // A journal is left over: it must be rolled back, which a read-only reader cannot do.
-    database_.tryExec("SELECT count(*) FROM session");
-    database_.tryExec("PRAGMA journal_mode = DELETE");
+  sqlite3_busy_timeout(database_.getHandle(), 0);
+  database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
+  if (wal_bytes() != 0) {
+    return false;
   }
+  // Without a WAL the file can be read where nothing may be written. While somebody has it open,
+  // the mode cannot be changed.
+  mark_as_without_wal(database_);
+  return true;
 }
 
 bool Recording::renew_wal() {
-  check_wal();
   inserts_.reset();
-  sqlite3_busy_timeout(database_.getHandle(), 0);
-  // Whoever has moved the WAL must not merge it a second time, later.
-  database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
-  const bool is_merged =
-      wal_bytes() == 0 && database_.tryExec("PRAGMA journal_mode = DELETE") == SQLITE_OK;
-  if (is_merged) {
-    database_.tryExec("PRAGMA journal_mode = WAL");
-    database_.tryExec("SELECT count(*) FROM session");  // the first read opens the side files
+  if (in_wal_) {
+    check_wal();
+    sqlite3_busy_timeout(database_.getHandle(), 0);
+    // Whoever has moved the WAL must not merge it a second time, later.
+    database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
+    const bool has_left =
+        wal_bytes() == 0 && database_.tryExec("PRAGMA journal_mode = OFF") != SQLITE_BUSY;
+    sqlite3_busy_timeout(database_.getHandle(), kBusyMs);
+    if (!has_left) {
+      return false;
+    }
   }
-  sqlite3_busy_timeout(database_.getHandle(), kBusyMs);
-  return is_merged;
-}
-
-void Recording::end_moved(std::int64_t ended_ns) {
-  check_wal();
-  SQLite::Statement end{database_, "UPDATE session SET ended_ns = ?1, alive_ns = ?1 WHERE id = ?2"};
-  BoundStatement{end}.with(ended_ns).with(start_.session_id).exec();
-  inserts_.reset();
-  sqlite3_busy_timeout(database_.getHandle(), 0);
-  database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
-}
-
-void Recording::merge_wal(const std::filesystem::path& path) {
-  try {
-    SQLite::Database database{sqlite_name(path), SQLite::OPEN_READWRITE};
-    database.tryExec("PRAGMA journal_mode = DELETE");
-  } catch (const SQLite::Exception&) {
+  in_wal_ = false;
+  // From here on SQLite opens whatever has these names.
+  if (secure_side_files_) {
+    if (const auto secured = secure_side_files_(); !secured) {
+      throw SQLite::Exception{secured.error().message().c_str(), SQLITE_CANTOPEN};
+    }
   }
+  // The first read opens the side files.
+  in_wal_ = database_.tryExec("PRAGMA journal_mode = WAL") == SQLITE_OK &&
+            database_.tryExec("SELECT count(*) FROM session") == SQLITE_OK;
+  return in_wal_;
 }
 
 void Recording::abandon() {

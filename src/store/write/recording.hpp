@@ -39,17 +39,14 @@ class Recording {
   /// Deletes some of the oldest rows if the file is over its limits, in one transaction.
   /// @returns whether it is still over them
   bool trim();
-  /// Ends the session. If nobody reads the file, its WAL is merged and removed.
-  void end(std::int64_t ended_ns);
+  /// Ends the session, and merges as much of the WAL as readers allow. Nothing may be written
+  /// afterwards. Closing removes the WAL if nobody reads the file and it is at its path.
+  /// @returns whether the file has all, and needs no WAL
+  bool end(std::int64_t ended_ns);
 
   /// Merges the WAL and makes new side files. @returns false if a reader prevents it; then as much
   /// is merged as it allows
   bool renew_wal();
-  /// Ends the session in a file that is not at its path any more: as much of the WAL is merged as
-  /// readers allow.
-  void end_moved(std::int64_t ended_ns);
-  /// Merges and removes the WAL of a file that is closed, if nobody reads it. Errors do not matter.
-  static void merge_wal(const std::filesystem::path& path);
   /// The file is damaged: closing it leaves it and its WAL as they are.
   void abandon();
 
@@ -61,6 +58,8 @@ class Recording {
 
  private:
   ItemWriter& inserts();
+  bool leave_wal();
+  void require_wal();
   void check_size();
   [[nodiscard]] bool is_wal_cut();
   void check_wal();
@@ -72,6 +71,8 @@ class Recording {
   std::filesystem::path path_;
   std::int64_t max_bytes_;
   std::function<void(const std::string&)> on_message_;
+  std::function<Result<void>()> secure_side_files_;
+  bool in_wal_ = true;
   SQLite::Database database_;
   SessionStart start_;
   Retention retention_;

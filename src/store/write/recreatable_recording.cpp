@@ -126,21 +126,23 @@ std::filesystem::path RecreatableRecording::succeed() {
 /// Closes the moved file. Its last pages may be in its WAL, if somebody reads it: that is beside
 /// it.
 void RecreatableRecording::retire(std::int64_t ended_ns) {
-  const auto moved_to = std::exchange(moved_to_, std::nullopt);
+  moved_to_.reset();
+  bool is_whole = false;
   try {
-    recording_->end_moved(ended_ns);
+    is_whole = recording_->end(ended_ns);
   } catch (const SQLite::Exception&) {
     // It has what was committed.
   }
   recording_.reset();
-  if (moved_to->parent_path() == std::filesystem::absolute(path_).parent_path()) {
-    Recording::merge_wal(*moved_to);
+  if (options_.retired) {
+    options_.retired(is_whole);
   }
 }
 
 void RecreatableRecording::end(std::int64_t ended_ns) {
   if (!moved_to_) {
-    return recording_->end(ended_ns);
+    recording_->end(ended_ns);
+    return;
   }
   retire(ended_ns);
   if (std::exchange(new_is_held_, false)) {

@@ -38,9 +38,14 @@ struct WriterOptions {
   std::function<void()> opened{};
   /// Whether the side files that SQLite has open still have their names. Absent: never checked.
   std::function<bool()> side_files_in_place{};
+  /// Makes sure that nobody else has put files where SQLite opens side files next. SQLite has none
+  /// of them open.
+  std::function<Result<void>()> secure_side_files{};
   /// Moves the side files to where the file has gone, or removes them if it is gone. SQLite may
   /// have all of them open. @returns where the file is now
   std::function<std::optional<std::filesystem::path>()> follow{};
+  /// SQLite has closed the file that was moved. `is_whole`: it needs no side files any more.
+  std::function<void(bool is_whole)> retired{};
   /// Holds a file at the path again; the one before stays held. Absent: a damaged file stops the
   /// writer.
   std::function<Result<void>()> reopen{};

@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -19,6 +20,7 @@
 #include <functional>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -62,6 +64,36 @@ void write(const fs::path& path, const std::string& bytes) {
 
 void give_away(const fs::path& path) {
   REQUIRE(::lchown(path.c_str(), kNobody, kNobody) == 0);
+}
+
+// Of a journal (sqlite.org/fileformat.html, 2.3).
+constexpr std::string_view kMagic{"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"};
+
+std::string big_endian(std::uint32_t value) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    bytes += static_cast<char>(value >> static_cast<unsigned>(shift));
+  }
+  return bytes;
+}
+
+/// A journal of no pages that SQLite rolls back; then it deletes the file that this names.
+std::string journal_that_names(const fs::path& victim) {
+  constexpr std::uint32_t kPage = 4096;
+  constexpr std::uint32_t kLockPage = 0x4000'0000 / kPage + 1;
+  const auto name = victim.string();
+  std::uint32_t sum = 0;
+  for (const auto letter : name) {
+    sum += static_cast<unsigned char>(letter);
+  }
+  std::string bytes{kMagic};
+  for (const auto value : {0U, 0U, 48U, kPage, kPage}) {
+    bytes += big_endian(value);
+  }
+  bytes.resize(kPage);
+  return bytes + big_endian(kLockPage) + name +
+         big_endian(static_cast<std::uint32_t>(name.size())) + big_endian(sum) +
+         std::string{kMagic};
 }
 
 /// Neither recorded into nor reported from, in one line, and not changed.
@@ -212,6 +244,49 @@ TEST_CASE("what somebody puts beside root's recording is not believed", "[cli][r
   CHECK(rows(path, "SELECT count(*) FROM session") == "2\n");
 }
 
+TEST_CASE("what somebody plants beside root's running recording is not opened", "[cli][root]") {
+  const Scratch scratch;
+  fs::create_directory(scratch / "st");
+  fs::permissions(scratch / "st", fs::perms::all | fs::perms::sticky_bit);
+  const auto path = scratch / "st/r.db";
+  const auto moved = scratch / "st/r.db.1";
+  const std::string kind = GENERATE("a journal", "a pipe");
+  const bool rotates = GENERATE(false, true);
+  CAPTURE(kind, rotates);
+  const auto precious = scratch / "precious";
+  write(precious, "precious");
+  Command recorder{{"record", "--db", path.string(), "--source", "poll"}};
+  REQUIRE(recorder.wait_for_error_text("recording into"));
+  REQUIRE(eventually([&] { return rows(path, "SELECT sum(ticks) > 2 FROM session") == "1\n"; }));
+  const auto plant = [&](const fs::path& beside) {
+    if (kind == "a journal") {
+      write(beside, journal_that_names(precious));
+    } else {
+      REQUIRE(::mkfifo(beside.c_str(), 0666) == 0);
+    }
+    give_away(beside);
+  };
+  if (rotates) {
+    for (const auto* const suffix : {"-wal", "-shm", "-journal"}) {
+      plant(with_suffix(moved, suffix));
+    }
+    fs::rename(path, moved);
+    REQUIRE(recorder.wait_for_error_text("into a new"));
+    CHECK(rows(moved, "SELECT ended_ns IS NOT NULL FROM session") == "1\n");
+    for (const auto* const suffix : {"-wal", "-shm", "-journal"}) {
+      CHECK(fs::exists(with_suffix(with_suffix(moved, suffix), ".foreign-1")));
+      CHECK_FALSE(fs::exists(with_suffix(moved, suffix)));
+    }
+  }
+  plant(with_suffix(path, "-journal"));
+  recorder.send(SIGTERM);
+  CHECK(recorder.wait().exit_code == 0);
+  CHECK(bytes_of(precious) == "precious");
+  fs::remove(with_suffix(path, "-journal"));
+  CHECK(rows(path, "SELECT ended_ns IS NOT NULL FROM session") == "1\n");
+  CHECK(rows(path, "PRAGMA journal_mode") == "delete\n");
+}
+
 TEST_CASE("a journal that names another file is refused, as is a second name", "[cli][root]") {
   const Scratch scratch;
   const auto path = scratch / "r.db";
@@ -220,8 +295,7 @@ TEST_CASE("a journal that names another file is refused, as is a second name", "
   write(precious, "precious");
   SECTION("a super-journal") {
     write(with_suffix(path, "-journal"),
-          std::string(4096, 'x') + precious.string() + std::string(8, 'x') +
-              "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7");
+          std::string(4096, 'x') + precious.string() + std::string(8, 'x') + std::string{kMagic});
     check_refused(path, "names another file, which SQLite would delete");
   }
   SECTION("a hard link as -wal") {

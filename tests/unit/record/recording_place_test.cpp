@@ -12,6 +12,7 @@
 #include "support/wait.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -219,6 +220,94 @@ TEST_CASE("a file that is moved is whole, and a new one has the rest", "[record]
   std::error_code none;
   const auto wal = with_suffix(to, "-wal");
   CHECK((given.is_read || !fs::exists(wal) || fs::file_size(wal, none) == 0));
+}
+
+TEST_CASE("what stands beside the new place of a moved file is no part of it", "[record][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  fs::create_directories(scratch / "old");
+  struct Given {
+    std::string kind;
+    std::string suffix;
+    const char* to;
+    bool is_read;
+  };
+  const auto given = GENERATE(values<Given>({{"a copy", "-wal", "a.db.1", false},
+                                             {"a copy", "-wal", "old/a.db", true},
+                                             {"a text", "-shm", "a.db.1", true},
+                                             {"a text", "-journal", "old/a.db", false},
+                                             {"a pipe", "-wal", "a.db.1", true},
+                                             {"a pipe", "-shm", "old/a.db", false},
+                                             {"a pipe", "-journal", "a.db.1", false},
+                                             {"a link", "-wal", "a.db.1", false},
+                                             {"a link", "-journal", "a.db.1", true}}));
+  const auto& [kind, suffix, name, is_read] = given;
+  const auto to = scratch / name;
+  CAPTURE(to, is_read, suffix, kind);
+  const auto beside = with_suffix(to, suffix.c_str());
+  std::int64_t total = 0;
+  {
+    Host host{path};
+    host.push_one();
+    if (kind == "a copy") {
+      fs::copy_file(with_suffix(path, "-wal"), beside);
+    } else if (kind == "a text") {
+      std::ofstream{beside} << std::string(5'000, 'x');
+    } else if (kind == "a pipe") {
+      REQUIRE(std::system(("mkfifo " + beside.string()).c_str()) == 0);
+    } else {
+      fs::create_symlink(
+          suffix == "-journal" ? scratch / "none" : with_suffix(path, suffix.c_str()), beside);
+    }
+    for (int i = 0; i < 20; ++i) {
+      host.push_one();
+    }
+    const auto reader = is_read ? std::make_unique<Snapshot>(path) : nullptr;
+    host.push_one();
+    fs::rename(path, to);
+    host.wait_for("into a new");
+    CHECK(host.said(beside.filename().string() + " is not of the file that was moved there"));
+    host.push_one();
+    CHECK(whole(to) == count(to, "SELECT max(remote_port) FROM connections"));
+    host.finish();
+    CHECK(host.dropped() == 0);
+    total = host.connections();
+  }
+  CHECK(whole(to) == count(to, "SELECT max(remote_port) FROM connections"));
+  CHECK(whole(to) > 20);
+  CHECK(whole(path) == total);
+  CHECK(fs::exists(fs::symlink_status(with_suffix(beside, ".foreign-1"))));
+  CHECK((is_read || !fs::exists(fs::symlink_status(beside))));
+}
+
+TEST_CASE("a chain of renamed files keeps each file's WAL apart", "[record][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto first = scratch / "a.db.1";
+  const auto second = scratch / "a.db.2";
+  {
+    Host host{path};
+    for (int i = 0; i < 20; ++i) {
+      host.push_one();
+    }
+    const Snapshot reader{path};
+    host.push_one();
+    fs::rename(path, first);
+    host.wait_for("into a new");
+    REQUIRE(fs::file_size(with_suffix(first, "-wal")) > 0);
+    fs::rename(first, second);
+    fs::rename(path, first);
+    host.wait_for("a.db.1-wal is not of the file");
+    REQUIRE(test::eventually([&] {
+      host.push_one();
+      return fs::exists(path) && fs::file_size(path) > 0;
+    }));
+    host.finish();
+    CHECK(host.dropped() == 0);
+  }
+  CHECK(whole(first) == count(first, "SELECT max(remote_port) FROM connections"));
+  fs::rename(with_suffix(first, "-wal.foreign-1"), with_suffix(second, "-wal"));
+  CHECK(whole(second) == count(second, "SELECT max(remote_port) FROM connections"));
 }
 
 TEST_CASE("side files that somebody deletes are made again", "[record][posix]") {

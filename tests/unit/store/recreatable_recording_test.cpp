@@ -97,6 +97,30 @@ TEST_CASE("RecreatableRecording makes side files again that somebody has deleted
   CHECK(rows(path, "SELECT count(*), (SELECT ended_ns FROM session) FROM gaps") == "2|20\n");
 }
 
+TEST_CASE("RecreatableRecording makes side files only where nobody has put any", "[store][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  bool is_secure = false;
+  WriterOptions options;
+  options.in_place = [] { return true; };
+  options.side_files_in_place = [&] { return std::filesystem::exists(path.string() + "-wal"); };
+  options.secure_side_files = [&]() -> Result<void> {
+    return is_secure ? Result<void>{} : fail(errc::untrusted, "planted");
+  };
+  RecreatableRecording recording{path, session(), options};
+  const Item gap = Gap{{}, 11, 12, "tick", "skipped ticks", {}, {}};
+  std::filesystem::remove(path.string() + "-wal");
+  CHECK_THROWS_AS(recording.is_lost(), SQLite::Exception);
+  CHECK_THROWS_AS(recording->write({&gap, 1}), SQLite::Exception);
+  is_secure = true;
+  recording->write({&gap, 1});
+  CHECK(std::filesystem::exists(path.string() + "-wal"));
+  CHECK(recording->end(20));
+  recording.close();
+  CHECK_FALSE(std::filesystem::exists(path.string() + "-wal"));
+  CHECK(rows(path, "SELECT count(*), (SELECT ended_ns FROM session) FROM gaps") == "1|20\n");
+}
+
 TEST_CASE("RecreatableRecording renames a damaged file to the next free name", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
