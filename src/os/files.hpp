@@ -88,8 +88,12 @@ Result<void> move_into_place(const std::filesystem::path& from, const std::files
 /// @returns its name now. Errors: the system's reason; file_exists if a thousand are in use.
 Result<std::filesystem::path> set_aside(const std::filesystem::path& path, const char* suffix);
 
+/// What stands beside a recording as -wal, -shm or -journal. SQLite takes it for a part of it.
+std::optional<std::filesystem::path> find_side_file(const std::filesystem::path& recording);
+
 /// Reads a file that holds a secret; nothing if it does not exist. Errors: it is not a regular
-/// file, has more than 64 KiB, or others than its owner may use it (not checked on Windows).
+/// file, has more than 64 KiB, or others than its owner may use it, or that is neither root nor we
+/// (not checked on Windows).
 Result<std::optional<std::string>> read_private_file(const std::filesystem::path& path);
 
 /// Creates a directory and those above it. Only its owner may use them; on Windows also the system

@@ -2,6 +2,8 @@
 #include "os/files.hpp"
 #include "util/text.hpp"
 
+#include <system_error>
+
 #include <fmt/format.h>
 
 namespace netlog::os {
@@ -18,6 +20,17 @@ Result<std::filesystem::path> set_aside(const std::filesystem::path& path, const
       return moved.error();
     }
   }
+}
+
+std::optional<std::filesystem::path> find_side_file(const std::filesystem::path& recording) {
+  for (const auto* const suffix : {"-wal", "-shm", "-journal"}) {
+    auto beside = with_suffix(recording, suffix);
+    std::error_code error;
+    if (std::filesystem::exists(std::filesystem::symlink_status(beside, error))) {
+      return beside;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace netlog::os

@@ -94,6 +94,13 @@ void run_salvage(const CheckOptions& options) {
     throw CommandFailed{
         fmt::format("cannot salvage {}: no part of it looks like a recording", utf8(path))};
   }
+  if (const auto beside = os::find_side_file(out)) {
+    throw CommandFailed{
+        fmt::format("cannot salvage into {}: {} exists, which would be taken for a part of it; "
+                    "delete that, or name another file",
+                    utf8(out),
+                    utf8(*beside))};
+  }
   if (const auto made = os::create_private_file(out); !made) {
     throw CommandFailed{
         fmt::format("cannot salvage into {}: {}", utf8(out), made.error().message())};

@@ -194,6 +194,15 @@ void run_clip(const ClipOptions& options) {
     throw CommandFailed{
         fmt::format("cannot make {}: it exists; name another file with -o", utf8(out))};
   }
+  for (const auto& made : {out, part}) {
+    if (const auto beside = os::find_side_file(made)) {
+      throw CommandFailed{
+          fmt::format("cannot make {}: {} exists, which would be taken for a part of it; delete "
+                      "that, or name another file with -o",
+                      utf8(made),
+                      utf8(*beside))};
+    }
+  }
   {
     store::Reader reader{source};
     progress.watch(reader);

@@ -375,6 +375,12 @@ Result<std::optional<std::string>> read_private_file(const std::filesystem::path
   if (!S_ISREG(status.st_mode)) {
     return fail(errc::malformed, "not a regular file");
   }
+  if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
+    return fail_errno(
+        EACCES,
+        fmt::format("it belongs to user {}, who may know and change it; use a file of your own",
+                    status.st_uid));
+  }
   if ((status.st_mode & kOthers) != 0) {
     return fail_errno(EACCES, "others than its owner may use it, chmod it to 600");
   }

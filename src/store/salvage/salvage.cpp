@@ -86,7 +86,9 @@ Salvaged copy_rows(PageFile& file, SQLite::Database& database) {
 }
 
 Salvaged write_out(PageFile& file, SQLite::Database& database, const std::filesystem::path& out) {
-  // Nobody uses the file yet. VACUUM syncs it at the end.
+  // Nobody uses the file yet. SQLite looks for a -journal that somebody has left at first only,
+  // when the file is empty. VACUUM syncs it at the end.
+  database.exec("PRAGMA locking_mode = EXCLUSIVE");
   database.exec("PRAGMA synchronous = OFF");
   migrate(database, out);
   SQLite::Transaction transaction{database, SQLite::TransactionBehavior::IMMEDIATE};

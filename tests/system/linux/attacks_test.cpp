@@ -287,6 +287,49 @@ TEST_CASE("what somebody plants beside root's running recording is not opened", 
   CHECK(rows(path, "PRAGMA journal_mode") == "delete\n");
 }
 
+TEST_CASE("a clip and a salvaged file have nothing beside them", "[cli]") {
+  const Scratch scratch;
+  const auto path = scratch / "r.db";
+  record(path);
+  const auto out = scratch / "out.db";
+  const std::string suffix = GENERATE("-wal", "-shm", "-journal");
+  write(with_suffix(out, suffix.c_str()), "stale");
+  for (const auto& words :
+       {std::vector<std::string>{"clip", "-1h..now", "--db", path.string(), "-o", out.string()},
+        {"check", path.string(), "--salvage", out.string()}}) {
+    const auto made = run(words);
+    CHECK(made.exit_code == 1);
+    CHECK_THAT(made.err, Contains("out.db" + suffix + " exists"));
+    CHECK_FALSE(fs::exists(out));
+  }
+}
+
+TEST_CASE("the key of pseudonyms belongs to root or to who uses it", "[cli][root]") {
+  const Scratch scratch;
+  const auto path = scratch / "r.db";
+  record(path);
+  const auto key = scratch / "key";
+  write(key, std::string(32, 'k'));
+  fs::permissions(key, fs::perms::owner_read);
+  const auto clip = [&](const char* out) {
+    return run({"clip",
+                "-1h..now",
+                "--db",
+                path.string(),
+                "-o",
+                (scratch / out).string(),
+                "--redact",
+                "--redact-key",
+                key.string()});
+  };
+  CHECK(clip("a.db").exit_code == 0);
+  give_away(key);
+  const auto refused = clip("b.db");
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err, Contains("it belongs to user 65534"));
+  CHECK_FALSE(fs::exists(scratch / "b.db"));
+}
+
 TEST_CASE("a journal that names another file is refused, as is a second name", "[cli][root]") {
   const Scratch scratch;
   const auto path = scratch / "r.db";
