@@ -390,7 +390,7 @@ TEST_CASE("a file that is deleted while it is recorded into is created again", "
 }
 
 TEST_CASE("a connection that another session left open in the new file goes on in its row",
-          "[store]") {
+          "[store][posix]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   WriterOptions options;
