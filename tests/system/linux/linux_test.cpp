@@ -4,12 +4,14 @@
 #include "os/files.hpp"
 #include "os/linux/unique_fd.hpp"
 #include "source/linux/held_sockets.hpp"
+#include "source/linux/kept_records.hpp"
 #include "source/linux/owner_search.hpp"
 #include "source/linux/process.hpp"
 #include "source/linux/sock_diag.hpp"
 #include "support/catch.hpp"
 #include "support/child.hpp"
 #include "support/command.hpp"
+#include "support/loopback.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
 #include "support/wait.hpp"
@@ -40,21 +42,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-class Kept final : public capture::RecordSink {
- public:
-  void consume(const capture::RawRecord& record) override { records.push_back(record); }
-  std::vector<capture::RawRecord> records;
-};
-
 os::UniqueFd listener(std::uint16_t& port) {
-  os::UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
-  REQUIRE(::listen(fd.get(), 8) == 0);
-  REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  auto fd = test::listen_on_loopback(address);
   port = ntohs(address.sin_port);
   return fd;
 }
@@ -191,7 +181,7 @@ TEST_CASE("a process and its end are reported once each", "[live]") {
   test::Child child;
   const auto pid = child.pid();
   ProcessTable table;
-  Kept kept;
+  KeptRecords kept;
   REQUIRE(table.report(pid, kept));
   REQUIRE(table.report(pid, kept));
   REQUIRE(kept.records.size() == 1);

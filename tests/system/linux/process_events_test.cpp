@@ -3,6 +3,7 @@
 #include "os/linux/unique_fd.hpp"
 #include "support/catch.hpp"
 #include "support/command.hpp"
+#include "support/loopback.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
 #include "support/wait.hpp"
@@ -24,17 +25,6 @@ namespace netlog_tests::system_process_events_test {
 using namespace netlog;
 
 namespace {
-
-os::UniqueFd listen_on_loopback(sockaddr_in& address) {
-  os::UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0);
-  REQUIRE(::listen(fd.get(), 8) == 0);
-  REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  return fd;
-}
 
 /// A child that connects, executes a shell at the first byte that it is sent, and ends with 3 at
 /// the first line after that.
@@ -93,7 +83,7 @@ void check_lives(const char* source) {
   const test::Scratch scratch;
   const auto db = scratch / "a.db";
   sockaddr_in address{};
-  const auto listener = listen_on_loopback(address);
+  const auto listener = test::listen_on_loopback(address);
   test::Command recorder{{"record", "--db", db.string(), "--interval", "20ms", "--source", source}};
   REQUIRE(recorder.wait_for_error_text("recording into"));
   Child child{address};

@@ -3,6 +3,7 @@
 #include "os/linux/unique_fd.hpp"
 #include "source/linux/trace.hpp"
 #include "support/catch.hpp"
+#include "support/loopback.hpp"
 #include "util/byte_reader.hpp"
 
 #include <algorithm>
@@ -30,17 +31,6 @@ namespace {
 
 constexpr std::size_t kBuffer = std::size_t{8} << 20U;
 constexpr const char* kProgram = "/bin/true";
-
-os::UniqueFd listen_on_loopback(sockaddr_in& address) {
-  os::UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0);
-  REQUIRE(::listen(fd.get(), 8) == 0);
-  REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  return fd;
-}
 
 /// Runs `work` in a child until it is done, and returns what the trace reports of the child.
 std::vector<ProcessReport> reports_of(Trace& trace, const std::function<void()>& work) {
@@ -71,7 +61,7 @@ TEST_CASE("a process that uses a socket is reported, with its programs and its e
   auto trace = Trace::open(kBuffer);
   REQUIRE(trace.has_value());
   sockaddr_in address{};
-  const auto listening = listen_on_loopback(address);
+  const auto listening = test::listen_on_loopback(address);
   const auto call = [&] {
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
     return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);

@@ -20,13 +20,19 @@ Snapshot light_audit(std::int64_t at_ns, std::vector<SocketRow> rows) {
   return taken;
 }
 
-/// A connection that has been in TIME_WAIT since 112 ms.
-Tracker with_time_wait() {
+/// A connection in FIN_WAIT_2 since 111 ms.
+Tracker in_fin_wait_2() {
   auto tracker = traced_from_the_start();
   tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kClient));
   tracker.apply(kConnecting.to(syn_sent, established, 101 * kMs));
   tracker.apply(kConnecting.to(established, fin_wait_1, 110 * kMs));
   tracker.apply(kConnecting.to(fin_wait_1, fin_wait_2, 111 * kMs));
+  return tracker;
+}
+
+/// A connection that has been in TIME_WAIT since 112 ms.
+Tracker with_time_wait() {
+  auto tracker = in_fin_wait_2();
   tracker.apply(ended(kConnecting.to(fin_wait_2, closed, 112 * kMs), EndCause::none, true));
   tracker.take_events();
   return tracker;
@@ -34,11 +40,7 @@ Tracker with_time_wait() {
 
 /// An orphan in FIN_WAIT_2 since 112 ms, whose peer is on another host.
 Tracker with_orphan() {
-  auto tracker = traced_from_the_start();
-  tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kClient));
-  tracker.apply(kConnecting.to(syn_sent, established, 101 * kMs));
-  tracker.apply(kConnecting.to(established, fin_wait_1, 110 * kMs));
-  tracker.apply(kConnecting.to(fin_wait_1, fin_wait_2, 111 * kMs));
+  auto tracker = in_fin_wait_2();
   tracker.apply(orphaned(kConnecting.to(fin_wait_2, closed, 112 * kMs)));
   tracker.take_events();
   return tracker;
