@@ -78,17 +78,17 @@ std::optional<std::filesystem::path> RecordingPlace::follow() {
   moved_to_ = *to;
   for (std::size_t i = 0; i < kSideFiles.size(); ++i) {
     const auto beside = with_suffix(*to, kSideFiles[i]);
-    make_way(beside, side_files_[i].file);
+    rename_foreign(beside, side_files_[i].file);
     move_side_file(side_files_[i], beside);
   }
-  make_way(with_suffix(*to, "-journal"), std::nullopt);
+  rename_foreign(with_suffix(*to, "-journal"), std::nullopt);
   return to;
 }
 
 /// Renames what has the name of a side file of the moved file: SQLite would take it for a part of
 /// that file.
-void RecordingPlace::make_way(const std::filesystem::path& name,
-                              const std::optional<os::FileId>& ours) {
+void RecordingPlace::rename_foreign(const std::filesystem::path& name,
+                                    const std::optional<os::FileId>& ours) {
   std::error_code error;
   if (!std::filesystem::exists(std::filesystem::symlink_status(name, error)) ||
       is_file(name, ours)) {

@@ -39,7 +39,7 @@ class RecordingPlace {
   void note_side_files();
   [[nodiscard]] bool side_files_in_place() const;
   std::optional<std::filesystem::path> follow();
-  void make_way(const std::filesystem::path& name, const std::optional<os::FileId>& ours);
+  void rename_foreign(const std::filesystem::path& name, const std::optional<os::FileId>& ours);
   void move_side_file(SideFile& side, const std::filesystem::path& to);
   static void remove_side_file(const SideFile& side);
   void retire(bool is_whole);

@@ -30,7 +30,7 @@ ItemWriter::ItemWriter(SQLite::Database& database, SessionStart& start)
               ""},
       end_process_{
           database,
-          // A socket that outlives its process can bring a later end of it, with a lesser bound.
+          // A socket that outlives its process brings a later report of the end, which is wrong.
           "UPDATE process SET ended_ns = iif(ended_ns <= ?1, ended_ns, ?1), "
           "end_error_ns = iif(ended_ns <= ?1, end_error_ns, ?2), "
           "exit_status = coalesce(?3, exit_status), exit_signal = coalesce(?4, exit_signal) "
