@@ -40,7 +40,7 @@ class RecordingPlace {
   [[nodiscard]] bool side_files_in_place() const;
   std::optional<std::filesystem::path> follow();
   void rename_foreign(const std::filesystem::path& name, const std::optional<os::FileId>& ours);
-  void move_side_file(SideFile& side, const std::filesystem::path& to);
+  static void move_side_file(SideFile& side, const std::filesystem::path& to);
   static void remove_side_file(const SideFile& side);
   void retire(bool is_whole);
   Result<void> secure_side_files();
