@@ -326,6 +326,9 @@ void Lifecycle::apply_destroy_info(Index index, const SocketRow& row) {
   auto& entry = table_[index];
   see_direction(index, row);
   take_destroy_info(entry.connection, entry.evidence, row);
+  if (entry.connection.outcome != Outcome::open) {
+    set_outcome(entry.connection, entry.evidence);  // TIME_WAIT was seen before the notice came
+  }
   changes_.refresh(index);
 }
 

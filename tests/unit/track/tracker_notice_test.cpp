@@ -41,8 +41,9 @@ TEST_CASE("a notice makes the close of a polled connection exact", "[track]") {
 
 TEST_CASE("the peer's FIN is not counted as a byte, whoever closes first", "[track]") {
   const auto unread = GENERATE(0U, 1U);
-  const auto next = GENERATE(time_wait, last_ack);
-  CAPTURE(unread, name(next));
+  const auto [next, is_late] =
+      GENERATE(table<TcpState, bool>({{time_wait, false}, {time_wait, true}, {last_ack, false}}));
+  CAPTURE(unread, name(next), is_late);
   Tracker tracker;
   tracker.apply(snapshot(0, {}));
   tracker.apply(snapshot(1, {tcp(1, next == last_ack ? close_wait : established, 80, 5000)}));
@@ -51,9 +52,13 @@ TEST_CASE("the peer's FIN is not counted as a byte, whoever closes first", "[tra
   const std::uint64_t counted = next == last_ack ? 1 : unread;
   row.metrics = Metrics{6, 10 + counted, 0, 0, 4, 6};
   row.delivery = Delivery{8, 10 + counted, 0, 1, 0, 0, 0, 0, unread};
+  const auto rows =
+      next == time_wait ? std::vector{tcp(1, time_wait, 80, 5000)} : std::vector<SocketRow>{};
+  if (is_late) {
+    tracker.apply(snapshot(2, rows));
+  }
   tracker.apply(notice(150, row));
-  tracker.apply(snapshot(
-      2, next == time_wait ? std::vector{tcp(1, time_wait, 80, 5000)} : std::vector<SocketRow>{}));
+  tracker.apply(snapshot(is_late ? 3 : 2, rows));
   const auto connection = tracker.take_events().back().connection;
   CHECK(connection.outcome == Outcome::closed);
   CHECK(connection.metrics.bytes_received == 10U);
