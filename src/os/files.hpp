@@ -46,6 +46,8 @@ class RecordingFile {
   [[nodiscard]] virtual Result<std::vector<std::filesystem::path>> secure_side_files() = 0;
   /// True if its path still leads to it: nobody has deleted, moved or replaced it.
   [[nodiscard]] virtual bool in_place() const = 0;
+  /// True if it has no name any more.
+  [[nodiscard]] virtual bool is_deleted() const = 0;
   /// Where the file is now; absent if it is nowhere any more, or cannot be found.
   [[nodiscard]] virtual std::optional<std::filesystem::path> moved_to() const = 0;
 
@@ -83,13 +85,6 @@ Result<void> create_private_file(const std::filesystem::path& path);
 /// Renames a finished file durably: the new name survives a power cut. Both names must be in one
 /// directory. Errors: file_exists if the new name is in use; the system's reason.
 Result<void> move_into_place(const std::filesystem::path& from, const std::filesystem::path& to);
-
-/// Renames a file, pipe or link to the first of PATHsuffix-1, PATHsuffix-2 that is free.
-/// @returns its name now. Errors: the system's reason; file_exists if a thousand are in use.
-Result<std::filesystem::path> set_aside(const std::filesystem::path& path, const char* suffix);
-
-/// What stands beside a recording as -wal, -shm or -journal. SQLite takes it for a part of it.
-std::optional<std::filesystem::path> find_side_file(const std::filesystem::path& recording);
 
 /// Reads a file that holds a secret; nothing if it does not exist. Errors: it is not a regular
 /// file, has more than 64 KiB, or others than its owner may use it, or that is neither root nor we

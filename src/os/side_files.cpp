@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "os/side_files.hpp"
+
 #include "os/files.hpp"
 #include "util/text.hpp"
 
@@ -23,7 +25,7 @@ Result<std::filesystem::path> set_aside(const std::filesystem::path& path, const
 }
 
 std::optional<std::filesystem::path> find_side_file(const std::filesystem::path& recording) {
-  for (const auto* const suffix : {"-wal", "-shm", "-journal"}) {
+  for (const auto* const suffix : kSideFiles) {
     auto beside = with_suffix(recording, suffix);
     std::error_code error;
     if (std::filesystem::exists(std::filesystem::symlink_status(beside, error))) {

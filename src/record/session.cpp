@@ -5,6 +5,7 @@
 #include "os/clock.hpp"
 #include "os/files.hpp"
 #include "os/privileges.hpp"
+#include "os/side_files.hpp"
 #include "os/signals.hpp"
 #include "record/recording_place.hpp"
 #include "record/sampler.hpp"
@@ -81,7 +82,8 @@ class CreatedFile {
   ~CreatedFile() {
     if (created_) {
       std::error_code ignored;
-      for (const auto* suffix : {"", "-wal", "-shm"}) {
+      std::filesystem::remove(path_, ignored);
+      for (const auto* const suffix : os::kWalFiles) {
         std::filesystem::remove(with_suffix(path_, suffix), ignored);
       }
     }

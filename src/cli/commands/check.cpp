@@ -6,6 +6,7 @@
 #include "cli/options/query_options.hpp"
 #include "cli/options/query_progress.hpp"
 #include "os/files.hpp"
+#include "os/side_files.hpp"
 #include "store/read/reader.hpp"
 #include "store/salvage/salvage.hpp"
 #include "util/error.hpp"

@@ -6,6 +6,7 @@
 #include "cli/options/query_filter.hpp"
 #include "cli/options/query_progress.hpp"
 #include "os/files.hpp"
+#include "os/side_files.hpp"
 #include "report/clip_conditions.hpp"
 #include "store/clip/redaction.hpp"
 #include "util/error.hpp"

@@ -2,6 +2,7 @@
 #include "os/file_trust.hpp"
 
 #include "os/linux/unique_fd.hpp"
+#include "os/side_files.hpp"
 #include "util/text.hpp"
 
 #include <array>
@@ -191,7 +192,7 @@ std::optional<std::string> distrust(const std::filesystem::path& recording, File
       return why;
     }
   }
-  for (const auto* const suffix : {"-wal", "-journal", "-shm"}) {
+  for (const auto* const suffix : kSideFiles) {
     if (auto why = distrust_side_file(with_suffix(recording, suffix), suffix, owner)) {
       return why;
     }

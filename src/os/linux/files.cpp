@@ -3,14 +3,17 @@
 
 #include "os/file_trust.hpp"
 #include "os/linux/unique_fd.hpp"
+#include "os/side_files.hpp"
 #include "util/text.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -95,7 +98,7 @@ bool is_sticky(const std::filesystem::path& folder) {
 /// @returns where these files are now
 std::vector<std::filesystem::path> set_foreign_files_aside(const std::filesystem::path& path) {
   std::vector<std::filesystem::path> aside;
-  for (const auto* const suffix : {"-wal", "-shm", "-journal"}) {
+  for (const auto* const suffix : kSideFiles) {
     const auto name = with_suffix(path, suffix);
     struct stat info {};
     if (::geteuid() != 0 || ::lstat(name.c_str(), &info) != 0 ||
@@ -113,7 +116,7 @@ std::vector<std::filesystem::path> set_foreign_files_aside(const std::filesystem
 /// files before SQLite does, so they are created here: empty ones, which SQLite takes for none.
 Result<void> close_side_files(const std::filesystem::path& path) {
   const bool create = is_sticky(path.parent_path());
-  for (const auto* const suffix : {"-wal", "-shm", "-journal"}) {
+  for (const auto* const suffix : kSideFiles) {
     const auto name = with_suffix(path, suffix);
     if (create) {
       const UniqueFd fresh{::open(name.c_str(), O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, kPrivate)};
@@ -136,6 +139,19 @@ Result<void> close_side_files(const std::filesystem::path& path) {
     if (auto closed = make_private(side); !closed) {
       return closed.error();
     }
+  }
+  return {};
+}
+
+/// A reader that asks whether a recorder is there holds a lock for a moment.
+Result<void> lock(const UniqueFd& fd) {
+  constexpr int kTries = 10;
+  constexpr std::chrono::milliseconds kPause{20};
+  for (int i = 1; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; ++i) {
+    if (errno != EWOULDBLOCK || i == kTries) {
+      return fail_errno(errno, "lock");
+    }
+    std::this_thread::sleep_for(kPause);
   }
   return {};
 }
@@ -170,6 +186,10 @@ class HeldFile final : public RecordingFile {
     }
     return held.st_dev == named.st_dev && held.st_ino == named.st_ino;
   }
+  [[nodiscard]] bool is_deleted() const override {
+    struct stat held {};
+    return ::fstat(fd_.get(), &held) == 0 && held.st_nlink == 0;
+  }
   [[nodiscard]] std::optional<std::filesystem::path> moved_to() const override {
     struct stat held {};
     if (::fstat(fd_.get(), &held) != 0 || held.st_nlink == 0) {
@@ -197,7 +217,7 @@ class HeldFile final : public RecordingFile {
       return opened;
     }
     // SQLite creates later side files with the rights and the group of the file.
-    for (const auto* const suffix : {"-wal", "-shm"}) {
+    for (const auto* const suffix : kWalFiles) {
       if (auto opened = share_side_file(with_suffix(path_, suffix), readers); !opened) {
         return opened;
       }
@@ -290,8 +310,8 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
   if (auto why = distrust(path, FileUse::write)) {
     return refused(fail(errc::untrusted, std::move(*why)));
   }
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    return fail_errno(errno, "lock");
+  if (auto locked = lock(fd); !locked) {
+    return locked.error();
   }
   if (!may_be_recording(fd, info)) {  // SQLite reports the error
     return std::unique_ptr<RecordingFile>{

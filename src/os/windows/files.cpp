@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "os/files.hpp"
 
+#include "os/side_files.hpp"
 #include "os/windows/handle.hpp"
 #include "os/windows/text.hpp"
 #include "util/text.hpp"
@@ -81,6 +82,7 @@ class HeldFile final : public RecordingFile {
   }
   /// Nobody can delete or move a file that SQLite has open.
   [[nodiscard]] bool in_place() const override { return true; }
+  [[nodiscard]] bool is_deleted() const override { return false; }
   [[nodiscard]] std::optional<std::filesystem::path> moved_to() const override { return {}; }
   [[nodiscard]] Result<void> grant_group_read(const Readers& /*readers*/) override {
     return fail_win32(ERROR_NOT_SUPPORTED, "not on Windows");
@@ -217,7 +219,7 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
     return fail_win32(::GetLastError(), "lock");
   }
   // SQLite would create them with the rights of the directory. Existing ones stay.
-  for (const auto* const suffix : {"-wal", "-shm"}) {
+  for (const auto* const suffix : kWalFiles) {
     static_cast<void>(open_file(with_suffix(path, suffix), CREATE_NEW, "create"));
   }
   return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(std::move(*file), created)};

@@ -3,6 +3,7 @@
 
 #include "os/file_trust.hpp"
 #include "os/files.hpp"
+#include "os/side_files.hpp"
 #include "store/db/opening_limit.hpp"
 #include "store/db/recording_check.hpp"
 #include "store/db/sqlite_name.hpp"
@@ -48,7 +49,7 @@ void check_file(const std::filesystem::path& path) {
   if (const auto why = os::distrust(path, os::FileUse::read)) {
     refuse_recording(path, *why);
   }
-  for (const auto* const suffix : {"-wal", "-journal", "-shm"}) {
+  for (const auto* const suffix : os::kSideFiles) {
     const auto side = std::filesystem::symlink_status(with_suffix(path, suffix), error);
     if (std::filesystem::exists(side) && !std::filesystem::is_regular_file(side)) {
       refuse_recording(path,
