@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "record/recording_place.hpp"
 
+#include "os/side_files.hpp"
 #include "util/text.hpp"
 
 #include <cstddef>
@@ -11,8 +12,6 @@
 
 namespace netlog::record {
 namespace {
-
-constexpr std::array kSideFiles{"-wal", "-shm"};
 
 /// Whether the name is this file, and no link to it.
 bool is_file(const std::filesystem::path& name, const std::optional<os::FileId>& file) {
@@ -44,21 +43,22 @@ void RecordingPlace::watch(store::WriterOptions& options) {
   options.follow = [this] { return follow(); };
   options.retired = [this](bool is_whole) { retire(is_whole); };
   options.reopen = [this] { return hold_again(); };
-  options.let_go = [this] { before_.reset(); };
+  options.let_go = [this] { let_go(); };
+  options.discard = [this] { discard(); };
 }
 
 void RecordingPlace::note_side_files() {
-  for (std::size_t i = 0; i < kSideFiles.size(); ++i) {
-    auto at = with_suffix(path_, kSideFiles[i]);
+  for (std::size_t i = 0; i < os::kWalFiles.size(); ++i) {
+    auto at = with_suffix(path_, os::kWalFiles[i]);
     const auto file = os::identify(at);
     side_files_[i] = {std::move(at), file};
   }
 }
 
 bool RecordingPlace::side_files_in_place() const {
-  for (std::size_t i = 0; i < kSideFiles.size(); ++i) {
+  for (std::size_t i = 0; i < os::kWalFiles.size(); ++i) {
     const auto& file = side_files_[i].file;
-    if (file && os::identify(with_suffix(path_, kSideFiles[i])) != file) {
+    if (file && os::identify(with_suffix(path_, os::kWalFiles[i])) != file) {
       return false;
     }
   }
@@ -68,21 +68,39 @@ bool RecordingPlace::side_files_in_place() const {
 /// SQLite has the side files open and keeps to them. Their names go where the file has gone, so
 /// that others find the three together, and that a new file does not get those of the old one.
 std::optional<std::filesystem::path> RecordingPlace::follow() {
-  auto to = (before_ ? before_ : held_)->moved_to();
-  if (!to) {
+  const auto& file = before_ ? before_ : held_;
+  auto to = file->moved_to();
+  if (!to && file->is_deleted()) {
     for (const auto& side : side_files_) {
       remove_side_file(side);
     }
+  } else if (!to) {
+    set_side_files_aside();
+  }
+  if (!to) {
     return to;
   }
   moved_to_ = *to;
-  for (std::size_t i = 0; i < kSideFiles.size(); ++i) {
-    const auto beside = with_suffix(*to, kSideFiles[i]);
+  for (std::size_t i = 0; i < os::kWalFiles.size(); ++i) {
+    const auto beside = with_suffix(*to, os::kWalFiles[i]);
     rename_foreign(beside, side_files_[i].file);
     move_side_file(side_files_[i], beside);
   }
   rename_foreign(with_suffix(*to, "-journal"), std::nullopt);
   return to;
+}
+
+/// The file is somewhere where it cannot be found, and its WAL may have rows that it does not have.
+void RecordingPlace::set_side_files_aside() {
+  for (auto& side : side_files_) {
+    if (is_file(side.at, side.file)) {
+      if (const auto aside = os::set_aside(side.at, ".moved")) {
+        report(fmt::format(
+            "{} was moved where it cannot be found; {} belongs to it", utf8(path_), utf8(*aside)));
+      }
+    }
+    side.file.reset();
+  }
 }
 
 /// Renames what has the name of a side file of the moved file: SQLite would take it for a part of
@@ -167,8 +185,11 @@ void RecordingPlace::report(const std::string& message) const {
   }
 }
 
-/// A file that an earlier call created is still there, and ours.
+/// A file that an earlier call created may still be there, and ours.
 Result<void> RecordingPlace::hold_again() {
+  if (before_ && before_->in_place()) {
+    held_ = std::move(before_);  // it was moved back
+  }
   if (held_->in_place()) {
     return {};
   }
@@ -181,6 +202,24 @@ Result<void> RecordingPlace::hold_again() {
   }
   held_ = std::move(*again);
   return readers_ ? held_->grant_group_read(*readers_) : Result<void>{};
+}
+
+/// Closing a descriptor of a file that SQLite has open drops SQLite's locks, so the file that was
+/// moved back stays held.
+void RecordingPlace::let_go() {
+  if (before_ && before_->in_place()) {
+    held_ = std::move(before_);
+  }
+  before_.reset();
+}
+
+/// Somebody else may have put a file there, with rows.
+void RecordingPlace::discard() {
+  std::error_code error;
+  if (held_->created() && held_->in_place() && std::filesystem::file_size(path_, error) == 0 &&
+      !error) {
+    std::filesystem::remove(path_, error);
+  }
 }
 
 }  // namespace netlog::record

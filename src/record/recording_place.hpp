@@ -39,12 +39,15 @@ class RecordingPlace {
   void note_side_files();
   [[nodiscard]] bool side_files_in_place() const;
   std::optional<std::filesystem::path> follow();
+  void set_side_files_aside();
   void rename_foreign(const std::filesystem::path& name, const std::optional<os::FileId>& ours);
   static void move_side_file(SideFile& side, const std::filesystem::path& to);
   static void remove_side_file(const SideFile& side);
   void retire(bool is_whole);
   Result<void> secure_side_files();
   Result<void> hold_again();
+  void let_go();
+  void discard();
   void report(const std::string& message) const;
 
   std::filesystem::path path_;

@@ -83,6 +83,11 @@ void BatchQueue::rethrow_failure() {
   }
 }
 
+std::pair<std::vector<Item>, DropReason> BatchQueue::take_dropped() {
+  const std::lock_guard lock{mutex_};
+  return {std::exchange(dropped_, {}), why_};
+}
+
 std::optional<std::vector<Item>> BatchQueue::next_batch() {
   std::unique_lock lock{mutex_};
   const auto has_work = [&] { return stopping_ || !items_.empty(); };

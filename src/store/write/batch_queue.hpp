@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace netlog::store {
@@ -53,6 +54,8 @@ class BatchQueue {
   void stop();
   /// @throws what fail() was given, if anything was.
   void rethrow_failure();
+  /// What was dropped since the last push, and why.
+  std::pair<std::vector<Item>, DropReason> take_dropped();
 
   // The writer thread.
 

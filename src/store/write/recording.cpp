@@ -88,6 +88,11 @@ std::optional<std::int64_t> size_of(SQLite::Database& database, int which) {
              : std::nullopt;
 }
 
+/// A size that is not known is not 0.
+bool is_empty(const std::optional<std::int64_t>& size) {
+  return size == std::optional<std::int64_t>{0};
+}
+
 /// How many frames the index of the WAL counts (mxFrame, sqlite.org/walformat.html, 2.2.1). Nothing
 /// without an index.
 std::optional<std::uint32_t> frames_in_wal(SQLite::Database& database) {
@@ -106,26 +111,27 @@ std::optional<std::uint32_t> frames_in_wal(SQLite::Database& database) {
 }
 
 /// Sets the format versions of the header (sqlite.org/fileformat.html, 1.3.3), if nobody else has
-/// the file open.
-void mark_as_without_wal(SQLite::Database& database) {
+/// the file open. @returns false if somebody has, or has written to the WAL, or it failed
+bool mark_as_without_wal(SQLite::Database& database) {
   constexpr int kVersionsAt = 18;
   constexpr std::array<char, 2> kWithWal{2, 2};
   constexpr std::array<char, 2> kWithout{1, 1};
   constexpr int kSize = kWithout.size();
   auto* const file = open_file(database, SQLITE_FCNTL_FILE_POINTER);
   if (file == nullptr) {
-    return;
+    return false;
   }
   const auto& call = *file->pMethods;
   std::array<char, 2> now{};
-  if (call.xRead(file, now.data(), kSize, kVersionsAt) != SQLITE_OK || now != kWithWal ||
-      call.xLock(file, SQLITE_LOCK_EXCLUSIVE) != SQLITE_OK) {
-    return;
-  }
-  if (call.xWrite(file, kWithout.data(), kSize, kVersionsAt) == SQLITE_OK) {
-    call.xSync(file, SQLITE_SYNC_NORMAL);
-  }
+  // A lock that fails half-way keeps others out, so it is given back, too.
+  const bool is_ours = call.xLock(file, SQLITE_LOCK_EXCLUSIVE) == SQLITE_OK;
+  const bool is_marked = is_ours && is_empty(size_of(database, SQLITE_FCNTL_JOURNAL_POINTER)) &&
+                         call.xRead(file, now.data(), kSize, kVersionsAt) == SQLITE_OK &&
+                         now == kWithWal &&
+                         call.xWrite(file, kWithout.data(), kSize, kVersionsAt) == SQLITE_OK &&
+                         call.xSync(file, SQLITE_SYNC_NORMAL) == SQLITE_OK;
   call.xUnlock(file, SQLITE_LOCK_SHARED);
+  return is_marked;
 }
 
 }  // namespace
@@ -314,18 +320,14 @@ bool Recording::end(std::int64_t ended_ns) {
 
 /// Merges the WAL and marks the file as one without. Opens no name: others may have put files where
 /// SQLite would look for a -journal, and beside a file that was moved. Afterwards nothing may be
-/// written. @returns whether the WAL is empty
+/// written. @returns whether the file needs no side files any more: the WAL is merged, and nobody
+/// else has the file open
 bool Recording::leave_wal() {
   inserts_.reset();
   sqlite3_busy_timeout(database_.getHandle(), 0);
   database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
-  if (wal_bytes() != 0) {
-    return false;
-  }
-  // Without a WAL the file can be read where nothing may be written. While somebody has it open,
-  // the mode cannot be changed.
-  mark_as_without_wal(database_);
-  return true;
+  // Without a WAL the file can be read where nothing may be written.
+  return mark_as_without_wal(database_);
 }
 
 bool Recording::renew_wal() {
@@ -335,8 +337,9 @@ bool Recording::renew_wal() {
     sqlite3_busy_timeout(database_.getHandle(), 0);
     // Whoever has moved the WAL must not merge it a second time, later.
     database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
-    const bool has_left =
-        wal_bytes() == 0 && database_.tryExec("PRAGMA journal_mode = OFF") != SQLITE_BUSY;
+    const bool has_left = is_empty(size_of(database_, SQLITE_FCNTL_JOURNAL_POINTER)) &&
+                          database_.tryExec("PRAGMA journal_mode = OFF") == SQLITE_OK &&
+                          open_file(database_, SQLITE_FCNTL_JOURNAL_POINTER) == nullptr;
     sqlite3_busy_timeout(database_.getHandle(), kBusyMs);
     if (!has_left) {
       return false;
@@ -357,6 +360,11 @@ bool Recording::renew_wal() {
 
 void Recording::abandon() {
   sqlite3_db_config(database_.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
+void Recording::keep_side_files() {
+  int keep = 1;
+  sqlite3_file_control(database_.getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
 }
 
 std::int64_t Recording::wal_bytes() {

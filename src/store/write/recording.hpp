@@ -41,7 +41,7 @@ class Recording {
   bool trim();
   /// Ends the session, and merges as much of the WAL as readers allow. Nothing may be written
   /// afterwards. Closing removes the WAL if nobody reads the file and it is at its path.
-  /// @returns whether the file has all, and needs no WAL
+  /// @returns whether the file has all and nobody else has it open: it needs no WAL
   bool end(std::int64_t ended_ns);
 
   /// Merges the WAL and makes new side files. @returns false if a reader prevents it; then as much
@@ -49,6 +49,9 @@ class Recording {
   bool renew_wal();
   /// The file is damaged: closing it leaves it and its WAL as they are.
   void abandon();
+  /// Closing merges the WAL and deletes no side files: SQLite would delete them by names that now
+  /// belong to another file.
+  void keep_side_files();
 
   /// The latest time of an event or heartbeat that was written, UTC.
   [[nodiscard]] std::int64_t latest_ns() const { return latest_ns_; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/write/recreatable_recording.hpp"
 
+#include "os/side_files.hpp"
 #include "store/db/store_error.hpp"
 #include "util/text.hpp"
 
@@ -114,6 +115,7 @@ std::filesystem::path RecreatableRecording::succeed() {
   auto moved_to = *moved_to_;
   const auto ended_ns = recording_->latest_ns();
   retire(ended_ns);
+  secure_side_files();
   try {
     open(ended_ns);
   } catch (const StoreError& error) {
@@ -127,12 +129,14 @@ std::filesystem::path RecreatableRecording::succeed() {
 /// it.
 void RecreatableRecording::retire(std::int64_t ended_ns) {
   moved_to_.reset();
+  written_until_ns_ = ended_ns;
   bool is_whole = false;
   try {
     is_whole = recording_->end(ended_ns);
   } catch (const SQLite::Exception&) {
     // It has what was committed.
   }
+  recording_->keep_side_files();
   recording_.reset();
   if (options_.retired) {
     options_.retired(is_whole);
@@ -145,28 +149,51 @@ void RecreatableRecording::end(std::int64_t ended_ns) {
     return;
   }
   retire(ended_ns);
-  if (std::exchange(new_is_held_, false)) {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);  // nothing is in it
+  if (std::exchange(new_is_held_, false) && options_.discard) {
+    options_.discard();
   }
+}
+
+/// Before SQLite opens them by name: the file was held some time ago.
+void RecreatableRecording::secure_side_files() {
+  if (!options_.secure_side_files) {
+    return;
+  }
+  if (const auto secured = options_.secure_side_files(); !secured) {
+    throw SQLite::Exception{secured.error().message().c_str(), SQLITE_CANTOPEN};
+  }
+}
+
+bool RecreatableRecording::is_in_place() const {
+  return !moved_to_ && (!options_.in_place || options_.in_place());
 }
 
 bool RecreatableRecording::rename_damaged(const SQLite::Exception& damage) {
   if (!options_.reopen) {
     return false;
   }
+  const bool is_here = is_in_place();
   const auto aside = unused_damaged_path(path_);
   if (recording_) {
     recording_->abandon();
   }
   close();
+  if (!is_here) {  // what has its name now is another file
+    damage_ = fmt::format("the file that was {}: {}",
+                          moved_to_ ? "moved to " + utf8(*moved_to_) : "deleted or replaced",
+                          one_line(damage.what()));
+    if (options_.retired) {
+      options_.retired(false);
+    }
+    return true;
+  }
   std::error_code error;
   std::filesystem::rename(path_, aside, error);
   if (error) {
     return false;
   }
-  for (const auto* const side : {"-wal", "-shm"}) {
-    std::filesystem::rename(with_suffix(path_, side), with_suffix(aside, side), error);
+  for (const auto* const suffix : os::kWalFiles) {
+    std::filesystem::rename(with_suffix(path_, suffix), with_suffix(aside, suffix), error);
   }
   damage_ = fmt::format("what there was is {} now: {}", utf8(aside), one_line(damage.what()));
   return true;
@@ -175,14 +202,22 @@ bool RecreatableRecording::rename_damaged(const SQLite::Exception& damage) {
 void RecreatableRecording::close() {
   if (recording_) {
     written_until_ns_ = recording_->latest_ns();
+    if (!is_in_place()) {
+      recording_->keep_side_files();
+    }
   }
   recording_.reset();
 }
 
 DropReason RecreatableRecording::recreate(std::optional<std::int64_t> started_ns) {
-  close();
-  if (options_.follow) {
-    static_cast<void>(options_.follow());
+  if (is_open()) {
+    close();
+    if (options_.follow) {
+      static_cast<void>(options_.follow());
+    }
+    if (options_.retired) {
+      options_.retired(false);
+    }
   }
   if (auto reopened = options_.reopen(); !reopened) {
     throw SQLite::Exception{fmt::format("it was deleted or replaced, and cannot be made again: {}",
@@ -190,6 +225,7 @@ DropReason RecreatableRecording::recreate(std::optional<std::int64_t> started_ns
                                 .c_str(),
                             SQLITE_CANTOPEN};
   }
+  secure_side_files();
   try {
     open(started_ns.value_or(written_until_ns_));
   } catch (const StoreError& error) {

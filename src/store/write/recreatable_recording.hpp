@@ -64,9 +64,11 @@ class RecreatableRecording {
   void end(std::int64_t ended_ns);
 
  private:
+  [[nodiscard]] bool is_in_place() const;
   void renew_side_files();
   void follow();
   void retire(std::int64_t ended_ns);
+  void secure_side_files();
   void open(std::int64_t started_ns);
 
   std::filesystem::path path_;

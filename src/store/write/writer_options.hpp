@@ -51,6 +51,8 @@ struct WriterOptions {
   std::function<Result<void>()> reopen{};
   /// SQLite has closed the file that was held before reopen().
   std::function<void()> let_go{};
+  /// Removes the file that reopen() has made, if nothing is in it.
+  std::function<void()> discard{};
 };
 
 }  // namespace netlog::store

@@ -85,6 +85,7 @@ void WriterThread::finish(std::int64_t ended_ns) {
   queue_.rethrow_failure();
   check_is_open();
   try {
+    record_last_loss(ended_ns);
     recording_.end(ended_ns);
   } catch (const SQLite::Exception& error) {
     if (is_damage(error) && recording_.rename_damaged(error)) {
@@ -96,6 +97,25 @@ void WriterThread::finish(std::int64_t ended_ns) {
     bytes_ = recording_->bytes();
     recording_.close();
   }
+}
+
+/// What was dropped after the last push: nobody has heard of it.
+void WriterThread::record_last_loss(std::int64_t ended_ns) {
+  auto [dropped, why] = queue_.take_dropped();
+  if (dropped.empty()) {
+    return;
+  }
+  Gap gap{std::nullopt, ended_ns, ended_ns, "writer", why.reason, 0, why.detail};
+  for (const auto& item : dropped) {
+    if (const auto* const event = std::get_if<Event>(&item)) {
+      gap.from_ns = std::min(gap.from_ns, event->at.at_ns);
+      gap.lost = gap.lost.value_or(0) + 1;
+    } else if (const auto* const heartbeat = std::get_if<Heartbeat>(&item)) {
+      gap.from_ns = std::min(gap.from_ns, heartbeat->at_ns);
+    }
+  }
+  const Item item{std::move(gap)};
+  recording_->write({&item, 1});
 }
 
 void WriterThread::check_is_open() {
@@ -218,6 +238,7 @@ void WriterThread::trim(std::size_t written) {
 /// Connections of `batch` may have begun in the lost file, so all of them are dropped: the Resync
 /// that follows brings them.
 void WriterThread::recreate_file(std::vector<Item>& batch, std::size_t& written) {
+  resync_asked_ = false;
   const bool was_damaged = !recording_.damage().empty();
   auto why = recording_.recreate(last_heartbeat_ns(batch));
   const auto message = fmt::format("recording into a new {}: the {}{}",

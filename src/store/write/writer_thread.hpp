@@ -41,6 +41,7 @@ class WriterThread {
   void finish(std::int64_t ended_ns);
 
  private:
+  void record_last_loss(std::int64_t ended_ns);
   void check_is_open();
   void stop();
   void run();

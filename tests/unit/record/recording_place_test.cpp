@@ -280,6 +280,30 @@ TEST_CASE("what stands beside the new place of a moved file is no part of it", "
   CHECK((is_read || !fs::exists(fs::symlink_status(beside))));
 }
 
+TEST_CASE("what somebody puts in the place of a moved file stays when the recording ends",
+          "[record][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto moved = scratch / "old.db";
+  const auto other = scratch / "other.db";
+  {
+    Host host{other};
+    host.push_one();
+    host.finish();
+  }
+  const auto kept = whole(other);
+  {
+    Host host{path};
+    fs::rename(path, moved);
+    fs::rename(other, path);
+    // Until the writer has noticed it. Nothing comes that would begin the new file.
+    REQUIRE(test::eventually([&] { return fs::exists(with_suffix(moved, "-wal")); }));
+    host.finish();
+  }
+  CHECK(whole(path) == kept);
+  CHECK(whole(moved) == 1);
+}
+
 TEST_CASE("a chain of renamed files keeps each file's WAL apart", "[record][posix]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";

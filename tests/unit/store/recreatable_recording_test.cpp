@@ -121,6 +121,32 @@ TEST_CASE("RecreatableRecording makes side files only where nobody has put any",
   CHECK(rows(path, "SELECT count(*), (SELECT ended_ns FROM session) FROM gaps") == "1|20\n");
 }
 
+TEST_CASE("RecreatableRecording leaves the -wal of a file that took its place", "[store][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto other = scratch / "other.db";
+  {
+    RecreatableRecording recording{scratch / "first.db", session(), {}};
+    const Item gap = Gap{{}, 11, 12, "tick", "skipped ticks", {}, {}};
+    recording->write({&gap, 1});
+    std::filesystem::copy_file(scratch / "first.db", other);
+    std::filesystem::copy_file(scratch / "first.db-wal", other.string() + "-wal");
+  }
+  bool in_place = true;
+  WriterOptions options;
+  options.in_place = [&] { return in_place; };
+  options.reopen = []() -> Result<void> { return {}; };
+  RecreatableRecording recording{path, session(), options};
+  std::filesystem::rename(other, path);
+  std::filesystem::rename(other.string() + "-wal", path.string() + "-wal");
+  in_place = false;
+  CHECK(recording.is_lost());
+  recording.recreate(50);
+  recording->end(60);
+  recording.close();
+  CHECK(rows(path, "SELECT from_ns FROM gaps WHERE source = 'tick'") == "11\n");
+}
+
 TEST_CASE("RecreatableRecording renames a damaged file to the next free name", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
