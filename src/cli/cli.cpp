@@ -7,6 +7,7 @@
 #include "cli/options/output.hpp"
 #include "cli/output/output_stream.hpp"
 #include "os/terminal.hpp"
+#include "report/definition.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
 #include "util/version.hpp"
@@ -53,6 +54,19 @@ std::vector<std::string> subcommand_names(const CLI::App& app) {
   return names;
 }
 
+/// What a script writes with a variable that is not set, `--since "$FROM"`, is not a wish for all.
+void refuse_empty_values(CLI::App& app) {
+  for (auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    for (auto* option : command->get_options()) {
+      if (option->nonpositional() && option->get_items_expected_max() > 0) {
+        option->check([](const std::string& value) -> std::string {
+          return value.empty() ? "an empty value: give one, or leave the option out" : "";
+        });
+      }
+    }
+  }
+}
+
 std::string one_line(std::string text) {
   for (char& c : text) {
     if (c == '\n') {
@@ -63,6 +77,12 @@ std::string one_line(std::string text) {
     text.pop_back();
   }
   return text;
+}
+
+bool is_report_name(std::string_view word) {
+  const auto reports = report::list_reports();
+  return std::any_of(
+      reports.begin(), reports.end(), [&](const auto& report) { return report.name == word; });
 }
 
 // For a mistyped command CLI11 reports a missing one, so words that it did not parse come first.
@@ -80,9 +100,13 @@ std::string parse_error_text(const CLI::ParseError& error, const CLI::App& app) 
     return "unknown option " + quote(word) + suggestion(word, option_names(at));
   }
   if (&at == &app) {
-    return "unknown command " + quote(word) + suggestion(word, subcommand_names(app));
+    return "unknown command " + quote(word) +
+           (is_report_name(word) ? ", it is a report: netlog report " + word
+                                 : suggestion(word, subcommand_names(app)));
   }
-  return "unexpected argument " + quote(word);
+  return "unexpected argument " + quote(word) +
+         "; a port, a pid or an address follows an option, "
+         "such as --port 80";
 }
 
 int print_error(const CLI::App& app, std::string_view message, int code) {
@@ -113,6 +137,7 @@ int run(std::vector<std::string> words) {
   add_service(app);
   add_help(app);
   add_completion(app);
+  refuse_empty_values(app);
   OutputStream output;
   write_ascii_only(!os::locale_is_utf8());
   try {

@@ -91,11 +91,17 @@ TEST_CASE("input that is not understood ends with 2 and one line", "[cli]") {
   const auto db = (scratch / "never.db").string();
   const auto [arguments, message] = GENERATE_COPY(table<std::vector<std::string>, std::string>({
       {{"reprot"}, "netlog: unknown command 'reprot', did you mean report?"},
+      {{"who"}, "netlog: unknown command 'who', it is a report: netlog report who"},
+      {{"report", "who", "8085"}, "netlog report: unexpected argument '8085'; a port, a pid or"},
       {{"report", "--prot", "80"},
        "netlog report: unknown option '--prot', did you mean --protocol?"},
       {{"report", "overveiw"}, "netlog report: unknown report 'overveiw', did you mean overview?"},
       {{"report", "--since", "25:00"}, "netlog report: --since '25:00' is not a time"},
       {{"report", "--at", "14:00", "--since", "13:00"}, "netlog report: --at is an instant"},
+      {{"report", "--since", ""}, "netlog report: --since: an empty value: give one, or leave"},
+      {{"tail", "--port", ""},
+       "netlog tail: --port: an empty value: give one, or leave the option"},
+      {{"sql", "--db", ""}, "netlog sql: --db: an empty value: give one, or leave the option out"},
       {{"report", "--pid", "0"},
        "netlog report: --pid '0' is not a process number from 1 to 4294967295"},
       {{"report", "--pid=-1"}, "netlog report: --pid '-1' is not a process number"},
