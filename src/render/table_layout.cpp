@@ -51,6 +51,7 @@ class TableLayout {
     }
     if (style.width > 0) {
       narrow(style.width);
+      drop_last(style.width);
     }
   }
 
@@ -117,6 +118,14 @@ class TableLayout {
   [[nodiscard]] std::size_t total() const {
     const auto gaps = widths_.empty() ? 0 : (widths_.size() - 1) * kBetween;
     return std::accumulate(widths_.begin(), widths_.end(), gaps);
+  }
+
+  /// A number that is cut is another number: the last columns go as a whole.
+  void drop_last(std::size_t width) {
+    while (columns_.size() > 1 && total() > width && !is_text(columns_.back())) {
+      left_out_.push_back(columns_.back().title);
+      drop(columns_.size() - 1);
+    }
   }
 
   /// The width of a column when its texts are shortened to a comfortable width.
