@@ -91,6 +91,7 @@ SELECT
   CAST(
     max(0, coalesce(i.to_ns, c.last_seen_ns) - i.from_ns - i.clock_adjust_ns) AS INTEGER
   ) AS dwell_ns,
+  i.from_ns, i.to_ns, i.clock_adjust_ns,
   c.id, c.opened_ns, c.open_error_ns, c.first_seen_ns, c.last_seen_ns, c.closed_ns,
   c.duration_bucket
 FROM connection_flows AS c

@@ -57,8 +57,10 @@ struct Completeness {
   Cell kernel_opens;
   Cell recorded_opens;
   Cell percent;
+  std::int64_t uncounted_ns = 0;  ///< recorded time of the window that the counts do not include
   std::int64_t gaps = 0;
-  std::int64_t gaps_ns = 0;  ///< total length of the gaps within the window
+  std::int64_t gaps_ns = 0;  ///< total length of the gaps within the window; around an instant, all
+  std::string gap_reasons;   ///< the most important two; empty: there are no gaps
   std::string note;          ///< what else limits the answer, such as unknown owners; may be empty
 };
 

@@ -72,7 +72,8 @@ std::string json_completeness(const Completeness& completeness) {
   return fmt::format(
       "{{\"section\":\"completeness\",\"from_ns\":{},\"to_ns\":{},\"recorded_from_ns\":{},"
       "\"recorded_to_ns\":{},\"kernel_opens\":{},\"recorded_opens\":{},"
-      "\"percent\":{},\"gaps\":{},\"gaps_ns\":{},\"note\":{}}}",
+      "\"percent\":{},\"uncounted_ns\":{},\"gaps\":{},\"gaps_ns\":{},\"gap_reasons\":{},"
+      "\"note\":{}}}",
       completeness.from_ns,
       completeness.to_ns,
       completeness.recorded_from_ns,
@@ -80,8 +81,10 @@ std::string json_completeness(const Completeness& completeness) {
       json_cell(completeness.kernel_opens),
       json_cell(completeness.recorded_opens),
       json_cell(completeness.percent),
+      completeness.uncounted_ns,
       completeness.gaps,
       completeness.gaps_ns,
+      completeness.gap_reasons.empty() ? "null" : json_string(completeness.gap_reasons),
       completeness.note.empty() ? "null" : json_string(completeness.note));
 }
 

@@ -50,26 +50,37 @@ std::string coverage_text(const Completeness& completeness) {
     return "coverage: the kernel opened no TCP connection";
   }
   const auto unseen = std::max<std::int64_t>(*kernel - *recorded, 0);
-  return fmt::format("coverage {} % ({} of {} TCP opens unseen)",
-                     percent_text(*percent),
-                     thousands(unseen),
-                     thousands(*kernel));
+  // The counters are read a moment after a recorder has begun.
+  constexpr auto kUsuallyUncountedNs = 2 * kNsPerSecond;
+  return fmt::format(
+      "coverage {} % ({} of {} TCP opens unseen{})",
+      percent_text(*percent),
+      thousands(unseen),
+      thousands(*kernel),
+      completeness.uncounted_ns > kUsuallyUncountedNs
+          ? fmt::format("; {} not counted", format_duration(completeness.uncounted_ns))
+          : "");
+}
+
+/// `3 gaps, 15s in all: recorder was killed 12s, skipped ticks 3s`
+std::string gaps_text(const Completeness& completeness) {
+  return fmt::format("{} {}, {} in all{}{}",
+                     thousands(completeness.gaps),
+                     completeness.gaps == 1 ? "gap" : "gaps",
+                     format_duration(completeness.gaps_ns),
+                     completeness.gap_reasons.empty() ? "" : ": ",
+                     escape_for_terminal(completeness.gap_reasons));
 }
 
 std::string completeness_text(const Completeness& completeness, const TextStyle& style) {
   const auto offset =
       style.offsets ? std::string{} : " " + offset_text(style.utc_offset_s(completeness.to_ns));
-  auto text =
-      fmt::format("window {} .. {}{} | {} | {}",
-                  local_time(completeness.from_ns, style, true),
-                  local_time(completeness.to_ns, style, true),
-                  offset,
-                  coverage_text(completeness),
-                  completeness.gaps == 0 ? "no gaps"
-                                         : fmt::format("{} {}, {} in all",
-                                                       thousands(completeness.gaps),
-                                                       completeness.gaps == 1 ? "gap" : "gaps",
-                                                       format_duration(completeness.gaps_ns)));
+  auto text = fmt::format("window {} .. {}{} | {} | {}",
+                          local_time(completeness.from_ns, style, true),
+                          local_time(completeness.to_ns, style, true),
+                          offset,
+                          coverage_text(completeness),
+                          completeness.gaps == 0 ? "no gaps" : gaps_text(completeness));
   const auto recorded = [&](std::int64_t at_ns) {
     return completeness.recorded_from_ns <= at_ns && at_ns <= completeness.recorded_to_ns;
   };

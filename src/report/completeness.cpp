@@ -76,7 +76,8 @@ void set_coverage(Completeness& made, store::Reader& reader, const store::Parame
   const auto coverage = reader.query(
       "SELECT sum(kernel_opens), sum(recorded_opens), min(100.0, 100.0 * sum(recorded_opens) / "
       "sum(kernel_opens)) "
-      "FROM coverage WHERE from_ns <= :to AND to_ns >= :from",
+      "FROM coverage WHERE from_ns <= :to AND to_ns >= :from AND (:netns IS NULL OR netns = "
+      ":netns)",
       window);
   // A count of nothing says nothing where opens were recorded that no count includes.
   if (integer(coverage.cells[0][0], 1) == 0 && has_uncounted_opens(reader, window)) {
@@ -85,15 +86,37 @@ void set_coverage(Completeness& made, store::Reader& reader, const store::Parame
   made.kernel_opens = coverage.cells[0][0];
   made.recorded_opens = coverage.cells[0][1];
   made.percent = coverage.cells[0][2];
+  const auto counted = reader.query(
+      "SELECT max(from_ns, :from), min(to_ns, :to) FROM coverage WHERE from_ns <= :to AND to_ns >= "
+      ":from AND (:netns IS NULL OR netns = :netns) ORDER BY from_ns",
+      window);
+  const auto recorded_ns =
+      std::min(made.to_ns, made.recorded_to_ns) - std::max(made.from_ns, made.recorded_from_ns);
+  made.uncounted_ns = std::max<std::int64_t>(recorded_ns - united_length(counted.cells), 0);
 }
 
 void set_gaps(Completeness& made, store::Reader& reader, const store::Parameters& window) {
-  const auto gaps = reader.query(
-      "SELECT max(from_ns, :from), min(to_ns, :to) FROM gaps WHERE from_ns <= :to AND to_ns >= "
-      ":from ORDER BY from_ns, id",
-      window);
+  // The gaps around an instant have their whole length.
+  const std::string in_window = fmt::format(
+      "SELECT {} AS from_ns, {} AS to_ns, reason, id FROM gaps WHERE from_ns <= :to AND "
+      "to_ns >= :from AND (:netns IS NULL OR netns IS NULL OR netns = :netns)",
+      made.from_ns == made.to_ns ? "from_ns" : "max(from_ns, :from)",
+      made.from_ns == made.to_ns ? "to_ns" : "min(to_ns, :to)");
+  const auto gaps = reader.query(in_window + " ORDER BY from_ns, id", window);
   made.gaps = static_cast<std::int64_t>(gaps.cells.size());
   made.gaps_ns = united_length(gaps.cells);
+  const auto reasons = reader.query(
+      fmt::format(
+          "SELECT reason, sum(to_ns - from_ns) AS length FROM ({}) GROUP BY reason ORDER BY "
+          "reason = 'skipped ticks', length DESC, reason LIMIT 2",
+          in_window),
+      window);
+  for (const auto& row : reasons.cells) {
+    made.gap_reasons += (made.gap_reasons.empty() ? "" : ", ") + text_of(row[0]);
+    if (made.gaps > 1) {
+      made.gap_reasons += " " + format_duration(integer(row[1], 0));
+    }
+  }
 }
 
 /// `as of the last sign of life of the recorder, 400ms before the moment asked for`
@@ -177,7 +200,9 @@ Completeness completeness(store::Reader& reader, const Filter& filter) {
 Completeness completeness(store::Reader& reader, const Filter& filter, Granularity granularity) {
   Completeness made;
   set_window(made, reader, filter);
-  const store::Parameters window{{"from", made.from_ns}, {"to", made.to_ns}};
+  const store::Parameters window{{"from", made.from_ns},
+                                 {"to", made.to_ns},
+                                 {"netns", filter.netns ? Cell{*filter.netns} : Cell{}}};
   set_coverage(made, reader, window);
   set_gaps(made, reader, window);
   for (const auto& note : {asked_note(filter),

@@ -61,6 +61,14 @@ EventFeed::EventFeed(store::Reader& reader, Filter filter, const std::vector<std
     list += fmt::format("{}:{}", list.empty() ? "" : ", ", name);
   }
   kinds_.sql = list.empty() ? "" : fmt::format(" AND kind IN ({})", list);
+  if (filter_.since_ns) {
+    kinds_.parameters["window_since"] = *filter_.since_ns;
+    kinds_.sql += " AND at_ns >= :window_since";
+  }
+  if (filter_.until_ns) {
+    kinds_.parameters["window_until"] = *filter_.until_ns;
+    kinds_.sql += " AND at_ns - error_ns <= :window_until";
+  }
 }
 
 void EventFeed::last(std::int64_t count, const OnEvent& on_event) {

@@ -14,6 +14,10 @@ namespace {
 // peer selects fewer.
 constexpr std::int64_t kMaxShortWindowNs = std::int64_t{3'600} * 1'000'000'000;
 
+// A connection in TIME_WAIT has ended.
+constexpr std::string_view kEnded = "coalesce(closed_ns, last_seen_ns)";
+constexpr std::string_view kLastSeen = "max(last_seen_ns, coalesce(closed_ns, 0))";
+
 /// A SELECT of the ids of connections that have not ended.
 constexpr std::string_view kNotEnded = "SELECT id FROM connection WHERE duration_bucket IS NULL";
 
@@ -100,7 +104,7 @@ void add_candidate_rows(ClauseBuilder& out, const Filter& filter) {
   }
 }
 
-void add_window(ClauseBuilder& out, const Filter& filter) {
+void add_window(ClauseBuilder& out, const Filter& filter, std::string_view last) {
   if (filter.until_ns) {
     const auto* const began = is_instant(filter)
                                   ? "coalesce(opened_ns - open_error_ns, first_seen_ns) <= "
@@ -108,8 +112,7 @@ void add_window(ClauseBuilder& out, const Filter& filter) {
     out.add(began + out.bind("f_until", *filter.until_ns));
   }
   if (filter.since_ns) {
-    out.add("max(last_seen_ns, coalesce(closed_ns, 0)) >= " +
-            out.bind("f_since", *filter.since_ns));
+    out.add(fmt::format("{} >= {}", last, out.bind("f_since", *filter.since_ns)));
   }
 }
 
@@ -121,23 +124,32 @@ void add_remote_and_states(ClauseBuilder& out, const Filter& filter) {
   add_outcomes(out, filter);
 }
 
-}  // namespace
-
-Clause connection_clause(const Filter& filter) {
+/// @param last when a connection was there for the last time
+Clause connection_clause(const Filter& filter, std::string_view last) {
   ClauseBuilder out;
   add_candidate_rows(out, filter);
   add_owner_of_connections(out, filter, filter.since_ns, filter.until_ns);
   add_ports(out, filter);
-  add_window(out, filter);
+  add_window(out, filter, last);
   add_remote_and_states(out, filter);
   return out.take();
+}
+
+}  // namespace
+
+Clause connection_clause(const Filter& filter) {
+  return connection_clause(filter, kLastSeen);
+}
+
+Clause living_connection_clause(const Filter& filter) {
+  return connection_clause(filter, kEnded);
 }
 
 Clause known_connection_clause(const Filter& filter) {
   ClauseBuilder out;
   add_owner_of_connections(out, filter, filter.since_ns, filter.until_ns, false);
   add_ports(out, filter);
-  add_window(out, filter);
+  add_window(out, filter, kLastSeen);
   add_remote_and_states(out, filter);
   return out.take();
 }

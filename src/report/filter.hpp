@@ -46,6 +46,8 @@ struct Clause {
 /// Over the views that have a row for each connection: `connections`, `connection_flows` and the
 /// like. Where the filter allows it, the clause also names the rows to look at by an index.
 Clause connection_clause(const Filter& filter);
+/// The same without connections that stood in TIME_WAIT for the whole window: they had ended.
+Clause living_connection_clause(const Filter& filter);
 
 /// The same condition on a row of `connections` that was found by its id.
 Clause known_connection_clause(const Filter& filter);

@@ -55,6 +55,40 @@ bool sums_know_owners(store::Reader& reader, const Filter& filter) {
                 owner.parameters) == 0;
 }
 
+// What a window shows of single connections: as they were at its end, and opened only if they were
+// opened within it.
+constexpr std::string_view kFlowsInWindow = R"sql(FROM (
+  SELECT
+    process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+    iif(coalesce(closed_ns, last_seen_ns) > :until_ns, 'open', outcome) AS outcome,
+    iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, outcome_reason) AS outcome_reason,
+    owner_reason, connections,
+    opened AND coalesce(opened_ns >= :since_ns, 1) AND coalesce(opened_ns <= :until_ns, 1) AS opened,
+    closed_by_us, closed_by_peer, syns,
+    iif(closed_ns > :until_ns, NULL, longest_ns) AS longest_ns,
+    open_error_ns, bytes_sent, bytes_received, first_ns, last_ns,
+    iif(closed_ns > :until_ns, NULL, closed_ns) AS first_closed_ns,
+    iif(closed_ns > :until_ns, NULL, closed_ns) AS last_closed_ns,
+    id, opened_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket
+  FROM connection_flows
+))sql";
+constexpr std::string_view kDwellsInWindow = R"sql(FROM (
+  SELECT
+    process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+    state, dwells,
+    iif(:until_ns IS NULL, still, coalesce(to_ns, iif(still, 9223372036854775807, last_seen_ns)) > :until_ns) AS still,
+    iif(coalesce(to_ns, last_seen_ns) > :until_ns, max(0, :until_ns - from_ns - clock_adjust_ns), dwell_ns) AS dwell_ns,
+    id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket
+  FROM connection_dwells
+  WHERE coalesce(from_ns <= :until_ns, 1) AND coalesce(to_ns >= :since_ns, 1)
+))sql";
+constexpr std::string_view kLifetimesInWindow = R"sql(FROM (
+  SELECT * FROM connection_lifetimes WHERE coalesce(closed_ns <= :until_ns, 1)
+))sql";
+constexpr std::string_view kOutboundOpensInWindow = R"sql(FROM (
+  SELECT * FROM connection_outbound_opens WHERE coalesce(opened_ns >= :since_ns, 1) AND coalesce(opened_ns <= :until_ns, 1)
+))sql";
+
 }  // namespace
 
 Granularity choose_granularity(store::Reader& reader, const Filter& filter) {
@@ -82,6 +116,12 @@ void use_finer_views(std::string& sql, Granularity granularity, const Filter& fi
     for (const auto* const view : {"flows", "dwells", "lifetimes", "outbound_opens"}) {
       replace_all(sql, fmt::format("FROM peer_{}", view), fmt::format("FROM connection_{}", view));
     }
+  }
+  if (filter.since_ns || filter.until_ns) {
+    replace_all(sql, "FROM connection_flows", kFlowsInWindow);
+    replace_all(sql, "FROM connection_dwells", kDwellsInWindow);
+    replace_all(sql, "FROM connection_lifetimes", kLifetimesInWindow);
+    replace_all(sql, "FROM connection_outbound_opens", kOutboundOpensInWindow);
   }
 }
 

@@ -88,7 +88,8 @@ PreparedReport prepare(std::string_view name,
   };
   const bool by_connections = granularity == Granularity::connections;
   const auto connections = sql_of(connection_clause(filter));
-  const auto sums = by_connections ? connections : sql_of(sums_clause(filter));
+  const auto living = by_connections ? sql_of(living_connection_clause(filter)) : connections;
+  const auto sums = by_connections ? living : sql_of(sums_clause(filter));
   const auto both_windows = sql_of(both_windows_clause(filter));
   const bool of_sums = !by_connections && is_everything(filter);
   auto& sections = prepared.definition.sections;
@@ -100,9 +101,13 @@ PreparedReport prepare(std::string_view name,
     insert_parts(section.sql);
     use_finer_views(section.sql, granularity, filter);
     replace_all(section.sql, kConnectionsMark, connections);
-    // Opens have no view by peer: a section may read connections where the others read sums.
-    const bool reads_connections = section.sql.find("FROM connection_opens") != std::string::npos;
-    replace_all(section.sql, kSumsMark, reads_connections ? connections : sums);
+    // Opens have no view by peer: a section may read connections where the others read sums. The
+    // states of those in TIME_WAIT count, too.
+    const auto reads = [&](std::string_view what) {
+      return section.sql.find(what) != std::string::npos;
+    };
+    const bool of_connections = reads("FROM connection_opens") || reads("FROM connection_dwells");
+    replace_all(section.sql, kSumsMark, of_connections ? connections : sums);
     replace_all(section.sql, kBothWindowsMark, both_windows);
     section.sql = store::expand_sql(section.sql);
   }

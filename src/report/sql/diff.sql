@@ -14,7 +14,7 @@ selected AS MATERIALIZED (
     closed_ns BETWEEN :before_since_ns AND :before_until_ns AS closed_before,
     closed_ns BETWEEN :since_ns AND :until_ns AS closed_after,
     longest_ns / 1e9 AS lasted
-  FROM connection_flows
+  FROM /* as they are now */ connection_flows
   WHERE direction <> 'listen' AND (/*filter of both windows*/ 1)
 ),
 span AS (
@@ -74,10 +74,10 @@ selected AS MATERIALIZED (
     SELECT
       *,
       direction = 'outbound' AND (SELECT n.state FROM connection AS n WHERE n.id = connection_flows.id) = $state.syn_sent AS hangs
-    FROM connection_flows
+    FROM /* as they are now */ connection_flows
     WHERE direction <> 'listen'
       -- Leftovers in TIME_WAIT from before the recorder did not go: they ran out.
-      AND NOT (direction = 'unknown' AND coalesce(owner_reason, '') = 'kernel') AND (/*filter of both windows*/ 1)
+      AND NOT (opened_ns IS NULL AND coalesce(owner_reason, '') = 'kernel') AND (/*filter of both windows*/ 1)
   )
 ),
 counted AS (
@@ -99,7 +99,7 @@ changes AS (
     CASE
       WHEN before > 0 AND after > 0 AND failed_after = after AND failed_before < before THEN 'no answer'
       -- A larger share of them, or half as many again in the same time.
-      WHEN before > 0 AND failed_after > 0 AND (
+      WHEN before > 0 AND failed_after * (:before_until_ns - :before_since_ns) > failed_before * (:until_ns - :since_ns) AND (
         1.0 * failed_after / after > 1.0 * failed_before / before
         OR 2.0 * failed_after * (:before_until_ns - :before_since_ns) >= 3.0 * failed_before * (:until_ns - :since_ns)
       ) THEN 'fails more'
@@ -173,7 +173,7 @@ selected AS MATERIALIZED (
     coalesce(opened_ns, first_seen_ns) <= :before_until_ns
       AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :before_since_ns AS before,
     coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after
-  FROM connection_flows
+  FROM /* as they are now */ connection_flows
   WHERE pid IS NOT NULL AND (/*filter of both windows*/ 1)
 )
 -- Short processes of one program are one row.

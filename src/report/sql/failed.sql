@@ -19,20 +19,28 @@ selected AS MATERIALIZED (
     c.process,
     c.remote,
     c.direction,
-    c.state,
+    iif(c.hung, 'SYN_SENT', c.state) AS state,
     c.netns,
-    iif(c.state = 'SYN_SENT', c.opened_ns, n.last_seen_ns - 1000000 * c.unanswered_ms) AS since_ns,
+    iif(c.hung OR c.state = 'SYN_SENT', c.opened_ns, n.last_seen_ns - 1000000 * c.unanswered_ms) AS since_ns,
     -- At least since it was first seen.
-    iif(c.state = 'SYN_SENT', coalesce(c.opened_ns, c.first_seen_ns), n.last_seen_ns - 1000000 * c.unanswered_ms) AS from_ns,
+    iif(c.hung OR c.state = 'SYN_SENT', coalesce(c.opened_ns, c.first_seen_ns), n.last_seen_ns - 1000000 * c.unanswered_ms) AS from_ns,
     n.last_seen_ns,
     n.process_id
   FROM (
-    SELECT *
+    SELECT
+      *,
+      outcome = 'open' AND id IN (SELECT id FROM connection WHERE duration_bucket IS NULL) AS is_open,
+      -- At the end of the window it waited; it does not any more.
+      :until_ns IS NOT NULL AND direction <> 'listen' AND EXISTS (
+        SELECT 1
+        FROM state_intervals AS i
+        WHERE i.connection_id = connections.id AND i.state = 'SYN_SENT' AND i.from_ns <= :until_ns AND i.to_ns > :until_ns
+      ) AS hung
     FROM connections
-    WHERE id IN (SELECT id FROM connection WHERE duration_bucket IS NULL) AND outcome = 'open' AND (/*filter*/ 1)
+    WHERE /*filter*/ 1
   ) AS c
   JOIN connection AS n ON n.id = c.id
-  WHERE c.state = 'SYN_SENT' OR c.unanswered_ms IS NOT NULL
+  WHERE c.hung OR (c.is_open AND (c.state = 'SYN_SENT' OR c.unanswered_ms IS NOT NULL))
 )
 -- Short processes of one program are one row.
 SELECT

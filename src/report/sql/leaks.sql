@@ -31,7 +31,8 @@ dwells AS MATERIALIZED (
     coalesce(y.from_ns < :since_ns, 0) OR (c.opened_ns IS NULL AND y.from_ns <= c.first_seen_ns) AS was_there,
     iif(y.to_ns <= coalesce(:until_ns, y.to_ns), y.to_ns, NULL) AS to_ns,
     coalesce(:until_ns, c.last_seen_ns) AS end_ns,
-    coalesce(c.remote, c.remote_address) AS peer
+    -- Of what came in, the port of the service.
+    coalesce((SELECT p.peer FROM peers AS p WHERE p.id = n.peer_id), c.remote, c.remote_address) AS peer
   FROM long_dwells AS y
   CROSS JOIN (SELECT * FROM connections WHERE /*filter*/ 1) AS c ON c.id = y.connection_id
   JOIN connection AS n ON n.id = y.connection_id
@@ -73,12 +74,15 @@ SELECT
   iif(max(s.is_old), NULL, min(s.from_ns)) AS oldest_ns,
   max(iif(s.is_old, NULL, s.from_ns)) AS newest_ns,
   -- How fast their number grew until the end: since the first look, or since the beginning of the
-  -- window, if some were there, else since the first of them. NULL for a single one.
+  -- window, if some were there, else since the first of them. NULL for a single one, and for less
+  -- than ten seconds, from which no rate follows.
   CAST(round(
-    iif(max(s.was_there), nullif(sum(NOT s.was_there), 0), nullif(count(*) - 1, 0)) * 3.6e12 / nullif(
+    iif(max(s.was_there), nullif(sum(NOT s.was_there), 0), nullif(count(*) - 1, 0)) * 3.6e12 / iif(
+      max(s.end_ns)
+      - iif(max(s.was_there), max(coalesce(:since_ns, 0), min(iif(s.was_there, s.from_ns, NULL))), min(s.from_ns)) >= 10000000000,
       max(s.end_ns)
       - iif(max(s.was_there), max(coalesce(:since_ns, 0), min(iif(s.was_there, s.from_ns, NULL))), min(s.from_ns)),
-      0
+      NULL
     )
   ) AS INTEGER) AS per_hour,
   f.peer AS first_peer
@@ -106,7 +110,7 @@ opened AS (
     process,
     direction,
     opened_ns,
-    coalesce(remote, local) AS peer
+    coalesce((SELECT p.peer FROM connection AS n JOIN peers AS p ON p.id = n.peer_id WHERE n.id = connections.id), remote, local) AS peer
   FROM connections
   WHERE outcome = 'open' AND opened_ns IS NOT NULL AND direction <> 'listen'
     AND id IN (SELECT id FROM connection WHERE duration_bucket IS NULL) AND (/*filter*/ 1)

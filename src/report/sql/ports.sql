@@ -51,7 +51,7 @@ SELECT
       WHERE o.netns = top.netns AND o.local_address_id = top.local_address_id AND o.remote_address_id = top.remote_address_id
         AND o.remote_port = top.remote_port
     ) AS used
-    JOIN process AS p ON p.id = used.process_id
+    LEFT JOIN process AS p ON p.id = used.process_id
     GROUP BY p.name
     ORDER BY sum(n) DESC, p.name
     LIMIT 1
@@ -118,7 +118,7 @@ SELECT
   (
     SELECT x.process
     FROM used AS x
-    WHERE x.netns IS p.netns AND x.local_address = p.local_address AND x.remote = p.remote AND x.process IS NOT NULL
+    WHERE x.netns IS p.netns AND x.local_address = p.local_address AND x.remote = p.remote
     GROUP BY x.process
     ORDER BY count(*) DESC, x.process
     LIMIT 1

@@ -150,6 +150,21 @@ TEST_CASE("of the optional columns those stay that distinguish rows", "[render]"
   CHECK_THAT(text_of(answer, 20), Catch::Matchers::StartsWith("Title\nprocess  path\n"));
 }
 
+TEST_CASE("a number is left out rather than cut", "[render]") {
+  const Table table{"t",
+                    "",
+                    {{"process", "process", Unit::none, Align::left, false},
+                     {"remote", "remote", Unit::endpoint, Align::left, false},
+                     {"duration_ns", "duration", Unit::ns, Align::right, false}},
+                    {{"python3.11", "198.51.100.7:44444", std::int64_t{11'400'000}}}};
+  TextStyle style;
+  style.width = 30;
+  std::ostringstream out;
+  render::write_text(out, Answer{"", {table}, {}}, style);
+  CHECK(out.str().find("11.4") == std::string::npos);
+  CHECK_THAT(out.str(), Catch::Matchers::Contains("not shown in 30 columns:\nduration"));
+}
+
 TEST_CASE("a table that is cut says how many rows there are", "[render]") {
   auto answer = answer_of({{"a", Cell{}, Cell{}, Cell{}}, {"b", Cell{}, Cell{}, Cell{}}});
   answer.tables[0].total = 2;
@@ -251,7 +266,7 @@ TEST_CASE("JSON keeps unknown, integers and text apart", "[render]") {
   write_json(out, answer_of({{"a\"\\\n\xFF", Cell{}, std::int64_t{9007199254740993}, 1.5}}));
   CHECK(out.str() ==
         R"({"section":"t","name":"a\"\\\u000a�","peer":null,"bytes":9007199254740993,"extra":1.5}
-{"section":"completeness","from_ns":0,"to_ns":1000000000,"recorded_from_ns":0,"recorded_to_ns":1000000000,"kernel_opens":null,"recorded_opens":null,"percent":null,"gaps":0,"gaps_ns":0,"note":null}
+{"section":"completeness","from_ns":0,"to_ns":1000000000,"recorded_from_ns":0,"recorded_to_ns":1000000000,"kernel_opens":null,"recorded_opens":null,"percent":null,"uncounted_ns":0,"gaps":0,"gaps_ns":0,"gap_reasons":null,"note":null}
 )");
 }
 

@@ -69,6 +69,32 @@ TEST_CASE("a feed has the events of the connections that the filter selects", "[
   CHECK(ids([&](const auto& on_event) { feed.last(1'000'000, on_event); }).size() == expected);
 }
 
+TEST_CASE("a feed with a window has no events from outside it", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  test::record_history(path, test::random_history(1));
+  store::Reader reader{path};
+  Filter filter;
+  filter.since_ns = test::kHistoryBeginNs + 500'000'000'000;
+  filter.until_ns = *filter.since_ns + 100'000'000'000;
+  EventFeed feed{reader, filter};
+  std::int64_t count = 0;
+  feed.last(1'000'000, [&](const std::vector<Cell>& event) {
+    const auto at_ns = std::get<std::int64_t>(event[0]);
+    CHECK(at_ns >= *filter.since_ns);
+    CHECK(at_ns - std::get<std::int64_t>(event[1]) <= *filter.until_ns);
+    ++count;
+    return true;
+  });
+  CHECK(count == std::get<std::int64_t>(
+                     reader
+                         .query("SELECT count(*) FROM events WHERE at_ns >= :since AND at_ns - "
+                                "error_ns <= :until",
+                                {{"since", *filter.since_ns}, {"until", *filter.until_ns}})
+                         .cells[0][0]));
+  CHECK(count > 10);
+}
+
 TEST_CASE("what follows is selected as what was last", "[report]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";

@@ -208,16 +208,42 @@ struct Stay {
   TcpState state = TcpState::closed;
   std::int64_t from_ns = 0;
   std::optional<std::int64_t> to_ns;
+  std::int64_t end_ns = test::kHistoryEndNs;
 
-  [[nodiscard]] std::int64_t dwell_ns() const {
-    return to_ns.value_or(test::kHistoryEndNs) - from_ns;
-  }
+  [[nodiscard]] std::int64_t dwell_ns() const { return to_ns.value_or(end_ns) - from_ns; }
 };
 inline std::vector<Stay> stays_of(const Lives& lives) {
   std::vector<Stay> stays;
   for (const auto& life : lives) {
     for (std::size_t i = 0; i < life.states.size(); ++i) {
       stays.push_back(Stay{life, life.states[i].second, life.states[i].first, life.left_ns(i)});
+    }
+  }
+  return stays;
+}
+
+/// As they were at the end of the filter's window.
+inline Lives as_of_window(Lives lives, const Filter& filter) {
+  for (auto& life : lives) {
+    if (filter.until_ns && life.closed_ns.value_or(*filter.until_ns + 1) > *filter.until_ns) {
+      life.outcome = Outcome::open;
+      life.closed_ns.reset();
+    }
+  }
+  return lives;
+}
+
+/// Those within the filter's window; one that lasts longer ends with it.
+inline std::vector<Stay> stays_in_window(const Lives& lives, const Filter& filter) {
+  auto stays = stays_of(lives);
+  std::erase_if(stays, [&](const Stay& stay) {
+    return (filter.until_ns && stay.from_ns > *filter.until_ns) ||
+           (filter.since_ns && stay.to_ns && *stay.to_ns < *filter.since_ns);
+  });
+  for (auto& stay : stays) {
+    if (filter.until_ns && stay.to_ns.value_or(*filter.until_ns + 1) > *filter.until_ns) {
+      stay.to_ns.reset();
+      stay.end_ns = *filter.until_ns;
     }
   }
   return stays;

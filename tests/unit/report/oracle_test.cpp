@@ -41,8 +41,9 @@ void check_overview(const Comparison& compared) {
     return;  // it is the report `process` then
   }
   const auto answer = compared.run("overview");
+  const auto lives = as_of_window(compared.lives, compared.filter);
   Lines totals;
-  for (const auto& [key, group] : grouped(compared.lives, [](const RecordedLife& life) {
+  for (const auto& [key, group] : grouped(lives, [](const RecordedLife& life) {
          return line(name(life.protocol), name(life.direction));
        })) {
     totals.insert(line(key,
@@ -70,13 +71,15 @@ void check_overview(const Comparison& compared) {
 
   Lines processes;
   for (const auto& [pid, group] :
-       grouped(compared.lives, [](const RecordedLife& life) { return text(life.pid); })) {
-    processes.insert(line(pid,
-                          group.size(),
-                          count_if(group, [](const RecordedLife& life) { return life.opened; }),
-                          with_outcome(group, Outcome::open),
-                          failed(group),
-                          sum(group, &RecordedLife::bytes_sent)));
+       grouped(lives, [](const RecordedLife& life) { return text(life.pid); })) {
+    processes.insert(line(
+        pid,
+        group.size(),
+        count_if(group,
+                 [&](const RecordedLife& life) { return opened_in_window(life, compared.filter); }),
+        with_outcome(group, Outcome::open),
+        failed(group),
+        sum(group, &RecordedLife::bytes_sent)));
   }
   CHECK(lines_of(answer,
                  "processes",
@@ -84,7 +87,7 @@ void check_overview(const Comparison& compared) {
         processes);
 
   std::map<std::string, std::vector<Stay>> by_state;
-  for (const auto& stay : stays_of(compared.lives)) {
+  for (const auto& stay : stays_in_window(compared.lives, compared.filter)) {
     by_state[std::string{name(stay.state)}].push_back(stay);
   }
   Lines states;
@@ -102,7 +105,8 @@ void check_overview(const Comparison& compared) {
 
 void check_peers(const Comparison& compared) {
   Lines expected;
-  for (const auto& [key, group] : grouped(only(compared.lives, has_peer), [](const auto& life) {
+  const auto lives = as_of_window(compared.lives, compared.filter);
+  for (const auto& [key, group] : grouped(only(lives, has_peer), [](const auto& life) {
          return line(name(life.direction), name(life.protocol), life.peer());
        })) {
     const auto first = -*largest(group, [](const RecordedLife& life) { return -life.began_ns; });
@@ -233,9 +237,11 @@ void check_failed(const Comparison& compared) {
   CHECK(lines_of(answer, "resets", {"outcome", "pid", "direction", "peer", "connections"}) ==
         resets);
 
-  const auto waits = [](const RecordedLife& life) {
-    return life.outcome == Outcome::open && !life.states.empty() &&
-           life.states.back().second == TcpState::syn_sent;
+  // At the end of the window.
+  const auto waits = [&](const RecordedLife& life) {
+    const auto stays = stays_in_window({life}, compared.filter);
+    return has_peer(life) && !stays.empty() && stays.back().state == TcpState::syn_sent &&
+           !stays.back().to_ns;
   };
   const auto now_ns = compared.filter.until_ns.value_or(test::kHistoryEndNs);
   Lines hanging;
@@ -333,7 +339,7 @@ void check_churn(const Comparison& compared) {
 
 void check_dwell(const Comparison& compared) {
   std::map<std::string, std::vector<Stay>> by_state;
-  for (const auto& stay : stays_of(compared.lives)) {
+  for (const auto& stay : stays_in_window(compared.lives, compared.filter)) {
     by_state[std::string{name(stay.state)}].push_back(stay);
   }
   Lines states;

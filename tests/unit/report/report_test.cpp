@@ -277,7 +277,7 @@ began         process  of            direction  proto  local         remote     
 00:00:10.000  nginx    00:00:00.010  inbound    tcp    192.0.2.1:80  198.51.100.7:40000  closed        10s  ESTABLISHED 9s > CLOSE_WAIT 1s     -         -  100ms
 00:00:30.000  nginx    00:00:00.010  inbound    tcp    192.0.2.1:80  198.51.100.8:40001  open            -  ESTABLISHED                        -         -  100ms
 
-window 1970-01-01 00:00:00.000 .. 1970-01-01 00:01:40.000 UTC | coverage 99.99 % (1 of 30,000 TCP opens unseen) | 2 gaps, 3s in all
+window 1970-01-01 00:00:00.000 .. 1970-01-01 00:01:40.000 UTC | coverage 99.99 % (1 of 30,000 TCP opens unseen; 40s not counted) | 2 gaps, 3s in all: unreadable 2s, skipped ticks 2s
 )");
 }
 
@@ -292,6 +292,11 @@ TEST_CASE("completeness counts what touches the window and never rounds up", "[r
   auto line = completeness(reader, filter);
   CHECK(line.gaps == 2);
   CHECK(line.gaps_ns == kSecond / 2);
+  CHECK(line.gap_reasons == "unreadable 500ms, skipped ticks 500ms");
+  filter.since_ns = filter.until_ns = 41 * kSecond + kSecond / 2;
+  line = completeness(reader, filter);
+  CHECK(line.gaps == 2);
+  CHECK(line.gaps_ns == 3 * kSecond);  // they are longer than the instant
   filter.since_ns = 70 * kSecond;
   filter.until_ns = 80 * kSecond;
   line = completeness(reader, filter);
