@@ -196,6 +196,10 @@ class TableLayout {
       }
       fits_ = weight == Weight::must ? used <= width + kBetween : fits_;
     }
+    drop_all_but(kept);
+  }
+
+  void drop_all_but(const std::vector<bool>& kept) {
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       if (!kept[i] && !columns_[i].name.empty()) {  // the shape of a bar has none
         const bool alike = says_nothing(i) && all_cells_are(i, {rows_.front()[i]});

@@ -67,10 +67,10 @@ std::size_t begin_of_resync(const std::vector<Item>& batch, std::size_t from) {
 
 }  // namespace
 
-WriterThread::WriterThread(const std::filesystem::path& path,
+WriterThread::WriterThread(std::filesystem::path path,
                            const Session& session,
                            WriterOptions options)
-    : path_{path},
+    : path_{std::move(path)},
       options_{with_fitting_transactions(std::move(options))},
       recording_{open(path_, session, options_)},
       left_open_{recording_->start().left_open},

@@ -27,7 +27,7 @@ class WriterThread {
  public:
   /// Opens the recording on the caller's thread, then starts the thread.
   /// @throws StoreError as Writer does.
-  WriterThread(const std::filesystem::path& path, const Session& session, WriterOptions options);
+  WriterThread(std::filesystem::path path, const Session& session, WriterOptions options);
   WriterThread(const WriterThread&) = delete;
   WriterThread& operator=(const WriterThread&) = delete;
   ~WriterThread() { stop(); }
