@@ -339,9 +339,9 @@ void ItemWriter::operator()(const Coverage& coverage) {
 void ItemWriter::operator()(const Heartbeat& heartbeat) {
   BoundStatement{heartbeat_}
       .with(heartbeat.at_ns)
-      .with(heartbeat.ticks)
-      .with(heartbeat.late_ticks)
-      .with(heartbeat.skipped_ticks)
+      .with(heartbeat.ticks - start_.counted.ticks)
+      .with(heartbeat.late_ticks - start_.counted.late_ticks)
+      .with(heartbeat.skipped_ticks - start_.counted.skipped_ticks)
       .with(start_.session_id)
       .exec();
 }

@@ -164,8 +164,9 @@ Recording::~Recording() {
   }
 }
 
-void Recording::begin_in_another_file() {
-  start_.begin_in_another_file();
+void Recording::begin_in_another_file(const Heartbeat& there) {
+  last_heartbeat_ = there;
+  start_.begin_in_another_file(there);
 }
 
 ItemWriter& Recording::inserts() {
@@ -192,6 +193,7 @@ void Recording::write(std::span<const Item> batch) {
   note_pages();
   for (const auto& item : batch) {
     if (const auto* const heartbeat = std::get_if<Heartbeat>(&item)) {
+      last_heartbeat_ = *heartbeat;
       now_ns_ = heartbeat->at_ns;
       latest_ns_ = std::max(latest_ns_, now_ns_);
     } else if (const auto* const event = std::get_if<Event>(&item)) {

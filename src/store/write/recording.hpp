@@ -32,7 +32,7 @@ class Recording {
   [[nodiscard]] const SessionStart& start() const { return start_; }
 
   /// The session began in another file. A Resync brings what is open.
-  void begin_in_another_file();
+  void begin_in_another_file(const Heartbeat& there);
 
   /// Writes items in one transaction.
   void write(std::span<const Item> batch);
@@ -53,6 +53,8 @@ class Recording {
   /// belong to another file.
   void keep_side_files();
 
+  /// The last heartbeat that was written, as it came.
+  [[nodiscard]] const Heartbeat& last_heartbeat() const { return last_heartbeat_; }
   /// The latest time of an event or heartbeat that was written, UTC.
   [[nodiscard]] std::int64_t latest_ns() const { return latest_ns_; }
 
@@ -82,6 +84,7 @@ class Recording {
   std::optional<ItemWriter> inserts_;  ///< absent after a batch that failed
   bool reported_reader_ = false;       ///< that it keeps the WAL from being emptied
   std::int64_t now_ns_ = 0;            ///< the last heartbeat that was written, UTC
+  Heartbeat last_heartbeat_;           ///< that was written, as it came
   std::int64_t latest_ns_ = 0;
   std::int64_t page_bytes_ = 0;
   std::int64_t fewest_pages_ = 0;  ///< that the database had since check_size()

@@ -121,7 +121,7 @@ std::filesystem::path RecreatableRecording::succeed() {
   } catch (const StoreError& error) {
     throw SQLite::Exception{error.what(), SQLITE_CANTOPEN};
   }
-  recording_->begin_in_another_file();
+  recording_->begin_in_another_file(last_heartbeat_);
   return moved_to;
 }
 
@@ -136,6 +136,7 @@ void RecreatableRecording::retire(std::int64_t ended_ns) {
   } catch (const SQLite::Exception&) {
     // It has what was committed.
   }
+  last_heartbeat_ = recording_->last_heartbeat();
   recording_->keep_side_files();
   recording_.reset();
   if (options_.retired) {
@@ -202,6 +203,7 @@ bool RecreatableRecording::rename_damaged(const SQLite::Exception& damage) {
 void RecreatableRecording::close() {
   if (recording_) {
     written_until_ns_ = recording_->latest_ns();
+    last_heartbeat_ = recording_->last_heartbeat();
     if (!is_in_place()) {
       recording_->keep_side_files();
     }
@@ -231,7 +233,7 @@ DropReason RecreatableRecording::recreate(std::optional<std::int64_t> started_ns
   } catch (const StoreError& error) {
     throw SQLite::Exception{error.what(), SQLITE_CANTOPEN};
   }
-  recording_->begin_in_another_file();
+  recording_->begin_in_another_file(last_heartbeat_);
   return damage_.empty() ? DropReason{"file was deleted or replaced", "what it held is not here"}
                          : DropReason{"file was damaged", std::exchange(damage_, {})};
 }

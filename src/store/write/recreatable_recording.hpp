@@ -77,6 +77,7 @@ class RecreatableRecording {
   std::optional<Recording> recording_;
   std::chrono::steady_clock::time_point next_check_;
   std::int64_t written_until_ns_ = 0;
+  Heartbeat last_heartbeat_;  ///< that was written
   std::string damage_;
   std::optional<std::filesystem::path> moved_to_;  ///< of the open file
   bool new_is_held_ = false;

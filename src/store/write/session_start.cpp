@@ -208,7 +208,8 @@ std::int64_t SessionStart::row_of(ConnectionId id) const {
                    : connection_base + id - old;
 }
 
-void SessionStart::begin_in_another_file() {
+void SessionStart::begin_in_another_file(const Heartbeat& there) {
+  counted = there;
   for (std::size_t i = 0; i < left_open_rows.size(); ++i) {
     const auto& connection = left_open.connections[i];
     rows_here_.try_emplace({connection.netns, connection.tuple, connection.incarnation},

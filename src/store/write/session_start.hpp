@@ -23,13 +23,14 @@ struct SessionStart {
   std::vector<std::int64_t> left_open_rows;  ///< of left_open.connections, in their order
   std::map<ProcessId, std::int64_t> owners;  ///< of left_open.connections
   std::int64_t connection_base = 0;          ///< the last row before those of this session
+  Heartbeat counted;  ///< ticks that the recorder had counted before this session
 
   /// The row of a connection. The first ids are those that an earlier session left open.
   [[nodiscard]] std::int64_t row_of(ConnectionId id) const;
 
   /// The session began in another file, where the ids were given out: none of them is of a
-  /// connection that is left open here.
-  void begin_in_another_file();
+  /// connection that is left open here. @param there the last heartbeat in that file
+  void begin_in_another_file(const Heartbeat& there);
   /// After that: the connections that are left open here, too, go on in their rows.
   void continue_rows(const std::vector<Connection>& connections);
 

@@ -82,7 +82,9 @@ class Host {
 
   /// One more connection, and all of them again where the writer wants that.
   void push_one() {
-    push({opens(connection(++connections_)), Heartbeat{(10 + connections_) * kSecond, 1, 0, 0}});
+    ++connections_;
+    push({opens(connection(static_cast<ConnectionId>(connections_))),
+          Heartbeat{(10 + connections_) * kSecond, connections_, 0, 2 * connections_}});
   }
   /// Until the writer has said so.
   void wait_for(const std::string& message) {
@@ -215,6 +217,9 @@ TEST_CASE("a file that is moved is whole, and a new one has the rest", "[record]
   CHECK(count(to, "SELECT count(*) FROM gaps") == 0);
   CHECK(count(to, "SELECT ended_ns IS NOT NULL FROM session") == 1);
   CHECK(count(path, "SELECT count(*) FROM session") == 1);
+  // Each tick is counted in one of them.
+  CHECK(count(path, "SELECT ticks FROM session") + count(to, "SELECT ticks FROM session") == total);
+  CHECK(count(path, "SELECT skipped_ticks = 2 * ticks FROM session") == 1);
   CHECK(count(path, "SELECT started_ns FROM session") == count(to, "SELECT ended_ns FROM session"));
   CHECK_FALSE(fs::exists(with_suffix(path, "-wal")));
   std::error_code none;
