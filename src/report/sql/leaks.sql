@@ -103,27 +103,38 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: last_ns | last | time
 -- column: first_peer | first peer | endpoint
 WITH
+-- A client that leaks connections to one peer may close those to others. What comes in is of one
+-- service, from many peers.
 opened AS (
   SELECT
-    (SELECT n.process_id FROM connection AS n WHERE n.id = connections.id) AS process_id,
-    pid,
-    process,
-    direction,
-    opened_ns,
-    coalesce((SELECT p.peer FROM connection AS n JOIN peers AS p ON p.id = n.peer_id WHERE n.id = connections.id), remote, local) AS peer
-  FROM connections
-  WHERE outcome = 'open' AND opened_ns IS NOT NULL AND direction <> 'listen'
-    AND id IN (SELECT id FROM connection WHERE duration_bucket IS NULL) AND (/*filter*/ 1)
+    n.process_id,
+    c.pid,
+    c.process,
+    c.direction,
+    iif(c.direction = 'inbound', NULL, n.peer_id) AS line,
+    c.opened_ns,
+    coalesce((SELECT p.peer FROM peers AS p WHERE p.id = n.peer_id), c.remote, c.local) AS peer
+  FROM (
+    SELECT *
+    FROM connections
+    WHERE outcome = 'open' AND opened_ns IS NOT NULL AND direction <> 'listen'
+      AND id IN (SELECT id FROM connection WHERE duration_bucket IS NULL) AND (/*filter*/ 1)
+  ) AS c
+  JOIN connection AS n ON n.id = c.id
 ),
 grown AS (
   -- In a query with min(), SQLite takes the other columns from the row of the minimum.
-  SELECT process_id, pid, process, direction, peer, min(opened_ns) AS first_ns, count(*) AS open_now
+  SELECT process_id, pid, process, direction, line, peer, min(opened_ns) AS first_ns, count(*) AS open_now
   FROM opened
-  GROUP BY process_id, direction
+  GROUP BY process_id, direction, line
 ),
-lasts AS (SELECT process_id, direction, max(opened_ns) AS last_ns FROM opened GROUP BY process_id, direction),
-flows AS MATERIALIZED (SELECT process_id, direction, opened FROM process_flows WHERE outcome <> 'open' AND (/*filter of sums*/ 1)),
-ended AS MATERIALIZED (SELECT process_id, direction, sum(opened) AS n FROM flows GROUP BY process_id, direction)
+lasts AS (SELECT process_id, direction, line, max(opened_ns) AS last_ns FROM opened GROUP BY process_id, direction, line),
+flows AS MATERIALIZED (
+  SELECT process_id, direction, iif(direction = 'inbound', NULL, peer_id) AS line, opened
+  FROM peer_flows
+  WHERE outcome <> 'open' AND (/*filter of sums*/ 1)
+),
+ended AS MATERIALIZED (SELECT process_id, direction, line, sum(opened) AS n FROM flows GROUP BY process_id, direction, line)
 SELECT
   g.open_now,
   g.pid,
@@ -134,8 +145,8 @@ SELECT
   l.last_ns,
   g.peer AS first_peer
 FROM grown AS g
-JOIN lasts AS l ON l.process_id IS g.process_id AND l.direction = g.direction
-LEFT JOIN ended AS e ON e.process_id IS g.process_id AND e.direction = g.direction
+JOIN lasts AS l ON l.process_id IS g.process_id AND l.direction = g.direction AND l.line IS g.line
+LEFT JOIN ended AS e ON e.process_id IS g.process_id AND e.direction = g.direction AND e.line IS g.line
 WHERE g.open_now >= 10 AND g.open_now > 10 * coalesce(e.n, 0)
-ORDER BY g.open_now DESC, g.pid
+ORDER BY g.open_now DESC, g.pid, g.peer
 LIMIT iif(:limit < 0, 20, :limit);

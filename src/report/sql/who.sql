@@ -113,14 +113,14 @@ SELECT
   protocol,
   local,
   remote,
-  -- The state at the end of the window, else the last one.
-  (
+  -- At the end of the window; CLOSED if it had ended.
+  coalesce((
     SELECT i.state
     FROM state_intervals AS i
-    WHERE i.connection_id = held.id AND (:until_ns IS NULL OR i.from_ns <= :until_ns)
+    WHERE i.connection_id = held.id AND coalesce(i.from_ns <= :until_ns, 1) AND (i.to_ns IS NULL OR i.to_ns > :until_ns)
     ORDER BY i.from_ns DESC
     LIMIT 1
-  ) AS state,
+  ), state) AS state,
   -- At an instant: `?` if it may have opened later or closed earlier, within the error bounds.
   CASE WHEN :since_ns = :until_ns THEN iif(
     :since_ns < opened_ns

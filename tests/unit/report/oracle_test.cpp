@@ -411,11 +411,16 @@ void check_leaks(const Comparison& compared) {
   for (const auto& [key, group] :
        grouped(only(compared.lives,
                     [](const RecordedLife& life) { return has_peer(life) && life.opened; }),
-               [](const RecordedLife& life) { return line(life.pid, name(life.direction)); })) {
+               [](const RecordedLife& life) {
+                 const bool is_inbound = life.direction == Direction::inbound;
+                 return line(
+                     life.pid, name(life.direction), is_inbound ? std::string{} : life.peer());
+               })) {
     const auto open = with_outcome(group, Outcome::open);
     const auto closed = static_cast<std::int64_t>(group.size()) - open;
+    const auto& life = group.front();
     if (open >= 10 && open > 10 * closed) {
-      growing.insert(line(key, open, closed));
+      growing.insert(line(life.pid, name(life.direction), open, closed));
     }
   }
   CHECK(lines_of(answer, "growing", {"pid", "direction", "open_now", "closed"}) == growing);
