@@ -408,14 +408,13 @@ void check_leaks(const Comparison& compared) {
                  {"state", "pid", "now", "peak", "before", "oldest_ns", "newest_ns"}) == expected);
 
   Lines growing;
-  for (const auto& [key, group] :
-       grouped(only(compared.lives,
-                    [](const RecordedLife& life) { return has_peer(life) && life.opened; }),
-               [](const RecordedLife& life) {
-                 const bool is_inbound = life.direction == Direction::inbound;
-                 return line(
-                     life.pid, name(life.direction), is_inbound ? std::string{} : life.peer());
-               })) {
+  for (const auto& [key, group] : grouped(
+           only(compared.lives,
+                [](const RecordedLife& life) { return has_peer(life) && life.opened; }),
+           [](const RecordedLife& life) {
+             const bool is_inbound = life.direction == Direction::inbound;
+             return line(life.pid, name(life.direction), is_inbound ? std::string{} : life.peer());
+           })) {
     const auto open = with_outcome(group, Outcome::open);
     const auto closed = static_cast<std::int64_t>(group.size()) - open;
     const auto& life = group.front();
