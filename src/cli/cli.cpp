@@ -54,7 +54,8 @@ std::vector<std::string> subcommand_names(const CLI::App& app) {
   return names;
 }
 
-/// What a script writes with a variable that is not set, `--since "$FROM"`, is not a wish for all.
+/// A script writes `--since ""` where a variable is not set. It did not mean to leave the option
+/// out.
 void refuse_empty_values(CLI::App& app) {
   for (auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     for (auto* option : command->get_options()) {
@@ -104,9 +105,9 @@ std::string parse_error_text(const CLI::ParseError& error, const CLI::App& app) 
            (is_report_name(word) ? ", it is a report: netlog report " + word
                                  : suggestion(word, subcommand_names(app)));
   }
+  const bool has_filters = at.get_option_no_throw("--port") != nullptr;
   return "unexpected argument " + quote(word) +
-         "; a port, a pid or an address follows an option, "
-         "such as --port 80";
+         (has_filters ? "; a port, a pid or an address follows an option, such as --port 80" : "");
 }
 
 int print_error(const CLI::App& app, std::string_view message, int code) {

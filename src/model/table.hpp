@@ -48,6 +48,14 @@ struct Table {
   std::int64_t total = 0;  ///< rows that there are, where `rows` has the first ones only; else 0
 };
 
+/// A reason of gaps, and how long those of that reason last together.
+struct GapReason {
+  std::string reason;
+  std::int64_t ns = 0;
+
+  bool operator==(const GapReason&) const = default;
+};
+
 /// How complete an answer is; shown as the last line of every report.
 struct Completeness {
   std::int64_t from_ns = 0;
@@ -59,9 +67,9 @@ struct Completeness {
   Cell percent;
   std::int64_t uncounted_ns = 0;  ///< recorded time of the window that the counts do not include
   std::int64_t gaps = 0;
-  std::int64_t gaps_ns = 0;  ///< total length of the gaps within the window; around an instant, all
-  std::string gap_reasons;   ///< the most important two; empty: there are no gaps
-  std::string note;          ///< what else limits the answer, such as unknown owners; may be empty
+  std::int64_t gaps_ns = 0;  ///< length of the gaps within the window; around an instant, all of it
+  std::vector<GapReason> gap_reasons;  ///< two at most, the most important one first
+  std::string note;  ///< what else limits the answer, such as unknown owners; may be empty
 };
 
 /// The answer of a report.

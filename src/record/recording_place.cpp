@@ -70,14 +70,13 @@ bool RecordingPlace::side_files_in_place() const {
 std::optional<std::filesystem::path> RecordingPlace::follow() {
   const auto& file = before_ ? before_ : held_;
   auto to = file->moved_to();
-  if (!to && file->is_deleted()) {
-    for (const auto& side : side_files_) {
-      remove_side_file(side);
-    }
-  } else if (!to) {
+  if (!to && !file->is_deleted()) {
     set_side_files_aside();
   }
   if (!to) {
+    for (const auto& side : side_files_) {
+      remove_side_file(side);
+    }
     return to;
   }
   moved_to_ = *to;

@@ -68,6 +68,15 @@ std::string json_members(const std::vector<Column>& columns, const std::vector<C
   return out;
 }
 
+std::string json_reasons(const std::vector<GapReason>& reasons) {
+  std::string out;
+  for (const auto& [reason, ns] : reasons) {
+    out += fmt::format(
+        R"({}{{"reason":{},"ns":{}}})", out.empty() ? "" : ",", json_string(reason), ns);
+  }
+  return "[" + out + "]";
+}
+
 std::string json_completeness(const Completeness& completeness) {
   return fmt::format(
       "{{\"section\":\"completeness\",\"from_ns\":{},\"to_ns\":{},\"recorded_from_ns\":{},"
@@ -84,7 +93,7 @@ std::string json_completeness(const Completeness& completeness) {
       completeness.uncounted_ns,
       completeness.gaps,
       completeness.gaps_ns,
-      completeness.gap_reasons.empty() ? "null" : json_string(completeness.gap_reasons),
+      json_reasons(completeness.gap_reasons),
       completeness.note.empty() ? "null" : json_string(completeness.note));
 }
 

@@ -7,6 +7,7 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -64,12 +65,16 @@ std::string coverage_text(const Completeness& completeness) {
 
 /// `3 gaps, 15s in all: recorder was killed 12s, skipped ticks 3s`
 std::string gaps_text(const Completeness& completeness) {
-  return fmt::format("{} {}, {} in all{}{}",
-                     thousands(completeness.gaps),
-                     completeness.gaps == 1 ? "gap" : "gaps",
-                     format_duration(completeness.gaps_ns),
-                     completeness.gap_reasons.empty() ? "" : ": ",
-                     escape_for_terminal(completeness.gap_reasons));
+  auto text = fmt::format("{} {}, {} in all",
+                          thousands(completeness.gaps),
+                          completeness.gaps == 1 ? "gap" : "gaps",
+                          format_duration(completeness.gaps_ns));
+  const auto* before = ": ";
+  for (const auto& [reason, ns] : completeness.gap_reasons) {
+    text += std::exchange(before, ", ") + escape_for_terminal(reason);
+    text += completeness.gaps == 1 ? "" : " " + format_duration(ns);
+  }
+  return text;
 }
 
 std::string completeness_text(const Completeness& completeness, const TextStyle& style) {

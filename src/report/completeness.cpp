@@ -66,7 +66,7 @@ bool has_uncounted_opens(store::Reader& reader, const store::Parameters& window)
       "coalesce(o.opened_ns, o.first_seen_ns) BETWEEN :from AND :to UNION ALL SELECT id FROM "
       "connection WHERE duration_bucket IS NULL AND coalesce(opened_ns, first_seen_ns) BETWEEN "
       ":from AND :to) AND c.opened_ns IS NOT NULL AND c.protocol = 'tcp' AND c.direction <> "
-      "'listen' AND NOT EXISTS (SELECT 1 FROM coverage "
+      "'listen' AND (:netns IS NULL OR c.netns = :netns) AND NOT EXISTS (SELECT 1 FROM coverage "
       "AS k WHERE k.netns IS c.netns AND c.opened_ns BETWEEN k.from_ns AND k.to_ns))",
       window);
   return integer(found.cells[0][0], 0) != 0;
@@ -112,10 +112,7 @@ void set_gaps(Completeness& made, store::Reader& reader, const store::Parameters
           in_window),
       window);
   for (const auto& row : reasons.cells) {
-    made.gap_reasons += (made.gap_reasons.empty() ? "" : ", ") + text_of(row[0]);
-    if (made.gaps > 1) {
-      made.gap_reasons += " " + format_duration(integer(row[1], 0));
-    }
+    made.gap_reasons.push_back({text_of(row[0]), integer(row[1], 0)});
   }
 }
 

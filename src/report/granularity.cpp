@@ -56,7 +56,7 @@ bool sums_know_owners(store::Reader& reader, const Filter& filter) {
 }
 
 // What a window shows of single connections: as they were at its end, and opened only if they were
-// opened within it.
+// opened within it. A section that has a comment between FROM and the view keeps the view.
 constexpr std::string_view kFlowsInWindow = R"sql(FROM (
   SELECT
     process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,

@@ -31,7 +31,7 @@ selected AS MATERIALIZED (
       *,
       outcome = 'open' AND id IN (SELECT id FROM connection WHERE duration_bucket IS NULL) AS is_open,
       -- At the end of the window it waited; it does not any more.
-      :until_ns IS NOT NULL AND direction <> 'listen' AND EXISTS (
+      coalesce(coalesce(closed_ns, last_seen_ns) > :until_ns, 0) AND direction <> 'listen' AND EXISTS (
         SELECT 1
         FROM state_intervals AS i
         WHERE i.connection_id = connections.id AND i.state = 'SYN_SENT' AND i.from_ns <= :until_ns AND i.to_ns > :until_ns
@@ -58,6 +58,7 @@ SELECT
   s.netns
 FROM selected AS s
 LEFT JOIN programs AS g ON g.process_id = s.process_id
+WHERE coalesce(s.from_ns <= :until_ns, 1)
 GROUP BY g.lasting_id, s.process, s.direction, iif(s.direction = 'inbound', NULL, s.remote), s.state, s.netns
 ORDER BY waited_ns DESC, pid, s.remote
 LIMIT :limit;

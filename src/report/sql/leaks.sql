@@ -52,6 +52,16 @@ levels AS (
   FROM steps
 ),
 peaks AS (SELECT program, state, max(level) AS peak FROM levels GROUP BY program, state),
+-- For how long they were watched: until the end since the first look, or since the beginning of the
+-- window, if some were there, else since the first of them.
+watched AS (
+  SELECT
+    program,
+    state,
+    max(end_ns) - iif(max(was_there), max(coalesce(:since_ns, 0), min(iif(was_there, from_ns, NULL))), min(from_ns)) AS ns
+  FROM dwells
+  GROUP BY program, state
+),
 -- In a query with min(), SQLite takes the other columns from the row of the minimum.
 firsts AS (SELECT program, state, peer, min(from_ns) FROM dwells GROUP BY program, state),
 matching AS MATERIALIZED (SELECT process_id, process, state, dwells FROM process_dwells WHERE NOT still AND (/*filter of sums*/ 1)),
@@ -73,21 +83,16 @@ SELECT
   max(max(coalesce(s.to_ns, s.end_ns) - s.from_ns - s.clock_adjust_ns, 0)) AS longest_ns,
   iif(max(s.is_old), NULL, min(s.from_ns)) AS oldest_ns,
   max(iif(s.is_old, NULL, s.from_ns)) AS newest_ns,
-  -- How fast their number grew until the end: since the first look, or since the beginning of the
-  -- window, if some were there, else since the first of them. NULL for a single one, and for less
-  -- than ten seconds, from which no rate follows.
+  -- How fast their number grew. NULL for a single one, and for less than ten seconds, from which no
+  -- rate follows.
   CAST(round(
-    iif(max(s.was_there), nullif(sum(NOT s.was_there), 0), nullif(count(*) - 1, 0)) * 3.6e12 / iif(
-      max(s.end_ns)
-      - iif(max(s.was_there), max(coalesce(:since_ns, 0), min(iif(s.was_there, s.from_ns, NULL))), min(s.from_ns)) >= 10000000000,
-      max(s.end_ns)
-      - iif(max(s.was_there), max(coalesce(:since_ns, 0), min(iif(s.was_there, s.from_ns, NULL))), min(s.from_ns)),
-      NULL
-    )
+    iif(max(s.was_there), nullif(sum(NOT s.was_there), 0), nullif(count(*) - 1, 0)) * 3.6e12
+    / iif(w.ns >= 10000000000, w.ns, NULL)
   ) AS INTEGER) AS per_hour,
   f.peer AS first_peer
 FROM dwells AS s
 JOIN peaks AS p ON p.program IS s.program AND p.state = s.state
+JOIN watched AS w ON w.program IS s.program AND w.state = s.state
 JOIN firsts AS f ON f.program IS s.program AND f.state = s.state
 LEFT JOIN passed ON passed.program IS s.program AND passed.state = s.state
 GROUP BY s.state, s.program

@@ -31,7 +31,8 @@ class Recording {
 
   [[nodiscard]] const SessionStart& start() const { return start_; }
 
-  /// The session began in another file. A Resync brings what is open.
+  /// The session began in another file. A Resync brings what is open. @param there the last
+  /// heartbeat in that file
   void begin_in_another_file(const Heartbeat& there);
 
   /// Writes items in one transaction.
@@ -53,7 +54,8 @@ class Recording {
   /// belong to another file.
   void keep_side_files();
 
-  /// The last heartbeat that was written, as it came.
+  /// The last heartbeat that was written, with the counts of the recorder: they may have begun in
+  /// another file.
   [[nodiscard]] const Heartbeat& last_heartbeat() const { return last_heartbeat_; }
   /// The latest time of an event or heartbeat that was written, UTC.
   [[nodiscard]] std::int64_t latest_ns() const { return latest_ns_; }
@@ -84,7 +86,7 @@ class Recording {
   std::optional<ItemWriter> inserts_;  ///< absent after a batch that failed
   bool reported_reader_ = false;       ///< that it keeps the WAL from being emptied
   std::int64_t now_ns_ = 0;            ///< the last heartbeat that was written, UTC
-  Heartbeat last_heartbeat_;           ///< that was written, as it came
+  Heartbeat last_heartbeat_;           ///< that was written, with the counts of the recorder
   std::int64_t latest_ns_ = 0;
   std::int64_t page_bytes_ = 0;
   std::int64_t fewest_pages_ = 0;  ///< that the database had since check_size()

@@ -93,6 +93,7 @@ TEST_CASE("input that is not understood ends with 2 and one line", "[cli]") {
       {{"reprot"}, "netlog: unknown command 'reprot', did you mean report?"},
       {{"who"}, "netlog: unknown command 'who', it is a report: netlog report who"},
       {{"report", "who", "8085"}, "netlog report: unexpected argument '8085'; a port, a pid or"},
+      {{"doctor", "8085"}, "netlog doctor: unexpected argument '8085'; see --help"},
       {{"report", "--prot", "80"},
        "netlog report: unknown option '--prot', did you mean --protocol?"},
       {{"report", "overveiw"}, "netlog report: unknown report 'overveiw', did you mean overview?"},

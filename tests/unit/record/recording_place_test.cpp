@@ -309,6 +309,65 @@ TEST_CASE("what somebody puts in the place of a moved file stays when the record
   CHECK(whole(moved) == 1);
 }
 
+TEST_CASE("a file that is moved back while a new one waits goes on", "[record][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto moved = scratch / "old.db";
+  {
+    Host host{path};
+    fs::rename(path, moved);
+    REQUIRE(test::eventually([&] { return fs::exists(path); }));  // the new one
+    fs::rename(moved, path);
+    host.wait_for("into a new");
+    host.push_one();
+    CHECK(host.dropped() == 0);
+    host.finish();
+    CHECK(whole(path) == host.connections());
+  }
+  CHECK(count(path, "SELECT count(*) FROM session WHERE ended_ns IS NOT NULL") == 2);
+}
+
+namespace {
+
+/// A file that was moved to where nobody may look.
+class HiddenFile final : public os::RecordingFile {
+ public:
+  [[nodiscard]] bool created() const override { return false; }
+  [[nodiscard]] std::vector<fs::path> set_aside() const override { return {}; }
+  [[nodiscard]] Result<std::vector<fs::path>> secure_side_files() override {
+    return std::vector<fs::path>{};
+  }
+  [[nodiscard]] bool in_place() const override { return false; }
+  [[nodiscard]] bool is_deleted() const override { return false; }
+  [[nodiscard]] std::optional<fs::path> moved_to() const override { return {}; }
+  [[nodiscard]] Result<void> grant_group_read(const os::Readers& /*readers*/) override {
+    return {};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the WAL of a file that cannot be found is kept", "[record][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  for (const auto* const suffix : {"-wal", "-shm"}) {
+    std::ofstream{with_suffix(path, suffix)} << "rows";
+  }
+  record::RecordingPlace place{path, std::make_unique<HiddenFile>(), std::nullopt};
+  std::vector<std::string> messages;
+  WriterOptions options;
+  options.on_message = [&](const std::string& text) { messages.push_back(text); };
+  place.watch(options);
+  options.opened();
+  CHECK_FALSE(options.follow().has_value());
+  for (const auto* const suffix : {"-wal", "-shm"}) {
+    CHECK_FALSE(fs::exists(with_suffix(path, suffix)));
+    CHECK(fs::exists(with_suffix(with_suffix(path, suffix), ".moved-1")));
+  }
+  REQUIRE(messages.size() == 2);
+  CHECK_THAT(messages[0], Catch::Matchers::Contains("a.db-wal.moved-1 belongs to it"));
+}
+
 TEST_CASE("a chain of renamed files keeps each file's WAL apart", "[record][posix]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";

@@ -266,7 +266,7 @@ TEST_CASE("JSON keeps unknown, integers and text apart", "[render]") {
   write_json(out, answer_of({{"a\"\\\n\xFF", Cell{}, std::int64_t{9007199254740993}, 1.5}}));
   CHECK(out.str() ==
         R"({"section":"t","name":"a\"\\\u000a�","peer":null,"bytes":9007199254740993,"extra":1.5}
-{"section":"completeness","from_ns":0,"to_ns":1000000000,"recorded_from_ns":0,"recorded_to_ns":1000000000,"kernel_opens":null,"recorded_opens":null,"percent":null,"uncounted_ns":0,"gaps":0,"gaps_ns":0,"gap_reasons":null,"note":null}
+{"section":"completeness","from_ns":0,"to_ns":1000000000,"recorded_from_ns":0,"recorded_to_ns":1000000000,"kernel_opens":null,"recorded_opens":null,"percent":null,"uncounted_ns":0,"gaps":0,"gaps_ns":0,"gap_reasons":[],"note":null}
 )");
 }
 
