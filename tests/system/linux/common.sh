@@ -90,6 +90,16 @@ record_ticks() { # NAME, N: until so many more ticks are on record
   from=$(ticks "$1")
   wait_until "$2 more ticks of $1" ticked "$1" $((from + $2))
 }
+all_ended() { # NAME: no connection of the load in $scratch/NAME.csv is open in the recording
+  local ports # of its servers
+  ports=$(awk -F, 'NR > 1 { print $2 == "server" ? $5 : $7 }' "$scratch/$1.csv" | sort -u | paste -sd,)
+  gives "$scratch/$1.db" "SELECT count(*) FROM connections WHERE outcome = 'open' AND direction <> 'listen'
+    AND (local_port IN ($ports) OR remote_port IN ($ports))" 0
+}
+record_load() { # NAME: until all of the load is on record. Where a trace has lost an end, the tables show it some seconds later
+  record_ticks "$1" 25
+  wait_until "the ends of $1" all_ended "$1"
+}
 end_recorder() { # [SIGNAL]: ends the latest recorder
   local pid others=() status=0
   for pid in "${recorders[@]}"; do [ "$pid" = "$recorder" ] || others+=("$pid"); done

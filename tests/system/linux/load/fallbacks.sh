@@ -32,7 +32,7 @@ begin() { # NAME, command: a recorder that traces, and has read the tables once
   says 'from trace' "$scratch/$1.log"
 }
 finish() { # NAME
-  record_ticks "$1" 25 # the tables with TIME_WAIT are read once a second
+  record_load "$1"
   end_recorder
 }
 in_mounts() { unshare -m sh -c "$1 exec \"\$@\"" sh "${@:2}"; }

@@ -14,7 +14,7 @@ record() { # NAME, options of record, --, options of netlog-churn
   begin_recorder "$name" "$netlog" record --cpu-budget 100% --db "$scratch/$name.db" "${options[@]}"
   started_recording "$name" 0
   "$churn" --truth "$scratch/$name.csv" "$@"
-  record_ticks "$name" 25 # the tables with TIME_WAIT are read once a second
+  record_load "$name"
   end_recorder
   echo "--- $name"
   "$check" "$scratch/$name.csv" "$scratch/$name.db"

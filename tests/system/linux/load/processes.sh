@@ -12,7 +12,7 @@ record() { # NAME, connections of each pattern, options of record
   begin_recorder "$name" "$netlog" record --cpu-budget 100% --db "$scratch/$name.db" "$@"
   started_recording "$name" 0
   "$churn" --truth "$scratch/$name.csv" --patterns "$count" >"$scratch/$name.out"
-  record_ticks "$name" 25
+  record_load "$name"
   end_recorder
   echo "--- $name"
   "$check" "$scratch/$name.csv" "$scratch/$name.db" | tee "$scratch/$name.check"
