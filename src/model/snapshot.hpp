@@ -59,6 +59,9 @@ struct SocketRow {
   std::optional<Offload> offload;
   std::optional<Metrics> metrics;
   std::optional<Delivery> delivery;
+  /// It was active while the table was read: its state and its counters may be of different
+  /// moments.
+  bool is_active = false;
 
   bool operator==(const SocketRow&) const = default;
 };

@@ -4,6 +4,7 @@
 #include "capture/record_codec.hpp"
 #include "decode/tables.hpp"
 #include "util/byte_reader.hpp"
+#include "util/time.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -41,6 +42,17 @@ std::string_view source_of(RecordKind kind) {
   }
 }
 
+/// The kernel reads the state of a socket first, then waits for its lock and reads its counters
+/// (net/ipv4/inet_diag.c, inet_sk_diag_fill).
+void mark_active(std::vector<SocketRow>& rows, std::int64_t dump_ns) {
+  constexpr std::int64_t kTimerTickMs = 10;
+  const auto active_ms = dump_ns / kNsPerMs + kTimerTickMs;
+  for (auto& row : rows) {
+    row.is_active = row.delivery && std::min(row.delivery->since_acked_ms,
+                                             row.delivery->since_sent_ms) <= active_ms;
+  }
+}
+
 Protocol protocol_of(TableSet tables) {
   return (tables & kTcpTables) != 0 ? Protocol::tcp : Protocol::udp;
 }
@@ -58,6 +70,7 @@ RecordDecoder::TableResult RecordDecoder::decode(const RawRecord& record,
   if (dump.part == 0) {
     rows_.clear();
     next_part_ = 0;
+    dump_began_ns_ = record.asked.began_ns;
   }
   if (!next_part_) {
     return {};
@@ -76,6 +89,7 @@ RecordDecoder::TableResult RecordDecoder::decode(const RawRecord& record,
   if (const auto end = decode::decode_sock_diag_end(dump.messages, protocol, rows_); !end) {
     return unreadable(record, dump.tables, end.error().message());
   }
+  mark_active(rows_, record.asked.ended_ns - dump_began_ns_);
   return whole(record, std::move(snapshot), std::exchange(rows_, {}));
 }
 

@@ -72,6 +72,7 @@ class RecordDecoder {
   std::vector<SocketRow> rows_;            ///< of the dump under way
   std::size_t most_rows_ = 0;              ///< of a table, since the last shrink()
   std::optional<std::int64_t> next_part_;  ///< of that dump; absent: it could not be read
+  std::int64_t dump_began_ns_ = 0;
   std::map<TableKey, std::int64_t> last_read_ns_;
   std::vector<Counters> counters_;  ///< since they were taken last, oldest first
 };

@@ -56,7 +56,8 @@ struct Entry {
   std::int64_t second_lack_ns = 0;
   std::int64_t traced_ns = 0;  ///< when its last change was traced; 0: it is not traced
   Evidence evidence;
-  bool is_direction_known = false;  ///< its direction is proven, or no proof can come
+  bool is_direction_known = false;             ///< its direction is proven, or no proof can come
+  std::optional<Direction> counted_direction;  ///< by its last row, which was active
   bool named_by_notice = false;  ///< its cookie is that of its notice: its minisock has another one
   bool closed = false;           ///< its close event waits to be taken
   bool reported = false;         ///< ChangeLog: its first event has been taken

@@ -119,7 +119,15 @@ void Lifecycle::see_direction(Index index, const SocketRow& row) {
   if (entry.is_direction_known) {
     return;
   }
-  if (const auto proven = proven_direction(row)) {
+  auto proven = proven_direction(row);
+  if (!proven && row.is_active) {
+    // Two rows that count the same are proof enough: one that was read while its socket changed
+    // does not come again.
+    const auto counted = counted_direction(row);
+    proven = counted == entry.counted_direction ? counted : std::nullopt;
+    entry.counted_direction = counted;
+  }
+  if (proven) {
     entry.is_direction_known = true;
     set_direction(index, *proven);
   }

@@ -21,20 +21,11 @@ inline bool listens(const SocketRow& row) {
          (row.tuple.protocol == Protocol::udp && row.tuple.remote.port == 0);
 }
 
-/// Who opened a TCP connection, where its row proves it; absent where it does not. The kernel
+/// Who opened a TCP connection, by what its row counts; absent where that does not say. The kernel
 /// counts our SYN as a byte that was acknowledged (tcpi_bytes_acked); a socket that was accepted
 /// begins to count after its SYN.
-inline std::optional<Direction> proven_direction(const SocketRow& row) {
+inline std::optional<Direction> counted_direction(const SocketRow& row) {
   using enum TcpState;
-  if (row.tuple.protocol != Protocol::tcp) {
-    return std::nullopt;
-  }
-  if (row.state == syn_sent) {
-    return Direction::outbound;
-  }
-  if (row.state == syn_received) {
-    return Direction::inbound;
-  }
   const bool counts = row.delivery && row.metrics && row.metrics->bytes_sent &&
                       row.tuple.remote.port != 0 && row.delivery->unacked == 0 &&
                       row.delivery->acked >= *row.metrics->bytes_sent;
@@ -54,6 +45,20 @@ inline std::optional<Direction> proven_direction(const SocketRow& row) {
     return no_fin ? Direction::outbound : Direction::inbound;
   }
   return std::nullopt;
+}
+
+/// Who opened a TCP connection, where its row proves it; absent where it does not.
+inline std::optional<Direction> proven_direction(const SocketRow& row) {
+  if (row.tuple.protocol != Protocol::tcp) {
+    return std::nullopt;
+  }
+  if (row.state == TcpState::syn_sent) {
+    return Direction::outbound;
+  }
+  if (row.state == TcpState::syn_received) {
+    return Direction::inbound;
+  }
+  return row.is_active ? std::nullopt : counted_direction(row);
 }
 
 /// True for a minisock: what the kernel keeps of a socket that no process holds any more, in

@@ -67,6 +67,30 @@ TEST_CASE("RecordDecoder: the parts of a dump make one snapshot", "[record]") {
   CHECK(table.read_before_ns == 10);
 }
 
+TEST_CASE("RecordDecoder: a row that was active during the dump says so", "[record]") {
+  constexpr std::int64_t kMs = 1'000'000;
+  const auto [acked_ms, sent_ms, is_active] =
+      GENERATE(table<std::uint8_t, std::uint8_t, bool>({{15, 90, true},  // 5 ms, and a timer's tick
+                                                        {90, 15, true},
+                                                        {16, 16, false}}));
+  CAPTURE(acked_ms, sent_ms);
+  std::vector<std::byte> info(160);
+  info[44] = std::byte{sent_ms};   // tcpi_last_data_sent
+  info[56] = std::byte{acked_ms};  // tcpi_last_ack_recv
+  auto message = socket("01000000");
+  message[0] = std::byte{0x58 + 164};
+  const auto attribute = test::from_hex("a4000200");
+  message.insert(message.end(), attribute.begin(), attribute.end());
+  message.insert(message.end(), info.begin(), info.end());
+  RecordDecoder decoder;
+  decode(decoder, asked(100 * kMs, 101 * kMs, part(0, false, std::move(message))));
+  const auto result = decode(decoder, asked(104 * kMs, 105 * kMs, part(1, true, done())));
+  REQUIRE(std::holds_alternative<RecordDecoder::Table>(result));
+  const auto& rows = std::get<RecordDecoder::Table>(result).snapshot.rows;
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].is_active == is_active);
+}
+
 TEST_CASE("RecordDecoder: the memory of a large table goes back once tables are small again",
           "[record]") {
   RecordDecoder decoder;

@@ -55,6 +55,43 @@ TEST_CASE("Lifecycle undoes an end that a later snapshot refutes", "[track]") {
   CHECK(parts.broken_invariant().empty());
 }
 
+TEST_CASE("Lifecycle takes the direction of an active socket from two rows", "[track]") {
+  TrackParts parts;
+  parts.open(tcp_row(9, listen, 443, 0));
+  // Its state was read before its FIN was acknowledged, and its counters after that.
+  auto torn = tcp_row(1, close_wait, 443, 4000);
+  torn.metrics = Metrics{};
+  torn.metrics->bytes_sent = 10;
+  torn.delivery = Delivery{11, 0, 0, 0, 0, 0, 0, 0};
+  torn.is_active = true;
+  const auto index = parts.open(torn);
+  const auto& entry = parts.table[index];
+  CHECK(entry.connection.direction == Direction::inbound);
+  CHECK_FALSE(entry.is_direction_known);
+  const auto snapshot = tcp_snapshot(200, {});
+  parts.lifecycle.see_snapshot(index, torn, snapshot, Moment{200, 10});
+  CHECK(entry.connection.direction == Direction::inbound);
+  auto whole = torn;
+  SECTION("the next one counts otherwise") {
+    whole.delivery->acked = 10;
+    parts.lifecycle.see_snapshot(index, whole, snapshot, Moment{300, 10});
+    CHECK_FALSE(entry.is_direction_known);
+    parts.lifecycle.see_snapshot(index, whole, snapshot, Moment{400, 10});
+    CHECK(entry.connection.direction == Direction::inbound);
+  }
+  SECTION("the next one counts the same") {
+    parts.lifecycle.see_snapshot(index, whole, snapshot, Moment{300, 10});
+    CHECK(entry.connection.direction == Direction::outbound);
+  }
+  SECTION("a row of a quiet socket is enough") {
+    whole.is_active = false;
+    whole.delivery->acked = 10;
+    parts.lifecycle.see_snapshot(index, whole, snapshot, Moment{300, 10});
+    CHECK(entry.connection.direction == Direction::inbound);
+  }
+  CHECK(entry.is_direction_known != (entry.connection.direction == Direction::unknown));
+}
+
 TEST_CASE("Lifecycle keeps what closed before its notice, and completes it", "[track]") {
   TrackParts parts;
   const auto close = [&](std::uint64_t cookie) {
