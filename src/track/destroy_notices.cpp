@@ -132,9 +132,7 @@ Index DestroyNotices::open(const Notice& notice, const Identity& identity) {
   opening.direction =
       lifecycle_.direction_of(row, notice.netns, !after_ns, after_ns.value_or(0), true);
   opening.alive_after_ns = opening.seen.began_ns;
-  if (created && created->caller) {
-    opening.creator = created->caller->id;
-  }
+  opening.owner = trace_.take_owner(identity, created);
   if (tcp && opening.direction == Direction::inbound) {
     aliases_.add_accepted(notice.netns, row.tuple, at.at_ns);
   }

@@ -56,7 +56,7 @@ Index Lifecycle::open(const Identity& identity, const SocketRow& row, const Open
     listeners_.opened(
         connection.netns, connection.tuple.protocol, connection.tuple.local, connection.id);
   }
-  owners_.open(index, opening.keys, opening.alive_after_ns, opening.creator);
+  owners_.open(index, opening.keys, opening.alive_after_ns, opening.owner);
   changes_.emit(index,
                 connection.opened ? EventKind::open : EventKind::present,
                 opening.reported,

@@ -31,7 +31,7 @@ struct Opening {
   HolderKeys keys = HolderKeys::inodes;
   /// A listener that was open at this time or later may have accepted it.
   std::int64_t alive_after_ns = 0;
-  std::optional<ProcessId> creator;  ///< of its socket, where that was traced
+  std::optional<Owner> owner;  ///< where its use or the creation of its socket was traced
 };
 
 /// Opens connections, moves them from state to state and closes them. The only writer of a

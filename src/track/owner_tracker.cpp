@@ -49,7 +49,7 @@ Owner owner_by_close(const Owner& known, const LastCloser& closer) {
 void OwnerTracker::open(Index index,
                         HolderKeys keys,
                         std::int64_t alive_after_ns,
-                        const std::optional<ProcessId>& creator) {
+                        const std::optional<Owner>& traced) {
   auto& entry = table_[index];
   auto& connection = entry.connection;
   entry.holder.key_is_pid = keys == HolderKeys::pids;
@@ -60,8 +60,8 @@ void OwnerTracker::open(Index index,
       connection.owner = Owner{listener->owner, OwnerSource::inherited, {}};
     }
   }
-  if (creator) {
-    connection.owner = Owner{creator, OwnerSource::exact, {}};
+  if (traced) {
+    connection.owner = *traced;
   } else if (keys == HolderKeys::none) {
     connection.owner.why = UnknownOwner::no_source;
   } else if (entry.holder.key != 0) {

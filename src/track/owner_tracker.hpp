@@ -41,11 +41,11 @@ class OwnerTracker {
   /// Gives a new entry the owner that is known at once, or requests it. Its holder key and its
   /// connection are set.
   /// @param alive_after_ns a listener that was open at this time or later may have accepted it
-  /// @param creator the process that created the socket, where that was traced
+  /// @param traced its owner, where its use or the creation of its socket was traced
   void open(Index index,
             HolderKeys keys,
             std::int64_t alive_after_ns,
-            const std::optional<ProcessId>& creator);
+            const std::optional<Owner>& traced);
   /// Takes over an entry of an earlier session, with the owner in its connection.
   void resume(Index index);
   /// The connection is closed.

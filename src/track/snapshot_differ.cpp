@@ -248,13 +248,8 @@ void SnapshotDiffer::open(const NewRow& entry, const Snapshot& snapshot) {
   if (created) {
     const auto [at_ns, error_ns] = opening.reported;
     opening.reported = between(std::max(created->at_ns, at_ns - error_ns), at_ns);
-    if (created->caller) {
-      opening.creator = created->caller->id;
-    }
   }
-  if (const auto user = trace_.take_user(entry.identity)) {
-    opening.creator = user;
-  }
+  opening.owner = trace_.take_owner(entry.identity, created);
   if (before || created) {
     opening.opened = opening.reported;
   }

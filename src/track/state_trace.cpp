@@ -71,9 +71,6 @@ Index StateTrace::open(const Transition& transition, const Identity& identity) {
     opening.state = row.state;
   }
   opening.alive_after_ns = opened_ns;
-  if (const auto created = trace_.take_created(identity); created && created->caller) {
-    opening.creator = created->caller->id;
-  }
   if (accepted) {
     aliases_.add_accepted(transition.netns, row.tuple, transition.at_ns);
   }

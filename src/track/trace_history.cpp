@@ -38,14 +38,16 @@ std::optional<UdpSocketCreated> TraceHistory::take_created(const Identity& ident
   return created;
 }
 
-std::optional<ProcessId> TraceHistory::take_user(const Identity& identity) {
-  const auto* const found = users_.find(identity);
-  if (found == nullptr) {
-    return std::nullopt;
+std::optional<Owner> TraceHistory::take_owner(const Identity& identity,
+                                              const std::optional<UdpSocketCreated>& created) {
+  if (const auto* const user = users_.find(identity)) {
+    const Owner owner{*user, OwnerSource::exact, {}};
+    users_.erase(identity);
+    return owner;
   }
-  const auto user = *found;
-  users_.erase(identity);
-  return user;
+  return created && created->caller
+             ? std::optional{Owner{created->caller->id, OwnerSource::held, {}}}
+             : std::nullopt;
 }
 
 void TraceHistory::audit_open(const SocketRow& row, const std::optional<Span>& before) {

@@ -64,13 +64,15 @@ class TraceHistory {
 
   void add_created(const UdpSocketCreated& created);
   /// When and by whom the socket was created; absent when that was not traced. A caller is given
-  /// out once: who creates a socket uses it first.
+  /// out once.
   std::optional<UdpSocketCreated> take_created(const Identity& identity);
 
   /// A socket that is not known yet has this user.
   void add_user(const Identity& identity, const ProcessId& user) { users_.put(identity, user); }
-  /// The user of a socket that is now known. It is given out once.
-  std::optional<ProcessId> take_user(const Identity& identity);
+  /// The owner of a socket that is now known: its user, else the process that created it, which may
+  /// have done so for a child. It is given out once.
+  std::optional<Owner> take_owner(const Identity& identity,
+                                  const std::optional<UdpSocketCreated>& created);
 
   /// A snapshot shows a socket that was not known.
   /// @param before the last poll of its table

@@ -123,7 +123,7 @@ bool connect_to(int fd, std::uint16_t port) {
   return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
-/// Runs `work` in a child until it is done.
+/// Runs `work` in a child until it is done. What it returns does not matter.
 std::uint32_t in_child(const std::function<void()>& work) {
   const auto child = ::fork();
   REQUIRE(child >= 0);
@@ -234,6 +234,37 @@ TEST_CASE("who only looks at a socket, and lets go of it last, has not owned it"
   CHECK(closed->state != TcpState::established);
   CHECK(closed->owner.source == OwnerSource::exact);
   CHECK(closed->owner.process->pid == owner.pid());
+}
+
+TEST_CASE("who waits in vain for a socket has not used it", "[live][tracing]") {
+  auto traced = start_trace();
+  const auto listening = make_listener();
+  os::UniqueFd client{::socket(AF_INET, SOCK_STREAM, 0)};
+  REQUIRE(connect_to(client.get(), port_of(listening.get())));
+  const auto port = port_of(client.get());
+  in_child([&] {
+    char byte = 0;
+    ::recv(client.get(), &byte, 1, MSG_DONTWAIT);
+  });
+  CHECK(traced->by_local(port)->owner.process->pid == us());
+}
+
+TEST_CASE("of several users of a socket the last one owns it", "[live][tracing]") {
+  auto traced = start_trace();
+  const auto listening = make_listener();
+  os::UniqueFd client{::socket(AF_INET, SOCK_STREAM, 0)};
+  REQUIRE(connect_to(client.get(), port_of(listening.get())));
+  const auto port = port_of(client.get());
+  const os::UniqueFd server{::accept(listening.get(), nullptr, nullptr)};
+  REQUIRE(::send(server.get(), "xyz", 3, 0) == 3);
+  const auto read_byte = [&] {  // before Linux 6.3 only reads are seen
+    char byte = 0;
+    return ::recv(client.get(), &byte, 1, 0);
+  };
+  const auto helper = in_child(read_byte);
+  CHECK(traced->by_local(port)->owner.process->pid == helper);
+  REQUIRE(read_byte() == 1);
+  CHECK(traced->by_local(port)->owner.process->pid == us());
 }
 
 TEST_CASE("an accepted socket that its peer resets: who lets go of it, later", "[live][tracing]") {

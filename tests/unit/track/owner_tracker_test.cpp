@@ -97,13 +97,13 @@ TEST_CASE("OwnerTracker requests the owner of a listener again at once and after
   CHECK(recheck(14 * kSecond) == Keys{70});
 }
 
-TEST_CASE("OwnerTracker takes the traced creator of a socket without a search", "[track]") {
+TEST_CASE("OwnerTracker takes a traced owner without a search", "[track]") {
   TrackParts parts;
   const auto row = tcp_row(1, established, 4000, 443, 77);
   Opening opening;
   opening.seen_by = SeenBy::snapshot;
   opening.direction = Direction::outbound;
-  opening.creator = kWorker;
+  opening.owner = Owner{kWorker, OwnerSource::exact, {}};
   const auto index = parts.lifecycle.open(by_cookie(1), row, opening);
   CHECK(parts.table[index].connection.owner == Owner{kWorker, OwnerSource::exact, {}});
   CHECK(parts.pending_keys().empty());

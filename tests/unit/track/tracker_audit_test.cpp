@@ -227,6 +227,11 @@ TEST_CASE("a UDP socket has the owner and the time of its creation", "[track]") 
   row.tuple = {Protocol::udp, {IpAddress::v4(192, 0, 2, 1), 5353}, {}};
   row.incarnation = 7;
   row.holder_key = 99;
+  // Who makes a socket may make it for a child.
+  const bool is_used = GENERATE(false, true);
+  if (is_used) {
+    tracker.apply(SocketUser{0, 7, 60 * kMs, Caller{kServer, 1, "dig"}});
+  }
   SECTION("met by a table") {
     auto later = audit(100 * kMs, {row});
     later.tables = kUdp4;
@@ -239,7 +244,8 @@ TEST_CASE("a UDP socket has the owner and the time of its creation", "[track]") 
   const auto events = tracker.take_events();
   REQUIRE_FALSE(events.empty());
   CHECK(text(events[0]) == "1 open ->- (50,101]");
-  CHECK(events[0].connection.owner == Owner{kClient, OwnerSource::exact, {}});
+  CHECK(events[0].connection.owner ==
+        (is_used ? Owner{kServer, OwnerSource::exact, {}} : Owner{kClient, OwnerSource::held, {}}));
   CHECK(tracker.owner_queries(10).empty());
 }
 

@@ -10,8 +10,12 @@
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct super_block {
+  unsigned long s_magic;
+};
 struct inode {
   unsigned short i_mode;
+  struct super_block* i_sb;
   unsigned long i_ino;
 };
 struct file {
@@ -32,7 +36,7 @@ struct bpf_iter__task_file {
 };
 #pragma clang attribute pop
 
-enum { kTypeMask = 0170000, kSocket = 0140000 };
+enum { kTypeMask = 0170000, kSocket = 0140000, kSockfs = 0x534F434B /* SOCKFS_MAGIC */ };
 
 struct held {
   __u64 inode;
@@ -48,7 +52,8 @@ int netlog_held(struct bpf_iter__task_file* at) {
     return 0;  // after the last one
   }
   struct inode* inode = file->f_inode;
-  if ((inode->i_mode & kTypeMask) == kSocket) {
+  // The name of a Unix socket on another file system has the same type, and any number.
+  if ((inode->i_mode & kTypeMask) == kSocket && inode->i_sb->s_magic == kSockfs) {
     struct held held = {inode->i_ino, task->tgid, at->fd};
     bpf_seq_write(at->meta->seq, &held, sizeof held);
   }

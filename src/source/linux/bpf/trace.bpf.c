@@ -169,7 +169,6 @@ struct caller {
 struct socket_use {
   __u64 begun_ns;
   struct caller user;  // the process that has used it last: connected, sent or received
-  __u32 earlier_user;  // the pid of the one before
   __u32 netns;
   __u8 origin;
   __u8 user_reports;
@@ -397,7 +396,6 @@ static __always_inline struct socket_use* begin_use(struct tcp_sock* tcp, int or
   use->begun_ns = bpf_ktime_get_boot_ns();
   use->origin = origin;
   use->user.pid = 0;
-  use->earlier_user = 0;
   use->user_reports = 0;
   use->is_owner_reported = 0;
   use->is_closed = 0;
@@ -468,10 +466,6 @@ int netlog_create(struct bpf_sock* sk) {
     event->netns = task->nsproxy->net_ns->ns.inum;
     name_current(event);
     submit(event);
-  }
-  struct socket_use* use = bpf_sk_storage_get(&socket_uses, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (use && current_caller(&use->user)) {
-    note_process(use->user.pid);
   }
   return 1;
 }

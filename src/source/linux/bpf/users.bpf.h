@@ -4,7 +4,7 @@
 // trace.bpf.c. Most calls end after one lookup: the socket's last user is the current process.
 #pragma once
 
-enum { kTcp = 6, kUdp = 17, kMaxUserReports = 8 };
+enum { kTcp = 6, kUdp = 17, kMaxUserReports = 8, kTryAgain = 11 /* EAGAIN */ };
 
 // Whether the kernel opened the socket for itself, as for NFS. The process in whose context it is
 // used is not its owner. A subflow of MPTCP is opened like that, too, on behalf of a process.
@@ -22,7 +22,6 @@ static __noinline int report_user(struct sock* sk, struct socket_use* use, __u64
     return 0;
   }
   note_process(caller.pid);
-  use->earlier_user = use->user.pid;
   use->user = caller;
   use->is_owner_reported = 1;
   if (use->user_reports >= kMaxUserReports) {
@@ -52,7 +51,7 @@ static __always_inline int note_user(struct sock* sk) {
   }
   const __u32 pid = bpf_get_current_pid_tgid() >> 32;
   struct socket_use* use = bpf_sk_storage_get(&socket_uses, sk, 0, 0);
-  if (use && (use->user.pid == pid || use->earlier_user == pid)) {
+  if (use && use->user.pid == pid) {
     return 0;
   }
   if (!use) {
@@ -69,14 +68,15 @@ static __always_inline int note_user(struct sock* sk) {
   return report_user(sk, use, bpf_get_socket_cookie(sk));
 }
 
+// A call that would have to wait is no use: of those who wait for a socket, one gets the data.
 SEC("tp_btf/sock_send_length")
-int BPF_PROG(netlog_send, struct sock* sk) {
-  return note_user(sk);
+int BPF_PROG(netlog_send, struct sock* sk, int result) {
+  return result == -kTryAgain ? 0 : note_user(sk);
 }
 
 SEC("tp_btf/sock_recv_length")
-int BPF_PROG(netlog_receive, struct sock* sk) {
-  return note_user(sk);
+int BPF_PROG(netlog_receive, struct sock* sk, int result) {
+  return result == -kTryAgain ? 0 : note_user(sk);
 }
 
 // In place of the two above before Linux 6.3.
