@@ -9,7 +9,7 @@ namespace netlog::track {
 namespace {
 
 // Of one tick, or of a second where the counters of a namespace are read later.
-constexpr std::size_t kMaxEarly = 100'000;
+constexpr std::size_t kMaxRecent = 20'000;
 
 bool counts(const Event& event) {
   const auto half_open = static_cast<std::uint8_t>(TcpState::syn_received);
@@ -43,25 +43,50 @@ bool fails(const Event& event) {
 
 }  // namespace
 
+void CoverageMeter::Recorded::add(const Moment& at) {
+  ++total_;
+  if (recent_.size() < kMaxRecent) {
+    recent_.push_back(at);
+  }
+}
+
+void CoverageMeter::Recorded::remove(const Moment& at) {
+  --total_;
+  if (const auto found = std::find(recent_.begin(), recent_.end(), at); found != recent_.end()) {
+    recent_.erase(found);
+  }
+}
+
+std::int64_t CoverageMeter::Recorded::until(std::int64_t at_ns) {
+  std::erase_if(recent_, [&](const Moment& at) { return at.at_ns - at.error_ns <= at_ns; });
+  return total_ - static_cast<std::int64_t>(recent_.size());
+}
+
+std::optional<std::int64_t> CoverageMeter::Recorded::oldest_ns() const {
+  if (recent_.empty() || recent_.size() == kMaxRecent) {
+    return std::nullopt;
+  }
+  return std::min_element(recent_.begin(),
+                          recent_.end(),
+                          [](const Moment& a, const Moment& b) { return a.at_ns < b.at_ns; })
+      ->at_ns;
+}
+
 void CoverageMeter::count(const Event& event) {
   if (counts(event)) {
-    auto& of = namespaces_[event.connection.netns];
-    ++of.recorded_opens;
-    if (!of.first && of.early_ns.size() < kMaxEarly) {
-      of.early_ns.push_back(event.at.at_ns);
-    }
+    namespaces_[event.connection.netns].opens.add(event.at);
   }
   if (fails(event)) {
-    ++namespaces_[event.connection.netns].recorded_failures;
+    namespaces_[event.connection.netns].failures.add(event.at);
   }
 }
 
 void CoverageMeter::uncount(const Event& event) {
   if (counts(event)) {
-    --namespaces_[event.connection.netns].recorded_opens;
+    namespaces_[event.connection.netns].opens.remove(event.at);
   }
   if (fails(event)) {
-    --namespaces_[event.connection.netns].recorded_failures;
+    namespaces_[event.connection.netns].failures.remove(event.at);
   }
 }
 
@@ -86,13 +111,14 @@ std::optional<Coverage> CoverageMeter::measure(const Counters& counters) {
     return std::nullopt;
   }
   auto& of = namespaces_[counters.netns];
+  const auto oldest_ns = of.opens.oldest_ns();
   const Sample now{counters.at_ns,
                    *counters.active_opens + *counters.passive_opens,
                    counters.attempt_fails,
-                   of.recorded_opens,
-                   of.recorded_failures};
+                   of.opens.until(counters.at_ns),
+                   of.failures.until(counters.at_ns)};
   if (!of.first) {
-    of.first = baseline(of, now);
+    of.first = baseline(oldest_ns, now);
   }
   of.last = now;
   const auto length_ns = of.window_ns == 0 ? first_ns_ : std::min(2 * of.window_ns, window_ns_);
@@ -106,22 +132,13 @@ std::optional<Coverage> CoverageMeter::measure(const Counters& counters) {
 }
 
 /// What the kernel had counted, and we had recorded, when both began to be compared.
-CoverageMeter::Sample CoverageMeter::baseline(Namespace& of, const Sample& now) {
-  auto early = std::exchange(of.early_ns, {});
-  auto first = now;
-  if (early.empty() || early.size() == kMaxEarly) {
-    return first;
-  }
-  const auto oldest_ns = *std::min_element(early.begin(), early.end());
-  const auto before = std::count_if(
-      early.begin(), early.end(), [&](std::int64_t at_ns) { return at_ns <= now.at_ns; });
-  if (now.kernel_opens == before && oldest_ns < now.at_ns) {
+CoverageMeter::Sample CoverageMeter::baseline(std::optional<std::int64_t> oldest_ns,
+                                              const Sample& now) {
+  if (oldest_ns && now.kernel_opens == now.recorded_opens && *oldest_ns < now.at_ns) {
     // All that the kernel has ever counted in this namespace is recorded.
-    return Sample{oldest_ns, 0, now.kernel_failures ? std::optional{0} : std::nullopt, 0, 0};
+    return Sample{*oldest_ns, 0, now.kernel_failures ? std::optional{0} : std::nullopt, 0, 0};
   }
-  // Opened after the counters were read, though recorded before they were.
-  first.recorded_opens = before;
-  return first;
+  return now;
 }
 
 std::vector<Coverage> CoverageMeter::finish() {

@@ -25,7 +25,8 @@ class CoverageMeter {
       : window_ns_{window_ns}, first_ns_{first_ns} {}
   explicit CoverageMeter(std::int64_t window_ns) : CoverageMeter{window_ns, window_ns} {}
 
-  /// Counts an event. Call it for each event of a tick, before the counters of that tick.
+  /// Counts an event. Call it for each event of a tick, before the counters of that tick. What is
+  /// newer than the counters counts with the next ones.
   void count(const Event& event);
 
   /// Takes back an event that was counted and will not be recorded.
@@ -51,15 +52,30 @@ class CoverageMeter {
     std::int64_t recorded_opens = 0;
     std::int64_t recorded_failures = 0;
   };
+  /// How many events were recorded, and the times of those since the last counters.
+  class Recorded {
+   public:
+    /// At this time, or earlier by `error_ns` at most.
+    void add(const Moment& at);
+    void remove(const Moment& at);
+    /// Those that may have been at this time or before.
+    std::int64_t until(std::int64_t at_ns);
+    /// The earliest one since the last call of until(); absent if there is none, or not each is
+    /// known.
+    [[nodiscard]] std::optional<std::int64_t> oldest_ns() const;
+
+   private:
+    std::int64_t total_ = 0;
+    std::vector<Moment> recent_;
+  };
   struct Namespace {
-    std::int64_t recorded_opens = 0;
-    std::int64_t recorded_failures = 0;
-    std::int64_t window_ns = 0;          ///< length of the last window; 0: there was none
-    std::vector<std::int64_t> early_ns;  ///< opens that were counted before the first counters
+    Recorded opens;
+    Recorded failures;
+    std::int64_t window_ns = 0;  ///< length of the last window; 0: there was none
     std::optional<Sample> first;
     std::optional<Sample> last;
   };
-  static Sample baseline(Namespace& of, const Sample& now);
+  static Sample baseline(std::optional<std::int64_t> oldest_ns, const Sample& now);
   static std::optional<Coverage> rest(std::uint64_t netns, const Namespace& of);
   static Coverage between(std::uint64_t netns, const Sample& first, const Sample& last);
 

@@ -113,6 +113,25 @@ TEST_CASE("what was opened before the counters were read is compared where it ca
   }
 }
 
+TEST_CASE("what is newer than the counters counts with the next ones", "[track]") {
+  using enum TcpState;
+  CoverageMeter meter{100};
+  meter.measure(counters(0, 10, 10));
+  const auto open_at = [&](std::int64_t at, std::int64_t error) {
+    auto event = tcp_event(EventKind::open, Direction::outbound, std::nullopt, syn_sent);
+    event.at = Moment{at, error};
+    meter.count(event);
+    return event;
+  };
+  open_at(90, 0);
+  open_at(105, 0);
+  open_at(106, 10);  // it may have been before them
+  const auto taken_back = open_at(107, 0);
+  meter.uncount(taken_back);
+  CHECK(meter.measure(counters(100, 12, 10)) == Coverage{0, 0, 100, 2, 2, {}, 0});
+  CHECK(meter.measure(counters(200, 13, 10)) == Coverage{0, 100, 200, 1, 1, {}, 0});
+}
+
 TEST_CASE("gaps for one reason that follow one another are one", "[track]") {
   GapLedger ledger{10, 100};
   ledger.add(gap(0, 5, 1));
