@@ -67,6 +67,28 @@ std::optional<Integer> read(std::span<const std::byte> info, std::size_t offset)
   return value;
 }
 
+/// How long ago the first of several retransmissions in a row was first sent, ms: the pauses
+/// between them double (net/ipv4/tcp_timer.c, tcp_retransmit_timer). An idle connection has had no
+/// answer for longer: nothing was sent.
+std::optional<std::uint64_t> resent_since_ms(std::span<const std::byte> info) {
+  constexpr std::uint64_t kMaxPauseUs = 120'000'000;         // TCP_RTO_MAX
+  constexpr std::uint64_t kMinPauseUs = 200'000;             // TCP_RTO_MIN
+  const auto pause_us = read<std::uint32_t>(info, 8);        // tcpi_rto
+  const auto since_sent_ms = read<std::uint32_t>(info, 44);  // tcpi_last_data_sent
+  const auto rtt_us = read<std::uint32_t>(info, 68);
+  if (!pause_us || !since_sent_ms || !rtt_us) {
+    return std::nullopt;
+  }
+  const auto times = std::min(std::to_integer<unsigned>(info[4]), 31U);  // tcpi_backoff
+  auto pause = *pause_us < kMaxPauseUs ? std::uint64_t{*pause_us} >> times : kMinPauseUs + *rtt_us;
+  std::uint64_t all_us = 0;
+  for (unsigned i = 0; i < times; ++i) {
+    all_us += std::min(pause, kMaxPauseUs);
+    pause *= 2;
+  }
+  return *since_sent_ms + all_us / 1000;
+}
+
 Metrics decode_metrics(std::span<const std::byte> info, std::optional<TcpState> state) {
   Metrics metrics;
   metrics.rtt_us = read<std::uint32_t>(info, 68);
@@ -83,6 +105,10 @@ Metrics decode_metrics(std::span<const std::byte> info, std::optional<TcpState> 
   const bool connecting = state == TcpState::syn_sent || state == TcpState::syn_received;
   if (silent && !connecting) {
     metrics.unanswered_ms = read<std::uint32_t>(info, 56);
+    const auto since_ms = info[2] != std::byte{0} ? resent_since_ms(info) : std::nullopt;
+    if (metrics.unanswered_ms && since_ms && *since_ms < *metrics.unanswered_ms) {
+      metrics.unanswered_ms = static_cast<std::uint32_t>(*since_ms);
+    }
   }
   metrics.segments_out = read<std::uint32_t>(info, 136);
   metrics.segments_in = read<std::uint32_t>(info, 140);
@@ -236,8 +262,10 @@ Result<bool> decode_sock_diag_part(std::span<const std::byte> bytes,
         return row.error();
       }
       done = false;
-      // Bound but neither connected nor listening: no connection yet.
-      if (row->state != TcpState::closed) {
+      // CLOSED: bound but neither connected nor listening, no connection yet. Without a port: the
+      // kernel has given the port back and is about to set CLOSED (net/ipv4/tcp.c, tcp_set_state).
+      const bool is_closing = protocol == Protocol::tcp && row->tuple.local.port == 0;
+      if (row->state != TcpState::closed && !is_closing) {
         rows.push_back(*row);
       }
     }

@@ -158,13 +158,42 @@ TEST_CASE("how far both directions had got is read from tcp_info and the queues"
   append(with_info, attribute(2, info));
   CHECK(decode_inet_diag(with_info, Protocol::tcp)->delivery ==
         Delivery{256, 512, 4, 9, 5, 6, 7, 8});
-  CHECK(decode_inet_diag(with_info, Protocol::tcp)->metrics->unanswered_ms == 8U);
+  CHECK(decode_inet_diag(with_info, Protocol::tcp)->metrics->unanswered_ms == 7U);
   // A kernel before 4.6 does not count data segments.
   info.resize(152);
   info[2] = info[3] = std::byte{0};  // no timer has run out
   append(bytes, attribute(2, info));
   CHECK_FALSE(decode_inet_diag(bytes, Protocol::tcp)->delivery.has_value());
   CHECK_FALSE(decode_inet_diag(bytes, Protocol::tcp)->metrics->unanswered_ms.has_value());
+}
+
+TEST_CASE("a connection waits for an answer since it sent what it sends again", "[decode]") {
+  struct Given {
+    std::uint32_t backoff;
+    std::uint32_t pause_us;
+    std::uint32_t sent_ms;
+    std::uint32_t answered_ms;
+    std::uint32_t expected_ms;
+  };
+  const auto given = GENERATE(Given{3, 1'600'000, 100, 3'600'000, 1'500},  // idle for an hour
+                              Given{3, 1'600'000, 100, 900, 900},
+                              Given{0, 200'000, 100, 3'600'000, 100},
+                              // Pauses of 0.25, 0.5 … 64 s, and one of 120 s.
+                              Given{10, 120'000'000, 1'000, 3'600'000, 248'750});
+  std::vector<std::byte> info(160);
+  info[2] = std::byte{1};  // tcpi_retransmits
+  info[4] = static_cast<std::byte>(given.backoff);
+  const auto put = [&](std::size_t offset, std::uint32_t value) {
+    std::memcpy(info.data() + offset, &value, sizeof value);
+  };
+  put(8, given.pause_us);      // tcpi_rto
+  put(44, given.sent_ms);      // tcpi_last_data_sent
+  put(56, given.answered_ms);  // tcpi_last_ack_recv
+  put(68, 50'000);             // tcpi_rtt
+  auto bytes = from_hex(kEstablished);
+  append(bytes, attribute(2, info));
+  CAPTURE(given.backoff, given.answered_ms);
+  CHECK(decode_inet_diag(bytes, Protocol::tcp)->metrics->unanswered_ms == given.expected_ms);
 }
 
 TEST_CASE("the TLS ULP gives the offload state", "[decode]") {
@@ -225,7 +254,13 @@ TEST_CASE("a dump is whole or refused", "[decode]") {
 
 TEST_CASE("bound sockets that neither connected nor listen are no connections", "[decode]") {
   auto bound = from_hex(kEstablished);
-  bound[1] = std::byte{7};
+  SECTION("bound") {
+    bound[1] = std::byte{7};
+  }
+  SECTION("about to be CLOSED: its port is given back") {
+    bound[1] = std::byte{9};
+    bound[4] = bound[5] = std::byte{0};
+  }
   std::vector<std::byte> dump = message(20, 2, bound);
   append(dump, message(3, 2, kNoError));
   std::vector<SocketRow> rows;
