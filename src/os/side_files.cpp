@@ -4,6 +4,7 @@
 #include "os/files.hpp"
 #include "util/text.hpp"
 
+#include <string_view>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -30,6 +31,21 @@ std::optional<std::filesystem::path> find_side_file(const std::filesystem::path&
     std::error_code error;
     if (std::filesystem::exists(std::filesystem::symlink_status(beside, error))) {
       return beside;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::filesystem::path> find_recording_of(const std::filesystem::path& side_file) {
+  const auto name = utf8(side_file);
+  for (const std::string_view suffix : kSideFiles) {
+    if (!name.ends_with(suffix)) {
+      continue;
+    }
+    auto recording = path_from_utf8(name.substr(0, name.size() - suffix.size()));
+    std::error_code error;
+    if (std::filesystem::exists(std::filesystem::symlink_status(recording, error))) {
+      return recording;
     }
   }
   return std::nullopt;

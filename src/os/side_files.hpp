@@ -23,4 +23,8 @@ Result<std::filesystem::path> set_aside(const std::filesystem::path& path, const
 /// What stands beside a recording as -wal, -shm or -journal. SQLite takes it for a part of it.
 std::optional<std::filesystem::path> find_side_file(const std::filesystem::path& recording);
 
+/// The file that is there, and for a part of which SQLite takes what has this name: `a.db` for
+/// `a.db-wal`. SQLite would read it, overwrite it and delete it.
+std::optional<std::filesystem::path> find_recording_of(const std::filesystem::path& side_file);
+
 }  // namespace netlog::os

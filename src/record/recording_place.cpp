@@ -58,7 +58,7 @@ void RecordingPlace::note_side_files() {
 bool RecordingPlace::side_files_in_place() const {
   for (std::size_t i = 0; i < os::kWalFiles.size(); ++i) {
     const auto& file = side_files_[i].file;
-    if (file && os::identify(with_suffix(path_, os::kWalFiles[i])) != file) {
+    if (file && !is_file(with_suffix(path_, os::kWalFiles[i]), file)) {
       return false;
     }
   }

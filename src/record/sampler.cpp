@@ -117,6 +117,10 @@ boost::asio::awaitable<void> Sampler::run(TickSchedule::Clock::time_point ends_a
       boost::system::error_code cancelled;
       co_await timer_.async_wait(
           boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
+      const auto lateness = TickSchedule::Clock::now() - tick.due;
+      if (lateness >= TickSchedule::Clock::duration::zero()) {
+        take_sample(tick, lateness);  // stopped or starved beyond the end: a gap
+      }
       co_return;
     }
     timer_.expires_at(tick.due);

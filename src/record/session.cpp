@@ -41,8 +41,8 @@ std::unique_ptr<os::RecordingFile> hold(const std::filesystem::path& path) {
   }
   if (held.error().code == boost::system::errc::resource_unavailable_try_again) {
     throw CommandFailed{
-        fmt::format("cannot record into {}: another recorder is writing it; stop that one or name "
-                    "another file with --db",
+        fmt::format("cannot record into {}: another recorder is writing it, or somebody has locked "
+                    "it; stop that one or name another file with --db",
                     utf8(path))};
   }
   throw CommandFailed{fmt::format(

@@ -195,6 +195,13 @@ void run_clip(const ClipOptions& options) {
     throw CommandFailed{
         fmt::format("cannot make {}: it exists; name another file with -o", utf8(out))};
   }
+  if (const auto recording = os::find_recording_of(out)) {
+    throw CommandFailed{
+        fmt::format("cannot make {}: SQLite would take it for a part of {}; name another file "
+                    "with -o",
+                    utf8(out),
+                    utf8(*recording))};
+  }
   for (const auto& made : {out, part}) {
     if (const auto beside = os::find_side_file(made)) {
       throw CommandFailed{

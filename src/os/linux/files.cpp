@@ -181,7 +181,8 @@ class HeldFile final : public RecordingFile {
   [[nodiscard]] bool in_place() const override {
     struct stat held {};
     struct stat named {};
-    if (::fstat(fd_.get(), &held) != 0 || ::stat(path_.c_str(), &named) != 0) {
+    // A link to the file that was moved is no file to record into.
+    if (::fstat(fd_.get(), &held) != 0 || ::lstat(path_.c_str(), &named) != 0) {
       return errno != ENOENT && errno != ENOTDIR;
     }
     return held.st_dev == named.st_dev && held.st_ino == named.st_ino;
@@ -206,7 +207,8 @@ class HeldFile final : public RecordingFile {
     std::filesystem::directory_iterator entries{
         std::filesystem::absolute(path_, error).parent_path(), error};
     for (; !error && entries != std::filesystem::directory_iterator{}; entries.increment(error)) {
-      if (entries->is_regular_file(error) && identify(entries->path()) == id) {
+      if (entries->is_regular_file(error) && !entries->is_symlink(error) &&
+          identify(entries->path()) == id) {
         return entries->path();
       }
     }
@@ -352,6 +354,11 @@ std::optional<std::int64_t> file_size_limit() {
 Result<void> create_private_file(const std::filesystem::path& path) {
   if (auto why = distrust_folder(path)) {
     return fail(errc::untrusted, std::move(*why));
+  }
+  if (const auto recording = find_recording_of(path)) {
+    return fail_errno(EINVAL,
+                      "give it the name of a side file of " + utf8(*recording) +
+                          ", which SQLite would overwrite");
   }
   const UniqueFd fd{::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, kPrivate)};
   if (!fd) {

@@ -10,6 +10,7 @@
 
 #include <sched.h>
 #include <seccomp.h>
+#include <unistd.h>
 
 namespace netlog::os {
 namespace {
@@ -29,6 +30,8 @@ constexpr std::array kForbidden{// other programs, other processes
                                 "kill",
                                 "tkill",
                                 "pidfd_send_signal",
+                                "rt_sigqueueinfo",
+                                "rt_tgsigqueueinfo",
                                 // other users and other rights
                                 "setuid",
                                 "setgid",
@@ -37,6 +40,8 @@ constexpr std::array kForbidden{// other programs, other processes
                                 "setresuid",
                                 "setresgid",
                                 "setgroups",
+                                "setfsuid",
+                                "setfsgid",
                                 // the file system's shape
                                 "mount",
                                 "umount2",
@@ -101,18 +106,25 @@ int forbid(const Filter& filter, int number) {
   return seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), number, 0);
 }
 
-/// Sockets of the kinds that reach other machines.
+/// Sockets of all kinds but those that netlog needs, of which none reaches another machine.
 int forbid_sockets(const Filter& filter) {
-  constexpr std::array kFamilies{AF_INET, AF_INET6, AF_PACKET, AF_VSOCK, AF_BLUETOOTH, AF_ALG};
-  for (const auto family : kFamilies) {
-    const auto arg = SCMP_A0_32(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family));
-    if (const auto code =
-            seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, arg);
-        code != 0) {
+  const auto forbid_families = [&](scmp_compare compare, int family) {
+    const auto arg = SCMP_A0_32(compare, static_cast<scmp_datum_t>(family));
+    return seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, arg);
+  };
+  static_assert(AF_UNIX < AF_NETLINK);
+  for (int family = AF_UNIX + 1; family < AF_NETLINK; ++family) {
+    if (const auto code = forbid_families(SCMP_CMP_EQ, family); code != 0) {
       return code;
     }
   }
-  return 0;
+  return forbid_families(SCMP_CMP_GT, AF_NETLINK);
+}
+
+/// Signals to other processes. abort() sends one to this process.
+int forbid_signals(const Filter& filter) {
+  const auto arg = SCMP_A0_32(SCMP_CMP_NE, static_cast<scmp_datum_t>(::getpid()));
+  return seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1, arg);
 }
 
 /// clone() makes threads, not processes: CLONE_VM is set.
@@ -135,6 +147,9 @@ int forbid_all(const Filter& filter) {
     return code;
   }
   if (const auto code = forbid_processes(filter); code != 0) {
+    return code;
+  }
+  if (const auto code = forbid_signals(filter); code != 0) {
     return code;
   }
   return forbid_sockets(filter);

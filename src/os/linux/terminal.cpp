@@ -67,6 +67,8 @@ bool locale_is_utf8() {
 void set_up_standard_streams() {
   static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
   static_cast<void>(std::signal(SIGXFSZ, SIG_IGN));
+  // A terminal with `tostop` would stop a recorder in the background at its first message.
+  static_cast<void>(std::signal(SIGTTOU, SIG_IGN));
   fill_closed_streams();
 }
 

@@ -240,6 +240,11 @@ std::optional<std::int64_t> file_size_limit() {
 }
 
 Result<void> create_private_file(const std::filesystem::path& path) {
+  if (const auto recording = find_recording_of(path)) {
+    return fail_win32(ERROR_INVALID_NAME,
+                      "give it the name of a side file of " + utf8(*recording) +
+                          ", which SQLite would overwrite");
+  }
   const auto made = open_file(path, CREATE_NEW, "create");
   return made ? Result<void>{} : made.error();
 }

@@ -172,6 +172,7 @@ using Tokens = std::vector<std::string_view>;
 Tokens tokens_of(std::string_view sql) {
   constexpr std::string_view kBlanks{" \t\r\n\f"};
   constexpr std::string_view kQuotes{"'\"`["};
+  constexpr std::string_view kByteOrderMark{"\xEF\xBB\xBF"};  // SQLite takes it for a blank here
   Tokens tokens;
   for (std::size_t at = 0; at < sql.size();) {
     auto end = at + 1;
@@ -181,6 +182,10 @@ Tokens tokens_of(std::string_view sql) {
     }
     if (sql.substr(at, 2) == "/*") {
       at = std::min(sql.find("*/", at + 2), sql.size() - 2) + 2;
+      continue;
+    }
+    if (sql.substr(at).starts_with(kByteOrderMark)) {
+      at += kByteOrderMark.size();
       continue;
     }
     if (kBlanks.find(sql[at]) != std::string_view::npos) {

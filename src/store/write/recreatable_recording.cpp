@@ -213,6 +213,11 @@ void RecreatableRecording::close() {
 
 DropReason RecreatableRecording::recreate(std::optional<std::int64_t> started_ns) {
   if (is_open()) {
+    try {
+      recording_->end(recording_->latest_ns());  // it may be somewhere where we cannot find it
+    } catch (const SQLite::Exception&) {
+      // It has what was committed.
+    }
     close();
     if (options_.follow) {
       static_cast<void>(options_.follow());

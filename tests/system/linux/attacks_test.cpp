@@ -30,6 +30,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <fcntl.h>
@@ -304,6 +305,29 @@ TEST_CASE("a clip and a salvaged file have nothing beside them", "[cli]") {
   }
 }
 
+TEST_CASE("no file takes the name of a recording's -wal", "[cli]") {
+  const Scratch scratch;
+  const auto path = scratch / "r.db";
+  record(path);
+  const auto before = bytes_of(path);
+  const std::string suffix = GENERATE("-wal", "-shm", "-journal");
+  const auto taken = path.string() + suffix;
+  for (const auto& words :
+       {std::vector<std::string>{"clip", "-1h..now", "-o", taken},
+        {"clip", "-1h..now", "-o", (scratch / "c.db").string(), "--redact", "--redact-key", taken},
+        {"check", "--salvage", taken},
+        {"record", "--duration", "300ms", "--capture", taken}}) {
+    auto command = words;
+    command.insert(command.end(), {"--db", path.string()});
+    const auto refused = run(command);
+    CAPTURE(words, refused.err);
+    CHECK(refused.exit_code == 1);
+    CHECK_THAT(refused.err, Contains("SQLite"));
+    CHECK_FALSE(fs::exists(taken));
+  }
+  CHECK(bytes_of(path) == before);
+}
+
 TEST_CASE("the key of pseudonyms belongs to root or to who uses it", "[cli][root]") {
   const Scratch scratch;
   const auto path = scratch / "r.db";
@@ -504,6 +528,11 @@ TEST_CASE("a recorder may do nothing else than record", "[cli]") {
     const bool right =
         restricted && ran && fails([] { return ::socket(AF_INET, SOCK_STREAM, 0); }) &&
         fails([] { return ::socket(AF_INET6, SOCK_DGRAM, 0); }) &&
+        fails([] { return ::socket(AF_SMC, SOCK_STREAM, 0); }) && fails([] {
+          return static_cast<int>(::syscall(SYS_tgkill, ::getppid(), ::getppid(), 0));
+        }) &&
+        ::syscall(SYS_tgkill, ::getpid(), ::getpid(), 0) == 0 &&
+        fails([] { return static_cast<int>(::syscall(SYS_setfsuid, 0)); }) &&
         fails([] { return ::execl("/bin/true", "true", nullptr); }) &&
         fails([] { return ::fork(); }) && fails([] { return ::kill(::getppid(), 0); }) &&
         fails([] { return static_cast<int>(::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr)); }) &&

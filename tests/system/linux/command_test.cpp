@@ -309,7 +309,8 @@ TEST_CASE("two recorders do not share a file", "[cli][threads]") {
   CHECK(second.exit_code == 1);
   CHECK(second.err ==
         "netlog record: cannot record into " + db +
-            ": another recorder is writing it; stop that one or name another file with --db\n");
+            ": another recorder is writing it, or somebody has locked it; stop that one or name "
+            "another file with --db\n");
   recorder.send(SIGINT);
   CHECK(recorder.wait().exit_code == 0);
 }

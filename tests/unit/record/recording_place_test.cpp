@@ -537,6 +537,25 @@ TEST_CASE("a new file is recorded into after a time without its folder", "[recor
   CHECK(whole(path) == host.connections());
 }
 
+TEST_CASE("a link to a file that was moved is no file to record into", "[record][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto to = scratch / "kept.db";
+  {
+    Host host{path};
+    host.push_one();
+    fs::rename(path, to);
+    fs::create_symlink(to, path);
+    host.wait_for("cannot be made");
+    host.push_one();
+    CHECK(host.dropped() == 0);
+    host.finish();
+  }
+  CHECK(whole(to) >= 2);
+  CHECK(fs::is_symlink(path));
+  CHECK_FALSE(fs::exists(with_suffix(path, "-wal")));
+}
+
 TEST_CASE("without a folder for a new file the moved one goes on", "[record][posix]") {
   const test::Scratch scratch;
   fs::create_directories(scratch / "here");

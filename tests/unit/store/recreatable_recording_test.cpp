@@ -5,6 +5,7 @@
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
 #include "support/wait.hpp"
+#include "util/text.hpp"
 
 #include <filesystem>
 #include <optional>
@@ -47,6 +48,26 @@ TEST_CASE("RecreatableRecording starts the session again in a new file", "[store
   recording->end(60);
   recording.close();
   CHECK(rows(path, "SELECT id, started_ns, ended_ns FROM session") == "1|50|60\n");
+}
+
+TEST_CASE("RecreatableRecording ends the session in a file that it cannot find", "[store][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  bool in_place = true;
+  WriterOptions options;
+  options.in_place = [&] { return in_place; };
+  options.reopen = [&]() -> Result<void> {
+    std::filesystem::remove(with_suffix(path, "-wal"));
+    std::filesystem::remove(with_suffix(path, "-shm"));
+    return {};
+  };
+  RecreatableRecording recording{path, session(), options};
+  std::filesystem::rename(path, scratch / "elsewhere.db");
+  in_place = false;
+  recording.recreate(50);
+  recording.close();
+  CHECK(rows(scratch / "elsewhere.db", "SELECT ended_ns IS NOT NULL FROM session") == "1\n");
+  CHECK(rows(path, "SELECT started_ns FROM session") == "50\n");
 }
 
 TEST_CASE("RecreatableRecording asks in_place whether its file is lost", "[store]") {

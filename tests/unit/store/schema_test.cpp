@@ -370,6 +370,10 @@ TEST_CASE("what stands in the place of our tables is refused in one line", "[sto
       {"DROP TABLE gap; CREATE VIRTUAL TABLE gap USING fts5(id)", "gap is not an ordinary table"},
       {"DROP TABLE gap", "it has no table gap"},
       {"DROP VIEW gaps; ALTER TABLE gap DROP COLUMN lost", "table gap has no column lost"},
+      // SQLite takes a byte-order mark for a blank.
+      {"ALTER TABLE gap ADD COLUMN mine INTEGER \xEF\xBB\xBF"
+       "CHECK (mine > 0)",
+       "table gap"},
       {"DROP VIEW gaps; ALTER TABLE gap DROP COLUMN lost; ALTER TABLE gap ADD COLUMN lost TEXT",
        "column lost of gap has another type"},
       {"DROP VIEW gaps; ALTER TABLE gap DROP COLUMN lost; ALTER TABLE gap ADD COLUMN lost INTEGER "

@@ -68,6 +68,39 @@ end_recorder CONT
 same 'gaps over the blind time' \
   "$(query "$db" "SELECT count(*) FROM gaps WHERE source = 'tick' AND from_ns <= $from AND to_ns >= $to")" 1
 
+echo "--- stopped beyond its duration"
+fresh
+start --interval 1s --duration 3s
+kill -STOP "$recorder"
+from=$(now_ns)
+sleep 4 # the blind time
+to=$(now_ns)
+end_recorder CONT
+same 'gaps over the blind time' \
+  "$(query "$db" "SELECT count(*) FROM gaps WHERE source = 'tick' AND from_ns <= $from + 1000000000 AND to_ns >= $to")" 1
+
+echo "--- its terminal stops who writes to it from the background"
+fresh
+python3 - "$netlog" "$db" <<'EOF'
+import os, pty, signal, subprocess, sys, termios, time
+netlog, db = sys.argv[1:]
+pid, terminal = pty.fork()
+if pid == 0:  # a shell's part: the recorder is a job in the background
+    attributes = termios.tcgetattr(0)
+    attributes[3] |= termios.TOSTOP
+    termios.tcsetattr(0, termios.TCSANOW, attributes)
+    job = subprocess.Popen([netlog, "record", "--source", "poll", "--db", db, "--duration", "1s"], preexec_fn=lambda: os.setpgid(0, 0))
+    os._exit(job.wait(60))
+deadline = time.monotonic() + 60
+while time.monotonic() < deadline:
+    try:
+        os.read(terminal, 4096)
+    except OSError:
+        break
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+EOF
+same 'the session has an end' "$(query "$db" 'SELECT ended_at IS NOT NULL FROM sessions')" 1
+
 echo "--- the terminal hangs up"
 fresh
 start
