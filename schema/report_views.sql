@@ -93,7 +93,7 @@ SELECT
   ) AS dwell_ns,
   i.from_ns, i.to_ns, i.clock_adjust_ns,
   c.id, c.opened_ns, c.open_error_ns, c.first_seen_ns, c.last_seen_ns, c.closed_ns,
-  c.duration_bucket
+  c.duration_bucket, c.outcome
 FROM connection_flows AS c
 JOIN state_intervals AS i ON i.connection_id = c.id;
 
@@ -103,7 +103,7 @@ SELECT
   remote_address, remote_port, peer_id, peer,
   CAST(1 AS INTEGER) AS lifetimes,
   longest_ns AS lifetime_ns,
-  id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket
+  id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket, outcome
 FROM connection_flows
 WHERE longest_ns IS NOT NULL;
 
@@ -114,7 +114,7 @@ SELECT
   CAST(1 AS INTEGER) AS span_s, CAST(opened_ns / 1000000000 AS INTEGER) AS second,
   CAST(1 AS INTEGER) AS opens, CAST(1 AS INTEGER) AS max_opens,
   CAST(opened_ns / 1000000000 AS INTEGER) AS max_second,
-  id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket
+  id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket, outcome
 FROM connection_flows
 WHERE opened_ns IS NOT NULL AND direction <> 'listen';
 
@@ -122,7 +122,7 @@ CREATE VIEW connection_outbound_opens AS
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
   remote_address, remote_port, peer_id, peer, id, opened_ns, open_error_ns, first_seen_ns,
-  last_seen_ns, closed_ns, duration_bucket
+  last_seen_ns, closed_ns, duration_bucket, outcome
 FROM connection_flows
 WHERE opened_ns IS NOT NULL AND direction = 'outbound' AND peer_id IS NOT NULL;
 

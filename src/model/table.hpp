@@ -35,8 +35,9 @@ struct Column {
   Unit unit = Unit::none;
   Align align = Align::left;
   bool optional = false;  ///< for people: left out first where the terminal is narrow
-  bool several = false;   ///< for people: shown only where its values differ
-  bool bar = false;       ///< for people: a bar beside the number, the longest for the largest
+  bool several =
+      false;  ///< for people: shown only where its values differ, or where they count several
+  bool bar = false;  ///< for people: a bar beside the number, the longest for the largest
 };
 
 /// Every row has as many cells as there are columns.

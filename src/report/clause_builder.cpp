@@ -123,9 +123,10 @@ void add_states(ClauseBuilder& out, const Filter& filter) {
                   within));
 }
 
-void add_outcomes(ClauseBuilder& out, const Filter& filter) {
+void add_outcomes(ClauseBuilder& out, const Filter& filter, std::string_view outcome) {
   if (!filter.outcomes.empty()) {
-    out.add(fmt::format("outcome IN ({})",
+    out.add(fmt::format("{} IN ({})",
+                        outcome,
                         bind_list(out, "f_outcome", filter.outcomes, [](const std::string& name) {
                           return Cell{name};
                         })));

@@ -61,7 +61,7 @@ void add_ports(ClauseBuilder& out, const Filter& filter);
 void add_states(ClauseBuilder& out, const Filter& filter);
 
 /// The filter's outcomes.
-void add_outcomes(ClauseBuilder& out, const Filter& filter);
+void add_outcomes(ClauseBuilder& out, const Filter& filter, std::string_view outcome = "outcome");
 
 /// `FROM address WHERE …`: the addresses in any of the filter's remote ranges.
 std::string remote_addresses(ClauseBuilder& out, const Filter& filter);

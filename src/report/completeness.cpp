@@ -13,6 +13,11 @@
 namespace netlog::report {
 namespace {
 
+/// A recorder that has written nothing for longer hangs or has ended.
+constexpr auto kLateWriteNs = 5 * kNsPerSecond;
+/// A busy recorder ticks after so many intervals at the latest (record::Pacer).
+constexpr std::int64_t kMaxIntervals = 64;
+
 std::int64_t integer(const Cell& cell, std::int64_t otherwise) {
   const auto* const value = std::get_if<std::int64_t>(&cell);
   return value == nullptr ? otherwise : *value;
@@ -125,6 +130,26 @@ std::string asked_note(const Filter& filter) {
              : std::string{};
 }
 
+/// `not ended, last written 42s ago`: the recorder hangs or was killed, or this is a copy.
+std::string silence_note(store::Reader& reader, const Filter& filter) {
+  if (!filter.now_ns) {
+    return {};
+  }
+  const auto silent = reader.query(
+      "SELECT last_alive_ns FROM sessions WHERE id = (SELECT max(id) FROM sessions) AND ended_ns "
+      "IS NULL AND NOT EXISTS (SELECT 1 FROM clips) AND last_alive_ns < coalesce(:until, :now) AND "
+      "last_alive_ns < :now - :late - :stretched * min(interval_ns, 3600000000000)",
+      {{"until", filter.until_ns ? Cell{*filter.until_ns} : Cell{}},
+       {"now", *filter.now_ns},
+       {"late", kLateWriteNs},
+       {"stretched", kMaxIntervals}});
+  return silent.cells.empty()
+             ? std::string{}
+             : fmt::format(
+                   "not ended, last written {} ago",
+                   format_duration(*filter.now_ns - plausible(integer(silent.cells[0][0], 0))));
+}
+
 /// `12 ended connections dropped, max-size`, a part for each limit.
 std::string dropped_note(store::Reader& reader, const store::Parameters& window) {
   const auto dropped = reader.query(
@@ -145,8 +170,8 @@ std::string dropped_note(store::Reader& reader, const store::Parameters& window)
 std::string unknown_owners_note(store::Reader& reader,
                                 const Filter& filter,
                                 Granularity granularity) {
-  const auto clause =
-      granularity == Granularity::connections ? connection_clause(filter) : sums_clause(filter);
+  const auto clause = granularity == Granularity::connections ? window_connection_clause(filter)
+                                                              : sums_clause(filter);
   auto sql = fmt::format(
       "SELECT owner_reason, sum(connections) FROM process_flows WHERE owner_reason IS NOT NULL AND "
       "({}) GROUP BY owner_reason ORDER BY sum(connections) DESC, owner_reason",
@@ -177,7 +202,6 @@ void answer_as_of_last_sign_of_life(store::Reader& reader, Filter& filter) {
   if (!filter.since_ns || filter.since_ns != filter.until_ns) {
     return;
   }
-  constexpr auto kLateWriteNs = 5 * kNsPerSecond;
   const auto session = reader.query(
       "SELECT last_alive_ns FROM sessions "
       "WHERE id = (SELECT max(id) FROM sessions) AND ended_ns IS NULL "
@@ -203,6 +227,7 @@ Completeness completeness(store::Reader& reader, const Filter& filter, Granulari
   set_coverage(made, reader, window);
   set_gaps(made, reader, window);
   for (const auto& note : {asked_note(filter),
+                           silence_note(reader, filter),
                            dropped_note(reader, window),
                            unknown_owners_note(reader, filter, granularity)}) {
     made.note += (made.note.empty() || note.empty() ? "" : " | ") + note;

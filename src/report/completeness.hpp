@@ -23,7 +23,8 @@ std::optional<Span> recorded_span(store::Reader& reader);
 void answer_as_of_last_sign_of_life(store::Reader& reader, Filter& filter);
 
 /// How complete an answer about this filter is: its window, the coverage in it, the gaps that touch
-/// it, what retention deleted, and connections without a known owner.
+/// it, since when nobody writes the recording, what retention deleted, and connections without a
+/// known owner.
 /// @throws StoreError from the reader.
 Completeness completeness(store::Reader& reader, const Filter& filter);
 Completeness completeness(store::Reader& reader, const Filter& filter, Granularity granularity);

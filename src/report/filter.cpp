@@ -121,28 +121,44 @@ void add_remote_and_states(ClauseBuilder& out, const Filter& filter) {
     out.add(fmt::format("remote_address IN (SELECT text {})", remote_addresses(out, filter)));
   }
   add_states(out, filter);
-  add_outcomes(out, filter);
 }
 
 /// @param last when a connection was there for the last time
-Clause connection_clause(const Filter& filter, std::string_view last) {
-  ClauseBuilder out;
+void add_connections(ClauseBuilder& out, const Filter& filter, std::string_view last) {
   add_candidate_rows(out, filter);
   add_owner_of_connections(out, filter, filter.since_ns, filter.until_ns);
   add_ports(out, filter);
   add_window(out, filter, last);
   add_remote_and_states(out, filter);
+}
+
+Clause clause_of_window(const Filter& filter, std::string_view last) {
+  ClauseBuilder out;
+  add_connections(out, filter, last);
+  add_outcomes(out,
+               filter,
+               filter.until_ns ? fmt::format("iif({} > {}, 'open', outcome)",
+                                             kEnded,
+                                             out.bind("f_until", *filter.until_ns))
+                               : "outcome");
   return out.take();
 }
 
 }  // namespace
 
 Clause connection_clause(const Filter& filter) {
-  return connection_clause(filter, kLastSeen);
+  ClauseBuilder out;
+  add_connections(out, filter, kLastSeen);
+  add_outcomes(out, filter);
+  return out.take();
+}
+
+Clause window_connection_clause(const Filter& filter) {
+  return clause_of_window(filter, kLastSeen);
 }
 
 Clause living_connection_clause(const Filter& filter) {
-  return connection_clause(filter, kEnded);
+  return clause_of_window(filter, kEnded);
 }
 
 Clause known_connection_clause(const Filter& filter) {
@@ -151,6 +167,7 @@ Clause known_connection_clause(const Filter& filter) {
   add_ports(out, filter);
   add_window(out, filter, kLastSeen);
   add_remote_and_states(out, filter);
+  add_outcomes(out, filter);
   return out.take();
 }
 
@@ -168,6 +185,7 @@ Clause both_windows_clause(const Filter& filter) {
       out, filter, filter.before_ns ? filter.before_ns->first : filter.since_ns, std::nullopt);
   add_ports(out, filter);
   add_remote_and_states(out, filter);
+  add_outcomes(out, filter);
   return out.take();
 }
 

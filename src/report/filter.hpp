@@ -33,6 +33,8 @@ struct Filter {
   /// The moment that was asked for, where since_ns and until_ns are the last sign of life of the
   /// recorder before it.
   std::optional<std::int64_t> asked_ns;
+  /// The time of the question. With it an answer says since when nobody writes the recording.
+  std::optional<std::int64_t> now_ns;
   /// An earlier window to compare with; only the report `diff` uses it.
   std::optional<std::pair<std::int64_t, std::int64_t>> before_ns;
 };
@@ -46,6 +48,9 @@ struct Clause {
 /// Over the views that have a row for each connection: `connections`, `connection_flows` and the
 /// like. Where the filter allows it, the clause also names the rows to look at by an index.
 Clause connection_clause(const Filter& filter);
+/// The same for a report, with outcomes as they were at the end of the window: what ended later was
+/// open.
+Clause window_connection_clause(const Filter& filter);
 /// The same without connections that stood in TIME_WAIT for the whole window: they had ended.
 Clause living_connection_clause(const Filter& filter);
 

@@ -78,7 +78,7 @@ constexpr std::string_view kDwellsInWindow = R"sql(FROM (
     state, dwells,
     iif(:until_ns IS NULL, still, coalesce(to_ns, iif(still, 9223372036854775807, last_seen_ns)) > :until_ns) AS still,
     iif(coalesce(to_ns, last_seen_ns) > :until_ns, max(0, :until_ns - from_ns - clock_adjust_ns), dwell_ns) AS dwell_ns,
-    id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket
+    id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket, outcome
   FROM connection_dwells
   WHERE coalesce(from_ns <= :until_ns, 1) AND coalesce(to_ns >= :since_ns, 1)
 ))sql";

@@ -137,9 +137,7 @@ std::string missing_reason(const RecordedEnd& end,
   if (lacks.polled && ended - begun < lacks.interval_ns) {
     return "shorter than the other's interval";
   }
-  return end.outcome == "refused" || end.outcome == "unreachable" || end.outcome == "timed_out"
-             ? "no connection came of it"
-             : "not seen";
+  return end.never_connected ? "no connection came of it" : "not seen";
 }
 
 std::string mismatch_reason(const RecordedEnd& a, const RecordedEnd& b) {

@@ -57,6 +57,7 @@ RecordedEnd end_of(const std::vector<Cell>& row) {
   if (const auto rtt_us = number(row[15])) {
     end.rtt_ns = *rtt_us * kNsPerUs;
   }
+  end.never_connected = number(row[16]).value_or(0) != 0;
   return end;
 }
 
@@ -80,7 +81,10 @@ RecordedEnds read_ends(store::Reader& reader) {
   reader.each(
       "SELECT id, local, remote, local_address, remote_address, direction, outcome, process, "
       "opened_ns, open_error_ns, first_seen_ns, closed_ns, close_error_ns, bytes_sent, "
-      "bytes_received, rtt_us FROM connections WHERE protocol = 'tcp' AND direction <> 'listen' "
+      "bytes_received, rtt_us, outcome IN ('refused', 'unreachable', 'timed_out') OR "
+      "coalesce(outcome_reason IN ('unanswered', 'caller_gave_up', 'kernel_gave_up'), 0) OR "
+      "(outcome = 'open' AND state = 'SYN_SENT') FROM connections WHERE protocol = 'tcp' AND "
+      "direction <> 'listen' "
       "AND remote_port IS NOT NULL ORDER BY first_seen_ns, id",
       {},
       [](const auto&) {},

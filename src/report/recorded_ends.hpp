@@ -22,6 +22,7 @@ struct RecordedEnd {
   std::string remote_address;
   std::string direction;
   std::string outcome;
+  bool never_connected = false;  ///< a connect that failed, or that still waits
   Cell process;
   std::optional<std::int64_t> opened_ns;
   std::int64_t open_error_ns = 0;

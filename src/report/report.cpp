@@ -87,7 +87,7 @@ PreparedReport prepare(std::string_view name,
     return clause.sql;
   };
   const bool by_connections = granularity == Granularity::connections;
-  const auto connections = sql_of(connection_clause(filter));
+  const auto connections = sql_of(window_connection_clause(filter));
   const auto living = by_connections ? sql_of(living_connection_clause(filter)) : connections;
   const auto sums = by_connections ? living : sql_of(sums_clause(filter));
   const auto both_windows = sql_of(both_windows_clause(filter));
@@ -152,14 +152,16 @@ std::int64_t count_rows(store::Reader& reader, std::string_view sql, store::Para
   return std::get<std::int64_t>(rows.cells.at(0).at(0));
 }
 
-/// Takes the title of a column whose values are to be shown only where they differ.
+/// Takes the title of a column whose values are to be shown only where they differ. A count that is
+/// always 1 says nothing, and any other one does.
 void hide_equal_columns(Table& table) {
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     auto& column = table.columns[i];
-    const bool differs = std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& row) {
-      return row.at(i) != table.rows.front().at(i);
-    });
-    if (column.several && !differs) {
+    const auto& usual = table.rows.empty() ? Cell{} : table.rows.front().at(i);
+    const bool differs = std::any_of(
+        table.rows.begin(), table.rows.end(), [&](const auto& row) { return row.at(i) != usual; });
+    const bool counts = column.unit == Unit::count && usual > Cell{std::int64_t{1}};
+    if (column.several && !differs && !counts) {
       column.title.clear();
     }
   }
@@ -188,13 +190,25 @@ std::vector<std::int64_t> unknown_pids(store::Reader& reader,
   return unknown;
 }
 
-bool knows_process(store::Reader& reader, const std::string& name) {
-  ClauseBuilder match;
-  match.add_match("name", name);
-  const auto clause = match.take();
-  const auto known = reader.query(
-      fmt::format("SELECT EXISTS (SELECT 1 FROM process WHERE {})", clause.sql), clause.parameters);
-  return std::get<std::int64_t>(known.cells.at(0).at(0)) != 0;
+std::vector<OwnerCondition> unmet_conditions(store::Reader& reader, const Filter& filter) {
+  std::vector<OwnerCondition> unmet;
+  for (const auto& [column, value] : {std::pair{"name", filter.process},
+                                      std::pair{"exe", filter.exe},
+                                      std::pair{"user", filter.user}}) {
+    if (!value) {
+      continue;
+    }
+    ClauseBuilder match;
+    match.add_match(column, value);
+    const auto clause = match.take();
+    const auto known =
+        reader.query(fmt::format("SELECT EXISTS (SELECT 1 FROM process WHERE {})", clause.sql),
+                     clause.parameters);
+    if (std::get<std::int64_t>(known.cells.at(0).at(0)) == 0) {
+      unmet.push_back({column, *value});
+    }
+  }
+  return unmet;
 }
 
 Answer run_report(store::Reader& reader,

@@ -34,9 +34,15 @@ std::vector<std::string> section_names(std::string_view report, const Filter& fi
 std::vector<std::int64_t> unknown_pids(store::Reader& reader,
                                        const std::vector<std::int64_t>& pids);
 
-/// Whether a process in the recording has this name, or one that matches it as a pattern.
+/// What a filter says of the owner.
+struct OwnerCondition {
+  std::string_view what;  ///< `name`, `exe` or `user`
+  std::string value;      ///< or a pattern
+};
+
+/// Those of the filter's conditions on the owner that no process in the recording meets.
 /// @throws StoreError from the reader.
-bool knows_process(store::Reader& reader, const std::string& name);
+std::vector<OwnerCondition> unmet_conditions(store::Reader& reader, const Filter& filter);
 
 /// The same by a granularity that is at least as fine as choose_granularity() returns. The answers
 /// are the same, except that sums know medians and the like to 12.5 % and only the ports of

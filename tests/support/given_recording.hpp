@@ -75,6 +75,10 @@ class Given {
       }
       made.state = states_[i];
       made.last_seen_ns = at.at_ns;
+      if (states_[i] == TcpState::time_wait && !old_ && !made.closed) {
+        made.closed = at;
+        made.outcome = Outcome::closed;
+      }
       const auto first = old_ ? EventKind::present : EventKind::open;
       all.push_back(
           Event{i == 0 ? first : EventKind::state, at, before, entered, std::nullopt, made});
@@ -82,7 +86,7 @@ class Given {
     }
     if (to_) {
       const Moment at{ns(*to_), 0};
-      made.closed = at;
+      made.closed = made.closed.value_or(at);
       made.gone = true;
       made.last_seen_ns = at.at_ns;
       made.state = TcpState::closed;

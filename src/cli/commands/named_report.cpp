@@ -116,18 +116,18 @@ void print_report(const ReportOptions& options) {
   }
   auto answer = report::run_report(reader, options.name, filter, limit, options.section);
   const auto unknown = report::unknown_pids(reader, filter.pids);
-  const bool process_known = !filter.process || report::knows_process(reader, *filter.process);
+  const auto unmet = report::unmet_conditions(reader, filter);
   progress.clear();
   const auto style = text_style(query);
   auto& notes = format == Format::text ? std::cout : std::cerr;
   if (!unknown.empty()) {
     notes << unknown_pids_text(unknown);
   }
-  if (!process_known) {
-    notes << unknown_process_text(*filter.process);
+  for (const auto& condition : unmet) {
+    notes << unmet_condition_text(condition);
   }
   const bool no_pid_known = !unknown.empty() && unknown.size() == filter.pids.size();
-  if ((no_pid_known || !process_known) && format == Format::text) {
+  if ((no_pid_known || !unmet.empty()) && format == Format::text) {
     answer.tables.clear();
   }
   if (format == Format::csv) {

@@ -133,9 +133,8 @@ void print_events(const TailOptions& options) {
       !unknown.empty()) {
     std::cerr << unknown_pids_text(unknown);
   }
-  if (const auto& name = parsed.filter.process;
-      name && !report::knows_process(followed->reader, *name)) {
-    std::cerr << unknown_process_text(*name);
+  for (const auto& owner : report::unmet_conditions(followed->reader, parsed.filter)) {
+    std::cerr << unmet_condition_text(owner);
   }
   EventPrinter printer{format, text_style(options.query)};
   const auto print_event = [&](const std::vector<Cell>& event) { return printer.print(event); };

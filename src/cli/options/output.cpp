@@ -75,10 +75,13 @@ std::string unknown_pids_text(const std::vector<std::int64_t>& pids) {
                      fmt::join(pids, pids.size() == 2 ? " or " : ", "));
 }
 
-std::string unknown_process_text(const std::string& name) {
-  return fmt::format("No process {} {} is in the recording.\n",
-                     name.find_first_of("*?[") == std::string::npos ? "with the name" : "like",
-                     quote(name));
+std::string unmet_condition_text(const report::OwnerCondition& owner) {
+  const bool pattern = owner.value.find_first_of("*?[") != std::string::npos;
+  return fmt::format("No process with {} {}{} {} is in the recording.\n",
+                     pattern ? "a" : "the",
+                     owner.what,
+                     pattern ? " like" : "",
+                     quote(owner.value));
 }
 
 render::CsvReader csv_reader() {

@@ -5,6 +5,7 @@
 #include "model/table.hpp"
 #include "os/terminal.hpp"
 #include "render/render.hpp"
+#include "report/report.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -39,8 +40,8 @@ std::optional<std::int64_t> parse_limit(const std::string& text);
 /// A line that says that the recording has no process with these pids.
 std::string unknown_pids_text(const std::vector<std::int64_t>& pids);
 
-/// A line that says that the recording has no process of this name.
-std::string unknown_process_text(const std::string& name);
+/// A line that says that no process in the recording meets this condition.
+std::string unmet_condition_text(const report::OwnerCondition& owner);
 
 /// Whether CSV on standard output goes to a terminal or to a program.
 render::CsvReader csv_reader();

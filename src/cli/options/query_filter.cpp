@@ -173,6 +173,7 @@ report::Filter resolve(const ParsedFilter& parsed, store::Reader& reader) {
   const auto recorded = report::recorded_span(reader).value_or(Span{now_ns, now_ns});
   resolve_window(parsed.window, now_ns, recorded, filter);
   report::answer_as_of_last_sign_of_life(reader, filter);
+  filter.now_ns = now_ns;
   return filter;
 }
 

@@ -101,7 +101,7 @@ std::string EventText::end_text(const std::vector<Cell>& event) const {
 }
 
 /// The process and the two ends, in the longest form for which there is room. `>` is a connection
-/// that this host has opened, `<` one that it has accepted.
+/// that this host has opened, `<` one that it has accepted, `-` one of which this is not known.
 std::string EventText::owner_text(const std::vector<Cell>& event, std::size_t width) const {
   constexpr std::size_t kShortProcess = 6;
   const auto process = text(event, "process");
@@ -109,7 +109,10 @@ std::string EventText::owner_text(const std::vector<Cell>& event, std::size_t wi
   const auto protocol = text(event, "protocol") == "tcp" ? "" : text(event, "protocol") + " ";
   const auto local = text(event, "local");
   const auto remote = text(event, "remote");
-  const std::string_view arrow = text(event, "direction") == "inbound" ? " < " : " > ";
+  const auto direction = text(event, "direction");
+  const std::string_view arrow = direction == "inbound"    ? " < "
+                                 : direction == "outbound" ? " > "
+                                                           : " - ";
   const bool has_remote = is_known(cell(event, "remote"));
   const auto ends = [&](const std::string& own) {
     return has_remote ? fmt::format("{}{}{}", own, arrow, remote) : own;

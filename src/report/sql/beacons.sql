@@ -85,7 +85,7 @@ found AS (
   GROUP BY caller
 )
 SELECT
-  printf('%.2f', max(0.0, 1.0 - 2.0 * r.jitter_ns / r.period_ns)) AS score,
+  round(max(0.0, 1.0 - 2.0 * r.jitter_ns / r.period_ns), 2) AS score,
   r.period_ns,
   r.jitter_ns,
   r.n + 1 AS calls,

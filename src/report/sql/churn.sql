@@ -92,7 +92,7 @@ slots AS (
 SELECT
   (step.began + slot * step.seconds) * 1000000000 AS from_ns,
   opened,
-  printf('%.1f', 1.0 * opened / step.seconds) AS per_second,
+  round(1.0 * opened / step.seconds, 1) AS per_second,
   process
 FROM slots, step
 ORDER BY slot;

@@ -1,8 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- about: every connection, in the order in which they began
 -- section: connections | Connections
--- column: began_ns | began | time
--- column: opened_ns | opened | time optional
+-- column: opened_ns | opened | time
 -- column: closed_ns | closed | time optional
 -- column: close_error_ns | close ± | ns optional
 -- column: id | id | right optional
@@ -46,6 +45,8 @@ held AS (
 )
 SELECT
   coalesce(opened_ns, first_seen_ns) AS began_ns,
+  -- NULL: it was there before the recorder.
+  opened_ns,
   iif(then_id IS NULL, held.pid, p.pid) AS pid,
   iif(then_id IS NULL, process, p.name) AS process,
   direction,
@@ -65,10 +66,10 @@ SELECT
     '?',
     'yes'
   ) END AS sure,
-  outcome,
-  outcome_reason,
+  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, 'open', outcome) AS outcome,
+  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, outcome_reason) AS outcome_reason,
   syns,
-  duration_ns,
+  iif(closed_ns > :until_ns, NULL, duration_ns) AS duration_ns,
   bytes_sent,
   bytes_received,
   rtt_us,
@@ -96,7 +97,6 @@ SELECT
     )
   ) AS states,
   held.id,
-  opened_ns,
   closed_ns,
   close_error_ns,
   iif(then_id IS NULL, held.container, p.container) AS container,

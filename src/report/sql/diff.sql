@@ -40,8 +40,8 @@ rates (rank, what, before, after) AS (
 )
 SELECT
   what,
-  iif(before IS NULL, NULL, printf('%.3f', before)) AS before,
-  iif(after IS NULL, NULL, printf('%.3f', after)) AS after,
+  round(before, 3) AS before,
+  round(after, 3) AS after,
   iif(before > 0 AND after IS NOT NULL, printf('%+.0f %%', 100.0 * (after - before) / before), NULL) AS change
 FROM rates
 ORDER BY rank;
@@ -63,9 +63,10 @@ selected AS MATERIALIZED (
     peer_id,
     netns,
     coalesce(opened_ns, first_seen_ns) <= :before_until_ns
-      AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :before_since_ns AS before,
-    coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after,
+      AND coalesce(closed_ns, last_seen_ns) >= :before_since_ns AS before,
+    coalesce(opened_ns, first_seen_ns) <= :until_ns AND coalesce(closed_ns, last_seen_ns) >= :since_ns AS after,
     -- An attempt that still waits has no answer either.
+    outcome = 'open' AND hangs AS hangs,
     coalesce($failed(outcome, outcome_reason, direction) OR (outcome = 'open' AND hangs), 0) AS failed,
     -- It counts where it failed; while it waits, in both windows.
     coalesce(closed_ns BETWEEN :before_since_ns AND :before_until_ns, 1) AS ended_before,
@@ -89,7 +90,9 @@ counted AS (
     sum(before) AS before,
     sum(after) AS after,
     sum(before AND failed AND ended_before) AS failed_before,
-    sum(after AND failed AND ended_after) AS failed_after
+    sum(after AND failed AND ended_after) AS failed_after,
+    sum(before AND hangs) AS hung_before,
+    sum(after AND hangs) AS hung_after
   FROM selected
   GROUP BY process, direction, peer_id, netns
 ),
@@ -98,15 +101,16 @@ changes AS (
     *,
     CASE
       WHEN before > 0 AND after > 0 AND failed_after = after AND failed_before < before THEN 'no answer'
-      -- A larger share of them, or half as many again in the same time.
-      WHEN before > 0 AND failed_after * (:before_until_ns - :before_since_ns) > failed_before * (:until_ns - :since_ns) AND (
+      WHEN before > 0 AND hung_after > hung_before AND 1.0 * failed_after / after > 1.0 * failed_before / before THEN 'fails more'
+      -- A larger share of them, or half as many again in the same time. What waits in both is no difference.
+      WHEN before > 0 AND ended_after * (:before_until_ns - :before_since_ns) > ended_before * (:until_ns - :since_ns) AND (
         1.0 * failed_after / after > 1.0 * failed_before / before
-        OR 2.0 * failed_after * (:before_until_ns - :before_since_ns) >= 3.0 * failed_before * (:until_ns - :since_ns)
+        OR 2.0 * ended_after * (:before_until_ns - :before_since_ns) >= 3.0 * ended_before * (:until_ns - :since_ns)
       ) THEN 'fails more'
       WHEN before = 0 AND after > 0 THEN 'new'
       WHEN before > 0 AND after = 0 THEN 'gone'
     END AS change
-  FROM counted
+  FROM (SELECT *, failed_before - hung_before AS ended_before, failed_after - hung_after AS ended_after FROM counted)
 )
 SELECT
   change,
@@ -144,8 +148,8 @@ selected AS MATERIALIZED (
     local,
     netns,
     coalesce(opened_ns, first_seen_ns) <= :before_until_ns
-      AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :before_since_ns AS before,
-    coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after
+      AND coalesce(closed_ns, last_seen_ns) >= :before_since_ns AS before,
+    coalesce(opened_ns, first_seen_ns) <= :until_ns AND coalesce(closed_ns, last_seen_ns) >= :since_ns AS after
   FROM connections
   WHERE direction = 'listen' AND (/*filter of both windows*/ 1) AND id IN (
     SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = $direction.listen
@@ -171,8 +175,8 @@ selected AS MATERIALIZED (
     pid,
     process,
     coalesce(opened_ns, first_seen_ns) <= :before_until_ns
-      AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :before_since_ns AS before,
-    coalesce(opened_ns, first_seen_ns) <= :until_ns AND max(last_seen_ns, coalesce(closed_ns, 0)) >= :since_ns AS after
+      AND coalesce(closed_ns, last_seen_ns) >= :before_since_ns AS before,
+    coalesce(opened_ns, first_seen_ns) <= :until_ns AND coalesce(closed_ns, last_seen_ns) >= :since_ns AS after
   FROM /* as they are now */ connection_flows
   WHERE pid IS NOT NULL AND (/*filter of both windows*/ 1)
 )

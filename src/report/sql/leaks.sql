@@ -122,8 +122,17 @@ opened AS (
   FROM (
     SELECT *
     FROM connections
-    WHERE outcome = 'open' AND opened_ns IS NOT NULL AND direction <> 'listen'
-      AND id IN (SELECT id FROM connection WHERE duration_bucket IS NULL) AND (/*filter*/ 1)
+    WHERE opened_ns IS NOT NULL AND direction <> 'listen' AND (/*filter*/ 1) AND (
+      -- Open at the end of the window, or now.
+      coalesce(coalesce(closed_ns, last_seen_ns) > :until_ns, 0)
+      OR (outcome = 'open' AND id IN (SELECT id FROM connection WHERE duration_bucket IS NULL))
+    ) AND id IN (
+      SELECT id FROM connection WHERE duration_bucket IS NULL
+      UNION ALL
+      SELECT k.id
+      FROM duration_bucket AS b
+      CROSS JOIN connection AS k ON k.duration_bucket = b.code AND coalesce(k.opened_ns, k.first_seen_ns) BETWEEN :until_ns - b.span_ns AND :until_ns
+    )
   ) AS c
   JOIN connection AS n ON n.id = c.id
 ),

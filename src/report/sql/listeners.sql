@@ -60,7 +60,7 @@ SELECT
   l.process,
   l.user,
   l.opened_ns AS since_ns,
-  l.closed_ns AS gone_ns,
+  iif(l.closed_ns > :until_ns, NULL, l.closed_ns) AS gone_ns,
   -- Not away while another socket listened.
   iif(l.are_queries, NULL, nullif(max(l.opened_ns - max(coalesce(l.closed_ns, 9223372036854775807)) OVER (
     PARTITION BY l.protocol, l.local, l.netns ORDER BY l.began_ns, l.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
@@ -75,5 +75,5 @@ FROM listeners AS l
 LEFT JOIN accepted AS a ON a.id = l.id
 LEFT JOIN workers AS w ON w.id = l.id
 WHERE l.shown
-ORDER BY l.closed_ns IS NOT NULL, l.protocol, l.local_port, l.local, l.began_ns, l.id
+ORDER BY gone_ns IS NOT NULL, l.protocol, l.local_port, l.local, l.began_ns, l.id
 LIMIT iif(:limit < 0, 40, :limit);

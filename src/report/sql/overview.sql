@@ -8,8 +8,9 @@
 -- column: interval_ns | interval | ns
 -- column: started_ns | started | time
 -- column: ended_ns | ended | time
+-- column: last_alive_ns | last alive | time optional
 -- column: skipped_ticks | skipped | count optional
-SELECT host, kernel, sources, interval_ns, started_ns, ended_ns, skipped_ticks, os
+SELECT host, kernel, sources, interval_ns, started_ns, ended_ns, last_alive_ns, skipped_ticks, os
 FROM sessions
 WHERE (:until_ns IS NULL OR started_ns <= :until_ns)
   AND (:since_ns IS NULL OR max(coalesce(ended_ns, 0), last_alive_ns) >= :since_ns)
@@ -26,8 +27,12 @@ LIMIT iif(:limit < 0, 5, :limit);
 -- column: longest_ns | longest | ns optional
 -- column: bytes_sent | sent | bytes optional
 -- column: bytes_received | received | bytes optional
-WITH flows AS MATERIALIZED (
-  SELECT protocol, direction, outcome, outcome_reason, connections, longest_ns, bytes_sent, bytes_received FROM process_flows WHERE /*filter of sums*/ 1
+WITH
+/*part recorded*/,
+flows AS MATERIALIZED (
+  SELECT protocol, direction, outcome, outcome_reason, connections, longest_ns, bytes_sent, bytes_received, first_ns
+  FROM process_flows
+  WHERE /*filter of sums*/ 1
 )
 SELECT
   protocol,
@@ -37,7 +42,7 @@ SELECT
   sum(iif(outcome = 'closed', connections, 0)) AS closed,
   sum(iif($failed(outcome, outcome_reason, direction), connections, 0)) AS failed,
   sum(iif(outcome = 'unknown', connections, 0)) AS unknown_end,
-  max(longest_ns) AS longest_ns,
+  max(coalesce(longest_ns, iif(outcome = 'open', max(0, (SELECT until_ns FROM recorded) - first_ns), NULL))) AS longest_ns,
   sum(bytes_sent) AS bytes_sent,
   sum(bytes_received) AS bytes_received
 FROM flows

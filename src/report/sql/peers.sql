@@ -17,6 +17,7 @@
 -- column: container | container | several
 -- column: netns | namespace | right several
 WITH
+/*part recorded*/,
 -- A connection in TIME_WAIT from before the recorder whose listener is gone has no known direction.
 -- Those whose remote port is ephemeral are grouped by the local port, not a peer each.
 flows AS MATERIALIZED (
@@ -49,7 +50,7 @@ top AS MATERIALIZED (
     sum(connections) AS connections,
     sum(iif(outcome = 'open', connections, 0)) AS open_now,
     sum(iif($failed(outcome, outcome_reason, direction), connections, 0)) AS failed,
-    max(longest_ns) AS longest_ns,
+    max(coalesce(longest_ns, iif(outcome = 'open', max(0, (SELECT until_ns FROM recorded) - first_ns), NULL))) AS longest_ns,
     sum(bytes_sent) AS bytes_sent,
     sum(bytes_received) AS bytes_received,
     min(first_ns) AS first_ns,

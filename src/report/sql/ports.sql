@@ -81,10 +81,20 @@ used AS (
     netns,
     local_address,
     remote,
-    coalesce(opened_ns, first_seen_ns) AS from_ns,
-    -- A connection that was open when an earlier recorder stopped counts until then.
-    iif(id IN (SELECT id FROM connection WHERE duration_bucket IS NULL), NULL, max(last_seen_ns, coalesce(closed_ns, 0))) AS until_ns,
-    state,
+    max(coalesce(opened_ns, first_seen_ns), coalesce(:since_ns, 0)) AS from_ns,
+    -- NULL: until the end of the window. A connection that was open when an earlier recorder stopped counts until then.
+    iif(
+      id IN (SELECT id FROM connection WHERE duration_bucket IS NULL) OR coalesce(max(last_seen_ns, coalesce(closed_ns, 0)) > :until_ns, 0),
+      NULL,
+      max(last_seen_ns, coalesce(closed_ns, 0))
+    ) AS until_ns,
+    iif(:until_ns IS NULL, state, (
+      SELECT i.state
+      FROM state_intervals AS i
+      WHERE i.connection_id = connections.id AND i.from_ns <= :until_ns AND (i.to_ns IS NULL OR i.to_ns > :until_ns)
+      ORDER BY i.from_ns DESC
+      LIMIT 1
+    )) AS state,
     process
   FROM connections
   WHERE protocol = 'tcp' AND direction IN ('outbound', 'unknown') AND remote_port IS NOT NULL AND (/*filter*/ 1)

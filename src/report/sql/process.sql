@@ -30,7 +30,7 @@ SELECT
   l.protocol,
   l.local,
   l.opened_ns AS since_ns,
-  l.closed_ns,
+  iif(l.closed_ns > :until_ns, NULL, l.closed_ns) AS closed_ns,
   iif(l.protocol = 'tcp', iif(a.id IS NULL, 0, a.n), NULL) AS accepted,
   l.sockets,
   l.netns
@@ -51,8 +51,9 @@ ORDER BY l.protocol, l.local_port, l.local, l.began_ns, l.id;
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
 WITH
+/*part recorded*/,
 flows AS MATERIALIZED (
-  SELECT process_id, direction, peer_id, outcome, outcome_reason, connections, longest_ns, bytes_sent, bytes_received
+  SELECT process_id, direction, peer_id, outcome, outcome_reason, connections, longest_ns, bytes_sent, bytes_received, first_ns
   FROM peer_flows
   WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of sums*/ 1)
 ),
@@ -63,7 +64,7 @@ met AS (
     sum(connections) AS connections,
     sum(iif(outcome = 'open', connections, 0)) AS open_now,
     sum(iif($failed(outcome, outcome_reason, direction), connections, 0)) AS failed,
-    max(longest_ns) AS longest_ns,
+    max(coalesce(longest_ns, iif(outcome = 'open', max(0, (SELECT until_ns FROM recorded) - first_ns), NULL))) AS longest_ns,
     sum(bytes_sent) AS bytes_sent,
     sum(bytes_received) AS bytes_received
   FROM flows
@@ -88,7 +89,7 @@ JOIN peers AS p ON p.id = met.peer_id
 LEFT JOIN process AS r ON r.id = met.process_id
 ORDER BY connections DESC, p.peer, r.name, r.started_ns;
 -- section: connections | Its last connections
--- column: began_ns | began | time
+-- column: opened_ns | opened | time
 -- column: process | process | optional
 -- column: process_started_ns | of | time optional
 -- column: direction | direction | optional
@@ -112,6 +113,8 @@ last AS (
 selected AS (SELECT * FROM connections WHERE id IN (SELECT id FROM last))
 SELECT
   coalesce(opened_ns, first_seen_ns) AS began_ns,
+  -- NULL: it was there before the recorder.
+  opened_ns,
   process,
   (
     SELECT r.started_ns FROM connection AS c JOIN process AS r ON r.id = c.process_id WHERE c.id = selected.id
@@ -120,8 +123,8 @@ SELECT
   protocol,
   local,
   remote,
-  outcome,
-  duration_ns,
+  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, 'open', outcome) AS outcome,
+  iif(closed_ns > :until_ns, NULL, duration_ns) AS duration_ns,
   -- All in the unit of the longest, exact to a microsecond.
   (
     SELECT group_concat(step, ' > ')

@@ -382,13 +382,15 @@ TEST_CASE("a name that no process had is said in one sentence", "[cli]") {
   const auto db = recording();
   for (const auto& [name, sentence] :
        {std::pair{"nosuch", "No process with the name 'nosuch' is in the recording.\n"},
-        std::pair{"nosuch*", "No process like 'nosuch*' is in the recording.\n"}}) {
+        std::pair{"nosuch*", "No process with a name like 'nosuch*' is in the recording.\n"}}) {
     const auto ended = run({"report", "--db", db, "--process", name});
     CHECK(ended.exit_code == 0);
     CHECK_THAT(ended.out, Catch::Matchers::StartsWith(sentence + std::string{"window "}));
     CHECK(lines_in(ended.out) == 2);
     CHECK(run({"tail", "--db", db, "--process", name}).err == sentence);
   }
+  CHECK_THAT(run({"report", "--db", db, "--user", "nosuch"}).out,
+             Catch::Matchers::StartsWith("No process with the user 'nosuch' is in"));
 }
 
 TEST_CASE("events and connections can be picked by what happened", "[cli]") {

@@ -120,8 +120,8 @@ TEST_CASE("a loop of short processes calls at a rhythm", "[report]") {
   GivenRecording recording;
   loops(recording);
   CHECK(recording.rows("beacons", {"score", "period_ns", "calls", "pid", "process", "remote"}) ==
-        "1.00|5000000000|10|-|curl|203.0.113.9:443\n"
-        "1.00|5000000000|10|-|wget|203.0.113.10:443\n");
+        "1|5000000000|10|-|curl|203.0.113.9:443\n"
+        "1|5000000000|10|-|wget|203.0.113.10:443\n");
 }
 
 TEST_CASE("a burst is no rhythm, bursts at a rhythm are", "[report]") {

@@ -18,15 +18,15 @@ opened  most in 1 s  at            pid  process  user  direction
 
 When
 from          opened  shape                           a second  mostly
-00:00:05.000       1  ███████████████                      1.0  curl
-00:00:10.000       1  ███████████████                      1.0  leaky
-00:00:11.000       1  ███████████████                      1.0  nginx
-00:00:20.000       1  ███████████████                      1.0  leaky
-00:00:30.000       2  ██████████████████████████████       2.0  leaky
-00:00:35.000       1  ███████████████                      1.0  pool
-00:00:36.000       1  ███████████████                      1.0  pool
-00:00:40.000       1  ███████████████                      1.0  curl
-00:00:44.000       1  ███████████████                      1.0  pool
+00:00:05.000       1  ███████████████                        1  curl
+00:00:10.000       1  ███████████████                        1  leaky
+00:00:11.000       1  ███████████████                        1  nginx
+00:00:20.000       1  ███████████████                        1  leaky
+00:00:30.000       2  ██████████████████████████████         2  leaky
+00:00:35.000       1  ███████████████                        1  pool
+00:00:36.000       1  ███████████████                        1  pool
+00:00:40.000       1  ███████████████                        1  curl
+00:00:44.000       1  ███████████████                        1  pool
 )");
 }
 
@@ -141,10 +141,10 @@ TEST_CASE("who connects to us and whom we connect to", "[report]") {
   CHECK(text_of("peers") == R"(
 Peers
 connections  direction  proto  peer                     mostly  open  failed  median  longest  sent  received  first         last
-          3  outbound   tcp    203.0.113.50:5432        pool       1       1     10s      10s     -         -  00:00:35.000  00:00:44.000
-          3  outbound   tcp    203.0.113.60:8080        leaky      3       0       -        -     -         -  00:00:10.000  00:00:30.000
+          3  outbound   tcp    203.0.113.50:5432        pool       1       1     10s      16s     -         -  00:00:35.000  00:00:44.000
+          3  outbound   tcp    203.0.113.60:8080        leaky      3       0       -      50s     -         -  00:00:10.000  00:00:30.000
           2  inbound    tcp    198.51.100.7 to port 80  nginx      0       0      2s       3s     -         -  00:00:11.000  00:00:30.000
-          2  outbound   tcp    203.0.113.9:443          curl       1       1      3s       3s     -         -  00:00:05.000  00:00:40.000
+          2  outbound   tcp    203.0.113.9:443          curl       1       1      3s      20s     -         -  00:00:05.000  00:00:40.000
 )");
 }
 
@@ -202,7 +202,7 @@ TEST_CASE("who calls home at a fixed rhythm", "[report]") {
   CHECK(text_of("beacons", {}, with_beacon()) == R"(
 Rhythms
 score  period  jitter  calls  pid  process  remote            first         last
- 1.00      7s     0ns      7   50  beacon   203.0.113.77:443  00:00:03.000  00:00:52.000
+    1      7s     0ns      7   50  beacon   203.0.113.77:443  00:00:03.000  00:00:52.000
 )");
 }
 
@@ -214,10 +214,10 @@ TEST_CASE("what changed between two windows", "[report]") {
   CHECK(text_of("diff", filter) == R"(
 Then and now
 what                       before  after  change
-opened a second             0.200  0.138   -31 %
+opened a second               0.2  0.138   -31 %
 ended a second              0.067  0.103   +55 %
 failed a second             0.033  0.034    +3 %
-mean life of the ended, s   2.500  7.667  +207 %
+mean life of the ended, s     2.5  7.667  +207 %
 
 Peers that came or went, fail more or do not answer any more
 change  process  direction  peer               before  after  failed before  failed after

@@ -119,6 +119,16 @@ inline std::optional<std::int64_t> longest(const Lives& lives) {
   return largest(lives, [](const RecordedLife& life) { return life.duration_ns(); });
 }
 
+/// The same, with what is open: until the end of the window, or of the recording.
+inline std::optional<std::int64_t> longest(const Lives& lives, const Filter& filter) {
+  const auto end_ns = std::min(filter.until_ns.value_or(test::kHistoryEndNs), test::kHistoryEndNs);
+  return largest(lives, [&](const RecordedLife& life) {
+    return life.outcome == Outcome::open
+               ? std::optional{std::max(end_ns - life.began_ns, std::int64_t{0})}
+               : life.duration_ns();
+  });
+}
+
 /// The sum of the values that are known.
 inline std::optional<std::int64_t> sum(const Lives& lives,
                                        std::optional<std::int64_t> RecordedLife::*value) {

@@ -52,7 +52,7 @@ void check_overview(const Comparison& compared) {
                        with_outcome(group, Outcome::closed),
                        failed(group),
                        with_outcome(group, Outcome::unknown),
-                       longest(group),
+                       longest(group, compared.filter),
                        sum(group, &RecordedLife::bytes_sent),
                        sum(group, &RecordedLife::bytes_received)));
   }
@@ -115,7 +115,7 @@ void check_peers(const Comparison& compared) {
                     group.size(),
                     with_outcome(group, Outcome::open),
                     failed(group),
-                    longest(group),
+                    longest(group, compared.filter),
                     sum(group, &RecordedLife::bytes_sent),
                     sum(group, &RecordedLife::bytes_received),
                     first,
@@ -428,7 +428,7 @@ void check_leaks(const Comparison& compared) {
 void check_ports(const Comparison& compared) {
   Lines expected;
   for (const auto& [key, group] :
-       grouped(only(compared.lives,
+       grouped(only(as_of_window(compared.lives, compared.filter),
                     [](const RecordedLife& life) {
                       return is_tcp(life) && has_peer(life) && life.direction != Direction::inbound;
                     }),

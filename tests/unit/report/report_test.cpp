@@ -270,10 +270,10 @@ tcp    0.0.0.0:80  00:00:01.000  -              2
 Peers
 process  of            direction  proto  peer                     connections  open  failed  longest  sent  received
 nginx    00:00:00.010  inbound    tcp    198.51.100.7 to port 80            1     0       0      10s     -         -
-nginx    00:00:00.010  inbound    tcp    198.51.100.8 to port 80            1     1       0        -     -         -
+nginx    00:00:00.010  inbound    tcp    198.51.100.8 to port 80            1     1       0   1m 10s     -         -
 
 Its last connections
-began         process  of            direction  proto  local         remote              outcome  duration  states                          sent  received      ±
+opened        process  of            direction  proto  local         remote              outcome  duration  states                          sent  received      ±
 00:00:10.000  nginx    00:00:00.010  inbound    tcp    192.0.2.1:80  198.51.100.7:40000  closed        10s  ESTABLISHED 9s > CLOSE_WAIT 1s     -         -  100ms
 00:00:30.000  nginx    00:00:00.010  inbound    tcp    192.0.2.1:80  198.51.100.8:40001  open            -  ESTABLISHED                        -         -  100ms
 
@@ -357,6 +357,31 @@ TEST_CASE("a window is never taken for an instant", "[report]") {
   answer_as_of_last_sign_of_life(reader, filter);
   CHECK(filter.since_ns == 101 * kSecond);
   CHECK(filter.until_ns == 102 * kSecond);
+}
+
+TEST_CASE("a recording that has not ended says when it was last written", "[report]") {
+  const auto [now_s, until_s, change, note] =
+      GENERATE(table<std::int64_t, std::optional<std::int64_t>, const char*, const char*>({
+          {111, std::nullopt, "ended_ns = NULL", ""},  // 64 intervals and five seconds
+          {142, std::nullopt, "ended_ns = NULL", "not ended, last written 42s ago | "},
+          {142, 120, "ended_ns = NULL", "not ended, last written 42s ago | "},
+          {142, 90, "ended_ns = NULL", ""},  // all of the window was recorded
+          {142, std::nullopt, "host = 'ended'", ""},
+          {-5, std::nullopt, "ended_ns = NULL", ""},  // the clock was set
+      }));
+  CAPTURE(now_s, change);
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, some());
+  SQLite::Database{path.string(), SQLite::OPEN_READWRITE}.exec(
+      std::string{"UPDATE session SET interval_ns = 100000000, "} + change);
+  store::Reader reader{path};
+  Filter filter;
+  filter.now_ns = now_s * kSecond;
+  if (until_s) {
+    filter.until_ns = *until_s * kSecond;
+  }
+  CHECK(completeness(reader, filter).note == note + std::string{"owner unknown: 1 not_permitted"});
 }
 
 TEST_CASE("coverage is unknown where the kernel counted nothing and opens were recorded",

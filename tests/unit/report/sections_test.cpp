@@ -100,11 +100,19 @@ TEST_CASE("names that no process had are known as such", "[report]") {
   recording.process(10, "nginx", 0);
   recording.rows("overview", {"host"});
   store::Reader reader{recording.path()};
-  CHECK(knows_process(reader, "nginx"));
-  CHECK(knows_process(reader, "ng*"));
-  CHECK_FALSE(knows_process(reader, "ng"));
-  CHECK_FALSE(knows_process(reader, "x*"));
-  CHECK_FALSE(knows_process(reader, "' OR 1"));
+  const auto known = [&](std::optional<std::string> Filter::*condition, const char* value) {
+    Filter filter;
+    filter.*condition = value;
+    return unmet_conditions(reader, filter).empty();
+  };
+  for (const auto* const name : {"nginx", "ng*"}) {
+    CHECK(known(&Filter::process, name));
+  }
+  for (const auto* const name : {"ng", "x*", "' OR 1"}) {
+    CHECK_FALSE(known(&Filter::process, name));
+    CHECK_FALSE(known(&Filter::exe, name));
+    CHECK_FALSE(known(&Filter::user, name));
+  }
 }
 
 TEST_CASE("connections are picked by how they ended", "[report]") {

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+// A window shows what was there then, whatever came later.
+#include "report/definition.hpp"
+#include "support/catch.hpp"
+#include "support/given_recording.hpp"
+
+namespace netlog_tests::report_window_test {
+
+using namespace netlog;
+using netlog::report::Filter;
+using netlog::test::closed_connection;
+using netlog::test::GivenRecording;
+using netlog::test::listener;
+using enum TcpState;
+
+namespace {
+
+Filter until(double second) {
+  Filter filter;
+  filter.until_ns = test::Given::ns(second);
+  return filter;
+}
+
+/// A pool opens twelve connections and closes them after the window.
+GivenRecording& pool(GivenRecording& recording) {
+  recording.process(1, "pool", 0);
+  recording.add(listener(100, 8080).by(1).from(1).to(80));
+  for (int id = 1; id <= 12; ++id) {
+    recording.add(closed_connection(id)
+                      .by(1)
+                      .remote("203.0.113.1", 5432)
+                      .from(10 + id)
+                      .to(90)
+                      .through({established, time_wait}));  // TIME_WAIT since second 50 and more
+  }
+  return recording;
+}
+
+}  // namespace
+
+TEST_CASE("what is open in a window is open in every report of it", "[report]") {
+  GivenRecording recording;
+  pool(recording);
+  const auto filter = until(40);
+  CHECK(recording.rows("leaks", {"open_now", "closed", "first_peer"}, filter) ==
+        "12|0|203.0.113.1:5432\n");
+  CHECK(recording.rows("ports", {"peak", "open_now", "time_wait_now"}, filter) == "12|12|0\n");
+  CHECK(recording.rows("ports", {"peak", "open_now", "time_wait_now"}, until(70)) == "12|0|12\n");
+  CHECK(recording.rows("listeners", {"local", "gone_ns"}, filter) == "0.0.0.0:8080|-\n");
+  auto one = filter;
+  one.local_port = 40'001;
+  CHECK(recording.rows("connections", {"state", "outcome", "duration_ns"}, one) ==
+        "ESTABLISHED|open|-\n");
+  one.pids = {1};
+  CHECK(recording.rows("process", {"outcome", "duration_ns"}, one) == "open|-\n");
+}
+
+TEST_CASE("an outcome is that of the end of the window", "[report]") {
+  GivenRecording recording;
+  pool(recording);
+  auto filter = until(40);
+  filter.outcomes = {"open"};
+  CHECK(recording.rows("peers", {"connections", "peer"}, filter) == "12|203.0.113.1:5432\n");
+  filter.local_port = 40'001;
+  CHECK(recording.rows("connections", {"outcome"}, filter) == "open\n");
+  filter.outcomes = {"closed"};
+  CHECK(recording.rows("connections", {"outcome"}, filter).empty());
+  CHECK(recording.rows("peers", {"connections", "peer"}, filter).empty());
+}
+
+TEST_CASE("every report takes an outcome, with and without a window", "[report]") {
+  GivenRecording recording;
+  pool(recording);
+  recording.rows("overview", {"host"});
+  store::Reader reader{recording.path()};
+  auto filter = GENERATE(Filter{}, until(40));
+  filter.outcomes = {"closed"};
+  filter.before_ns = {0, test::Given::ns(20)};
+  filter.since_ns = test::Given::ns(5);
+  for (const auto& [name, about] : report::list_reports()) {
+    CAPTURE(name);
+    CHECK_NOTHROW(report::run_report(reader, name, filter, -1));
+  }
+}
+
+TEST_CASE("a call that waits in TIME_WAIT is over, for diff as well", "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  for (int id = 1; id <= 10; ++id) {
+    // In TIME_WAIT from second 20 to 72.
+    recording.add(closed_connection(id).by(1).from(10).to(72).through(
+        {established, time_wait, time_wait, time_wait, time_wait, time_wait}));
+    recording.add(closed_connection(20 + id)
+                      .by(1)
+                      .from(50 + id)
+                      .to(50.5 + id)
+                      .through({syn_sent})
+                      .ending(Outcome::refused));
+  }
+  auto filter = until(65);
+  filter.since_ns = test::Given::ns(45);
+  filter.before_ns = {test::Given::ns(5), test::Given::ns(25)};
+  CHECK(recording.rows("diff",
+                       {"change", "peer", "before", "after", "failed_before", "failed_after"},
+                       filter) == "no answer|203.0.113.9:443|10|10|0|10\n");
+}
+
+TEST_CASE("what hangs in windows of different lengths is no change", "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  recording.add(test::open_connection(1).by(1).from(5).through({syn_sent}));
+  recording.add(closed_connection(2).by(1).from(10).to(11));
+  recording.add(closed_connection(3).by(1).from(61).to(62));
+  auto filter = until(65);
+  filter.since_ns = test::Given::ns(60);
+  filter.before_ns = {test::Given::ns(8), test::Given::ns(48)};
+  CHECK(recording.rows("diff", {"change", "peer", "before"}, filter).empty());
+}
+
+TEST_CASE("a count of several is shown, also where all rows have it", "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  for (int id = 1; id <= 3; ++id) {
+    recording.add(test::open_connection(id).by(1).from(5).through({syn_sent}));
+  }
+  const auto title = [&](const std::filesystem::path& path) {
+    store::Reader reader{path};
+    const auto answer = report::run_report(reader, "failed", {}, -1);
+    return answer.tables.front().columns.front().title;
+  };
+  CHECK(recording.rows("failed", {"connections", "waited_ns"}) == "3|95000000000\n");
+  CHECK(title(recording.path()) == "connections");
+  GivenRecording single;
+  single.process(1, "app", 0);
+  single.add(test::open_connection(1).by(1).from(5).through({syn_sent}));
+  CHECK(single.rows("failed", {"connections", "waited_ns"}) == "1|95000000000\n");
+  CHECK(title(single.path()).empty());
+}
+
+}  // namespace netlog_tests::report_window_test
