@@ -6,6 +6,7 @@
 #include "cli/options/output.hpp"
 #include "cli/output/status_line.hpp"
 #include "os/files.hpp"
+#include "os/supervisor.hpp"
 #include "record/session.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
@@ -289,9 +290,18 @@ void run_record(const RecordOptions& given) {
     status.clear();
     spdlog::warn(message_text(text));
   };
-  observer.progress = [&](const record::Progress& progress,
-                          const store::WriterTotals& totals,
-                          std::size_t open) { status.show(progress, totals, open); };
+  const auto supervisor = os::find_supervisor();
+  observer.progress =
+      [&](const record::Progress& progress, const store::WriterTotals& totals, std::size_t open) {
+        status.show(progress, totals, open);
+        if (supervisor && totals.ticks > 0) {
+          supervisor->report(fmt::format("{} connections open, {} events, {} gaps, {}",
+                                         open,
+                                         progress.events,
+                                         progress.gaps,
+                                         size_text(totals.file_bytes)));
+        }
+      };
   const auto recorded =
       replay ? record::record_capture(path_from_utf8(given.source.substr(kCapturePrefix.size())),
                                       options.database,

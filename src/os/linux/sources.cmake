@@ -11,6 +11,7 @@ target_sources(
           linux/privileges.cpp
           linux/service.cpp
           linux/signals.cpp
+          linux/supervisor.cpp
           linux/terminal.cpp)
 if(NETLOG_SANITIZE)
   target_sources(netlog_os PRIVATE linux/all_system_calls.cpp)

@@ -10,6 +10,7 @@ target_sources(
           windows/privileges.cpp
           windows/service.cpp
           windows/signals.cpp
+          windows/supervisor.cpp
           windows/terminal.cpp
           windows/text.cpp)
 target_compile_definitions(netlog_os PUBLIC _WIN32_WINNT=0x0A00 WIN32_LEAN_AND_MEAN NOMINMAX)

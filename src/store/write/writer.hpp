@@ -20,6 +20,7 @@ class WriterThread;
 struct WriterTotals {
   std::int64_t events = 0;      ///< committed
   std::int64_t file_bytes = 0;  ///< of the database and its WAL, after the last commit
+  std::int64_t ticks = 0;       ///< of the recorder, on record; written once a second
 };
 
 /// One session being recorded. A thread of its own writes what is pushed, in transactions. What

@@ -210,9 +210,12 @@ void WriterThread::write_part(std::span<const Item> batch, std::size_t& written)
   const auto part = batch.subspan(written, std::min(options_.flush_items, batch.size() - written));
   recording_->write(part);
   written += part.size();
-  events_ += std::count_if(part.begin(), part.end(), [](const Item& item) {
-    return std::holds_alternative<Event>(item);
-  });
+  for (const auto& item : part) {
+    events_ += std::holds_alternative<Event>(item) ? 1 : 0;
+    if (const auto* const heartbeat = std::get_if<Heartbeat>(&item)) {
+      ticks_ = heartbeat->ticks;
+    }
+  }
   bytes_ = recording_->bytes();
   if (queue_.end_outage()) {
     report(fmt::format("recording into {} again", utf8(path_)));

@@ -34,7 +34,9 @@ class WriterThread {
 
   [[nodiscard]] BatchQueue& queue() { return queue_; }
   [[nodiscard]] const LeftOpen& left_open() const { return left_open_; }
-  [[nodiscard]] WriterTotals totals() const { return {events_.load(), bytes_.load()}; }
+  [[nodiscard]] WriterTotals totals() const {
+    return {events_.load(), bytes_.load(), ticks_.load()};
+  }
 
   /// Writes what is queued, ends the thread and then the session.
   /// @throws StoreError what stopped the thread, or what cannot be written now.
@@ -63,6 +65,7 @@ class WriterThread {
   bool resync_asked_ = false;  ///< for a new file, in the place of one that was moved
   std::atomic<std::int64_t> events_{0};
   std::atomic<std::int64_t> bytes_{0};
+  std::atomic<std::int64_t> ticks_{0};
   std::thread thread_;
 };
 
