@@ -205,15 +205,20 @@ void OwnerTracker::owner_found(std::uint64_t key, const ProcessId& holder, const
       set_owner(index, owner, was_found ? between(found_ns, at.at_ns) : at);
     }
     note_user(connection, holder);
-    if (listens && entry.holder.is_confirmed) {
-      listeners_.owned(connection.netns,
-                       connection.tuple.protocol,
-                       connection.tuple.local,
-                       connection.id,
-                       holder);
-      inherit_listener_owner(index, at);
-    }
+    listener_found(index, holder, at);
   }
+}
+
+/// What a listener accepts inherits its holder, once that is confirmed.
+void OwnerTracker::listener_found(Index index, const ProcessId& holder, const Moment& at) {
+  const auto& entry = table_[index];
+  const auto& connection = entry.connection;
+  if (connection.direction != Direction::listen || !entry.holder.is_confirmed) {
+    return;
+  }
+  listeners_.owned(
+      connection.netns, connection.tuple.protocol, connection.tuple.local, connection.id, holder);
+  inherit_listener_owner(index, at);
 }
 
 void OwnerTracker::owner_not_found(std::uint64_t key, UnknownOwner why) {

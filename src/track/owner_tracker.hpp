@@ -116,6 +116,7 @@ class OwnerTracker {
   void note_without_holder(Index index);
   void set_owner(Index index, const Owner& owner, const Moment& at);
   void note_user(const Connection& connection, const ProcessId& process);
+  void listener_found(Index index, const ProcessId& holder, const Moment& at);
   void inherit_listener_owner(Index listener, const Moment& at);
   void count_owned(const Owner& owner, bool more);
 
