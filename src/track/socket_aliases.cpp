@@ -8,6 +8,23 @@
 #include <utility>
 
 namespace netlog::track {
+namespace {
+
+// A socket has a cookie once somebody asks for it: a snapshot, a notice or the trace. Its minisock
+// gets a copy when it is made, just before the socket ends (net/ipv4/inet_timewait_sock.c,
+// inet_twsk_alloc). Who asks for the first time at that moment is too late.
+
+bool was_shown(const Entry& entry) {
+  return (entry.connection.seen_by | SeenBy::snapshot) == entry.connection.seen_by;
+}
+
+bool may_have_another_cookie(const Entry& entry) {
+  const bool was_shown_once = entry.connection.first_seen_ns >= entry.seen.began_ns;
+  return entry.named_by_notice || entry.evidence.noticed || was_shown_once;
+}
+
+}  // namespace
+
 std::optional<Index> SocketAliases::take_handshake(const SocketRow& row, std::uint64_t netns) {
   if (handshakes_.empty() || row.state == TcpState::syn_received) {
     return std::nullopt;
@@ -50,9 +67,11 @@ std::optional<Index> SocketAliases::match_minisock(const SocketRow& row,
     ending_ = index_ending();
   }
   const auto found = ending_->find(tuple_key(snapshot.netns, row.tuple));
-  return found != ending_->end() && table_.phase(found->second) == Phase::ending
-             ? std::optional{found->second}
-             : std::nullopt;
+  if (found != ending_->end() && table_.phase(found->second) == Phase::ending) {
+    return found->second;
+  }
+  const auto traced = find_time_wait(snapshot.netns, row.tuple);
+  return traced && !was_shown(table_[*traced]) ? traced : std::nullopt;
 }
 
 SocketAliases::ByTuple SocketAliases::index_ending() const {
@@ -62,8 +81,7 @@ SocketAliases::ByTuple SocketAliases::index_ending() const {
   }
   table_.for_each([&](Index index) {
     const auto& entry = table_[index];
-    // A snapshot asks for the cookie of each socket that it shows: its minisock keeps the cookie.
-    if (table_.phase(index) == Phase::ending && entry.left && entry.named_by_notice) {
+    if (table_.phase(index) == Phase::ending && entry.left && may_have_another_cookie(entry)) {
       auto& latest =
           ending.emplace(tuple_key(entry.connection.netns, entry.connection.tuple), index)
               .first->second;

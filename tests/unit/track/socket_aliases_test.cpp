@@ -100,8 +100,19 @@ TEST_CASE("SocketAliases finds the noticed connection of a minisock", "[track]")
   of.add_noticed(1, kTuple, 100);
   const auto latest = of.add_noticed(2, kTuple, 200);
   of.add(by_cookie(3), tcp_tuple(4001, 443));  // active
-  const auto polled = of.add_noticed(4, tcp_tuple(4002, 443), 100);
-  of.table[polled].named_by_notice = false;
+  const auto shown_twice = of.add_noticed(4, tcp_tuple(4002, 443), 100);
+  of.table[shown_twice].named_by_notice = false;
+  of.table[shown_twice].connection.first_seen_ns = 50;
+  of.table[shown_twice].seen = {90, 95};
+  const auto shown_once = of.add_noticed(5, tcp_tuple(4003, 443), 100);
+  of.table[shown_once].named_by_notice = false;
+  of.table[shown_once].connection.first_seen_ns = 95;
+  of.table[shown_once].seen = {90, 95};
+  const auto shown_and_noticed = of.add_noticed(6, tcp_tuple(4004, 443), 100);
+  of.table[shown_and_noticed].named_by_notice = false;
+  of.table[shown_and_noticed].connection.first_seen_ns = 50;
+  of.table[shown_and_noticed].seen = {90, 95};
+  of.table[shown_and_noticed].evidence.noticed = true;
   const auto snapshot = tcp_snapshot(300, {});
   of.aliases.begin_snapshot(snapshot);
   const auto match = [&](std::uint16_t port) {
@@ -109,9 +120,27 @@ TEST_CASE("SocketAliases finds the noticed connection of a minisock", "[track]")
   };
   CHECK(match(4000) == latest);
   CHECK(match(4001) == kNone);
-  CHECK(match(4002) == kNone);  // its minisock would keep the cookie
+  CHECK(match(4002) == kNone);       // its minisock would keep the cookie
+  CHECK(match(4003) == shown_once);  // the snapshot asked for its cookie when the minisock was made
+  CHECK(match(4004) == shown_and_noticed);
   of.table.set_phase(latest, Phase::time_wait);
   CHECK(match(4000) == kNone);  // it has one
+}
+
+TEST_CASE("SocketAliases finds the minisock of a connection that only the trace has seen",
+          "[track]") {
+  Fixture of;
+  const auto index = of.add(by_cookie(1), kTuple, Phase::time_wait);
+  of.table[index].connection.seen_by = SeenBy::trace;
+  of.aliases.add_time_wait(0, kTuple, index);
+  const auto snapshot = tcp_snapshot(300, {});
+  of.aliases.begin_snapshot(snapshot);
+  const auto match = [&] {
+    return of.aliases.match_minisock(tcp_row(9, time_wait, 4000, 443), snapshot, by_cookie(9));
+  };
+  CHECK(match() == index);
+  of.table[index].connection.seen_by = SeenBy::trace | SeenBy::snapshot;
+  CHECK(match() == kNone);  // it is of a later use of the tuple
 }
 
 TEST_CASE("SocketAliases finds the use of a tuple that a minisock without a timestamp ends",
