@@ -31,6 +31,8 @@ done
 faults=$(systemd-analyze verify --man=no --root="$root" netlog.service 2>&1) && [ -z "$faults" ] || { echo "the unit is not right: $faults"; exit 1; }
 # The recorder loads BPF programs and a filter of its own.
 grep -q '^SystemCallFilter=.* bpf seccomp$' "$root/usr/lib/systemd/system/netlog.service"
+systemd-analyze security --offline=yes --threshold=40 --no-pager --root="$root" netlog.service >"$scratch/security" \
+  || { cat "$scratch/security"; exit 1; }
 read -ra command <<<"$(sed -n 's/^ExecStart=//p' "$root/usr/lib/systemd/system/netlog.service")"
 [ -x "$root/${command[0]}" ]
 [ "${command[*]:1}" = "record --config /etc/netlog/netlog.toml" ]
