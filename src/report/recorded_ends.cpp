@@ -2,6 +2,7 @@
 #include "report/recorded_ends.hpp"
 
 #include "report/completeness.hpp"
+#include "store/db/sql_macros.hpp"
 #include "util/time.hpp"
 
 #include <limits>
@@ -79,13 +80,12 @@ RecordedEnds read_ends(store::Reader& reader) {
     recording.gaps.push_back({number(row[0]).value_or(0), number(row[1]).value_or(0)});
   }
   reader.each(
-      "SELECT id, local, remote, local_address, remote_address, direction, outcome, process, "
-      "opened_ns, open_error_ns, first_seen_ns, closed_ns, close_error_ns, bytes_sent, "
-      "bytes_received, rtt_us, outcome IN ('refused', 'unreachable', 'timed_out') OR "
-      "coalesce(outcome_reason IN ('unanswered', 'caller_gave_up', 'kernel_gave_up'), 0) OR "
-      "(outcome = 'open' AND state = 'SYN_SENT') FROM connections WHERE protocol = 'tcp' AND "
-      "direction <> 'listen' "
-      "AND remote_port IS NOT NULL ORDER BY first_seen_ns, id",
+      store::expand_sql(
+          "SELECT id, local, remote, local_address, remote_address, direction, outcome, process, "
+          "opened_ns, open_error_ns, first_seen_ns, closed_ns, close_error_ns, bytes_sent, "
+          "bytes_received, rtt_us, $connect_failed(outcome, outcome_reason) OR (outcome = 'open' "
+          "AND state = 'SYN_SENT') FROM connections WHERE protocol = 'tcp' AND direction <> "
+          "'listen' AND remote_port IS NOT NULL ORDER BY first_seen_ns, id"),
       {},
       [](const auto&) {},
       [&](const std::vector<Cell>& row) {

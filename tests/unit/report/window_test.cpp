@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A window shows what was there then, whatever came later.
 #include "report/definition.hpp"
+#include "report/recorded_ends.hpp"
 #include "support/catch.hpp"
 #include "support/given_recording.hpp"
 
@@ -115,6 +116,28 @@ TEST_CASE("what hangs in windows of different lengths is no change", "[report]")
   filter.since_ns = test::Given::ns(60);
   filter.before_ns = {test::Given::ns(8), test::Given::ns(48)};
   CHECK(recording.rows("diff", {"change", "peer", "before"}, filter).empty());
+}
+
+TEST_CASE("a connect that waits, or was given up, is no connection that the other end missed",
+          "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  recording.add(test::open_connection(1).by(1).from(5).through({syn_sent}));
+  recording.add(closed_connection(2)
+                    .by(1)
+                    .from(6)
+                    .to(7)
+                    .through({syn_sent})
+                    .ending(Outcome::aborted)
+                    .because(UnknownOutcome::caller_gave_up));
+  recording.add(test::open_connection(3).by(1).from(8));
+  recording.rows("overview", {"host"});
+  store::Reader reader{recording.path()};
+  std::vector<bool> never_connected;
+  for (const auto& end : report::read_ends(reader).ends) {
+    never_connected.push_back(end.never_connected);
+  }
+  CHECK(never_connected == std::vector{true, true, false});
 }
 
 TEST_CASE("a count of several is shown, also where all rows have it", "[report]") {
