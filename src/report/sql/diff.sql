@@ -91,8 +91,9 @@ counted AS (
     sum(after) AS after,
     sum(before AND failed AND ended_before) AS failed_before,
     sum(after AND failed AND ended_after) AS failed_after,
-    sum(before AND hangs) AS hung_before,
-    sum(after AND hangs) AS hung_after
+    -- Without those that still wait.
+    sum(before AND failed AND ended_before AND hangs IS NOT 1) AS over_before,
+    sum(after AND failed AND ended_after AND hangs IS NOT 1) AS over_after
   FROM selected
   GROUP BY process, direction, peer_id, netns
 ),
@@ -101,16 +102,16 @@ changes AS (
     *,
     CASE
       WHEN before > 0 AND after > 0 AND failed_after = after AND failed_before < before THEN 'no answer'
-      WHEN before > 0 AND hung_after > hung_before AND 1.0 * failed_after / after > 1.0 * failed_before / before THEN 'fails more'
+      WHEN before > 0 AND failed_after - over_after > failed_before - over_before AND 1.0 * failed_after / after > 1.0 * failed_before / before THEN 'fails more'
       -- A larger share of them, or half as many again in the same time. What waits in both is no difference.
-      WHEN before > 0 AND ended_after * (:before_until_ns - :before_since_ns) > ended_before * (:until_ns - :since_ns) AND (
+      WHEN before > 0 AND over_after * (:before_until_ns - :before_since_ns) > over_before * (:until_ns - :since_ns) AND (
         1.0 * failed_after / after > 1.0 * failed_before / before
-        OR 2.0 * ended_after * (:before_until_ns - :before_since_ns) >= 3.0 * ended_before * (:until_ns - :since_ns)
+        OR 2.0 * over_after * (:before_until_ns - :before_since_ns) >= 3.0 * over_before * (:until_ns - :since_ns)
       ) THEN 'fails more'
       WHEN before = 0 AND after > 0 THEN 'new'
       WHEN before > 0 AND after = 0 THEN 'gone'
     END AS change
-  FROM (SELECT *, failed_before - hung_before AS ended_before, failed_after - hung_after AS ended_after FROM counted)
+  FROM counted
 )
 SELECT
   change,
