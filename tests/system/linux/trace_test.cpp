@@ -123,6 +123,12 @@ bool connect_to(int fd, std::uint16_t port) {
   return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
+os::UniqueFd connected_to(const os::UniqueFd& listening) {
+  os::UniqueFd client{::socket(AF_INET, SOCK_STREAM, 0)};
+  REQUIRE(connect_to(client.get(), port_of(listening.get())));
+  return client;
+}
+
 /// Runs `work` in a child until it is done. What it returns does not matter.
 std::uint32_t in_child(const std::function<void()>& work) {
   const auto child = ::fork();
@@ -239,8 +245,7 @@ TEST_CASE("who only looks at a socket, and lets go of it last, has not owned it"
 TEST_CASE("who waits in vain for a socket has not used it", "[live][tracing]") {
   auto traced = start_trace();
   const auto listening = make_listener();
-  os::UniqueFd client{::socket(AF_INET, SOCK_STREAM, 0)};
-  REQUIRE(connect_to(client.get(), port_of(listening.get())));
+  const auto client = connected_to(listening);
   const auto port = port_of(client.get());
   in_child([&] {
     char byte = 0;
@@ -252,8 +257,7 @@ TEST_CASE("who waits in vain for a socket has not used it", "[live][tracing]") {
 TEST_CASE("of several users of a socket the last one owns it", "[live][tracing]") {
   auto traced = start_trace();
   const auto listening = make_listener();
-  os::UniqueFd client{::socket(AF_INET, SOCK_STREAM, 0)};
-  REQUIRE(connect_to(client.get(), port_of(listening.get())));
+  const auto client = connected_to(listening);
   const auto port = port_of(client.get());
   const os::UniqueFd server{::accept(listening.get(), nullptr, nullptr)};
   REQUIRE(::send(server.get(), "xyz", 3, 0) == 3);
@@ -331,8 +335,7 @@ TEST_CASE("a refused connect is over at once, and the same socket can try again"
 TEST_CASE("half closed, then closed with data unread: we aborted it", "[live][tracing]") {
   auto traced = start_trace();
   const auto listening = make_listener();
-  os::UniqueFd client{::socket(AF_INET, SOCK_STREAM, 0)};
-  REQUIRE(connect_to(client.get(), port_of(listening.get())));
+  auto client = connected_to(listening);
   const auto port = port_of(client.get());
   const os::UniqueFd server{::accept(listening.get(), nullptr, nullptr)};
   REQUIRE(::shutdown(client.get(), SHUT_WR) == 0);
