@@ -162,6 +162,9 @@ void ItemWriter::operator()(const Resync& resync) {
   }
   std::sort(listed.begin(), listed.end());
   close_missing(listed, changed);
+  if (start_.in_another_file) {
+    close_left_open(resync.at_ns);
+  }
 }
 
 /// Brings the row of a connection up to date. Its lost events become one for each difference.
@@ -230,6 +233,18 @@ void ItemWriter::close_missing(const std::vector<std::int64_t>& listed, const Mo
     closer.close(row, ended);
     connections_.close(row);
     port_use_.left(row);
+  }
+}
+
+/// Closes the connections that earlier sessions left open in this file and that do not go on in
+/// this session: they ended when none of these sessions recorded into the file.
+void ItemWriter::close_left_open(std::int64_t now_ns) {
+  OrphanCloser closer{database_};
+  for (const auto& [row, seen_ns] : rows_left_open(database_, start_)) {
+    flows_.remove({row});  // it is part of the sums, as one that was left open
+    const auto at_ns = std::max(now_ns, seen_ns);
+    closer.close(row, Moment{at_ns, at_ns - seen_ns});
+    connections_.close(row);
   }
 }
 

@@ -75,11 +75,7 @@ void insert_downtime_gap(SQLite::Database& database,
 
 /// Closes all open connections: no socket survives a reboot.
 void close_all_after_reboot(SQLite::Database& database, std::int64_t started_ns) {
-  struct Left {
-    std::int64_t row = 0;
-    std::int64_t seen_ns = 0;
-  };
-  std::vector<Left> left;
+  std::vector<RowLeftOpen> left;
   std::vector<std::int64_t> summed;  // part of the sums, as left open by a session
   {
     SQLite::Statement select{database,
@@ -209,6 +205,7 @@ std::int64_t SessionStart::row_of(ConnectionId id) const {
 }
 
 void SessionStart::begin_in_another_file(const Heartbeat& there) {
+  in_another_file = true;
   counted = there;
   for (std::size_t i = 0; i < left_open_rows.size(); ++i) {
     const auto& connection = left_open.connections[i];
@@ -230,6 +227,23 @@ void SessionStart::continue_rows(const std::vector<Connection>& connections) {
     }
   }
   rows_here_.clear();  // what opens later has a row of its own
+}
+
+std::vector<RowLeftOpen> rows_left_open(SQLite::Database& database, const SessionStart& start) {
+  SQLite::Statement select{
+      database,
+      "SELECT c.id, max(c.last_seen_ns, s.alive_ns) FROM connection AS c "
+      "JOIN session AS s ON s.id = c.session_id WHERE c.incarnation IS NOT NULL AND c.gone = 0 "
+      "AND c.session_id <> :session AND s.boot_id IS :boot ORDER BY c.id"};
+  select.bind(":session", start.session_id);
+  if (start.boot_id) {
+    select.bind(":boot", *start.boot_id);
+  }
+  std::vector<RowLeftOpen> left;
+  while (select.executeStep()) {
+    left.push_back({select.getColumn(0).getInt64(), select.getColumn(1).getInt64()});
+  }
+  return left;
 }
 
 SessionStart start_session(SQLite::Database& database, const Session& session) {

@@ -23,6 +23,7 @@ struct SessionStart {
   std::vector<std::int64_t> left_open_rows;  ///< of left_open.connections, in their order
   std::map<ProcessId, std::int64_t> owners;  ///< of left_open.connections
   std::int64_t connection_base = 0;          ///< the last row before those of this session
+  bool in_another_file = false;              ///< after begin_in_another_file()
   Heartbeat counted;  ///< ticks that the recorder had counted before this session
 
   /// The row of a connection. The first ids are those that an earlier session left open.
@@ -40,6 +41,15 @@ struct SessionStart {
   std::map<Key, std::int64_t> rows_here_;
   std::map<ConnectionId, std::int64_t> continued_;
 };
+
+/// A connection that a session left open.
+struct RowLeftOpen {
+  std::int64_t row = 0;
+  std::int64_t seen_ns = 0;  ///< the last sign of life of it or of its session
+};
+
+/// What earlier sessions of this boot left open and this one has not taken over, by row.
+std::vector<RowLeftOpen> rows_left_open(SQLite::Database& database, const SessionStart& start);
 
 /// Starts a session, in one transaction. Closes the connections that did not survive a reboot, adds
 /// those that an earlier session left open to the sums, and inserts the time since that session as

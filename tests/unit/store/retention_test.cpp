@@ -389,7 +389,7 @@ TEST_CASE("a file that is deleted while it is recorded into is created again", "
   CHECK_THAT(messages[0], Catch::Matchers::Contains("file was deleted or replaced"));
 }
 
-TEST_CASE("a connection that another session left open in the new file goes on in its row",
+TEST_CASE("what another session left open in the new file goes on in its row, or has ended",
           "[store][posix]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
@@ -414,7 +414,11 @@ TEST_CASE("a connection that another session left open in the new file goes on i
   recording->end(20 * kSecond);
   recording.close();
   CHECK(rows(path, "SELECT id, session_id, remote_port, gone FROM connection ORDER BY id") ==
-        "1|1|2|0\n2|2|3|1\n3|2|4|1\n");
+        "1|1|2|1\n2|2|3|1\n3|2|4|1\n");
+  // The first one ended after the last sign of life of its session, and before the Resync.
+  CHECK(rows(path,
+             "SELECT outcome, outcome_reason, closed_ns / 1000000000, close_error_ns / 1000000000 "
+             "FROM connections WHERE remote_port = 2") == "unknown|not_noticed|16|2\n");
   CHECK(violations(path) == 0);
 }
 
