@@ -201,7 +201,7 @@ void Recording::write(std::span<const Item> batch) {
     } else if (const auto* const step = std::get_if<ClockStep>(&item)) {
       now_ns_ += step->step_ns;
       latest_ns_ += step->step_ns;
-      retention_.note_clock_step(step->step_ns);
+      retention_.note_clock_step(*step);
     }
   }
 }

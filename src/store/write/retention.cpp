@@ -30,8 +30,8 @@ constexpr const char* kIsEnd =
 constexpr const char* kIsNotNewest =
     "connection_id <> (SELECT connection_id FROM event ORDER BY id DESC LIMIT 1)";
 constexpr std::int64_t kSweepAfter = 10'000;  // deleted connections
-// A clock that was wrong at the start is set within this time. It may be wrong if a session of this
-// boot began so long after the one before it, or before the end of that.
+// A clock that is wrong is set within this time. It may be wrong if a session of this boot began so
+// long after the one before it, or before the end of that; and when it was set so far ahead.
 constexpr std::int64_t kClockSettlesNs = 600 * kNsPerSecond;
 constexpr std::int64_t kDoubtfulPauseNs = 86'400 * kNsPerSecond;
 
@@ -82,8 +82,11 @@ Retention::Retention(SQLite::Database& database,
   }
 }
 
-void Retention::note_clock_step(std::int64_t step_ns) {
-  clock_settles_ns_ += clock_settles_ns_ == 0 ? 0 : step_ns;
+void Retention::note_clock_step(const ClockStep& step) {
+  clock_settles_ns_ += clock_settles_ns_ == 0 ? 0 : step.step_ns;
+  if (step.step_ns > kDoubtfulPauseNs) {
+    clock_settles_ns_ = std::max(clock_settles_ns_, step.at_ns + kClockSettlesNs);
+  }
 }
 
 std::optional<std::int64_t> Retention::wal_bytes() const {

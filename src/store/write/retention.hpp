@@ -32,7 +32,7 @@ class Retention {
   bool step(Flows& flows, std::int64_t now_ns);
 
   /// UTC was set. What is young by the boot clock stays, whatever the wall clock says.
-  void note_clock_step(std::int64_t step_ns);
+  void note_clock_step(const ClockStep& step);
 
   /// To be called when the transaction of a step was rolled back.
   void forget() { last_deleted_event_ = 0; }

@@ -281,6 +281,41 @@ TEST_CASE("a session that begins with a doubtful clock deletes nothing by age at
   CHECK(ended() == "0\n");
 }
 
+TEST_CASE("what an earlier boot recorded stays when the clock is set far ahead", "[store]") {
+  constexpr std::int64_t kDay = 86'400;
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  WriterOptions options;
+  options.max_age = std::chrono::hours{24 * 30};
+  {
+    Writer writer{path, session(10), options};
+    const auto ends = open_connection(1, 11);
+    writer.push({server(), opens(ends), closes(ends, 12 * kSecond), opens(open_connection(2, 13))});
+    writer.finish(20 * kSecond);
+  }
+  const auto ended = [&] {
+    return rows(path, "SELECT count(*) FROM connections WHERE outcome = 'closed'");
+  };
+  {
+    Writer writer{path, session(60, "boot-b"), options};
+    writer.push({ClockStep{(60 + 60 * kDay) * kSecond, 60 * kDay * kSecond}});
+    writer.push({alive(60 + 60 * kDay + 3)});
+    writer.push({ClockStep{64 * kSecond, -60 * kDay * kSecond}, alive(64)});
+    writer.push({alive(700)});
+    writer.finish(701 * kSecond);
+  }
+  CHECK(ended() == "1\n");
+  {
+    // The clock stays where it is.
+    Writer writer{path, session(710, "boot-b"), options};
+    writer.push({ClockStep{(711 + 60 * kDay) * kSecond, 60 * kDay * kSecond}});
+    writer.push({alive(711 + 60 * kDay + 599)});
+    writer.push({alive(711 + 60 * kDay + 601)});
+    writer.finish((711 + 60 * kDay + 602) * kSecond);
+  }
+  CHECK(ended() == "0\n");
+}
+
 TEST_CASE("the id of an event is never used again", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
