@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: MIT
 # Debian 12: libboost1.81-dev libsqlite3-dev libsqlitecpp-dev libspdlog-dev libfmt-dev libcli11-dev libsodium-dev
 # libtomlplusplus-dev libseccomp-dev
+if(NETLOG_STATIC)
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
+endif()
 find_package(Boost 1.81 REQUIRED) # headers: System, Asio, Container, Unordered, CRC, JSON
 find_package(SQLite3 REQUIRED)
 find_package(SQLiteCpp REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(fmt REQUIRED)
+set(NETLOG_FMT fmt::fmt)
+set(NETLOG_SPDLOG spdlog::spdlog)
+if(NETLOG_STATIC) # Debian has no static library of them
+  set(NETLOG_FMT fmt::fmt-header-only)
+  set(NETLOG_SPDLOG spdlog::spdlog_header_only)
+  set_property(TARGET ${NETLOG_SPDLOG} PROPERTY INTERFACE_LINK_LIBRARIES Threads::Threads ${NETLOG_FMT})
+endif()
 find_package(CLI11 REQUIRED)
 find_package(Threads REQUIRED)
 
