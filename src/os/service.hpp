@@ -3,6 +3,7 @@
 
 #include "util/error.hpp"
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,6 +17,18 @@ struct ServiceEnd {
   std::string message;  ///< for the system's log
 };
 
+/// One thing that a request does to the system.
+struct ServiceStep {
+  std::string what;  ///< as --dry-run shows it
+  std::function<Result<void>()> take;
+};
+using ServiceSteps = Result<std::vector<ServiceStep>>;
+
+struct ServiceStatus {
+  std::string text;  ///< such as `running` or `not installed`
+  bool is_running = false;
+};
+
 /// Runs the recorder as a service of the system. Errors of all functions: the system's reason, such
 /// as not an administrator, no such service, or it runs already.
 class ServiceManager {
@@ -25,24 +38,25 @@ class ServiceManager {
   ServiceManager& operator=(const ServiceManager&) = delete;
   virtual ~ServiceManager() = default;
 
-  /// Registers this program as a service with these arguments. It starts at every boot, and again
-  /// when it fails.
-  virtual Result<void> install(const std::vector<std::string>& words) = 0;
+  /// Registers this program as a service that records into `recording` (empty: the system's place)
+  /// with these options of `record`. It starts at every boot, and again when it fails.
+  virtual ServiceSteps install(const std::filesystem::path& recording,
+                               const std::vector<std::string>& options) = 0;
   /// Stops the service if it runs, and removes it. Recordings stay.
-  virtual Result<void> uninstall() = 0;
+  virtual ServiceSteps uninstall() = 0;
   /// Starts the service and waits until it runs.
-  virtual Result<void> start() = 0;
+  virtual ServiceSteps start() = 0;
   /// Stops the service and waits until it has stopped.
-  virtual Result<void> stop() = 0;
+  virtual ServiceSteps stop() = 0;
+  virtual Result<ServiceStatus> status() = 0;
 
   /// Called by the service's own process. Connects to the service manager, runs `work`, and
   /// requests a stop (os/signals.hpp) when the manager does. Errors: the manager did not start this
-  /// process.
+  /// process, or starts `netlog record` (systemd).
   virtual Result<void> serve(const std::function<ServiceEnd()>& work) = 0;
 };
 
-/// The service manager of this system; nullptr where services are unit files that run `netlog
-/// record` (systemd). Defined in linux/ and in windows/.
+/// The service manager of this system. Defined in linux/ and in windows/.
 std::unique_ptr<ServiceManager> service_manager();
 
 }  // namespace netlog::os

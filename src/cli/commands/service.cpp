@@ -26,21 +26,26 @@ struct ServiceOptions {
   std::string interval;
   std::string config;
 
-  /// The arguments for `record`. Paths are absolute, since a service starts in a system directory.
+  bool dry_run = false;
+
+  // Paths are absolute, since a service starts in a system directory.
+  [[nodiscard]] std::filesystem::path recording() const { return absolute(database); }
+
+  /// The other options for `record`.
   [[nodiscard]] std::vector<std::string> words() const {
     std::vector<std::string> words;
-    const auto add = [&](const char* option, std::string value) {
-      if (!value.empty()) {
-        words.insert(words.end(), {option, std::move(value)});
-      }
-    };
-    const auto absolute = [](const std::string& path) {
-      return path.empty() ? path : utf8(std::filesystem::absolute(path_from_utf8(path)));
-    };
-    add("--db", absolute(database));
-    add("--interval", interval);
-    add("--config", absolute(config));
+    if (!interval.empty()) {
+      words.insert(words.end(), {"--interval", interval});
+    }
+    if (!config.empty()) {
+      words.insert(words.end(), {"--config", utf8(absolute(config))});
+    }
     return words;
+  }
+
+ private:
+  static std::filesystem::path absolute(const std::string& path) {
+    return path.empty() ? std::filesystem::path{} : std::filesystem::absolute(path_from_utf8(path));
   }
 };
 
@@ -53,62 +58,92 @@ void add_options(CLI::App& command, ServiceOptions& options) {
       ->type_name("FILE");
 }
 
-void must(const Result<void>& done, const char* what) {
-  if (!done) {
-    constexpr int kAccessDenied = 5;
-    const bool denied = done.error().code.value() == kAccessDenied;
-    throw CommandFailed{fmt::format("cannot {} the service: {}{}",
-                                    what,
-                                    done.error().message(),
-                                    denied ? "; run as an administrator" : "")};
+[[noreturn]] void fail_to(const char* what, const Error& error) {
+  const bool denied = error.code == boost::system::errc::permission_denied;
+  throw CommandFailed{fmt::format("cannot {} the service: {}{}",
+                                  what,
+                                  error.message(),
+                                  denied ? "; run as root or as an administrator" : "")};
+}
+
+void take(const os::ServiceSteps& steps, const char* what, bool dry_run) {
+  if (!steps) {
+    fail_to(what, steps.error());
+  }
+  for (const auto& step : *steps) {
+    if (dry_run) {
+      std::cout << step.what << "\n";
+    } else if (const auto done = step.take(); !done) {
+      fail_to(what, done.error());
+    }
   }
 }
 
 os::ServiceEnd record(const ServiceOptions& options) {
   std::ostringstream said;
   auto* const before = std::cerr.rdbuf(said.rdbuf());  // a service has no reader of its stderr
-  auto words = options.words();
-  words.insert(words.begin(), {"record", "--log-level", "off"});
+  std::vector<std::string> words{"record", "--log-level", "off"};
+  if (const auto recording = options.recording(); !recording.empty()) {
+    words.insert(words.end(), {"--db", utf8(recording)});
+  }
+  const auto others = options.words();
+  words.insert(words.end(), others.begin(), others.end());
   const auto exit_code = run(std::move(words));
   std::cerr.rdbuf(before);
   return {exit_code, said.str()};
+}
+
+os::ServiceSteps install(os::ServiceManager& manager, const ServiceOptions& options) {
+  if (!options.interval.empty() && !parse_duration(options.interval)) {
+    throw UsageError{fmt::format("--interval {} is not a duration such as 100ms or 2s",
+                                 quote(options.interval))};
+  }
+  return manager.install(options.recording(), options.words());
+}
+
+void print_status(os::ServiceManager& manager) {
+  const auto status = manager.status();
+  if (!status) {
+    fail_to("ask for", status.error());
+  }
+  std::cout << status->text << "\n";
+  if (!status->is_running) {
+    throw CommandFailed{"the service does not run"};
+  }
 }
 
 }  // namespace
 
 void add_service(CLI::App& app) {
   const std::shared_ptr<os::ServiceManager> manager = os::service_manager();
-  if (manager == nullptr) {
-    return;
-  }
   auto* const command =
       app.add_subcommand("service", "Record as a service of the system, from boot on");
   command->require_subcommand(1);
   const auto options = std::make_shared<ServiceOptions>();
-  auto* const install = command->add_subcommand("install", "Register it; start it with `start`");
-  add_options(*install, *options);
-  install->callback([=] {
-    if (!options->interval.empty() && !parse_duration(options->interval)) {
-      throw UsageError{fmt::format("--interval {} is not a duration such as 100ms or 2s",
-                                   quote(options->interval))};
-    }
-    auto words = options->words();
-    words.insert(words.begin(), {"service", "serve"});
-    must(manager->install(words), "install");
+  const auto add = [&](const char* name, const char* about, auto steps) {
+    auto* const request = command->add_subcommand(name, about);
+    request->add_flag("--dry-run", options->dry_run, "Print what would be done, and do nothing");
+    request->callback([=] { take(steps(), name, options->dry_run); });
+    return request;
+  };
+  add_options(*add("install",
+                   "Register it; start it with `start`",
+                   [=] { return install(*manager, *options); }),
+              *options);
+  add("uninstall", "Stop and remove it; recordings stay", [=] { return manager->uninstall(); });
+  add("start", "Start it now", [=] { return manager->start(); });
+  add("stop", "Stop it until the next boot", [=] { return manager->stop(); });
+  command->add_subcommand("status", "Whether it runs; exits with 1 if it does not")->callback([=] {
+    print_status(*manager);
   });
-  command->add_subcommand("uninstall", "Stop and remove it; recordings stay")->callback([=] {
-    must(manager->uninstall(), "uninstall");
-  });
-  command->add_subcommand("start", "Start it now")->callback([=] {
-    must(manager->start(), "start");
-  });
-  command->add_subcommand("stop", "Stop it until the next boot")->callback([=] {
-    must(manager->stop(), "stop");
-  });
-  // What the service manager runs.
+  // What the service manager of Windows runs.
   auto* const serve = command->add_subcommand("serve", "")->group("");
   add_options(*serve, *options);
-  serve->callback([=] { must(manager->serve([=] { return record(*options); }), "run"); });
+  serve->callback([=] {
+    if (const auto done = manager->serve([=] { return record(*options); }); !done) {
+      fail_to("run", done.error());
+    }
+  });
 }
 
 }  // namespace netlog::cli

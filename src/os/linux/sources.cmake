@@ -10,6 +10,7 @@ target_sources(
           linux/name_files.cpp
           linux/privileges.cpp
           linux/service.cpp
+          linux/service_unit.cpp
           linux/signals.cpp
           linux/supervisor.cpp
           linux/terminal.cpp)
@@ -18,4 +19,5 @@ if(NETLOG_SANITIZE)
 else()
   target_sources(netlog_os PRIVATE linux/system_calls.cpp)
 endif()
+netlog_embed_text(TARGET netlog_os HEADER os/linux/unit_text.hpp VARIABLE kUnitText FILES ../../packaging/netlog.service)
 target_link_libraries(netlog_os PRIVATE Seccomp::Seccomp)

@@ -150,14 +150,68 @@ void WINAPI service_main(DWORD /*count*/, wchar_t** /*arguments*/) {
 
 class WindowsServices final : public ServiceManager {
  public:
-  Result<void> install(const std::vector<std::string>& words) override {
+  ServiceSteps install(const std::filesystem::path& recording,
+                       const std::vector<std::string>& options) override {
+    auto command = quote_argument(own_path()) + L" service serve";
+    if (!recording.empty()) {
+      command += L" --db " + quote_argument(recording.wstring());
+    }
+    for (const auto& word : options) {
+      command += L' ' + quote_argument(wide(word));
+    }
+    return one_step("create the service netlog: " + narrow(command),
+                    [command] { return create(command); });
+  }
+
+  ServiceSteps uninstall() override {
+    return one_step("stop the service netlog if it runs, and delete it", remove);
+  }
+  ServiceSteps start() override { return one_step("start the service netlog", start_now); }
+  ServiceSteps stop() override { return one_step("stop the service netlog", stop_now); }
+
+  Result<ServiceStatus> status() override {
+    auto service = open_service(SERVICE_QUERY_STATUS);
+    if (!service) {
+      if (service.error().code.value() == ERROR_SERVICE_DOES_NOT_EXIST) {
+        return ServiceStatus{"not installed", false};
+      }
+      return service.error();
+    }
+    SERVICE_STATUS status{};
+    if (::QueryServiceStatus(service->get(), &status) == 0) {
+      return last_error("ask for the service's state");
+    }
+    switch (status.dwCurrentState) {
+      case SERVICE_RUNNING:
+        return ServiceStatus{"running", true};
+      case SERVICE_START_PENDING:
+        return ServiceStatus{"starting", false};
+      case SERVICE_STOP_PENDING:
+        return ServiceStatus{"stopping", false};
+      default:
+        return ServiceStatus{"stopped", false};
+    }
+  }
+
+  Result<void> serve(const std::function<ServiceEnd()>& work) override {
+    serving().work = work;
+    std::wstring name = kName;
+    const std::array<SERVICE_TABLE_ENTRYW, 2> services{{{name.data(), service_main}, {}}};
+    if (::StartServiceCtrlDispatcherW(services.data()) == 0) {
+      return last_error("connect to the service manager");
+    }
+    return {};
+  }
+
+ private:
+  static ServiceSteps one_step(std::string what, std::function<Result<void>()> take) {
+    return std::vector<ServiceStep>{{std::move(what), std::move(take)}};
+  }
+
+  static Result<void> create(const std::wstring& command) {
     auto manager = open_manager(SC_MANAGER_CONNECT | SC_MANAGER_CREATE_SERVICE);
     if (!manager) {
       return manager.error();
-    }
-    auto command = quote_argument(own_path());
-    for (const auto& word : words) {
-      command += L' ' + quote_argument(wide(word));
     }
     const ServiceHandle service{::CreateServiceW(manager->get(),
                                                  kName,
@@ -182,7 +236,7 @@ class WindowsServices final : public ServiceManager {
     return configured;
   }
 
-  Result<void> uninstall() override {
+  static Result<void> remove() {
     auto service = open_service(SERVICE_STOP | SERVICE_QUERY_STATUS | DELETE);
     if (!service) {
       return service.error();
@@ -199,7 +253,7 @@ class WindowsServices final : public ServiceManager {
     return {};
   }
 
-  Result<void> start() override {
+  static Result<void> start_now() {
     auto service = open_service(SERVICE_START | SERVICE_QUERY_STATUS);
     if (!service) {
       return service.error();
@@ -210,7 +264,7 @@ class WindowsServices final : public ServiceManager {
     return wait_for(*service, SERVICE_RUNNING);
   }
 
-  Result<void> stop() override {
+  static Result<void> stop_now() {
     auto service = open_service(SERVICE_STOP | SERVICE_QUERY_STATUS);
     if (!service) {
       return service.error();
@@ -222,17 +276,6 @@ class WindowsServices final : public ServiceManager {
     return wait_for(*service, SERVICE_STOPPED);
   }
 
-  Result<void> serve(const std::function<ServiceEnd()>& work) override {
-    serving().work = work;
-    std::wstring name = kName;
-    const std::array<SERVICE_TABLE_ENTRYW, 2> services{{{name.data(), service_main}, {}}};
-    if (::StartServiceCtrlDispatcherW(services.data()) == 0) {
-      return last_error("connect to the service manager");
-    }
-    return {};
-  }
-
- private:
   static Result<void> configure(const ServiceHandle& service) {
     constexpr DWORD kDay = 86'400;
     std::array<SC_ACTION, 3> again{

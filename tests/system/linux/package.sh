@@ -37,6 +37,22 @@ read -ra command <<<"$(sed -n 's/^ExecStart=//p' "$root/usr/lib/systemd/system/n
 [ -x "$root/${command[0]}" ]
 [ "${command[*]:1}" = "record --config /etc/netlog/netlog.toml" ]
 
+echo "--- unit of netlog service install"
+written=$scratch/written/etc/systemd/system
+mkdir -p "$written"
+for unit in "$root"/usr/lib/systemd/system/*.target; do cp "$unit" "$written/"; done
+"$netlog" service install --dry-run --db "$scratch/100% of it.db" --interval 1s >"$scratch/steps"
+sed -e 1d -e '/^systemctl /d' "$scratch/steps" >"$written/netlog.service"
+grep -qF "/netlog\" \"record\" \"--db\" \"$scratch/100%% of it.db\" \"--interval\" \"1s\"" "$written/netlog.service"
+grep -qxF "ReadWritePaths=\"$scratch\"" "$written/netlog.service"
+[ "$(grep -c '^systemctl' "$scratch/steps")" -eq 2 ]
+mkdir -p "$scratch/written/$(dirname "$(readlink -f "$netlog")")"
+cp "$netlog" "$scratch/written/$(readlink -f "$netlog")"
+faults=$(systemd-analyze verify --man=no --root="$scratch/written" netlog.service 2>&1) && [ -z "$faults" ] \
+  || { echo "the unit is not right: $faults"; exit 1; }
+if "$netlog" service install --dry-run --db $'/a\nb.db' 2>"$scratch/refused.log"; then echo "it took a line break"; exit 1; fi
+says "a unit cannot have" "$scratch/refused.log"
+
 echo "--- configuration"
 # Every option of `record` is in it, and those with a # have their default.
 "$netlog" help record | python3 -c '
