@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: MIT
+if(NOT CPACK_GENERATOR STREQUAL "DEB")
+  return()
+endif()
 # What Debian's policy asks of the files in a package: run by CPack on the staged files, which it knows by CPACK_* variables.
 set(staged "${CPACK_TEMPORARY_INSTALL_DIRECTORY}/usr/share")
 file(MAKE_DIRECTORY "${staged}/doc/netlog")
