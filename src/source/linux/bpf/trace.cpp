@@ -22,6 +22,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <fcntl.h>
 #include <trace_bpf.skel.h>
@@ -30,24 +31,28 @@
 namespace netlog::source {
 namespace {
 
-/// The path where the root of the cgroup2 hierarchy is mounted. A mount of a subtree does not
-/// count: programs attached there would see only the processes in it.
-std::optional<std::string> cgroup_root() {
+/// The root of the cgroup2 hierarchy, where it is mounted. Programs that are attached to a part of
+/// it would see only the processes in there: in a cgroup namespace a mount of such a part looks
+/// like one of the root.
+Result<os::UniqueFd> open_cgroup_root() {
   constexpr std::size_t kMax = std::size_t{4} << 20U;
+  constexpr ino_t kRootInode = 1;  // cgroup_setup_root() in kernel/cgroup/cgroup.c
   const auto bytes = read_file("/proc/self/mountinfo", kMax);
-  if (!bytes) {
-    return std::nullopt;
-  }
   // proc(5): id, parent, device, root, mount point, options, optional fields, `-`, type, …
-  for (const auto line : split(as_text(*bytes), '\n')) {
+  for (const auto line : split(bytes ? as_text(*bytes) : std::string_view{}, '\n')) {
     const auto fields = words(line);
     const auto dash = std::find(fields.begin(), fields.end(), "-");
-    if (fields.size() > 5 && fields.end() - dash > 1 && *(dash + 1) == "cgroup2" &&
-        fields[3] == "/") {
-      return std::string{fields[4]};
+    if (fields.size() <= 5 || fields.end() - dash <= 1 || *(dash + 1) != "cgroup2") {
+      continue;
+    }
+    os::UniqueFd mounted{
+        ::open(std::string{fields[4]}.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    struct stat info {};
+    if (mounted && ::fstat(mounted.get(), &info) == 0 && info.st_ino == kRootInode) {
+      return mounted;
     }
   }
-  return std::nullopt;
+  return fail_errno(ENOENT, "a mount of the cgroup2 root");
 }
 
 /// A set of programs that are loaded and attached together.
@@ -183,11 +188,11 @@ struct Trace::State {
     clock_shift_ns = *clock_shift;
     os::UniqueFd root;
     if (variant.hook == kSockOps.hook) {
-      const auto path = cgroup_root();
-      root.reset(path ? ::open(path->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
-      if (!root) {
-        return fail_errno(path ? errno : ENOENT, path.value_or("a cgroup2 mount"));
+      auto opened = open_cgroup_root();
+      if (!opened) {
+        return opened.error();
       }
+      root = std::move(*opened);
     }
     programs.reset(trace_bpf__open());
     if (!programs) {

@@ -80,6 +80,14 @@ if [ -n "$groups" ]; then
   finish tp
   "$check" "$scratch/tp.csv" "$scratch/tp.db"
 
+  echo "--- a cgroup namespace, where the mount of a part looks like the root: tp_btf"
+  part=$groups/netlog-fallbacks-$$
+  mkdir "$part"
+  sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$part" unshare -C -m sh -c "$(hide "$groups") mkdir \$0/part &&
+    mount -t cgroup2 none \$0/part && exec \"\$@\"" "$groups" "$netlog" doctor | tee "$scratch/part.log"
+  rmdir "$part"
+  says 'by tp_btf' "$scratch/part.log"
+
   echo "--- detached while it records"
   begin detached "$netlog" record --db "$scratch/detached.db"
   # Its links and not those of another recorder on this host.
