@@ -91,9 +91,11 @@ void OwnerTracker::resume(Index index) {
                      connection.id,
                      *connection.owner.process);
   }
-  // No process has been seen holding it since then: it is requested again.
+  // No process has been seen holding it since then: it is requested again. In TIME_WAIT nobody can
+  // have taken it over.
   auto& owner = table_[index].connection.owner;
-  if (owner.source == OwnerSource::exact || owner.source == OwnerSource::held) {
+  const bool is_exact = owner.source == OwnerSource::exact;
+  if ((is_exact && !table_[index].connection.closed) || owner.source == OwnerSource::held) {
     owner.source = OwnerSource::last_seen;
   }
   count_owned(owner, true);

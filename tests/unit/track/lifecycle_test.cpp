@@ -158,4 +158,19 @@ TEST_CASE("Lifecycle takes over the connections of an earlier session without an
         Direction::inbound);
 }
 
+TEST_CASE("Lifecycle keeps the exact owner of a connection in TIME_WAIT that it takes over",
+          "[track]") {
+  TrackParts parts;
+  Connection waits;
+  waits.id = 5;
+  waits.tuple = tcp_tuple(4000, 443);
+  waits.state = TcpState::time_wait;
+  waits.owner = Owner{ProcessId{7, 1}, OwnerSource::exact, {}};
+  waits.closed = Moment{-150, 0};
+  parts.lifecycle.resume(by_cookie(1), waits, Span{-200, -100});
+  const auto refreshed = parts.changes.take_refreshes();
+  REQUIRE(refreshed.size() == 1);
+  CHECK(refreshed[0].owner == Owner{ProcessId{7, 1}, OwnerSource::exact, {}});
+}
+
 }  // namespace netlog::track::test::lifecycle
