@@ -3,18 +3,22 @@
 
 #include "os/file_trust.hpp"
 #include "os/linux/service_unit.hpp"
+#include "os/linux/unique_fd.hpp"
 #include "util/text.hpp"
 
+#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <fstream>
 #include <map>
 #include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/wait.h>
 
+#include <fcntl.h>
+#include <spawn.h>
 #include <unistd.h>
 
 namespace netlog::os {
@@ -23,31 +27,54 @@ namespace {
 constexpr const char* kUnit = "/etc/systemd/system/netlog.service";
 constexpr const char* kUnitOfPackage = "/usr/lib/systemd/system/netlog.service";
 
-/// What a command of ours prints; it goes through a shell and contains nothing from outside.
-Result<std::string> run(const std::string& command) {
-  errno = 0;
-  std::FILE* const pipe = ::popen((command + " 2>&1").c_str(), "re");
-  if (pipe == nullptr) {
-    return fail_errno(errno, command);
+/// What a command prints.
+Result<std::string> run(const std::vector<std::string>& words) {
+  const auto shown = fmt::format("{}", fmt::join(words, " "));
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return fail_errno(errno, "make a pipe for " + shown);
   }
-  std::string output;
-  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) {
-    output += static_cast<char>(c);
+  UniqueFd output{ends[0]};
+  UniqueFd input{ends[1]};
+  std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
+  for (const auto& word : words) {
+    arguments.push_back(const_cast<char*>(word.c_str()));  // exec(3) does not write to it
   }
-  const int status = ::pclose(pipe);
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, input.get(), STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, input.get(), STDERR_FILENO);
+  pid_t pid = 0;
+  const int error =
+      ::posix_spawnp(&pid, arguments[0], &actions, nullptr, arguments.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) {
+    return fail_errno(error, shown);
+  }
+  input.reset();
+  std::string text;
+  std::array<char, 4096> part{};
+  for (ssize_t size = 0; (size = ::read(output.get(), part.data(), part.size())) > 0;) {
+    text.append(part.data(), static_cast<std::size_t>(size));
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
   if (status != 0) {
     return fail_errno(ECANCELED,
                       fmt::format("{} ended with {}: {}",
-                                  command,
+                                  shown,
                                   WIFEXITED(status) ? WEXITSTATUS(status) : status,
-                                  one_line(output)));
+                                  one_line(text)));
   }
-  return output;
+  return text;
 }
 
-ServiceStep command(std::string text) {
-  return {text, [text] {
-            const auto output = run(text);
+ServiceStep command(std::vector<std::string> words) {
+  auto shown = fmt::format("{}", fmt::join(words, " "));
+  return {std::move(shown), [words = std::move(words)] {
+            const auto output = run(words);
             return output ? Result<void>{} : Result<void>{output.error()};
           }};
 }
@@ -109,8 +136,8 @@ class SystemdUnits final : public ServiceManager {
     }
     return std::vector<ServiceStep>{
         {fmt::format("write {}:\n{}", kUnit, *unit), [text = *unit] { return write_unit(text); }},
-        command("systemctl daemon-reload"),
-        command("systemctl enable netlog.service")};
+        command({"systemctl", "daemon-reload"}),
+        command({"systemctl", "enable", "netlog.service"})};
   }
 
   ServiceSteps uninstall() override {
@@ -121,7 +148,7 @@ class SystemdUnits final : public ServiceManager {
                  : fail_errno(ENOENT, "it is not installed");
     }
     return std::vector<ServiceStep>{
-        command("systemctl disable --now netlog.service"),
+        command({"systemctl", "disable", "--now", "netlog.service"}),
         {fmt::format("delete {}", kUnit),
          [] {
            std::error_code error;
@@ -129,18 +156,24 @@ class SystemdUnits final : public ServiceManager {
            return error ? Result<void>{fail(error, fmt::format("delete {}", kUnit))}
                         : Result<void>{};
          }},
-        command("systemctl daemon-reload")};
+        command({"systemctl", "daemon-reload"})};
   }
 
-  ServiceSteps start() override { return std::vector{command("systemctl start netlog.service")}; }
-  ServiceSteps stop() override { return std::vector{command("systemctl stop netlog.service")}; }
+  ServiceSteps start() override {
+    return std::vector{command({"systemctl", "start", "netlog.service"})};
+  }
+  ServiceSteps stop() override {
+    return std::vector{command({"systemctl", "stop", "netlog.service"})};
+  }
 
   Result<ServiceStatus> status() override {
     if (auto systemd = require_systemd(); !systemd) {
       return systemd.error();
     }
-    const auto shown =
-        run("systemctl show --property=LoadState,ActiveState,SubState,StatusText netlog.service");
+    const auto shown = run({"systemctl",
+                            "show",
+                            "--property=LoadState,ActiveState,SubState,StatusText",
+                            "netlog.service"});
     if (!shown) {
       return shown.error();
     }

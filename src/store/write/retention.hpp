@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "model/recording.hpp"
 #include "store/rollup/flows.hpp"
 #include "store/write/writer_options.hpp"
 
