@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 namespace netlog::store {
 namespace {
@@ -163,7 +164,7 @@ void ItemWriter::operator()(const Resync& resync) {
   std::sort(listed.begin(), listed.end());
   close_missing(listed, changed);
   if (start_.in_another_file) {
-    close_left_open(resync.at_ns);
+    close_left_open(resync);
   }
 }
 
@@ -237,14 +238,28 @@ void ItemWriter::close_missing(const std::vector<std::int64_t>& listed, const Mo
 }
 
 /// Closes the connections that earlier sessions left open in this file and that do not go on in
-/// this session: they ended when none of these sessions recorded into the file.
-void ItemWriter::close_left_open(std::int64_t now_ns) {
+/// this session: they ended when none of these sessions recorded into the file. Where the source
+/// does not identify sockets, nobody knows which of them go on.
+void ItemWriter::close_left_open(const Resync& resync) {
+  std::set<std::uint64_t> unidentified;  // namespaces
+  for (const auto& connection : resync.connections) {
+    if (connection.incarnation == 0) {
+      unidentified.insert(connection.netns);
+    }
+  }
+  auto left = rows_left_open(database_, start_);
+  std::erase_if(left, [&](const auto& row) { return unidentified.contains(row.netns); });
+  std::vector<std::int64_t> rows;
+  rows.reserve(left.size());
+  for (const auto& connection : left) {
+    rows.push_back(connection.row);
+  }
+  flows_.remove(rows);  // they are part of the sums, as those that were left open
   OrphanCloser closer{database_};
-  for (const auto& [row, seen_ns] : rows_left_open(database_, start_)) {
-    flows_.remove({row});  // it is part of the sums, as one that was left open
-    const auto at_ns = std::max(now_ns, seen_ns);
-    closer.close(row, Moment{at_ns, at_ns - seen_ns});
-    connections_.close(row);
+  for (const auto& connection : left) {
+    const auto at_ns = std::max(resync.at_ns, connection.seen_ns);
+    closer.close(connection.row, Moment{at_ns, at_ns - connection.seen_ns});
+    connections_.close(connection.row);
   }
 }
 

@@ -58,7 +58,7 @@ class ItemWriter {
                     std::optional<std::int64_t> to);
   void reconcile(const Connection& connection, const Moment& changed);
   void close_missing(const std::vector<std::int64_t>& listed, const Moment& ended);
-  void close_left_open(std::int64_t now_ns);
+  void close_left_open(const Resync& resync);
   void open(const Connection& connection);
   bool update(const Connection& connection);
   void write_rows();
