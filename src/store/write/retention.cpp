@@ -31,7 +31,8 @@ constexpr const char* kIsNotNewest =
     "connection_id <> (SELECT connection_id FROM event ORDER BY id DESC LIMIT 1)";
 constexpr std::int64_t kSweepAfter = 10'000;  // deleted connections
 // A clock that is wrong is set within this time. It may be wrong if a session of this boot began so
-// long after the one before it, or before the end of that; and when it was set so far ahead.
+// long after the one before it, or before the end of that. It may also be wrong after a step of
+// this boot that set it so far ahead.
 constexpr std::int64_t kClockSettlesNs = 600 * kNsPerSecond;
 constexpr std::int64_t kDoubtfulPauseNs = 86'400 * kNsPerSecond;
 
@@ -79,6 +80,17 @@ Retention::Retention(SQLite::Database& database,
   if (row.step() && row.number(0)) {
     clock_settles_ns_ =
         std::min(row.number(0).value_or(0), row.number(1).value_or(0)) + kClockSettlesNs;
+  }
+  SQLite::Statement far_ahead{
+      database,
+      "WITH step AS (SELECT k.id, k.at_ns, k.step_ns FROM clock_step AS k JOIN session AS s ON "
+      "s.id "
+      "= k.session_id WHERE s.boot_id IS (SELECT boot_id FROM session WHERE id = ?1)) "
+      "SELECT max(at_ns + (SELECT coalesce(sum(step_ns), 0) FROM step AS later WHERE later.id > "
+      "step.id)) FROM step WHERE step_ns > ?2"};
+  if (const auto at_ns =
+          BoundStatement{far_ahead}.with(session_id).with(kDoubtfulPauseNs).number()) {
+    clock_settles_ns_ = std::max(clock_settles_ns_, *at_ns + kClockSettlesNs);
   }
 }
 

@@ -309,9 +309,19 @@ TEST_CASE("what an earlier boot recorded stays when the clock is set far ahead",
     // The clock stays where it is.
     Writer writer{path, session(710, "boot-b"), options};
     writer.push({ClockStep{(711 + 60 * kDay) * kSecond, 60 * kDay * kSecond}});
+    writer.push({alive(711 + 60 * kDay + 10)});
+    writer.finish((711 + 60 * kDay + 11) * kSecond);
+  }
+  {
+    Writer writer{path, session(711 + 60 * kDay + 12, "boot-b"), options};
     writer.push({alive(711 + 60 * kDay + 599)});
-    writer.push({alive(711 + 60 * kDay + 601)});
-    writer.finish((711 + 60 * kDay + 602) * kSecond);
+    writer.finish((711 + 60 * kDay + 600) * kSecond);
+  }
+  CHECK(ended() == "1\n");
+  {
+    Writer writer{path, session(711 + 60 * kDay + 601, "boot-b"), options};
+    writer.push({alive(711 + 60 * kDay + 602)});
+    writer.finish((711 + 60 * kDay + 603) * kSecond);
   }
   CHECK(ended() == "0\n");
 }
