@@ -22,7 +22,9 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 #include <fcntl.h>
 #include <trace_bpf.skel.h>
@@ -48,7 +50,9 @@ Result<os::UniqueFd> open_cgroup_root() {
     os::UniqueFd mounted{
         ::open(std::string{fields[4]}.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     struct stat info {};
-    if (mounted && ::fstat(mounted.get(), &info) == 0 && info.st_ino == kRootInode) {
+    struct statfs system {};  // another one may be mounted over it
+    if (mounted && ::fstat(mounted.get(), &info) == 0 && info.st_ino == kRootInode &&
+        ::fstatfs(mounted.get(), &system) == 0 && system.f_type == CGROUP2_SUPER_MAGIC) {
       return mounted;
     }
   }
