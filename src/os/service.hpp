@@ -24,8 +24,18 @@ struct ServiceStep {
 };
 using ServiceSteps = Result<std::vector<ServiceStep>>;
 
+/// What the service runs: `netlog record` with these. Paths are absolute.
+struct RecordCommand {
+  std::filesystem::path recording;   ///< empty: the system's place
+  std::filesystem::path config;      ///< empty: none
+  std::vector<std::string> options;  ///< others
+
+  /// As on a command line, after `record`; in UTF-8.
+  [[nodiscard]] std::vector<std::string> words() const;
+};
+
 struct ServiceStatus {
-  std::string text;  ///< such as `running` or `not installed`
+  std::string text;  ///< such as `active (running)` or `not installed`
   bool is_running = false;
 };
 
@@ -38,10 +48,10 @@ class ServiceManager {
   ServiceManager& operator=(const ServiceManager&) = delete;
   virtual ~ServiceManager() = default;
 
-  /// Registers this program as a service that records into `recording` (empty: the system's place)
-  /// with these options of `record`. It starts at every boot, and again when it fails.
-  virtual ServiceSteps install(const std::filesystem::path& recording,
-                               const std::vector<std::string>& options) = 0;
+  /// Registers this program as a service. It starts at every boot, and again when it fails. Errors:
+  /// the service could not record there; others than root could replace the program or the
+  /// configuration.
+  virtual ServiceSteps install(const RecordCommand& command) = 0;
   /// Stops the service if it runs, and removes it. Recordings stay.
   virtual ServiceSteps uninstall() = 0;
   /// Starts the service and waits until it runs.

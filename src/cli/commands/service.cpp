@@ -28,22 +28,16 @@ struct ServiceOptions {
 
   bool dry_run = false;
 
-  // Paths are absolute, since a service starts in a system directory.
-  [[nodiscard]] std::filesystem::path recording() const { return absolute(database); }
-
-  /// The other options for `record`.
-  [[nodiscard]] std::vector<std::string> words() const {
-    std::vector<std::string> words;
+  [[nodiscard]] os::RecordCommand command() const {
+    os::RecordCommand command{absolute(database), absolute(config), {}};
     if (!interval.empty()) {
-      words.insert(words.end(), {"--interval", interval});
+      command.options = {"--interval", interval};
     }
-    if (!config.empty()) {
-      words.insert(words.end(), {"--config", utf8(absolute(config))});
-    }
-    return words;
+    return command;
   }
 
  private:
+  // A service starts in a system directory.
   static std::filesystem::path absolute(const std::string& path) {
     return path.empty() ? std::filesystem::path{} : std::filesystem::absolute(path_from_utf8(path));
   }
@@ -83,11 +77,8 @@ os::ServiceEnd record(const ServiceOptions& options) {
   std::ostringstream said;
   auto* const before = std::cerr.rdbuf(said.rdbuf());  // a service has no reader of its stderr
   std::vector<std::string> words{"record", "--log-level", "off"};
-  if (const auto recording = options.recording(); !recording.empty()) {
-    words.insert(words.end(), {"--db", utf8(recording)});
-  }
-  const auto others = options.words();
-  words.insert(words.end(), others.begin(), others.end());
+  const auto given = options.command().words();
+  words.insert(words.end(), given.begin(), given.end());
   const auto exit_code = run(std::move(words));
   std::cerr.rdbuf(before);
   return {exit_code, said.str()};
@@ -98,7 +89,7 @@ os::ServiceSteps install(os::ServiceManager& manager, const ServiceOptions& opti
     throw UsageError{fmt::format("--interval {} is not a duration such as 100ms or 2s",
                                  quote(options.interval))};
   }
-  return manager.install(options.recording(), options.words());
+  return manager.install(options.command());
 }
 
 void print_status(os::ServiceManager& manager) {

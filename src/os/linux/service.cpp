@@ -6,15 +6,18 @@
 #include "os/linux/unique_fd.hpp"
 #include "util/text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fstream>
 #include <map>
+#include <span>
 #include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <fcntl.h>
@@ -60,7 +63,9 @@ Result<std::string> run(const std::vector<std::string>& words) {
     text.append(part.data(), static_cast<std::size_t>(size));
   }
   int status = 0;
-  ::waitpid(pid, &status, 0);
+  if (::waitpid(pid, &status, 0) != pid) {
+    return fail_errno(errno, "wait for " + shown);
+  }
   if (status != 0) {
     return fail_errno(ECANCELED,
                       fmt::format("{} ended with {}: {}",
@@ -104,17 +109,61 @@ Result<void> write_unit(const std::string& text) {
   if (auto systemd = require_systemd(); !systemd) {
     return systemd;
   }
-  errno = 0;
-  std::ofstream file{kUnit, std::ios::trunc};
-  file << text;
-  file.close();
-  return file ? Result<void>{} : fail_errno(errno, fmt::format("write {}", kUnit));
+  // Beside it first, so that a full disk destroys no unit.
+  const auto beside = std::string{kUnit} + ".new";
+  ::unlink(beside.c_str());
+  constexpr mode_t kMode = 0644;
+  const UniqueFd file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode)};
+  const auto size = static_cast<ssize_t>(text.size());
+  if (!file || ::fchmod(file.get(), kMode) != 0 ||
+      ::write(file.get(), text.data(), text.size()) != size || ::fsync(file.get()) != 0 ||
+      ::rename(beside.c_str(), kUnit) != 0) {
+    auto failed = fail_errno(errno, fmt::format("write {}", kUnit));
+    ::unlink(beside.c_str());
+    return failed;
+  }
+  return {};
+}
+
+bool is_below(const std::filesystem::path& file, std::span<const char* const> folders) {
+  return std::any_of(folders.begin(), folders.end(), [&](const char* folder) {
+    const auto below = file.lexically_normal().lexically_relative(folder);
+    return !below.empty() && *below.begin() != "..";
+  });
+}
+
+// By packaging/netlog.service: PrivateTmp=, ProtectHome=read-only.
+constexpr std::array<const char*, 2> kHidden{"/tmp", "/var/tmp"};
+constexpr std::array<const char*, 3> kReadOnly{"/home", "/root", "/run/user"};
+
+Result<void> check_recording(const std::filesystem::path& recording) {
+  if (is_below(recording, kHidden) || is_below(recording, kReadOnly)) {
+    return fail_errno(EROFS,
+                      fmt::format("{}: the service may not write below /tmp and /home; record into "
+                                  "another folder, such as /var/lib/netlog",
+                                  utf8(recording)));
+  }
+  if (const auto folder = recording.parent_path(); !exists(folder.c_str())) {
+    return fail_errno(ENOENT, fmt::format("{}; make this folder first", utf8(folder)));
+  }
+  return {};
+}
+
+/// What the service reads. Root runs only what root alone can replace.
+Result<void> check_file(const std::filesystem::path& file) {
+  if (is_below(file, kHidden)) {
+    return fail_errno(ENOENT,
+                      fmt::format("{}: the service has a /tmp of its own; move this file to "
+                                  "another folder, such as /usr/local/bin or /etc/netlog",
+                                  utf8(file)));
+  }
+  const auto why = ::geteuid() == 0 ? distrust(file, FileUse::read) : std::nullopt;
+  return why ? fail(errc::untrusted, fmt::format("{}: {}", utf8(file), *why)) : Result<void>{};
 }
 
 class SystemdUnits final : public ServiceManager {
  public:
-  ServiceSteps install(const std::filesystem::path& recording,
-                       const std::vector<std::string>& options) override {
+  ServiceSteps install(const RecordCommand& request) override {
     if (exists(kUnitOfPackage)) {
       return fail_errno(EEXIST, "the package has installed it; `netlog service start` starts it");
     }
@@ -126,11 +175,17 @@ class SystemdUnits final : public ServiceManager {
     if (error) {
       return fail(error, "find this program by /proc/self/exe");
     }
-    if (const auto why = distrust(program, FileUse::read); why && ::geteuid() == 0) {
-      return fail(errc::untrusted,
-                  fmt::format("{}: {}; copy it to /usr/local/bin", utf8(program), *why));
+    for (const auto& file : {program, request.config}) {
+      if (auto checked = file.empty() ? Result<void>{} : check_file(file); !checked) {
+        return checked.error();
+      }
     }
-    auto unit = service_unit(utf8(program), recording, options);
+    if (!request.recording.empty()) {
+      if (auto checked = check_recording(request.recording); !checked) {
+        return checked.error();
+      }
+    }
+    auto unit = service_unit(utf8(program), request);
     if (!unit) {
       return unit.error();
     }
@@ -147,7 +202,7 @@ class SystemdUnits final : public ServiceManager {
                  ? fail_errno(EEXIST, "the package has installed it; remove the package")
                  : fail_errno(ENOENT, "it is not installed");
     }
-    return std::vector<ServiceStep>{
+    std::vector<ServiceStep> steps{
         command({"systemctl", "disable", "--now", "netlog.service"}),
         {fmt::format("delete {}", kUnit),
          [] {
@@ -157,6 +212,10 @@ class SystemdUnits final : public ServiceManager {
                         : Result<void>{};
          }},
         command({"systemctl", "daemon-reload"})};
+    if (exists(kUnitOfPackage)) {
+      steps.push_back(command({"systemctl", "enable", "--now", "netlog.service"}));
+    }
+    return steps;
   }
 
   ServiceSteps start() override {

@@ -12,16 +12,28 @@
 namespace netlog::os {
 namespace {
 
-/// A word of a command line as systemd reads it (systemd.service(5), "Command lines").
-std::string quoted(const std::string& word) {
+/// A path in quotes as systemd reads it (systemd.syntax(7), systemd.unit(5) on specifiers).
+std::string quoted(const std::string& path) {
   std::string text = "\"";
-  for (const char c : word) {
-    if (c == '"' || c == '\\' || c == '%' || c == '$') {
-      text += c == '%' || c == '$' ? c : '\\';
+  for (const char c : path) {
+    if (c == '"' || c == '\\' || c == '%') {
+      text += c == '%' ? '%' : '\\';
     }
     text += c;
   }
   return text + '"';
+}
+
+/// An argument of a command line, in which systemd also replaces variables (systemd.service(5)).
+std::string quoted_argument(const std::string& word) {
+  std::string text;
+  for (const char c : quoted(word)) {
+    text += c;
+    if (c == '$') {
+      text += c;
+    }
+  }
+  return text;
 }
 
 bool has_control(const std::string& word) {
@@ -32,31 +44,29 @@ bool has_control(const std::string& word) {
 
 }  // namespace
 
-Result<std::string> service_unit(const std::string& program,
-                                 const std::filesystem::path& recording,
-                                 const std::vector<std::string>& options) {
-  std::vector<std::string> words{program, "record"};
-  if (!recording.empty()) {
-    words.insert(words.end(), {"--db", utf8(recording)});
-  }
-  words.insert(words.end(), options.begin(), options.end());
-  std::string command;
+Result<std::string> service_unit(const std::string& program, const RecordCommand& command) {
+  auto words = command.words();
+  words.insert(words.begin(), "record");
+  auto line = quoted(program);
   for (const auto& word : words) {
-    if (has_control(word)) {
-      return fail(errc::malformed, fmt::format("a unit cannot have {}", quote(word)));
-    }
-    command += (command.empty() ? "" : " ") + quoted(word);
+    line += " " + quoted_argument(word);
   }
+  if (has_control(line)) {
+    return fail(errc::malformed, fmt::format("a unit cannot have {}", quote(line)));
+  }
+  const auto folder = quoted(utf8(command.recording.parent_path()));
   std::string text = std::string{kFirstLineOfUnit} + "\n";
   std::istringstream lines{std::string{kUnitText.front().second}};
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("ExecStart=")) {
-      text += "ExecStart=" + command + "\n";
-      if (!recording.empty()) {
-        text += "ReadWritePaths=" + quoted(utf8(recording.parent_path())) + "\n";
+  for (std::string of_package; std::getline(lines, of_package);) {
+    if (of_package.starts_with("ExecStart=")) {
+      text += "ExecStart=" + line + "\n";
+      if (!command.recording.empty()) {
+        text += "ReadWritePaths=" + folder + "\n";
       }
-    } else if (!line.starts_with('#') && !line.starts_with("Group=")) {
-      text += line + "\n";
+    } else if (of_package.starts_with("RequiresMountsFor=") && !command.recording.empty()) {
+      text += "RequiresMountsFor=" + folder + "\n";
+    } else if (!of_package.starts_with('#') && !of_package.starts_with("Group=")) {
+      text += of_package + "\n";
     }
   }
   return text;

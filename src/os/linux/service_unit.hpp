@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "os/service.hpp"
 #include "util/error.hpp"
 
-#include <filesystem>
 #include <string>
-#include <vector>
 
 namespace netlog::os {
 
@@ -16,10 +15,7 @@ constexpr const char* kFirstLineOfUnit =
 /// The unit of the package (packaging/netlog.service, systemd.service(5)), for another program and
 /// other options of `record`. Without the package there is no group netlog, so root alone reads the
 /// recording.
-/// @param recording empty: the system's place
 /// Errors: a word has a control character, which a unit cannot have.
-Result<std::string> service_unit(const std::string& program,
-                                 const std::filesystem::path& recording,
-                                 const std::vector<std::string>& options);
+Result<std::string> service_unit(const std::string& program, const RecordCommand& command);
 
 }  // namespace netlog::os

@@ -150,17 +150,12 @@ void WINAPI service_main(DWORD /*count*/, wchar_t** /*arguments*/) {
 
 class WindowsServices final : public ServiceManager {
  public:
-  ServiceSteps install(const std::filesystem::path& recording,
-                       const std::vector<std::string>& options) override {
-    auto command = quote_argument(own_path()) + L" service serve";
-    if (!recording.empty()) {
-      command += L" --db " + quote_argument(recording.wstring());
+  ServiceSteps install(const RecordCommand& command) override {
+    auto line = quote_argument(own_path()) + L" service serve";
+    for (const auto& word : command.words()) {
+      line += L' ' + quote_argument(wide(word));
     }
-    for (const auto& word : options) {
-      command += L' ' + quote_argument(wide(word));
-    }
-    return one_step("create the service netlog: " + narrow(command),
-                    [command] { return create(command); });
+    return one_step("create the service netlog: " + narrow(line), [line] { return create(line); });
   }
 
   ServiceSteps uninstall() override {

@@ -27,6 +27,8 @@ class Win32Category final : public boost::system::error_category {
       case ERROR_SHARING_VIOLATION:
       case ERROR_LOCK_VIOLATION:
         return errc::make_error_condition(errc::resource_unavailable_try_again);
+      case ERROR_ACCESS_DENIED:
+        return errc::make_error_condition(errc::permission_denied);
       default:
         return {value, *this};
     }

@@ -5,6 +5,7 @@
 netlog=$1 build=$2
 . "$(dirname "$0")/common.sh"
 need cpack dpkg-shlibdeps file gzip systemd-analyze
+need_mounts
 
 cpack --config "$build/CPackConfig.cmake" -B "$scratch/made" >"$scratch/cpack.log" 2>&1
 packages=("$scratch"/made/*.deb)
@@ -41,17 +42,28 @@ echo "--- unit of netlog service install"
 written=$scratch/written/etc/systemd/system
 mkdir -p "$written"
 for unit in "$root"/usr/lib/systemd/system/*.target; do cp "$unit" "$written/"; done
-"$netlog" service install --dry-run --db "$scratch/100% of it.db" --interval 1s >"$scratch/steps"
+# Where only root can replace it, as the service asks for.
+as_installed() { unshare -m sh -c 'mount -t tmpfs -o mode=755 none /mnt && cp "$0" /mnt/netlog && exec /mnt/netlog "$@"' "$netlog" "$@"; }
+as_installed service install --dry-run --db '/var/lib/100% of $it.db' --interval 1s >"$scratch/steps"
 sed -e 1d -e '/^systemctl /d' "$scratch/steps" >"$written/netlog.service"
-grep -qF "/netlog\" \"record\" \"--db\" \"$scratch/100%% of it.db\" \"--interval\" \"1s\"" "$written/netlog.service"
-grep -qxF "ReadWritePaths=\"$scratch\"" "$written/netlog.service"
+grep -qF "ExecStart=\"/mnt/netlog\" \"record\" \"--db\" \"/var/lib/100%% of \$\$it.db\" \"--interval\" \"1s\"" "$written/netlog.service"
+grep -qxF 'ReadWritePaths="/var/lib"' "$written/netlog.service"
+grep -qxF 'RequiresMountsFor="/var/lib"' "$written/netlog.service"
 [ "$(grep -c '^systemctl' "$scratch/steps")" -eq 2 ]
-mkdir -p "$scratch/written/$(dirname "$(readlink -f "$netlog")")"
-cp "$netlog" "$scratch/written/$(readlink -f "$netlog")"
+mkdir "$scratch/written/mnt"
+cp "$netlog" "$scratch/written/mnt/netlog"
 faults=$(systemd-analyze verify --man=no --root="$scratch/written" netlog.service 2>&1) && [ -z "$faults" ] \
   || { echo "the unit is not right: $faults"; exit 1; }
-if "$netlog" service install --dry-run --db $'/a\nb.db' 2>"$scratch/refused.log"; then echo "it took a line break"; exit 1; fi
-says "a unit cannot have" "$scratch/refused.log"
+not_installed() { # why, options
+  if as_installed service install --dry-run "${@:2}" 2>"$scratch/refused.log"; then echo "it took ${*:2}"; exit 1; fi
+  cat "$scratch/refused.log"
+  says "$1" "$scratch/refused.log"
+}
+not_installed 'a unit cannot have' --db $'/var/lib/a\nb.db'
+not_installed 'may not write below /tmp' --db /tmp/a.db
+not_installed 'may not write below /tmp' --db /root/a.db
+not_installed 'make this folder first' --db /var/lib/nowhere/a.db
+not_installed 'a /tmp of its own' --config /tmp/netlog.toml
 
 echo "--- configuration"
 # Every option of `record` is in it, and those with a # have their default.
