@@ -50,7 +50,11 @@ void RecordingPlace::watch(store::WriterOptions& options) {
 void RecordingPlace::note_side_files() {
   for (std::size_t i = 0; i < os::kWalFiles.size(); ++i) {
     auto at = with_suffix(path_, os::kWalFiles[i]);
-    const auto file = os::identify(at);
+    auto file = os::identify(at);
+    std::error_code error;
+    if (!file && !std::filesystem::exists(at, error)) {
+      file = os::FileId{};  // it was deleted while SQLite opened it: no file is it
+    }
     side_files_[i] = {std::move(at), file};
   }
 }

@@ -73,9 +73,12 @@ Event opens(const Connection& of) {
 /// A recorder: connection 1 stays open, others come one by one.
 class Host {
  public:
-  explicit Host(const fs::path& path)
+  /// @param opened what happens when SQLite has opened the side files
+  explicit Host(const fs::path& path, const std::function<void()>& opened = {})
       : place_{path, *os::hold_recording_file(path), std::nullopt},
-        writer_{path, Session{"h", "Linux", "6", "0", "boot", 0, 1, "trace", kSecond}, options()} {
+        writer_{path,
+                Session{"h", "Linux", "6", "0", "boot", 0, 1, "trace", kSecond},
+                options(opened)} {
     push({process(), opens(connection(1))});
     REQUIRE(test::eventually([&] { return writer_.totals().events >= 1; }));
   }
@@ -105,7 +108,7 @@ class Host {
   [[nodiscard]] std::int64_t dropped() const { return dropped_; }
 
  private:
-  WriterOptions options() {
+  WriterOptions options(const std::function<void()>& opened) {
     WriterOptions options;
     options.flush_after = std::chrono::milliseconds{1};
     options.retry_after = std::chrono::milliseconds{1};
@@ -114,6 +117,12 @@ class Host {
       messages_.push_back(text);
     };
     place_.watch(options);
+    if (opened) {
+      options.opened = [opened, then = options.opened] {
+        opened();
+        then();
+      };
+    }
     return options;
   }
   void push(std::vector<Item> items) {
@@ -402,10 +411,19 @@ TEST_CASE("side files that somebody deletes are made again", "[record][posix]") 
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   const auto* const side = GENERATE("-wal", "-shm");
+  const bool while_opened = GENERATE(false, true);
+  const auto remove = [&] { fs::remove(with_suffix(path, side)); };
+  bool is_due = while_opened;
   {
-    Host host{path};
+    Host host{path, [&] {
+                if (std::exchange(is_due, false)) {
+                  remove();
+                }
+              }};
     host.push_one();
-    fs::remove(with_suffix(path, side));
+    if (!while_opened) {
+      remove();
+    }
     host.wait_for("there again");
     host.push_one();
     CHECK(host.dropped() == 0);
