@@ -257,8 +257,7 @@ void ItemWriter::close_left_open(const Resync& resync) {
   flows_.remove(rows);  // they are part of the sums, as those that were left open
   OrphanCloser closer{database_};
   for (const auto& connection : left) {
-    const auto at_ns = std::max(resync.at_ns, connection.seen_ns);
-    closer.close(connection.row, Moment{at_ns, at_ns - connection.seen_ns});
+    closer.close_since(connection.row, connection.seen_ns, resync.at_ns);
     connections_.close(connection.row);
   }
 }

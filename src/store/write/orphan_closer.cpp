@@ -7,6 +7,8 @@
 #include "store/db/sql_macros.hpp"
 #include "store/db/statement.hpp"
 
+#include <algorithm>
+
 namespace netlog::store {
 
 OrphanCloser::OrphanCloser(SQLite::Database& database)
@@ -43,6 +45,11 @@ void OrphanCloser::close(std::int64_t connection, const Moment& ended) {
       .with(Outcome::unknown)
       .with(Protocol::tcp)
       .exec();
+}
+
+void OrphanCloser::close_since(std::int64_t connection, std::int64_t seen_ns, std::int64_t now_ns) {
+  const auto at_ns = std::max(now_ns, seen_ns);
+  close(connection, Moment{at_ns, at_ns - seen_ns});
 }
 
 }  // namespace netlog::store

@@ -18,6 +18,8 @@ class OrphanCloser {
   explicit OrphanCloser(SQLite::Database& database);
 
   void close(std::int64_t connection, const Moment& ended);
+  /// It ended between its last sign of life and now, UTC. The clock may have been set back between.
+  void close_since(std::int64_t connection, std::int64_t seen_ns, std::int64_t now_ns);
 
  private:
   SQLite::Statement insert_close_;

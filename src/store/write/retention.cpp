@@ -83,9 +83,9 @@ Retention::Retention(SQLite::Database& database,
   }
   SQLite::Statement far_ahead{
       database,
-      "WITH step AS (SELECT k.id, k.at_ns, k.step_ns FROM clock_step AS k JOIN session AS s ON "
-      "s.id "
-      "= k.session_id WHERE s.boot_id IS (SELECT boot_id FROM session WHERE id = ?1)) "
+      "WITH step AS (SELECT k.id, k.at_ns, k.step_ns FROM clock_step AS k "
+      "JOIN session AS s ON s.id = k.session_id "
+      "WHERE s.boot_id IS (SELECT boot_id FROM session WHERE id = ?1)) "
       "SELECT max(at_ns + (SELECT coalesce(sum(step_ns), 0) FROM step AS later WHERE later.id > "
       "step.id)) FROM step WHERE step_ns > ?2"};
   if (const auto at_ns =

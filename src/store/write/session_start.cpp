@@ -85,7 +85,7 @@ void close_all_after_reboot(SQLite::Database& database, std::int64_t started_ns)
                              "(c.duration_bucket IS NULL OR "
                              "c.incarnation IS NOT NULL) ORDER BY c.id"};
     while (select.executeStep()) {
-      left.push_back({select.getColumn(0).getInt64(), 0, select.getColumn(1).getInt64()});
+      left.push_back({select.getColumn(0).getInt64(), select.getColumn(1).getInt64()});
       if (select.getColumn(2).getInt() != 0) {
         summed.push_back(left.back().row);
       }
@@ -94,8 +94,7 @@ void close_all_after_reboot(SQLite::Database& database, std::int64_t started_ns)
   Flows{database}.remove(summed);
   OrphanCloser closer{database};
   for (const auto& connection : left) {
-    const auto at_ns = std::max(started_ns, connection.seen_ns);
-    closer.close(connection.row, Moment{at_ns, at_ns - connection.seen_ns});
+    closer.close_since(connection.row, connection.seen_ns, started_ns);
   }
 }
 
@@ -232,7 +231,7 @@ void SessionStart::continue_rows(const std::vector<Connection>& connections) {
 std::vector<RowLeftOpen> rows_left_open(SQLite::Database& database, const SessionStart& start) {
   SQLite::Statement select{
       database,
-      "SELECT c.id, coalesce(c.netns, 0), max(c.last_seen_ns, s.alive_ns) FROM connection AS c "
+      "SELECT c.id, max(c.last_seen_ns, s.alive_ns), coalesce(c.netns, 0) FROM connection AS c "
       "JOIN session AS s ON s.id = c.session_id WHERE c.incarnation IS NOT NULL AND c.gone = 0 "
       "AND c.session_id <> :session AND s.boot_id IS :boot ORDER BY c.id"};
   select.bind(":session", start.session_id);
@@ -242,8 +241,8 @@ std::vector<RowLeftOpen> rows_left_open(SQLite::Database& database, const Sessio
   std::vector<RowLeftOpen> left;
   while (select.executeStep()) {
     left.push_back({select.getColumn(0).getInt64(),
-                    static_cast<std::uint64_t>(select.getColumn(1).getInt64()),
-                    select.getColumn(2).getInt64()});
+                    select.getColumn(1).getInt64(),
+                    static_cast<std::uint64_t>(select.getColumn(2).getInt64())});
   }
   return left;
 }

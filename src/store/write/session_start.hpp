@@ -45,8 +45,8 @@ struct SessionStart {
 /// A connection that a session left open.
 struct RowLeftOpen {
   std::int64_t row = 0;
-  std::uint64_t netns = 0;
   std::int64_t seen_ns = 0;  ///< the last sign of life of it or of its session
+  std::uint64_t netns = 0;   ///< 0: unknown
 };
 
 /// What earlier sessions of this boot left open and this one has not taken over, by row.

@@ -467,6 +467,30 @@ TEST_CASE("what another session left open in the new file goes on in its row, or
   CHECK(violations(path) == 0);
 }
 
+TEST_CASE("where sockets are not identified, what another session left open stays open",
+          "[store][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  WriterOptions options;
+  options.reopen = []() -> Result<void> { return {}; };
+  RecreatableRecording recording{path, session(10), options};
+  std::filesystem::rename(path, scratch / "b.db");
+  {
+    Writer other{path, session(11)};
+    other.push({server(), opens(open_connection(1, 12))});
+    other.finish(14 * kSecond);
+  }
+  recording.recreate(15 * kSecond);
+  auto ours = open_connection(3, 15);
+  ours.incarnation = 0;
+  const Item resync[] = {server(), Resync{15 * kSecond, 16 * kSecond, {ours}}};
+  recording->write(resync);
+  recording->end(20 * kSecond);
+  recording.close();
+  CHECK(rows(path, "SELECT remote_port, gone FROM connection ORDER BY id") == "2|0\n4|0\n");
+  CHECK(violations(path) == 0);
+}
+
 TEST_CASE("a Resync writes what the file lacks", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
