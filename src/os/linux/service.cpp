@@ -115,6 +115,7 @@ Result<void> write_unit(const std::string& text) {
   constexpr mode_t kMode = 0644;
   const UniqueFd file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode)};
   const auto size = static_cast<ssize_t>(text.size());
+  errno = ENOSPC;  // the reason of a write that is cut short
   if (!file || ::fchmod(file.get(), kMode) != 0 ||
       ::write(file.get(), text.data(), text.size()) != size || ::fsync(file.get()) != 0 ||
       ::rename(beside.c_str(), kUnit) != 0) {
@@ -156,6 +157,9 @@ Result<void> check_file(const std::filesystem::path& file) {
                       fmt::format("{}: the service has a /tmp of its own; move this file to "
                                   "another folder, such as /usr/local/bin or /etc/netlog",
                                   utf8(file)));
+  }
+  if (!exists(file.c_str())) {
+    return fail_errno(ENOENT, utf8(file));
   }
   const auto why = ::geteuid() == 0 ? distrust(file, FileUse::read) : std::nullopt;
   return why ? fail(errc::untrusted, fmt::format("{}: {}", utf8(file), *why)) : Result<void>{};
