@@ -53,7 +53,7 @@ void RecordingPlace::note_side_files() {
     auto file = os::identify(at);
     std::error_code error;
     if (!file && !std::filesystem::exists(at, error)) {
-      file = os::FileId{};  // it was deleted while SQLite opened it: no file is it
+      file = os::FileId{};  // deleted while SQLite opened it: no file has this identity
     }
     side_files_[i] = {std::move(at), file};
   }
