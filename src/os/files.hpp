@@ -22,6 +22,10 @@ struct FileId {
 /// What this name leads to; absent if there is nothing, or it may not be looked at.
 std::optional<FileId> identify(const std::filesystem::path& path);
 
+/// Whether this process has the file open. On Windows always true: what SQLite has open can neither
+/// be renamed nor deleted there.
+bool has_open(const FileId& file);
+
 /// A group of this system whose members may read a recording.
 struct Readers {
   std::uint32_t group = 0;

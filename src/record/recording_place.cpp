@@ -52,8 +52,10 @@ void RecordingPlace::note_side_files() {
     auto at = with_suffix(path_, os::kWalFiles[i]);
     auto file = os::identify(at);
     std::error_code error;
-    if (!file && !std::filesystem::exists(at, error)) {
-      file = os::FileId{};  // deleted while SQLite opened it: no file has this identity
+    const bool is_known = file || std::filesystem::exists(at, error);
+    if (!is_known || (file && !os::has_open(*file))) {
+      // Somebody has deleted it, and may have made another one, while SQLite opened it.
+      file = os::FileId{};  // of no file
     }
     side_files_[i] = {std::move(at), file};
   }

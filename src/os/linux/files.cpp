@@ -33,6 +33,8 @@ namespace {
 constexpr mode_t kPrivate = 0600;  // a command line or a peer's address is private
 constexpr mode_t kShared = 0640;
 
+constexpr rlim_t kMaxDescriptors = 1 << 20;
+
 constexpr const char* kSystemDirectory = "/var/lib/netlog";
 
 /// Changes the rights of the file of a descriptor, which may be one of O_PATH. First the group
@@ -266,6 +268,20 @@ std::optional<FileId> identify(const std::filesystem::path& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 ? std::optional{FileId{info.st_dev, info.st_ino}}
                                           : std::nullopt;
+}
+
+/// Not by /proc/self/fd: a process that was given capabilities may not read that.
+bool has_open(const FileId& file) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const auto end = static_cast<int>(std::min(limit.rlim_cur, kMaxDescriptors));
+  for (int fd = 0; fd < end; ++fd) {
+    struct stat info {};
+    if (::fstat(fd, &info) == 0 && FileId{info.st_dev, info.st_ino} == file) {
+      return true;
+    }
+  }
+  return false;
 }
 
 Result<Readers> find_readers(const std::string& group) {

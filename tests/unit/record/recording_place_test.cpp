@@ -359,8 +359,9 @@ class HiddenFile final : public os::RecordingFile {
 TEST_CASE("the WAL of a file that cannot be found is kept", "[record][posix]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
+  std::vector<std::ofstream> opened;  // as SQLite has them
   for (const auto* const suffix : {"-wal", "-shm"}) {
-    std::ofstream{with_suffix(path, suffix)} << "rows";
+    opened.emplace_back(with_suffix(path, suffix)) << "rows";
   }
   record::RecordingPlace place{path, std::make_unique<HiddenFile>(), std::nullopt};
   std::vector<std::string> messages;
@@ -411,9 +412,14 @@ TEST_CASE("side files that somebody deletes are made again", "[record][posix]") 
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   const auto* const side = GENERATE("-wal", "-shm");
-  const bool while_opened = GENERATE(false, true);
-  const auto remove = [&] { fs::remove(with_suffix(path, side)); };
-  bool is_due = while_opened;
+  const auto when = GENERATE(as<std::string>{}, "later", "while opened", "and made again");
+  const auto remove = [&] {
+    fs::remove(with_suffix(path, side));
+    if (when == "and made again") {
+      std::ofstream{with_suffix(path, side)};
+    }
+  };
+  bool is_due = when != "later";
   {
     Host host{path, [&] {
                 if (std::exchange(is_due, false)) {
@@ -421,7 +427,7 @@ TEST_CASE("side files that somebody deletes are made again", "[record][posix]") 
                 }
               }};
     host.push_one();
-    if (!while_opened) {
+    if (when == "later") {
       remove();
     }
     host.wait_for("there again");
