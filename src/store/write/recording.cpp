@@ -317,7 +317,22 @@ bool Recording::end(std::int64_t ended_ns) {
   check_wal();
   SQLite::Statement end{database_, "UPDATE session SET ended_ns = ?1, alive_ns = ?1 WHERE id = ?2"};
   BoundStatement{end}.with(ended_ns).with(start_.session_id).exec();
-  return leave_wal();
+  const bool is_left = leave_wal();
+  if (!is_left) {
+    keep_wal_with(ended_ns);
+  }
+  return is_left;
+}
+
+/// Somebody else has the file open, so it stays marked as one with a WAL. An empty WAL, or none,
+/// would look as if rows were missing: the end is written once more, and closing deletes nothing.
+void Recording::keep_wal_with(std::int64_t ended_ns) {
+  keep_side_files();
+  database_.tryExec(
+      fmt::format("BEGIN; UPDATE session SET ended_ns = NULL WHERE id = {0}; "
+                  "UPDATE session SET ended_ns = {1} WHERE id = {0}; COMMIT",
+                  start_.session_id,
+                  ended_ns));
 }
 
 /// Merges the WAL and marks the file as one without. Opens no name: others may have put files where

@@ -65,7 +65,9 @@ class Recording {
 
  private:
   ItemWriter& inserts();
+  void bound_wal();
   bool leave_wal();
+  void keep_wal_with(std::int64_t ended_ns);
   void require_wal();
   void check_size();
   [[nodiscard]] bool is_wal_cut();

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
+#include "store/db/open_readonly.hpp"
 #include "store/read/reader.hpp"
 #include "store/rollup/dwell.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
+#include "util/text.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -233,6 +235,23 @@ TEST_CASE("a recorder that was killed leaves a gap, one that stopped another", "
         "1|NULL\n2|1970-01-01T00:00:10.000000Z\n3|1970-01-01T00:00:13.000000Z\n");
   CHECK(rows(path, "SELECT count(*) FROM processes") == "1\n");
   CHECK(rows(path, "SELECT id, session_id FROM connections ORDER BY id") == "1|1\n2|3\n");
+}
+
+TEST_CASE("a file that somebody has open at the end lacks nothing", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  Writer writer{path, session()};
+  writer.push(one_life());
+  {
+    const SQLite::Database other{utf8(path), SQLite::OPEN_READONLY};
+    SQLite::Statement{other, "SELECT count(*) FROM session"}.executeStep();
+    writer.finish(10'000'000'000);
+    CHECK_FALSE(lacks_wal(path));
+  }
+  CHECK_FALSE(lacks_wal(path));
+  CHECK(rows(path, "SELECT ended_ns FROM sessions") == "10000000000\n");
+  Writer{path, session(12'000'000'000)}.finish(13'000'000'000);
+  CHECK_FALSE(std::filesystem::exists(path.string() + "-wal"));
 }
 
 TEST_CASE("an owner that is found after the end moves the connection to another flow", "[store]") {
