@@ -18,6 +18,11 @@ class Supervisor {
   /// The work goes on. The first call says that it has begun. Call it at least once a second: most
   /// calls report nothing. `status`: one line for people.
   virtual void report(const std::string& status) = 0;
+
+  /// The configuration is being read again.
+  virtual void begin_reload() = 0;
+  /// It took effect, or could not be used.
+  virtual void end_reload() = 0;
 };
 
 /// The supervisor that the environment names; nullptr: nobody waits for reports. On Windows always,

@@ -71,6 +71,8 @@ class Sampler {
   /// so this is their error bound.
   boost::asio::awaitable<void> drain();
   void stop();
+  /// From the next tick on; as in the constructor.
+  void set_cpu_budget(double budget) { pacer_.set_budget(budget); }
   /// Ends the capture: all of it is in its file, or `on_capture_failed` was called.
   void end_capture();
 

@@ -100,8 +100,7 @@ store::WriterOptions writer_options(const StorageOptions& storage,
                                     std::function<void(const std::string&)> on_message) {
   store::WriterOptions options;
   options.on_message = std::move(on_message);
-  options.max_bytes = storage.max_bytes;
-  options.max_age = storage.max_age;
+  options.limits = storage.limits;
   options.synchronous = storage.synchronous;
   place.watch(options);
   return options;
@@ -229,8 +228,18 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
                   }};
   std::exception_ptr failure;
   ProgressReporter reporter{io, observer, source, recorder, writer};
+  const auto adjust = [&] {
+    if (const auto now = options.read_again()) {
+      asio::post(io, [&, now = *now] {
+        sampler.set_cpu_budget(now.cpu_budget);
+        writer.set_limits(now.limits);
+        observer.adjusted();
+      });
+    }
+  };
   const auto stop_requests =
-      os::watch_stop_requests([&] { asio::post(io, [&sampler] { sampler.stop(); }); });
+      os::watch_stop_requests([&] { asio::post(io, [&sampler] { sampler.stop(); }); },
+                              options.read_again ? adjust : std::function<void()>{});
   observer.started(source.name(), source.fallback_reason());
   const auto ends_at =
       options.duration ? origin + *options.duration : TickSchedule::Clock::time_point::max();

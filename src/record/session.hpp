@@ -15,21 +15,28 @@ namespace netlog::record {
 
 /// How the recording is stored.
 struct StorageOptions {
-  std::int64_t max_bytes = 0;          ///< of the file and its WAL; 0: no limit
-  std::chrono::nanoseconds max_age{};  ///< of what has ended; 0: no limit
+  store::RetentionLimits limits;
   store::Synchronous synchronous = store::Synchronous::every_batch;
   std::optional<os::Readers> readers;  ///< absent: it is its owner's alone
+};
+
+/// What may change while it is recorded.
+struct Adjustable {
+  double cpu_budget = 0.25;  ///< share of one processor above which ticks become rarer
+  store::RetentionLimits limits;
 };
 
 struct LiveOptions {
   std::filesystem::path database;
   std::chrono::nanoseconds interval{};
   std::optional<std::chrono::nanoseconds> duration;  ///< absent: until a signal
-  double cpu_budget =
-      0.25;  ///< share of one processor that ticks may take before they become rarer
+  double cpu_budget = 0.25;                          ///< as in Adjustable
   source::SourceOptions source;
   std::optional<std::filesystem::path> capture;
   StorageOptions storage;
+  /// Reads the options again. Called on a thread without special rights, whenever SIGHUP comes.
+  /// @returns nothing: all stays as it is. Absent: SIGHUP is a request to stop.
+  std::function<std::optional<Adjustable>()> read_again{};
 };
 
 /// Called on the thread that records.
@@ -41,6 +48,8 @@ struct Observer {
   std::function<void(const std::string& text)> on_message;
   std::function<void(const Progress&, const store::WriterTotals&, std::size_t open_connections)>
       progress;
+  /// What `read_again` has returned is in effect.
+  std::function<void()> adjusted;
   std::chrono::milliseconds every{500};  ///< between two calls of `progress`
 };
 

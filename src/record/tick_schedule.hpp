@@ -46,6 +46,8 @@ class Pacer {
   /// `budget`: of one processor, 0 … 1.
   Pacer(TickSchedule::Clock::duration period, double budget) : period_{period}, budget_{budget} {}
 
+  void set_budget(double budget) { budget_ = budget; }
+
   /// A tick has taken this much processor time.
   void took(TickSchedule::Clock::duration time);
   [[nodiscard]] std::uint64_t every() const { return every_; }

@@ -117,7 +117,35 @@ std::filesystem::path database_of(const std::string& named) {
                   made.error().message())};
 }
 
-void run_record(const RecordOptions& given) {
+using ReadAgain = std::function<RecordOptionsAgain()>;
+
+std::string describe(const RecordOptionsAgain& again) {
+  const auto list = [](std::string_view what, const std::vector<std::string>& options) {
+    return options.empty() ? std::string{}
+                           : fmt::format("; {}: {}", what, fmt::join(options, ", "));
+  };
+  const bool is_same = again.changed.empty() && again.delayed.empty();
+  return fmt::format("the configuration was read again{}{}{}",
+                     is_same ? "; it is as at the start" : "",
+                     list("changed since the start", again.changed),
+                     list("changed, but in effect only after a restart", again.delayed));
+}
+
+/// @returns nothing if the configuration cannot be used now
+std::optional<record::Adjustable> reload(const ReadAgain& read_again) {
+  try {
+    const auto again = read_again();
+    spdlog::set_level(log_level_of(again.options.log_level));
+    spdlog::info(message_text(describe(again)));
+    return again.adjustable;
+  } catch (const std::exception& error) {
+    spdlog::error("the configuration was not read again, and nothing has changed: {}",
+                  message_text(error.what()));
+    return std::nullopt;
+  }
+}
+
+void run_record(const RecordOptions& given, const ReadAgain& read_again) {
   auto options = live_options_of(given);
   const bool replay = given.source.starts_with(kCapturePrefix);
   const auto output = std::make_shared<BackgroundOutput>();
@@ -142,6 +170,17 @@ void run_record(const RecordOptions& given) {
     spdlog::warn(message_text(text));
   };
   const auto supervisor = os::find_supervisor();
+  if (supervisor) {
+    options.read_again = [&] {
+      supervisor->begin_reload();
+      auto adjustable = reload(read_again);
+      if (!adjustable) {
+        supervisor->end_reload();
+      }
+      return adjustable;
+    };
+    observer.adjusted = [&] { supervisor->end_reload(); };
+  }
   observer.progress =
       [&](const record::Progress& progress, const store::WriterTotals& totals, std::size_t open) {
         status.show(progress, totals, open);
@@ -173,7 +212,7 @@ void run_record(const RecordOptions& given) {
 void run_record_with_config(CLI::App& command, const RecordOptions& options) {
   const Configuration configuration{command, options.config};
   try {
-    run_record(options);
+    run_record(options, [&] { return read_options_again(command, configuration); });
   } catch (const UsageError& error) {
     throw UsageError{configuration.with_place(error.what())};
   }
@@ -188,7 +227,9 @@ void add_record(CLI::App& app) {
   add_record_options(*command, *options);
   command->callback([command, options] {
     if (options->config.empty()) {
-      run_record(*options);
+      run_record(*options, []() -> RecordOptionsAgain {
+        throw CommandFailed{"it was started without --config"};
+      });
     } else {
       run_record_with_config(*command, *options);
     }

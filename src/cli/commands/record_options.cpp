@@ -77,14 +77,14 @@ record::StorageOptions storage_of(const RecordOptions& given) {
     throw UsageError{fmt::format("--max-size {} is too small; give at least 16M, or 0 for no limit",
                                  given.max_size)};
   }
-  storage.max_bytes = within_file_limit(given.max_size);
+  storage.limits.max_bytes = within_file_limit(given.max_size);
   const auto age = parse_duration(given.max_age);
   if (!age) {
     throw UsageError{
         fmt::format("--max-age {} is not a duration such as 30d or 12h, or 0 for no limit",
                     quote(given.max_age))};
   }
-  storage.max_age = std::chrono::nanoseconds{*age};
+  storage.limits.max_age = std::chrono::nanoseconds{*age};
   if (given.sync != "batch" && given.sync != "checkpoint") {
     throw UsageError{fmt::format("--sync {} is neither batch nor checkpoint", quote(given.sync))};
   }
@@ -122,6 +122,21 @@ source::SourceChoice source_of(const std::string& text) {
       fmt::format("--source {} is none of auto, trace, notice, poll, procfs, capture:FILE{}",
                   quote(text),
                   suggestion(text, source_names()))};
+}
+
+constexpr std::array<std::string_view, 4> kAdjustable{
+    "cpu-budget", "max-size", "max-age", "log-level"};
+
+/// A command with the same results of the command line, and none of its configuration.
+void repeat_command_line(const CLI::App& command, const Configuration& before, CLI::App& again) {
+  for (const auto* const option : command.get_options()) {
+    const auto& name = option->get_single_name();
+    if (option->count() > 0 && !before.has_set(name)) {
+      auto* const same = again.get_option("--" + name);
+      same->add_result(option->results());
+      same->run_callback();
+    }
+  }
 }
 
 }  // namespace
@@ -256,6 +271,32 @@ spdlog::level::level_enum log_level_of(const std::string& name) {
                                  suggestion(name, log_levels()))};
   }
   return level;
+}
+
+RecordOptionsAgain read_options_again(const CLI::App& command, const Configuration& before) {
+  CLI::App app;
+  auto& same = *app.add_subcommand(command.get_name());
+  RecordOptionsAgain again;
+  add_record_options(same, again.options);
+  repeat_command_line(command, before, same);
+  const Configuration now{same, again.options.config};
+  try {
+    const auto live = live_options_of(again.options);
+    static_cast<void>(log_level_of(again.options.log_level));
+    again.adjustable = {live.cpu_budget, live.storage.limits};
+  } catch (const UsageError& error) {
+    throw UsageError{now.with_place(error.what())};
+  }
+  for (const auto* const option : command.get_options()) {
+    const auto& name = option->get_single_name();
+    const auto* const other = same.get_option_no_throw("--" + name);
+    if (other != nullptr && other->results() != option->results()) {
+      const bool is_now =
+          std::find(kAdjustable.begin(), kAdjustable.end(), name) != kAdjustable.end();
+      (is_now ? again.changed : again.delayed).push_back(name);
+    }
+  }
+  return again;
 }
 
 }  // namespace netlog::cli

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "cli/options/config_file.hpp"
 #include "record/session.hpp"
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <spdlog/common.h>
@@ -43,5 +45,16 @@ record::LiveOptions live_options_of(const RecordOptions& given);
 
 /// @throws UsageError
 spdlog::level::level_enum log_level_of(const std::string& name);
+
+struct RecordOptionsAgain {
+  RecordOptions options;
+  record::Adjustable adjustable;     ///< what they mean for a recording that goes on
+  std::vector<std::string> changed;  ///< options that take effect at once
+  std::vector<std::string> delayed;  ///< options that take effect at the next start
+};
+
+/// The options of `command` with its configuration as the file is now. What the command line has
+/// set stays. @throws as Configuration and live_options_of() do.
+RecordOptionsAgain read_options_again(const CLI::App& command, const Configuration& before);
 
 }  // namespace netlog::cli

@@ -159,9 +159,7 @@ void Configuration::set(CLI::App& command, const ConfigValue& item) {
                                  quote(full_name(item)),
                                  ours ? suggestion(item.key, names_of(command)) : "")};
   }
-  const bool already = std::any_of(
-      used_.begin(), used_.end(), [&](const auto& other) { return other.key == item.key; });
-  if (already) {  // at the top and in the command's table
+  if (has_set(item.key)) {  // at the top and in the command's table
     throw UsageError{fmt::format("{}: {} is set twice", place(item), quote(item.key))};
   }
   if (option->count() > 0) {
@@ -181,6 +179,10 @@ void Configuration::set(CLI::App& command, const ConfigValue& item) {
   } catch (const CLI::ParseError& error) {
     throw UsageError{fmt::format("{}: {}", place(item), one_line(error.what()))};
   }
+}
+
+bool Configuration::has_set(std::string_view key) const {
+  return std::any_of(used_.begin(), used_.end(), [&](const auto& item) { return item.key == key; });
 }
 
 std::string Configuration::place(const ConfigValue& item) const {

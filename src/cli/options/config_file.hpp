@@ -31,6 +31,9 @@ class Configuration {
   /// @throws CommandFailed: the file cannot be read; UsageError: what is in it.
   Configuration(CLI::App& command, const std::string& path);
 
+  /// Whether it has set the option `--key`.
+  [[nodiscard]] bool has_set(std::string_view key) const;
+
   /// The message of a UsageError with the file, line and key before it, where it is about an option
   /// (`--interval …`) that this configuration has set.
   [[nodiscard]] std::string with_place(const std::string& message) const;

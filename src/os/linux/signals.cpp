@@ -20,16 +20,33 @@ namespace netlog::os {
 namespace {
 
 constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
-constexpr std::uint64_t kSignalled = 1;
-constexpr std::uint64_t kOver = std::uint64_t{1} << 32U;
+// What is added to the event's counter.
+constexpr std::uint64_t kReload = 1;
+constexpr std::uint64_t kStop = std::uint64_t{1} << 32U;
+constexpr std::uint64_t kOver = std::uint64_t{1} << 48U;
 
 // The only state that the signal handler uses.
 volatile std::sig_atomic_t event_fd = -1;
 
-void on_signal(int /*signal*/) {
+void add(std::uint64_t value) {
   const auto before = errno;
-  [[maybe_unused]] const auto written = ::write(event_fd, &kSignalled, sizeof(kSignalled));
+  [[maybe_unused]] const auto written = ::write(event_fd, &value, sizeof(value));
   errno = before;
+}
+
+void on_stop(int /*signal*/) {
+  add(kStop);
+}
+
+void on_reload(int /*signal*/) {
+  add(kReload);
+}
+
+void handle(int signal, void (*handler)(int), int flags) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = flags | static_cast<int>(SA_RESTART);
+  ::sigaction(signal, &action, nullptr);
 }
 
 /// nohup asks for this before it starts us: the end of the terminal is no reason to stop.
@@ -48,14 +65,16 @@ UniqueFd make_event() {
 
 class SignalWatcher final : public StopRequests {
  public:
-  explicit SignalWatcher(std::function<void()> stop)
-      : event_{make_event()}, stop_{std::move(stop)}, thread_{[this] { wait(); }} {
+  SignalWatcher(std::function<void()> stop, std::function<void()> reload)
+      : event_{make_event()}, stop_{std::move(stop)}, reload_{std::move(reload)}, thread_{[this] {
+          wait();
+        }} {
     event_fd = event_.get();
     for (const auto signal : watched_) {
-      struct sigaction action {};
-      action.sa_handler = on_signal;
-      action.sa_flags = static_cast<int>(SA_RESTART | SA_RESETHAND);
-      ::sigaction(signal, &action, nullptr);
+      handle(signal, on_stop, static_cast<int>(SA_RESETHAND));
+    }
+    if (reload_) {
+      handle(SIGHUP, on_reload, 0);
     }
   }
   SignalWatcher(const SignalWatcher&) = delete;
@@ -71,10 +90,20 @@ class SignalWatcher final : public StopRequests {
     for (const auto signal : watched_) {
       static_cast<void>(std::signal(signal, SIG_DFL));
     }
+    if (reload_) {
+      static_cast<void>(std::signal(SIGHUP, SIG_IGN));
+    }
   }
-  void wait() const {
+  [[nodiscard]] std::uint64_t next() const {
     std::uint64_t value = 0;
     while (::read(event_.get(), &value, sizeof(value)) < 0 && errno == EINTR) {
+    }
+    return value;
+  }
+  void wait() const {
+    auto value = next();
+    for (; value < kStop; value = next()) {
+      reload_();
     }
     if (value < kOver) {
       // From now on the other signals have their default effect, too.
@@ -87,13 +116,15 @@ class SignalWatcher final : public StopRequests {
   std::span<const int> watched_{kSignals.data(), kSignals.size() - (hangup_is_ignored() ? 1 : 0)};
   UniqueFd event_;
   std::function<void()> stop_;
+  std::function<void()> reload_;
   std::thread thread_;
 };
 
 }  // namespace
 
-std::unique_ptr<StopRequests> watch_stop_requests(std::function<void()> stop) {
-  return std::make_unique<SignalWatcher>(std::move(stop));
+std::unique_ptr<StopRequests> watch_stop_requests(std::function<void()> stop,
+                                                  std::function<void()> reload) {
+  return std::make_unique<SignalWatcher>(std::move(stop), std::move(reload));
 }
 
 }  // namespace netlog::os

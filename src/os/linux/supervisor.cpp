@@ -14,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -64,14 +65,24 @@ class Systemd final : public Supervisor {
     if (reported_ && now - *reported_ < every_) {
       return;
     }
-    const auto text = (reported_ ? "WATCHDOG=1\nSTATUS=" : "READY=1\nSTATUS=") + status;
-    const auto* const to = reinterpret_cast<const sockaddr*>(&address_);  // NOLINT
-    static_cast<void>(::sendto(
-        socket_.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL, to, address_bytes_));
+    send((reported_ ? "WATCHDOG=1\nSTATUS=" : "READY=1\nSTATUS=") + status);
     reported_ = now;
   }
 
+  void begin_reload() override {
+    const auto now =
+        std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch());
+    send(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.count()));
+  }
+  void end_reload() override { send("READY=1"); }
+
  private:
+  void send(const std::string& text) const {
+    const auto* const to = reinterpret_cast<const sockaddr*>(&address_);  // NOLINT
+    static_cast<void>(::sendto(
+        socket_.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL, to, address_bytes_));
+  }
+
   UniqueFd socket_;
   sockaddr_un address_;
   socklen_t address_bytes_;

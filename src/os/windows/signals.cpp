@@ -92,7 +92,8 @@ void on_watching(std::function<void()> on_start) {
   watched().on_start = std::move(on_start);
 }
 
-std::unique_ptr<StopRequests> watch_stop_requests(std::function<void()> stop) {
+std::unique_ptr<StopRequests> watch_stop_requests(std::function<void()> stop,
+                                                  std::function<void()> /*reload*/) {
   return std::make_unique<ConsoleWatcher>(std::move(stop));
 }
 

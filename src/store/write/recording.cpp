@@ -23,8 +23,8 @@ namespace netlog::store {
 namespace {
 
 constexpr int kCacheKiB = 8'192;
-constexpr int kCheckpointPages = 4'000;
-constexpr int kBusyMs = 5'000;  // for a reader that checkpoints
+constexpr std::int64_t kCheckpointPages = 4'000;  // rarer than SQLite's 1,000
+constexpr int kBusyMs = 5'000;                    // for a reader that checkpoints
 // Beyond --max-size, while a reader keeps the WAL: no reader may cost what is recorded meanwhile.
 constexpr std::int64_t kMaxKeptWal = std::int64_t{1} << 30;
 
@@ -64,9 +64,8 @@ SQLite::Database open_for_writing(const std::filesystem::path& path) {
   migrate(database, path);
   refuse_used_up_ids(database, path);
   database.exec("PRAGMA journal_mode = WAL");
-  // The cache holds the pages of a batch. Checkpoints are rarer than SQLite's 1,000 pages.
+  // The cache holds the pages of a batch.
   database.exec(fmt::format("PRAGMA cache_size = -{}", kCacheKiB));
-  database.exec(fmt::format("PRAGMA wal_autocheckpoint = {}", kCheckpointPages));
   return database;
 }
 
@@ -140,28 +139,38 @@ Recording::Recording(const std::filesystem::path& path,
                      const Session& session,
                      const WriterOptions& options)
     : path_{path},
-      max_bytes_{options.max_bytes},
+      max_bytes_{options.limits.max_bytes},
       on_message_{options.on_message ? options.on_message : [](const std::string&) {}},
       secure_side_files_{options.secure_side_files},
       database_{open_for_writing(path)},
       start_{start_session(database_, session)},
-      retention_{database_, options, start_.session_id},
+      retention_{database_, options.limits, start_.session_id},
       now_ns_{session.started_ns},
       latest_ns_{session.started_ns},
       page_bytes_{database_.execAndGet("PRAGMA page_size").getInt64()} {
   database_.exec(options.synchronous == Synchronous::every_batch ? "PRAGMA synchronous = FULL"
                                                                  : "PRAGMA synchronous = NORMAL");
-  if (const auto wal = retention_.wal_bytes()) {
-    // A commit may grow the WAL beyond the first bound; a checkpoint truncates it to the second.
-    database_.exec(fmt::format("PRAGMA wal_autocheckpoint = {}", *wal / 2 / page_bytes_));
-    database_.exec(fmt::format("PRAGMA journal_size_limit = {}", *wal / 2));
-  }
+  bound_wal();
 }
 
 Recording::~Recording() {
   if (is_wal_cut()) {
     abandon();  // closing would merge it
   }
+}
+
+void Recording::set_limits(const RetentionLimits& limits) {
+  max_bytes_ = limits.max_bytes;
+  retention_.set_limits(limits);
+  bound_wal();
+}
+
+/// A commit may grow the WAL beyond the first bound; a checkpoint truncates it to the second.
+void Recording::bound_wal() {
+  const auto wal = retention_.wal_bytes();
+  const auto checkpoint_pages = wal ? *wal / 2 / page_bytes_ : kCheckpointPages;
+  database_.exec(fmt::format("PRAGMA wal_autocheckpoint = {}", checkpoint_pages));
+  database_.exec(fmt::format("PRAGMA journal_size_limit = {}", wal ? *wal / 2 : -1));
 }
 
 void Recording::begin_in_another_file(const Heartbeat& there) {

@@ -35,6 +35,8 @@ class Recording {
   /// heartbeat in that file
   void begin_in_another_file(const Heartbeat& there);
 
+  void set_limits(const RetentionLimits& limits);
+
   /// Writes items in one transaction.
   void write(std::span<const Item> batch);
   /// Deletes some of the oldest rows if the file is over its limits, in one transaction.

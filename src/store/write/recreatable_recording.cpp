@@ -52,6 +52,13 @@ void RecreatableRecording::open(std::int64_t started_ns) {
   }
 }
 
+void RecreatableRecording::set_limits(const RetentionLimits& limits) {
+  options_.limits = limits;
+  if (recording_) {
+    recording_->set_limits(limits);
+  }
+}
+
 bool RecreatableRecording::is_lost() {
   if (!recording_) {
     return true;
@@ -156,7 +163,7 @@ void RecreatableRecording::end(std::int64_t ended_ns) {
 }
 
 /// Before SQLite opens them by name: the file was held some time ago.
-void RecreatableRecording::secure_side_files() {
+void RecreatableRecording::secure_side_files() const {
   if (!options_.secure_side_files) {
     return;
   }

@@ -59,6 +59,7 @@ class RecreatableRecording {
   /// Where the damaged file is now and what was wrong with it; empty after recreate().
   [[nodiscard]] const std::string& damage() const { return damage_; }
 
+  void set_limits(const RetentionLimits& limits);
   void close();
   /// Ends the session. A file that was moved is closed then.
   void end(std::int64_t ended_ns);
@@ -68,12 +69,12 @@ class RecreatableRecording {
   void renew_side_files();
   void follow();
   void retire(std::int64_t ended_ns);
-  void secure_side_files();
+  void secure_side_files() const;
   void open(std::int64_t started_ns);
 
   std::filesystem::path path_;
   Session session_;
-  const WriterOptions options_;
+  WriterOptions options_;
   std::optional<Recording> recording_;
   std::chrono::steady_clock::time_point next_check_;
   std::int64_t written_until_ns_ = 0;

@@ -59,16 +59,10 @@ std::string sample_time(std::string_view table, std::string_view column) {
 }  // namespace
 
 Retention::Retention(SQLite::Database& database,
-                     const WriterOptions& options,
+                     const RetentionLimits& limits,
                      std::int64_t session_id)
-    : database_{database},
-      session_id_{session_id},
-      page_bytes_{pragma(database, "page_size")},
-      max_bytes_{options.max_bytes},
-      max_age_ns_{options.max_age.count()} {
-  if (const auto wal = wal_bytes()) {
-    max_pages_ = std::max<std::int64_t>((max_bytes_ - *wal) / page_bytes_, 1);
-  }
+    : database_{database}, session_id_{session_id}, page_bytes_{pragma(database, "page_size")} {
+  set_limits(limits);
   SQLite::Statement doubtful{
       database,
       "SELECT max(s.started_ns), max(n.started_ns) FROM session AS s JOIN session AS b ON b.id = "
@@ -92,6 +86,13 @@ Retention::Retention(SQLite::Database& database,
           BoundStatement{far_ahead}.with(session_id).with(kDoubtfulPauseNs).number()) {
     clock_settles_ns_ = std::max(clock_settles_ns_, *at_ns + kClockSettlesNs);
   }
+}
+
+void Retention::set_limits(const RetentionLimits& limits) {
+  max_bytes_ = limits.max_bytes;
+  max_age_ns_ = limits.max_age.count();
+  const auto wal = wal_bytes();
+  max_pages_ = wal ? std::max<std::int64_t>((max_bytes_ - *wal) / page_bytes_, 1) : 0;
 }
 
 void Retention::note_clock_step(const ClockStep& step) {

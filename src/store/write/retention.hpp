@@ -22,7 +22,9 @@ namespace netlog::store {
 /// next batch.
 class Retention {
  public:
-  Retention(SQLite::Database& database, const WriterOptions& options, std::int64_t session_id);
+  Retention(SQLite::Database& database, const RetentionLimits& limits, std::int64_t session_id);
+
+  void set_limits(const RetentionLimits& limits);
 
   /// The size of the WAL at which it must be checkpointed. Absent without --max-size.
   [[nodiscard]] std::optional<std::int64_t> wal_bytes() const;
@@ -63,8 +65,8 @@ class Retention {
   std::int64_t session_id_;
   std::int64_t max_pages_ = 0;  ///< 0: no limit
   std::int64_t page_bytes_ = 0;
-  std::int64_t max_bytes_;
-  std::int64_t max_age_ns_;
+  std::int64_t max_bytes_ = 0;
+  std::int64_t max_age_ns_ = 0;
   std::int64_t clock_settles_ns_ = 0;    ///< not by age until then: the clock may be wrong
   std::int64_t last_deleted_event_ = 0;  ///< the last event whose connection was deleted
   std::int64_t deleted_ = 0;             ///< connections, since the last delete_unreferenced()

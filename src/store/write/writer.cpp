@@ -24,6 +24,10 @@ void Writer::finish(std::int64_t ended_ns) {
   thread_->finish(ended_ns);
 }
 
+void Writer::set_limits(const RetentionLimits& limits) {
+  thread_->set_limits(limits);
+}
+
 WriterTotals Writer::totals() const {
   return thread_->totals();
 }

@@ -47,6 +47,9 @@ class Writer {
   /// @throws StoreError what stopped the thread, or what cannot be written now.
   void finish(std::int64_t ended_ns);
 
+  /// From the next batch on.
+  void set_limits(const RetentionLimits& limits);
+
   [[nodiscard]] WriterTotals totals() const;
 
  private:

@@ -20,14 +20,19 @@ enum class Synchronous : std::uint8_t {
                 ///< checkpoint (PRAGMA synchronous = NORMAL)
 };
 
+/// How much of the past a recording keeps.
+struct RetentionLimits {
+  std::int64_t max_bytes = 0;          ///< of the file and its WAL; 0: no limit
+  std::chrono::nanoseconds max_age{};  ///< of closed connections; 0: no limit
+};
+
 struct WriterOptions {
   std::size_t flush_items = 100'000;             ///< of one transaction at most
   std::chrono::milliseconds flush_after{250};    ///< a batch waits so long for more items
   std::chrono::milliseconds retry_after{1'000};  ///< after a batch that could not be written
   std::size_t queue_items = 100'000;  ///< a full queue blocks push(); in an outage it is dropped
   Synchronous synchronous = Synchronous::every_batch;
-  std::int64_t max_bytes = 0;          ///< of the file and its WAL; 0: no limit
-  std::chrono::nanoseconds max_age{};  ///< of closed connections; 0: no limit
+  RetentionLimits limits{};
   /// One line for the user when an outage begins and when it ends. Called on the writer thread.
   std::function<void(const std::string&)> on_message{};
   // Others may rename, delete or replace the file. Called on the writer thread.

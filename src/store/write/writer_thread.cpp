@@ -25,12 +25,9 @@ constexpr std::size_t kMinFlushItems = 1'000;
 // Where there is nothing to write.
 constexpr std::chrono::milliseconds kLookAtFileEvery{200};
 
-WriterOptions with_fitting_transactions(WriterOptions options) {
-  if (options.max_bytes > 0) {
-    const auto fitting = static_cast<std::size_t>(options.max_bytes / kLimitBytesPerItem);
-    options.flush_items = std::min(options.flush_items, std::max(fitting, kMinFlushItems));
-  }
-  return options;
+std::size_t fitting_items(std::size_t most, const RetentionLimits& limits) {
+  const auto fitting = static_cast<std::size_t>(limits.max_bytes / kLimitBytesPerItem);
+  return limits.max_bytes == 0 ? most : std::min(most, std::max(fitting, kMinFlushItems));
 }
 
 RecreatableRecording open(const std::filesystem::path& path,
@@ -71,13 +68,14 @@ WriterThread::WriterThread(std::filesystem::path path,
                            const Session& session,
                            WriterOptions options)
     : path_{std::move(path)},
-      options_{with_fitting_transactions(std::move(options))},
+      options_{std::move(options)},
       recording_{open(path_, session, options_)},
       left_open_{recording_->start().left_open},
       queue_{{options_.queue_items,
-              options_.flush_items,
+              fitting_items(options_.flush_items, options_.limits),
               options_.flush_after,
               options_.in_place ? kLookAtFileEvery : std::chrono::milliseconds{0}}},
+      transaction_items_{fitting_items(options_.flush_items, options_.limits)},
       thread_{[this] { run(); }} {}
 
 void WriterThread::finish(std::int64_t ended_ns) {
@@ -136,6 +134,7 @@ void WriterThread::stop() {
 void WriterThread::run() {
   try {
     while (auto batch = queue_.next_batch()) {
+      take_limits();
       if (batch->empty()) {
         look_at_file();
       } else {
@@ -146,6 +145,21 @@ void WriterThread::run() {
     queue_.fail(std::make_exception_ptr(store_error("write recording", path_, error)));
   } catch (...) {
     queue_.fail(std::current_exception());
+  }
+}
+
+void WriterThread::set_limits(const RetentionLimits& limits) {
+  const std::lock_guard lock{limits_mutex_};
+  new_limits_ = limits;
+}
+
+void WriterThread::take_limits() {
+  std::unique_lock lock{limits_mutex_};
+  const auto limits = std::exchange(new_limits_, std::nullopt);
+  lock.unlock();
+  if (limits) {
+    transaction_items_ = fitting_items(options_.flush_items, *limits);
+    recording_.set_limits(*limits);
   }
 }
 
@@ -207,7 +221,7 @@ void WriterThread::begin_new_file() {
 
 /// One transaction. Adds its items to `written`.
 void WriterThread::write_part(std::span<const Item> batch, std::size_t& written) {
-  const auto part = batch.subspan(written, std::min(options_.flush_items, batch.size() - written));
+  const auto part = batch.subspan(written, std::min(transaction_items_, batch.size() - written));
   recording_->write(part);
   written += part.size();
   for (const auto& item : part) {

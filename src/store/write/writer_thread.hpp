@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -38,6 +40,9 @@ class WriterThread {
     return {events_.load(), bytes_.load(), ticks_.load()};
   }
 
+  /// May be called on any thread.
+  void set_limits(const RetentionLimits& limits);
+
   /// Writes what is queued, ends the thread and then the session.
   /// @throws StoreError what stopped the thread, or what cannot be written now.
   void finish(std::int64_t ended_ns);
@@ -47,6 +52,7 @@ class WriterThread {
   void check_is_open();
   void stop();
   void run();
+  void take_limits();
   void write(std::vector<Item> batch);
   void look_at_file();
   void begin_new_file();
@@ -62,7 +68,10 @@ class WriterThread {
   RecreatableRecording recording_;  ///< of the thread, while that runs
   const LeftOpen left_open_;
   BatchQueue queue_;
-  bool resync_asked_ = false;  ///< for a new file, in the place of one that was moved
+  std::size_t transaction_items_;  ///< at most
+  bool resync_asked_ = false;      ///< for a new file, in the place of one that was moved
+  std::mutex limits_mutex_;
+  std::optional<RetentionLimits> new_limits_;  ///< that the thread has not taken yet
   std::atomic<std::int64_t> events_{0};
   std::atomic<std::int64_t> bytes_{0};
   std::atomic<std::int64_t> ticks_{0};

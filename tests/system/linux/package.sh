@@ -28,6 +28,7 @@ echo "--- unit"
 for target in sysinit basic shutdown local-fs multi-user; do
   printf '[Unit]\nDescription=stub\n' >"$root/usr/lib/systemd/system/$target.target"
 done
+install -D /bin/sh "$root/bin/sh" # as everywhere
 faults=$(systemd-analyze verify --man=no --root="$root" netlog.service 2>&1) && [ -z "$faults" ] || { echo "the unit is not right: $faults"; exit 1; }
 # The recorder loads BPF programs and a filter of its own.
 grep -q '^SystemCallFilter=.* bpf seccomp$' "$root/usr/lib/systemd/system/netlog.service"
@@ -53,6 +54,7 @@ if [ "$(id -u)" -eq 0 ]; then
   grep -qxF 'ReadWritePaths="/var/lib"' "$written/netlog.service"
   grep -qxF 'RequiresMountsFor="/var/lib"' "$written/netlog.service"
   [ "$(grep -c '^systemctl' "$scratch/steps")" -eq 2 ]
+  install -D /bin/sh "$scratch/written/bin/sh"
   mkdir "$scratch/written/mnt"
   cp "$netlog" "$scratch/written/mnt/netlog"
   faults=$(systemd-analyze verify --man=no --root="$scratch/written" netlog.service 2>&1) && [ -z "$faults" ] \

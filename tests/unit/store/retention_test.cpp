@@ -159,7 +159,7 @@ TEST_CASE("what ended too long ago goes, what is open stays", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   WriterOptions options;
-  options.max_age = std::chrono::seconds{100};
+  options.limits.max_age = std::chrono::seconds{100};
   options.flush_items = 1;
   {
     Writer writer{path, session(10), options};
@@ -215,7 +215,7 @@ TEST_CASE("what is young by the boot clock stays, whatever the wall clock says",
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   WriterOptions options;
-  options.max_age = std::chrono::hours{24 * 30};
+  options.limits.max_age = std::chrono::hours{24 * 30};
   std::int64_t now_s = 1'000 * kDay;
   {
     Writer writer{path, session(now_s), options};
@@ -249,7 +249,7 @@ TEST_CASE("a session that begins with a doubtful clock deletes nothing by age at
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   WriterOptions options;
-  options.max_age = std::chrono::hours{24};
+  options.limits.max_age = std::chrono::hours{24};
   constexpr std::int64_t kLater = 100 * 86'400;
   {
     Writer writer{path, session(10), options};
@@ -286,7 +286,7 @@ TEST_CASE("what an earlier boot recorded stays when the clock is set far ahead",
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   WriterOptions options;
-  options.max_age = std::chrono::hours{24 * 30};
+  options.limits.max_age = std::chrono::hours{24 * 30};
   {
     Writer writer{path, session(10), options};
     const auto ends = open_connection(1, 11);
@@ -330,7 +330,7 @@ TEST_CASE("the id of an event is never used again", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   WriterOptions options;
-  options.max_age = std::chrono::seconds{1};
+  options.limits.max_age = std::chrono::seconds{1};
   std::int64_t highest = 0;
   for (std::int64_t life = 0; life < 3; ++life) {
     const auto at_s = 10 + 100 * life;
@@ -353,13 +353,17 @@ TEST_CASE("a recording stays below its size, whatever comes", "[store]") {
   const auto path = scratch / "a.db";
   constexpr std::int64_t kMax = 12 << 20;
   constexpr ConnectionId kLast = 50'000;
+  const auto at_once = GENERATE(1, 20'000);
+  const bool is_set_later = at_once > 1;
   WriterOptions options;
-  options.max_bytes = kMax;
+  options.limits.max_bytes = is_set_later ? 0 : kMax;
   std::int64_t largest = 0;
   {
     Writer writer{path, session(1), options};
+    if (is_set_later) {
+      writer.set_limits({kMax, {}});
+    }
     writer.push({server(), opens(open_connection(1, 1))});
-    const auto at_once = GENERATE(1, 20'000);
     std::vector<Item> items;
     for (ConnectionId id = 2; id <= kLast; ++id) {
       const auto one = open_connection(id, id);
@@ -385,6 +389,28 @@ TEST_CASE("a recording stays below its size, whatever comes", "[store]") {
              "SELECT max(id) - min(id) + 1 = count(*) FROM connections WHERE outcome <> 'open'") ==
         "1\n");
   CHECK(violations(path) == 0);
+}
+
+TEST_CASE("a new limit of age is in effect while it is recorded", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  WriterOptions options;
+  options.limits.max_age = std::chrono::seconds{1'000};
+  Writer writer{path, session(1), options};
+  const auto one = open_connection(1, 1);
+  writer.push({server(),
+               opens(one),
+               closes(one, 2 * kSecond),
+               opens(open_connection(2, 3)),  // the newest event stays
+               alive(500)});
+  REQUIRE(test::eventually([&] { return writer.totals().events == 3; }));
+  CHECK(rows(path, "SELECT count(*) FROM connections") == "2\n");
+  writer.set_limits({0, std::chrono::seconds{100}});
+  CHECK(test::eventually([&] {
+    writer.push({alive(500)});
+    return rows(path, "SELECT count(*) FROM connections") == "1\n";
+  }));
+  writer.finish(501 * kSecond);
 }
 
 TEST_CASE("a file that is deleted while it is recorded into is created again", "[store][posix]") {
