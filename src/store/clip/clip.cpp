@@ -3,6 +3,7 @@
 
 #include "store/clip/clip_selection.hpp"
 #include "store/clip/redaction.hpp"
+#include "store/db/budget.hpp"
 #include "store/db/migrate.hpp"
 #include "store/db/open_readonly.hpp"
 #include "store/db/rebuildable_tables.hpp"
@@ -80,9 +81,9 @@ class Clip {
     totals_.processes = count(out_, "process");
   }
 
-  ClipTotals check(const std::filesystem::path& path, const std::function<bool()>& go_on) {
+  ClipTotals check(const std::filesystem::path& path, const std::function<void()>& look) {
     if (redaction_) {
-      auto found = find_originals(out_, path, redaction_->texts(), go_on);
+      auto found = find_originals(out_, path, redaction_->texts(), look);
       if (found.original) {
         throw StoreError{fmt::format(
             "the clip is not handed over: an original of {} was still in it, in spite of "
@@ -208,17 +209,6 @@ class Clip {
   ClipTotals totals_;
 };
 
-int may_go_on(void* go_on) {
-  return (*static_cast<const std::function<bool()>*>(go_on))() ? 0 : 1;
-}
-
-void watch(SQLite::Database& database, const std::function<bool()>& go_on) {
-  sqlite3_progress_handler(database.getHandle(),
-                           kStepsBetweenClipProgress,
-                           may_go_on,
-                           const_cast<std::function<bool()>*>(&go_on));
-}
-
 SQLite::Database make_recording(const std::filesystem::path& path) {
   SQLite::Database database{sqlite_name(path), SQLite::OPEN_READWRITE};
   // No journal: a clip that was not finished is deleted.
@@ -236,23 +226,28 @@ ClipTotals clip(const std::filesystem::path& source,
                 const ClipOptions& options,
                 const std::function<bool()>& go_on) {
   const TempFilesBeside temp_files{out};
+  BoundedWork work{source, go_on};
+  const auto doing = fmt::format("cut {} out of {}", utf8(out), utf8(source));
   auto from = open_readonly(source);
   try {
     auto to = make_recording(out);
-    watch(from, go_on);
-    watch(to, go_on);
+    work.bound(from, kStepsBetweenClipProgress);
+    work.bound(to, kStepsBetweenClipProgress);
     Clip clip{from, to, options};
     clip.cut(utf8(source.filename()));
     to.exec("PRAGMA synchronous = FULL");
     to.exec("VACUUM");
-    return clip.check(out, go_on);
+    return clip.check(out, [&] {
+      if (!work.may_go_on()) {
+        throw work.why_not(doing);
+      }
+    });
   } catch (const SQLite::Exception& error) {
     if (error.getErrorCode() == SQLITE_INTERRUPT) {
-      throw StoreError{"stopped before the clip was complete"};
+      throw work.why_not(doing);
     }
-    throw StoreError{fmt::format("cannot cut {} out of {}: {} [sqlite:{}]{}",
-                                 utf8(out),
-                                 utf8(source),
+    throw StoreError{fmt::format("cannot {}: {} [sqlite:{}]{}",
+                                 doing,
                                  error.what(),
                                  error.getExtendedErrorCode(),
                                  error.getErrorCode() == SQLITE_FULL ? "; free some space" : "")};

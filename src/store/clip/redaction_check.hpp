@@ -35,10 +35,11 @@ struct RedactionFindings {
 /// Then all bytes of the file, for originals of six bytes and more. Not counted are those that an
 /// empty recording has, too, and those that are part of an allowed text: the search of the cells
 /// covers them. An address counts where it is not part of a longer one.
-/// @throws StoreError: go_on() has returned false, or the file cannot be read.
+/// @param look is called every now and then; it may throw to end the search
+/// @throws StoreError: the file cannot be read.
 RedactionFindings find_originals(SQLite::Database& clip,
                                  const std::filesystem::path& path,
                                  const RedactedTexts& texts,
-                                 const std::function<bool()>& go_on);
+                                 const std::function<void()>& look);
 
 }  // namespace netlog::store

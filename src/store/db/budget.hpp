@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "os/files.hpp"
+#include "store/db/store_error.hpp"
+#include "util/text.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <ctime>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include <SQLiteCpp/Database.h>
+#include <fmt/format.h>
+
+#include <sqlite3.h>
 
 namespace netlog::store {
 
@@ -33,6 +46,47 @@ class CpuTimer {
 
  private:
   std::clock_t began_ = std::clock();
+};
+
+/// Work on one file, which its user may stop, and which has the time of the file's budget.
+class BoundedWork {
+ public:
+  /// @param go_on false stops the work; may be empty
+  BoundedWork(const std::filesystem::path& path, std::function<bool()> go_on)
+      : budget_{os::stored_bytes(path) + os::stored_bytes(with_suffix(path, "-wal"))},
+        go_on_{std::move(go_on)} {}
+  BoundedWork(const BoundedWork&) = delete;
+  BoundedWork& operator=(const BoundedWork&) = delete;
+
+  [[nodiscard]] bool may_go_on() {
+    is_out_of_time_ = timer_.passed() > budget_.time;
+    return !is_out_of_time_ && (!go_on_ || go_on_());
+  }
+
+  /// Why may_go_on() was false. @param doing such as "read recording a.db"
+  [[nodiscard]] StoreError why_not(const std::string& doing) const {
+    return StoreError{
+        is_out_of_time_ ? fmt::format("cannot {}: stopped after {} s of processor time, more than "
+                                      "any recording of its size needs",
+                                      doing,
+                                      budget_.time.count())
+                        : fmt::format("cannot {}: stopped before that was done", doing)};
+  }
+
+  /// Ends each statement of the database that runs when the work may not go on (SQLITE_INTERRUPT).
+  void bound(SQLite::Database& database, int steps_between_looks) {
+    sqlite3_progress_handler(
+        database.getHandle(),
+        steps_between_looks,
+        [](void* work) { return static_cast<BoundedWork*>(work)->may_go_on() ? 0 : 1; },
+        this);
+  }
+
+ private:
+  Budget budget_;
+  CpuTimer timer_;
+  std::function<bool()> go_on_;
+  bool is_out_of_time_ = false;
 };
 
 }  // namespace netlog::store

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/salvage/salvage.hpp"
 
+#include "store/db/budget.hpp"
 #include "store/db/migrate.hpp"
 #include "store/db/sqlite_name.hpp"
 #include "store/db/statement.hpp"
@@ -115,17 +116,11 @@ Salvaged salvage(const std::filesystem::path& damaged,
   const TempFilesBeside temp_files{out};
   try {
     SQLite::Database database{sqlite_name(out), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
-    if (go_on) {
-      sqlite3_progress_handler(
-          database.getHandle(),
-          kStepsBetweenSalvageProgress,
-          [](void* may) { return (*static_cast<const std::function<bool()>*>(may))() ? 0 : 1; },
-          const_cast<std::function<bool()>*>(&go_on));
-    }
+    file.work().bound(database, kStepsBetweenSalvageProgress);
     return write_out(file, database, out);
   } catch (const SQLite::Exception& error) {
     if (error.getErrorCode() == SQLITE_INTERRUPT) {
-      throw StoreError{fmt::format("stopped before all of {} was saved", utf8(damaged))};
+      throw file.work().why_not(fmt::format("salvage {} into {}", utf8(damaged), utf8(out)));
     }
     throw StoreError{fmt::format("cannot salvage {} into {}: {} [sqlite:{}]",
                                  utf8(damaged),

@@ -162,9 +162,7 @@ bool read_at(std::ifstream& file, std::uint64_t offset, std::span<std::byte> to)
 }  // namespace
 
 PageFile::PageFile(const std::filesystem::path& path, std::function<bool()> go_on)
-    : path_{path},
-      go_on_{std::move(go_on)},
-      budget_{os::stored_bytes(path) + os::stored_bytes(with_suffix(path, "-wal"))} {
+    : path_{path}, work_{path, std::move(go_on)} {
   if (const auto why = os::distrust(path, os::FileUse::read)) {
     throw StoreError{fmt::format("cannot read recording {}: {}", utf8(path), *why)};
   }
@@ -199,15 +197,8 @@ void PageFile::check_time() {
   if (++pages_read_ % kPagesAtOnce != 0) {
     return;
   }
-  if (go_on_ && !go_on_()) {
-    throw StoreError{fmt::format("stopped before all of {} was read", utf8(path_))};
-  }
-  if (timer_.passed() > budget_.time) {
-    throw StoreError{fmt::format(
-        "cannot read recording {}: stopped after {} s of processor time, more than any recording "
-        "of its size needs",
-        utf8(path_),
-        budget_.time.count())};
+  if (!work_.may_go_on()) {
+    throw work_.why_not("read recording " + utf8(path_));
   }
 }
 

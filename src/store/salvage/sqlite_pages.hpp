@@ -60,6 +60,9 @@ class PageFile {
   /// By page number, whether it is in the freelist, as far as that can be followed.
   std::vector<bool> free_pages();
 
+  /// The reading, and what else is done with the file.
+  BoundedWork& work() { return work_; }
+
  private:
   using Bytes = std::vector<std::byte>;
 
@@ -76,9 +79,7 @@ class PageFile {
                                TreePage::Kind kind);
 
   std::filesystem::path path_;
-  std::function<bool()> go_on_;
-  Budget budget_;
-  CpuTimer timer_;
+  BoundedWork work_;
   std::uint64_t pages_read_ = 0;
   std::uint64_t cell_ = 0;  ///< the one that is decoded, by page and place
   /// The cell that each overflow page belongs to. A second one that claims it is damaged.
