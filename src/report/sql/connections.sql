@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- about: every connection, in the order in which they began
+-- about: every connection, in the order in which they began; as text the first 200
 -- section: connections | Connections
 -- column: opened_ns | opened | time
 -- column: closed_ns | closed | time optional
@@ -104,4 +104,4 @@ SELECT
 FROM held
 LEFT JOIN process AS p ON p.id = then_id
 ORDER BY began_ns, held.id
-LIMIT :limit;
+LIMIT iif(:limit < 0, 200, :limit);
