@@ -13,16 +13,24 @@
 
 namespace netlog::source::ip_helper {
 
-/// The Windows system error codes that we handle. Source: learn.microsoft.com, System Error Codes.
+/// The Windows system error codes that we handle. Source: learn.microsoft.com, System Error Codes;
+/// GetTcpTable for the NTSTATUS.
 enum Code : std::uint32_t {
   kNoError = 0,
   kAccessDenied = 5,
+  kGenFailure = 31,  ///< what RtlNtStatusToDosError() makes of kUnsuccessful
   kNotSupported = 50,
   kInvalidParameter = 87,
   kInsufficientBuffer = 122,
-  kProcNotFound = 127,  ///< also if this Windows lacks the function
-  kNoData = 232,        ///< some functions return this for an empty table
+  kProcNotFound = 127,         ///< also if this Windows lacks the function
+  kNoData = 232,               ///< some functions return this for an empty table
+  kUnsuccessful = 0xC0000001,  ///< the table changed while it was copied: call again
 };
+
+/// Whether the same call may succeed the next time.
+constexpr bool is_transient(std::uint32_t code) {
+  return code == kInsufficientBuffer || code == kUnsuccessful || code == kGenFailure;
+}
 
 /// One entry of the system's process list.
 struct ListedProcess {

@@ -141,9 +141,12 @@ class IpHelperSource final : public LiveSource {
       if (refused.empty() || !lacks) {
         refused = read.error().text;
       }
-      if (!lacks && reading.family == Family::ipv6) {
+      if (!lacks && (reading.family == Family::ipv6 || is_transient(read.error().code))) {
         reading.rows = table;  // it exists: each read that fails becomes a gap
         break;
+      }
+      if (!lacks) {
+        return fail(errc::refused, refused);
       }
     }
     if (!reading.rows) {
@@ -154,8 +157,8 @@ class IpHelperSource final : public LiveSource {
     }
     if (reading.protocol == Protocol::tcp) {
       const auto read = reader_.read(reading.protocol, reading.family, capture::MibTable::offload);
-      reading.offload = read.has_value();
-      if (!read) {
+      reading.offload = read.has_value() || is_transient(read.error().code);
+      if (!reading.offload) {
         note_fallback(read.error().text);
       }
     }

@@ -77,7 +77,7 @@ Answer<std::vector<std::byte>> TableReader::read(Protocol protocol,
   auto& size = sizes_.try_emplace({protocol, family, table}, kMin).first->second;
   std::vector<std::byte> buffer;
   std::uint32_t code = kInsufficientBuffer;
-  for (int tries = 0; tries < kMaxTries && code == kInsufficientBuffer; ++tries) {
+  for (int tries = 0; tries < kMaxTries && is_transient(code); ++tries) {
     buffer.resize(size);
     auto used = size;
     code = api_.read_table(protocol, family, table, buffer, used);
@@ -88,12 +88,12 @@ Answer<std::vector<std::byte>> TableReader::read(Protocol protocol,
     if (code == kNoData) {
       return std::vector<std::byte>(4);
     }
-    if (code == kInsufficientBuffer) {
+    if (is_transient(code)) {
       size = with_headroom(std::max(used, size));
     }
   }
   auto refusal = refuse(api_, call_name(protocol, family, table), code);
-  if (code == kInsufficientBuffer) {
+  if (is_transient(code)) {
     refusal.text +=
         fmt::format(" after {} tries, the last with {} bytes", kMaxTries, buffer.size());
     size = kMin;

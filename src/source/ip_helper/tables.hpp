@@ -35,13 +35,14 @@ std::string_view call_name(capture::MibStatistics which);
 Refusal refuse(Api& api, std::string_view call, std::uint32_t code);
 
 /// Reads whole tables. It remembers the size of each table and adds room for new rows. If the
-/// buffer is still too small, it tries again with a larger one, a limited number of times.
+/// buffer is still too small, or the table changed meanwhile, it tries again with a larger one, a
+/// limited number of times.
 class TableReader {
  public:
   explicit TableReader(Api& api) : api_{api} {}
 
   /// The bytes of a table. An empty table is four zero bytes. Errors: the code of the call;
-  /// kInsufficientBuffer if the table outgrew every buffer.
+  /// a transient one if no try has succeeded.
   Answer<std::vector<std::byte>> read(Protocol protocol, Family family, capture::MibTable table);
 
  private:

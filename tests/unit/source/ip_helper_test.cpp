@@ -366,6 +366,43 @@ TEST_CASE("a buffer that never suffices is a gap and ends", "[source]") {
   CHECK(host.rows("SELECT kind FROM events") == "present\n");
 }
 
+TEST_CASE("a table that changes while it is read is read again", "[source]") {
+  Host host;
+  const auto code = GENERATE(0xC0000001U, 31U);
+  const auto odd_answers = GENERATE(1, 5);
+  int left = odd_answers;
+  const auto answer = [&](const Script::Key& key) {
+    if (key == kTcp4 && left-- > 0) {
+      host.script.codes[kTcp4] = code;
+    } else {
+      host.script.codes.erase(kTcp4);
+    }
+  };
+  host.show({{}});
+  host.script.before_call = answer;
+  REQUIRE(host.open().has_value());  // also when the class is chosen
+  CHECK(host.source().fallback_reason().empty());
+  host.tick();
+  left = odd_answers;
+  host.tick();
+  CHECK(host.rows("SELECT owner_source FROM connections") == "exact\n");
+  CHECK(host.rows("SELECT count(*) FROM gaps") == "0\n");
+}
+
+TEST_CASE("a table that keeps changing is a gap, and keeps its class", "[source]") {
+  Host host;
+  host.show({{}});
+  host.script.codes[kTcp4] = kUnsuccessful;
+  REQUIRE(host.open().has_value());
+  host.tick();
+  host.script.codes.clear();
+  host.tick();
+  CHECK(host.rows("SELECT source, reason, detail FROM gaps") ==
+        "iphlpapi|unreadable|GetExtendedTcpTable (IPv4, OWNER_MODULE): failed [win32:3221225473] "
+        "after 8 tries, the last with 79331 bytes\n");
+  CHECK(host.rows("SELECT owner_source FROM connections") == "exact\n");
+}
+
 TEST_CASE("a table that is refused is a gap with the system's words", "[source]") {
   Host host;
   host.show({{}});
