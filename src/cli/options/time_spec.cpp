@@ -74,9 +74,11 @@ std::vector<std::int64_t> candidates(const TimeSpec& spec,
   return moments;
 }
 
-// The last one within the recording, else the one nearest to it; the earlier one of two that are
-// equally near.
-std::int64_t best_of(const std::vector<std::int64_t>& moments, const Span& recorded) {
+// The last one within the recording, else the one nearest to it that is not in the future; the
+// earlier one of two that are equally near.
+std::int64_t best_of(const std::vector<std::int64_t>& moments,
+                     const Span& recorded,
+                     std::int64_t now_ns) {
   const auto away = [&](std::int64_t ns) {
     return std::max({recorded.began_ns - ns, ns - recorded.ended_ns, std::int64_t{0}});
   };
@@ -84,8 +86,9 @@ std::int64_t best_of(const std::vector<std::int64_t>& moments, const Span& recor
     return recorded.ended_ns;  // outside the years that clocks can show
   }
   auto best = moments.front();
+  const auto latest_ns = std::max(now_ns, recorded.ended_ns);
   for (const auto ns : moments) {
-    if (away(ns) < away(best) || away(ns) == 0) {
+    if (ns <= latest_ns && (away(ns) < away(best) || away(ns) == 0)) {
       best = ns;
     }
   }
@@ -120,7 +123,7 @@ std::vector<std::int64_t> moments_of(const CivilTime& civil, ZoneOffset zone) {
 }
 
 std::int64_t resolve(const TimeSpec& spec, std::int64_t now_ns, const Span& recorded) {
-  return best_of(candidates(spec, recorded.ended_ns, now_ns), recorded);
+  return best_of(candidates(spec, recorded.ended_ns, now_ns), recorded, now_ns);
 }
 
 std::int64_t resolve_end(const TimeSpec& spec,

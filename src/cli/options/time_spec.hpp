@@ -69,8 +69,9 @@ std::optional<TimeRange> parse_time_range(std::string_view text);
 
 /// The moment that a time means, UTC ns. `now_ns` is the wall clock. A time of day occurs every
 /// day, a date without its year every year, and a local time in the hour that is repeated in autumn
-/// twice: the last moment within the recording is meant, else the one nearest to it. A local time
-/// that is skipped in spring is counted from the offset before the change.
+/// twice: the last moment within the recording is meant, else the one nearest to it
+/// that is not in the future. A local time that is skipped in spring is counted from the offset
+/// before the change.
 std::int64_t resolve(const TimeSpec& spec, std::int64_t now_ns, const Span& recorded);
 
 /// The end of a window that begins at `since_ns`. Of the moments that a time can mean, the first

@@ -86,7 +86,7 @@ TEST_CASE("times are read in every documented form", "[cli]") {
       {"Sat Nov 28 18:24:07 UTC 2026", "2026-11-28T18:24:07.000000Z"},
       {"Sat 28 Nov 2026 06:24:07 PM CET", "2026-11-28T17:24:07.000000Z"},
       {"Nov 19 18:24:07", "2026-11-19T17:24:07.000000Z"},
-      {"Dec 31 18:24:07", "2026-12-31T17:24:07.000000Z"},  // nearer than that of 2025
+      {"Dec 31 18:24:07", "2025-12-31T17:24:07.000000Z"},  // that of 2026 is in the future
       {"11-19 18:24:07", "2026-11-19T17:24:07.000000Z"},   // netlog on a narrow terminal
   }));
   CAPTURE(text);
@@ -220,27 +220,33 @@ TEST_CASE(
            local_offset_s(day) * kNsPerSecond;
   };
   const Span recorded{at(9, 18, 11), at(9, 18, 31)};
-  CHECK(resolve(*parse_time("09:18:20"), 0, recorded) == at(9, 18, 20));
-  CHECK(resolve(*parse_time("09:18:50"), 0, recorded) == at(9, 18, 50));
-  CHECK(resolve(*parse_time("09:10"), 0, recorded) == at(9, 10, 0));
-  CHECK(resolve(*parse_time("23:00"), 0, recorded) == at(-1, 0, 0));
-  CHECK(resolve_end(*parse_time("09:19"), at(9, 18, 0), 0, recorded) == at(9, 19, 0));
-  CHECK(resolve_end(*parse_time("00:10"), at(23, 50, 0), 0, recorded) == at(24, 10, 0));
+  const auto later = at(200, 0, 0);
+  CHECK(resolve(*parse_time("09:18:20"), later, recorded) == at(9, 18, 20));
+  CHECK(resolve(*parse_time("09:18:50"), later, recorded) == at(9, 18, 50));
+  CHECK(resolve(*parse_time("09:10"), later, recorded) == at(9, 10, 0));
+  CHECK(resolve(*parse_time("23:00"), later, recorded) == at(-1, 0, 0));
+  // Not in the future, unless the recording is.
+  CHECK(resolve(*parse_time("12:00"), at(12, 30, 0), recorded) == at(12, 0, 0));
+  CHECK(resolve(*parse_time("12:00"), at(11, 30, 0), recorded) == at(-12, 0, 0));
+  CHECK(resolve(*parse_time("09:18:20"), at(-100, 0, 0), recorded) == at(9, 18, 20));
+  CHECK(resolve_end(*parse_time("09:19"), at(9, 18, 0), later, recorded) == at(9, 19, 0));
+  CHECK(resolve_end(*parse_time("00:10"), at(23, 50, 0), later, recorded) == at(24, 10, 0));
   // The next day is not in the recording: the window ends before it begins, and is refused.
-  CHECK(resolve_end(*parse_time("09:18:15"), at(9, 18, 20), 0, recorded) == at(9, 18, 15));
+  CHECK(resolve_end(*parse_time("09:18:15"), at(9, 18, 20), later, recorded) == at(9, 18, 15));
   const Span evening{at(0, 0, 0), at(23, 55, 0)};
-  CHECK(resolve_end(*parse_time("00:10"), at(23, 50, 0), 0, evening) == at(24, 10, 0));
+  CHECK(resolve_end(*parse_time("00:10"), at(23, 50, 0), later, evening) == at(24, 10, 0));
   const Span two_days{at(0, 0, 0), at(40, 0, 0)};
-  CHECK(resolve_end(*parse_time("14:00"), at(15, 0, 0), 0, two_days) == at(38, 0, 0));
-  CHECK(resolve_end(*parse_time("18:00"), at(19, 0, 0), 0, two_days) == at(18, 0, 0));
+  CHECK(resolve_end(*parse_time("14:00"), at(15, 0, 0), later, two_days) == at(38, 0, 0));
+  CHECK(resolve_end(*parse_time("18:00"), at(19, 0, 0), later, two_days) == at(18, 0, 0));
 }
 
 namespace {
 
 /// What a question means by a window `since`..`until` (an instant without one), in UTC.
 std::string meant(const char* since, const char* until, const Span& recorded) {
-  const auto from = resolve(*parse_time(since), 0, recorded);
-  const auto to = until == nullptr ? from : resolve_end(*parse_time(until), from, 0, recorded);
+  const auto now_ns = recorded.ended_ns + 100'000 * kNsPerSecond;
+  const auto from = resolve(*parse_time(since), now_ns, recorded);
+  const auto to = until == nullptr ? from : resolve_end(*parse_time(until), from, now_ns, recorded);
   const auto minute = [](std::int64_t ns) { return iso8601_utc(ns).substr(8, 8); };
   return until == nullptr ? minute(from) : minute(from) + ".." + minute(to);
 }
