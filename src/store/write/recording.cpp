@@ -253,14 +253,25 @@ void Recording::note_pages() {
 bool Recording::is_wal_cut() {
   constexpr std::int64_t kHeader = 32;
   constexpr std::int64_t kFrameHeader = 24;
-  if (open_file(database_, SQLITE_FCNTL_JOURNAL_POINTER) == nullptr) {
+  auto* const wal = open_file(database_, SQLITE_FCNTL_JOURNAL_POINTER);
+  if (wal == nullptr) {
     return false;
   }
-  const auto frames = frames_in_wal(database_);
+  const auto frames = frames_in_wal(database_).value_or(0);
   const auto bytes = size_of(database_, SQLITE_FCNTL_JOURNAL_POINTER);
-  return bytes && frames.value_or(0) > 0 &&
-         *bytes < kHeader + *frames * (kFrameHeader + page_bytes_) &&
-         frames_in_wal(database_) == frames;
+  const auto end_of = [&](std::int64_t frame) {
+    return kHeader + frame * (kFrameHeader + page_bytes_);
+  };
+  // A commit in the same moment has made the WAL as long as before, with a hole. No frame begins
+  // with 0: that is the number of its page.
+  const auto before = std::exchange(wal_frames_, frames);
+  std::array<char, 4> page{1};
+  if (before > 0 && before <= frames) {
+    wal->pMethods->xRead(wal, page.data(), static_cast<int>(page.size()), end_of(before - 1));
+  }
+  const bool is_cut =
+      bytes && frames > 0 && (*bytes < end_of(frames) || page == std::array<char, 4>{});
+  return is_cut && frames_in_wal(database_) == frames;
 }
 
 /// A commit would leave a hole in a WAL that was cut short, and a checkpoint would copy it.

@@ -93,6 +93,7 @@ class Recording {
   Heartbeat last_heartbeat_;           ///< that was written, with the counts of the recorder
   std::int64_t latest_ns_ = 0;
   std::int64_t page_bytes_ = 0;
+  std::uint32_t wal_frames_ = 0;   ///< at the last check_wal()
   std::int64_t fewest_pages_ = 0;  ///< that the database had since check_size()
   std::int64_t file_bytes_ = 0;    ///< at the last check_size()
 };
