@@ -122,9 +122,6 @@ Result<std::vector<MibRow>> read_table(std::span<const std::byte> bytes, const L
     }
     if (layout.protocol == Protocol::tcp) {
       read.row.state = state_from_windows(read.state);
-      if (!read.row.state) {
-        return fail(errc::unknown_state, fmt::format("row {} in state {}", i, read.state));
-      }
     }
     if (read.row.state == TcpState::listen) {
       read.row.tuple.remote = {};  // whatever the row has
@@ -194,6 +191,7 @@ Result<MibRows> decode_mib_tables(std::span<const std::byte> sections,
   std::optional<capture::MibTable> table;
   std::vector<SocketRow> rows;
   std::vector<MibRow> states;
+  std::optional<std::uint32_t> unknown_state;
   const bool whole = capture::for_each_section<capture::MibTable>(
       sections, [&](capture::MibTable tag, auto bytes) {
         auto read = read_table(bytes, Layout{protocol, family, tag});
@@ -204,6 +202,9 @@ Result<MibRows> decode_mib_tables(std::span<const std::byte> sections,
         } else {
           table = tag;
           for (auto& one : *read) {
+            if (protocol == Protocol::tcp && !one.row.state) {
+              unknown_state = one.state;
+            }
             rows.push_back(std::move(one.row));
           }
         }
@@ -221,7 +222,8 @@ Result<MibRows> decode_mib_tables(std::span<const std::byte> sections,
     join_offload(rows, std::move(states));
   }
   return MibRows{std::move(rows),
-                 table == capture::MibTable::basic ? HolderKeys::none : HolderKeys::pids};
+                 table == capture::MibTable::basic ? HolderKeys::none : HolderKeys::pids,
+                 unknown_state};
 }
 
 namespace {

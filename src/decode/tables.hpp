@@ -71,15 +71,17 @@ Result<void> add_snmp6(std::string_view text, Counters& counters);
 struct MibRows {
   std::vector<SocketRow> rows;
   HolderKeys keys = HolderKeys::pids;
+  std::optional<std::uint32_t> unknown_state;  ///< of some of the rows, which have no state here
 };
 
 /// Decodes the MibTable sections of one table: its rows and, joined to them row by row, the offload
 /// states of TCP_TABLE2. The incarnation is the create timestamp; where the table has none, it is
 /// 0, but the pid for rows whose tuple repeats. Rows in the state 100 (bound only) are left out;
-/// rows in LISTEN have no remote. Addresses and ports are in network order (a port in the first two
-/// of its four bytes), other integers in host order; scope ids are kept as they are.
-/// @return errc::truncated when the rows are fewer than the table's own count, unknown_state,
-/// malformed without a table. Source: learn.microsoft.com, tcpmib.h, udpmib.h,
+/// rows in LISTEN have no remote; rows in a state that tcpmib.h does not name have none. Addresses
+/// and ports are in network order (a port in the first two of its four bytes), other integers in
+/// host order; scope ids are kept as they are.
+/// @return errc::truncated when the rows are fewer than the table's own count, malformed without a
+/// table. Source: learn.microsoft.com, tcpmib.h, udpmib.h,
 /// MIB_TCPROW_OWNER_MODULE and its kin.
 Result<MibRows> decode_mib_tables(std::span<const std::byte> sections,
                                   Protocol protocol,

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace netlog::record {
 namespace {
 
@@ -114,7 +116,18 @@ RecordDecoder::TableResult RecordDecoder::decode(const RawRecord& record,
     return unreadable(record, table.tables, read.error().message());
   }
   snapshot.keys = read->keys;
-  return whole(record, std::move(snapshot), std::move(read->rows));
+  auto result = whole(record, std::move(snapshot), std::move(read->rows));
+  if (read->unknown_state) {
+    auto& one = std::get<Table>(result);
+    one.unknown = Gap{record.netns,
+                      one.read_before_ns,
+                      record.asked.ended_ns,
+                      std::string{source_of(RecordKind::mib_tables)},
+                      "unknown state",
+                      std::nullopt,
+                      fmt::format("TCP state {}", *read->unknown_state)};
+  }
+  return result;
 }
 
 RecordDecoder::TableResult RecordDecoder::whole(const RawRecord& record,

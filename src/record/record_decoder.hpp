@@ -27,6 +27,7 @@ class RecordDecoder {
   struct Table {
     Snapshot snapshot;
     std::int64_t read_before_ns = 0;  ///< when it was read before; its own beginning if never
+    std::optional<Gap> unknown{};     ///< what some of the rows do not say
   };
   /// Nothing: the dump goes on, or a part before this one could not be read. A gap: why the table
   /// cannot be read.

@@ -227,6 +227,9 @@ void Recorder::apply(RecordDecoder::TableResult result) {
   if (table == nullptr) {
     return;
   }
+  if (table->unknown) {
+    gaps_.add(*table->unknown);
+  }
   auto& snapshot = table->snapshot;
   const bool has_incarnations =
       std::any_of(snapshot.rows.begin(), snapshot.rows.end(), [](const SocketRow& row) {

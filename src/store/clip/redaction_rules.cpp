@@ -64,6 +64,7 @@ constexpr auto kOwnPhrases = std::to_array<std::string_view>({
     "clock stepped forwards",
     "disk full",
     "trace detached",
+    "unknown state",
     "missed closes",
     "file became read-only",
     "file could not be written",

@@ -403,6 +403,26 @@ TEST_CASE("a table that keeps changing is a gap, and keeps its class", "[source]
   CHECK(host.rows("SELECT owner_source FROM connections") == "exact\n");
 }
 
+TEST_CASE("a row in a state that nobody knows costs no other row", "[source]") {
+  Host host;
+  const auto odd = GENERATE(0U, 13U, 99U, 0xFFFF'FFFFU);
+  host.show({{.local_port = 1}, {.state = odd, .local_port = 2}, {.local_port = 3}});
+  REQUIRE(host.open().has_value());
+  host.tick();
+  host.show({{.local_port = 1}, {.state = 5, .local_port = 2}, {.local_port = 3}});
+  host.tick();
+  host.show({{.local_port = 1}, {.state = odd, .local_port = 2}});
+  host.tick();
+  CHECK(host.rows("SELECT local, kind, old, new FROM events ORDER BY id") ==
+        "192.0.2.1:1|present|NULL|ESTABLISHED\n"
+        "192.0.2.1:2|present|NULL|NULL\n"
+        "192.0.2.1:3|present|NULL|ESTABLISHED\n"
+        "192.0.2.1:2|state|NULL|ESTABLISHED\n"
+        "192.0.2.1:3|close|ESTABLISHED|CLOSED\n");
+  CHECK(host.rows("SELECT DISTINCT source, reason, lost, detail FROM gaps") ==
+        fmt::format("iphlpapi|unknown state|NULL|TCP state {}\n", odd));
+}
+
 TEST_CASE("a table that is refused is a gap with the system's words", "[source]") {
   Host host;
   host.show({{}});
