@@ -35,7 +35,7 @@ function(netlog_bpf_skeleton)
     OUTPUT "${header}"
     COMMAND "${CMAKE_COMMAND}" -E make_directory "${directory}"
     COMMAND "${NETLOG_BPF_CLANG}" -target bpf -O2 -g -ffile-prefix-map=${PROJECT_SOURCE_DIR}=. -Wall -Werror -I "${Libbpf_INCLUDE_DIR}" -idirafter
-            "/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}" -c "${CMAKE_CURRENT_SOURCE_DIR}/${arg_SOURCE}" -o "${object}"
+            "${CMAKE_SYSROOT}/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}" -c "${CMAKE_CURRENT_SOURCE_DIR}/${arg_SOURCE}" -o "${object}"
     ${strip}
     COMMAND "${CMAKE_COMMAND}" -E echo "// NOLINTBEGIN" > "${header}" # not ours to check
     COMMAND "${NETLOG_BPFTOOL}" gen skeleton "${object}" name ${arg_NAME} >> "${header}"
