@@ -21,28 +21,36 @@ def output(*command):
 
 
 def files_used(build):
-    """The files of the system that went into the program."""
+    """The files of the system that went into the program, and the folder with the libraries of another machine, or an empty name."""
     headers = re.findall(r"^\s+(/\S+)$", output("ninja", "-C", build, "-t", "deps"), re.M)
     link = output("ninja", "-C", build, "-t", "commands", "-s", "bin/netlog")
     archives = re.findall(r"(?<!\S)/\S+\.a(?!\S)", link)
-    runtime = [output("g++", f"-print-file-name={name}").strip() for name in ("libstdc++.a", "libgcc.a", "libgcc_eh.a", "libc.a", "libm.a")]
-    return sorted({os.path.realpath(name) for name in headers + archives + runtime})
+    compiler = re.findall(r"(?<=&& )/\S+(?= )", link)[-1:] + re.findall(r"(?<!\S)-B\S+", link)[-1:]
+    names = ("libstdc++.a", "libgcc.a", "libgcc_eh.a", "libc.a", "libm.a")
+    runtime = [output(*compiler, f"-print-file-name={name}").strip() for name in names]
+    root = "".join(re.findall(r"(?<!\S)--sysroot=(\S+)", link)[-1:])
+    return sorted({os.path.realpath(name) for name in headers + archives + runtime}), root
 
 
-def packages_of(files):
-    """The Debian packages that own the files: [(name, version, source, homepage)]."""
+def packages_of(files, root):
+    """The Debian packages in the folder root that own the files: [(name, version, source, architecture, homepage)]."""
+    lists = f"--admindir={root}/var/lib/dpkg"
+    names = {name.removeprefix(root) for name in files}
     # Before Debian 13 some are listed below /lib, which is a link to /usr/lib.
-    names = set(files) | {name.removeprefix("/usr") for name in files}
+    names |= {name.removeprefix("/usr") for name in names}
     found = set()
-    for line in output("dpkg", "-S", *sorted(names)).splitlines():
+    for line in output("dpkg", lists, "-S", *sorted(names)).splitlines():
         found.update(re.sub(r":\S+$", "", owner.strip()) for owner in line.rsplit(": ", 1)[0].split(","))
-    shown = output("dpkg-query", "-W", "-f", "${Package}\t${Version}\t${source:Package}\t${Architecture}\t${Homepage}\n", *sorted(found))
+    if not found:
+        return []
+    shown = output("dpkg-query", lists, "-W", "-f", "${Package}\t${Version}\t${source:Package}\t${Architecture}\t${Homepage}\n", *sorted(found))
     return sorted(tuple(line.split("\t")) for line in shown.splitlines())
 
 
 def main():
     build, version, program = sys.argv[1:4]
-    packages = packages_of(files_used(build))
+    files, root = files_used(build)
+    packages = sorted({package for folder in {"", root} for package in packages_of(files, folder)})
     if not any(source == "sqlite3" for _, _, source, _, _ in packages):
         sys.exit(f"cannot list what is part of {program}: no package of SQLite among {len(packages)}; is {build} its build?")
     sha256 = hashlib.sha256(pathlib.Path(program).read_bytes()).hexdigest()
