@@ -32,7 +32,8 @@ class Kept final : public capture::RecordSink {
 
 }  // namespace
 
-TEST_CASE("ExecutableHashes: only of the process that is meant, and of its program", "[source]") {
+TEST_CASE("ExecutableHashes: only of the process that is meant, and of its program",
+          "[source][own_program]") {
   const auto exe = std::filesystem::read_symlink("/proc/self/exe").string();
   const auto pid = static_cast<std::uint32_t>(::getpid());
   const auto start = process_start(pid);
@@ -63,7 +64,7 @@ TEST_CASE("ExecutableHashes: only of the process that is meant, and of its progr
   CHECK((hash->sha256 == expected.hash(file.get())));
 }
 
-TEST_CASE("ExecutableHashes: a request while too many wait is dropped", "[source]") {
+TEST_CASE("ExecutableHashes: a request while too many wait is dropped", "[source][own_program]") {
   ExecutableHashes hashes;
   // None of them exists.
   for (std::size_t i = 0; i < 3 * ExecutableHashes::kMaxWaiting; ++i) {
