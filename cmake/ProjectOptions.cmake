@@ -29,6 +29,8 @@ if(NOT MSVC)
   endif()
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     target_compile_options(netlog_options INTERFACE -fcf-protection=full)
+  elseif(CMAKE_SYSTEM_PROCESSOR STREQUAL "aarch64")
+    target_compile_options(netlog_options INTERFACE -mbranch-protection=standard)
   endif()
   if(NOT NETLOG_SANITIZE)
     target_compile_options(

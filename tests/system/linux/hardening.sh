@@ -20,5 +20,6 @@ check "stack protector" __stack_chk_fail "$symbols"
 check "fortified functions of the C library" '__[a-z_]*_chk@' "$symbols"
 case $(uname -m) in
   x86_64) check "branch targets are marked (CET)" endbr64 "$(objdump -d --disassemble=main "$netlog")" ;;
+  aarch64) check "return addresses are signed (PAC)" 'pac[ib]asp' "$(objdump -d --disassemble=main "$netlog")" ;;
 esac
 exit $failed
