@@ -40,7 +40,7 @@ namespace netlog_tests::system_attacks_test {
 
 using namespace netlog;
 using namespace netlog::test;
-using Catch::Matchers::Contains;
+using netlog::test::contains_text;
 namespace fs = std::filesystem;
 
 namespace {
@@ -103,12 +103,12 @@ void check_refused(const fs::path& path, const std::string& why) {
   const auto recorded =
       run({"record", "--db", path.string(), "--source", "poll", "--duration", "300ms"});
   CHECK(recorded.exit_code == 1);
-  CHECK_THAT(recorded.err, Contains(why));
+  CHECK_THAT(recorded.err, contains_text(why));
   CHECK(bytes_of(path) == before);
   for (const auto* const command : {"report", "check", "tail"}) {
     const auto asked = run({command, "--db", path.string()});
     CHECK(asked.exit_code == 1);
-    CHECK_THAT(asked.err, Contains(why));
+    CHECK_THAT(asked.err, contains_text(why));
     CHECK(asked.err.find('\n') == asked.err.size() - 1);
     CHECK(asked.out.empty());
   }
@@ -234,11 +234,11 @@ TEST_CASE("what somebody puts beside root's recording is not believed", "[cli][r
   give_away(beside);
   const auto asked = run({"report", "--db", path.string()});
   CHECK(asked.exit_code == 1);
-  CHECK_THAT(asked.err, Contains("what stands beside it as " + suffix));
+  CHECK_THAT(asked.err, contains_text("what stands beside it as " + suffix));
   const auto recorded =
       run({"record", "--db", path.string(), "--source", "poll", "--duration", "300ms"});
   CHECK(recorded.exit_code == 0);
-  CHECK_THAT(recorded.err, Contains(suffix + ".foreign-1"));
+  CHECK_THAT(recorded.err, contains_text(suffix + ".foreign-1"));
   CHECK(fs::exists(fs::symlink_status(with_suffix(beside, ".foreign-1"))));
   CHECK(bytes_of(scratch / "precious") == "precious");
   CHECK(rows(path, "PRAGMA integrity_check") == "ok\n");
@@ -300,7 +300,7 @@ TEST_CASE("a clip and a salvaged file have nothing beside them", "[cli]") {
         {"check", path.string(), "--salvage", out.string()}}) {
     const auto made = run(words);
     CHECK(made.exit_code == 1);
-    CHECK_THAT(made.err, Contains("out.db" + suffix + " exists"));
+    CHECK_THAT(made.err, contains_text("out.db" + suffix + " exists"));
     CHECK_FALSE(fs::exists(out));
   }
 }
@@ -322,7 +322,7 @@ TEST_CASE("no file takes the name of a recording's -wal", "[cli]") {
     const auto refused = run(command);
     CAPTURE(words, refused.err);
     CHECK(refused.exit_code == 1);
-    CHECK_THAT(refused.err, Contains("SQLite"));
+    CHECK_THAT(refused.err, contains_text("SQLite"));
     CHECK_FALSE(fs::exists(taken));
   }
   CHECK(bytes_of(path) == before);
@@ -350,7 +350,7 @@ TEST_CASE("the key of pseudonyms belongs to root or to who uses it", "[cli][root
   give_away(key);
   const auto refused = clip("b.db");
   CHECK(refused.exit_code == 1);
-  CHECK_THAT(refused.err, Contains("it belongs to user 65534"));
+  CHECK_THAT(refused.err, contains_text("it belongs to user 65534"));
   CHECK_FALSE(fs::exists(scratch / "b.db"));
 }
 
@@ -419,7 +419,7 @@ TEST_CASE("lent capabilities open no file that the caller may not", "[cli][root]
   const auto db = path.string();
   const auto mine = (scratch / "mine.db").string();
   // Lent capabilities work for others than netlog.
-  REQUIRE_THAT(as_nobody("cat " + secret, kLent), Contains("SECRET"));
+  REQUIRE_THAT(as_nobody("cat " + secret, kLent), contains_text("SECRET"));
   for (const auto& arguments :
        {"record --db " + mine + " --config " + secret,
         "record --db " + db + " --duration 1s",
@@ -432,7 +432,7 @@ TEST_CASE("lent capabilities open no file that the caller may not", "[cli][root]
         "tail --db " + db}) {
     CAPTURE(arguments);
     const auto text = as_nobody(program.string() + " " + arguments, kLent);
-    CHECK_THAT(text, Contains("[1]"));
+    CHECK_THAT(text, contains_text("[1]"));
     CHECK(text.find("SECRET") == std::string::npos);
     CHECK(text.find("sessions") == std::string::npos);
   }
@@ -460,10 +460,10 @@ TEST_CASE("evidence in a folder that may not be written is read, with its -wal",
   CHECK_THAT(
       as_nobody(fmt::format(
           "{} sql --db {} 'SELECT ticks > 2 AS more FROM sessions'", program.string(), copy)),
-      Contains("1") && Contains("[0]"));
+      contains_text("1") && contains_text("[0]"));
   fs::remove(copy + "-wal");
   const auto alone = run({"info", "--db", copy});
-  CHECK_THAT(alone.err, Contains("no -wal beside it"));
+  CHECK_THAT(alone.err, contains_text("no -wal beside it"));
 }
 
 TEST_CASE("descriptors that run out are a gap with its reason", "[cli][root]") {

@@ -19,7 +19,7 @@
 namespace netlog_tests::clip_command_test {
 
 using namespace netlog;
-using Catch::Matchers::Contains;
+using netlog::test::contains_text;
 using netlog::test::rows;
 using netlog::test::run;
 using netlog::test::Scratch;
@@ -96,7 +96,7 @@ TEST_CASE("clip refuses what it does not understand", "[cli]") {
   for (auto at = plain.find('"'); at != std::string::npos; at = plain.find('"')) {
     plain[at] = '\'';  // as quote() has it
   }
-  CHECK_THAT(finished.err, Contains(plain));
+  CHECK_THAT(finished.err, contains_text(plain));
   CHECK(files_in(scratch) == std::set<std::string>{"a.db"});
 }
 
@@ -107,18 +107,19 @@ TEST_CASE("a clip is one private file that names what it was cut from", "[cli]")
   const auto made = run({"clip", kWindow, "--db", db, "-o", out, "--port", "443"});
   CAPTURE(made.err);
   REQUIRE(made.exit_code == 0);
-  CHECK_THAT(made.out,
-             Contains("0 connections") && Contains("names and addresses are as recorded"));
+  CHECK_THAT(
+      made.out,
+      contains_text("0 connections") && contains_text("names and addresses are as recorded"));
   CHECK(files_in(scratch) == std::set<std::string>{"a.db", "out.db"});
   CHECK(mode_of(out) == 0600);
   CHECK(run({"check", "--db", out}).exit_code == 0);
   CHECK_THAT(run({"info", "--db", out, "--format", "csv"}).out,
-             Contains("a.db,1763700002000000000") && Contains("--port 443"));
+             contains_text("a.db,1763700002000000000") && contains_text("--port 443"));
 
   const auto before = bytes_of(out);
   const auto again = run({"clip", kWindow, "--db", db, "-o", out});
   CHECK(again.exit_code == 1);
-  CHECK_THAT(again.err, Contains("it exists"));
+  CHECK_THAT(again.err, contains_text("it exists"));
   CHECK(bytes_of(out) == before);
   std::filesystem::create_symlink("nowhere", scratch / "link.db");
   CHECK(run({"clip", kWindow, "--db", db, "-o", (scratch / "link.db").string()}).exit_code == 1);
@@ -153,12 +154,12 @@ TEST_CASE("a key is made once, private, and gives the same file again", "[cli]")
       key, std::filesystem::perms::group_read, std::filesystem::perm_options::add);
   const auto open = cut("3.db");
   CHECK(open.exit_code == 1);
-  CHECK_THAT(open.err, Contains("chmod it to 600"));
+  CHECK_THAT(open.err, contains_text("chmod it to 600"));
   std::filesystem::permissions(key, std::filesystem::perms{0600});
   std::ofstream{key} << "too short";
   const auto weak = cut("3.db");
   CHECK(weak.exit_code == 1);
-  CHECK_THAT(weak.err, Contains("has 9 bytes, a key has at least 32"));
+  CHECK_THAT(weak.err, contains_text("has 9 bytes, a key has at least 32"));
   CHECK(files_in(scratch) == std::set<std::string>{"1.db", "2.db", "a.db", "key"});
 }
 
@@ -184,7 +185,7 @@ TEST_CASE("what fails half-way leaves nothing behind", "[cli]") {
                            "--redact-key",
                            key});
   CHECK(failed.exit_code == 1);
-  CHECK_THAT(failed.err, Contains("malformed"));
+  CHECK_THAT(failed.err, contains_text("malformed"));
   CHECK(files_in(scratch) == std::set<std::string>{"a.db"});
 }
 

@@ -22,8 +22,8 @@
 namespace netlog_tests::command_test {
 
 using namespace netlog;
-using Catch::Matchers::Contains;
 using netlog::test::Command;
+using netlog::test::contains_text;
 using netlog::test::run;
 
 namespace {
@@ -163,7 +163,7 @@ TEST_CASE("input that is not understood ends with 2 and one line", "[cli]") {
   const auto finished = run(arguments);
   CHECK(finished.exit_code == 2);
   CHECK(one_line(finished.err));
-  CHECK_THAT(finished.err, Contains(message));
+  CHECK_THAT(finished.err, contains_text(message));
   CHECK(finished.out.empty());
   CHECK_FALSE(std::filesystem::exists(db));
 }
@@ -196,7 +196,7 @@ TEST_CASE("what does not work ends with 1 and one line", "[cli]") {
   const auto finished = run(arguments);
   CHECK(finished.exit_code == 1);
   CHECK(one_line(finished.err));
-  CHECK_THAT(finished.err, Contains(message));
+  CHECK_THAT(finished.err, contains_text(message));
   CHECK(finished.out.empty());
   CHECK_FALSE(std::filesystem::exists(missing));  // no partial database is left behind
 }
@@ -219,7 +219,7 @@ TEST_CASE("our own sockets are recorded with our pid until SIGTERM, and everythi
   recorder.send(SIGTERM);
   const auto finished = recorder.wait();
   CHECK(finished.exit_code == 0);
-  CHECK_THAT(finished.err, Contains("recorded"));
+  CHECK_THAT(finished.err, contains_text("recorded"));
   CHECK(number(db, kOurs, us) == 3);  // listener, client, server
   CHECK(number(db, "SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL") == 1);
   CHECK(number(db, "SELECT count(*) FROM events WHERE kind = 'present' AND pid = :pid", us) >= 3);
@@ -250,10 +250,10 @@ TEST_CASE("our own sockets are recorded with our pid until SIGTERM, and everythi
                                "--pid",
                                std::to_string(::getpid())});
       CHECK(answer.exit_code == 0);
-      CHECK_THAT(answer.out, Contains("127.0.0.1:" + std::to_string(old.port())));
+      CHECK_THAT(answer.out, contains_text("127.0.0.1:" + std::to_string(old.port())));
     }
     CHECK_THAT(run({"report", "--db", db.string(), "--pid", std::to_string(::getpid())}).out,
-               Contains("Listened on"));
+               contains_text("Listened on"));
   }
   SECTION("a remote host may be given by its name in the hosts file, with a port") {
     CHECK_THAT(run({"report",
@@ -263,13 +263,13 @@ TEST_CASE("our own sockets are recorded with our pid until SIGTERM, and everythi
                     "--remote",
                     "LOCALHOST:" + std::to_string(old.port())})
                    .out,
-               Contains("127.0.0.1:"));
+               contains_text("127.0.0.1:"));
   }
   SECTION("the other commands answer") {
-    CHECK_THAT(run({"info", "--db", db.string()}).out, Contains("connections"));
+    CHECK_THAT(run({"info", "--db", db.string()}).out, contains_text("connections"));
     CHECK_THAT(run({"tail", "--db", db.string(), "--pid", std::to_string(::getpid())}).out,
-               Contains("present ESTABLISHED"));
-    CHECK_THAT(run({"at", "now", "--db", db.string()}).out, Contains("Connections"));
+               contains_text("present ESTABLISHED"));
+    CHECK_THAT(run({"at", "now", "--db", db.string()}).out, contains_text("Connections"));
   }
 }
 
@@ -364,7 +364,7 @@ TEST_CASE("procfs says that it is not the best source, and sees the same sockets
   const auto finished =
       run({"record", "--db", db.string(), "--source", "procfs", "--duration", "300ms"});
   CHECK(finished.exit_code == 0);
-  CHECK_THAT(finished.err, Contains("using procfs, which is not the best source"));
+  CHECK_THAT(finished.err, contains_text("using procfs, which is not the best source"));
   CHECK(number(db,
                "SELECT count(*) FROM connections WHERE pid = :pid AND family = 'ipv6' AND "
                "(local_port = :port OR remote_port = :port)",
@@ -393,7 +393,8 @@ TEST_CASE("the doctor tries what a recorder needs", "[cli]") {
   const auto db = (scratch / "a.db").string();
   const auto text = run({"doctor", "--db", db});
   CHECK(text.exit_code == 0);
-  CHECK_THAT(text.out, Contains("tables") && Contains("notices") && Contains("owners"));
+  CHECK_THAT(text.out,
+             contains_text("tables") && contains_text("notices") && contains_text("owners"));
   const auto csv = run({"doctor", "--db", db, "--format", "csv"});
   CHECK(csv.exit_code == 0);
   CHECK(csv.out.starts_with("check,allowed,found,means,remedy\r\ntables,"));

@@ -26,7 +26,7 @@
 namespace netlog_tests::output_test {
 
 using namespace netlog;
-using Catch::Matchers::Contains;
+using netlog::test::contains_text;
 using netlog::test::run;
 
 namespace {
@@ -129,7 +129,7 @@ TEST_CASE("an answer that cannot be written is an error of every command", "[cli
                             output + "; } 2>&1");
     CHECK(said.exit_code == 1);
     CHECK(lines_in(said.out) == 1);
-    CHECK_THAT(said.out, Contains("cannot write the answer to standard output: "));
+    CHECK_THAT(said.out, contains_text("cannot write the answer to standard output: "));
   }
 }
 
@@ -148,7 +148,7 @@ TEST_CASE("so it is of commands that read no recording", "[cli]") {
   const auto ended = shell("{ netlog " + std::string{command} + " >/dev/full; } 2>&1");
   CHECK(ended.exit_code == 1);
   CHECK(lines_in(ended.out) == 1);
-  CHECK_THAT(ended.out, Contains("No space left on device"));
+  CHECK_THAT(ended.out, contains_text("No space left on device"));
 }
 
 TEST_CASE("a file that may not grow ends the answer with an error", "[cli]") {
@@ -159,7 +159,7 @@ TEST_CASE("a file that may not grow ends the answer with an error", "[cli]") {
             "SELECT i FROM n' 2>&1 >" +
             (scratch / "out").string());
   CHECK(ended.exit_code == 1);
-  CHECK_THAT(ended.out, Contains("File too large"));
+  CHECK_THAT(ended.out, contains_text("File too large"));
 }
 
 TEST_CASE("a reader that has enough is no error", "[cli]") {
@@ -172,7 +172,7 @@ TEST_CASE("a reader that has enough is no error", "[cli]") {
 TEST_CASE("a terminal gets colours if it understands them and nobody refuses them", "[cli]") {
   const auto colours = [](const std::vector<std::string>& environment) {
     const auto text = on_terminal({"report", "--db", recording()}, 80, environment);
-    CHECK_THAT(text, Contains("window "));
+    CHECK_THAT(text, contains_text("window "));
     return text.find('\x1b') != std::string::npos;
   };
   CHECK(colours({"TERM=xterm", "NO_COLOR="}));
@@ -287,7 +287,7 @@ TEST_CASE("what is wrong in a configuration is named by its file and line", "[cl
   CAPTURE(ended.err);
   CHECK(ended.exit_code == 2);
   CHECK(lines_in(ended.err) == 1);
-  CHECK_THAT(ended.err, Contains("netlog record: configuration " + path + message));
+  CHECK_THAT(ended.err, contains_text("netlog record: configuration " + path + message));
 }
 
 TEST_CASE("one statement may have comments around it", "[cli]") {
@@ -312,7 +312,7 @@ TEST_CASE("a second statement is refused, wherever it stands", "[cli]") {
       GENERATE("SELECT 1; SELECT 2", "SELECT 1; -- done\nSELECT 2", "SELECT 1; /* a */ SELECT 2");
   const auto ended = run({"sql", "--db", recording(), sql});
   CHECK(ended.exit_code == 1);
-  CHECK_THAT(ended.err, Contains("more than one statement, the second begins '"));
+  CHECK_THAT(ended.err, contains_text("more than one statement, the second begins '"));
 }
 
 TEST_CASE("tables and views can be described", "[cli]") {
@@ -326,7 +326,7 @@ TEST_CASE("tables and views can be described", "[cli]") {
   const auto ended = run({"sql", "--db", recording(), sql});
   CAPTURE(sql, ended.err);
   CHECK(ended.exit_code == 0);
-  CHECK_THAT(ended.out, Contains(expected));
+  CHECK_THAT(ended.out, contains_text(expected));
   CHECK(run({"sql", "--db", recording(), "PRAGMA query_only(0)"}).exit_code == 1);
   CHECK(run({"sql", "--db", recording(), "PRAGMA user_version(7)"}).exit_code == 1);
 }
@@ -352,15 +352,17 @@ TEST_CASE("one section is one table", "[cli]") {
   CHECK(lines_in(json.out) == 1);
   CHECK_THAT(json.out, Catch::Matchers::StartsWith("{\"section\":\"recordings\","));
   const auto text = run({"report", "--db", db, "--section", "recordings"});
-  CHECK_THAT(text.out, Catch::Matchers::StartsWith("Recorded\n") && Contains("\nwindow "));
+  CHECK_THAT(text.out, Catch::Matchers::StartsWith("Recorded\n") && contains_text("\nwindow "));
   const auto all = run({"report", "--db", db, "--format", "csv"});
   CHECK(all.exit_code == 0);
-  CHECK_THAT(all.err, Contains("--section recordings|") && Contains(" tables, with an empty line"));
+  CHECK_THAT(
+      all.err,
+      contains_text("--section recordings|") && contains_text(" tables, with an empty line"));
   const auto wrong = run({"report", "--db", db, "--section", "recording"});
   CHECK(wrong.exit_code == 2);
-  CHECK_THAT(wrong.err, Contains("--section 'recording' is none of recordings, "));
+  CHECK_THAT(wrong.err, contains_text("--section 'recording' is none of recordings, "));
   CHECK_THAT(run({"report", "--sql", "--db", db, "--section", "recordings"}).out,
-             Contains("-- Recorded") && !Contains("-- Connections"));
+             contains_text("-- Recorded") && !contains_text("-- Connections"));
 }
 
 TEST_CASE("a pid that no process had is said in one sentence", "[cli]") {
@@ -400,13 +402,13 @@ TEST_CASE("events and connections can be picked by what happened", "[cli]") {
   CHECK(present.out.find(" state ") == std::string::npos);
   const auto wrong = run({"tail", "--db", db, "--kind", "opne"});
   CHECK(wrong.exit_code == 2);
-  CHECK_THAT(
-      wrong.err,
-      Contains("--kind 'opne' is none of present, open, ") && Contains("did you mean open?"));
+  CHECK_THAT(wrong.err,
+             contains_text("--kind 'opne' is none of present, open, ") &&
+                 contains_text("did you mean open?"));
   CHECK(run({"report", "connections", "--db", db, "--outcome", "refused,timed-out"}).exit_code ==
         0);
   CHECK_THAT(run({"report", "--db", db, "--outcome", "refusd"}).err,
-             Contains("did you mean refused?"));
+             contains_text("did you mean refused?"));
 }
 
 }  // namespace netlog_tests::output_test

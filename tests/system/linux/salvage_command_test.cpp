@@ -10,7 +10,7 @@
 namespace netlog_tests::salvage_command_test {
 
 using namespace netlog;
-using Catch::Matchers::Contains;
+using netlog::test::contains_text;
 using test::run;
 
 namespace {
@@ -32,14 +32,14 @@ TEST_CASE("check names a damaged file and how to save what is in it", "[cli]") {
   const auto out = (scratch / "out.db").string();
   const auto found = run({"check", path.string()});
   CHECK(found.exit_code == 1);
-  CHECK_THAT(found.err, Contains("is damaged: ") && Contains("--salvage NEW.db"));
+  CHECK_THAT(found.err, contains_text("is damaged: ") && contains_text("--salvage NEW.db"));
   const auto saved = run({"check", path.string(), "--salvage", out});
   CHECK(saved.exit_code == 0);
-  CHECK_THAT(saved.out, Contains("lost at most"));
+  CHECK_THAT(saved.out, contains_text("lost at most"));
   CHECK(run({"check", out}).exit_code == 0);
   const auto again = run({"check", path.string(), "--salvage", out});
   CHECK(again.exit_code == 1);
-  CHECK_THAT(again.err, Contains("File exists"));
+  CHECK_THAT(again.err, contains_text("File exists"));
 }
 
 }  // namespace netlog_tests::salvage_command_test

@@ -18,7 +18,7 @@ namespace netlog_tests::capture_capture_file_test {
 
 using namespace netlog;
 using namespace netlog::capture;
-using Catch::Matchers::Contains;
+using netlog::test::contains_text;
 
 namespace {
 
@@ -88,7 +88,7 @@ TEST_CASE("what is captured is read back to the bit", "[capture]") {
   }
   CHECK_FALSE(reader.next()->has_value());
   CHECK_FALSE(reader.truncated());
-  CHECK_THROWS_WITH(capture::CaptureWriter{path}, Contains("File exists"));
+  CHECK_THROWS_WITH(capture::CaptureWriter{path}, contains_text("File exists"));
 }
 
 TEST_CASE("a capture cut anywhere ends at its last whole record", "[capture]") {
@@ -113,7 +113,7 @@ TEST_CASE("a capture cut anywhere ends at its last whole record", "[capture]") {
   }
   put(cut, std::string_view{whole}.substr(0, 7));
   CHECK_THROWS_WITH(capture::CaptureReader{cut},
-                    Contains("not a netlog capture of version 1 or 2"));
+                    contains_text("not a netlog capture of version 1 or 2"));
 }
 
 TEST_CASE("a damaged capture is an error that names the place", "[capture]") {

@@ -85,9 +85,9 @@ TEST_CASE("columns for which there is no room are named", "[render]") {
                                          "less -S)\n"));
   // There is room for the second one, which is shorter.
   CHECK_THAT(text_of(answer, 36),
-             Catch::Matchers::Contains("reset\nnot shown in 36 columns: extra"));
+             netlog::test::contains_text("reset\nnot shown in 36 columns: extra"));
   for (const auto width : {std::size_t{0}, std::size_t{46}}) {
-    CHECK_THAT(text_of(answer, width), !Catch::Matchers::Contains("not shown"));
+    CHECK_THAT(text_of(answer, width), !netlog::test::contains_text("not shown"));
   }
 }
 
@@ -126,7 +126,7 @@ TEST_CASE("counts of nothing and texts that no row has are left out first", "[re
                                          "reset (all 0),\n"
                                          "unknown, sure\n"));
   CHECK_THAT(text_of(answer, 80),
-             Catch::Matchers::Contains("name  refused  reset  unknown  sure\n"));
+             netlog::test::contains_text("name  refused  reset  unknown  sure\n"));
 }
 
 TEST_CASE("of the optional columns those stay that distinguish rows", "[render]") {
@@ -162,16 +162,16 @@ TEST_CASE("a number is left out rather than cut", "[render]") {
   std::ostringstream out;
   render::write_text(out, Answer{"", {table}, {}}, style);
   CHECK(out.str().find("11.4") == std::string::npos);
-  CHECK_THAT(out.str(), Catch::Matchers::Contains("not shown in 30 columns:\nduration"));
+  CHECK_THAT(out.str(), netlog::test::contains_text("not shown in 30 columns:\nduration"));
 }
 
 TEST_CASE("a table that is cut says how many rows there are", "[render]") {
   auto answer = answer_of({{"a", Cell{}, Cell{}, Cell{}}, {"b", Cell{}, Cell{}, Cell{}}});
   answer.tables[0].total = 2;
-  CHECK_THAT(text_of(answer, 0), !Catch::Matchers::Contains("shown"));
+  CHECK_THAT(text_of(answer, 0), !netlog::test::contains_text("shown"));
   answer.tables[0].total = 1040;
   CHECK_THAT(text_of(answer, 0),
-             Catch::Matchers::Contains("\n2 of 1,040 rows shown; all: --limit 1040\n"));
+             netlog::test::contains_text("\n2 of 1,040 rows shown; all: --limit 1040\n"));
 }
 
 TEST_CASE("names that occur again are renamed", "[render]") {

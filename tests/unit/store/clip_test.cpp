@@ -30,7 +30,7 @@ namespace netlog_tests::store_clip_test {
 
 using namespace netlog;
 using namespace netlog::store;
-using Catch::Matchers::Contains;
+using netlog::test::contains_text;
 using netlog::test::rows;
 using netlog::test::Scenario;
 using netlog::test::Scratch;
@@ -262,7 +262,7 @@ TEST_CASE("a clip is one whole file, with whole lives under the ids that they ha
     CHECK(rows(out, sql) == rows(scenario.path(), sql));
   }
   CHECK_THAT(rows(out, "SELECT from_ns, to_ns, source, source_connections, redacted FROM clip"),
-             Contains("|a.db|") && Contains("|NULL"));
+             contains_text("|a.db|") && contains_text("|NULL"));
   // Former owners, and no process that was not there yet.
   CHECK(rows(out,
              "SELECT count(*) FROM event WHERE kind = 4 AND old NOT IN (SELECT id FROM "
@@ -388,7 +388,7 @@ TEST_CASE("a clip that is stopped says so", "[store]") {
                          scratch / "clip.db",
                          redacted(wish_for(window(scenario.ns(0), scenario.ns(120))), "k", {}),
                          [] { return false; }),
-                    Contains("stopped before"));
+                    contains_text("stopped before"));
 }
 
 TEST_CASE("every table of the schema is copied, computed again or filled by the schema",
@@ -433,8 +433,8 @@ TEST_CASE("no secret of any text column or deleted row is in a redacted clip", "
   }
   const Scratch scratch;
   const auto out = scratch / "clip.db";
-  REQUIRE_THAT(bytes_of(scenario.path()), Contains("secret of a deleted row"));
-  REQUIRE_THAT(bytes_of(scenario.path()), Contains("secret process cmdline"));
+  REQUIRE_THAT(bytes_of(scenario.path()), contains_text("secret of a deleted row"));
+  REQUIRE_THAT(bytes_of(scenario.path()), contains_text("secret process cmdline"));
   const auto wish = wish_for(window(scenario.ns(0), scenario.ns(120)));
 
   cut(scenario.path(), scratch / "open.db", wish);
@@ -449,15 +449,15 @@ TEST_CASE("no secret of any text column or deleted row is in a redacted clip", "
     const auto table = columns.getColumn(0).getString();
     CHECK_THAT(
         open,
-        Contains(table == "service"
-                     ? std::string{"secret service"}
-                     : fmt::format("secret {} {}", table, columns.getColumn(1).getString())));
+        contains_text(table == "service"
+                          ? std::string{"secret service"}
+                          : fmt::format("secret {} {}", table, columns.getColumn(1).getString())));
   }
 
   const auto totals = cut(scenario.path(), out, redacted(wish, "k", {}));
   CHECK(totals.connections > 50);
   CHECK(bytes_of(out).find("secret") == std::string::npos);
-  CHECK_THAT(rows(out, "SELECT DISTINCT cmdline FROM process"), Contains("cmdline-"));
+  CHECK_THAT(rows(out, "SELECT DISTINCT cmdline FROM process"), contains_text("cmdline-"));
   CHECK(rows(out, "SELECT filters, source FROM clip WHERE id = 1") == "NULL|NULL\n");
   CHECK(rows(out, "SELECT redacted FROM clip ORDER BY id DESC LIMIT 1") ==
         "address,boot,cgroup,cmdline,container,container_name,detail,exe,host,kernel,name,os,pod,"
@@ -555,7 +555,7 @@ TEST_CASE("the finished file is searched, its cells and its free pages", "[store
   SECTION("it may be stopped, and then nothing has been said") {
     CHECK_THROWS_WITH(
         find_originals(database, path, redaction.texts(), [] { throw StoreError{"stopped"}; }),
-        Contains("stopped"));
+        contains_text("stopped"));
   }
 }
 

@@ -17,7 +17,7 @@
 namespace netlog_tests::store_hostile_test {
 
 using namespace netlog;
-using Catch::Matchers::Contains;
+using netlog::test::contains_text;
 
 TEST_CASE("files that were made to break their reader are read or refused", "[fuzz]") {
   const test::Scratch scratch;
@@ -47,14 +47,14 @@ TEST_CASE("only a regular file is opened, and only beside regular ones", "[store
   CHECK(refusal(good) == "it was opened");
   SECTION("a pipe") {
     REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
-    CHECK_THAT(refusal(path), Contains("not a regular file"));
+    CHECK_THAT(refusal(path), contains_text("not a regular file"));
   }
   SECTION("a device") {
-    CHECK_THAT(refusal("/dev/zero"), Contains("not a regular file"));
+    CHECK_THAT(refusal("/dev/zero"), contains_text("not a regular file"));
   }
   SECTION("a directory") {
     std::filesystem::create_directory(path);
-    CHECK_THAT(refusal(path), Contains("not a regular file"));
+    CHECK_THAT(refusal(path), contains_text("not a regular file"));
   }
   SECTION("a socket") {
     const auto fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
@@ -63,19 +63,20 @@ TEST_CASE("only a regular file is opened, and only beside regular ones", "[store
     path.string().copy(address.sun_path, sizeof address.sun_path - 1);
     REQUIRE(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
     ::close(fd);
-    CHECK_THAT(refusal(path), Contains("not a regular file"));
+    CHECK_THAT(refusal(path), contains_text("not a regular file"));
   }
   SECTION("a symbolic link") {
     std::filesystem::create_symlink(good, path);
-    CHECK_THAT(refusal(path), Contains("a symbolic link; name the file that it leads to"));
+    CHECK_THAT(refusal(path), contains_text("a symbolic link; name the file that it leads to"));
   }
   SECTION("a WAL that is a pipe") {
     REQUIRE(::mkfifo((scratch / "good.db-wal").c_str(), 0600) == 0);
-    CHECK_THAT(refusal(good), Contains("what stands beside it as -wal is not a regular file"));
+    CHECK_THAT(refusal(good), contains_text("what stands beside it as -wal is not a regular file"));
   }
   SECTION("a journal that is a link") {
     std::filesystem::create_symlink("/etc/passwd", scratch / "good.db-journal");
-    CHECK_THAT(refusal(good), Contains("what stands beside it as -journal is not a regular file"));
+    CHECK_THAT(refusal(good),
+               contains_text("what stands beside it as -journal is not a regular file"));
   }
 }
 

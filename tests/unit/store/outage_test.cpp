@@ -111,8 +111,8 @@ TEST_CASE("what a disk that stays full costs is on record", "[store][faults]") {
              "outcome_reason = 'not_noticed' AND closed_ns > 105000000000 AND local_port < 2000") ==
         "1|1\n");
   REQUIRE(messages.size() == 2);
-  CHECK_THAT(messages[0], Catch::Matchers::Contains("sampling goes on"));
-  CHECK_THAT(messages[1], Catch::Matchers::Contains("again"));
+  CHECK_THAT(messages[0], netlog::test::contains_text("sampling goes on"));
+  CHECK_THAT(messages[1], netlog::test::contains_text("again"));
 }
 
 }  // namespace netlog_tests::store_outage_test

@@ -181,10 +181,10 @@ TEST_CASE("RecreatableRecording renames a damaged file to the next free name", "
     CHECK(recording.is_lost());
     CHECK(std::filesystem::exists(scratch / name));
     CHECK_FALSE(std::filesystem::exists(path));
-    CHECK_THAT(recording.damage(), Catch::Matchers::Contains(name));
+    CHECK_THAT(recording.damage(), netlog::test::contains_text(name));
     const auto why = recording.recreate(std::nullopt);
     CHECK(why.reason == "file was damaged");
-    CHECK_THAT(why.detail, Catch::Matchers::Contains("malformed"));
+    CHECK_THAT(why.detail, netlog::test::contains_text("malformed"));
     CHECK(recording.damage().empty());
   }
   CHECK(rows(path, "SELECT id, started_ns FROM session") == "1|10\n");

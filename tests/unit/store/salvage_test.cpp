@@ -16,7 +16,7 @@
 namespace netlog_tests::store_salvage_test {
 
 using namespace netlog;
-using Catch::Matchers::Contains;
+using netlog::test::contains_text;
 using test::bytes_of_file;
 using test::kPage;
 using test::overwrite_page;
@@ -221,7 +221,7 @@ TEST_CASE("pages that are nowhere are not searched", "[store]") {
     CHECK(store::survey(path).rows() > 0);
   }
   SECTION("a stop is heard") {
-    CHECK_THROWS_WITH(store::survey(path, [] { return false; }), Contains("stopped before"));
+    CHECK_THROWS_WITH(store::survey(path, [] { return false; }), contains_text("stopped before"));
   }
 }
 

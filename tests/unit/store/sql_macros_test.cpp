@@ -16,7 +16,7 @@
 namespace netlog_tests::store_sql_macros_test {
 
 using namespace netlog;
-using Catch::Matchers::Contains;
+using netlog::test::contains_text;
 
 namespace {
 

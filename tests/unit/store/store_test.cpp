@@ -25,7 +25,7 @@ namespace netlog_tests::store_test {
 
 using namespace netlog;
 using namespace netlog::store;
-using Catch::Matchers::Contains;
+using netlog::test::contains_text;
 using netlog::test::rows;
 
 namespace {
@@ -355,26 +355,27 @@ TEST_CASE("files that are not recordings are refused in one line", "[store]") {
     CHECK(message.find('\n') == std::string::npos);
     return message;
   };
-  CHECK_THAT(refusal(), Contains("no such file; record one with: netlog record --db"));
+  CHECK_THAT(refusal(), contains_text("no such file; record one with: netlog record --db"));
   std::ofstream{path} << "this is not a database, whatever its name says";
-  CHECK_THAT(refusal(), Contains("not an SQLite database"));
-  CHECK_THROWS_WITH((Writer{path, session()}), Contains("file is not a database [sqlite:26]"));
+  CHECK_THAT(refusal(), contains_text("not an SQLite database"));
+  CHECK_THROWS_WITH((Writer{path, session()}), contains_text("file is not a database [sqlite:26]"));
   std::filesystem::remove(path);
   SQLite::Database{path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE}.exec(
       "CREATE TABLE song (title TEXT)");
-  CHECK_THAT(refusal(),
-             Contains("it is another program's SQLite database (application_id 0, a recording has "
-                      "1852600167)"));
-  CHECK_THROWS_WITH((Writer{path, session()}), Contains("another program's"));
+  CHECK_THAT(
+      refusal(),
+      contains_text("it is another program's SQLite database (application_id 0, a recording has "
+                    "1852600167)"));
+  CHECK_THROWS_WITH((Writer{path, session()}), contains_text("another program's"));
   std::filesystem::remove(path);
   Writer{path, session()}.finish(2'000'000'000);
   SQLite::Database{path.string(), SQLite::OPEN_READWRITE}.exec("PRAGMA user_version = 99");
-  CHECK_THAT(refusal(), Contains("schema version 99 is newer than this build's 1"));
+  CHECK_THAT(refusal(), contains_text("schema version 99 is newer than this build's 1"));
   CHECK_THROWS_WITH((Writer{path, session()}),
-                    Contains("schema version 99 is newer than this build's 1"));
+                    contains_text("schema version 99 is newer than this build's 1"));
   std::filesystem::remove(path);
   std::filesystem::create_directory(path);
-  CHECK_THAT(refusal(), Contains("not a regular file"));
+  CHECK_THAT(refusal(), contains_text("not a regular file"));
 }
 
 TEST_CASE("only one statement that reads is run", "[store]") {
@@ -397,12 +398,12 @@ TEST_CASE("only one statement that reads is run", "[store]") {
                           "CREATE TEMP TABLE t (x)",
                           "BEGIN"}) {
     CAPTURE(sql);
-    CHECK_THROWS_WITH(reader.query(sql), Contains("only statements that read are allowed"));
+    CHECK_THROWS_WITH(reader.query(sql), contains_text("only statements that read are allowed"));
   }
   CHECK_THROWS_WITH(reader.query("SELECT 1; SELECT 2"),
-                    Contains("more than one statement, the second begins ' SELECT 2'"));
-  CHECK_THROWS_WITH(reader.query("SELEC 1"), Contains("syntax error"));
-  CHECK_THROWS_WITH(reader.query(" -- nothing"), Contains("no SQL statement"));
+                    contains_text("more than one statement, the second begins ' SELECT 2'"));
+  CHECK_THROWS_WITH(reader.query("SELEC 1"), contains_text("syntax error"));
+  CHECK_THROWS_WITH(reader.query(" -- nothing"), contains_text("no SQL statement"));
 }
 
 }  // namespace netlog_tests::store_test
