@@ -70,10 +70,11 @@ SELECT
   iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, outcome_reason) AS outcome_reason,
   syns,
   iif(closed_ns > :until_ns, NULL, duration_ns) AS duration_ns,
-  bytes_sent,
-  bytes_received,
-  rtt_us,
-  retransmits,
+  -- What it had later is not what it had then.
+  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, bytes_sent) AS bytes_sent,
+  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, bytes_received) AS bytes_received,
+  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, rtt_us) AS rtt_us,
+  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, retransmits) AS retransmits,
   open_error_ns,
   owner_source,
   iif(then_id IS NULL, held.user, p.user) AS user,
@@ -90,8 +91,11 @@ SELECT
       END AS step
       FROM (
         SELECT state, from_ns, dwell_ns, max(dwell_ns) OVER () AS longest_ns
-        FROM state_intervals
-        WHERE connection_id = held.id
+        FROM (
+          SELECT state, from_ns, iif(to_ns > :until_ns, NULL, dwell_ns) AS dwell_ns
+          FROM state_intervals
+          WHERE connection_id = held.id AND coalesce(from_ns <= :until_ns, 1)
+        )
       )
       ORDER BY from_ns
     )

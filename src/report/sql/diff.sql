@@ -45,7 +45,7 @@ SELECT
   iif(before > 0 AND after IS NOT NULL, printf('%+.0f %%', 100.0 * (after - before) / before), NULL) AS change
 FROM rates
 ORDER BY rank;
--- section: peers | Peers that came or went, fail more or do not answer any more
+-- section: peers | Peers that came or went, are slower, fail more or do not answer
 -- column: change | change |
 -- column: process | process |
 -- column: direction | direction | optional
@@ -54,8 +54,11 @@ ORDER BY rank;
 -- column: after | after | count
 -- column: failed_before | failed before | count
 -- column: failed_after | failed after | count
+-- column: lasted_before_ns | lasted before | ns optional
+-- column: lasted_after_ns | lasted after | ns optional
 -- column: netns | namespace | right several
 WITH
+/*part watched*/,
 selected AS MATERIALIZED (
   SELECT
     process,
@@ -70,7 +73,11 @@ selected AS MATERIALIZED (
     coalesce($failed(outcome, outcome_reason, direction) OR (outcome = 'open' AND hangs), 0) AS failed,
     -- It counts where it failed; while it waits, in both windows.
     coalesce(closed_ns BETWEEN :before_since_ns AND :before_until_ns, 1) AS ended_before,
-    coalesce(closed_ns BETWEEN :since_ns AND :until_ns, 1) AS ended_after
+    coalesce(closed_ns BETWEEN :since_ns AND :until_ns, 1) AS ended_after,
+    -- How long those that began in a window lasted, up to its end.
+    iif(opened_ns BETWEEN :before_since_ns AND :before_until_ns, min(coalesce(closed_ns, :before_until_ns), :before_until_ns) - opened_ns, NULL)
+      AS lasted_before_ns,
+    iif(opened_ns BETWEEN :since_ns AND :until_ns, min(coalesce(closed_ns, :until_ns), :until_ns) - opened_ns, NULL) AS lasted_after_ns
   FROM (
     SELECT
       *,
@@ -93,7 +100,10 @@ counted AS (
     sum(after AND failed AND ended_after) AS failed_after,
     -- Without those that still wait.
     sum(before AND failed AND ended_before AND hangs IS NOT 1) AS over_before,
-    sum(after AND failed AND ended_after AND hangs IS NOT 1) AS over_after
+    sum(after AND failed AND ended_after AND hangs IS NOT 1) AS over_after,
+    count(lasted_before_ns) AS began_before,
+    avg(lasted_before_ns) AS lasted_before_ns,
+    avg(lasted_after_ns) AS lasted_after_ns
   FROM selected
   GROUP BY process, direction, peer_id, netns
 ),
@@ -108,8 +118,10 @@ changes AS (
         1.0 * failed_after / after > 1.0 * failed_before / before
         OR 2.0 * over_after * (:before_until_ns - :before_since_ns) >= 3.0 * over_before * (:until_ns - :since_ns)
       ) THEN 'fails more'
-      WHEN before = 0 AND after > 0 THEN 'new'
-      WHEN before > 0 AND after = 0 THEN 'gone'
+      -- Three times as long, and a tenth of a second; a single one before is no measure.
+      WHEN began_before >= 3 AND lasted_after_ns > max(3 * lasted_before_ns, lasted_before_ns + 1e8) THEN 'slower'
+      WHEN before = 0 AND after > 0 AND (SELECT w.before FROM watched AS w) THEN 'new'
+      WHEN before > 0 AND after = 0 AND (SELECT w.after FROM watched AS w) THEN 'gone'
     END AS change
   FROM counted
 )
@@ -124,11 +136,13 @@ SELECT
   failed_after,
   before + after AS connections,
   failed_before + failed_after AS failed,
+  CAST(lasted_before_ns AS INTEGER) AS lasted_before_ns,
+  CAST(lasted_after_ns AS INTEGER) AS lasted_after_ns,
   netns
 FROM changes
 WHERE change IS NOT NULL
 ORDER BY
-  CASE change WHEN 'no answer' THEN 1 WHEN 'fails more' THEN 2 WHEN 'new' THEN 3 ELSE 4 END,
+  CASE change WHEN 'no answer' THEN 1 WHEN 'fails more' THEN 2 WHEN 'slower' THEN 3 WHEN 'new' THEN 4 ELSE 5 END,
   failed_after DESC,
   connections DESC,
   peer
@@ -141,6 +155,7 @@ LIMIT iif(:limit < 0, 40, :limit);
 -- column: local | local | endpoint
 -- column: netns | namespace | right several
 WITH
+/*part watched*/,
 selected AS MATERIALIZED (
   SELECT
     pid,
@@ -162,6 +177,7 @@ SELECT iif(sum(before) = 0, 'new', 'gone') AS change, pid, process, protocol, lo
 FROM selected
 GROUP BY pid, process, protocol, local, netns
 HAVING (sum(before) = 0) <> (sum(after) = 0)
+  AND iif(sum(before) = 0, (SELECT w.before FROM watched AS w), (SELECT w.after FROM watched AS w))
 ORDER BY change DESC, local, pid;
 -- section: processes | Programs that came or went
 -- column: change | change |
@@ -170,6 +186,7 @@ ORDER BY change DESC, local, pid;
 -- column: processes | processes | count optional several
 -- column: connections | connections | count
 WITH
+/*part watched*/,
 selected AS MATERIALIZED (
   SELECT
     process_id,
@@ -192,4 +209,5 @@ FROM selected AS s
 LEFT JOIN programs AS g ON g.process_id = s.process_id
 GROUP BY g.lasting_id, s.process
 HAVING (sum(s.before) = 0) <> (sum(s.after) = 0)
+  AND iif(sum(s.before) = 0, (SELECT w.before FROM watched AS w), (SELECT w.after FROM watched AS w))
 ORDER BY change DESC, connections DESC, pid, s.process;

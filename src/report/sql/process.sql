@@ -7,12 +7,26 @@
 -- column: parent_pid | parent | right optional
 -- column: started_ns | started | time
 -- column: ended_ns | ended | time
+-- column: how | ended by |
 -- column: exe | exe |
 -- column: cmdline | command line |
 -- column: executed_ns | executed | time optional
 -- column: cgroup | cgroup | optional
 SELECT
-  pid, name, user, parent_pid, started_ns, ended_ns, exe, cmdline, iif(image > 0, from_ns, NULL) AS executed_ns, cgroup
+  pid,
+  name,
+  user,
+  parent_pid,
+  started_ns,
+  ended_ns,
+  -- How it ended.
+  (
+    SELECT coalesce('signal ' || x.exit_signal, 'exit ' || x.exit_status) FROM process AS x WHERE x.id = process_images.id
+  ) AS how,
+  exe,
+  cmdline,
+  iif(image > 0, from_ns, NULL) AS executed_ns,
+  cgroup
 FROM process_images
 WHERE instr(:pids, ',' || pid || ',')
 ORDER BY started_ns, image, id;
@@ -137,14 +151,17 @@ SELECT
       END AS step
       FROM (
         SELECT state, from_ns, dwell_ns, max(dwell_ns) OVER () AS longest_ns
-        FROM state_intervals
-        WHERE connection_id = selected.id
+        FROM (
+          SELECT state, from_ns, iif(to_ns > :until_ns, NULL, dwell_ns) AS dwell_ns
+          FROM state_intervals
+          WHERE connection_id = selected.id AND coalesce(from_ns <= :until_ns, 1)
+        )
       )
       ORDER BY from_ns
     )
   ) AS states,
-  bytes_sent,
-  bytes_received,
+  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, bytes_sent) AS bytes_sent,
+  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, bytes_received) AS bytes_received,
   open_error_ns
 FROM selected
 ORDER BY began_ns, id;

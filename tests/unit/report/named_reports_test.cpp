@@ -219,9 +219,9 @@ ended a second              0.067  0.103   +55 %
 failed a second             0.033  0.034    +3 %
 mean life of the ended, s     2.5  7.667  +207 %
 
-Peers that came or went, fail more or do not answer any more
-change  process  direction  peer               before  after  failed before  failed after
-new     pool     outbound   203.0.113.50:5432       0      3              0             1
+Peers that came or went, are slower, fail more or do not answer
+change  process  direction  peer               before  after  failed before  failed after  lasted before  lasted after
+new     pool     outbound   203.0.113.50:5432       0      3              0             1              -         12.3s
 
 Listeners that came or went
 change  pid  process  proto  local

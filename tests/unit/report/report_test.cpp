@@ -19,7 +19,7 @@ namespace netlog_tests::report_test {
 
 using namespace netlog;
 using namespace netlog::report;
-using Catch::Matchers::Contains;
+using netlog::test::contains_text;
 
 namespace {
 
@@ -260,8 +260,8 @@ TEST_CASE("with a pid the overview is the report of that process, also after its
   render::write_text(out, answer, {});
   CHECK(out.str() ==
         R"(Process
-pid  name   user      parent  started       ended  exe             command line   executed  cgroup
- 10  nginx  www-data       1  00:00:00.010  -      /usr/bin/nginx  nginx --serve  -         /a.slice
+pid  name   user      parent  started       ended  ended by  exe             command line   executed  cgroup
+ 10  nginx  www-data       1  00:00:00.010  -      -         /usr/bin/nginx  nginx --serve  -         /a.slice
 
 Listened on
 proto  local       since         closed  accepted
@@ -443,7 +443,7 @@ TEST_CASE("every report's file is of the form, and what it describes is there", 
     }
   }
   CHECK_THROWS_WITH(run_report(reader, "overveiw", {}, -1),
-                    Contains("unknown report 'overveiw', did you mean overview?"));
+                    contains_text("unknown report 'overveiw', did you mean overview?"));
   for (const auto* bad : {"",
                           "-- about: x\n",
                           "-- about: x\n-- section: a\n",
@@ -464,14 +464,14 @@ TEST_CASE("hostile names reach no terminal unescaped, and stay one cell", "[rend
   std::ostringstream text;
   render::write_text(text, answer, {});
   CHECK(text.str().find('\x1b') == std::string::npos);
-  CHECK_THAT(text.str(), Contains("evil\\x1b[2J,\"x\""));
+  CHECK_THAT(text.str(), contains_text("evil\\x1b[2J,\"x\""));
   std::ostringstream json;
   render::write_json(json, answer);
-  CHECK_THAT(json.str(), Contains(R"("process":"evil\u001b[2J,\"x\"")"));
+  CHECK_THAT(json.str(), contains_text(R"("process":"evil\u001b[2J,\"x\"")"));
   CHECK(json.str().find('\x1b') == std::string::npos);
   std::ostringstream csv;
   render::write_csv(csv, answer);
-  CHECK_THAT(csv.str(), Contains("\"evil\x1b[2J,\"\"x\"\"\""));
+  CHECK_THAT(csv.str(), contains_text("\"evil\x1b[2J,\"\"x\"\"\""));
 }
 
 }  // namespace netlog_tests::report_test

@@ -106,6 +106,50 @@ TEST_CASE("a call that waits in TIME_WAIT is over, for diff as well", "[report]"
                        filter) == "no answer|203.0.113.9:443|10|10|0|10\n");
 }
 
+TEST_CASE("diff names peers that are slower, also while they hang", "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  for (int id = 1; id <= 5; ++id) {
+    recording.add(closed_connection(id).by(1).from(10 + id).to(10.02 + id));
+  }
+  recording.add(closed_connection(6).by(1).from(41).to(80));
+  auto filter = until(60);
+  filter.since_ns = test::Given::ns(40);
+  filter.before_ns = {test::Given::ns(5), test::Given::ns(25)};
+  CHECK(recording.rows("diff",
+                       {"change", "before", "after", "lasted_before_ns", "lasted_after_ns"},
+                       filter) == "slower|5|1|20000000|19000000000\n");
+}
+
+TEST_CASE("what nobody watched has neither come nor gone", "[report]") {
+  GivenRecording recording;
+  pool(recording);
+  const auto after = test::Given::ns(1e6);
+  auto filter = until(60);
+  filter.since_ns = test::Given::ns(40);
+  filter.before_ns = {after, after + test::Given::ns(20)};
+  if (GENERATE(false, true)) {
+    std::swap(*filter.since_ns, filter.before_ns->first);
+    std::swap(*filter.until_ns, filter.before_ns->second);
+  }
+  CHECK(recording.rows("diff", {"change", "peer"}, filter).empty());
+  CHECK(recording.rows("diff", {"change", "local"}, filter).empty());
+  CHECK(recording.rows("diff", {"change", "process", "connections"}, filter).empty());
+}
+
+TEST_CASE("what a connection has later is not what it had in the window", "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  recording.add(closed_connection(1).by(1).from(10).to(90).through({established, close_wait}));
+  auto filter = until(20);
+  CHECK(recording.rows("connections",
+                       {"bytes_sent", "bytes_received", "rtt_us", "states"},
+                       filter) == "-|-|-|ESTABLISHED\n");
+  filter.pids = {1};
+  CHECK(recording.rows("process", {"outcome", "bytes_sent", "states"}, filter) ==
+        "open|-|ESTABLISHED\n");
+}
+
 TEST_CASE("what hangs in windows of different lengths is no change", "[report]") {
   GivenRecording recording;
   recording.process(1, "app", 0);
