@@ -51,4 +51,13 @@ std::optional<std::filesystem::path> find_recording_of(const std::filesystem::pa
   return std::nullopt;
 }
 
+Result<void> refuse_name_of_side_file(const std::filesystem::path& path) {
+  const auto recording = find_recording_of(path);
+  return recording ? fail_errno(EINVAL,
+                                fmt::format("give it the name of a side file of {}, which SQLite "
+                                            "would overwrite",
+                                            utf8(*recording)))
+                   : Result<void>{};
+}
+
 }  // namespace netlog::os

@@ -27,4 +27,7 @@ std::optional<std::filesystem::path> find_side_file(const std::filesystem::path&
 /// `a.db-wal`. SQLite would read it, overwrite it and delete it.
 std::optional<std::filesystem::path> find_recording_of(const std::filesystem::path& side_file);
 
+/// Errors: invalid_argument if find_recording_of() finds one.
+Result<void> refuse_name_of_side_file(const std::filesystem::path& path);
+
 }  // namespace netlog::os

@@ -303,6 +303,9 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
   if (auto why = distrust_folder(path)) {
     return fail(errc::untrusted, std::move(*why));
   }
+  if (auto refused = refuse_name_of_side_file(path); !refused) {
+    return refused.error();
+  }
   UniqueFd fd{::open(path.c_str(), O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, kPrivate)};
   const bool created = static_cast<bool>(fd);
   if (!created && errno == EEXIST) {
@@ -371,10 +374,8 @@ Result<void> create_private_file(const std::filesystem::path& path) {
   if (auto why = distrust_folder(path)) {
     return fail(errc::untrusted, std::move(*why));
   }
-  if (const auto recording = find_recording_of(path)) {
-    return fail_errno(EINVAL,
-                      "give it the name of a side file of " + utf8(*recording) +
-                          ", which SQLite would overwrite");
+  if (auto refused = refuse_name_of_side_file(path); !refused) {
+    return refused;
   }
   const UniqueFd fd{::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, kPrivate)};
   if (!fd) {

@@ -207,6 +207,9 @@ Result<Readers> find_readers(const std::string& /*group*/) {
 }
 
 Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem::path& path) {
+  if (auto refused = refuse_name_of_side_file(path); !refused) {
+    return refused.error();
+  }
   auto file = open_file(path, CREATE_NEW, "open for writing");
   const bool created = file.has_value();
   if (!created && file.error().code.value() == ERROR_FILE_EXISTS) {
@@ -244,10 +247,8 @@ std::optional<std::int64_t> file_size_limit() {
 }
 
 Result<void> create_private_file(const std::filesystem::path& path) {
-  if (const auto recording = find_recording_of(path)) {
-    return fail_win32(ERROR_INVALID_NAME,
-                      "give it the name of a side file of " + utf8(*recording) +
-                          ", which SQLite would overwrite");
+  if (auto refused = refuse_name_of_side_file(path); !refused) {
+    return refused;
   }
   const auto made = open_file(path, CREATE_NEW, "create");
   return made ? Result<void>{} : made.error();

@@ -14,6 +14,16 @@ namespace netlog_tests::os_files_test {
 using namespace netlog;
 using namespace netlog::os;
 
+TEST_CASE("no recording has the name of another one's side file", "[os]") {
+  const test::Scratch scratch;
+  REQUIRE(os::hold_recording_file(scratch / "a.db").has_value());
+  for (const auto* const name : {"a.db-wal", "a.db-shm", "a.db-journal"}) {
+    CHECK_FALSE(os::hold_recording_file(scratch / name).has_value());
+    CHECK_FALSE(std::filesystem::exists(scratch / name));
+  }
+  CHECK(os::hold_recording_file(scratch / "b.db-wal").has_value());
+}
+
 TEST_CASE("a recording file is held by one", "[os]") {
   const test::Scratch scratch;
   const auto path = scratch / "Aufzeichnung für €.db";
