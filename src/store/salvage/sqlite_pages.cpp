@@ -4,6 +4,7 @@
 #include "os/file_trust.hpp"
 #include "os/files.hpp"
 #include "store/db/store_error.hpp"
+#include "util/byte_reader.hpp"
 #include "util/text.hpp"
 
 #include <algorithm>
@@ -206,6 +207,18 @@ void PageFile::read_header() {
   std::array<std::byte, kFileHeader> header{};
   if (!read_at(file_, 0, header)) {
     return;
+  }
+  constexpr std::string_view kMagic{"SQLite format 3"};
+  constexpr std::uint32_t kUtf8 = 1;
+  constexpr std::uint32_t kUtf16be = 3;
+  const bool is_header = as_text(std::span<const std::byte>{header}).starts_with(kMagic);
+  if (const auto encoding = u32(header, 56);
+      is_header && encoding > kUtf8 && encoding <= kUtf16be) {
+    throw StoreError{fmt::format(
+        "cannot salvage {}: its texts are in UTF-16, and those of a recording in UTF-8; "
+        "convert it first: sqlite3 {} .dump",
+        utf8(path_),
+        utf8(path_))};
   }
   const auto size = u16(header, 16) == 1 ? kMaxPage : u16(header, 16);
   const auto reserved = std::to_integer<std::size_t>(header[20]);

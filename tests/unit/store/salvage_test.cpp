@@ -220,6 +220,13 @@ TEST_CASE("pages that are nowhere are not searched", "[store]") {
     std::filesystem::resize_file(path, std::uintmax_t{64} << 20U);
     CHECK(store::survey(path).rows() > 0);
   }
+  SECTION("texts that are no UTF-8") {
+    constexpr std::size_t kEncoding = 56;  // sqlite.org/fileformat.html, 1.3.13
+    auto bytes = bytes_of_file(path);
+    bytes[kEncoding + 3] = 2;
+    write_file(path, bytes);
+    CHECK_THROWS_WITH(store::survey(path), contains_text("in UTF-16"));
+  }
   SECTION("a stop is heard") {
     CHECK_THROWS_WITH(store::survey(path, [] { return false; }), contains_text("stopped before"));
   }
