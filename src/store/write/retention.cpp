@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "store/write/retention.hpp"
 
+#include "os/files.hpp"
 #include "store/db/sql_macros.hpp"
 #include "store/db/statement.hpp"
+#include "util/text.hpp"
 #include "util/time.hpp"
 
 #include <algorithm>
@@ -108,7 +110,12 @@ std::optional<std::int64_t> Retention::wal_bytes() const {
 }
 
 std::int64_t Retention::used_pages() const {
-  return pragma(database_, "page_count") - pragma(database_, "freelist_count");
+  const auto used = pragma(database_, "page_count") - pragma(database_, "freelist_count");
+  // The header may claim pages that are not there: to delete rows would not help.
+  const auto path = path_from_utf8(database_.getFilename());
+  const auto stored = static_cast<std::int64_t>(os::stored_bytes(path) +
+                                                os::stored_bytes(with_suffix(path, "-wal")));
+  return stored == 0 ? used : std::min(used, stored / page_bytes_);
 }
 
 bool Retention::too_large() const {

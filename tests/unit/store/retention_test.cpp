@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -389,6 +390,34 @@ TEST_CASE("a recording stays below its size, whatever comes", "[store]") {
              "SELECT max(id) - min(id) + 1 = count(*) FROM connections WHERE outcome <> 'open'") ==
         "1\n");
   CHECK(violations(path) == 0);
+}
+
+TEST_CASE("a file that claims pages that it does not have loses nothing", "[store][posix]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  {
+    Writer writer{path, session(1)};
+    const auto one = open_connection(1, 1);
+    writer.push({server(), opens(one), closes(one, 2 * kSecond), opens(open_connection(2, 3))});
+    writer.finish(4 * kSecond);
+  }
+  constexpr std::uintmax_t kPages = 0x80000;
+  std::filesystem::resize_file(path, kPages * 4096);  // 2 GiB of nothing
+  {
+    std::fstream file{path, std::ios::binary | std::ios::in | std::ios::out};
+    constexpr std::streamoff kPageCount = 28;  // sqlite.org/fileformat.html, 1.3.8
+    file.seekp(kPageCount);
+    file.write("\0\x08\0\0", 4);
+  }
+  WriterOptions options;
+  options.limits.max_bytes = 64 << 20;
+  Writer writer{path, session(5), options};
+  for (std::int64_t at_s = 6; at_s < 20; ++at_s) {
+    writer.push({alive(at_s)});
+  }
+  writer.finish(20 * kSecond);
+  CHECK(rows(path, "SELECT count(*) FROM connections") == "2\n");
+  CHECK(rows(path, "SELECT count(*) FROM gaps WHERE source = 'retention'") == "0\n");
 }
 
 TEST_CASE("a new limit of age is in effect while it is recorded", "[store]") {
