@@ -207,6 +207,10 @@ void run_record(const RecordOptions& given, const ReadAgain& read_again) {
                recorded.progress.gaps,
                size_text(recorded.totals.file_bytes),
                message_text(utf8(options.database)));
+  if (recorded.totals.needs_wal) {
+    spdlog::warn("another program has {0} open, so its newest rows are in {0}-wal: copy both",
+                 message_text(utf8(options.database)));
+  }
 }
 
 void run_record_with_config(CLI::App& command, const RecordOptions& options) {

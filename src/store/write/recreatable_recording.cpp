@@ -151,15 +151,15 @@ void RecreatableRecording::retire(std::int64_t ended_ns) {
   }
 }
 
-void RecreatableRecording::end(std::int64_t ended_ns) {
+bool RecreatableRecording::end(std::int64_t ended_ns) {
   if (!moved_to_) {
-    recording_->end(ended_ns);
-    return;
+    return !recording_->end(ended_ns);
   }
   retire(ended_ns);
   if (std::exchange(new_is_held_, false) && options_.discard) {
     options_.discard();
   }
+  return false;
 }
 
 /// Before SQLite opens them by name: the file was held some time ago.

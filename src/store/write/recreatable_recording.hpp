@@ -62,7 +62,8 @@ class RecreatableRecording {
   void set_limits(const RetentionLimits& limits);
   void close();
   /// Ends the session. A file that was moved is closed then.
-  void end(std::int64_t ended_ns);
+  /// @returns whether the file at the path needs its WAL, since somebody else has it open
+  bool end(std::int64_t ended_ns);
 
  private:
   [[nodiscard]] bool is_in_place() const;

@@ -21,6 +21,7 @@ struct WriterTotals {
   std::int64_t events = 0;      ///< committed
   std::int64_t file_bytes = 0;  ///< of the database and its WAL, after the last commit
   std::int64_t ticks = 0;       ///< of the recorder, on record; written once a second
+  bool needs_wal = false;       ///< it has ended, and somebody has the file open
 };
 
 /// One session being recorded. A thread of its own writes what is pushed, in transactions. What

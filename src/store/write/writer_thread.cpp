@@ -84,7 +84,7 @@ void WriterThread::finish(std::int64_t ended_ns) {
   check_is_open();
   try {
     record_last_loss(ended_ns);
-    recording_.end(ended_ns);
+    needs_wal_ = recording_.end(ended_ns);
   } catch (const SQLite::Exception& error) {
     if (is_damage(error) && recording_.rename_damaged(error)) {
       check_is_open();

@@ -37,7 +37,7 @@ class WriterThread {
   [[nodiscard]] BatchQueue& queue() { return queue_; }
   [[nodiscard]] const LeftOpen& left_open() const { return left_open_; }
   [[nodiscard]] WriterTotals totals() const {
-    return {events_.load(), bytes_.load(), ticks_.load()};
+    return {events_.load(), bytes_.load(), ticks_.load(), needs_wal_.load()};
   }
 
   /// May be called on any thread.
@@ -75,6 +75,7 @@ class WriterThread {
   std::atomic<std::int64_t> events_{0};
   std::atomic<std::int64_t> bytes_{0};
   std::atomic<std::int64_t> ticks_{0};
+  std::atomic<bool> needs_wal_{false};
   std::thread thread_;
 };
 
