@@ -47,7 +47,14 @@ std::string statement_of(const SqlOptions& options) {
     throw CommandFailed{fmt::format("cannot read {}: it is a directory", options.file)};
   }
   std::ifstream in{path, std::ios::binary};
-  std::string text{std::istreambuf_iterator<char>{in}, {}};
+  constexpr std::size_t kMaxBytes = std::size_t{16} << 20U;
+  std::string text(kMaxBytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > kMaxBytes) {
+    throw CommandFailed{fmt::format(
+        "cannot read {}: it has more than 16 MiB, which no statement has", options.file)};
+  }
   if (in.bad() || !in.is_open()) {
     throw CommandFailed{
         fmt::format("cannot read {}: no such file, or it may not be read", options.file)};
