@@ -5,6 +5,7 @@
 #include "cli/options/output.hpp"
 #include "cli/options/query_filter.hpp"
 #include "cli/options/query_progress.hpp"
+#include "report/completeness.hpp"
 #include "report/definition.hpp"
 #include "report/report.hpp"
 #include "util/error.hpp"
@@ -108,7 +109,8 @@ void print_report(const ReportOptions& options) {
   QueryProgress progress;
   store::Reader reader{database_path(query)};
   progress.watch(reader);
-  const auto filter = resolve(parsed, reader);
+  auto filter = resolve(parsed, reader);
+  close_window(filter, report::recorded_span(reader));
   if (options.sql) {
     const auto granularity = report::choose_granularity(reader, filter);
     std::cout << report::report_sql(options.name, filter, limit, granularity, options.section);

@@ -177,4 +177,16 @@ report::Filter resolve(const ParsedFilter& parsed, store::Reader& reader) {
   return filter;
 }
 
+void close_window(report::Filter& filter, const std::optional<Span>& recorded) {
+  if (!recorded) {
+    return;
+  }
+  if (!filter.until_ns && filter.since_ns > recorded->ended_ns) {
+    filter.until_ns = filter.since_ns;
+  }
+  if (!filter.since_ns && filter.until_ns && *filter.until_ns < recorded->began_ns) {
+    filter.since_ns = filter.until_ns;
+  }
+}
+
 }  // namespace netlog::cli

@@ -22,4 +22,8 @@ ParsedFilter parse_filter(const QueryOptions& options);
 /// @throws UsageError: a window that ends before it begins; StoreError from the reader.
 report::Filter resolve(const ParsedFilter& parsed, store::Reader& reader);
 
+/// Where only one end of the window was given, and it lies beyond the recording: the window is this
+/// moment, since the recording holds nothing from there on, or up to there.
+void close_window(report::Filter& filter, const std::optional<Span>& recorded);
+
 }  // namespace netlog::cli

@@ -142,7 +142,7 @@ std::int64_t resolve_end(const TimeSpec& spec,
     return *end;
   }
   const auto before = *std::prev(end);
-  return before >= recorded.began_ns && since_ns - before < *end - since_ns ? before : *end;
+  return since_ns >= recorded.began_ns && since_ns - before < *end - since_ns ? before : *end;
 }
 
 std::int32_t local_offset_s(std::int64_t utc_ns) {

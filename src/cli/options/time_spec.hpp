@@ -76,7 +76,7 @@ std::int64_t resolve(const TimeSpec& spec, std::int64_t now_ns, const Span& reco
 
 /// The end of a window that begins at `since_ns`. Of the moments that a time can mean, the first
 /// one after `since_ns` is meant. Where that is after the recording, and the one before `since_ns`
-/// is nearer to it and within the recording, this one is meant: the window is a mistake.
+/// is nearer to it, while the recording has begun, this one is meant: the window is a mistake.
 std::int64_t resolve_end(const TimeSpec& spec,
                          std::int64_t since_ns,
                          std::int64_t now_ns,

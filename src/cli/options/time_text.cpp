@@ -314,6 +314,17 @@ std::optional<TimeSpec> parse_with_zone_name(std::string_view text) {
   return std::nullopt;
 }
 
+/// The time of an event as `netlog tail` prints it has a bound behind it, such as `±9.64ms`.
+std::string_view without_error_bound(std::string_view text) {
+  for (const std::string_view sign : {"±", "+-"}) {
+    const auto at = text.rfind(sign);
+    if (at != std::string_view::npos && parse_duration(text.substr(at + sign.size()))) {
+      return trim(text.substr(0, at));
+    }
+  }
+  return text;
+}
+
 // `-1h30m`, `now-5m`, `5m ago`
 std::optional<TimeSpec> parse_relative(std::string_view text) {
   constexpr std::string_view kAgo = " ago";
@@ -386,6 +397,7 @@ std::optional<TimeSpec> parse_time(std::string_view text, ZoneOffset zone) {
   if (text.size() > 2 && text.front() == '[' && text.back() == ']') {  // as logs write it
     text = trim(text.substr(1, text.size() - 2));
   }
+  text = without_error_bound(text);
   if (text.empty()) {
     return std::nullopt;
   }

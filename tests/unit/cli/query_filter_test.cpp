@@ -34,6 +34,27 @@ report::Filter window_of(const QueryOptions& options) {
 
 }  // namespace
 
+TEST_CASE("a window with one end beyond the recording is that moment", "[cli]") {
+  struct Given {
+    std::optional<std::int64_t> since_s, until_s, then_since_s, then_until_s;
+  };
+  const auto given = GENERATE(values<Given>({{3'000, {}, 3'000, 3'000},
+                                             {{}, 500, 500, 500},
+                                             {1'500, {}, 1'500, {}},
+                                             {{}, 1'500, {}, 1'500},
+                                             {3'000, 4'000, 3'000, 4'000},
+                                             {{}, {}, {}, {}}}));
+  const auto ns = [](std::optional<std::int64_t> s) {
+    return s ? std::optional{*s * kSecond} : std::nullopt;
+  };
+  report::Filter filter;
+  filter.since_ns = ns(given.since_s);
+  filter.until_ns = ns(given.until_s);
+  close_window(filter, kRecorded);
+  CHECK(filter.since_ns == ns(given.then_since_s));
+  CHECK(filter.until_ns == ns(given.then_until_s));
+}
+
 TEST_CASE("--remote takes an address, a block or an endpoint", "[cli]") {
   const auto [text, first, last, port] =
       GENERATE(table<std::string, std::string, std::string, std::optional<std::uint16_t>>({

@@ -88,6 +88,8 @@ TEST_CASE("times are read in every documented form", "[cli]") {
       {"Nov 19 18:24:07", "2026-11-19T17:24:07.000000Z"},
       {"Dec 31 18:24:07", "2025-12-31T17:24:07.000000Z"},  // that of 2026 is in the future
       {"11-19 18:24:07", "2026-11-19T17:24:07.000000Z"},   // netlog on a narrow terminal
+      {"2026-11-19 18:24:07.123±9.64ms", "2026-11-19T17:24:07.123000Z"},
+      {"2026-11-19 18:24:07.123+-1.5s", "2026-11-19T17:24:07.123000Z"},
   }));
   CAPTURE(text);
   const auto spec = parse_time(text);
@@ -233,6 +235,8 @@ TEST_CASE(
   CHECK(resolve_end(*parse_time("00:10"), at(23, 50, 0), later, recorded) == at(24, 10, 0));
   // The next day is not in the recording: the window ends before it begins, and is refused.
   CHECK(resolve_end(*parse_time("09:18:15"), at(9, 18, 20), later, recorded) == at(9, 18, 15));
+  const Span begun_in_between{at(9, 19, 20), at(9, 40, 0)};
+  CHECK(resolve_end(*parse_time("09:19"), at(9, 20, 0), later, begun_in_between) == at(9, 19, 0));
   const Span evening{at(0, 0, 0), at(23, 55, 0)};
   CHECK(resolve_end(*parse_time("00:10"), at(23, 50, 0), later, evening) == at(24, 10, 0));
   const Span two_days{at(0, 0, 0), at(40, 0, 0)};
