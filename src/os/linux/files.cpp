@@ -185,7 +185,8 @@ class HeldFile final : public RecordingFile {
     struct stat named {};
     // A link to the file that was moved is no file to record into.
     if (::fstat(fd_.get(), &held) != 0 || ::lstat(path_.c_str(), &named) != 0) {
-      return errno != ENOENT && errno != ENOTDIR;
+      // Where its place may not be looked at, it is somewhere else only if it can be seen there.
+      return errno != ENOENT && errno != ENOTDIR && !moved_to();
     }
     return held.st_dev == named.st_dev && held.st_ino == named.st_ino;
   }

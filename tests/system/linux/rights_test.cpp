@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The real recorder: what it may still do once it records, and who may read what it writes.
+#include "os/files.hpp"
 #include "support/catch.hpp"
 #include "support/child.hpp"
 #include "support/command.hpp"
@@ -225,6 +226,45 @@ TEST_CASE("a group may read what is being recorded, if it is named", "[cli][root
   recorder.send(SIGTERM);
   CHECK(recorder.wait().exit_code == 0);
   CHECK(rights_of(path) == std::vector{fmt::format("600 {}", kGroup)});
+}
+
+TEST_CASE("a file whose old place is barred is found where it was moved", "[cli][root]") {
+  const Scratch scratch;
+  namespace fs = std::filesystem;
+  fs::permissions(scratch / ".", fs::perms{0755});
+  fs::create_directory(scratch / "mine");
+  REQUIRE(::chown((scratch / "mine").c_str(), kSomebody, kSomebody) == 0);
+  const auto here = scratch / "mine/here";
+  const auto there = scratch / "mine/there";
+  const auto child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {  // what fails is the number of the step
+    if (::setresgid(kSomebody, kSomebody, kSomebody) != 0 ||
+        ::setresuid(kSomebody, kSomebody, kSomebody) != 0) {
+      ::_exit(1);
+    }
+    fs::create_directory(here);
+    const auto held = os::hold_recording_file(here / "a.db");
+    if (!held) {
+      ::_exit(2);
+    }
+    fs::permissions(here, fs::perms::none);
+    if (!(*held)->in_place()) {  // nobody has moved it
+      ::_exit(3);
+    }
+    fs::permissions(here, fs::perms{0700});
+    fs::rename(here, there);
+    fs::create_directory(here);
+    fs::permissions(here, fs::perms::none);
+    if ((*held)->in_place()) {
+      ::_exit(4);
+    }
+    ::_exit((*held)->moved_to() == fs::canonical(there / "a.db") ? 0 : 5);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("a group that is not there is named", "[cli]") {
