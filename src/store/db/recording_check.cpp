@@ -217,7 +217,7 @@ class AddedColumns {
 
   bool are_plain() {
     while (!left_.empty()) {
-      if (!take(",") || !take_word()) {
+      if (!take(",") || !take_name()) {
         return false;
       }
       while (!left_.empty() && left_.front() != ",") {
@@ -236,6 +236,15 @@ class AddedColumns {
     }
     left_ = left_.subspan(1);
     return true;
+  }
+  /// In quotes, as a graphical tool writes it, any name is plain.
+  bool take_name() {
+    constexpr std::string_view kQuotes{"\"`["};
+    if (!left_.empty() && kQuotes.find(left_.front().front()) != std::string_view::npos) {
+      left_ = left_.subspan(1);
+      return true;
+    }
+    return take_word();
   }
   bool take_word() {
     constexpr std::array kConstraints{"CONSTRAINT",

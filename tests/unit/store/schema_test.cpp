@@ -123,6 +123,8 @@ TEST_CASE("what a user adds stops neither a reader nor the recorder", "[store]")
       "CREATE INDEX mine ON connection (local_port)",
       "CREATE INDEX \"my \"\"own\"\"\" ON event (at_ns DESC, error_ns COLLATE nocase)",
       "ALTER TABLE connection ADD COLUMN ticket TEXT",
+      "ALTER TABLE connection ADD COLUMN \"my \"\"note\" TEXT; ALTER TABLE connection ADD COLUMN "
+      "[another one] INTEGER DEFAULT 7; ALTER TABLE connection ADD COLUMN `x--` TEXT",
       "ALTER TABLE connection ADD COLUMN ticket TEXT DEFAULT 'it''s -- checked'; ALTER "
       "TABLE connection ADD COLUMN cost REAL /* cents, not (null) */ DEFAULT -1.5e-3; ALTER "
       "TABLE connection ADD COLUMN as_text TEXT COLLATE nocase NULL",
@@ -237,7 +239,7 @@ TEST_CASE("a schema that hides rows or contradicts itself is refused", "[store]"
        "UPDATE sqlite_schema SET sql = replace(sql, '21777', '(abs(random()))') WHERE name = "
        "'connection'",
        "table connection is not defined as netlog does it"},
-      {"ALTER TABLE connection ADD COLUMN \"x\" INTEGER",
+      {"ALTER TABLE connection ADD COLUMN \"x\" INTEGER AS (local_port)",
        "table connection is not defined as netlog does it"},
       // Comments within quotes are none, and quotes within comments are none.
       {"ALTER TABLE connection ADD COLUMN \"x--\" INTEGER NOT NULL ON CONFLICT IGNORE AS "
