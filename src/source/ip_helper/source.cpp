@@ -125,6 +125,11 @@ class IpHelperSource final : public LiveSource {
     }
   }
 
+  /// Whether this Windows lacks the function or the class.
+  static bool is_lacking(std::uint32_t code) {
+    return code == kNotSupported || code == kProcNotFound || code == kInvalidParameter;
+  }
+
   /// An IPv6 table that exists in no class is left out. An IPv4 table must exist.
   Result<void> choose_class(Reading& reading) {
     std::string refused;
@@ -136,8 +141,7 @@ class IpHelperSource final : public LiveSource {
         reading.rows = table;
         break;
       }
-      const bool lacks = read.error().code == kNotSupported || read.error().code == kProcNotFound ||
-                         read.error().code == kInvalidParameter;  // an unknown class
+      const bool lacks = is_lacking(read.error().code);
       if (refused.empty() || !lacks) {
         refused = read.error().text;
       }
@@ -156,13 +160,17 @@ class IpHelperSource final : public LiveSource {
       note_fallback(refused);
     }
     if (reading.protocol == Protocol::tcp) {
-      const auto read = reader_.read(reading.protocol, reading.family, capture::MibTable::offload);
-      reading.offload = read.has_value() || is_transient(read.error().code);
-      if (!reading.offload) {
-        note_fallback(read.error().text);
-      }
+      choose_offload(reading);
     }
     return {};
+  }
+
+  void choose_offload(Reading& reading) {
+    const auto read = reader_.read(reading.protocol, reading.family, capture::MibTable::offload);
+    reading.offload = read.has_value() || is_transient(read.error().code);
+    if (!reading.offload) {
+      note_fallback(read.error().text);
+    }
   }
 
   void read(Reading& reading, bool with_offload, capture::RecordSink& sink) {

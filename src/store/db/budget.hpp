@@ -57,6 +57,7 @@ class BoundedWork {
         go_on_{std::move(go_on)} {}
   BoundedWork(const BoundedWork&) = delete;
   BoundedWork& operator=(const BoundedWork&) = delete;
+  ~BoundedWork() = default;
 
   [[nodiscard]] bool may_go_on() {
     is_out_of_time_ = timer_.passed() > budget_.time;
