@@ -7,3 +7,4 @@ target_sources(
           windows/host.cpp
           windows/live_source.cpp
           windows/processes.cpp)
+target_link_libraries(netlog_source PRIVATE Sodium::Sodium)

@@ -145,6 +145,21 @@ with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
         differing = [pair for pair in zip(first, again) if pair[0] != pair[1]]
         check("the replay is the same", first == again, f"{statement}: {len(first)} rows and {len(again)}, {differing[:3]}")
 
+    # Two recorders in a row, and one process that lives through both.
+    twice = str(pathlib.Path(folder, "zweimal.db"))
+    at_windows[twice] = "Z:" + twice.replace("/", "\\")
+    talker = windows(TALKER, str(port(native)), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    while "ready" not in talker.stdout.readline().decode():
+        pass
+    for _ in range(2):
+        by_windows("record", "--db", at_windows[twice], "--duration", "1s", "--log-level", "warn")
+    talker.stdin.close()
+    talker.wait(60)
+    boots = [row["boot_id"] for row in rows(twice, "SELECT boot_id FROM sessions")]
+    check("two sessions of one boot", len(boots) == 2 and boots[0] == boots[1] and boots[0], boots)
+    found = rows(twice, "SELECT pid, name FROM processes WHERE name = 'netlog-talker.exe'")
+    check("one process, one row", len(found) == 1, found)
+
     # As a service: what was recorded is whole when it has stopped.
     served = str(pathlib.Path(folder, "Dienst.db"))
     at_windows[served] = "Z:" + served.replace("/", "\\")
