@@ -18,7 +18,6 @@
 
 #include <aclapi.h>
 #include <sddl.h>
-#include <shlobj.h>
 
 namespace netlog::os {
 namespace {
@@ -93,11 +92,15 @@ class HeldFile final : public RecordingFile {
   bool created_;
 };
 
-std::optional<std::filesystem::path> known_folder(const KNOWNFOLDERID& folder) {
-  wchar_t* text = nullptr;
-  const auto found = ::SHGetKnownFolderPath(folder, 0, nullptr, &text);
-  const std::unique_ptr<wchar_t, decltype(&::CoTaskMemFree)> owner{text, ::CoTaskMemFree};
-  return SUCCEEDED(found) ? std::optional{std::filesystem::path{text}} : std::nullopt;
+/// A folder that the registry names. Not by SHGetKnownFolderPath(): with SHELL32 come user32 and
+/// gdi32, and a program that has loaded these hears nothing of a shutdown
+/// (learn.microsoft.com, SetConsoleCtrlHandler).
+std::optional<std::filesystem::path> folder_of(HKEY root, const wchar_t* key, const wchar_t* name) {
+  std::array<wchar_t, 1024> text{};
+  DWORD size = sizeof(text);
+  const auto found = ::RegGetValueW(root, key, name, RRF_RT_REG_SZ, nullptr, text.data(), &size);
+  const std::filesystem::path folder{found == ERROR_SUCCESS ? text.data() : L""};
+  return folder.is_absolute() ? std::optional{folder} : std::nullopt;
 }
 
 bool is_administrator() {
@@ -123,7 +126,13 @@ bool is_administrator() {
 
 std::filesystem::path default_directory() {
   const auto folder =
-      known_folder(is_administrator() ? FOLDERID_ProgramData : FOLDERID_LocalAppData);
+      is_administrator()
+          ? folder_of(HKEY_LOCAL_MACHINE,
+                      L"SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList",
+                      L"ProgramData")
+          : folder_of(HKEY_CURRENT_USER,
+                      L"Software\\Microsoft\\Windows\\CurrentVersion\\Explorer\\User Shell Folders",
+                      L"Local AppData");
   return folder.value_or(".") / "netlog";
 }
 

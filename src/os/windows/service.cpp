@@ -28,7 +28,7 @@ Error last_error(std::string context) {
   return fail_win32(::GetLastError(), std::move(context));
 }
 
-/// Quotes an argument so that CommandLineToArgvW() reads it back. Source: learn.microsoft.com,
+/// Quotes an argument so that the C runtime reads it back. Source: learn.microsoft.com,
 /// Parsing C++ command-line arguments.
 std::wstring quote_argument(std::wstring_view word) {
   std::wstring text = L"\"";

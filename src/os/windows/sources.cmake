@@ -14,4 +14,4 @@ target_sources(
           windows/terminal.cpp
           windows/text.cpp)
 target_compile_definitions(netlog_os PUBLIC _WIN32_WINNT=0x0A00 WIN32_LEAN_AND_MEAN NOMINMAX)
-target_link_libraries(netlog_os PUBLIC ws2_32 mswsock advapi32 shell32 ole32)
+target_link_libraries(netlog_os PUBLIC ws2_32 mswsock advapi32)

@@ -6,13 +6,17 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 
 #include <windows.h>
 
 #include <fcntl.h>
 #include <io.h>
-#include <shellapi.h>
+
+/// Of the C runtime: the words of the command line as Windows programs get them. Source:
+/// learn.microsoft.com, __wgetmainargs. The shell's CommandLineToArgvW() would bring user32, see
+/// files.cpp.
+extern "C" int __cdecl __wgetmainargs(
+    int* count, wchar_t*** arguments, wchar_t*** environment, int expand, int* new_mode);
 
 namespace netlog::os {
 namespace {
@@ -110,11 +114,13 @@ Result<void> finish_output() {
 
 std::vector<std::string> command_line(int /*argc*/, char** /*argv*/) {
   int count = 0;
-  const std::unique_ptr<wchar_t*, decltype(&::LocalFree)> arguments{
-      ::CommandLineToArgvW(::GetCommandLineW(), &count), ::LocalFree};
+  wchar_t** arguments = nullptr;
+  wchar_t** environment = nullptr;
+  int new_mode = 0;
+  ::__wgetmainargs(&count, &arguments, &environment, 0, &new_mode);
   std::vector<std::string> words;
   for (int i = 1; i < count; ++i) {
-    words.push_back(narrow(arguments.get()[i]));
+    words.push_back(narrow(arguments[i]));
   }
   return words;
 }

@@ -160,6 +160,13 @@ with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
     found = rows(twice, "SELECT pid, name FROM processes WHERE name = 'netlog-talker.exe'")
     check("one process, one row", len(found) == 1, found)
 
+    # With user32 or gdi32, which SHELL32 and ole32 bring, a console program hears nothing of a shutdown.
+    imports = subprocess.run(["x86_64-w64-mingw32-objdump", "-p", NETLOG_EXE], capture_output=True, check=True, text=True, timeout=120).stdout
+    libraries = sorted(line.split()[-1].lower() for line in imports.splitlines() if "DLL Name" in line)
+    check("the libraries of netlog.exe", libraries == ["advapi32.dll", "kernel32.dll", "msvcrt.dll", "ws2_32.dll"], libraries)
+    nowhere = subprocess.run([EMULATOR, NETLOG_EXE, "info"], capture_output=True, timeout=120).stderr.decode()
+    check("the usual place", "\\ProgramData\\netlog\\netlog.db" in nowhere, nowhere)
+
     # As a service: what was recorded is whole when it has stopped.
     served = str(pathlib.Path(folder, "Dienst.db"))
     at_windows[served] = "Z:" + served.replace("/", "\\")
