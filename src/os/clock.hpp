@@ -44,8 +44,8 @@ std::int64_t read_boot_clock_ns();
 /// The wall clock, UTC ns since 1970. Defined once in linux/ or windows/.
 std::int64_t read_wall_clock_ns();
 
-/// What this thread has taken of a processor so far, in ns; on Windows in steps of some 15 ms.
-/// Defined once in linux/ or windows/.
+/// What this thread has taken of a processor so far, in ns; on Windows the time that has passed,
+/// which is as much or more. Only differences count. Defined once in linux/ or windows/.
 std::int64_t read_thread_cpu_clock_ns();
 
 }  // namespace netlog::os

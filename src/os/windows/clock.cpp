@@ -33,14 +33,9 @@ std::int64_t read_wall_clock_ns() {
   return utc_ns_of(units_of(now));
 }
 
+/// GetThreadTimes() counts in steps of 15.6 ms, of which a tick of 2 ms has none or a whole one.
 std::int64_t read_thread_cpu_clock_ns() {
-  FILETIME began;
-  FILETIME ended;
-  FILETIME kernel;
-  FILETIME user;
-  ::GetThreadTimes(::GetCurrentThread(), &began, &ended, &kernel, &user);
-  constexpr std::int64_t kNsPerUnit = 100;
-  return static_cast<std::int64_t>(units_of(kernel) + units_of(user)) * kNsPerUnit;
+  return read_boot_clock_ns();
 }
 
 }  // namespace netlog::os
