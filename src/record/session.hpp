@@ -48,7 +48,7 @@ struct Observer {
   std::function<void(const std::string& text)> on_message;
   std::function<void(const Progress&, const store::WriterTotals&, std::size_t open_connections)>
       progress;
-  /// What `read_again` has returned is in effect.
+  /// What `read_again` has returned is in effect. Needed where that is set.
   std::function<void()> adjusted;
   std::chrono::milliseconds every{500};  ///< between two calls of `progress`
 };

@@ -75,8 +75,9 @@ std::optional<TimeRange> parse_time_range(std::string_view text);
 std::int64_t resolve(const TimeSpec& spec, std::int64_t now_ns, const Span& recorded);
 
 /// The end of a window that begins at `since_ns`. Of the moments that a time can mean, the first
-/// one after `since_ns` is meant. Where that is after the recording, and the one before `since_ns`
-/// is nearer to it, while the recording has begun, this one is meant: the window is a mistake.
+/// one after `since_ns` is meant. The one before it is meant if the first one is after the
+/// recording, the window does not begin before the recording, and this one is nearer to
+/// `since_ns`: then the window is a mistake.
 std::int64_t resolve_end(const TimeSpec& spec,
                          std::int64_t since_ns,
                          std::int64_t now_ns,

@@ -33,7 +33,7 @@ namespace {
 constexpr mode_t kPrivate = 0600;  // a command line or a peer's address is private
 constexpr mode_t kShared = 0640;
 
-constexpr rlim_t kMaxDescriptors = 1 << 20;
+constexpr rlim_t kMaxDescriptors = 1 << 16;
 
 constexpr const char* kSystemDirectory = "/var/lib/netlog";
 

@@ -112,11 +112,12 @@ class SignalWatcher final : public StopRequests {
     }
   }
 
-  /// Without SIGHUP, the last of them, where that is ignored.
-  std::span<const int> watched_{kSignals.data(), kSignals.size() - (hangup_is_ignored() ? 1 : 0)};
   UniqueFd event_;
   std::function<void()> stop_;
   std::function<void()> reload_;
+  /// Without SIGHUP, the last of them, where that is ignored or asks to reload.
+  std::span<const int> watched_{kSignals.data(),
+                                kSignals.size() - (reload_ || hangup_is_ignored() ? 1 : 0)};
   std::thread thread_;
 };
 

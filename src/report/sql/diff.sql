@@ -74,10 +74,17 @@ selected AS MATERIALIZED (
     -- It counts where it failed; while it waits, in both windows.
     coalesce(closed_ns BETWEEN :before_since_ns AND :before_until_ns, 1) AS ended_before,
     coalesce(closed_ns BETWEEN :since_ns AND :until_ns, 1) AS ended_after,
-    -- How long those that began in a window lasted, up to its end.
-    iif(opened_ns BETWEEN :before_since_ns AND :before_until_ns, min(coalesce(closed_ns, :before_until_ns), :before_until_ns) - opened_ns, NULL)
-      AS lasted_before_ns,
-    iif(opened_ns BETWEEN :since_ns AND :until_ns, min(coalesce(closed_ns, :until_ns), :until_ns) - opened_ns, NULL) AS lasted_after_ns
+    -- How long those that began in a window lasted, as far as the shorter window can show.
+    iif(opened_ns BETWEEN :before_since_ns AND :before_until_ns, min(
+      min(coalesce(closed_ns, last_seen_ns), :before_until_ns) - opened_ns,
+      :until_ns - :since_ns,
+      :before_until_ns - :before_since_ns
+    ), NULL) AS lasted_before_ns,
+    iif(opened_ns BETWEEN :since_ns AND :until_ns, min(
+      min(coalesce(closed_ns, last_seen_ns), :until_ns) - opened_ns,
+      :until_ns - :since_ns,
+      :before_until_ns - :before_since_ns
+    ), NULL) AS lasted_after_ns
   FROM (
     SELECT
       *,

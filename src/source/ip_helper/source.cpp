@@ -145,12 +145,11 @@ class IpHelperSource final : public LiveSource {
       if (refused.empty() || !lacks) {
         refused = read.error().text;
       }
-      if (!lacks && (reading.family == Family::ipv6 || is_transient(read.error().code))) {
+      const bool has_changed =
+          read.error().code == kUnsuccessful || read.error().code == kInsufficientBuffer;
+      if (has_changed || (!lacks && reading.family == Family::ipv6)) {
         reading.rows = table;  // it exists: each read that fails becomes a gap
         break;
-      }
-      if (!lacks) {
-        return fail(errc::refused, refused);
       }
     }
     if (!reading.rows) {

@@ -216,7 +216,7 @@ void PageFile::read_header() {
       is_header && encoding > kUtf8 && encoding <= kUtf16be) {
     throw StoreError{fmt::format(
         "cannot salvage {}: its texts are in UTF-16, and those of a recording in UTF-8; "
-        "convert it first: sqlite3 {} .dump",
+        "convert it first: sqlite3 '{}' .dump | sqlite3 NEW",
         utf8(path_),
         utf8(path_))};
   }

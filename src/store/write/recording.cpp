@@ -348,6 +348,7 @@ bool Recording::end(std::int64_t ended_ns) {
 /// would look as if rows were missing: the end is written once more, and closing deletes nothing.
 void Recording::keep_wal_with(std::int64_t ended_ns) {
   keep_side_files();
+  database_.tryExec("PRAGMA journal_size_limit = -1");  // closing cuts the WAL to it
   database_.tryExec(
       fmt::format("BEGIN; UPDATE session SET ended_ns = NULL WHERE id = {0}; "
                   "UPDATE session SET ended_ns = {1} WHERE id = {0}; COMMIT",

@@ -111,11 +111,14 @@ std::optional<std::int64_t> Retention::wal_bytes() const {
 
 std::int64_t Retention::used_pages() const {
   const auto used = pragma(database_, "page_count") - pragma(database_, "freelist_count");
-  // The header may claim pages that are not there: to delete rows would not help.
+  // The header may claim pages that are not there: to delete rows would not help. No file system
+  // compresses so well.
+  constexpr std::int64_t kMaxCompression = 16;
   const auto path = path_from_utf8(database_.getFilename());
   const auto stored = static_cast<std::int64_t>(os::stored_bytes(path) +
                                                 os::stored_bytes(with_suffix(path, "-wal")));
-  return stored == 0 ? used : std::min(used, stored / page_bytes_);
+  const auto stored_pages = stored / page_bytes_;
+  return stored > 0 && stored_pages < used / kMaxCompression ? stored_pages : used;
 }
 
 bool Retention::too_large() const {

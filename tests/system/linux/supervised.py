@@ -4,6 +4,7 @@
 
 Once with a path and once with an abstract name as the socket. READY comes when the first tick is in the file, WATCHDOG in time, and the
 recorder ends with 0 at SIGTERM. SIGHUP makes it read its configuration again, in the same session and without a gap."""
+import contextlib
 import os
 import signal
 import socket
@@ -15,6 +16,11 @@ import time
 
 LIMIT_S = 60
 WATCHDOG_US = 2_000_000
+
+
+def query(database, sql):
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        return connection.execute(sql).fetchall()
 
 
 def report(notify, process):
@@ -94,10 +100,8 @@ def reload(database, command, folder):
                 assert process.wait(LIMIT_S) == 0, process.returncode
             finally:
                 process.kill()
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-    last = connection.execute("SELECT max(id) FROM sessions").fetchone()[0]
-    gaps = connection.execute("SELECT source, reason FROM gaps WHERE session_id = ? AND reason <> 'no recorder'", [last]).fetchall()
-    assert not [gap for gap in gaps if gap[0] in ("writer", "sampler")], gaps
+    gaps = query(database, "SELECT source, reason FROM gaps WHERE session_id = (SELECT max(id) FROM sessions) AND source <> 'recorder'")
+    assert not [gap for gap in gaps if gap[0] != "tick"], gaps  # a busy host may skip a tick
 
 
 def supervise(name, address, database, command):
@@ -109,7 +113,7 @@ def supervise(name, address, database, command):
             try:
                 first = report(notify, process)
                 assert first["READY"] == "1" and "WATCHDOG" not in first, first
-                rows = sqlite3.connect(f"file:{database}?mode=ro", uri=True).execute("SELECT ticks FROM sessions ORDER BY id DESC").fetchall()
+                rows = query(database, "SELECT ticks FROM sessions ORDER BY id DESC")
                 assert rows[0][0] > 0, f"ready without a tick on record: {rows}"
                 for _ in range(2):
                     later = report(notify, process)

@@ -221,7 +221,7 @@ mean life of the ended, s     2.5  7.667  +207 %
 
 Peers that came or went, are slower, fail more or do not answer
 change  process  direction  peer               before  after  failed before  failed after  lasted before  lasted after
-new     pool     outbound   203.0.113.50:5432       0      3              0             1              -         12.3s
+new     pool     outbound   203.0.113.50:5432       0      3              0             1              -           12s
 
 Listeners that came or went
 change  pid  process  proto  local

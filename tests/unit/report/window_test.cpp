@@ -121,6 +121,19 @@ TEST_CASE("diff names peers that are slower, also while they hang", "[report]") 
                        filter) == "slower|5|1|20000000|19000000000\n");
 }
 
+TEST_CASE("a longer window, or one without a recorder, makes no peer slower", "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  for (int id = 1; id <= 4; ++id) {
+    recording.add(test::open_connection(id).by(1).from(10 + id));
+    recording.add(test::open_connection(10 + id).by(1).from(40 + id));
+  }
+  auto filter = until(80);
+  filter.since_ns = test::Given::ns(40);
+  filter.before_ns = {test::Given::ns(10), test::Given::ns(20)};
+  CHECK(recording.rows("diff", {"change", "peer"}, filter).empty());
+}
+
 TEST_CASE("what nobody watched has neither come nor gone", "[report]") {
   GivenRecording recording;
   pool(recording);
