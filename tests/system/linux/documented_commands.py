@@ -15,12 +15,14 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 LIMIT_S = 60
 # A command stands in an indented block, alone or behind sudo. In the README and in the texts of `netlog help`, too.
 LINE = re.compile(r"^ {4,}(?:sudo )?(netlog(?: .*)?)$", re.M)
 # What stands for something else.
+OUR_NAME = pathlib.Path("/proc/self/comm").read_text(encoding="utf-8").strip()
 PLACEHOLDERS = {"A..B": "-1h..now", "FILE": "placeholder.db", "NAME": "leaks"}
 
 
@@ -90,7 +92,11 @@ class Host:
                     self.wait_for_tick(words[words.index("--db") + 1] if "--db" in words else "netlog.db", process)
                     self.end(process)
                 else:
-                    assert process.stdout.readline(), f"{shlex.join(words)} shows nothing"
+                    too_late = threading.Timer(LIMIT_S, process.kill)
+                    too_late.start()
+                    shown = process.stdout.readline()
+                    too_late.cancel()
+                    assert shown, f"{shlex.join(words)} shows nothing"
                     self.end(process, -signal.SIGINT)
             finally:
                 process.kill()
@@ -98,7 +104,7 @@ class Host:
     def try_one(self, line):
         words = [PLACEHOLDERS.get(word, word) for word in shlex.split(line)[1:]]
         words = [{"1234": str(os.getpid()), "8080": str(self.port), "443": str(self.port)}.get(word, word) for word in words]
-        words = ["python3*" if word == "post*" else word for word in words]
+        words = [OUR_NAME if word == "post*" else word for word in words]
         for i, word in enumerate(words[:-1]):  # as a reader would, who starts again
             if word in ("-o", "--capture") and os.path.exists(f"{self.folder}/{words[i + 1]}"):
                 os.remove(f"{self.folder}/{words[i + 1]}")
