@@ -10,6 +10,9 @@ need_mounts
 chmod 1777 "$scratch" # for a recorder without rights; root trusts a folder that others may write only if it is sticky
 groups=$(awk '$(NF-2) == "cgroup2" { print $5; exit }' /proc/self/mountinfo)
 hide() { echo "mount -t tmpfs none $1 &&"; } # for a shell in a mount namespace of its own
+hide_groups() { # each mount of cgroup2: a host may have more than one
+  awk '$(NF-2) == "cgroup2" { print "mount -t tmpfs none", $5, "&&" }' /proc/self/mountinfo
+}
 
 expect() { # NAME, source, pattern on standard error, command: records for half a second and warns once
   local name=$1 source=$2 warning=$3
@@ -74,8 +77,8 @@ cat "$scratch/never.log"
 
 if [ -n "$groups" ]; then
   echo "--- no cgroup2: tp_btf"
-  in_mounts "$(hide "$groups")" "$netlog" doctor | grep 'by tp_btf'
-  begin tp unshare -m sh -c "$(hide "$groups") exec \"\$@\"" sh "$netlog" record --db "$scratch/tp.db"
+  in_mounts "$(hide_groups)" "$netlog" doctor | grep 'by tp_btf'
+  begin tp unshare -m sh -c "$(hide_groups) exec \"\$@\"" sh "$netlog" record --db "$scratch/tp.db"
   "$churn" --rate 150 --seconds 1 --all-kinds --life-ms 20 --truth "$scratch/tp.csv"
   finish tp
   "$check" "$scratch/tp.csv" "$scratch/tp.db"
@@ -83,7 +86,7 @@ if [ -n "$groups" ]; then
   echo "--- a cgroup namespace, where the mount of a part looks like the root: tp_btf"
   part=$groups/netlog-fallbacks-$$
   mkdir "$part"
-  sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$part" unshare -C -m sh -c "$(hide "$groups") mkdir \$0/part &&
+  sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$part" unshare -C -m sh -c "$(hide_groups) mkdir \$0/part &&
     mount -t cgroup2 none \$0/part && exec \"\$@\"" "$groups" "$netlog" doctor | tee "$scratch/part.log"
   rmdir "$part"
   says 'by tp_btf' "$scratch/part.log"
