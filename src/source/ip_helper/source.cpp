@@ -130,6 +130,11 @@ class IpHelperSource final : public LiveSource {
     return code == kNotSupported || code == kProcNotFound || code == kInvalidParameter;
   }
 
+  /// Whether the table is there. kGenFailure may also be a call that never works.
+  static bool has_changed(std::uint32_t code) {
+    return code == kUnsuccessful || code == kInsufficientBuffer;
+  }
+
   /// An IPv6 table that exists in no class is left out. An IPv4 table must exist.
   Result<void> choose_class(Reading& reading) {
     std::string refused;
@@ -145,9 +150,7 @@ class IpHelperSource final : public LiveSource {
       if (refused.empty() || !lacks) {
         refused = read.error().text;
       }
-      const bool has_changed =
-          read.error().code == kUnsuccessful || read.error().code == kInsufficientBuffer;
-      if (has_changed || (!lacks && reading.family == Family::ipv6)) {
+      if (has_changed(read.error().code) || (!lacks && reading.family == Family::ipv6)) {
         reading.rows = table;  // it exists: each read that fails becomes a gap
         break;
       }
@@ -166,7 +169,7 @@ class IpHelperSource final : public LiveSource {
 
   void choose_offload(Reading& reading) {
     const auto read = reader_.read(reading.protocol, reading.family, capture::MibTable::offload);
-    reading.offload = read.has_value() || is_transient(read.error().code);
+    reading.offload = read.has_value() || has_changed(read.error().code);
     if (!reading.offload) {
       note_fallback(read.error().text);
     }
