@@ -34,6 +34,7 @@ held AS (
   -- Its owner at the end of the window, if it has another one now.
   SELECT
     selected.*,
+    coalesce(closed_ns, last_seen_ns) > :until_ns AS goes_on,
     (
       SELECT e.old
       FROM event AS e
@@ -66,15 +67,15 @@ SELECT
     '?',
     'yes'
   ) END AS sure,
-  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, 'open', outcome) AS outcome,
-  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, outcome_reason) AS outcome_reason,
+  iif(goes_on, 'open', outcome) AS outcome,
+  iif(goes_on, NULL, outcome_reason) AS outcome_reason,
   syns,
   iif(closed_ns > :until_ns, NULL, duration_ns) AS duration_ns,
   -- What it had later is not what it had then.
-  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, bytes_sent) AS bytes_sent,
-  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, bytes_received) AS bytes_received,
-  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, rtt_us) AS rtt_us,
-  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, retransmits) AS retransmits,
+  iif(goes_on, NULL, bytes_sent) AS bytes_sent,
+  iif(goes_on, NULL, bytes_received) AS bytes_received,
+  iif(goes_on, NULL, rtt_us) AS rtt_us,
+  iif(goes_on, NULL, retransmits) AS retransmits,
   open_error_ns,
   owner_source,
   iif(then_id IS NULL, held.user, p.user) AS user,

@@ -124,7 +124,9 @@ last AS (
   ORDER BY id DESC
   LIMIT iif(:limit < 0, 200, :limit)
 ),
-selected AS (SELECT * FROM connections WHERE id IN (SELECT id FROM last))
+selected AS (
+  SELECT *, coalesce(closed_ns, last_seen_ns) > :until_ns AS goes_on FROM connections WHERE id IN (SELECT id FROM last)
+)
 SELECT
   coalesce(opened_ns, first_seen_ns) AS began_ns,
   -- NULL: it was there before the recorder.
@@ -137,7 +139,7 @@ SELECT
   protocol,
   local,
   remote,
-  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, 'open', outcome) AS outcome,
+  iif(goes_on, 'open', outcome) AS outcome,
   iif(closed_ns > :until_ns, NULL, duration_ns) AS duration_ns,
   -- All in the unit of the longest, exact to a microsecond.
   (
@@ -160,8 +162,8 @@ SELECT
       ORDER BY from_ns
     )
   ) AS states,
-  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, bytes_sent) AS bytes_sent,
-  iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, bytes_received) AS bytes_received,
+  iif(goes_on, NULL, bytes_sent) AS bytes_sent,
+  iif(goes_on, NULL, bytes_received) AS bytes_received,
   open_error_ns
 FROM selected
 ORDER BY began_ns, id;

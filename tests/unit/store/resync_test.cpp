@@ -26,6 +26,18 @@ using namespace netlog::store;
 using namespace netlog::test::server_lives;
 using netlog::test::rows;
 
+namespace {
+
+/// Puts another recording in the place of the file.
+void replace(const std::filesystem::path& path, std::vector<Item> items) {
+  std::filesystem::rename(path, path.string() + ".moved");
+  Writer other{path, session(11)};
+  other.push(std::move(items));
+  other.finish(14 * kSecond);
+}
+
+}  // namespace
+
 TEST_CASE("a file that is deleted while it is recorded into is created again", "[store][posix]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
@@ -80,12 +92,7 @@ TEST_CASE("what another session left open in the new file goes on in its row, or
   WriterOptions options;
   options.reopen = []() -> Result<void> { return {}; };
   RecreatableRecording recording{path, session(10), options};
-  std::filesystem::rename(path, scratch / "b.db");
-  {
-    Writer other{path, session(11)};
-    other.push({server(), opens(open_connection(1, 12)), opens(open_connection(2, 13))});
-    other.finish(14 * kSecond);
-  }
+  replace(path, {server(), opens(open_connection(1, 12)), opens(open_connection(2, 13))});
   recording.recreate(15 * kSecond);
   auto both = open_connection(2, 13);
   both.id = 7;
@@ -113,12 +120,7 @@ TEST_CASE("where sockets are not identified, what another session left open stay
   WriterOptions options;
   options.reopen = []() -> Result<void> { return {}; };
   RecreatableRecording recording{path, session(10), options};
-  std::filesystem::rename(path, scratch / "b.db");
-  {
-    Writer other{path, session(11)};
-    other.push({server(), opens(open_connection(1, 12))});
-    other.finish(14 * kSecond);
-  }
+  replace(path, {server(), opens(open_connection(1, 12))});
   recording.recreate(15 * kSecond);
   auto ours = open_connection(3, 15);
   ours.incarnation = 0;
