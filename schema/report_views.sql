@@ -46,18 +46,18 @@ SELECT
   CAST(c.opened_ns IS NOT NULL AS INTEGER) AS opened,
   CAST(c.outcome = $outcome.closed AND EXISTS (
     SELECT 1
-    FROM event AS e
+    FROM event_codes AS e
     WHERE e.connection_id = c.id AND e.kind IN ($event.present, $event.open, $event.state)
       AND e.new IN ($state.fin_wait_1, $state.fin_wait_2, $state.closing, $state.time_wait)
   ) AS INTEGER) AS closed_by_us,
   CAST(c.outcome = $outcome.closed AND EXISTS (
     SELECT 1
-    FROM event AS e
+    FROM event_codes AS e
     WHERE e.connection_id = c.id AND e.kind IN ($event.present, $event.open, $event.state)
       AND e.new IN ($state.close_wait, $state.last_ack)
   ) AND NOT EXISTS (
     SELECT 1
-    FROM event AS e
+    FROM event_codes AS e
     WHERE e.connection_id = c.id AND e.kind IN ($event.present, $event.open, $event.state)
       AND e.new IN ($state.fin_wait_1, $state.fin_wait_2, $state.closing, $state.time_wait)
   ) AS INTEGER) AS closed_by_peer,

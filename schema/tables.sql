@@ -150,13 +150,24 @@ CREATE TABLE connection (
   peer_id INTEGER REFERENCES peer (id),
   duration_bucket INTEGER REFERENCES duration_bucket (code),
   flow_id INTEGER REFERENCES flow (id),
-  incarnation INTEGER               -- while open: the cookie (Linux) or create timestamp (Windows)
+  incarnation INTEGER,              -- while open: the cookie (Linux) or create timestamp (Windows)
+  -- The events of a connection that is over, but for those of kind owner. A JSON list in order of
+  -- the ids; the view event_codes reads it. An element is a number if the time is exact:
+  -- (at_ns - first_seen_ns) * 2048 + kind * 256 + old * 16 + new, where 15 is NULL. Otherwise it is
+  -- [at_ns - first_seen_ns, kind, old, new, error_ns, ahead]. The id of an event is first_event +
+  -- its place in the list + ahead (0 if there is none).
+  history TEXT,
+  first_event INTEGER,              -- NULL where history is
+  last_event INTEGER                -- the id of the last element
 ) STRICT;
 CREATE INDEX connection_by_duration
 ON connection (duration_bucket, coalesce(opened_ns, first_seen_ns));
 CREATE INDEX connection_by_flow ON connection (flow_id) WHERE flow_id IS NOT NULL;
 CREATE INDEX connection_left_open ON connection (incarnation) WHERE incarnation IS NOT NULL;
+CREATE INDEX connection_by_event ON connection (last_event) WHERE last_event IS NOT NULL;
 
+-- Events of connections that are not over, events of kind owner, and all events of a connection
+-- that has more than 64. The others are in connection.history.
 CREATE TABLE event (
   id INTEGER PRIMARY KEY,
   connection_id INTEGER NOT NULL REFERENCES connection (id),

@@ -4,8 +4,10 @@
 -- So each view is one statement that names tables without a schema, and that a plain `sqlite3` can
 -- run. What begins with `$` is replaced before (src/store/db/sql_macros.hpp): `$state.established`
 -- by the stored code, `$name(state, x)` by a CASE from the codes in x to their names, `$utc(ns)` by
--- ISO 8601 text, `$endpoint(address, port)` by `192.0.2.1:80`. The CASTs give the columns of both
--- sides of a UNION ALL the same affinity: only then does SQLite look for rows on each side.
+-- ISO 8601 text, `$endpoint(address, port)` by `192.0.2.1:80`, `$history(at, c, e)` by the time of
+-- the element e of c.history, `$list(text)` by '[]' if the text is not a JSON list. The CASTs give
+-- the columns of both sides of a UNION ALL the same affinity: only then does SQLite look for rows
+-- on each side.
 
 CREATE VIEW connections AS
 SELECT
@@ -59,6 +61,25 @@ JOIN address AS l ON l.id = c.local_address_id
 LEFT JOIN address AS r ON r.id = c.remote_address_id
 LEFT JOIN process AS p ON p.id = c.process_id;
 
+-- All events, with their stored codes: those of the table and those of connection.history. newest is
+-- the id of the last event that is stored in the same row: `newest > x AND id > x` finds the events
+-- after x by an index.
+CREATE VIEW event_codes AS
+SELECT id, connection_id, kind, at_ns, error_ns, old, new, id AS newest
+FROM event
+UNION ALL
+SELECT
+  $history(id, c, e), c.id, $history(kind, c, e), $history(at, c, e), $history(error, c, e),
+  $history(old, c, e), $history(new, c, e),
+  c.last_event
+FROM connection AS c
+JOIN json_each($list(c.history)) AS e
+WHERE c.last_event IS NOT NULL;
+
+CREATE VIEW event_count AS
+SELECT (SELECT count(*) FROM event) + coalesce(sum(json_array_length($list(history))), 0) AS events
+FROM connection;
+
 CREATE VIEW events AS
 SELECT
   e.id,
@@ -85,7 +106,7 @@ SELECT
   c.remote_port,
   $endpoint(l.text, c.local_port) AS local,
   $endpoint(r.text, c.remote_port) AS remote
-FROM event AS e
+FROM event_codes AS e
 JOIN connection AS c ON c.id = e.connection_id
 JOIN address AS l ON l.id = c.local_address_id
 LEFT JOIN address AS r ON r.id = c.remote_address_id
@@ -108,7 +129,7 @@ FROM (
     e.new AS state_code,
     e.at_ns AS from_ns,
     -- The maximum is computed once for all rows, so a recording without clock steps pays nothing.
-    iif((SELECT max(after_event) FROM clock_step) >= e.id, (
+    CAST(iif((SELECT max(after_event) FROM clock_step) >= e.id, (
       SELECT coalesce(sum(k.step_ns), 0)
       FROM clock_step AS k
       WHERE k.after_event >= e.id AND k.after_event < coalesce((
@@ -124,16 +145,43 @@ FROM (
         FROM connection AS c
         WHERE c.id = e.connection_id
       ))
-    ), 0) AS clock_adjust_ns,
-    (
+    ), 0) AS INTEGER) AS clock_adjust_ns,
+    CAST((
       SELECT n.at_ns FROM event AS n
       WHERE n.connection_id = e.connection_id AND n.id > e.id
         AND n.kind IN ($event.present, $event.open, $event.state, $event.close)
       ORDER BY n.id
       LIMIT 1
-    ) AS to_ns
+    ) AS INTEGER) AS to_ns
   FROM event AS e
   WHERE e.kind IN ($event.present, $event.open, $event.state) AND e.new IS NOT NULL
+  UNION ALL
+  SELECT
+    c.id,
+    $history(new, c, e),
+    $history(at, c, e),
+    CAST(iif((SELECT max(after_event) FROM clock_step) >= $history(id, c, e), (
+      SELECT coalesce(sum(k.step_ns), 0)
+      FROM clock_step AS k
+      WHERE k.after_event >= $history(id, c, e) AND k.after_event < coalesce((
+        SELECT $history(id, c, n)
+        FROM json_each($list(c.history)) AS n
+        WHERE n.key > e.key AND $history(kind, c, n) <> $event.offload
+        ORDER BY n.key
+        LIMIT 1
+      ), iif(c.duration_bucket IS NULL OR c.session_id = k.session_id, k.after_event + 1, 0))
+    ), 0) AS INTEGER),
+    CAST((
+      SELECT $history(at, c, n)
+      FROM json_each($list(c.history)) AS n
+      WHERE n.key > e.key AND $history(kind, c, n) <> $event.offload
+      ORDER BY n.key
+      LIMIT 1
+    ) AS INTEGER)
+  FROM connection AS c
+  JOIN json_each($list(c.history)) AS e
+  WHERE c.last_event IS NOT NULL AND $history(new, c, e) IS NOT NULL
+    AND $history(kind, c, e) IN ($event.present, $event.open, $event.state)
 );
 
 CREATE VIEW processes AS

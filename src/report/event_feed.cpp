@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "report/event_feed.hpp"
 
+#include <algorithm>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -22,6 +24,14 @@ SELECT
   connection_id, id
 FROM events
 WHERE )";
+
+// By the clock as it was set since. Ids are in order for each connection only.
+constexpr std::string_view kTime =
+    "at_ns + (SELECT coalesce(sum(k.step_ns), 0) FROM clock_step AS k WHERE k.after_event >= e.id)";
+// Looks only at the rows of the file that hold such events.
+constexpr std::string_view kIsAfterLast =
+    "connection_id IN (SELECT connection_id FROM event_codes WHERE newest > :last_id) AND id > "
+    ":last_id";
 
 /// 0 where a file has none that is a number.
 std::int64_t id_of(const Cell& cell) {
@@ -77,7 +87,44 @@ void EventFeed::last(std::int64_t count, const OnEvent& on_event) {
     clause.sql = fmt::format("connection_id IN (SELECT id FROM connections WHERE {})", clause.sql);
   }
   clause.parameters["count"] = count;
-  read("SELECT * FROM ({} ORDER BY id DESC LIMIT :count) ORDER BY id", std::move(clause), on_event);
+  last_id_ = first_of_last(count, clause);
+  read(fmt::format("SELECT * FROM (SELECT * FROM ({{}}) AS e ORDER BY {0} DESC, id DESC LIMIT "
+                   ":count) AS e ORDER BY {0}, id",
+                   kTime),
+       std::move(clause),
+       on_event);
+}
+
+/// An id before the last `count` events that the clause selects. Each row of the file holds one
+/// event or several, so the last events are in the last rows.
+std::int64_t EventFeed::first_of_last(std::int64_t count, const Clause& clause) {
+  constexpr std::int64_t kMinRows = 1'000;
+  constexpr std::int64_t kMore = 16;
+  for (auto rows = std::max(count, kMinRows);; rows *= kMore) {
+    const auto found = reader_.query(
+        "SELECT min(id) - 1, count(*) FROM (SELECT id FROM (SELECT * FROM (SELECT id FROM event "
+        "ORDER BY id DESC LIMIT :rows) UNION ALL SELECT * FROM (SELECT last_event FROM connection "
+        "WHERE last_event IS NOT NULL ORDER BY last_event DESC LIMIT :rows)) ORDER BY id DESC "
+        "LIMIT :rows)",
+        {{"rows", rows}});
+    if (id_of(found.cells[0][1]) < rows ||
+        rows > std::numeric_limits<std::int64_t>::max() / kMore) {
+      return 0;
+    }
+    auto parameters = clause.parameters;
+    parameters.insert(kinds_.parameters.begin(), kinds_.parameters.end());
+    parameters["last_id"] = id_of(found.cells[0][0]);
+    const auto enough = reader_.query(
+        fmt::format("SELECT count(*) = :count FROM (SELECT 1 FROM events WHERE {} AND {}{} LIMIT "
+                    ":count)",
+                    kIsAfterLast,
+                    clause.sql,
+                    kinds_.sql),
+        parameters);
+    if (id_of(enough.cells[0][0]) != 0) {
+      return id_of(found.cells[0][0]);
+    }
+  }
 }
 
 void EventFeed::next(const OnEvent& on_event) {
@@ -91,17 +138,23 @@ void EventFeed::next(const OnEvent& on_event) {
     clause.sql = fmt::format(
         "EXISTS (SELECT 1 FROM connections AS c WHERE c.id = connection_id AND ({}))", clause.sql);
   }
-  read("{} ORDER BY id", std::move(clause), on_event);
+  read(
+      fmt::format("SELECT * FROM ({{}}) AS e ORDER BY {}, id", kTime), std::move(clause), on_event);
 }
 
 /// The events after those that were read before.
 void EventFeed::read(std::string_view sql, Clause clause, const OnEvent& on_event) {
-  const auto newest = id_of(reader_.query("SELECT coalesce(max(id), 0) FROM event").cells[0][0]);
+  const auto newest = id_of(
+      reader_
+          .query(
+              "SELECT max(coalesce((SELECT max(id) FROM event), 0), "
+              "coalesce((SELECT max(last_event) FROM connection WHERE last_event IS NOT NULL), 0))")
+          .cells[0][0]);
   clause.parameters["last_id"] = std::exchange(last_id_, newest);
   clause.parameters["newest_id"] = newest;
   clause.parameters.insert(kinds_.parameters.begin(), kinds_.parameters.end());
-  const auto select =
-      fmt::format("{}id > :last_id AND id <= :newest_id AND {}{}", kSelect, clause.sql, kinds_.sql);
+  const auto select = fmt::format(
+      "{}{} AND id <= :newest_id AND {}{}", kSelect, kIsAfterLast, clause.sql, kinds_.sql);
   reader_.each(
       fmt::format(fmt::runtime(sql), select), clause.parameters, [](const auto&) {}, on_event);
 }

@@ -17,7 +17,8 @@ namespace netlog::report {
 /// The columns of one event, in the order of the feed's rows.
 std::vector<Column> event_columns();
 
-/// Reads events in the order in which they were recorded: the last ones, then those that follow.
+/// Reads events as they are recorded: the last ones, then those that follow. What one call reads
+/// is in order of time.
 class EventFeed {
  public:
   /// Called with each event; returns false to stop.
@@ -36,6 +37,7 @@ class EventFeed {
   void next(const OnEvent& on_event);
 
  private:
+  std::int64_t first_of_last(std::int64_t count, const Clause& clause);
   void read(std::string_view sql, Clause clause, const OnEvent& on_event);
 
   store::Reader& reader_;

@@ -71,7 +71,7 @@ Table row_table(store::Reader& reader) {
           // The tables behind the views have the same number of rows and are counted faster.
           reader
               .query("SELECT 'connections' AS view, count(*) AS rows FROM connection UNION ALL "
-                     "SELECT 'events', count(*) FROM event UNION ALL "
+                     "SELECT 'events', events FROM event_count UNION ALL "
                      "SELECT 'processes', count(*) FROM process UNION ALL "
                      "SELECT 'gaps', count(*) FROM gap UNION ALL "
                      "SELECT 'coverage', count(*) FROM coverage_window UNION ALL "

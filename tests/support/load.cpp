@@ -138,7 +138,7 @@ Held held(const std::filesystem::path& path) {
   SQLite::Statement rows{
       database,
       "SELECT (at_ns - :epoch) / :session, (at_ns - :epoch) % :session / :event, count(*) "
-      "FROM event WHERE at_ns > :epoch AND (at_ns - :epoch) % :session > 0 "
+      "FROM events WHERE at_ns > :epoch AND (at_ns - :epoch) % :session > 0 "
       "AND (at_ns - :epoch) % :event = 0 GROUP BY at_ns ORDER BY at_ns"};
   rows.bind(":epoch", kEpochNs);
   rows.bind(":session", kSessionNs);

@@ -14,7 +14,7 @@ stamped AS (
     at_ns - error_ns AS least_ns,
     lead(id) OVER next AS next_id,
     lead(at_ns) OVER next AS next_ns
-  FROM event
+  FROM event_codes
   WHERE kind IN ($event.present, $event.open, $event.state, $event.close)
   WINDOW next AS (PARTITION BY connection_id ORDER BY id)
 ),
@@ -23,7 +23,7 @@ lifetimes AS (
     connection_id,
     min(iif(kind IN ($event.present, $event.open), id, NULL)) AS first_id,
     min(iif(kind = $event.close OR (kind <> $event.owner AND new = $state.time_wait), id, NULL)) AS closed_id
-  FROM event
+  FROM event_codes
   WHERE EXISTS (SELECT 1 FROM clock_step)
   GROUP BY connection_id
 )

@@ -1,10 +1,14 @@
 -- about: a connection's row agrees with its last events
 -- section: violations | Violations
 WITH last AS (
-  SELECT connection_id, max(id) AS id, max(kind = $event.close) AS closed
-  FROM event
+  SELECT
+    connection_id,
+    new,
+    max(kind = $event.close) OVER whole AS closed,
+    row_number() OVER (PARTITION BY connection_id ORDER BY id DESC) AS place
+  FROM event_codes
   WHERE kind IN ($event.present, $event.open, $event.state, $event.close)
-  GROUP BY connection_id
+  WINDOW whole AS (PARTITION BY connection_id)
 )
 SELECT
   c.id AS connection_id,
@@ -13,7 +17,6 @@ SELECT
     ELSE 'its state is not the one that its last event led to'
   END AS detail
 FROM connection AS c
-JOIN last ON last.connection_id = c.id
-JOIN event AS e ON e.id = last.id
-WHERE c.gone <> last.closed OR (e.new IS NOT c.state AND e.new IS NOT NULL)
+JOIN last ON last.connection_id = c.id AND last.place = 1
+WHERE c.gone <> last.closed OR (last.new IS NOT c.state AND last.new IS NOT NULL)
 LIMIT :limit

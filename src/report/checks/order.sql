@@ -6,7 +6,7 @@ WITH ordered AS (
     e.id,
     e.kind,
     lag(e.kind) OVER (PARTITION BY e.connection_id ORDER BY e.id) AS before
-  FROM event AS e
+  FROM event_codes AS e
 )
 SELECT
   connection_id,
@@ -20,5 +20,5 @@ WHERE (before IS NULL AND kind NOT IN ($event.present, $event.open)) OR (before 
 UNION ALL
 SELECT c.id, 'no event at all'
 FROM connection AS c
-WHERE NOT EXISTS (SELECT 1 FROM event AS e WHERE e.connection_id = c.id)
+WHERE NOT EXISTS (SELECT 1 FROM event_codes AS e WHERE e.connection_id = c.id)
 LIMIT :limit

@@ -7,7 +7,7 @@ WITH changes AS (
     e.kind,
     e.old,
     lag(e.new) OVER (PARTITION BY e.connection_id ORDER BY e.id) AS before
-  FROM event AS e
+  FROM event_codes AS e
   WHERE e.kind IN ($event.present, $event.open, $event.state, $event.close)
 )
 SELECT

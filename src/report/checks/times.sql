@@ -19,6 +19,6 @@ WHERE c.open_error_ns < 0
   OR (c.closed_ns - coalesce(c.clock_adjust_ns, 0) < c.opened_ns - c.open_error_ns AND c.session_id NOT IN (SELECT session_id FROM unknown))
 UNION ALL
 SELECT e.connection_id, 'event ' || e.id || ' has a negative bound'
-FROM event AS e
+FROM event_codes AS e
 WHERE e.error_ns < 0
 LIMIT :limit

@@ -34,7 +34,7 @@ SELECT
   e.connection_id,
   'event ' || e.id || ' goes from ' || $name(state, e.old)
     || ' to ' || $name(state, e.new) AS detail
-FROM event AS e
+FROM event_codes AS e
 WHERE e.kind IN ($event.state, $event.close) AND e.error_ns = 0 AND e.old IS NOT NULL AND e.new IS NOT NULL AND e.new <> $state.delete_tcb AND e.old <> $state.delete_tcb
   AND NOT EXISTS (SELECT 1 FROM allowed AS a WHERE a.old = e.old AND a.new = e.new)
 LIMIT :limit

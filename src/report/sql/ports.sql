@@ -89,11 +89,15 @@ used AS (
       max(last_seen_ns, coalesce(closed_ns, 0))
     ) AS until_ns,
     iif(:until_ns IS NULL, state, (
-      SELECT i.state
-      FROM state_intervals AS i
-      WHERE i.connection_id = connections.id AND i.from_ns <= :until_ns AND (i.to_ns IS NULL OR i.to_ns > :until_ns)
-      ORDER BY i.from_ns DESC
-      LIMIT 1
+      -- SQLite looks up a connection's intervals only if they are sorted by a column of the result.
+      SELECT state
+      FROM (
+        SELECT i.state, i.from_ns
+        FROM state_intervals AS i
+        WHERE i.connection_id = connections.id AND i.from_ns <= :until_ns AND (i.to_ns IS NULL OR i.to_ns > :until_ns)
+        ORDER BY i.from_ns DESC
+        LIMIT 1
+      )
     )) AS state,
     process
   FROM connections

@@ -31,13 +31,16 @@ held AS (
       ORDER BY e.id
       LIMIT 1
     ), (SELECT n.process_id FROM connection AS n WHERE n.id = selected.id)) AS process_id,
-    (SELECT e.at_ns FROM event AS e WHERE e.connection_id = selected.id AND e.kind = $event.close) AS until_ns,
+    (SELECT e.at_ns FROM event_codes AS e WHERE e.connection_id = selected.id AND e.kind = $event.close) AS until_ns,
     iif(:until_ns IS NULL, state, (
-      SELECT i.state
-      FROM state_intervals AS i
-      WHERE i.connection_id = selected.id AND i.from_ns <= :until_ns
-      ORDER BY i.from_ns DESC
-      LIMIT 1
+      SELECT state
+      FROM (
+        SELECT i.state, i.from_ns
+        FROM state_intervals AS i
+        WHERE i.connection_id = selected.id AND i.from_ns <= :until_ns
+        ORDER BY i.from_ns DESC
+        LIMIT 1
+      )
     )) AS state_then
   FROM selected
 )
@@ -115,11 +118,14 @@ SELECT
   remote,
   -- At the end of the window; CLOSED if it had ended.
   coalesce((
-    SELECT i.state
-    FROM state_intervals AS i
-    WHERE i.connection_id = held.id AND coalesce(i.from_ns <= :until_ns, 1) AND (i.to_ns IS NULL OR i.to_ns > :until_ns)
-    ORDER BY i.from_ns DESC
-    LIMIT 1
+    SELECT state
+    FROM (
+      SELECT i.state, i.from_ns
+      FROM state_intervals AS i
+      WHERE i.connection_id = held.id AND coalesce(i.from_ns <= :until_ns, 1) AND (i.to_ns IS NULL OR i.to_ns > :until_ns)
+      ORDER BY i.from_ns DESC
+      LIMIT 1
+    )
   ), state) AS state,
   -- At an instant: `?` if it may have opened later or closed earlier, within the error bounds.
   CASE WHEN :since_ns = :until_ns THEN iif(

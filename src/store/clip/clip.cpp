@@ -15,6 +15,8 @@
 #include "util/text.hpp"
 #include "util/version.hpp"
 
+#include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 
@@ -51,9 +53,13 @@ Columns columns_of(SQLite::Database& database, std::string_view table) {
   return columns;
 }
 
-/// A column that the sums of the clip fill again.
-bool is_of_sums(std::string_view table, std::string_view column) {
-  return table == "connection" && (column == "flow_id" || column == "duration_bucket");
+/// The sums of the clip are filled again. Events are rows of the clip: a history is a text, and a
+/// text could hold what is to be redacted.
+bool is_left_out(std::string_view table, std::string_view column) {
+  constexpr std::array<std::string_view, 5> kLeftOut{
+      "flow_id", "duration_bucket", "history", "first_event", "last_event"};
+  return table == "connection" &&
+         std::find(kLeftOut.begin(), kLeftOut.end(), column) != kLeftOut.end();
 }
 
 /// Writes one clip: copies the selected rows, computes the sums, inserts the row of the clip.
@@ -124,7 +130,7 @@ class Clip {
         const auto& name = columns.names[i];
         const auto cell = rows.getColumn(static_cast<int>(i));
         const auto place = static_cast<int>(i) + 1;
-        if (cell.isNull() || is_of_sums(part.table, name)) {
+        if (cell.isNull() || is_left_out(part.table, name)) {
           insert.bind(place);
         } else if (cell.isText() || cell.isBlob()) {
           copy_text(insert, place, part.table, name, cell);
@@ -176,7 +182,7 @@ class Clip {
     const auto cut_ns =
         source_.execAndGet("SELECT coalesce(max(alive_ns), 0) FROM session").getInt64();
     const auto connections = count(source_, "connection");
-    const auto events = count(source_, "event");
+    const auto events = source_.execAndGet("SELECT events FROM event_count").getInt64();
     const auto name = redaction_ ? std::nullopt : std::optional{source_name};
     const auto redacted = redaction_ ? redaction_->replaced() : std::nullopt;
     const std::string version{kVersion};

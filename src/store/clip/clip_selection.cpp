@@ -127,20 +127,21 @@ std::vector<TablePart> selected_parts() {
     return TablePart{table,
                      fmt::format("temp.{} AS k CROSS JOIN {} AS t ON t.id = k.id", ids, table)};
   };
-  return {by_id("session", "clip_session"),
-          by_id("process", "clip_process"),
-          by_id("address", "clip_address"),
-          by_id("peer", "clip_peer"),
-          by_id("connection", "clip_connection"),
-          {"event", "temp.clip_connection AS k CROSS JOIN event AS t ON t.connection_id = k.id"},
-          by_id("gap", "clip_gap"),
-          by_id("coverage_window", "clip_coverage"),
-          by_id("counter_sample", "clip_counters"),
-          {"service",
-           "service AS t WHERE session_id IN (SELECT id FROM temp.clip_session) AND pid IN "
-           "(SELECT p.pid FROM temp.clip_process AS k CROSS JOIN process AS p ON p.id = k.id)"},
-          {"clock_step", "clock_step AS t WHERE session_id IN (SELECT id FROM temp.clip_session)"},
-          {"clip", "clip AS t"}};
+  return {
+      by_id("session", "clip_session"),
+      by_id("process", "clip_process"),
+      by_id("address", "clip_address"),
+      by_id("peer", "clip_peer"),
+      by_id("connection", "clip_connection"),
+      {"event", "temp.clip_connection AS k CROSS JOIN event_codes AS t ON t.connection_id = k.id"},
+      by_id("gap", "clip_gap"),
+      by_id("coverage_window", "clip_coverage"),
+      by_id("counter_sample", "clip_counters"),
+      {"service",
+       "service AS t WHERE session_id IN (SELECT id FROM temp.clip_session) AND pid IN "
+       "(SELECT p.pid FROM temp.clip_process AS k CROSS JOIN process AS p ON p.id = k.id)"},
+      {"clock_step", "clock_step AS t WHERE session_id IN (SELECT id FROM temp.clip_session)"},
+      {"clip", "clip AS t"}};
 }
 
 void select_rows(SQLite::Database& source, const ClipOptions& options) {

@@ -101,6 +101,15 @@ void renew(SQLite::Database& database, const Schema& schema) {
   transaction.commit();
 }
 
+/// Our own statements use these, not those of the file. TEMP comes first where a name is looked up.
+void make_own_views(SQLite::Database& database, const Schema& schema) {
+  constexpr std::string_view kCreate = "CREATE VIEW ";
+  for (const auto& view : schema.views) {
+    database.exec(fmt::format("CREATE TEMP VIEW IF NOT EXISTS {}",
+                              std::string_view{view.sql}.substr(kCreate.size())));
+  }
+}
+
 }  // namespace
 
 void migrate(SQLite::Database& database, const std::filesystem::path& path, const Schema& schema) {
@@ -118,6 +127,7 @@ void migrate(SQLite::Database& database, const std::filesystem::path& path, cons
     }
     check_tables(database, path, schema);
     renew(database, schema);
+    make_own_views(database, schema);
   } catch (const SQLite::Exception& error) {
     if (error.getErrorCode() == SQLITE_INTERRUPT) {
       refuse_slow_schema(path);

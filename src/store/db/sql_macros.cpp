@@ -93,6 +93,35 @@ std::string failed(std::string_view outcome, std::string_view reason, std::strin
                      direction);
 }
 
+/// A part of the element `e` of c.history (schema/tables.sql). A number has the codes in its low
+/// bits. Anything else than a number and a list says nothing.
+std::string history(std::string_view part, std::string_view c, std::string_view e) {
+  const auto either = [&](std::string_view number, int place) {
+    return fmt::format(
+        "CASE {0}.type WHEN 'integer' THEN {1} WHEN 'array' THEN {0}.value ->> {2} END",
+        e,
+        fmt::format(fmt::runtime(number), fmt::format("{}.value", e)),
+        place);
+  };
+  std::string sql;
+  if (part == "kind") {
+    sql = fmt::format("coalesce({}, 0)", either("{} >> 8 & 7", 1));
+  } else if (part == "old") {
+    sql = either("nullif({} >> 4 & 15, 15)", 2);
+  } else if (part == "new") {
+    sql = either("nullif({} & 15, 15)", 3);
+  } else if (part == "error") {
+    sql = fmt::format("coalesce({}, 0)", either("0", 4));
+  } else if (part == "at") {
+    sql = fmt::format("{}.first_seen_ns + coalesce({}, 0)", c, either("{} >> 11", 0));
+  } else if (part == "id") {
+    sql = fmt::format("{}.first_event + {}.key + coalesce({}, 0)", c, e, either("0", 5));
+  } else {
+    fail_unknown(fmt::format("history({}, …)", part));
+  }
+  return fmt::format("CAST({} AS INTEGER)", sql);
+}
+
 /// Where a quoted text or a comment that begins at `at` ends; `at` if none begins there.
 std::size_t skipped(std::string_view sql, std::size_t at) {
   const auto rest = sql.substr(at);
@@ -152,6 +181,14 @@ constexpr std::array kMacros{
           [](const Arguments& given) {
             return connect_failed(operand(given[0]), operand(given[1]));
           }},
+    Macro{"list",
+          1,
+          [](const Arguments& given) {
+            return fmt::format("iif(substr({0}, 1, 1) = '[' AND json_valid({0}), {0}, '[]')",
+                               given[0]);
+          }},
+    Macro{
+        "history", 3, [](const Arguments& given) { return history(given[0], given[1], given[2]); }},
     Macro{"failed", 3, [](const Arguments& given) {
             return failed(operand(given[0]), operand(given[1]), operand(given[2]));
           }}};

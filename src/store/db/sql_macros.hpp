@@ -17,6 +17,10 @@ namespace netlog::store {
 ///     names) $failed(o, r, d)           whether a connection of this direction failed: a connect,
 ///     or a RST
 ///                                that did not come from a client of ours
+///     $history(part, c, e)       id, kind, at, error, old or new of the element `e` of json_each
+///     on
+///                                the history of the connection `c`: an INTEGER
+///     $list(text)                the text, or '[]' if it is not a JSON list
 ///
 /// Codes and names are those of model/codes.hpp; a code is written as its name in lower case, with
 /// `_` for `+`. An argument is any expression. The result runs in a plain `sqlite3`.

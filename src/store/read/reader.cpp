@@ -30,6 +30,7 @@ constexpr std::size_t kMaxText = std::size_t{1} << 20U;
 constexpr std::size_t kMuchText = std::size_t{64} << 20U;
 constexpr std::size_t kTooMuchText = std::size_t{1} << 30U;
 constexpr int kShortText = 1'024;
+constexpr int kLongHistory = 16'384;  // the recorder writes shorter ones
 constexpr int kStepsBetweenReadProgress = 50'000;
 
 constexpr std::string_view kOnlyReading = "cannot query: only statements that read are allowed";
@@ -320,14 +321,21 @@ class Reader::Impl {
     std::string columns;
     std::string is_long;
     for (const auto& column : table.columns) {
-      const bool cut = column.type == "TEXT" || column.type == "BLOB";
       columns += columns.empty() ? "" : ", ";
-      columns += cut ? fmt::format(R"(substr("{0}", 1, {1}) AS "{0}")", column.name, kShortText)
-                     : fmt::format(R"("{}")", column.name);
-      if (cut) {
-        is_long += fmt::format(
-            R"({}length("{}") > {})", is_long.empty() ? "" : " OR ", column.name, kShortText);
+      if (column.type != "TEXT" && column.type != "BLOB") {
+        columns += fmt::format(R"("{}")", column.name);
+        continue;
       }
+      const bool is_history = table.name == "connection" && column.name == "history";
+      const auto most = is_history ? kLongHistory : kShortText;
+      // A history that is cut is no JSON any more.
+      columns +=
+          fmt::format(fmt::runtime(is_history ? R"(iif(length("{0}") > {1}, NULL, "{0}") AS "{0}")"
+                                              : R"(substr("{0}", 1, {1}) AS "{0}")"),
+                      column.name,
+                      most);
+      is_long +=
+          fmt::format(R"({}length("{}") > {})", is_long.empty() ? "" : " OR ", column.name, most);
     }
     if (is_long.empty() ||
         database_

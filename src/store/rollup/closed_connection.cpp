@@ -23,8 +23,9 @@ ClosedConnectionReader::ClosedConnectionReader(SQLite::Database& database)
                          "FROM connection WHERE id = ?"},
       select_states_{
           database,
-          expand_sql("SELECT at_ns, new, kind, id FROM event WHERE connection_id = ? AND kind IN "
-                     "($event.present, $event.open, $event.state, $event.close) ORDER BY id")} {}
+          expand_sql(
+              "SELECT at_ns, new, kind, id FROM event_codes WHERE connection_id = ? AND kind IN "
+              "($event.present, $event.open, $event.state, $event.close) ORDER BY id")} {}
 
 ClosedConnection ClosedConnectionReader::read(std::int64_t connection) {
   BoundStatement row{select_connection_};

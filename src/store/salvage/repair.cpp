@@ -18,6 +18,33 @@
 namespace netlog::store {
 namespace {
 
+/// Makes rows of the events in histories. Damaged ones are dropped.
+void unfold_histories(SQLite::Database& database) {
+  database.exec(
+      "INSERT OR IGNORE INTO event (id, connection_id, kind, at_ns, error_ns, old, new) SELECT id, "
+      "connection_id, kind, at_ns, error_ns, old, new FROM event_codes WHERE id NOT IN (SELECT id "
+      "FROM event)");
+  database.exec("UPDATE connection SET history = NULL, first_event = NULL, last_event = NULL");
+}
+
+/// The ids of the events that could be read, of rows and of histories, have no gap but for what is
+/// lost.
+void recount_lost_events(SQLite::Database& database, Salvaged& salvaged) {
+  if (!salvaged.damaged()) {
+    return;
+  }
+  for (auto& table : salvaged.tables) {
+    if (table.name == "event") {
+      table.lost =
+          database
+              .execAndGet(
+                  "SELECT coalesce(max(id) - min(id) + 1, 0) - count(*) FROM event WHERE id > "
+                  "0")
+              .getInt64();
+    }
+  }
+}
+
 /// Deletes rows that mean nothing without a lost row, and replaces references to lost rows.
 /// @returns how many rows of each table were deleted
 std::map<std::string, std::int64_t> repair_references(SQLite::Database& database) {
@@ -116,6 +143,8 @@ void insert_gaps(SQLite::Database& database, const Salvaged& salvaged) {
 }  // namespace
 
 void repair(SQLite::Database& database, Salvaged& salvaged) {
+  unfold_histories(database);
+  recount_lost_events(database, salvaged);
   auto dropped = repair_references(database);
   dropped["event"] += repair_events(database);
   for (auto& table : salvaged.tables) {

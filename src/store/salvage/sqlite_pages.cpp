@@ -194,7 +194,7 @@ PageFile::PageFile(const std::filesystem::path& path, std::function<bool()> go_o
 }
 
 void PageFile::check_time() {
-  constexpr std::uint64_t kPagesAtOnce = 256;
+  constexpr std::uint64_t kPagesAtOnce = 32;
   if (++pages_read_ % kPagesAtOnce != 0) {
     return;
   }

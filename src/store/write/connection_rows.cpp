@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "store/write/connection_rows.hpp"
 
+#include "model/event.hpp"
 #include "store/db/statement.hpp"
 
+#include <limits>
 #include <optional>
-#include <utility>
 
 namespace netlog::store {
 namespace {
@@ -32,6 +33,26 @@ Owner owner_of(const Connection& connection, const std::optional<std::int64_t>& 
              : connection.owner;
 }
 
+// It may still be in TIME_WAIT.
+bool is_over(const Connection& connection) {
+  return connection.closed || connection.gone;
+}
+
+/// Of a connection that was opened after the last clock step.
+std::vector<StateEntry> states_of(const std::vector<StoredEvent>& events) {
+  constexpr auto kAfterAllClockSteps = std::numeric_limits<std::int64_t>::max();
+  constexpr auto code = [](EventKind kind) { return static_cast<std::int64_t>(kind); };
+  std::vector<StateEntry> states;
+  for (const auto& event : events) {
+    if (event.kind != code(EventKind::offload) && event.kind != code(EventKind::owner)) {
+      states.push_back({event.at_ns,
+                        event.kind == code(EventKind::close) ? std::nullopt : event.to,
+                        kAfterAllClockSteps});
+    }
+  }
+  return states;
+}
+
 /// As a column has it.
 template <typename T>
 std::optional<std::int64_t> number(const std::optional<T>& value) {
@@ -47,21 +68,23 @@ std::optional<std::int64_t> known_netns(std::uint64_t netns) {
 ConnectionRows::ConnectionRows(SQLite::Database& database,
                                const SessionStart& start,
                                ReferenceRows& references,
+                               EventRows& events,
                                Flows& flows)
     : start_{start},
       references_{references},
+      events_{events},
       flows_{flows},
       insert_{database,
               "INSERT INTO connection (id, session_id, protocol, local_address_id, "
               "local_port, remote_address_id, "
               "remote_port, netns, opened_ns, open_error_ns, first_seen_ns, module, flow_id, "
-              "duration_bucket, direction, "
+              "duration_bucket, history, first_event, last_event, direction, "
               "peer_id, process_id, owner_source, "
               "owner_reason, uid, last_seen_ns, closed_ns, close_error_ns, gone, state, "
               "offload, outcome, outcome_reason, syns, errno, bytes_sent, "
               "bytes_received, retransmits, rtt_us, unanswered_ms, seen_by, incarnation) "
-              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-              "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+              "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       update_{database,
               "UPDATE connection SET direction = ?, peer_id = ?, process_id = ?, owner_source = ?, "
               "owner_reason = ?, uid = ?, "
@@ -69,29 +92,27 @@ ConnectionRows::ConnectionRows(SQLite::Database& database,
               "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, errno = ?, "
               "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, unanswered_ms = ?, "
               "seen_by "
-              "= ?, incarnation = ? WHERE id = ?"},
-      find_{database, "SELECT 1 FROM connection WHERE id = ?"} {}
+              "= ?, incarnation = ? WHERE id = ?"} {}
 
 void ConnectionRows::open(const Connection& connection) {
   const auto row = start_.row_of(connection.id);
   by_row_[row] = pending_.size();
-  pending_.push_back({.row = row, .first = &connection, .last = &connection, .states = {}});
+  pending_.push_back(
+      {.row = row, .first = &connection, .last = &connection, .stored = {}, .events = {}});
 }
 
 bool ConnectionRows::update(const Connection& connection) {
   auto& pending = pending_row(start_.row_of(connection.id));
   pending.last = &connection;
-  return pending.exists;
+  return pending.exists();
 }
 
 bool ConnectionRows::exists(std::int64_t row) {
-  return pending_row(row).exists;
+  return pending_row(row).exists();
 }
 
-void ConnectionRows::add_state(std::int64_t row, const StateEntry& entry) {
-  if (auto& pending = pending_row(row); pending.first != nullptr) {
-    pending.states.push_back(entry);
-  }
+void ConnectionRows::add_event(std::int64_t row, const StoredEvent& event) {
+  pending_row(row).events.push_back(event);
 }
 
 void ConnectionRows::close(std::int64_t row) {
@@ -101,8 +122,7 @@ void ConnectionRows::close(std::int64_t row) {
 ConnectionRows::PendingRow& ConnectionRows::pending_row(std::int64_t row) {
   const auto [entry, is_new] = by_row_.try_emplace(row, pending_.size());
   if (is_new) {
-    BoundStatement find{find_};
-    pending_.push_back({.row = row, .exists = find.with(row).step(), .states = {}});
+    pending_.push_back({.row = row, .stored = events_.find(row), .events = {}});
   }
   return pending_[entry->second];
 }
@@ -112,13 +132,14 @@ void ConnectionRows::write() {
   for (auto& pending : pending_) {
     if (pending.first != nullptr) {
       insert(pending);
-    } else if (pending.exists && pending.last != nullptr) {
+    } else if (pending.stored) {
       update(pending);
     }
-    if (pending.closed && pending.exists) {
+    if (pending.closed && pending.exists()) {
       closed.push_back(pending.row);
     }
   }
+  events_.flush();
   flows_.add(closed);
   pending_.clear();
   by_row_.clear();
@@ -127,6 +148,12 @@ void ConnectionRows::write() {
 void ConnectionRows::insert(PendingRow& pending) {
   const auto& first = *pending.first;
   const auto& tuple = first.tuple;
+  const auto history = events_.place(pending.row,
+                                     {.first_seen_ns = first.first_seen_ns, .first_event = {}},
+                                     pending.events,
+                                     is_over(*pending.last),
+                                     true);
+  const auto text = history ? std::optional{"[" + history->elements + "]"} : std::nullopt;
   std::optional<Flows::Place> place;
   if (pending.closed && pending.last->gone) {
     place = flows_.add(pending.row, closed_connection(pending));
@@ -147,16 +174,26 @@ void ConnectionRows::insert(PendingRow& pending) {
       .with(first.first_seen_ns)
       .with(first.module != 0 ? std::optional{first.module} : std::nullopt)
       .with(place ? std::optional{place->flow} : std::nullopt)
-      .with(place ? place->duration_bucket : std::nullopt);
+      .with(place ? place->duration_bucket : std::nullopt)
+      .with(text)
+      .with(history ? std::optional{history->first_event} : std::nullopt)
+      .with(history ? std::optional{history->last_event} : std::nullopt);
   bind_changing(insert, *pending.last);
   insert.exec();
 }
 
-void ConnectionRows::update(const PendingRow& pending) {
-  BoundStatement update{update_};
-  bind_changing(update, *pending.last);
-  update.with(pending.row);
-  update.exec();
+void ConnectionRows::update(PendingRow& pending) {
+  if (pending.last != nullptr) {
+    BoundStatement update{update_};
+    bind_changing(update, *pending.last);
+    update.with(pending.row);
+    update.exec();
+  }
+  const bool over = pending.last != nullptr && is_over(*pending.last);
+  if (const auto history =
+          events_.place(pending.row, *pending.stored, pending.events, over, false)) {
+    events_.append(pending.row, *pending.stored, *history);
+  }
 }
 
 /// Binds the columns that change while a connection is open, in the order of both statements.
@@ -214,7 +251,7 @@ ClosedConnection ConnectionRows::closed_connection(PendingRow& pending) {
       .bytes_sent = number(last.metrics.bytes_sent),
       .bytes_received = number(last.metrics.bytes_received),
       .clock_adjust_ns = 0,  // at a clock step all pending rows are written first
-      .states = std::move(pending.states),
+      .states = states_of(pending.events),
   };
 }
 

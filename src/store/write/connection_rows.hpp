@@ -4,6 +4,7 @@
 #include "model/connection.hpp"
 #include "store/rollup/closed_connection.hpp"
 #include "store/rollup/flows.hpp"
+#include "store/write/event_rows.hpp"
 #include "store/write/reference_rows.hpp"
 #include "store/write/session_start.hpp"
 
@@ -20,15 +21,16 @@ namespace netlog::store {
 
 class BoundStatement;
 
-/// Buffers connection changes for one batch and writes each row once. A connection that opens and
-/// closes in the batch is a single INSERT, already part of the sums. Keeps pointers to the
-/// connections that it is given until write(). Used on the writer thread, inside its transactions;
-/// must be destroyed before the database.
+/// Buffers connection changes and events for one batch and writes each row once. A connection that
+/// opens and closes in the batch is a single INSERT, already part of the sums. Keeps pointers to
+/// the connections that it is given until write(). Used on the writer thread, inside its
+/// transactions; must be destroyed before the database.
 class ConnectionRows {
  public:
   ConnectionRows(SQLite::Database& database,
                  const SessionStart& start,
                  ReferenceRows& references,
+                 EventRows& events,
                  Flows& flows);
 
   /// A connection that is not in the file yet.
@@ -37,8 +39,8 @@ class ConnectionRows {
   bool update(const Connection& connection);
   /// Like update(), for a connection that this batch has updated already.
   bool exists(std::int64_t row);
-  /// The connection has entered a state, or was closed.
-  void add_state(std::int64_t row, const StateEntry& entry);
+  /// An event without its id.
+  void add_event(std::int64_t row, const StoredEvent& event);
   /// The connection is closed: write() adds it to the sums.
   void close(std::int64_t row);
 
@@ -50,26 +52,28 @@ class ConnectionRows {
     std::int64_t row = 0;
     const Connection* first = nullptr;  ///< as it was opened; null: the file has the row
     const Connection* last = nullptr;   ///< as it is now; null: nothing to write
-    bool exists = true;
+    std::optional<StoredRow> stored;    ///< as the file has it
     bool closed = false;
-    std::vector<StateEntry> states;  ///< of a row that the file does not have
+    std::vector<StoredEvent> events;
+
+    [[nodiscard]] bool exists() const { return first != nullptr || stored; }
   };
 
   PendingRow& pending_row(std::int64_t row);
   void insert(PendingRow& pending);
-  void update(const PendingRow& pending);
+  void update(PendingRow& pending);
   void bind_changing(BoundStatement& statement, const Connection& connection);
   [[nodiscard]] ClosedConnection closed_connection(PendingRow& pending);
 
   const SessionStart& start_;
   ReferenceRows& references_;
+  EventRows& events_;
   Flows& flows_;
   std::vector<PendingRow> pending_;
   boost::unordered_flat_map<std::int64_t, std::size_t> by_row_;  ///< indexes of pending_
 
   SQLite::Statement insert_;
   SQLite::Statement update_;
-  SQLite::Statement find_;
 };
 
 /// The column netns. Absent where there are no network namespaces: their number is 0 then.

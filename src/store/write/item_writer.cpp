@@ -5,30 +5,20 @@
 #include "store/write/orphan_closer.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <set>
 
 namespace netlog::store {
-namespace {
-
-// In the place of an event's id: no clock step is between this event and the next one, since a step
-// writes all events before it.
-constexpr std::int64_t kAfterAllClockSteps = std::numeric_limits<std::int64_t>::max();
-
-}  // namespace
 
 ItemWriter::ItemWriter(SQLite::Database& database, SessionStart& start)
     : database_{database},
       start_{start},
       references_{database, start},
       flows_{database},
-      connections_{database, start, references_, flows_},
+      events_{database},
+      connections_{database, start, references_, events_, flows_},
       port_use_{database},
       find_connection_{database, "SELECT state, process_id, gone FROM connection WHERE id = ?"},
       resume_connection_{database, "UPDATE connection SET session_id = ? WHERE id = ?"},
-      events_{database,
-              "INSERT INTO event (connection_id, kind, at_ns, error_ns, old, new) VALUES",
-              ""},
       end_process_{
           database,
           // A socket that outlives its process brings a later report of the end, which is wrong.
@@ -47,8 +37,7 @@ ItemWriter::ItemWriter(SQLite::Database& database, SessionStart& start)
           "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
       insert_clock_step_{
           database,
-          "INSERT INTO clock_step (session_id, at_ns, step_ns, after_event) VALUES (?, ?, ?, "
-          "(SELECT coalesce(max(id), 0) FROM event))"},
+          "INSERT INTO clock_step (session_id, at_ns, step_ns, after_event) VALUES (?, ?, ?, ?)"},
       step_open_{database,
                  "UPDATE connection SET last_seen_ns = last_seen_ns + ?1, clock_adjust_ns = "
                  "iif(closed_ns IS NULL, coalesce(clock_adjust_ns, 0) + ?1, clock_adjust_ns) WHERE "
@@ -92,11 +81,11 @@ void ItemWriter::operator()(const Event& event) {
   const auto wide = [](std::optional<std::uint8_t> code) {
     return code ? std::optional<std::int64_t>{*code} : std::nullopt;
   };
-  insert_event(id,
-               event.kind,
-               event.at,
-               owner ? references_.process(event.old_owner) : wide(event.old_code),
-               owner ? references_.process(connection.owner.process) : wide(event.new_code));
+  add_event(id,
+            event.kind,
+            event.at,
+            owner ? references_.process(event.old_owner) : wide(event.old_code),
+            owner ? references_.process(connection.owner.process) : wide(event.new_code));
 }
 
 void ItemWriter::open(const Connection& connection) {
@@ -122,16 +111,13 @@ bool ItemWriter::update(const Connection& connection) {
   return connections_.update(connection);
 }
 
-void ItemWriter::insert_event(std::int64_t connection,
-                              EventKind kind,
-                              const Moment& at,
-                              std::optional<std::int64_t> from,
-                              std::optional<std::int64_t> to) {
-  events_.add({connection, static_cast<std::int64_t>(kind), at.at_ns, at.error_ns, from, to});
-  const bool closes = kind == EventKind::close;
-  if (closes || kind == EventKind::present || kind == EventKind::open || kind == EventKind::state) {
-    connections_.add_state(connection, {at.at_ns, closes ? std::nullopt : to, kAfterAllClockSteps});
-  }
+void ItemWriter::add_event(std::int64_t connection,
+                           EventKind kind,
+                           const Moment& at,
+                           std::optional<std::int64_t> from,
+                           std::optional<std::int64_t> to) {
+  connections_.add_event(connection,
+                         {0, static_cast<std::int64_t>(kind), at.at_ns, at.error_ns, from, to});
 }
 
 void ItemWriter::operator()(const Refresh& refresh) {
@@ -152,7 +138,7 @@ void ItemWriter::operator()(const Resumed& resumed) {
 }
 
 void ItemWriter::operator()(const Resync& resync) {
-  write_rows();  // the connections are compared with the rows of the file
+  connections_.write();  // the connections are compared with the rows of the file
   start_.continue_rows(resync.connections);
   const Moment changed{resync.at_ns, resync.at_ns - resync.since_ns};
   std::vector<std::int64_t> listed;
@@ -190,11 +176,11 @@ void ItemWriter::reconcile(const Connection& connection, const Moment& changed) 
   }
   if (!known) {
     open(connection);
-    insert_event(row,
-                 connection.opened ? EventKind::open : EventKind::present,
-                 connection.opened.value_or(Moment{connection.first_seen_ns, 0}),
-                 std::nullopt,
-                 state);
+    add_event(row,
+              connection.opened ? EventKind::open : EventKind::present,
+              connection.opened.value_or(Moment{connection.first_seen_ns, 0}),
+              std::nullopt,
+              state);
     return;
   }
   if (gone) {
@@ -204,10 +190,10 @@ void ItemWriter::reconcile(const Connection& connection, const Moment& changed) 
   BoundStatement{resume_connection_}.with(start_.session_id).with(row).exec();
   update(connection);
   if (old_state != state) {
-    insert_event(row, EventKind::state, changed, old_state, state);
+    add_event(row, EventKind::state, changed, old_state, state);
   }
   if (old_owner != owner) {
-    insert_event(row, EventKind::owner, changed, old_owner, owner);
+    add_event(row, EventKind::owner, changed, old_owner, owner);
   }
 }
 
@@ -228,8 +214,8 @@ void ItemWriter::close_missing(const std::vector<std::int64_t>& listed, const Mo
       }
     }
   }
-  events_.flush();  // so that the close events come after them
-  OrphanCloser closer{database_};
+  connections_.write();  // so that the close events come after those that it writes
+  OrphanCloser closer{database_, events_};
   for (const auto row : missing) {
     closer.close(row, ended);
     connections_.close(row);
@@ -255,7 +241,7 @@ void ItemWriter::close_left_open(const Resync& resync) {
     rows.push_back(connection.row);
   }
   flows_.remove(rows);  // they are part of the sums, as those that were left open
-  OrphanCloser closer{database_};
+  OrphanCloser closer{database_, events_};
   for (const auto& connection : left) {
     closer.close_since(connection.row, connection.seen_ns, resync.at_ns);
     connections_.close(connection.row);
@@ -320,11 +306,12 @@ void ItemWriter::operator()(const Gap& gap) {
 }
 
 void ItemWriter::operator()(const ClockStep& step) {
-  write_rows();  // the times of open connections are moved to the new clock below
+  connections_.write();  // the times of open connections are moved to the new clock below
   BoundStatement{insert_clock_step_}
       .with(start_.session_id)
       .with(step.at_ns)
       .with(step.step_ns)
+      .with(events_.last_id())
       .exec();
   BoundStatement{step_open_}.with(step.step_ns).exec();
   flows_.reload_clock_steps();
@@ -375,13 +362,8 @@ void ItemWriter::operator()(const Heartbeat& heartbeat) {
       .exec();
 }
 
-void ItemWriter::write_rows() {
-  events_.flush();
-  connections_.write();
-}
-
 void ItemWriter::end_batch() {
-  write_rows();
+  connections_.write();
   port_use_.write();
 }
 

@@ -3,10 +3,10 @@
 
 #include "model/event.hpp"
 #include "model/recording.hpp"
-#include "store/db/bulk_insert.hpp"
 #include "store/rollup/flows.hpp"
 #include "store/rollup/port_use.hpp"
 #include "store/write/connection_rows.hpp"
+#include "store/write/event_rows.hpp"
 #include "store/write/items.hpp"
 #include "store/write/reference_rows.hpp"
 #include "store/write/session_start.hpp"
@@ -51,28 +51,27 @@ class ItemWriter {
 
  private:
   [[nodiscard]] std::int64_t row_of(ConnectionId id) const { return start_.row_of(id); }
-  void insert_event(std::int64_t connection,
-                    EventKind kind,
-                    const Moment& at,
-                    std::optional<std::int64_t> from,
-                    std::optional<std::int64_t> to);
+  void add_event(std::int64_t connection,
+                 EventKind kind,
+                 const Moment& at,
+                 std::optional<std::int64_t> from,
+                 std::optional<std::int64_t> to);
   void reconcile(const Connection& connection, const Moment& changed);
   void close_missing(const std::vector<std::int64_t>& listed, const Moment& ended);
   void close_left_open(const Resync& resync);
   void open(const Connection& connection);
   bool update(const Connection& connection);
-  void write_rows();
 
   SQLite::Database& database_;
   SessionStart& start_;
   ReferenceRows references_;
   Flows flows_;
+  EventRows events_;
   ConnectionRows connections_;
   PortUse port_use_;
 
   SQLite::Statement find_connection_;
   SQLite::Statement resume_connection_;
-  BulkInsert<6> events_;
   SQLite::Statement end_process_;
   SQLite::Statement hash_process_;
   SQLite::Statement insert_service_;

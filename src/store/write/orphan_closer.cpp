@@ -8,14 +8,14 @@
 #include "store/db/statement.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <vector>
 
 namespace netlog::store {
 
-OrphanCloser::OrphanCloser(SQLite::Database& database)
-    : insert_close_{database,
-                    "INSERT INTO event (connection_id, kind, at_ns, error_ns, old, new) SELECT id, "
-                    "?2, ?3, ?4, state, iif(protocol = ?6, ?5, NULL) FROM connection WHERE id = "
-                    "?1"},
+OrphanCloser::OrphanCloser(SQLite::Database& database, EventRows& events)
+    : events_{events},
+      find_{database, "SELECT state, protocol FROM connection WHERE id = ?"},
       close_{database,
              expand_sql("UPDATE connection SET gone = 1, incarnation = NULL, last_seen_ns = "
                         "max(last_seen_ns, "
@@ -28,14 +28,27 @@ OrphanCloser::OrphanCloser(SQLite::Database& database)
                         "id = ?1")} {}
 
 void OrphanCloser::close(std::int64_t connection, const Moment& ended) {
-  BoundStatement{insert_close_}
-      .with(connection)
-      .with(EventKind::close)
-      .with(ended.at_ns)
-      .with(ended.error_ns)
-      .with(TcpState::closed)
-      .with(Protocol::tcp)
-      .exec();
+  const auto row = events_.find(connection);
+  if (!row) {
+    return;
+  }
+  std::vector<StoredEvent> events;
+  {
+    BoundStatement find{find_};
+    find.with(connection).step();
+    const bool is_tcp = find.number(1) == static_cast<std::int64_t>(Protocol::tcp);
+    events.push_back(
+        {0,
+         static_cast<std::int64_t>(EventKind::close),
+         ended.at_ns,
+         ended.error_ns,
+         find.number(0),
+         is_tcp ? std::optional{static_cast<std::int64_t>(TcpState::closed)} : std::nullopt});
+  }
+  if (const auto history = events_.place(connection, *row, events, true, false)) {
+    events_.append(connection, *row, *history);
+  }
+  events_.flush();
   BoundStatement{close_}
       .with(connection)
       .with(ended.at_ns)

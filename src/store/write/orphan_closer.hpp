@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/connection.hpp"
+#include "store/write/event_rows.hpp"
 
 #include <cstdint>
 
@@ -15,14 +16,16 @@ namespace netlog::store {
 /// database.
 class OrphanCloser {
  public:
-  explicit OrphanCloser(SQLite::Database& database);
+  /// `events` must outlive it.
+  OrphanCloser(SQLite::Database& database, EventRows& events);
 
   void close(std::int64_t connection, const Moment& ended);
   /// It ended between its last sign of life and now, UTC. The clock may have been set back between.
   void close_since(std::int64_t connection, std::int64_t seen_ns, std::int64_t now_ns);
 
  private:
-  SQLite::Statement insert_close_;
+  EventRows& events_;
+  SQLite::Statement find_;
   SQLite::Statement close_;
 };
 

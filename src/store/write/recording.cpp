@@ -28,24 +28,34 @@ constexpr int kBusyMs = 5'000;                    // for a reader that checkpoin
 // Beyond --max-size, while a reader keeps the WAL: no reader may cost what is recorded meanwhile.
 constexpr std::int64_t kMaxKeptWal = std::int64_t{1} << 30;
 
+void refuse_used_up(const std::filesystem::path& path,
+                    std::int64_t last_id,
+                    std::string_view table) {
+  constexpr std::int64_t kLargestId = std::int64_t{1} << 62;
+  if (last_id >= kLargestId) {
+    refuse_recording(
+        path,
+        fmt::format("its numbers are used up, a row of {} has the id {}; record into a new file",
+                    table,
+                    last_id));
+  }
+}
+
 /// Ids are counted up, and SQLite chooses any after the last one.
 void refuse_used_up_ids(SQLite::Database& database, const std::filesystem::path& path) {
-  constexpr std::int64_t kLargestId = std::int64_t{1} << 62;
   for (const auto& table : current_schema().tables) {
     if (table.columns.front().name != "id") {
       continue;
     }
     const auto last =
         database.execAndGet(fmt::format("SELECT max(id) FROM main.\"{}\"", table.name)).getInt64();
-    if (last >= kLargestId) {
-      refuse_recording(
-          path,
-          fmt::format("its numbers are used up, a row of {} has the id {}; record into "
-                      "a new file",
-                      table.name,
-                      last));
-    }
+    refuse_used_up(path, last, table.name);
   }
+  const auto last =
+      database
+          .execAndGet("SELECT max(last_event) FROM main.connection WHERE last_event IS NOT NULL")
+          .getInt64();
+  refuse_used_up(path, last, "event");
 }
 
 SQLite::Database open_for_writing(const std::filesystem::path& path) {

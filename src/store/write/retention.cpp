@@ -24,13 +24,11 @@ constexpr std::int64_t kMarginPart = 64;  // of the limit, for the next batch
 constexpr std::int64_t kConnectionsPerStep = 500;
 constexpr std::int64_t kSamplesPerStep = 2'000;
 constexpr std::int64_t kPagesPerStep = 256;
-// A connection in TIME_WAIT is over, even if its close event is not there yet.
-constexpr const char* kIsEnd =
-    "(kind = $event.close OR (kind IN ($event.present, $event.open, $event.state) AND new = "
-    "$state.time_wait))";
 // The newest event stays, and so does its connection: the id of an event is never used again.
-constexpr const char* kIsNotNewest =
-    "connection_id <> (SELECT connection_id FROM event ORDER BY id DESC LIMIT 1)";
+constexpr const char* kNewest =
+    "(SELECT connection_id FROM (SELECT * FROM (SELECT id, connection_id FROM event ORDER BY id "
+    "DESC LIMIT 1) UNION ALL SELECT * FROM (SELECT last_event, id FROM connection WHERE last_event "
+    "IS NOT NULL ORDER BY last_event DESC LIMIT 1)) ORDER BY id DESC LIMIT 1)";
 constexpr std::int64_t kSweepAfter = 10'000;  // deleted connections
 // A clock that is wrong is set within this time. It may be wrong if a session of this boot began so
 // long after the one before it, or before the end of that. It may also be wrong after a step of
@@ -38,12 +36,21 @@ constexpr std::int64_t kSweepAfter = 10'000;  // deleted connections
 constexpr std::int64_t kClockSettlesNs = 600 * kNsPerSecond;
 constexpr std::int64_t kDoubtfulPauseNs = 86'400 * kNsPerSecond;
 
-// The time of event `e` by the clock as it was set since: in its session, or in a later one of the
-// same boot.
-constexpr const char* kEventTime =
-    "(e.at_ns + coalesce((SELECT sum(k.step_ns) FROM clock_step AS k JOIN session AS s ON s.id = "
-    "k.session_id JOIN connection AS c ON c.id = e.connection_id JOIN session AS o ON o.id = "
-    "c.session_id WHERE k.after_event >= e.id AND s.boot_id IS o.boot_id), 0))";
+// The ends of at most {0} connections after event ?1, by the ids of their events. The time is that
+// of the clock as it was set since: in its session, or in a later one of the same boot. A
+// connection in TIME_WAIT is over, even if its close event is not there yet.
+constexpr const char* kEnds =
+    "SELECT id, connection_id, at_ns + coalesce((SELECT sum(k.step_ns) FROM clock_step AS k JOIN "
+    "session AS s ON s.id = k.session_id JOIN connection AS c ON c.id = e.connection_id JOIN "
+    "session AS o ON o.id = c.session_id WHERE k.after_event >= e.id AND s.boot_id IS o.boot_id), "
+    "0) AS at_ns FROM ("
+    "SELECT * FROM (SELECT id, connection_id, at_ns FROM event WHERE id > ?1 AND (kind = "
+    "$event.close OR (kind IN ($event.present, $event.open, $event.state) AND new = "
+    "$state.time_wait)) AND connection_id <> {1} ORDER BY id LIMIT {0}) "
+    "UNION ALL "
+    "SELECT * FROM (SELECT last_event, id, iif(gone, last_seen_ns, coalesce(closed_ns, "
+    "last_seen_ns)) FROM connection WHERE last_event > ?1 AND id <> {1} ORDER BY last_event LIMIT "
+    "{0})) AS e ORDER BY id LIMIT {0}";
 // The same of column {1} in table {0}, where it is not known before which steps it was: the latest
 // that it can be.
 constexpr const char* kSampleTime =
@@ -52,6 +59,10 @@ constexpr const char* kSampleTime =
 
 std::int64_t pragma(SQLite::Database& database, const char* name) {
   return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt64();
+}
+
+std::string ends(std::int64_t limit) {
+  return fmt::format(fmt::runtime(expand_sql(kEnds)), limit, kNewest);
 }
 
 std::string sample_time(std::string_view table, std::string_view column) {
@@ -176,30 +187,19 @@ bool Retention::step(Flows& flows, std::int64_t now_ns) {
 std::optional<std::int64_t> Retention::oldest_ns() {
   SQLite::Statement first{
       database_,
-      fmt::format(
-          "SELECT min(at_ns) FROM (SELECT at_ns FROM (SELECT {} AS at_ns FROM event AS e "
-          "WHERE id > ? AND {} AND {} ORDER BY id LIMIT 1) UNION ALL SELECT at_ns FROM (SELECT {} "
-          "AS at_ns FROM counter_sample ORDER BY id LIMIT 1))",
-          kEventTime,
-          expand_sql(kIsEnd),
-          kIsNotNewest,
-          sample_time("counter_sample", "at_ns"))};
+      fmt::format("SELECT min(at_ns) FROM (SELECT at_ns FROM ({}) UNION ALL SELECT at_ns FROM "
+                  "(SELECT {} AS at_ns FROM counter_sample ORDER BY id LIMIT 1))",
+                  ends(1),
+                  sample_time("counter_sample", "at_ns"))};
   return BoundStatement{first}.with(last_deleted_event_).number();
 }
 
 Retention::Oldest Retention::find_oldest(std::optional<std::int64_t> before_ns) {
   Oldest oldest;
   oldest.last_event = last_deleted_event_;
-  SQLite::Statement ends{
-      database_,
-      fmt::format(
-          "SELECT id, connection_id, {} FROM event AS e WHERE id > ? AND {} AND {} ORDER BY id "
-          "LIMIT ?",
-          kEventTime,
-          expand_sql(kIsEnd),
-          kIsNotNewest)};
-  BoundStatement rows{ends};
-  rows.with(last_deleted_event_).with(kConnectionsPerStep);
+  SQLite::Statement select{database_, ends(kConnectionsPerStep)};
+  BoundStatement rows{select};
+  rows.with(last_deleted_event_);
   while (rows.step()) {
     const auto at_ns = rows.number(2).value_or(0);
     if (before_ns && at_ns >= *before_ns) {
@@ -257,9 +257,11 @@ void Retention::delete_sessions(Flows& flows, std::int64_t before_ns) {
   for (const auto session : sessions) {
     std::vector<std::int64_t> left_open;
     {
-      SQLite::Statement select{database_,
-                               "SELECT id FROM connection WHERE session_id = ? AND gone = 0 AND id "
-                               "IS NOT (SELECT connection_id FROM event ORDER BY id DESC LIMIT 1)"};
+      SQLite::Statement select{
+          database_,
+          fmt::format(
+              "SELECT id FROM connection WHERE session_id = ? AND gone = 0 AND id IS NOT {}",
+              kNewest)};
       BoundStatement rows{select};
       rows.with(session);
       while (rows.step()) {
@@ -271,7 +273,8 @@ void Retention::delete_sessions(Flows& flows, std::int64_t before_ns) {
                            "SELECT EXISTS (SELECT 1 FROM process WHERE session_id = ?1) OR EXISTS "
                            "(SELECT 1 FROM connection WHERE session_id = ?1) OR EXISTS (SELECT 1 "
                            "FROM clock_step WHERE session_id = ?1 AND after_event >= (SELECT "
-                           "min(id) FROM event))"};
+                           "min(id) FROM event_codes WHERE connection_id = (SELECT min(id) FROM "
+                           "connection)))"};
     if (BoundStatement{used}.with(session).number() != 0) {
       continue;
     }

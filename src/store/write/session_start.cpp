@@ -92,7 +92,8 @@ void close_all_after_reboot(SQLite::Database& database, std::int64_t started_ns)
     }
   }
   Flows{database}.remove(summed);
-  OrphanCloser closer{database};
+  EventRows events{database};
+  OrphanCloser closer{database, events};
   for (const auto& connection : left) {
     closer.close_since(connection.row, connection.seen_ns, started_ns);
   }

@@ -164,7 +164,7 @@ std::int64_t whole(const fs::path& path) {
 class Snapshot {
  public:
   explicit Snapshot(const fs::path& path)
-      : database_{utf8(path), SQLite::OPEN_READONLY}, select_{database_, "SELECT id FROM event"} {
+      : database_{utf8(path), SQLite::OPEN_READONLY}, select_{database_, "SELECT id FROM events"} {
     REQUIRE(select_.executeStep());
   }
 

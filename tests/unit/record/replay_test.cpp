@@ -41,7 +41,7 @@ TEST_CASE("a capture of version 1 replays to the same rows", "[record]") {
   record::record_capture(data("version1.nlcap"), path, {}, observer);
   CHECK(test::rows(path,
                    "SELECT connection_id, kind, at_ns, error_ns, old, new, pid FROM events ORDER "
-                   "BY id") == text_of(data("version1_events.txt")));
+                   "BY connection_id, id") == text_of(data("version1_events.txt")));
   CHECK(test::rows(path,
                    "SELECT id, direction, opened_ns, closed_ns, duration_ns, outcome, "
                    "owner_source FROM connections ORDER BY id") ==

@@ -131,7 +131,7 @@ TEST_CASE("a step that the row of a connection does not know is found", "[report
   }
   SECTION("at all") {
     database.exec("DELETE FROM clock_step WHERE id = 2");
-    CHECK(violation(scenario.path()) == "durations: event 6 is earlier than event 3");
+    CHECK(violation(scenario.path()) == "durations: event 6 is earlier than event 2");
   }
 }
 

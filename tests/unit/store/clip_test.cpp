@@ -252,9 +252,10 @@ TEST_CASE("a clip is one whole file, with whole lives under the ids that they ha
       rows(out, "SELECT group_concat(id) FROM (SELECT id FROM connection ORDER BY id)");
   const auto list = ids.substr(0, ids.size() - 1);
   for (const auto& sql :
-       {fmt::format("SELECT id, at_ns, kind, old, new FROM event WHERE connection_id IN ({}) ORDER "
-                    "BY id",
-                    list),
+       {fmt::format(
+            "SELECT id, at_ns, kind, old, new FROM events WHERE connection_id IN ({}) ORDER "
+            "BY id",
+            list),
         fmt::format("SELECT * FROM connections WHERE id IN ({}) ORDER BY id", list),
         fmt::format("SELECT * FROM long_dwell WHERE connection_id IN ({}) ORDER BY 1, 2, 3", list),
         fmt::format("SELECT id, duration_bucket FROM connection WHERE id IN ({}) ORDER BY id",
@@ -447,6 +448,9 @@ TEST_CASE("no secret of any text column or deleted row is in a redacted clip", "
   while (columns.executeStep()) {
     // Else the test would not see that one is lost.
     const auto table = columns.getColumn(0).getString();
+    if (columns.getColumn(1).getString() == "history") {
+      continue;  // a clip has rows instead
+    }
     CHECK_THAT(
         open,
         contains_text(table == "service"

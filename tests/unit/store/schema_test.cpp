@@ -159,9 +159,9 @@ TEST_CASE("salvage saves rows with columns of the user, and none of the user's t
       "'y'; CREATE TABLE mine AS SELECT id + 1000 AS id, session_id, netns, from_ns, to_ns, "
       "source, "
       "reason, lost, detail FROM gap");
-  const auto events = rows(path, "SELECT count(*) FROM event");
+  const auto events = rows(path, "SELECT count(*) FROM events");
   CHECK(salvage(path, scratch / "saved.db").damaged() == false);
-  CHECK(rows(scratch / "saved.db", "SELECT count(*) FROM event") == events);
+  CHECK(rows(scratch / "saved.db", "SELECT count(*) FROM events") == events);
   CHECK(rows(scratch / "saved.db", "SELECT count(*) FROM gap") == "0\n");
 }
 

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace netlog::store {
+
+/// An event, as the view event_codes has it.
+struct StoredEvent {
+  std::int64_t id = 0;
+  std::int64_t kind = 0;
+  std::int64_t at_ns = 0;
+  std::int64_t error_ns = 0;
+  std::optional<std::int64_t> from;  ///< column old: a code, or the process of an owner event
+  std::optional<std::int64_t> to;    ///< column new
+};
+
+/// Events with ids in rising order, as connection.history has them.
+struct HistoryPart {
+  std::string elements;  ///< of a JSON list, with commas between them
+  std::int64_t first_event = 0;
+  std::int64_t last_event = 0;
+};
+
+/// A connection with more events keeps them as rows: reading a history takes time by the square of
+/// its length.
+constexpr std::size_t kMaxHistory = 64;
+
+/// @param events not empty
+/// @param first_seen_ns of their connection
+HistoryPart history_of(std::span<const StoredEvent> events, std::int64_t first_seen_ns);
+
+/// The same for events that follow `length` others in the history that begins with `first_event`.
+HistoryPart history_after(std::span<const StoredEvent> events,
+                          std::int64_t first_seen_ns,
+                          std::int64_t first_event,
+                          std::int64_t length);
+
+}  // namespace netlog::store

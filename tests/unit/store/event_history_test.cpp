@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+#include "store/db/event_history.hpp"
+
+#include "model/event.hpp"
+#include "report/check.hpp"
+#include "store/read/reader.hpp"
+#include "store/write/writer.hpp"
+#include "support/catch.hpp"
+#include "support/rows.hpp"
+#include "support/scratch.hpp"
+#include "util/text.hpp"
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <SQLiteCpp/Database.h>
+#include <fmt/format.h>
+
+namespace netlog_tests::store_event_history_test {
+
+using namespace netlog;
+using namespace netlog::store;
+using netlog::test::rows;
+
+namespace {
+
+constexpr auto kOpen = static_cast<std::int64_t>(EventKind::open);
+constexpr auto kState = static_cast<std::int64_t>(EventKind::state);
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+Session session() {
+  return {"host1", "Debian", "6.1", "0.1.0", "boot-a", 3600, 100'000'000, "sock_diag", kSecond};
+}
+
+Connection connection(ConnectionId id) {
+  Connection made;
+  made.id = id;
+  made.tuple = {
+      Protocol::tcp, {*parse_address("192.0.2.1"), 43210}, {*parse_address("192.0.2.2"), 80}};
+  made.direction = Direction::outbound;
+  made.state = TcpState::fin_wait_2;
+  made.opened = Moment{2 * kSecond, 0};
+  made.first_seen_ns = 2 * kSecond;
+  made.last_seen_ns = 2 * kSecond;
+  made.incarnation = static_cast<std::uint64_t>(id);
+  return made;
+}
+
+Event event(EventKind kind, std::int64_t at_ns, const Connection& of, TcpState from, TcpState to) {
+  const auto code = [](TcpState state) { return static_cast<std::uint8_t>(state); };
+  return {kind,
+          Moment{at_ns, 0},
+          kind == EventKind::open ? std::nullopt : std::optional{code(from)},
+          code(to),
+          std::nullopt,
+          of};
+}
+
+Event opens(const Connection& connection) {
+  return event(EventKind::open, 2 * kSecond, connection, TcpState::closed, TcpState::fin_wait_2);
+}
+
+Event enters_time_wait(Connection& connection) {
+  connection.state = TcpState::time_wait;
+  connection.closed = Moment{3 * kSecond, 0};
+  connection.outcome = Outcome::closed;
+  return event(
+      EventKind::state, 3 * kSecond, connection, TcpState::fin_wait_2, TcpState::time_wait);
+}
+
+Event closes(Connection& connection) {
+  connection.gone = true;
+  connection.state = TcpState::closed;
+  return event(EventKind::close, 63 * kSecond, connection, TcpState::time_wait, TcpState::closed);
+}
+
+const auto* const kEvents =
+    "SELECT id, at_ns, error_ns, kind, old, new FROM events WHERE connection_id = 1 ORDER BY id";
+
+}  // namespace
+
+TEST_CASE("a history has a number for an exact change, and a list for any other", "[store]") {
+  CHECK(history_of(std::vector<StoredEvent>{{7, kOpen, 100, 0, std::nullopt, 5}}, 100).elements ==
+        "501");  // 1 * 256 + 15 * 16 + 5
+  CHECK(history_of(std::vector<StoredEvent>{{7, kState, 101, 0, 3, 5}}, 100).elements ==
+        "2613");  // 1 * 2048 + 2 * 256 + 3 * 16 + 5
+  CHECK(history_of(std::vector<StoredEvent>{{7, kState, 101, 40, 3, std::nullopt}}, 100).elements ==
+        "[1,2,3,null,40]");
+  CHECK(history_of(std::vector<StoredEvent>{{7, kState, 99, 0, 3, 5}}, 100).elements ==
+        "[-1,2,3,5]");
+  CHECK(history_of(std::vector<StoredEvent>{{7, kState, 101, 0, 3, 15}}, 100).elements ==
+        "[1,2,3,15]");
+  const auto far = history_of(
+      std::vector<StoredEvent>{{7, kState, std::numeric_limits<std::int64_t>::max(), 0, 3, 5}}, 0);
+  CHECK(far.elements == "[9223372036854775807,2,3,5]");
+}
+
+TEST_CASE("an id that does not follow the one before is in the history", "[store]") {
+  const std::vector<StoredEvent> events{{7, kOpen, 100, 0, std::nullopt, 5},
+                                        {9, kState, 101, 0, 5, 6}};
+  const auto part = history_of(events, 100);
+  CHECK(part.elements == "501,[1,2,5,6,0,1]");
+  CHECK(part.first_event == 7);
+  CHECK(part.last_event == 9);
+  CHECK(history_after(std::vector<StoredEvent>{{10, kState, 101, 0, 5, 6}}, 100, 7, 2).elements ==
+        "[1,2,5,6,0,1]");
+}
+
+TEST_CASE("a connection that is over is one row, and its close joins it later", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  auto one = connection(1);
+  auto other = connection(2);
+  Writer writer{path, session()};
+  SECTION("opened before") {
+    writer.push({opens(one)});
+    writer.push({opens(other)});
+    writer.push({enters_time_wait(one)});
+  }
+  SECTION("opened in the same batch") {
+    const auto first = opens(one);
+    writer.push({first, enters_time_wait(one)});
+    writer.push({opens(other)});
+  }
+  writer.push({closes(one)});
+  writer.finish(70 * kSecond);
+  CHECK(rows(path, "SELECT count(*) FROM event WHERE connection_id = 1") == "0\n");
+  CHECK(rows(path, "SELECT count(*) FROM event WHERE connection_id = 2") == "1\n");
+  CHECK(
+      rows(path, "SELECT at_ns, kind, old, new FROM events WHERE connection_id = 1 ORDER BY id") ==
+      "2000000000|open|NULL|FIN_WAIT_2\n"
+      "3000000000|state|FIN_WAIT_2|TIME_WAIT\n"
+      "63000000000|close|TIME_WAIT|CLOSED\n");
+  CHECK(rows(path, "SELECT count(DISTINCT id), max(id) FROM events") == "4|4\n");
+  CHECK(rows(path,
+             "SELECT state, from_ns, to_ns FROM state_intervals WHERE connection_id = 1 ORDER BY "
+             "from_ns") == "FIN_WAIT_2|2000000000|3000000000\nTIME_WAIT|3000000000|63000000000\n");
+  Reader reader{path};
+  CHECK(report::check(reader, 10).violations == 0);
+}
+
+TEST_CASE("a connection with many events keeps them as rows", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto changes = GENERATE(62, 63);
+  Writer writer{path, session()};
+  auto one = connection(1);
+  std::vector<Item> items{opens(one)};
+  for (int i = 0; i < changes; ++i) {
+    items.emplace_back(
+        event(EventKind::state, 2 * kSecond + i, one, TcpState::fin_wait_2, TcpState::fin_wait_2));
+  }
+  items.emplace_back(enters_time_wait(one));
+  writer.push(std::move(items));
+  writer.finish(70 * kSecond);
+  CHECK(rows(path, "SELECT count(*) FROM event") == (changes == 62 ? "0\n" : "65\n"));
+  CHECK(rows(path, "SELECT count(*) FROM events") == fmt::format("{}\n", changes + 2));
+}
+
+TEST_CASE("a history that somebody has altered does not stop a report or a recorder", "[store]") {
+  const auto* const history = GENERATE("x",
+                                       "[",
+                                       "{}",
+                                       "\"[\"",
+                                       "[\"x\"]",
+                                       "[1.5]",
+                                       "[null]",
+                                       "[[]]",
+                                       "[[\"a\",{},[],true]]",
+                                       "[9223372036854775807]",
+                                       "[-9223372036854775808]",
+                                       "[[9223372036854775807,1,1,1,1,9223372036854775807]]");
+  CAPTURE(history);
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  {
+    auto one = connection(1);
+    Writer writer{path, session()};
+    const auto first = opens(one);
+    writer.push({first, enters_time_wait(one)});
+    writer.finish(4 * kSecond);
+  }
+  {
+    SQLite::Database database{utf8(path), SQLite::OPEN_READWRITE};
+    database.exec(fmt::format("UPDATE connection SET history = '{}'", history));
+  }
+  CHECK_NOTHROW(rows(path, "SELECT * FROM events"));
+  CHECK_NOTHROW(rows(path, "SELECT * FROM state_intervals"));
+  {
+    Reader reader{path};
+    CHECK_NOTHROW(report::check(reader, 10));
+  }
+  // A session of another boot closes it.
+  auto next = session();
+  next.boot_id = "boot-b";
+  next.started_ns = 100 * kSecond;
+  CHECK_NOTHROW(Writer{path, next}.finish(101 * kSecond));
+  CHECK(rows(path, "SELECT count(*) FROM events WHERE kind = 'close'") == "1\n");
+  CHECK(rows(path, kEvents).find("|close|TIME_WAIT|CLOSED\n") != std::string::npos);
+}
+
+}  // namespace netlog_tests::store_event_history_test
