@@ -150,7 +150,12 @@ const std::vector<std::string>& schemes() {
       "DELETE FROM sqlite_schema",
       "UPDATE event SET at_ns = 9223372036854775807",
       "UPDATE event SET at_ns = -9223372036854775808, error_ns = 9223372036854775807",
-      "UPDATE connection SET opened_ns = -9223372036854775808, closed_ns = 9223372036854775807",
+      "UPDATE connection SET opened_after_ns = -9223372036854775808, closed_after_ns = "
+      "9223372036854775807",
+      "UPDATE connection SET first_seen_ns = 9223372036854775807",
+      "UPDATE connection SET first_seen_ns = -9223372036854775808, netns_above = "
+      "9223372036854775807",
+      "UPDATE connection SET history = '[[9223372036854775807,1,1,1,1,1]]', last_event = 1",
       "UPDATE connection SET bytes_sent = 9223372036854775807, bytes_received = "
       "9223372036854775807, duration_bucket = NULL, flow_id = NULL",
       "UPDATE flow_sum SET connections = 9223372036854775807, bytes_sent = 9223372036854775807",

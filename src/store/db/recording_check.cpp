@@ -96,8 +96,8 @@ std::vector<FoundColumn> found_columns(SQLite::Database& database, const std::st
 
 /// What is wrong with a column that must be like `needed`; empty: nothing.
 std::string_view mismatch(const FoundColumn& found, const SchemaColumn& needed) {
-  if (found.generated) {
-    return "is generated";
+  if (found.generated != needed.generated) {
+    return found.generated ? "is generated" : "is not generated";
   }
   if (!same_name(found.type, needed.type)) {
     return "has another type";

@@ -35,14 +35,15 @@ std::vector<View> parse_views(std::string_view sql) {
 std::vector<SchemaColumn> model_columns(SQLite::Database& model, const std::string& table) {
   std::vector<SchemaColumn> columns;
   SQLite::Statement rows{model,
-                         "SELECT name, type, coalesce(dflt_value, 'NULL'), pk FROM "
-                         "pragma_table_info(?) ORDER BY cid"};
+                         "SELECT name, type, coalesce(dflt_value, 'NULL'), pk, hidden <> 0 FROM "
+                         "pragma_table_xinfo(?) ORDER BY cid"};
   rows.bind(1, table);
   while (rows.executeStep()) {
     columns.push_back({rows.getColumn(0).getString(),
                        rows.getColumn(1).getString(),
                        rows.getColumn(2).getString(),
-                       rows.getColumn(3).getInt()});
+                       rows.getColumn(3).getInt(),
+                       rows.getColumn(4).getInt() != 0});
   }
   return columns;
 }

@@ -17,6 +17,7 @@ struct SchemaColumn {
   std::string type;
   std::string default_sql;  ///< `NULL` where none is declared
   int key = 0;              ///< place in the primary key, from 1; 0: not in it
+  bool generated = false;   ///< computed from others, not stored
 };
 
 struct SchemaTable {

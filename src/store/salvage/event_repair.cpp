@@ -133,8 +133,9 @@ class EventRepair {
     SQLite::Statement close{
         database_,
         expand_sql(
-            "UPDATE connection SET gone = 1, state = coalesce(?, state), closed_ns "
-            "= coalesce(closed_ns, ?), close_error_ns = coalesce(close_error_ns, "
+            "UPDATE connection SET gone = 1, state = coalesce(?, state), closed_after_ns "
+            "= coalesce(closed_after_ns, ? - first_seen_ns), close_error_ns = "
+            "coalesce(close_error_ns, "
             "0), outcome = iif(outcome = $outcome.open, $outcome.unknown, outcome) WHERE id = ?")};
     for (const auto& row : closed_) {
       BoundStatement{close}.with(row.state).with(row.at_ns).with(row.connection).exec();

@@ -85,11 +85,13 @@ std::map<std::string, std::int64_t> repair_references(SQLite::Database& database
       "UPDATE event SET old = iif(old IN (SELECT id FROM process), old, NULL), new = iif(new IN "
       "(SELECT id FROM process), new, NULL) WHERE kind = $event.owner"));
   database.exec(
-      "UPDATE connection SET open_error_ns = NULL, opened_ns = NULL WHERE open_error_ns < 0 OR "
+      "UPDATE connection SET open_error_ns = NULL, opened_after_ns = NULL WHERE open_error_ns < 0 "
+      "OR "
       "(closed_ns < opened_ns - open_error_ns AND NOT EXISTS (SELECT 1 FROM gap AS g WHERE "
       "g.session_id = connection.session_id AND g.source = 'clock'))");
   database.exec(
-      "UPDATE connection SET close_error_ns = NULL, closed_ns = NULL WHERE close_error_ns < 0");
+      "UPDATE connection SET close_error_ns = NULL, closed_after_ns = NULL WHERE close_error_ns < "
+      "0");
   return dropped;
 }
 

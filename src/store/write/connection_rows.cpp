@@ -65,6 +65,16 @@ std::optional<std::int64_t> known_netns(std::uint64_t netns) {
   return netns == 0 ? std::nullopt : std::optional{static_cast<std::int64_t>(netns)};
 }
 
+namespace {
+
+std::optional<std::int64_t> netns_above(std::uint64_t netns) {
+  constexpr std::int64_t kFirst = 4'026'531'840;  // include/linux/proc_ns.h, PROC_DYNAMIC_FIRST
+  const auto known = known_netns(netns);
+  return known ? std::optional{*known - kFirst} : std::nullopt;
+}
+
+}  // namespace
+
 ConnectionRows::ConnectionRows(SQLite::Database& database,
                                const SessionStart& start,
                                ReferenceRows& references,
@@ -74,21 +84,21 @@ ConnectionRows::ConnectionRows(SQLite::Database& database,
       references_{references},
       events_{events},
       flows_{flows},
-      insert_{database,
-              "INSERT INTO connection (id, session_id, protocol, local_address_id, "
-              "local_port, remote_address_id, "
-              "remote_port, netns, opened_ns, open_error_ns, first_seen_ns, module, flow_id, "
-              "duration_bucket, history, first_event, last_event, direction, "
-              "peer_id, process_id, owner_source, "
-              "owner_reason, uid, last_seen_ns, closed_ns, close_error_ns, gone, state, "
-              "offload, outcome, outcome_reason, syns, errno, bytes_sent, "
-              "bytes_received, retransmits, rtt_us, unanswered_ms, seen_by, incarnation) "
-              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-              "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      insert_{
+          database,
+          "INSERT INTO connection (id, session_id, protocol, local_address_id, local_port, "
+          "remote_address_id, remote_port, netns_above, first_seen_ns, opened_after_ns, "
+          "open_error_ns, module, flow_id, duration_bucket, history, first_event, last_event, "
+          "direction, peer_id, process_id, owner_source, owner_reason, uid, last_seen_after_ns, "
+          "closed_after_ns, close_error_ns, gone, state, offload, outcome, outcome_reason, syns, "
+          "errno, bytes_sent, bytes_received, retransmits, rtt_us, unanswered_ms, seen_by, "
+          "incarnation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ? - ?9, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+          "?, ?, ?, ? - ?9, ? - ?9, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       update_{database,
               "UPDATE connection SET direction = ?, peer_id = ?, process_id = ?, owner_source = ?, "
               "owner_reason = ?, uid = ?, "
-              "last_seen_ns = ?, closed_ns = ?, close_error_ns = ?, gone = ?, state = "
+              "last_seen_after_ns = ? - first_seen_ns, closed_after_ns = ? - first_seen_ns, "
+              "close_error_ns = ?, gone = ?, state = "
               "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, errno = ?, "
               "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, unanswered_ms = ?, "
               "seen_by "
@@ -168,10 +178,10 @@ void ConnectionRows::insert(PendingRow& pending) {
       .with(knows_remote(tuple) ? std::optional{references_.address(tuple.remote.address)}
                                 : std::nullopt)
       .with(tuple.remote.port != 0 ? std::optional{tuple.remote.port} : std::nullopt)
-      .with(known_netns(first.netns))
+      .with(netns_above(first.netns))
+      .with(first.first_seen_ns)
       .with(at(first.opened))
       .with(error(first.opened))
-      .with(first.first_seen_ns)
       .with(first.module != 0 ? std::optional{first.module} : std::nullopt)
       .with(place ? std::optional{place->flow} : std::nullopt)
       .with(place ? place->duration_bucket : std::nullopt)

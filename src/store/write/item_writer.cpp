@@ -38,10 +38,11 @@ ItemWriter::ItemWriter(SQLite::Database& database, SessionStart& start)
       insert_clock_step_{
           database,
           "INSERT INTO clock_step (session_id, at_ns, step_ns, after_event) VALUES (?, ?, ?, ?)"},
-      step_open_{database,
-                 "UPDATE connection SET last_seen_ns = last_seen_ns + ?1, clock_adjust_ns = "
-                 "iif(closed_ns IS NULL, coalesce(clock_adjust_ns, 0) + ?1, clock_adjust_ns) WHERE "
-                 "duration_bucket IS NULL AND NOT gone"},
+      step_open_{
+          database,
+          "UPDATE connection SET last_seen_after_ns = last_seen_after_ns + ?1, clock_adjust_ns = "
+          "iif(closed_ns IS NULL, coalesce(clock_adjust_ns, 0) + ?1, clock_adjust_ns) WHERE "
+          "duration_bucket IS NULL AND NOT gone"},
       insert_counters_{
           database,
           "INSERT INTO counter_sample (session_id, netns, at_ns, active_opens, passive_opens, "

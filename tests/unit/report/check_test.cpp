@@ -23,9 +23,10 @@ std::filesystem::path recording(const test::Scratch& scratch) {
   SQLite::Database{path.string(), SQLite::OPEN_READWRITE}.exec(
       "INSERT INTO address VALUES (1, 4, '192.0.2.1', x'c0000201');"
       "INSERT INTO connection (id, session_id, protocol, local_address_id, local_port, "
-      "remote_address_id, remote_port, direction, owner_source, opened_ns, open_error_ns, "
-      "first_seen_ns, last_seen_ns, closed_ns, close_error_ns, gone, state, outcome, seen_by) "
-      "VALUES (1, 1, 6, 1, 80, 1, 5000, 2, 0, 100, 0, 100, 300, 300, 0, 1, 1, 4, 4);"
+      "remote_address_id, remote_port, direction, owner_source, first_seen_ns, "
+      "opened_after_ns, open_error_ns, last_seen_after_ns, closed_after_ns, close_error_ns, "
+      "gone, state, outcome, seen_by) "
+      "VALUES (1, 1, 6, 1, 80, 1, 5000, 2, 0, 100, 0, 0, 200, 200, 0, 1, 1, 4, 4);"
       "INSERT INTO event (id, connection_id, kind, at_ns, error_ns, old, new) VALUES "
       "(1, 1, 1, 100, 0, NULL, 5), (2, 1, 2, 200, 0, 5, 8), (3, 1, 5, 300, 0, 8, 1)");
   store::Writer{path, session}.finish(2);  // sums up what has ended
@@ -85,7 +86,7 @@ TEST_CASE("each check finds what it is for", "[report]") {
        "DELETE "
        "FROM open_minute",
        "sums: it has ended and is in no sum"},
-      {"UPDATE connection SET closed_ns = 50; DELETE FROM flow_dwell WHERE state = 0",
+      {"UPDATE connection SET closed_after_ns = -50; DELETE FROM flow_dwell WHERE state = 0",
        "times: closed before it was opened"},
       {"UPDATE connection SET open_error_ns = -1", "times: a negative bound"},
       {"UPDATE event SET error_ns = -1 WHERE id = 2", "times: event 2 has a negative bound"},
@@ -103,7 +104,7 @@ TEST_CASE("a clock that was set back turns times around without a fault", "[repo
   const test::Scratch scratch;
   const auto path = recording(scratch);
   SQLite::Database{path.string(), SQLite::OPEN_READWRITE}.exec(
-      "UPDATE connection SET closed_ns = 50; DELETE FROM flow_dwell WHERE state = 0;"
+      "UPDATE connection SET closed_after_ns = -50; DELETE FROM flow_dwell WHERE state = 0;"
       "INSERT INTO gap (session_id, from_ns, to_ns, source, reason) VALUES (1, 0, 9, 'clock', "
       "'clock stepped backwards')");
   CHECK(first_violation(path) == "none");

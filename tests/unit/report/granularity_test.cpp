@@ -142,7 +142,8 @@ TEST_CASE("the granularity is the coarsest that can answer the filter", "[report
   CHECK(granularity({}) == Granularity::connections);
   database.exec(
       "INSERT INTO connection (session_id, protocol, local_address_id, local_port, direction, "
-      "owner_source, first_seen_ns, last_seen_ns, gone, outcome, seen_by) WITH RECURSIVE n (i) AS "
+      "owner_source, first_seen_ns, last_seen_after_ns, gone, outcome, seen_by) WITH RECURSIVE n "
+      "(i) AS "
       "(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) SELECT 1, 6, 1, 1, 1, 0, 0, 0, 1, "
       "1, 1 FROM n");
   CHECK(granularity({}) == Granularity::processes);

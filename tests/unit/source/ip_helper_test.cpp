@@ -413,7 +413,7 @@ TEST_CASE("a row in a state that nobody knows costs no other row", "[source]") {
   host.tick();
   host.show({{.local_port = 1}, {.state = odd, .local_port = 2}});
   host.tick();
-  CHECK(host.rows("SELECT local, kind, old, new FROM events ORDER BY id") ==
+  CHECK(host.rows("SELECT local, kind, old, new FROM events ORDER BY at_ns, id") ==
         "192.0.2.1:1|present|NULL|ESTABLISHED\n"
         "192.0.2.1:2|present|NULL|NULL\n"
         "192.0.2.1:3|present|NULL|ESTABLISHED\n"

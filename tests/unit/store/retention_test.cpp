@@ -282,7 +282,7 @@ TEST_CASE("the id of an event is never used again", "[store]") {
 TEST_CASE("a recording stays below its size, whatever comes", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
-  constexpr std::int64_t kMax = 12 << 20;
+  constexpr std::int64_t kMax = 10 << 20;
   constexpr ConnectionId kLast = 50'000;
   const auto at_once = GENERATE(1, 20'000);
   const bool is_set_later = at_once > 1;

@@ -347,10 +347,12 @@ TEST_CASE("one long text of many connections does not fill the memory", "[store]
   const auto path = scratch / "a.db";
   record_into(path);
   run(path,
-      "UPDATE process SET name = printf('%.*c', 1000000, 'A'); CREATE TEMP TABLE c AS SELECT * "
-      "FROM connection WHERE process_id IS NOT NULL LIMIT 1; UPDATE c SET id = NULL; WITH "
-      "RECURSIVE k (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM k WHERE x < 60) INSERT INTO "
-      "connection SELECT c.* FROM c, k");
+      "UPDATE process SET name = printf('%.*c', 1000000, 'A'); WITH RECURSIVE k (x) AS (SELECT 1 "
+      "UNION ALL SELECT x + 1 FROM k WHERE x < 60) INSERT INTO connection (session_id, protocol, "
+      "local_address_id, local_port, direction, process_id, owner_source, first_seen_ns, "
+      "last_seen_after_ns, gone, outcome, seen_by) SELECT session_id, protocol, local_address_id, "
+      "local_port, direction, process_id, owner_source, first_seen_ns, last_seen_after_ns, gone, "
+      "outcome, seen_by FROM (SELECT * FROM connection WHERE process_id IS NOT NULL LIMIT 1), k");
   Reader reader{path};
   const auto answer = reader.query("SELECT process FROM connections WHERE process IS NOT NULL");
   CHECK(answer.cells.size() >= 60);
