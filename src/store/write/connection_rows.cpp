@@ -41,7 +41,7 @@ bool is_over(const Connection& connection) {
 /// Of a connection that was opened after the last clock step.
 std::vector<StateEntry> states_of(const std::vector<StoredEvent>& events) {
   constexpr auto kAfterAllClockSteps = std::numeric_limits<std::int64_t>::max();
-  constexpr auto code = [](EventKind kind) { return static_cast<std::int64_t>(kind); };
+  const auto code = [](EventKind kind) { return static_cast<std::int64_t>(kind); };
   std::vector<StateEntry> states;
   for (const auto& event : events) {
     if (event.kind != code(EventKind::offload) && event.kind != code(EventKind::owner)) {
