@@ -152,16 +152,17 @@ std::int64_t count_rows(store::Reader& reader, std::string_view sql, store::Para
   return std::get<std::int64_t>(rows.cells.at(0).at(0));
 }
 
-/// Takes the title of a column whose values are to be shown only where they differ. A count that is
-/// always 1 says nothing, and any other one does.
-void hide_equal_columns(Table& table) {
+/// Takes the title of a column whose values are to be shown only where they differ, or where there
+/// are any. A count that is always 1 says nothing, and any other one does.
+void hide_columns(Table& table) {
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     auto& column = table.columns[i];
     const auto& usual = table.rows.empty() ? Cell{} : table.rows.front().at(i);
     const bool differs = std::any_of(
         table.rows.begin(), table.rows.end(), [&](const auto& row) { return row.at(i) != usual; });
     const bool counts = column.unit == Unit::count && usual > Cell{std::int64_t{1}};
-    if (column.several && !differs && !counts) {
+    const bool unknown = !differs && usual == Cell{};
+    if ((column.several && !differs && !counts) || (column.known && unknown)) {
       column.title.clear();
     }
   }
@@ -192,22 +193,20 @@ std::vector<std::int64_t> unknown_pids(store::Reader& reader,
 
 std::vector<OwnerCondition> unmet_conditions(store::Reader& reader, const Filter& filter) {
   std::vector<OwnerCondition> unmet;
-  for (const auto& [column, value] : {std::pair{"name", filter.process},
-                                      std::pair{"exe", filter.exe},
-                                      std::pair{"user", filter.user}}) {
-    if (!value) {
-      continue;
+  const auto check = [&](std::string_view what, std::optional<std::string> Filter::*condition) {
+    Filter one;
+    one.*condition = filter.*condition;
+    const auto clause = owner_clause(one);
+    const auto known = reader.query(
+        fmt::format("SELECT EXISTS (SELECT 1 FROM {} WHERE {})", owner_table(), clause.sql),
+        clause.parameters);
+    if (filter.*condition && std::get<std::int64_t>(known.cells.at(0).at(0)) == 0) {
+      unmet.push_back({what, *(filter.*condition)});
     }
-    ClauseBuilder match;
-    match.add_match(column, value);
-    const auto clause = match.take();
-    const auto known =
-        reader.query(fmt::format("SELECT EXISTS (SELECT 1 FROM process WHERE {})", clause.sql),
-                     clause.parameters);
-    if (std::get<std::int64_t>(known.cells.at(0).at(0)) == 0) {
-      unmet.push_back({column, *value});
-    }
-  }
+  };
+  check("name or script", &Filter::process);
+  check("exe", &Filter::exe);
+  check("user", &Filter::user);
   return unmet;
 }
 
@@ -236,7 +235,7 @@ Answer run_report(store::Reader& reader,
     if (may_have_more(section.sql, table.rows.size(), limit)) {
       table.total = count_rows(reader, section.sql, prepared.parameters);
     }
-    hide_equal_columns(table);
+    hide_columns(table);
     answer.tables.push_back(std::move(table));
   }
   answer.completeness = completeness(reader, filter, granularity);

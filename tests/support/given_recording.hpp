@@ -151,6 +151,11 @@ class GivenRecording {
     }
     return *this;
   }
+  /// The command line of the process that was given last.
+  GivenRecording& called(std::string command_line) {
+    processes_.back().cmdline = std::move(command_line);
+    return *this;
+  }
   /// A process executes a program for the first time since it began.
   GivenRecording& executed(std::uint32_t pid, std::string name, double from) {
     process(pid, std::move(name), 0);

@@ -8,6 +8,7 @@
 -- column: open_error_ns | ± | ns optional
 -- column: pid | pid | right optional
 -- column: process | process |
+-- column: script | script | optional known
 -- column: direction | direction | optional
 -- column: protocol | proto | optional
 -- column: local | local | endpoint
@@ -29,7 +30,14 @@
 -- column: container | container | optional several
 -- column: netns | namespace | right several
 WITH
-selected AS (SELECT * FROM connections WHERE /*filter*/ 1),
+shown AS (
+  SELECT id
+  FROM connections
+  WHERE /*filter*/ 1
+  ORDER BY coalesce(opened_ns, first_seen_ns), id
+  LIMIT iif(:limit < 0, 200, :limit)
+),
+selected AS (SELECT * FROM connections WHERE id IN (SELECT id FROM shown)),
 held AS (
   -- Its owner at the end of the window, if it has another one now.
   SELECT
@@ -50,6 +58,7 @@ SELECT
   opened_ns,
   iif(then_id IS NULL, held.pid, p.pid) AS pid,
   iif(then_id IS NULL, process, p.name) AS process,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = coalesce(then_id, held.process_id)) AS script,
   direction,
   protocol,
   local,
@@ -108,5 +117,4 @@ SELECT
   netns
 FROM held
 LEFT JOIN process AS p ON p.id = then_id
-ORDER BY began_ns, held.id
-LIMIT iif(:limit < 0, 200, :limit);
+ORDER BY began_ns, held.id;

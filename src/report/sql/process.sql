@@ -8,6 +8,7 @@
 -- column: started_ns | started | time
 -- column: ended_ns | ended | time
 -- column: how | ended by |
+-- column: script | script | optional known
 -- column: exe | exe |
 -- column: cmdline | command line |
 -- column: executed_ns | executed | time optional
@@ -23,6 +24,7 @@ SELECT
   (
     SELECT coalesce('signal ' || x.exit_signal, 'exit ' || x.exit_status) FROM process AS x WHERE x.id = process_images.id
   ) AS how,
+  script,
   exe,
   cmdline,
   iif(image > 0, from_ns, NULL) AS executed_ns,

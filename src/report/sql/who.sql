@@ -7,6 +7,7 @@
 -- column: open_now | open | count
 -- column: pid | pid | right
 -- column: process | process |
+-- column: script | script | optional known
 -- column: processes | processes | count optional several
 -- column: user | user | optional
 -- column: from_ns | from | time
@@ -49,6 +50,7 @@ SELECT
   sum((h.until_ns IS NULL OR coalesce(h.until_ns > :until_ns, 0)) AND h.state_then IS NOT 'TIME_WAIT') AS open_now,
   iif(count(DISTINCT r.pid) = 1, max(r.pid), NULL) AS pid,
   r.name AS process,
+  iif(min(r.cmdline) = max(r.cmdline), (SELECT s.script FROM scripts AS s WHERE s.process_id = r.id), NULL) AS script,
   count(DISTINCT r.pid) AS processes,
   r.user,
   -- NULL: one was there before the recorder.
@@ -68,6 +70,7 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: held | as | optional
 -- column: pid | pid | right
 -- column: process | process |
+-- column: script | script | optional known
 -- column: user | user | optional
 -- column: owner_source | owner | optional
 -- column: protocol | proto | optional
@@ -108,6 +111,7 @@ SELECT
   iif(direction = 'listen', 'listener', direction) AS held,
   iif(then_id IS NULL, held.pid, p.pid) AS pid,
   iif(then_id IS NULL, process, p.name) AS process,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = coalesce(then_id, held.process_id)) AS script,
   iif(then_id IS NULL, held.user, p.user) AS user,
   owner_source,
   protocol,
