@@ -21,6 +21,7 @@ namespace {
 
 // Marks in a report's file, which a clause replaces.
 constexpr std::string_view kConnectionsMark = "/*filter*/ 1";
+constexpr std::string_view kOwnerMark = "/*filter of owner*/ 1";
 constexpr std::string_view kSumsMark = "/*filter of sums*/ 1";
 constexpr std::string_view kBothWindowsMark = "/*filter of both windows*/ 1";
 
@@ -90,6 +91,7 @@ PreparedReport prepare(std::string_view name,
   const auto connections = sql_of(window_connection_clause(filter));
   const auto living = by_connections ? sql_of(living_connection_clause(filter)) : connections;
   const auto sums = by_connections ? living : sql_of(sums_clause(filter));
+  const auto owner = sql_of(owner_clause(filter));
   const auto both_windows = sql_of(both_windows_clause(filter));
   const bool of_sums = !by_connections && is_everything(filter);
   auto& sections = prepared.definition.sections;
@@ -108,6 +110,7 @@ PreparedReport prepare(std::string_view name,
     };
     const bool of_connections = reads("FROM connection_opens") || reads("FROM connection_dwells");
     replace_all(section.sql, kSumsMark, of_connections ? connections : sums);
+    replace_all(section.sql, kOwnerMark, owner);
     replace_all(section.sql, kBothWindowsMark, both_windows);
     section.sql = store::expand_sql(section.sql);
   }

@@ -16,31 +16,30 @@
 -- column: netns | namespace | right several
 WITH
 selected AS MATERIALIZED (SELECT * FROM connections WHERE /*filter*/ 1),
+ids AS (SELECT id FROM selected),
+/*part owners*/,
 held AS (
   SELECT
-    id,
-    direction,
-    local_port,
-    protocol,
-    netns,
-    opened_ns,
-    -- Its owner at the end of the window, if it has another one now.
-    coalesce((
-      SELECT e.old
-      FROM event AS e
-      WHERE e.connection_id = selected.id AND e.kind = $event.owner AND e.old IS NOT NULL AND e.at_ns > :until_ns
-      ORDER BY e.id
-      LIMIT 1
-    ), (SELECT n.process_id FROM connection AS n WHERE n.id = selected.id)) AS process_id,
-    (SELECT e.at_ns FROM event AS e WHERE e.connection_id = selected.id AND e.kind = $event.close) AS until_ns,
-    iif(:until_ns IS NULL, state, (
+    s.id,
+    s.direction,
+    s.local_port,
+    s.protocol,
+    s.netns,
+    s.opened_ns,
+    iif(o.id IS NULL, s.process_id, o.process_id) AS process_id,
+    coalesce(
+      o.until_ns,
+      (SELECT e.at_ns FROM event AS e WHERE e.connection_id = s.id AND e.kind = $event.close)
+    ) AS until_ns,
+    iif(:until_ns IS NULL, s.state, (
       SELECT i.state
       FROM state_intervals AS i
-      WHERE i.connection_id = selected.id AND i.from_ns <= :until_ns
+      WHERE i.connection_id = s.id AND i.from_ns <= :until_ns
       ORDER BY i.from_ns DESC
       LIMIT 1
     )) AS state_then
-  FROM selected
+  FROM selected AS s
+  LEFT JOIN owners AS o ON o.id = s.id
 )
 -- A row for each program: at each port of ours, or at all ports of its own.
 SELECT
@@ -85,34 +84,27 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: container | container | optional several
 -- column: netns | namespace | right several
 WITH
-holders AS (
+ids AS MATERIALIZED (
   SELECT id
   FROM connections
   WHERE /*filter*/ 1
   ORDER BY direction <> 'listen', local_port, coalesce(opened_ns, first_seen_ns), id
   LIMIT iif(:limit < 0, 50, :limit)
 ),
-selected AS (SELECT * FROM connections WHERE id IN (SELECT id FROM holders)),
+/*part owners*/,
 held AS (
-  -- Its owner at the end of the window, if it has another one now.
-  SELECT
-    selected.*,
-    (
-      SELECT e.old
-      FROM event AS e
-      WHERE e.connection_id = selected.id AND e.kind = $event.owner AND e.old IS NOT NULL AND e.at_ns > :until_ns
-      ORDER BY e.id
-      LIMIT 1
-    ) AS then_id
-  FROM selected
+  SELECT c.*, iif(o.id IS NULL, c.process_id, o.process_id) AS holder_id, o.until_ns AS held_until_ns
+  FROM connections AS c
+  LEFT JOIN owners AS o ON o.id = c.id
+  WHERE c.id IN (SELECT id FROM ids)
 )
 SELECT
   local_port,
   iif(direction = 'listen', 'listener', direction) AS held,
-  iif(then_id IS NULL, held.pid, p.pid) AS pid,
-  iif(then_id IS NULL, process, p.name) AS process,
-  (SELECT s.script FROM scripts AS s WHERE s.process_id = coalesce(then_id, held.process_id)) AS script,
-  iif(then_id IS NULL, held.user, p.user) AS user,
+  p.pid,
+  p.name AS process,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = p.id) AS script,
+  p.user,
   owner_source,
   protocol,
   local,
@@ -135,10 +127,10 @@ SELECT
   -- NULL: it was there before the recorder.
   opened_ns AS from_ns,
   open_error_ns,
-  (SELECT e.at_ns FROM events AS e WHERE e.connection_id = held.id AND e.kind = 'close') AS until_ns,
-  iif(then_id IS NULL, held.cmdline, p.cmdline) AS cmdline,
-  iif(then_id IS NULL, held.container, p.container) AS container,
+  coalesce(held_until_ns, (SELECT e.at_ns FROM events AS e WHERE e.connection_id = held.id AND e.kind = 'close')) AS until_ns,
+  p.cmdline,
+  p.container,
   netns
 FROM held
-LEFT JOIN process AS p ON p.id = then_id
+LEFT JOIN process AS p ON p.id = held.holder_id
 ORDER BY direction <> 'listen', local_port, coalesce(opened_ns, first_seen_ns), held.id;
