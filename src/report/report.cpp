@@ -171,6 +171,29 @@ void hide_columns(Table& table) {
   }
 }
 
+/// Bytes are those of the whole life: reports leave out those of what went on after the window.
+std::string left_out_bytes_note(store::Reader& reader, const Filter& filter, const Answer& answer) {
+  const auto has_bytes =
+      std::any_of(answer.tables.begin(), answer.tables.end(), [](const Table& table) {
+        return std::any_of(table.columns.begin(), table.columns.end(), [](const Column& column) {
+          return column.unit == Unit::bytes;
+        });
+      });
+  if (!filter.until_ns || !has_bytes) {
+    return {};
+  }
+  auto clause = living_connection_clause(filter);
+  clause.parameters["until_ns"] = *filter.until_ns;
+  const auto left_out = reader.query(
+      fmt::format("SELECT EXISTS (SELECT 1 FROM connections WHERE {} AND coalesce(closed_ns, "
+                  "last_seen_ns) > :until_ns AND (bytes_sent > 0 OR bytes_received > 0))",
+                  clause.sql),
+      clause.parameters);
+  return std::get<std::int64_t>(left_out.cells.at(0).at(0)) != 0
+             ? "without the bytes of connections that went on after the window"
+             : "";
+}
+
 }  // namespace
 
 std::vector<std::string> section_names(std::string_view report, const Filter& filter) {
@@ -242,6 +265,10 @@ Answer run_report(store::Reader& reader,
     answer.tables.push_back(std::move(table));
   }
   answer.completeness = completeness(reader, filter, granularity);
+  if (const auto note = left_out_bytes_note(reader, filter, answer); !note.empty()) {
+    auto& all = answer.completeness->note;
+    all += (all.empty() ? "" : " | ") + note;
+  }
   return answer;
 }
 

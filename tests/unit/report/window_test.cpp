@@ -163,6 +163,29 @@ TEST_CASE("what a connection has later is not what it had in the window", "[repo
         "open|-|ESTABLISHED\n");
 }
 
+TEST_CASE("sums of a window leave out bytes that came later, and say so", "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  recording.add(closed_connection(1).by(1).from(10).to(15).moving(3, 4));
+  recording.add(closed_connection(2).by(1).from(10).to(90).moving(1'000, 2'000));
+  const auto note = [&](const char* report, double second) {
+    store::Reader reader{recording.path()};
+    return report::run_report(reader, report, until(second), -1).completeness->note;
+  };
+  const std::string kNote = "without the bytes of connections that went on after the window";
+  for (const auto* const report : {"peers", "overview"}) {
+    CAPTURE(report);
+    CHECK(recording.rows(report, {"connections", "bytes_sent", "bytes_received"}, until(20)) ==
+          "2|3|4\n");
+    CHECK(recording.rows(report, {"connections", "bytes_sent", "bytes_received"}, until(95)) ==
+          "2|1003|2004\n");
+    CHECK(note(report, 20) == kNote);
+    CHECK(note(report, 95).empty());
+  }
+  CHECK(note("connections", 20) == kNote);
+  CHECK(note("churn", 20).empty());
+}
+
 TEST_CASE("what hangs in windows of different lengths is no change", "[report]") {
   GivenRecording recording;
   recording.process(1, "app", 0);
