@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A window shows what was there then, whatever came later.
+#include "report/completeness.hpp"
 #include "report/definition.hpp"
 #include "report/recorded_ends.hpp"
 #include "support/catch.hpp"
@@ -184,6 +185,26 @@ TEST_CASE("sums of a window leave out bytes that came later, and say so", "[repo
   }
   CHECK(note("connections", 20) == kNote);
   CHECK(note("churn", 20).empty());
+}
+
+TEST_CASE("what nobody saw at an instant is said", "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  recording.add(closed_connection(1).by(1).from(10).to(90));
+  recording.gap(30, 50, "recorder was killed").gap(40, 41, "skipped ticks");
+  recording.gap(60, 70, "missed opens");
+  static_cast<void>(recording.rows("connections", {"id"}));
+  store::Reader reader{recording.path()};
+  const auto over = [&](double second) {
+    auto filter = until(second);
+    filter.since_ns = filter.until_ns;
+    return report::gap_over_instant(reader, filter);
+  };
+  CHECK(over(40.5) == GapReason{"recorder was killed", 20'000'000'000});
+  CHECK(!over(20));
+  CHECK(!over(50));
+  CHECK(!over(65));
+  CHECK(!report::gap_over_instant(reader, until(40)));
 }
 
 TEST_CASE("what hangs in windows of different lengths is no change", "[report]") {
