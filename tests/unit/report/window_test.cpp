@@ -207,6 +207,33 @@ TEST_CASE("what nobody saw at an instant is said", "[report]") {
   CHECK(!report::gap_over_instant(reader, until(40)));
 }
 
+TEST_CASE("what was opened in a gap is no burst at its end", "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  for (int id = 1; id <= 40; ++id) {
+    recording.add(closed_connection(id).by(1).from(id <= 3 ? 10.5 : 30.1).to(40));
+  }
+  const auto peak = [&] { return recording.rows("churn", {"opened", "peak"}); };
+  const auto times = [&] { return recording.rows("churn", {"opened", "per_second", "gap_ns"}); };
+  SECTION("without a gap") {
+    CHECK(peak() == "40|37\n");
+    CHECK(times() == "3|3|-\n37|37|-\n");
+  }
+  SECTION("of 19 s") {
+    recording.gap(11, 30, "not recording");
+    CHECK(peak() == "40|3\n");
+    CHECK(times() == "3|3|-\n37|1.9|19000000000\n");
+  }
+  SECTION("that ends in the second before") {
+    recording.gap(11, 29.9, "not recording");
+    CHECK(peak() == "40|3\n");
+  }
+  SECTION("too short, or in which single changes are missing") {
+    recording.gap(29.9, 30.05, "skipped ticks").gap(11, 30, "missed opens");
+    CHECK(peak() == "40|37\n");
+  }
+}
+
 TEST_CASE("what hangs in windows of different lengths is no change", "[report]") {
   GivenRecording recording;
   recording.process(1, "app", 0);
