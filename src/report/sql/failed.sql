@@ -20,7 +20,12 @@ selected AS MATERIALIZED (
     c.process,
     c.remote,
     c.direction,
-    iif(c.hung, 'SYN_SENT', c.state) AS state,
+    -- At the end of the window.
+    iif(c.hung, 'SYN_SENT', coalesce((
+      SELECT i.state
+      FROM state_intervals AS i
+      WHERE i.connection_id = c.id AND i.from_ns <= :until_ns AND i.to_ns > :until_ns
+    ), c.state)) AS state,
     c.netns,
     iif(c.hung OR c.state = 'SYN_SENT', c.opened_ns, n.last_seen_ns - 1000000 * c.unanswered_ms) AS since_ns,
     -- At least since it was first seen.
