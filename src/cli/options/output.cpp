@@ -86,7 +86,8 @@ std::string unmet_condition_text(const report::OwnerCondition& owner) {
 
 std::string gap_text(const GapReason& gap) {
   return fmt::format(
-      "This moment is in a gap of {} ({}): nobody saw these states, they are those known before it.\n",
+      "This moment is in a gap of {} ({}): nobody saw these states, they are those known before "
+      "it.\n",
       format_duration(gap.ns),
       render::escape_for_terminal(gap.reason));
 }
