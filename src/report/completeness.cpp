@@ -216,6 +216,14 @@ void answer_as_of_last_sign_of_life(store::Reader& reader, Filter& filter) {
   }
 }
 
+bool last_session_has_ended(store::Reader& reader) {
+  return !reader
+              .query(
+                  "SELECT 1 FROM sessions WHERE id = (SELECT max(id) FROM sessions) AND "
+                  "ended_ns IS NOT NULL")
+              .cells.empty();
+}
+
 std::optional<GapReason> gap_over_instant(store::Reader& reader, const Filter& filter) {
   if (!filter.since_ns || filter.since_ns != filter.until_ns) {
     return std::nullopt;

@@ -28,6 +28,10 @@ void answer_as_of_last_sign_of_life(store::Reader& reader, Filter& filter);
 /// @throws StoreError from the reader.
 Completeness completeness(store::Reader& reader, const Filter& filter);
 
+/// Whether the end of the last session is in the file.
+/// @throws StoreError from the reader.
+bool last_session_has_ended(store::Reader& reader);
+
 /// The longest gap over the instant that the filter asks for, in which nobody looked; none for a
 /// window.
 /// @throws StoreError from the reader.

@@ -412,6 +412,29 @@ TEST_CASE("the recorder refuses a file whose numbers are used up", "[store]") {
                                     " has the id 9223372036854775807; record into a new file");
 }
 
+TEST_CASE("a transaction of another program that was cut off has to be undone first", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto copy = scratch / "copy.db";
+  record_into(path);
+  {
+    SQLite::Database other{path.string(), SQLite::OPEN_READWRITE};
+    other.exec(
+        "PRAGMA cache_size = 1; CREATE TABLE filler (bytes); BEGIN; INSERT INTO filler WITH "
+        "RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT "
+        "zeroblob(4000) FROM n");
+    std::filesystem::copy_file(path, copy);
+    std::filesystem::copy_file(path.string() + "-journal", copy.string() + "-journal");
+  }
+  CHECK(refusal(copy) ==
+        "cannot open recording " + copy.string() +
+            ": another program was interrupted while it wrote into it; undo that, on a copy of it "
+            "and its -journal if it is evidence, with: sqlite3 " +
+            copy.string() + " 'PRAGMA user_version'");
+  run(copy, "PRAGMA user_version");
+  CHECK(refusal(copy) == "it was opened");
+}
+
 TEST_CASE("the recorder refuses a column whose DEFAULT no row could have", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
