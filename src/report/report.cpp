@@ -47,6 +47,7 @@ Cell cell_of(const std::optional<T>& value) {
 /// The values that every report may use, whatever the filter.
 store::Parameters common_parameters(const Filter& filter, std::int64_t limit) {
   store::Parameters parameters{{"limit", limit},
+                               {"counting", Cell{}},
                                {"pids", comma_list(filter.pids)},
                                {"since_ns", cell_of(filter.since_ns)},
                                {"until_ns", cell_of(filter.until_ns)},
@@ -147,6 +148,7 @@ bool may_have_more(const std::string& sql, std::size_t rows, std::int64_t limit)
 /// How many rows a section has without a limit.
 std::int64_t count_rows(store::Reader& reader, std::string_view sql, store::Parameters parameters) {
   parameters["limit"] = std::numeric_limits<std::int64_t>::max();
+  parameters["counting"] = std::int64_t{1};
   sql = trim(sql);
   if (sql.ends_with(';')) {
     sql.remove_suffix(1);
