@@ -99,6 +99,8 @@ TEST_CASE("the script is the first argument of an interpreter that is no option"
       {"gunicorn: master [app]", "-"},
       {"php-fpm: pool www", "-"},
       {"python3 /srv/named.py", "-"},
+      // In a redacted clip.
+      {"cmdline-3f9a0c51e2b7", "-"},
   }));
   GivenRecording recording;
   recording.process(kWorker, "named.py", 0).called(command_line);
