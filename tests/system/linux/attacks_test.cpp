@@ -524,16 +524,16 @@ TEST_CASE("too few descriptors at the start are named", "[cli]") {
   const Scratch scratch;
   const auto path = (scratch / "r.db").string();
   int refused = 0;
-  for (int most = 6; most <= 20; ++most) {
+  for (int most = 6; most <= 24; ++most) {
     const auto text =
         by_shell(fmt::format("ulimit -n {}; {} record --db {} --source poll --duration 100ms",
                              most,
                              std::getenv("NETLOG_BIN"),
                              path));
-    if (text.find("cannot record into") != std::string::npos) {
+    if (text.find("Too many open files") != std::string::npos) {
       ++refused;
       CAPTURE(most);
-      CHECK_THAT(text, contains_text("Too many open files") && contains_text("ulimit -n"));
+      CHECK_THAT(text, contains_text("ulimit -n"));
     }
   }
   CHECK(refused > 0);
