@@ -19,6 +19,119 @@ SELECT
   )) AS lasting_id
 FROM process AS p;
 
+-- The script that an interpreter runs, by its command line: the first argument that is no option,
+-- without its folders; the module of `python -m`, the class of Java. NULL where code is given in
+-- its place, and where the process is named after it. An argument ends at a blank, unless Windows
+-- has put it in quotes.
+CREATE VIEW scripts AS
+SELECT
+  p.id AS process_id,
+  -- Few command lines are worth a closer look.
+  iif(
+    p.cmdline GLOB '*[Pp][YyEeHh]*' OR p.cmdline GLOB '*[Rr][Uu][Bb][Yy]*'
+      OR p.cmdline GLOB '*[Nn][Oo][Dd][Ee]*' OR p.cmdline GLOB '*[Jj][Aa][Vv][Aa]*'
+      OR p.cmdline GLOB '*[Ss][Hh][ ".]*', (
+    WITH RECURSIVE
+    rests (n, rest) AS (
+      SELECT 0, ltrim(substr(p.cmdline, 1, 4096))
+      UNION ALL
+      SELECT
+        n + 1,
+        ltrim(substr(rest, iif(
+          rest GLOB '"*', 2 + instr(substr(rest, 2) || '"', '"'), instr(rest || ' ', ' ')
+        )))
+      FROM rests
+      WHERE n < 64 AND rest <> ''
+    ),
+    words (n, word) AS (
+      SELECT
+        n,
+        iif(
+          rest GLOB '"*',
+          substr(rest, 2, instr(substr(rest, 2) || '"', '"') - 1),
+          substr(rest, 1, instr(rest || ' ', ' ') - 1)
+        )
+      FROM rests
+      WHERE rest <> ''
+    ),
+    named (n, word, name) AS (
+      SELECT
+        n, word,
+        substr(word, 1 + length(rtrim(word, replace(replace(word, '/', ''), '\', ''))))
+      FROM words
+    ),
+    interpreter (family) AS (
+      SELECT CASE
+        WHEN program IN ('python', 'pypy') OR program GLOB 'python[0-9]*' OR program GLOB 'pypy[0-9]*'
+          THEN 'python'
+        WHEN program = 'perl' OR program GLOB 'perl[0-9]*' THEN 'perl'
+        WHEN program = 'ruby' OR program GLOB 'ruby[0-9]*' THEN 'ruby'
+        WHEN program IN ('node', 'nodejs') THEN 'node'
+        WHEN program = 'php' OR program GLOB 'php[0-9]*' THEN 'php'
+        WHEN program = 'java' THEN 'java'
+        WHEN program IN ('sh', 'ash', 'bash', 'dash', 'ksh', 'zsh') THEN 'sh'
+      END
+      FROM (
+        -- `-bash` is a login shell.
+        SELECT replace(lower(ltrim(name, '-')), '.exe', '') AS program FROM named WHERE n = 0
+      )
+    ),
+    -- `next`: what an option says of the argument behind it. `code`: there is no script.
+    arguments (n, word, name, next) AS (
+      SELECT
+        n, word, name,
+        CASE
+          WHEN word NOT GLOB '[-+]?*' THEN NULL
+          WHEN word = '--' THEN 'script'
+          ELSE CASE family
+            WHEN 'python' THEN CASE
+              WHEN word GLOB '-[WX]' THEN 'value'
+              WHEN word = '-m' OR word GLOB '-[^-WX]*m' THEN 'script'
+              WHEN word = '-c' OR word GLOB '-[^-WX]*c' THEN 'code'
+            END
+            WHEN 'perl' THEN CASE
+              WHEN word = '-I' THEN 'value'
+              WHEN word GLOB '-[eE]' OR word GLOB '-[^-IMmx]*[eE]' THEN 'code'
+            END
+            WHEN 'ruby' THEN CASE
+              WHEN word GLOB '-[IrCE]' THEN 'value'
+              WHEN word = '-e' OR word GLOB '-[^-IrCEW]*e' THEN 'code'
+            END
+            WHEN 'node' THEN CASE
+              WHEN word IN ('-r', '-C', '--require', '--import', '--loader') THEN 'value'
+              WHEN word IN ('-e', '-p', '-pe', '--eval', '--print') THEN 'code'
+            END
+            WHEN 'php' THEN CASE
+              WHEN word GLOB '-[cdzt]' THEN 'value'
+              WHEN word = '-f' THEN 'script'
+              WHEN word GLOB '-[arRBES]' THEN 'code'
+            END
+            WHEN 'java' THEN CASE
+              WHEN word IN (
+                '-cp', '-classpath', '--class-path', '-p', '--module-path', '--add-modules',
+                '--add-opens', '--add-exports', '--add-reads'
+              ) THEN 'value'
+              WHEN word IN ('-jar', '-m', '--module') THEN 'script'
+            END
+            WHEN 'sh' THEN CASE
+              WHEN word GLOB '-c*' OR word GLOB '-[^-oO]*c*' OR word = '-s' THEN 'code'
+              WHEN word GLOB '[-+][oO]' OR word GLOB '-[^-]*o' THEN 'value'
+              WHEN word IN ('--rcfile', '--init-file') THEN 'value'
+            END
+          END
+        END
+      FROM interpreter
+      JOIN named ON n > 0
+      WHERE family IS NOT NULL
+    )
+    SELECT iif(next IS 'code', NULL, nullif(nullif(nullif(name, ''), '-'), p.name))
+    FROM (SELECT *, lag(next) OVER (ORDER BY n) AS before FROM arguments)
+    WHERE next = 'code' OR before = 'script' OR (word NOT GLOB '[-+]?*' AND before IS NOT 'value')
+    ORDER BY n
+    LIMIT 1
+  ), NULL) AS script
+FROM process AS p;
+
 -- The views below answer reports on whole recordings. A view `peer_…` or `process_…` reads the sums
 -- of closed connections and, one by one, the connections that are still open. The view
 -- `connection_…` of the same name has the same columns and one row for each connection. A LEFT JOIN

@@ -54,7 +54,7 @@ SELECT
   $endpoint(r.text, c.remote_port) AS remote,
   $name(outcome_reason, c.outcome_reason) AS outcome_reason,
   c.syns, p.container, c.clock_adjust_ns, c.unanswered_ms, p.unit, p.pod, p.container_name,
-  p.pod_name, c.errno
+  p.pod_name, c.errno, c.process_id
 FROM connection AS c
 JOIN session AS s ON s.id = c.session_id
 JOIN address AS l ON l.id = c.local_address_id
@@ -190,7 +190,8 @@ SELECT
   $utc(started_ns) AS started_at, $utc(ended_ns) AS ended_at,
   name, exe, cmdline, user, cgroup, service, parent_pid, started_ns, ended_ns, end_error_ns,
   session_id, container, unit, pod, exit_status, exit_signal, image, container_name, pod_name,
-  exe_sha256
+  exe_sha256,
+  (SELECT script FROM scripts WHERE process_id = p.id) AS script
 FROM process AS p
 WHERE image = (
   SELECT max(n.image) FROM process AS n
@@ -206,7 +207,8 @@ SELECT
     WHERE n.pid = p.pid AND n.start = p.start AND n.session_id = p.session_id
       AND n.image = p.image + 1
   ), ended_ns) AS to_ns,
-  name, exe, cmdline, user, cgroup, unit, container, pod, parent_pid, ended_ns, exe_sha256
+  name, exe, cmdline, user, cgroup, unit, container, pod, parent_pid, ended_ns, exe_sha256,
+  (SELECT script FROM scripts WHERE process_id = p.id) AS script
 FROM process AS p;
 
 CREATE VIEW sessions AS

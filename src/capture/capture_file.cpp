@@ -9,6 +9,7 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -21,6 +22,7 @@ namespace {
 constexpr std::array<char, 8> kMagic1{'N', 'L', 'C', 'A', 'P', '\0', '\0', '\1'};
 constexpr std::array<char, 8> kMagic{'N', 'L', 'C', 'A', 'P', '\0', '\0', '\2'};
 constexpr std::size_t kHeaderSize = 56;
+constexpr std::int64_t kFlushEveryNs = 1'000'000'000;
 constexpr std::uint32_t kMaxPayload = std::uint32_t{1} << 30U;
 
 template <typename T>
@@ -81,8 +83,10 @@ CaptureWriter::CaptureWriter(const std::filesystem::path& path) : path_{path} {
     throw CommandFailed{
         fmt::format("cannot capture into {}: {}", utf8(path), created.error().message())};
   }
-  out_.open(path, std::ios::binary);
+  // Appended, so that a file that somebody empties does not get its old size back.
+  out_.open(path, std::ios::binary | std::ios::app);
   out_.write(kMagic.data(), kMagic.size());
+  size_ = kMagic.size();
 }
 
 void CaptureWriter::write(const RawRecord& record) {
@@ -93,10 +97,15 @@ void CaptureWriter::write(const RawRecord& record) {
   for (const auto part : {std::span{header}, fields.bytes, std::span{std::as_const(trailer)}}) {
     out_.write(reinterpret_cast<const char*>(part.data()),
                static_cast<std::streamsize>(part.size()));
+    size_ += part.size();
   }
   if (!out_) {
     throw CommandFailed{
         fmt::format("cannot capture into {}: writing failed; is the disk full?", utf8(path_))};
+  }
+  if (record.asked.ended_ns - flushed_ns_ >= kFlushEveryNs) {
+    flushed_ns_ = record.asked.ended_ns;
+    flush();
   }
 }
 
@@ -105,6 +114,11 @@ void CaptureWriter::flush() {
   if (!out_) {
     throw CommandFailed{
         fmt::format("cannot capture into {}: writing failed; is the disk full?", utf8(path_))};
+  }
+  std::error_code unknown;
+  if (const auto size = std::filesystem::file_size(path_, unknown); unknown || size != size_) {
+    throw CommandFailed{fmt::format(
+        "cannot capture into {}: it was deleted, moved, replaced or cut short", utf8(path_))};
   }
 }
 

@@ -17,13 +17,18 @@ class CaptureWriter {
  public:
   /// @throws CommandFailed when the file cannot be created.
   explicit CaptureWriter(const std::filesystem::path& path);
-  /// @throws CommandFailed when the disk refuses.
+  /// Also flushes, once a second of the records' times.
+  /// @throws CommandFailed when the disk refuses, or as flush().
   void write(const RawRecord& record);
+  /// @throws CommandFailed also when the file does not hold all that was written: somebody has
+  /// deleted, moved or emptied it.
   void flush();
 
  private:
   std::filesystem::path path_;
   std::ofstream out_;
+  std::uint64_t size_ = 0;  ///< of all that was written
+  std::int64_t flushed_ns_ = 0;
 };
 
 /// Reads a capture file of version 1 or 2, record by record. The file is not trusted: every length

@@ -19,10 +19,12 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 namespace netlog::cli {
 namespace {
@@ -117,6 +119,16 @@ int print_error(const CLI::App& app, std::string_view message, int code) {
   return code;
 }
 
+/// Any step can lack a descriptor, and the way out is always the same.
+std::string with_advice(std::string message) {
+  constexpr std::string_view kAdvice = "ulimit -n";
+  const auto cause = std::make_error_code(std::errc::too_many_files_open).message();
+  if (message.find(cause) != std::string::npos && message.find(kAdvice) == std::string::npos) {
+    message += fmt::format("; raise the limit of open files: {}", kAdvice);
+  }
+  return message;
+}
+
 }  // namespace
 
 int run(std::vector<std::string> words) {
@@ -161,7 +173,7 @@ int run(std::vector<std::string> words) {
     return print_error(
         app, "not enough memory; ask for less with --since, --until or --limit", kFailed);
   } catch (const std::exception& error) {
-    return print_error(app, error.what(), kFailed);
+    return print_error(app, with_advice(error.what()), kFailed);
   }
 }
 

@@ -37,7 +37,8 @@ struct Column {
   bool optional = false;  ///< for people: left out first where the terminal is narrow
   bool several =
       false;  ///< for people: shown only where its values differ, or where they count several
-  bool bar = false;  ///< for people: a bar beside the number, the longest for the largest
+  bool known = false;  ///< for people: shown only where a row has a value
+  bool bar = false;    ///< for people: a bar beside the number, the longest for the largest
 };
 
 /// Every row has as many cells as there are columns.

@@ -45,10 +45,11 @@ std::unique_ptr<os::RecordingFile> hold(const std::filesystem::path& path) {
                     "it; stop that one or name another file with --db",
                     utf8(path))};
   }
-  throw CommandFailed{fmt::format(
-      "cannot record into {}: {}; check its directory and rights, or name another file with --db",
-      utf8(path),
-      held.error().message())};
+  const auto* const advice = held.error().code == boost::system::errc::too_many_files_open
+                                 ? "raise the limit of open files: ulimit -n"
+                                 : "check its directory and rights, or name another file with --db";
+  throw CommandFailed{
+      fmt::format("cannot record into {}: {}; {}", utf8(path), held.error().message(), advice)};
 }
 
 void report_foreign_files(const os::RecordingFile& held, const Observer& observer) {

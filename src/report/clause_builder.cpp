@@ -14,6 +14,10 @@ std::string hex(const IpAddress& address) {
   return out;
 }
 
+bool is_pattern(const std::string& text) {
+  return text.find_first_of("*?[") != std::string::npos;
+}
+
 /// The condition on a row of `address` to lie in range number `number`. An IPv4 range also means
 /// its addresses as a dual-stack socket shows them, ::ffff:a.b.c.d.
 std::string in_range(ClauseBuilder& out, const AddressRange& range, std::size_t number) {
@@ -52,9 +56,10 @@ std::string bind_list(ClauseBuilder& out,
 
 void ClauseBuilder::add_match(std::string_view column, const std::optional<std::string>& text) {
   if (text) {
-    const bool pattern = text->find_first_of("*?[") != std::string::npos;
-    add(fmt::format(
-        "{} {} {}", column, pattern ? "GLOB" : "=", bind(fmt::format("f_{}", column), *text)));
+    add(fmt::format("{} {} {}",
+                    column,
+                    is_pattern(*text) ? "GLOB" : "=",
+                    bind(fmt::format("f_{}", column), *text)));
   }
 }
 
@@ -66,6 +71,25 @@ Clause ClauseBuilder::take() {
   return std::move(clause_);
 }
 
+namespace {
+
+/// The owner has this name, or is an interpreter that runs this script. Only processes whose
+/// command line has the text are looked at more closely.
+void add_program(ClauseBuilder& out, const std::string& text) {
+  const auto wanted = out.bind("f_process", text);
+  const auto* const match = is_pattern(text) ? "GLOB" : "=";
+  const auto in_cmdline = is_pattern(text) ? fmt::format("p.cmdline GLOB '*' || {} || '*'", wanted)
+                                           : fmt::format("instr(p.cmdline, {})", wanted);
+  out.add(
+      fmt::format("(process {0} {1} OR process_id IN (SELECT s.process_id FROM process AS p CROSS "
+                  "JOIN scripts AS s ON s.process_id = p.id WHERE {2} AND s.script {0} {1}))",
+                  match,
+                  wanted,
+                  in_cmdline));
+}
+
+}  // namespace
+
 bool names_owner(const Filter& filter) {
   return !filter.pids.empty() || filter.process || filter.exe || filter.user;
 }
@@ -76,7 +100,9 @@ void add_owner(ClauseBuilder& out, const Filter& filter) {
         bind_list(out, "f_pid", filter.pids, [](std::int64_t pid) { return Cell{pid}; });
     out.add(fmt::format("pid IN ({})", list));
   }
-  out.add_match("process", filter.process);
+  if (filter.process) {
+    add_program(out, *filter.process);
+  }
   out.add_match("exe", filter.exe);
   out.add_match("user", filter.user);
 }
@@ -142,7 +168,7 @@ std::string remote_addresses(ClauseBuilder& out, const Filter& filter) {
 }
 
 std::string_view owner_table() {
-  return "(SELECT id, pid, name AS process, exe, user FROM process)";
+  return "(SELECT id, id AS process_id, pid, name AS process, exe, user FROM process)";
 }
 
 std::string formerly_owned(const std::string& owner_condition, const std::string& since) {

@@ -50,7 +50,7 @@ class ClauseBuilder {
 /// Whether the filter restricts the owner.
 bool names_owner(const Filter& filter);
 
-/// The filter's pids, process, exe and user, over columns of these names.
+/// The filter's pids, process, exe and user, over columns of these names and `process_id`.
 void add_owner(ClauseBuilder& out, const Filter& filter);
 Clause owner_clause(const Filter& filter);
 
@@ -66,7 +66,8 @@ void add_outcomes(ClauseBuilder& out, const Filter& filter, std::string_view out
 /// `FROM address WHERE …`: the addresses in any of the filter's remote ranges.
 std::string remote_addresses(ClauseBuilder& out, const Filter& filter);
 
-/// `(SELECT id, pid, process, exe, user …)`: all processes, under the names that add_owner() uses.
+/// `(SELECT id, process_id, pid, process, exe, user …)`: all processes, under the names that
+/// add_owner() uses.
 std::string_view owner_table();
 
 /// A SELECT of the ids of connections that had an owner for which the condition holds, and have

@@ -15,6 +15,8 @@ namespace {
 
 /// A recorder that has written nothing for longer hangs or has ended.
 constexpr auto kLateWriteNs = 5 * kNsPerSecond;
+/// Of a gap: nobody looked. In other gaps single changes are missing, or what ended was deleted.
+constexpr std::string_view kIsBlind = "source <> 'retention' AND reason NOT LIKE 'missed %'";
 /// A busy recorder ticks after so many intervals at the latest (record::Pacer).
 constexpr std::int64_t kMaxIntervals = 64;
 
@@ -212,6 +214,30 @@ void answer_as_of_last_sign_of_life(store::Reader& reader, Filter& filter) {
     filter.asked_ns = filter.since_ns;
     filter.since_ns = filter.until_ns = integer(session.cells[0][0], *filter.since_ns);
   }
+}
+
+bool last_session_has_ended(store::Reader& reader) {
+  return !reader
+              .query(
+                  "SELECT 1 FROM sessions WHERE id = (SELECT max(id) FROM sessions) AND "
+                  "ended_ns IS NOT NULL")
+              .cells.empty();
+}
+
+std::optional<GapReason> gap_over_instant(store::Reader& reader, const Filter& filter) {
+  if (!filter.since_ns || filter.since_ns != filter.until_ns) {
+    return std::nullopt;
+  }
+  const auto found = reader.query(
+      fmt::format(
+          "SELECT reason, to_ns - from_ns FROM gaps WHERE from_ns < :at AND to_ns > :at AND "
+          "{} AND (:netns IS NULL OR netns IS NULL OR netns = :netns) ORDER BY to_ns - "
+          "from_ns DESC LIMIT 1",
+          kIsBlind),
+      {{"at", *filter.since_ns}, {"netns", filter.netns ? Cell{*filter.netns} : Cell{}}});
+  return found.cells.empty()
+             ? std::nullopt
+             : std::optional{GapReason{text_of(found.cells[0][0]), integer(found.cells[0][1], 0)}};
 }
 
 Completeness completeness(store::Reader& reader, const Filter& filter) {

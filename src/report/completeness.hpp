@@ -27,6 +27,15 @@ void answer_as_of_last_sign_of_life(store::Reader& reader, Filter& filter);
 /// known owner.
 /// @throws StoreError from the reader.
 Completeness completeness(store::Reader& reader, const Filter& filter);
+
+/// Whether the end of the last session is in the file.
+/// @throws StoreError from the reader.
+bool last_session_has_ended(store::Reader& reader);
+
+/// The longest gap over the instant that the filter asks for, in which nobody looked; none for a
+/// window.
+/// @throws StoreError from the reader.
+std::optional<GapReason> gap_over_instant(store::Reader& reader, const Filter& filter);
 Completeness completeness(store::Reader& reader, const Filter& filter, Granularity granularity);
 
 }  // namespace netlog::report

@@ -34,7 +34,7 @@ bool is_number(Unit unit) {
          unit != Unit::sparkline;
 }
 
-// `name | title | unit [right] [bar] [optional] [several]`
+// `name | title | unit [right] [bar] [optional] [several] [known]`
 Column parse_column(std::string_view text) {
   const auto parts = split(text, '|');
   if (parts.size() != 3) {
@@ -49,6 +49,8 @@ Column parse_column(std::string_view text) {
       column.optional = true;
     } else if (word == "several") {
       column.several = true;
+    } else if (word == "known") {
+      column.known = true;
     } else if (word == "bar") {
       column.bar = true;
     } else if (word == "right") {

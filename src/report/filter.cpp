@@ -75,9 +75,9 @@ void add_owner_of_connections(ClauseBuilder& out,
   out.add(fmt::format("(({}{}) OR id IN ({}))", owner.sql, not_before, former));
   if (names_rows && !is_short_window(filter)) {
     out.add(fmt::format(
-        "id IN (SELECT c.id FROM {} AS p CROSS JOIN flow AS f ON f.process_id = p.id AND "
-        "f.local_address_id IS NOT NULL CROSS JOIN connection AS c ON c.flow_id = f.id WHERE {} "
-        "UNION ALL {} UNION ALL {})",
+        "id IN (SELECT c.id FROM (SELECT id FROM {} WHERE {}) AS p CROSS JOIN flow AS f ON "
+        "f.process_id = p.id AND f.local_address_id IS NOT NULL CROSS JOIN connection AS c ON "
+        "c.flow_id = f.id UNION ALL {} UNION ALL {})",
         owner_table(),
         owner.sql,
         former,

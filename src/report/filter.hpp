@@ -17,8 +17,9 @@ namespace netlog::report {
 /// list that is not empty.
 struct Filter {
   std::vector<std::int64_t> pids;
-  std::optional<std::string> process;  ///< name; GLOB pattern when it has `*`, `?` or `[`
-  std::optional<std::string> exe;      ///< path, the same
+  /// Name, or the script of an interpreter; GLOB pattern when it has `*`, `?` or `[`.
+  std::optional<std::string> process;
+  std::optional<std::string> exe;  ///< path, the same
   std::optional<std::string> user;
   std::optional<Protocol> protocol;
   std::optional<std::uint16_t> port;  ///< local or remote

@@ -66,7 +66,10 @@ constexpr std::string_view kFlowsInWindow = R"sql(FROM (
     opened AND coalesce(opened_ns >= :since_ns, 1) AND coalesce(opened_ns <= :until_ns, 1) AS opened,
     closed_by_us, closed_by_peer, syns,
     iif(closed_ns > :until_ns, NULL, longest_ns) AS longest_ns,
-    open_error_ns, bytes_sent, bytes_received, first_ns, last_ns,
+    open_error_ns,
+    iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, bytes_sent) AS bytes_sent,
+    iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, bytes_received) AS bytes_received,
+    first_ns, last_ns,
     iif(closed_ns > :until_ns, NULL, closed_ns) AS first_closed_ns,
     iif(closed_ns > :until_ns, NULL, closed_ns) AS last_closed_ns,
     id, opened_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket

@@ -21,6 +21,7 @@ namespace {
 
 // Marks in a report's file, which a clause replaces.
 constexpr std::string_view kConnectionsMark = "/*filter*/ 1";
+constexpr std::string_view kOwnerMark = "/*filter of owner*/ 1";
 constexpr std::string_view kSumsMark = "/*filter of sums*/ 1";
 constexpr std::string_view kBothWindowsMark = "/*filter of both windows*/ 1";
 
@@ -46,6 +47,7 @@ Cell cell_of(const std::optional<T>& value) {
 /// The values that every report may use, whatever the filter.
 store::Parameters common_parameters(const Filter& filter, std::int64_t limit) {
   store::Parameters parameters{{"limit", limit},
+                               {"counting", Cell{}},
                                {"pids", comma_list(filter.pids)},
                                {"since_ns", cell_of(filter.since_ns)},
                                {"until_ns", cell_of(filter.until_ns)},
@@ -90,6 +92,7 @@ PreparedReport prepare(std::string_view name,
   const auto connections = sql_of(window_connection_clause(filter));
   const auto living = by_connections ? sql_of(living_connection_clause(filter)) : connections;
   const auto sums = by_connections ? living : sql_of(sums_clause(filter));
+  const auto owner = sql_of(owner_clause(filter));
   const auto both_windows = sql_of(both_windows_clause(filter));
   const bool of_sums = !by_connections && is_everything(filter);
   auto& sections = prepared.definition.sections;
@@ -108,6 +111,7 @@ PreparedReport prepare(std::string_view name,
     };
     const bool of_connections = reads("FROM connection_opens") || reads("FROM connection_dwells");
     replace_all(section.sql, kSumsMark, of_connections ? connections : sums);
+    replace_all(section.sql, kOwnerMark, owner);
     replace_all(section.sql, kBothWindowsMark, both_windows);
     section.sql = store::expand_sql(section.sql);
   }
@@ -144,6 +148,7 @@ bool may_have_more(const std::string& sql, std::size_t rows, std::int64_t limit)
 /// How many rows a section has without a limit.
 std::int64_t count_rows(store::Reader& reader, std::string_view sql, store::Parameters parameters) {
   parameters["limit"] = std::numeric_limits<std::int64_t>::max();
+  parameters["counting"] = std::int64_t{1};
   sql = trim(sql);
   if (sql.ends_with(';')) {
     sql.remove_suffix(1);
@@ -152,19 +157,43 @@ std::int64_t count_rows(store::Reader& reader, std::string_view sql, store::Para
   return std::get<std::int64_t>(rows.cells.at(0).at(0));
 }
 
-/// Takes the title of a column whose values are to be shown only where they differ. A count that is
-/// always 1 says nothing, and any other one does.
-void hide_equal_columns(Table& table) {
+/// Takes the title of a column whose values are to be shown only where they differ, or where there
+/// are any. A count that is always 1 says nothing, and any other one does.
+void hide_columns(Table& table) {
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     auto& column = table.columns[i];
     const auto& usual = table.rows.empty() ? Cell{} : table.rows.front().at(i);
     const bool differs = std::any_of(
         table.rows.begin(), table.rows.end(), [&](const auto& row) { return row.at(i) != usual; });
     const bool counts = column.unit == Unit::count && usual > Cell{std::int64_t{1}};
-    if (column.several && !differs && !counts) {
+    const bool unknown = !differs && usual == Cell{};
+    if ((column.several && !differs && !counts) || (column.known && unknown)) {
       column.title.clear();
     }
   }
+}
+
+/// Bytes are those of the whole life: reports leave out those of what went on after the window.
+std::string left_out_bytes_note(store::Reader& reader, const Filter& filter, const Answer& answer) {
+  const auto has_bytes =
+      std::any_of(answer.tables.begin(), answer.tables.end(), [](const Table& table) {
+        return std::any_of(table.columns.begin(), table.columns.end(), [](const Column& column) {
+          return column.unit == Unit::bytes;
+        });
+      });
+  if (!filter.until_ns || !has_bytes) {
+    return {};
+  }
+  auto clause = living_connection_clause(filter);
+  clause.parameters["until_ns"] = *filter.until_ns;
+  const auto left_out = reader.query(
+      fmt::format("SELECT EXISTS (SELECT 1 FROM connections WHERE {} AND coalesce(closed_ns, "
+                  "last_seen_ns) > :until_ns AND (bytes_sent > 0 OR bytes_received > 0))",
+                  clause.sql),
+      clause.parameters);
+  return std::get<std::int64_t>(left_out.cells.at(0).at(0)) != 0
+             ? "without the bytes of connections that went on after the window"
+             : "";
 }
 
 }  // namespace
@@ -192,22 +221,20 @@ std::vector<std::int64_t> unknown_pids(store::Reader& reader,
 
 std::vector<OwnerCondition> unmet_conditions(store::Reader& reader, const Filter& filter) {
   std::vector<OwnerCondition> unmet;
-  for (const auto& [column, value] : {std::pair{"name", filter.process},
-                                      std::pair{"exe", filter.exe},
-                                      std::pair{"user", filter.user}}) {
-    if (!value) {
-      continue;
+  const auto check = [&](std::string_view what, std::optional<std::string> Filter::*condition) {
+    Filter one;
+    one.*condition = filter.*condition;
+    const auto clause = owner_clause(one);
+    const auto known = reader.query(
+        fmt::format("SELECT EXISTS (SELECT 1 FROM {} WHERE {})", owner_table(), clause.sql),
+        clause.parameters);
+    if (filter.*condition && std::get<std::int64_t>(known.cells.at(0).at(0)) == 0) {
+      unmet.push_back({what, *(filter.*condition)});
     }
-    ClauseBuilder match;
-    match.add_match(column, value);
-    const auto clause = match.take();
-    const auto known =
-        reader.query(fmt::format("SELECT EXISTS (SELECT 1 FROM process WHERE {})", clause.sql),
-                     clause.parameters);
-    if (std::get<std::int64_t>(known.cells.at(0).at(0)) == 0) {
-      unmet.push_back({column, *value});
-    }
-  }
+  };
+  check("name or script", &Filter::process);
+  check("exe", &Filter::exe);
+  check("user", &Filter::user);
   return unmet;
 }
 
@@ -236,10 +263,14 @@ Answer run_report(store::Reader& reader,
     if (may_have_more(section.sql, table.rows.size(), limit)) {
       table.total = count_rows(reader, section.sql, prepared.parameters);
     }
-    hide_equal_columns(table);
+    hide_columns(table);
     answer.tables.push_back(std::move(table));
   }
   answer.completeness = completeness(reader, filter, granularity);
+  if (const auto note = left_out_bytes_note(reader, filter, answer); !note.empty()) {
+    auto& all = answer.completeness->note;
+    all += (all.empty() ? "" : " | ") + note;
+  }
   return answer;
 }
 

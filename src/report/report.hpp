@@ -36,7 +36,7 @@ std::vector<std::int64_t> unknown_pids(store::Reader& reader,
 
 /// What a filter says of the owner.
 struct OwnerCondition {
-  std::string_view what;  ///< `name`, `exe` or `user`
+  std::string_view what;  ///< `name or script`, `exe` or `user`
   std::string value;      ///< or a pattern
 };
 

@@ -56,6 +56,11 @@ class Given {
   Given& because(UnknownOutcome why) { return made_.outcome_why = why, *this; }
   /// When it was last seen, the peer had not answered for so long.
   Given& unanswered_for(std::uint32_t ms) { return made_.metrics.unanswered_ms = ms, *this; }
+  Given& moving(std::uint64_t sent, std::uint64_t received) {
+    made_.metrics.bytes_sent = sent;
+    made_.metrics.bytes_received = received;
+    return *this;
+  }
   Given& in_namespace(std::uint64_t netns) { return made_.netns = netns, *this; }
 
   /// Its events, in order.
@@ -151,11 +156,22 @@ class GivenRecording {
     }
     return *this;
   }
+  /// The command line of the process that was given last.
+  GivenRecording& called(std::string command_line) {
+    processes_.back().cmdline = std::move(command_line);
+    return *this;
+  }
   /// A process executes a program for the first time since it began.
   GivenRecording& executed(std::uint32_t pid, std::string name, double from) {
     process(pid, std::move(name), 0);
     processes_.back().id.image = 1;
     processes_.back().image_since_ns = Given::ns(from);
+    return *this;
+  }
+  /// The recorder was blind.
+  GivenRecording& gap(double from, double to, std::string reason) {
+    gaps_.push_back(
+        Gap{std::nullopt, Given::ns(from), Given::ns(to), "recorder", std::move(reason), {}, {}});
     return *this;
   }
   /// One that was gone before anybody could read more than its name.
@@ -195,6 +211,7 @@ class GivenRecording {
     std::vector<store::Item> items{processes_.begin(), processes_.end()};
     items.insert(items.end(), events_.begin(), events_.end());
     items.insert(items.end(), ends_.begin(), ends_.end());
+    items.insert(items.end(), gaps_.begin(), gaps_.end());
     items.emplace_back(Heartbeat{Given::ns(100), 1, 0, 0});
     writer.push(std::move(items));
     writer.finish(Given::ns(100));
@@ -204,6 +221,7 @@ class GivenRecording {
   std::vector<Process> processes_;
   std::vector<store::ProcessEnded> ends_;
   std::vector<Event> events_;
+  std::vector<Gap> gaps_;
   bool written_ = false;
 };
 

@@ -119,6 +119,7 @@ void print_report(const ReportOptions& options) {
   auto answer = report::run_report(reader, options.name, filter, limit, options.section);
   const auto unknown = report::unknown_pids(reader, filter.pids);
   const auto unmet = report::unmet_conditions(reader, filter);
+  const auto gap = report::gap_over_instant(reader, filter);
   progress.clear();
   const auto style = text_style(query);
   auto& notes = format == Format::text ? std::cout : std::cerr;
@@ -127,6 +128,9 @@ void print_report(const ReportOptions& options) {
   }
   for (const auto& condition : unmet) {
     notes << unmet_condition_text(condition);
+  }
+  if (gap) {
+    notes << gap_text(*gap);
   }
   const bool no_pid_known = !unknown.empty() && unknown.size() == filter.pids.size();
   if ((no_pid_known || !unmet.empty()) && format == Format::text) {

@@ -84,6 +84,14 @@ std::string unmet_condition_text(const report::OwnerCondition& owner) {
                      quote(owner.value));
 }
 
+std::string gap_text(const GapReason& gap) {
+  return fmt::format(
+      "This moment is in a gap of {} ({}): nobody saw these states, they are those known before "
+      "it.\n",
+      format_duration(gap.ns),
+      render::escape_for_terminal(gap.reason));
+}
+
 render::CsvReader csv_reader() {
   return os::is_terminal(os::StandardStream::output) ? render::CsvReader::terminal
                                                      : render::CsvReader::program;

@@ -43,6 +43,9 @@ std::string unknown_pids_text(const std::vector<std::int64_t>& pids);
 /// A line that says that no process in the recording meets this condition.
 std::string unmet_condition_text(const report::OwnerCondition& owner);
 
+/// A line that says that nobody saw what a table shows of this moment.
+std::string gap_text(const GapReason& gap);
+
 /// Whether CSV on standard output goes to a terminal or to a program.
 render::CsvReader csv_reader();
 

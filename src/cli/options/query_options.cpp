@@ -37,7 +37,7 @@ void add_filter_options(CLI::App& command, QueryOptions& options) {
   command
       .add_option("--process",
                   options.process,
-                  "Owned by a process of this name, or pattern such as 'post*'")
+                  "Owned by a process of this name or script, or pattern such as 'post*'")
       ->type_name("PROCESS")
       ->group(kGroup);
   command.add_option("--exe", options.exe, "Owned by this executable, or pattern")

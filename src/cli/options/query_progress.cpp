@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "cli/options/query_progress.hpp"
 
+#include "report/completeness.hpp"
+
 #include <iostream>
 
 #include <fmt/format.h>
@@ -12,12 +14,18 @@ QueryProgress::QueryProgress()
         stopped_ = true;
       })} {}
 
-void warn_of_missing_wal(const store::Reader& reader) {
-  if (reader.lacks_wal()) {
-    std::cerr << "netlog: the recording has no -wal beside it, though it was being written: if it "
-                 "was copied alone, its newest rows are missing; copy its -wal, too, or cut a clip "
-                 "instead\n";
+void warn_of_missing_wal(store::Reader& reader) {
+  if (!reader.lacks_wal()) {
+    return;
   }
+  // Another program that closes the file after the recorder merges the -wal and deletes it.
+  const bool ended = report::last_session_has_ended(reader);
+  std::cerr << (ended
+                    ? "netlog: the recording has no -wal beside it: nothing is missing, unless it "
+                      "was copied alone while a later session was recorded\n"
+                    : "netlog: the recording has no -wal beside it, though it was being written: "
+                      "if it was copied alone, its newest rows are missing; copy its -wal, too, "
+                      "or cut a clip instead\n");
 }
 
 QueryProgress::~QueryProgress() {

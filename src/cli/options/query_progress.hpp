@@ -12,7 +12,7 @@
 namespace netlog::cli {
 
 /// Says on standard error that a recording lacks what was in its -wal, if it may.
-void warn_of_missing_wal(const store::Reader& reader);
+void warn_of_missing_wal(store::Reader& reader);
 
 /// While it lives, Ctrl-C interrupts the query, which then fails, and a terminal shows how many
 /// seconds a query has taken once it takes more than one. Must outlive the readers that it watches.

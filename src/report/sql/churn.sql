@@ -10,6 +10,7 @@
 -- column: user | user | optional
 -- column: direction | direction |
 WITH
+/*part blind*/,
 matching AS MATERIALIZED (
   SELECT process_id, pid, process, user, direction, span_s, second, opens, max_opens, max_second
   FROM process_opens
@@ -17,7 +18,9 @@ matching AS MATERIALIZED (
 ),
 -- Short processes of one program are one row.
 counted AS MATERIALIZED (
-  SELECT matching.*, g.lasting_id FROM matching LEFT JOIN programs AS g ON g.process_id = matching.process_id
+  SELECT matching.*, g.lasting_id, (SELECT max(ns) FROM blind WHERE max_second BETWEEN first AND last) AS gap_ns
+  FROM matching
+  LEFT JOIN programs AS g ON g.process_id = matching.process_id
 ),
 seconds AS (
   SELECT
@@ -26,8 +29,12 @@ seconds AS (
     user,
     direction,
     sum(opens) AS n,
-    -- A row of a minute holds its busiest second.
-    iif(span_s = 1, sum(opens), max(max(max_opens), (sum(opens) + 59) / 60)) AS max_opens,
+    -- A row of a minute holds its busiest second. What was first seen after a gap was opened within it: so many in one
+    -- second at least.
+    CASE
+      WHEN span_s > 1 THEN max(max(iif(gap_ns IS NULL, max_opens, 0)), (sum(opens) + 59) / 60)
+      ELSE (sum(opens) * 1000000000 + coalesce(max(gap_ns), 0)) / (1000000000 + coalesce(max(gap_ns), 0))
+    END AS max_opens,
     max_second
   FROM counted
   GROUP BY lasting_id, process, user, direction, span_s, second
@@ -63,8 +70,10 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: from_ns | from | time
 -- column: opened | opened | count bar
 -- column: per_second | a second | right
+-- column: gap_ns | with a gap of | ns known
 -- column: process | mostly |
 WITH
+/*part blind*/,
 matching AS MATERIALIZED (
   SELECT process, span_s, second, opens
   FROM process_opens
@@ -81,18 +90,26 @@ step AS (
   FROM selected
 ),
 counted AS (
-  SELECT (second - step.began) / step.seconds AS slot, process, sum(n) AS n
+  SELECT
+    (second - step.began) / step.seconds AS slot,
+    process,
+    sum(n) AS n,
+    max((SELECT max(ns) FROM blind WHERE last >= second AND first < second + span_s)) AS gap_ns
   FROM selected, step
   GROUP BY slot, process
 ),
 slots AS (
   -- In a query with max(), SQLite takes the other columns from the row of the maximum.
-  SELECT slot, sum(n) AS opened, process, max(n) AS most FROM counted GROUP BY slot
+  SELECT slot, sum(n) AS opened, process, max(n) AS most, (SELECT max(x.gap_ns) FROM counted AS x WHERE x.slot = counted.slot) AS gap_ns
+  FROM counted
+  GROUP BY slot
 )
 SELECT
   (step.began + slot * step.seconds) * 1000000000 AS from_ns,
   opened,
-  round(1.0 * opened / step.seconds, 1) AS per_second,
+  -- What was first seen after a gap was opened within it.
+  round(1.0 * opened / (step.seconds + coalesce(gap_ns, 0) / 1e9), 1) AS per_second,
+  gap_ns,
   process
 FROM slots, step
 ORDER BY slot;

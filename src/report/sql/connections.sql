@@ -8,6 +8,7 @@
 -- column: open_error_ns | ± | ns optional
 -- column: pid | pid | right optional
 -- column: process | process |
+-- column: script | script | optional known
 -- column: direction | direction | optional
 -- column: protocol | proto | optional
 -- column: local | local | endpoint
@@ -50,6 +51,7 @@ SELECT
   opened_ns,
   iif(then_id IS NULL, held.pid, p.pid) AS pid,
   iif(then_id IS NULL, process, p.name) AS process,
+  iif(:counting, NULL, (SELECT s.script FROM scripts AS s WHERE s.process_id = coalesce(then_id, held.process_id))) AS script,
   direction,
   protocol,
   local,
@@ -81,7 +83,7 @@ SELECT
   iif(then_id IS NULL, held.user, p.user) AS user,
   offload,
   -- All in the unit of the longest, exact to a microsecond.
-  (
+  iif(:counting, NULL, (
     SELECT group_concat(step, ' > ')
     FROM (
       SELECT state || CASE
@@ -100,7 +102,7 @@ SELECT
       )
       ORDER BY from_ns
     )
-  ) AS states,
+  )) AS states,
   held.id,
   closed_ns,
   close_error_ns,

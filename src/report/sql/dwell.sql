@@ -40,13 +40,15 @@ SELECT
 FROM ranked
 GROUP BY state, total
 ORDER BY total DESC, state;
--- section: peers | Time with each peer
+-- section: peers | Time with each peer: to connect, and ESTABLISHED if it has ended
 -- column: peer | peer | endpoint
--- column: connections | connections | count
--- column: connect_half_ns | connect median | ns
--- column: connect_longest_ns | connect longest | ns optional
--- column: open_half_ns | established median | ns
--- column: open_longest_ns | established longest | ns optional
+-- column: connections | connections | count optional
+-- column: connects | connects | count
+-- column: connect_half_ns | median | ns
+-- column: connect_longest_ns | longest | ns
+-- column: ended | ended | count
+-- column: open_half_ns | open median | ns
+-- column: open_longest_ns | open longest | ns
 WITH
 flows AS MATERIALIZED (
   SELECT peer_id, connections
@@ -76,8 +78,11 @@ ranked AS (
 SELECT
   (SELECT peer FROM peers WHERE peers.id = top.peer_id) AS peer,
   top.connections,
+  -- Of how many the median is.
+  coalesce(max(iif(state = 'SYN_SENT', total, NULL)), 0) AS connects,
   min(iif(state = 'SYN_SENT' AND reached >= (total + 1) / 2, dwell_ns, NULL)) AS connect_half_ns,
   max(iif(state = 'SYN_SENT', dwell_ns, NULL)) AS connect_longest_ns,
+  coalesce(max(iif(state = 'ESTABLISHED', total, NULL)), 0) AS ended,
   min(iif(state = 'ESTABLISHED' AND reached >= (total + 1) / 2, dwell_ns, NULL)) AS open_half_ns,
   max(iif(state = 'ESTABLISHED', dwell_ns, NULL)) AS open_longest_ns
 FROM top

@@ -4,6 +4,7 @@
 -- column: connections | connections | count several
 -- column: pid | pid | right
 -- column: process | process |
+-- column: script | script | optional known
 -- column: processes | processes | count optional several
 -- column: direction | direction | optional several
 -- column: remote | remote | endpoint
@@ -19,7 +20,12 @@ selected AS MATERIALIZED (
     c.process,
     c.remote,
     c.direction,
-    iif(c.hung, 'SYN_SENT', c.state) AS state,
+    -- At the end of the window.
+    iif(c.hung, 'SYN_SENT', coalesce((
+      SELECT i.state
+      FROM state_intervals AS i
+      WHERE i.connection_id = c.id AND i.from_ns <= :until_ns AND i.to_ns > :until_ns
+    ), c.state)) AS state,
     c.netns,
     iif(c.hung OR c.state = 'SYN_SENT', c.opened_ns, n.last_seen_ns - 1000000 * c.unanswered_ms) AS since_ns,
     -- At least since it was first seen.
@@ -47,6 +53,7 @@ SELECT
   count(*) AS connections,
   iif(count(DISTINCT s.pid) = 1, max(s.pid), NULL) AS pid,
   s.process,
+  iif(min(r.cmdline) = max(r.cmdline), (SELECT t.script FROM scripts AS t WHERE t.process_id = r.id), NULL) AS script,
   count(DISTINCT s.pid) AS processes,
   s.direction,
   s.remote,
@@ -57,6 +64,7 @@ SELECT
   )) - s.from_ns) AS waited_ns,
   s.netns
 FROM selected AS s
+LEFT JOIN process AS r ON r.id = s.process_id
 LEFT JOIN programs AS g ON g.process_id = s.process_id
 WHERE coalesce(s.from_ns <= :until_ns, 1)
 GROUP BY g.lasting_id, s.process, s.direction, iif(s.direction = 'inbound', NULL, s.remote), s.state, s.netns
@@ -68,6 +76,7 @@ LIMIT :limit;
 -- column: outcome_reason | why |
 -- column: pid | pid | right optional
 -- column: process | process |
+-- column: script | script | optional known
 -- column: processes | processes | count optional several
 -- column: direction | direction | optional
 -- column: peer | peer | endpoint
@@ -78,7 +87,7 @@ LIMIT :limit;
 -- column: netns | namespace | right several
 WITH
 /*part failures*/
-SELECT connections, outcome, outcome_reason, pid, process, processes, direction, peer, syns, longest_ns, first_ns, last_ns, netns
+SELECT connections, outcome, outcome_reason, pid, process, script, processes, direction, peer, syns, longest_ns, first_ns, last_ns, netns
 FROM unsuccessful
 WHERE is_failure OR outcome_reason = 'retransmitting'
 ORDER BY NOT $connect_failed(outcome, outcome_reason), connections DESC, last_ns DESC, pid, peer
@@ -89,6 +98,7 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: outcome_reason | why | optional
 -- column: pid | pid | right
 -- column: process | process |
+-- column: script | script | optional known
 -- column: processes | processes | count optional several
 -- column: direction | direction | optional
 -- column: peer | peer | endpoint
@@ -98,7 +108,7 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: netns | namespace | right several
 WITH
 /*part failures*/
-SELECT connections, outcome, outcome_reason, pid, process, processes, direction, peer, longest_ns, first_ns, last_ns, netns
+SELECT connections, outcome, outcome_reason, pid, process, script, processes, direction, peer, longest_ns, first_ns, last_ns, netns
 FROM unsuccessful
 WHERE outcome IN ('reset', 'aborted') AND NOT is_failure
 ORDER BY connections DESC, last_ns DESC, pid, peer

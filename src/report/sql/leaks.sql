@@ -6,6 +6,7 @@
 -- column: state | state |
 -- column: pid | pid | right
 -- column: process | process |
+-- column: script | script | optional known
 -- column: processes | processes | count optional several
 -- column: before | at first look | count optional
 -- column: passed | left it | count optional
@@ -77,6 +78,7 @@ SELECT
   s.state,
   iif(count(DISTINCT s.pid) = 1, max(s.pid), NULL) AS pid,
   s.process,
+  iif(min(r.cmdline) = max(r.cmdline), (SELECT t.script FROM scripts AS t WHERE t.process_id = r.id), NULL) AS script,
   count(DISTINCT s.pid) AS processes,
   sum(s.is_old) AS before,
   coalesce(passed.n, 0) AS passed,
@@ -94,6 +96,7 @@ FROM dwells AS s
 JOIN peaks AS p ON p.program IS s.program AND p.state = s.state
 JOIN watched AS w ON w.program IS s.program AND w.state = s.state
 JOIN firsts AS f ON f.program IS s.program AND f.state = s.state
+LEFT JOIN process AS r ON r.id = s.process_id
 LEFT JOIN passed ON passed.program IS s.program AND passed.state = s.state
 GROUP BY s.state, s.program
 ORDER BY s.state <> 'CLOSE_WAIT', now DESC, p.peak DESC, pid, s.process
@@ -102,6 +105,7 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: open_now | open | count
 -- column: pid | pid | right
 -- column: process | process |
+-- column: script | script | optional known
 -- column: direction | direction |
 -- column: closed | closed | count
 -- column: first_ns | first | time
@@ -153,6 +157,7 @@ SELECT
   g.open_now,
   g.pid,
   g.process,
+  (SELECT t.script FROM scripts AS t WHERE t.process_id = g.process_id) AS script,
   g.direction,
   coalesce(e.n, 0) AS closed,
   g.first_ns,

@@ -3,7 +3,7 @@
 -- section: peers | Peers
 -- column: connections | connections | count
 -- column: direction | direction |
--- column: protocol | proto | optional
+-- column: protocol | proto | optional several
 -- column: peer | peer | endpoint
 -- column: process | mostly | optional
 -- column: open_now | open | count optional

@@ -8,6 +8,7 @@
 -- column: started_ns | started | time
 -- column: ended_ns | ended | time
 -- column: how | ended by |
+-- column: script | script | optional known
 -- column: exe | exe |
 -- column: cmdline | command line |
 -- column: executed_ns | executed | time optional
@@ -23,6 +24,7 @@ SELECT
   (
     SELECT coalesce('signal ' || x.exit_signal, 'exit ' || x.exit_status) FROM process AS x WHERE x.id = process_images.id
   ) AS how,
+  script,
   exe,
   cmdline,
   iif(image > 0, from_ns, NULL) AS executed_ns,
@@ -33,25 +35,40 @@ ORDER BY started_ns, image, id;
 -- section: listeners | Listened on
 -- column: protocol | proto |
 -- column: local | local | endpoint
+-- column: owner | listener of | known
 -- column: since_ns | since | time
 -- column: closed_ns | closed | time
 -- column: accepted | accepted | count
 -- column: sockets | sockets | count several
 -- column: netns | namespace | right several
 WITH
-/*part accepted*/
+/*part accepted*/,
+-- What it took of listeners, also of those of other processes.
+took AS (
+  SELECT s.id, sum(s.opened) AS opened, max(s.is_unsure) AS is_unsure
+  FROM shares AS s
+  JOIN process AS p ON p.id = s.process_id
+  WHERE instr(:pids, ',' || p.pid || ',')
+  GROUP BY s.id
+)
 SELECT
   l.protocol,
   l.local,
+  -- NULL: its own.
+  iif(l.shown, NULL, coalesce(l.process || ' ' || l.pid, 'unknown')) AS owner,
   l.opened_ns AS since_ns,
   iif(l.closed_ns > :until_ns, NULL, l.closed_ns) AS closed_ns,
-  iif(l.protocol = 'tcp', iif(a.id IS NULL, 0, a.n), NULL) AS accepted,
+  CASE
+    WHEN NOT l.shown THEN iif(t.is_unsure, NULL, t.opened)
+    WHEN l.protocol = 'tcp' THEN iif(a.id IS NULL, 0, a.n)
+  END AS accepted,
   l.sockets,
   l.netns
 FROM listeners AS l
 LEFT JOIN accepted AS a ON a.id = l.id
-WHERE l.shown
-ORDER BY l.protocol, l.local_port, l.local, l.began_ns, l.id;
+LEFT JOIN took AS t ON t.id = l.id
+WHERE l.shown OR t.id IS NOT NULL
+ORDER BY NOT l.shown, l.protocol, l.local_port, l.local, l.began_ns, l.id;
 -- section: peers | Peers
 -- column: process | process | optional
 -- column: process_started_ns | of | time optional

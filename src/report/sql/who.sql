@@ -7,6 +7,7 @@
 -- column: open_now | open | count
 -- column: pid | pid | right
 -- column: process | process |
+-- column: script | script | optional known
 -- column: processes | processes | count optional several
 -- column: user | user | optional
 -- column: from_ns | from | time
@@ -15,34 +16,33 @@
 -- column: netns | namespace | right several
 WITH
 selected AS MATERIALIZED (SELECT * FROM connections WHERE /*filter*/ 1),
+ids AS (SELECT id FROM selected),
+/*part owners*/,
 held AS (
   SELECT
-    id,
-    direction,
-    local_port,
-    protocol,
-    netns,
-    opened_ns,
-    -- Its owner at the end of the window, if it has another one now.
-    coalesce((
-      SELECT e.old
-      FROM event AS e
-      WHERE e.connection_id = selected.id AND e.kind = $event.owner AND e.old IS NOT NULL AND e.at_ns > :until_ns
-      ORDER BY e.id
-      LIMIT 1
-    ), (SELECT n.process_id FROM connection AS n WHERE n.id = selected.id)) AS process_id,
-    (SELECT e.at_ns FROM event_codes AS e WHERE e.connection_id = selected.id AND e.kind = $event.close) AS until_ns,
-    iif(:until_ns IS NULL, state, (
+    s.id,
+    s.direction,
+    s.local_port,
+    s.protocol,
+    s.netns,
+    s.opened_ns,
+    iif(o.id IS NULL, s.process_id, o.process_id) AS process_id,
+    coalesce(
+      o.until_ns,
+      (SELECT e.at_ns FROM event_codes AS e WHERE e.connection_id = s.id AND e.kind = $event.close)
+    ) AS until_ns,
+    iif(:until_ns IS NULL, s.state, (
       SELECT state
       FROM (
         SELECT i.state, i.from_ns
         FROM state_intervals AS i
-        WHERE i.connection_id = selected.id AND i.from_ns <= :until_ns
+        WHERE i.connection_id = s.id AND i.from_ns <= :until_ns
         ORDER BY i.from_ns DESC
         LIMIT 1
       )
     )) AS state_then
-  FROM selected
+  FROM selected AS s
+  LEFT JOIN owners AS o ON o.id = s.id
 )
 -- A row for each program: at each port of ours, or at all ports of its own.
 SELECT
@@ -52,6 +52,7 @@ SELECT
   sum((h.until_ns IS NULL OR coalesce(h.until_ns > :until_ns, 0)) AND h.state_then IS NOT 'TIME_WAIT') AS open_now,
   iif(count(DISTINCT r.pid) = 1, max(r.pid), NULL) AS pid,
   r.name AS process,
+  iif(min(r.cmdline) = max(r.cmdline), (SELECT s.script FROM scripts AS s WHERE s.process_id = r.id), NULL) AS script,
   count(DISTINCT r.pid) AS processes,
   r.user,
   -- NULL: one was there before the recorder.
@@ -71,6 +72,7 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: held | as | optional
 -- column: pid | pid | right
 -- column: process | process |
+-- column: script | script | optional known
 -- column: user | user | optional
 -- column: owner_source | owner | optional
 -- column: protocol | proto | optional
@@ -85,33 +87,27 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: container | container | optional several
 -- column: netns | namespace | right several
 WITH
-holders AS (
+ids AS MATERIALIZED (
   SELECT id
   FROM connections
   WHERE /*filter*/ 1
   ORDER BY direction <> 'listen', local_port, coalesce(opened_ns, first_seen_ns), id
   LIMIT iif(:limit < 0, 50, :limit)
 ),
-selected AS (SELECT * FROM connections WHERE id IN (SELECT id FROM holders)),
+/*part owners*/,
 held AS (
-  -- Its owner at the end of the window, if it has another one now.
-  SELECT
-    selected.*,
-    (
-      SELECT e.old
-      FROM event AS e
-      WHERE e.connection_id = selected.id AND e.kind = $event.owner AND e.old IS NOT NULL AND e.at_ns > :until_ns
-      ORDER BY e.id
-      LIMIT 1
-    ) AS then_id
-  FROM selected
+  SELECT c.*, iif(o.id IS NULL, c.process_id, o.process_id) AS holder_id, o.until_ns AS held_until_ns
+  FROM connections AS c
+  LEFT JOIN owners AS o ON o.id = c.id
+  WHERE c.id IN (SELECT id FROM ids)
 )
 SELECT
   local_port,
   iif(direction = 'listen', 'listener', direction) AS held,
-  iif(then_id IS NULL, held.pid, p.pid) AS pid,
-  iif(then_id IS NULL, process, p.name) AS process,
-  iif(then_id IS NULL, held.user, p.user) AS user,
+  p.pid,
+  p.name AS process,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = p.id) AS script,
+  p.user,
   owner_source,
   protocol,
   local,
@@ -137,10 +133,10 @@ SELECT
   -- NULL: it was there before the recorder.
   opened_ns AS from_ns,
   open_error_ns,
-  (SELECT e.at_ns FROM events AS e WHERE e.connection_id = held.id AND e.kind = 'close') AS until_ns,
-  iif(then_id IS NULL, held.cmdline, p.cmdline) AS cmdline,
-  iif(then_id IS NULL, held.container, p.container) AS container,
+  coalesce(held_until_ns, (SELECT e.at_ns FROM events AS e WHERE e.connection_id = held.id AND e.kind = 'close')) AS until_ns,
+  p.cmdline,
+  p.container,
   netns
 FROM held
-LEFT JOIN process AS p ON p.id = then_id
+LEFT JOIN process AS p ON p.id = held.holder_id
 ORDER BY direction <> 'listen', local_port, coalesce(opened_ns, first_seen_ns), held.id;

@@ -199,16 +199,20 @@ class LinuxSource final : public LiveSource {
     const os::UniqueFd free{::open("/proc", O_PATH | O_CLOEXEC)};
     const auto error = free ? 0 : errno;
     const auto since_ns = std::exchange(had_descriptors_ns_, os::read_boot_clock_ns());
-    if (error == EMFILE || error == ENFILE) {
-      sink.consume(
-          make(capture::TableFailed{0,
-                                    capture::RecordKind::process,
-                                    fail_errno(error, "read processes; raise ulimit -n").message()},
-               0,
-               since_ns));
-      return false;
+    const bool lacks = error == EMFILE || error == ENFILE;
+    const bool lacked = !no_descriptor_.empty();
+    if (lacks) {
+      no_descriptor_ = fail_errno(error, "read processes; raise ulimit -n").message();
     }
-    return true;
+    // Until the first look that found one again it may have lacked, too.
+    if (lacks || lacked) {
+      sink.consume(
+          make(capture::TableFailed{0, capture::RecordKind::process, no_descriptor_}, 0, since_ns));
+    }
+    if (!lacks) {
+      no_descriptor_.clear();
+    }
+    return !lacks;
   }
 
   /// An end that the trace reports needs no notice, which costs the kernel more. What is older than
@@ -242,6 +246,7 @@ class LinuxSource final : public LiveSource {
   bool tcp_notices_ = true;                             ///< subscribed to closes of TCP sockets
   bool trace_lost_ = false;                             ///< events were lost since the last drain
   std::int64_t checked_ns_ = os::read_boot_clock_ns();  ///< when the trace was last seen attached
+  std::string no_descriptor_;  ///< why the last look found no free descriptor; empty: it found one
   std::int64_t had_descriptors_ns_ = os::read_boot_clock_ns();
   NamespaceSources namespaces_;
   OwnerSearch owners_;

@@ -126,6 +126,7 @@ void migrate(SQLite::Database& database, const std::filesystem::path& path, cons
     while (bring_forward(database, path, schema)) {
     }
     check_tables(database, path, schema);
+    check_defaults(database, path, schema);
     renew(database, schema);
     make_own_views(database, schema);
   } catch (const SQLite::Exception& error) {

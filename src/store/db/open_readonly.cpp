@@ -240,6 +240,14 @@ SQLite::Database open_readonly(const std::filesystem::path& path, const Schema& 
     if (error.getErrorCode() == SQLITE_INTERRUPT) {
       refuse_slow_schema(path);
     }
+    if (error.getExtendedErrorCode() == SQLITE_READONLY_ROLLBACK) {
+      refuse_recording(
+          path,
+          fmt::format("another program was interrupted while it wrote into it; undo "
+                      "that, on a copy of it and its -journal if it is evidence, with: "
+                      "sqlite3 {} 'PRAGMA user_version'",
+                      utf8(path)));
+    }
     refuse_recording(
         path, fmt::format("{} [sqlite:{}]", one_line(error.what()), error.getExtendedErrorCode()));
   }

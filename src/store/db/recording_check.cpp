@@ -421,6 +421,19 @@ void check_triggers(SQLite::Database& database,
   }
 }
 
+/// Whether a column of this type in a STRICT table takes the value, which is one plain token.
+bool takes(const std::string& type, const std::string& value) {
+  SQLite::Database scratch{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+  const auto made = fmt::format("CREATE TABLE made (value {} DEFAULT {}) STRICT", type, value);
+  return scratch.tryExec(made) == SQLITE_OK &&
+         scratch.tryExec("INSERT INTO made DEFAULT VALUES") == SQLITE_OK;
+}
+
+/// A text of SQL without its quotes.
+std::string unquoted(const std::string& token) {
+  return token.size() >= 2 && token.front() == '\'' ? token.substr(1, token.size() - 2) : token;
+}
+
 }  // namespace
 
 void run_nothing_of_the_file(SQLite::Database& database) {
@@ -502,6 +515,27 @@ std::vector<MissingColumns> check_tables(SQLite::Database& database,
     }
   }
   return missing;
+}
+
+void check_defaults(SQLite::Database& database,
+                    const std::filesystem::path& path,
+                    const Schema& schema) {
+  for (const auto& table : schema.tables) {
+    SQLite::Statement columns{database, fmt::format("PRAGMA main.table_xinfo(\"{}\")", table.name)};
+    while (columns.executeStep()) {
+      const auto type = columns.getColumn("type").getString();
+      const auto value = columns.getColumn("dflt_value");
+      if (!value.isNull() && !takes(type, value.getString())) {
+        refuse_recording(path,
+                         fmt::format("column {} of {} takes only {}, and its DEFAULT is {}; drop "
+                                     "the column with sqlite3",
+                                     quote(columns.getColumn("name").getString()),
+                                     table.name,
+                                     type,
+                                     quote(unquoted(value.getString()))));
+      }
+    }
+  }
 }
 
 std::set<std::string> foreign_objects(SQLite::Database& database) {

@@ -51,6 +51,12 @@ std::vector<MissingColumns> check_tables(SQLite::Database& database,
                                          const std::filesystem::path& path,
                                          const Schema& schema);
 
+/// Checks that rows can be added to the tables of the schema, which check_tables() has accepted.
+/// @throws StoreError for a user's column whose DEFAULT is no value of its type.
+void check_defaults(SQLite::Database& database,
+                    const std::filesystem::path& path,
+                    const Schema& schema);
+
 /// The views and virtual tables of a file, in lower case.
 std::set<std::string> foreign_objects(SQLite::Database& database);
 

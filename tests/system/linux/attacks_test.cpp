@@ -114,11 +114,9 @@ void check_refused(const fs::path& path, const std::string& why) {
   }
 }
 
-/// Runs a command line as nobody; `more` are options of setpriv. Its output, both streams.
-std::string as_nobody(const std::string& line, const std::string& more = "") {
-  const auto whole = fmt::format(
-      "setpriv --reuid=65534 --regid=65534 --clear-groups {} {} 2>&1; echo \"[$?]\"", more, line);
-  FILE* const pipe = ::popen(whole.c_str(), "r");
+/// Runs a command line by a shell. Its output, both streams.
+std::string by_shell(const std::string& line) {
+  FILE* const pipe = ::popen(fmt::format("({}) 2>&1; echo \"[$?]\"", line).c_str(), "r");
   REQUIRE(pipe != nullptr);
   std::string text;
   std::array<char, 4096> buffer{};
@@ -127,6 +125,12 @@ std::string as_nobody(const std::string& line, const std::string& more = "") {
   }
   ::pclose(pipe);
   return text;
+}
+
+/// As nobody; `more` are options of setpriv.
+std::string as_nobody(const std::string& line, const std::string& more = "") {
+  return by_shell(
+      fmt::format("setpriv --reuid=65534 --regid=65534 --clear-groups {} {}", more, line));
 }
 
 fs::path copy_of_program(const Scratch& scratch) {
@@ -482,9 +486,57 @@ TEST_CASE("descriptors that run out are a gap with its reason", "[cli][root]") {
   CHECK(
       has("SELECT count(*) > 0 FROM gap WHERE reason = 'unreadable' AND detail LIKE "
           "'%ulimit -n%Too many open files%'"));
+  const auto blind_until = std::chrono::system_clock::now().time_since_epoch();
   REQUIRE(::prlimit(recorder.pid(), RLIMIT_NOFILE, &before, nullptr) == 0);
+  const auto reaches =
+      fmt::format("SELECT max(to_ns) >= {} FROM gap WHERE detail LIKE '%ulimit -n%'",
+                  std::chrono::duration_cast<std::chrono::nanoseconds>(blind_until).count());
+  CHECK(has(reaches.c_str()));
   recorder.send(SIGTERM);
   CHECK(recorder.wait().exit_code == 0);
+}
+
+TEST_CASE("a -shm that is cut short ends who has it open, in one line", "[cli]") {
+  const Scratch scratch;
+  const auto path = scratch / "r.db";
+  Command recorder{{"record", "--db", path.string(), "--source", "poll"}};
+  REQUIRE(recorder.wait_for_error_text("recording into"));
+  REQUIRE(eventually([&] { return rows(path, "SELECT sum(ticks) > 2 FROM session") == "1\n"; }));
+  Command reader{{"tail", "-f", "--db", path.string()}};
+  REQUIRE(eventually([&] {
+    std::ifstream maps{fmt::format("/proc/{}/maps", reader.pid())};
+    return std::string{std::istreambuf_iterator<char>{maps}, {}}.find("r.db-shm") !=
+           std::string::npos;
+  }));
+  fs::resize_file(with_suffix(path, "-shm"), 0);
+  for (auto* const one : {&recorder, &reader}) {
+    const auto ended = one->wait();
+    CHECK(ended.exit_code == 1);
+    CHECK_THAT(ended.err, contains_text("was cut short; what was committed is safe"));
+  }
+  CHECK(
+      run({"sql", "--db", path.string(), "SELECT sum(ticks) > 2 AS all_there FROM session"}).out ==
+      "all_there\n1\n");
+  CHECK(run({"check", "--db", path.string()}).exit_code == 0);
+}
+
+TEST_CASE("too few descriptors at the start are named", "[cli]") {
+  const Scratch scratch;
+  const auto path = (scratch / "r.db").string();
+  int refused = 0;
+  for (int most = 6; most <= 24; ++most) {
+    const auto text =
+        by_shell(fmt::format("ulimit -n {}; {} record --db {} --source poll --duration 100ms",
+                             most,
+                             std::getenv("NETLOG_BIN"),
+                             path));
+    if (text.find("Too many open files") != std::string::npos) {
+      ++refused;
+      CAPTURE(most);
+      CHECK_THAT(text, contains_text("ulimit -n"));
+    }
+  }
+  CHECK(refused > 0);
 }
 
 TEST_CASE("times at the end of what can be counted are an answer or an error", "[cli]") {

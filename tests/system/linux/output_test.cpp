@@ -383,8 +383,9 @@ TEST_CASE("a pid that no process had is said in one sentence", "[cli]") {
 TEST_CASE("a name that no process had is said in one sentence", "[cli]") {
   const auto db = recording();
   for (const auto& [name, sentence] :
-       {std::pair{"nosuch", "No process with the name 'nosuch' is in the recording.\n"},
-        std::pair{"nosuch*", "No process with a name like 'nosuch*' is in the recording.\n"}}) {
+       {std::pair{"nosuch", "No process with the name or script 'nosuch' is in the recording.\n"},
+        std::pair{"nosuch*",
+                  "No process with a name or script like 'nosuch*' is in the recording.\n"}}) {
     const auto ended = run({"report", "--db", db, "--process", name});
     CHECK(ended.exit_code == 0);
     CHECK_THAT(ended.out, Catch::Matchers::StartsWith(sentence + std::string{"window "}));

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -114,6 +115,43 @@ TEST_CASE("a capture cut anywhere ends at its last whole record", "[capture]") {
   put(cut, std::string_view{whole}.substr(0, 7));
   CHECK_THROWS_WITH(capture::CaptureReader{cut},
                     contains_text("not a netlog capture of version 1 or 2"));
+}
+
+TEST_CASE("a capture that somebody takes away is noticed within a second", "[capture]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.nlcap";
+  const auto at = [](std::int64_t ms) {
+    return capture::RawRecord{1, Span{ms * 1'000'000, ms * 1'000'000}, capture::TickBegin{0, 1, 2}};
+  };
+  capture::CaptureWriter writer{path};
+  writer.write(at(5'000));
+  writer.write(at(5'900));
+  SECTION("nobody does") {
+    writer.write(at(6'000));
+    writer.flush();
+    CHECK(std::filesystem::file_size(path) == 8 + 3 * 60);
+  }
+  const auto expect_end = [&](const std::error_code& refused) {
+    if (refused) {
+      return;  // the system protects an open file
+    }
+    writer.write(at(5'999));
+    CHECK_THROWS_WITH(writer.write(at(6'000)),
+                      contains_text("a.nlcap: it was deleted, moved, replaced or cut short"));
+  };
+  std::error_code refused;
+  SECTION("emptied") {
+    std::filesystem::resize_file(path, 0, refused);
+    expect_end(refused);
+  }
+  SECTION("deleted") {
+    std::filesystem::remove(path, refused);
+    expect_end(refused);
+  }
+  SECTION("moved") {
+    std::filesystem::rename(path, scratch / "b.nlcap", refused);
+    expect_end(refused);
+  }
 }
 
 TEST_CASE("a damaged capture is an error that names the place", "[capture]") {

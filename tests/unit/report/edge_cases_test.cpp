@@ -164,6 +164,35 @@ TEST_CASE("a port passed from parent to child was the parent's before", "[report
         "192.0.2.1:8080|198.51.100.7:4000\n");
 }
 
+TEST_CASE("a port is that of its owner in the window, until that one ends", "[report]") {
+  Scenario scenario;
+  pass_a_port(scenario);
+  const auto listeners = [&](const char* report, const Filter& filter) {
+    const auto* const end = std::string_view{report} == "process" ? "closed_ns" : "gone_ns";
+    return scenario.report_rows(report, filter, {"local", "accepted", end});
+  };
+  const auto holders = [&](const Filter& filter) {
+    return scenario.report_rows("who", filter, {"held", "pid", "state", "until_ns"});
+  };
+  auto then = at_second(scenario, 15);
+  CHECK(scenario.report_rows("listeners", then, {"pid", "gone_ns", "accepted"}) == "10|-|0\n");
+  CHECK(scenario.report_rows("listeners", at_second(scenario, 25), {"pid"}) == "11\n");
+  then.local_port = 8080;
+  CHECK(holders(then) == "listener|10|LISTEN|20\ninbound|10|ESTABLISHED|20\n");
+  Filter parent;
+  parent.pids = {10};
+  for (const auto* const report : {"listeners", "process"}) {
+    CHECK(listeners(report, parent) == "192.0.2.1:8080|1|20\n");
+  }
+  CHECK(scenario.report_rows("listeners", parent, {"process"}) == "parent\n");
+  then.pids = {10};
+  CHECK(listeners("process", then) == "192.0.2.1:8080|0|-\n");
+  CHECK(holders(parent) == "listener|10|LISTEN|20\ninbound|10|ESTABLISHED|20\n");
+  Filter child;
+  child.pids = {11};
+  CHECK(listeners("process", child) == "192.0.2.1:8080|2|-\n");
+}
+
 // An accepted socket whose listener died
 
 TEST_CASE("what was accepted stays inbound when its listener has died", "[report]") {

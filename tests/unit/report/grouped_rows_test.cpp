@@ -221,6 +221,17 @@ TEST_CASE("what hangs waits for an answer, before the handshake or after it", "[
         "1|1|203.0.113.5:5432|ESTABLISHED|26|74000000000\n");
 }
 
+TEST_CASE("what hung at the end of a window has its state of then", "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  recording.add(
+      open_connection(1).by(1).from(30).through({established, fin_wait_1}).unanswered_for(400));
+  CHECK(recording.rows("failed", {"state", "waited_ns"}, window(0, 30.25)) ==
+        "ESTABLISHED|150000000\n");
+  CHECK(recording.rows("failed", {"state", "waited_ns"}, window(0, 40)) ==
+        "FIN_WAIT_1|9900000000\n");
+}
+
 TEST_CASE("leftovers in TIME_WAIT from before the recorder are one line by service", "[report]") {
   GivenRecording recording;
   recording.process(kServer, "app", 0);

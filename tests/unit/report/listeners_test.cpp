@@ -90,8 +90,7 @@ TEST_CASE("two listeners at one port do not both count all", "[report]") {
   SECTION("one for IPv6 takes no IPv4") {
     recording.process(kWorker, "six", 0);
     recording.add(listener(6, 80).local("::", 80).remote("::", 0).by(kWorker).from(1));
-    recording.add(
-        accepted(7, 80).local("2001:db8::1", 80).remote("2001:db8::2", 4).by(kOther).from(5));
+    recording.add(accepted(7, 80).local("2001:db8::1", 80).remote("2001:db8::2", 4).by(13).from(5));
     recording.add(accepted(8, 80).by(kMaster).from(6));
     CHECK(accepted_by(recording, kWorker) == "[::]:80|1|1\n");
     CHECK(accepted_by(recording, kMaster) == "0.0.0.0:80|1|1\n");
@@ -109,6 +108,32 @@ TEST_CASE("sockets of one process at one port are one row", "[report]") {
   recording.add(accepted(6, 80).by(kOther).from(6));
   recording.process(kOther, "worker", 0);
   CHECK(recording.rows("listeners", {"pid", "sockets", "accepted", "workers"}) == "10|4|2|2\n");
+}
+
+TEST_CASE("the report of a worker has the listener from which it accepts", "[report]") {
+  GivenRecording recording;
+  recording.process(kMaster, "gunicorn", 0).process(kWorker, "gunicorn", 0);
+  recording.process(kOther, "other", 0);
+  recording.add(listener(1, 80).by(kMaster).from(1).to(50));
+  recording.add(listener(2, 81).by(kWorker).from(1));
+  recording.add(accepted(3, 80).by(kWorker).from(5));
+  recording.add(accepted(4, 80).by(kWorker).from(6));
+  recording.add(accepted(5, 80).by(kOther).from(7));
+  const auto of = [&](std::uint32_t pid) {
+    const auto text =
+        recording.rows("process", {"local", "owner", "accepted", "closed_ns"}, of_process(pid));
+    for (const auto granularity : {Granularity::peers, Granularity::processes}) {
+      CAPTURE(pid, static_cast<int>(granularity));
+      CHECK(recording.rows("process",
+                           {"local", "owner", "accepted", "closed_ns"},
+                           of_process(pid),
+                           granularity) == text);
+    }
+    return text;
+  };
+  CHECK(of(kWorker) == "0.0.0.0:81|-|0|-\n0.0.0.0:80|gunicorn 10|2|50\n");
+  CHECK(of(kOther) == "0.0.0.0:80|gunicorn 10|1|50\n");
+  CHECK(of(kMaster) == "0.0.0.0:80|-|3|50\n");
 }
 
 TEST_CASE("the workers of a listener are named", "[report]") {

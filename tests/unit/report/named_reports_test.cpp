@@ -2,6 +2,8 @@
 // The text of every named report on a history whose truth is known.
 #include "minute_history.hpp"
 
+#include <regex>
+
 namespace netlog_tests::report_named_reports_test {
 
 using namespace minute_history;
@@ -51,12 +53,12 @@ LISTEN               2            1     20s   35s   35s      35s  ·····█�
 LAST_ACK             1            0      1s    1s    1s       1s  ····█··
 TIME_WAIT            1            0      5s    5s    5s       5s  ····█··
 
-Time with each peer
-peer                     connections  connect median  connect longest  established median  established longest
-203.0.113.50:5432                  3              1s               1s                  9s                  10s
-203.0.113.60:8080                  3               -                -                  1s                   1s
-198.51.100.7 to port 80            2               -                -                  1s                   2s
-203.0.113.9:443                    2              3s               3s                   -                    -
+Time with each peer: to connect, and ESTABLISHED if it has ended
+peer                     connections  connects  median  longest  ended  open median  open longest
+203.0.113.50:5432                  3         1      1s       1s      2           9s           10s
+203.0.113.60:8080                  3         0       -        -      3           1s            1s
+198.51.100.7 to port 80            2         0       -        -      2           1s            2s
+203.0.113.9:443                    2         1      3s       3s      0            -             -
 )");
 }
 
@@ -140,22 +142,39 @@ tcp    0.0.0.0:80   10  nginx    -     -             00:00:20.000     -         
 TEST_CASE("who connects to us and whom we connect to", "[report]") {
   CHECK(text_of("peers") == R"(
 Peers
-connections  direction  proto  peer                     mostly  open  failed  median  longest  sent  received  first         last
-          3  outbound   tcp    203.0.113.50:5432        pool       1       1     10s      16s     -         -  00:00:35.000  00:00:44.000
-          3  outbound   tcp    203.0.113.60:8080        leaky      3       0       -      50s     -         -  00:00:10.000  00:00:30.000
-          2  inbound    tcp    198.51.100.7 to port 80  nginx      0       0      2s       3s     -         -  00:00:11.000  00:00:30.000
-          2  outbound   tcp    203.0.113.9:443          curl       1       1      3s      20s     -         -  00:00:05.000  00:00:40.000
+connections  direction  peer                     mostly  open  failed  median  longest  sent  received  first         last
+          3  outbound   203.0.113.50:5432        pool       1       1     10s      16s     -         -  00:00:35.000  00:00:44.000
+          3  outbound   203.0.113.60:8080        leaky      3       0       -      50s     -         -  00:00:10.000  00:00:30.000
+          2  inbound    198.51.100.7 to port 80  nginx      0       0      2s       3s     -         -  00:00:11.000  00:00:30.000
+          2  outbound   203.0.113.9:443          curl       1       1      3s      20s     -         -  00:00:05.000  00:00:40.000
 )");
 }
 
 TEST_CASE("how many ports were in use at once", "[report]") {
   CHECK(text_of("ports") == R"(
-Ports in use at once
-peak  at            open  TIME_WAIT  connections  local      remote             mostly  namespace
-   3  00:00:44.000     1          0            3  192.0.2.1  203.0.113.50:5432  pool            -
-   3  00:00:30.000     3          0            3  192.0.2.1  203.0.113.60:8080  leaky           -
-   1  00:00:05.000     1          0            2  192.0.2.1  203.0.113.9:443    curl            -
+Ports in use at once; by default there are 28,232 (Linux) or 16,384 (Windows)
+peak  at            open  TIME_WAIT  connections  local      remote             mostly
+   3  00:00:44.000     1          0            3  192.0.2.1  203.0.113.50:5432  pool
+   3  00:00:30.000     3          0            3  192.0.2.1  203.0.113.60:8080  leaky
+   1  00:00:05.000     1          0            2  192.0.2.1  203.0.113.9:443    curl
 )");
+}
+
+TEST_CASE("at 80 columns the columns stay that say how long and how often", "[report]") {
+  const test::Scratch scratch;
+  record(scratch / "a.db", history());
+  store::Reader reader{scratch / "a.db"};
+  const auto [name, heading] = GENERATE(table<const char*, const char*>({
+      {"peers", "connections  direction  peer  mostly  open  failed  longest"},
+      {"dwell", "peer  connects  median  longest  ended  open median  open longest"},
+      {"failed", "connections  outcome  why  pid  process  peer  SYNs  longest"},
+  }));
+  render::TextStyle style;
+  style.width = 80;
+  std::ostringstream out;
+  render::write_text(out, run_report(reader, name, {}, -1), style);
+  CHECK_THAT(std::regex_replace(out.str(), std::regex{"   +"}, "  "),
+             Catch::Matchers::Contains("\n" + std::string{heading} + "\n"));
 }
 
 TEST_CASE("who held a port: the listener, and what was left in TIME_WAIT", "[report]") {

@@ -235,9 +235,14 @@ inline std::vector<Stay> stays_of(const Lives& lives) {
 /// As they were at the end of the filter's window.
 inline Lives as_of_window(Lives lives, const Filter& filter) {
   for (auto& life : lives) {
+    const auto ended_ns = life.closed_ns.value_or(test::kHistoryEndNs);
     if (filter.until_ns && life.closed_ns.value_or(*filter.until_ns + 1) > *filter.until_ns) {
       life.outcome = Outcome::open;
       life.closed_ns.reset();
+    }
+    if (filter.until_ns && ended_ns > *filter.until_ns) {
+      life.bytes_sent.reset();
+      life.bytes_received.reset();
     }
   }
   return lives;

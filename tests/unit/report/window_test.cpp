@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A window shows what was there then, whatever came later.
+#include "report/completeness.hpp"
 #include "report/definition.hpp"
 #include "report/recorded_ends.hpp"
 #include "support/catch.hpp"
@@ -161,6 +162,76 @@ TEST_CASE("what a connection has later is not what it had in the window", "[repo
   filter.pids = {1};
   CHECK(recording.rows("process", {"outcome", "bytes_sent", "states"}, filter) ==
         "open|-|ESTABLISHED\n");
+}
+
+TEST_CASE("sums of a window leave out bytes that came later, and say so", "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  recording.add(closed_connection(1).by(1).from(10).to(15).moving(3, 4));
+  recording.add(closed_connection(2).by(1).from(10).to(90).moving(1'000, 2'000));
+  const auto note = [&](const char* report, double second) {
+    store::Reader reader{recording.path()};
+    return report::run_report(reader, report, until(second), -1).completeness->note;
+  };
+  const std::string kNote = "without the bytes of connections that went on after the window";
+  for (const auto* const report : {"peers", "overview"}) {
+    CAPTURE(report);
+    CHECK(recording.rows(report, {"connections", "bytes_sent", "bytes_received"}, until(20)) ==
+          "2|3|4\n");
+    CHECK(recording.rows(report, {"connections", "bytes_sent", "bytes_received"}, until(95)) ==
+          "2|1003|2004\n");
+    CHECK(note(report, 20) == kNote);
+    CHECK(note(report, 95).empty());
+  }
+  CHECK(note("connections", 20) == kNote);
+  CHECK(note("churn", 20).empty());
+}
+
+TEST_CASE("what nobody saw at an instant is said", "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  recording.add(closed_connection(1).by(1).from(10).to(90));
+  recording.gap(30, 50, "recorder was killed").gap(40, 41, "skipped ticks");
+  recording.gap(60, 70, "missed opens");
+  static_cast<void>(recording.rows("connections", {"id"}));
+  store::Reader reader{recording.path()};
+  const auto over = [&](double second) {
+    auto filter = until(second);
+    filter.since_ns = filter.until_ns;
+    return report::gap_over_instant(reader, filter);
+  };
+  CHECK(over(40.5) == GapReason{"recorder was killed", 20'000'000'000});
+  CHECK(!over(20));
+  CHECK(!over(50));
+  CHECK(!over(65));
+  CHECK(!report::gap_over_instant(reader, until(40)));
+}
+
+TEST_CASE("what was opened in a gap is no burst at its end", "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  for (int id = 1; id <= 40; ++id) {
+    recording.add(closed_connection(id).by(1).from(id <= 3 ? 10.5 : 30.1).to(40));
+  }
+  const auto peak = [&] { return recording.rows("churn", {"opened", "peak"}); };
+  const auto times = [&] { return recording.rows("churn", {"opened", "per_second", "gap_ns"}); };
+  SECTION("without a gap") {
+    CHECK(peak() == "40|37\n");
+    CHECK(times() == "3|3|-\n37|37|-\n");
+  }
+  SECTION("of 19 s") {
+    recording.gap(11, 30, "not recording");
+    CHECK(peak() == "40|3\n");
+    CHECK(times() == "3|3|-\n37|1.9|19000000000\n");
+  }
+  SECTION("that ends in the second before") {
+    recording.gap(11, 29.9, "not recording");
+    CHECK(peak() == "40|3\n");
+  }
+  SECTION("too short, or in which single changes are missing") {
+    recording.gap(29.9, 30.05, "skipped ticks").gap(11, 30, "missed opens");
+    CHECK(peak() == "40|37\n");
+  }
 }
 
 TEST_CASE("what hangs in windows of different lengths is no change", "[report]") {

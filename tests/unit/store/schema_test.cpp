@@ -414,6 +414,60 @@ TEST_CASE("the recorder refuses a file whose numbers are used up", "[store]") {
                                     " has the id 9223372036854775807; record into a new file");
 }
 
+TEST_CASE("a transaction of another program that was cut off has to be undone first", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto copy = scratch / "copy.db";
+  record_into(path);
+  {
+    SQLite::Database other{path.string(), SQLite::OPEN_READWRITE};
+    other.exec(
+        "PRAGMA cache_size = 1; CREATE TABLE filler (bytes); BEGIN; INSERT INTO filler WITH "
+        "RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT "
+        "zeroblob(4000) FROM n");
+    std::filesystem::copy_file(path, copy);
+    std::filesystem::copy_file(path.string() + "-journal", copy.string() + "-journal");
+  }
+  CHECK(refusal(copy) ==
+        "cannot open recording " + copy.string() +
+            ": another program was interrupted while it wrote into it; undo that, on a copy of it "
+            "and its -journal if it is evidence, with: sqlite3 " +
+            copy.string() + " 'PRAGMA user_version'");
+  run(copy, "PRAGMA user_version");
+  CHECK(refusal(copy) == "it was opened");
+}
+
+TEST_CASE("the recorder refuses a column whose DEFAULT no row could have", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record_into(path);
+  SECTION("no value of the type") {
+    const auto [on, column] = GENERATE(table<const char*, const char*>({
+        {"session", "INTEGER DEFAULT 'abc'"},
+        {"gap", "INTEGER DEFAULT 1.5"},
+        {"counter_sample", "BLOB DEFAULT 3"},
+        {"event", "REAL DEFAULT CURRENT_TIMESTAMP"},
+    }));
+    // SQLite itself refuses it where the table has rows that it reads.
+    run(path, fmt::format("DELETE FROM {0}; ALTER TABLE {0} ADD COLUMN note {1}", on, column));
+    CHECK(refusal(path) == "it was opened");
+    CHECK_THAT(writer_refusal(path),
+               contains_text(fmt::format("column 'note' of {} takes only ", on)) &&
+                   contains_text("drop the column with sqlite3"));
+  }
+  SECTION("a value of the type") {
+    for (const auto* const column : {"a INTEGER DEFAULT '12'",
+                                     "b TEXT DEFAULT 12",
+                                     "c ANY DEFAULT x",
+                                     "d REAL DEFAULT -1",
+                                     "e INTEGER DEFAULT NULL",
+                                     "f INTEGER DEFAULT TRUE"}) {
+      run(path, fmt::format("ALTER TABLE session ADD COLUMN {}", column));
+    }
+    CHECK(writer_refusal(path) == "it was opened");
+  }
+}
+
 TEST_CASE("a file of an unreleased version is refused, which says so", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "old.db";

@@ -2,7 +2,7 @@
 -- `listeners`: a row for each listener or UDP socket. Sockets of one process that listen at one
 -- endpoint at the same time (SO_REUSEPORT) are one row, and so are short UDP sockets of one process on
 -- ephemeral ports, such as those of queries: `are_queries`. `shown`: the filter selects it. `accepted`:
--- what came in on each of them.
+-- what came in on each of them. A socket has the owner of the window, and ends with its time.
 listening AS (
   SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = $direction.listen
   UNION ALL
@@ -11,10 +11,25 @@ listening AS (
 selected AS MATERIALIZED (
   SELECT id FROM connections WHERE direction = 'listen' AND id IN (SELECT id FROM listening) AND (/*filter*/ 1)
 ),
+ids AS (
+  SELECT c.id FROM listening CROSS JOIN connection AS c USING (id) WHERE c.direction = $direction.listen
+),
+/*part owners*/,
 sockets AS (
   SELECT
-    c.*,
-    (SELECT n.process_id FROM connection AS n WHERE n.id = c.id) AS process_id,
+    c.id,
+    c.protocol,
+    c.netns,
+    c.local,
+    c.local_address,
+    c.local_port,
+    c.opened_ns,
+    p.id AS process_id,
+    p.pid,
+    p.name AS process,
+    p.user,
+    p.container,
+    coalesce(o.until_ns, c.closed_ns) AS closed_ns,
     coalesce(c.opened_ns, c.first_seen_ns) AS began_ns,
     coalesce(c.protocol = 'udp' AND c.local_port >= 32768 AND c.closed_ns - coalesce(c.opened_ns, c.first_seen_ns) < 60e9, 0) AS is_query,
     -- What was there before the recorder may have accepted since the end of the recorder before the
@@ -30,6 +45,8 @@ sockets AS (
     ) AS from_ns
   FROM listening
   CROSS JOIN connections AS c USING (id)
+  LEFT JOIN owners AS o ON o.id = c.id
+  LEFT JOIN process AS p ON p.id = iif(o.id IS NULL, c.process_id, o.process_id)
   WHERE c.direction = 'listen'
 ),
 placed AS (SELECT *, iif(is_query, local_address || ', ephemeral ports', local) AS place FROM sockets),

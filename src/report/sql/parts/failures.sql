@@ -16,6 +16,7 @@ unsuccessful AS (
     $failed(e.outcome, e.outcome_reason, e.direction) AS is_failure,
     iif(count(DISTINCT e.pid) = 1, max(e.pid), NULL) AS pid,
     e.process,
+    iif(min(r.cmdline) = max(r.cmdline), (SELECT s.script FROM scripts AS s WHERE s.process_id = r.id), NULL) AS script,
     count(DISTINCT e.pid) AS processes,
     e.direction,
     (SELECT p.peer FROM peers AS p WHERE p.id = e.peer_id) AS peer,
@@ -25,6 +26,7 @@ unsuccessful AS (
     max(e.last_closed_ns) AS last_ns,
     e.netns
   FROM ended AS e
+  LEFT JOIN process AS r ON r.id = e.process_id
   LEFT JOIN programs AS g ON g.process_id = e.process_id
   GROUP BY e.outcome, e.outcome_reason, g.lasting_id, e.process, e.direction, e.peer_id, e.netns
 )

@@ -1,0 +1,30 @@
+-- SPDX-License-Identifier: MIT
+-- `owners`: of the sockets in `ids` that had other owners before, the last owner in the window that the filter selects, else
+-- the last one in the window. `until_ns`: when another process took over, at the latest when it ended. NULL: the last owner.
+changed AS MATERIALIZED (
+  SELECT e.connection_id AS id, e.old AS process_id, e.at_ns AS until_ns, e.id AS number
+  FROM event AS e
+  WHERE e.kind = $event.owner AND e.old IS NOT NULL AND e.connection_id IN (SELECT id FROM ids)
+),
+owned AS (
+  SELECT *, lag(until_ns) OVER (PARTITION BY id ORDER BY number) AS from_ns
+  FROM (
+    SELECT id, process_id, until_ns, number FROM changed
+    UNION ALL
+    SELECT id, process_id, NULL, 9223372036854775807 FROM connection WHERE id IN (SELECT id FROM changed)
+  )
+),
+owners AS MATERIALIZED (
+  SELECT id, process_id, until_ns
+  FROM (
+    SELECT
+      o.id,
+      o.process_id,
+      coalesce(min(o.until_ns, p.ended_ns), o.until_ns) AS until_ns,
+      row_number() OVER (PARTITION BY o.id ORDER BY coalesce((/*filter of owner*/ 1), 0) DESC, o.number DESC) AS place
+    FROM owned AS o
+    LEFT JOIN (SELECT id AS process_id, pid, name AS process, exe, user, ended_ns FROM process) AS p USING (process_id)
+    WHERE coalesce(o.from_ns <= :until_ns, 1) AND coalesce(o.until_ns >= :since_ns, 1)
+  )
+  WHERE place = 1
+)
