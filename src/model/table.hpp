@@ -48,6 +48,7 @@ struct Table {
   std::vector<Column> columns;
   std::vector<std::vector<Cell>> rows;
   std::int64_t total = 0;  ///< rows that there are, where `rows` has the first ones only; else 0
+  bool has_more = false;   ///< more than `total`: they were counted no further
 };
 
 /// A reason of gaps, and how long those of that reason last together.

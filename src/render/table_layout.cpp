@@ -322,7 +322,13 @@ class TableLayout {
 void write_table(std::ostream& out, const Table& table, const TextStyle& style, bool dates) {
   TableLayout{table, style, dates}.write(out, style);
   const auto shown = static_cast<std::int64_t>(table.rows.size());
-  if (table.total > shown) {
+  if (table.has_more) {
+    constexpr std::int64_t kMore = 10;
+    out << fmt::format("{} of more than {} rows shown; more: --limit {}\n",
+                       thousands(shown),
+                       thousands(table.total),
+                       kMore * table.total);
+  } else if (table.total > shown) {
     out << fmt::format("{} of {} rows shown; all: --limit {}\n",
                        thousands(shown),
                        thousands(table.total),

@@ -145,10 +145,12 @@ bool may_have_more(const std::string& sql, std::size_t rows, std::int64_t limit)
   return false;
 }
 
-/// How many rows a section has without a limit.
-std::int64_t count_rows(store::Reader& reader, std::string_view sql, store::Parameters parameters) {
-  parameters["limit"] = std::numeric_limits<std::int64_t>::max();
-  parameters["counting"] = std::int64_t{1};
+/// How many rows a section has without a limit, up to `most`.
+std::int64_t count_rows(store::Reader& reader,
+                        std::string_view sql,
+                        store::Parameters parameters,
+                        std::int64_t most) {
+  parameters["limit"] = most;
   sql = trim(sql);
   if (sql.ends_with(';')) {
     sql.remove_suffix(1);
@@ -261,7 +263,12 @@ Answer run_report(store::Reader& reader,
       table.columns.push_back(column_of(section, column));
     }
     if (may_have_more(section.sql, table.rows.size(), limit)) {
-      table.total = count_rows(reader, section.sql, prepared.parameters);
+      // Each row can take as long as one that is shown.
+      constexpr std::int64_t kMaxCounted = 1'000;
+      const auto most = std::max(kMaxCounted, static_cast<std::int64_t>(table.rows.size()));
+      const auto counted = count_rows(reader, section.sql, prepared.parameters, most + 1);
+      table.total = std::min(counted, most);
+      table.has_more = counted > most;
     }
     hide_columns(table);
     answer.tables.push_back(std::move(table));

@@ -74,18 +74,30 @@ ranked AS (
     sum(n) OVER (PARTITION BY peer_id, state ORDER BY dwell_ns) AS reached,
     sum(n) OVER (PARTITION BY peer_id, state) AS total
   FROM dwells
+),
+-- One row for each peer, so that the join below is short.
+summed AS MATERIALIZED (
+  SELECT
+    peer_id,
+    -- Of how many the median is.
+    coalesce(max(iif(state = 'SYN_SENT', total, NULL)), 0) AS connects,
+    min(iif(state = 'SYN_SENT' AND reached >= (total + 1) / 2, dwell_ns, NULL)) AS connect_half_ns,
+    max(iif(state = 'SYN_SENT', dwell_ns, NULL)) AS connect_longest_ns,
+    coalesce(max(iif(state = 'ESTABLISHED', total, NULL)), 0) AS ended,
+    min(iif(state = 'ESTABLISHED' AND reached >= (total + 1) / 2, dwell_ns, NULL)) AS open_half_ns,
+    max(iif(state = 'ESTABLISHED', dwell_ns, NULL)) AS open_longest_ns
+  FROM ranked
+  GROUP BY peer_id
 )
 SELECT
   (SELECT peer FROM peers WHERE peers.id = top.peer_id) AS peer,
   top.connections,
-  -- Of how many the median is.
-  coalesce(max(iif(state = 'SYN_SENT', total, NULL)), 0) AS connects,
-  min(iif(state = 'SYN_SENT' AND reached >= (total + 1) / 2, dwell_ns, NULL)) AS connect_half_ns,
-  max(iif(state = 'SYN_SENT', dwell_ns, NULL)) AS connect_longest_ns,
-  coalesce(max(iif(state = 'ESTABLISHED', total, NULL)), 0) AS ended,
-  min(iif(state = 'ESTABLISHED' AND reached >= (total + 1) / 2, dwell_ns, NULL)) AS open_half_ns,
-  max(iif(state = 'ESTABLISHED', dwell_ns, NULL)) AS open_longest_ns
+  coalesce(s.connects, 0) AS connects,
+  s.connect_half_ns,
+  s.connect_longest_ns,
+  coalesce(s.ended, 0) AS ended,
+  s.open_half_ns,
+  s.open_longest_ns
 FROM top
-LEFT JOIN ranked ON ranked.peer_id = top.peer_id
-GROUP BY top.peer_id
+LEFT JOIN summed AS s ON s.peer_id = top.peer_id
 ORDER BY top.connections DESC, peer;

@@ -43,7 +43,15 @@ selected AS MATERIALIZED (
         WHERE i.connection_id = connections.id AND i.state = 'SYN_SENT' AND i.from_ns <= :until_ns AND i.to_ns > :until_ns
       ) AS hung
     FROM connections
-    WHERE /*filter*/ 1
+    -- What was open at the end of the window.
+    WHERE id IN (
+        SELECT id FROM connection WHERE duration_bucket IS NULL
+        UNION ALL
+        SELECT o.id
+        FROM duration_bucket AS b
+        CROSS JOIN connection AS o
+        WHERE o.duration_bucket = b.code AND coalesce(o.opened_ns, o.first_seen_ns) BETWEEN :until_ns - b.span_ns AND :until_ns
+      ) AND (/*filter*/ 1)
   ) AS c
   JOIN connection AS n ON n.id = c.id
   WHERE c.hung OR (c.is_open AND (c.state = 'SYN_SENT' OR c.unanswered_ms IS NOT NULL))

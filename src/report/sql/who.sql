@@ -15,7 +15,9 @@
 -- column: container | container | optional several
 -- column: netns | namespace | right several
 WITH
-selected AS MATERIALIZED (SELECT * FROM connections WHERE /*filter*/ 1),
+selected AS MATERIALIZED (
+  SELECT id, direction, local_port, protocol, netns, opened_ns, state, process_id FROM connections WHERE /*filter*/ 1
+),
 ids AS (SELECT id FROM selected),
 /*part owners*/,
 held AS (

@@ -172,6 +172,10 @@ TEST_CASE("a table that is cut says how many rows there are", "[render]") {
   answer.tables[0].total = 1040;
   CHECK_THAT(text_of(answer, 0),
              netlog::test::contains_text("\n2 of 1,040 rows shown; all: --limit 1040\n"));
+  answer.tables[0].has_more = true;
+  CHECK_THAT(
+      text_of(answer, 0),
+      netlog::test::contains_text("\n2 of more than 1,040 rows shown; more: --limit 10400\n"));
 }
 
 TEST_CASE("names that occur again are renamed", "[render]") {

@@ -65,6 +65,23 @@ TEST_CASE("a table of every report that is cut says how many rows there are", "[
   }
 }
 
+TEST_CASE("rows that are not shown are counted up to a thousand", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto rows = GENERATE(1'000, 1'001);
+  auto lives = test::random_history(1);
+  REQUIRE(!lives.empty());
+  lives.resize(static_cast<std::size_t>(rows), lives.front());
+  for (std::size_t i = 0; i < lives.size(); ++i) {
+    lives[i].id = static_cast<std::int64_t>(i) + 1;
+  }
+  test::record_history(path, lives);
+  store::Reader reader{path};
+  const auto answer = run_report(reader, "connections", {}, -1);
+  CHECK(answer.tables.at(0).total == 1'000);
+  CHECK(answer.tables.at(0).has_more == (rows > 1'000));
+}
+
 TEST_CASE("each section of every report can be asked for by its name", "[report]") {
   store::Reader reader{recorded_history()};
   for (const auto& report : list_reports()) {
