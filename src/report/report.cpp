@@ -47,7 +47,6 @@ Cell cell_of(const std::optional<T>& value) {
 /// The values that every report may use, whatever the filter.
 store::Parameters common_parameters(const Filter& filter, std::int64_t limit) {
   store::Parameters parameters{{"limit", limit},
-                               {"counting", Cell{}},
                                {"pids", comma_list(filter.pids)},
                                {"since_ns", cell_of(filter.since_ns)},
                                {"until_ns", cell_of(filter.until_ns)},

@@ -30,7 +30,14 @@
 -- column: container | container | optional several
 -- column: netns | namespace | right several
 WITH
-selected AS (SELECT * FROM connections WHERE /*filter*/ 1),
+shown AS (
+  SELECT id
+  FROM connections
+  WHERE /*filter*/ 1
+  ORDER BY coalesce(opened_ns, first_seen_ns), id
+  LIMIT iif(:limit < 0, 200, :limit)
+),
+selected AS (SELECT * FROM connections WHERE id IN (SELECT id FROM shown)),
 held AS (
   -- Its owner at the end of the window, if it has another one now.
   SELECT
@@ -51,7 +58,7 @@ SELECT
   opened_ns,
   iif(then_id IS NULL, held.pid, p.pid) AS pid,
   iif(then_id IS NULL, process, p.name) AS process,
-  iif(:counting, NULL, (SELECT s.script FROM scripts AS s WHERE s.process_id = coalesce(then_id, held.process_id))) AS script,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = coalesce(then_id, held.process_id)) AS script,
   direction,
   protocol,
   local,
@@ -83,7 +90,7 @@ SELECT
   iif(then_id IS NULL, held.user, p.user) AS user,
   offload,
   -- All in the unit of the longest, exact to a microsecond.
-  iif(:counting, NULL, (
+  (
     SELECT group_concat(step, ' > ')
     FROM (
       SELECT state || CASE
@@ -102,7 +109,7 @@ SELECT
       )
       ORDER BY from_ns
     )
-  )) AS states,
+  ) AS states,
   held.id,
   closed_ns,
   close_error_ns,
@@ -110,5 +117,4 @@ SELECT
   netns
 FROM held
 LEFT JOIN process AS p ON p.id = then_id
-ORDER BY began_ns, held.id
-LIMIT iif(:limit < 0, 200, :limit);
+ORDER BY began_ns, held.id;
