@@ -92,6 +92,9 @@ struct Snapshot {
   bool incarnation_is_unique =
       false;  ///< the incarnation alone identifies a socket (sock_diag cookie)
   HolderKeys keys = HolderKeys::inodes;
+  /// What the incarnations, as UTC ns, are ahead of the boot clock at the most; absent: they are no
+  /// timestamps, or the clock was set since the tables were read before.
+  std::optional<std::int64_t> created_offset_ns;
   Span taken;
   std::vector<SocketRow> rows;
 };

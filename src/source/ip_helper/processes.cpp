@@ -18,6 +18,7 @@ std::uint32_t ProcessTable::refresh(capture::RecordSink& sink) {
     refreshed_ns_ = before_ns;
     return code;
   }
+  listed_ns_ = os::read_boot_clock_ns();
   listed_.clear();
   services_.reset();
   for (auto& process : processes) {
@@ -38,7 +39,12 @@ std::uint32_t ProcessTable::refresh(capture::RecordSink& sink) {
 
 bool ProcessTable::report(std::uint32_t pid, std::int64_t alive_at_ns, capture::RecordSink& sink) {
   const auto listed = listed_.find(pid);
-  if (listed == listed_.end() || utc_ns_of(listed->second.created) - utc_offset_ns_ > alive_at_ns) {
+  if (listed == listed_.end()) {
+    return false;
+  }
+  // A time that is still to come says nothing: the clock was set back.
+  const auto created_ns = utc_ns_of(listed->second.created) - utc_offset_ns_;
+  if (created_ns > alive_at_ns && created_ns <= listed_ns_) {
     return false;
   }
   if (reported_.emplace(pid, listed->second.created).second) {

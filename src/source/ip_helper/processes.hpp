@@ -36,6 +36,7 @@ class ProcessTable {
   std::optional<std::unordered_map<std::uint32_t, std::vector<std::string>>>
       services_;  ///< by pid; absent: not read since the last refresh()
   std::int64_t refreshed_ns_ = 0;
+  std::int64_t listed_ns_ = 0;      ///< the list of that refresh() is not newer
   std::int64_t utc_offset_ns_ = 0;  ///< by that refresh(): the system stamps processes in UTC
 };
 

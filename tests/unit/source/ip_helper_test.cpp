@@ -9,6 +9,7 @@
 #include "util/byte_reader.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -26,7 +27,14 @@ using test::MibBytes;
 
 namespace {
 
-constexpr std::uint64_t kLongAgo = 130'000'000'000'000'000;
+constexpr std::uint64_t kLongAgo = 130'000'000'000'000'000;  // 2012
+constexpr std::uint64_t kOpened = kLongAgo + 10'000'000;
+
+std::uint64_t filetime_now() {
+  constexpr std::uint64_t kUnixEpoch = 116'444'736'000'000'000;
+  const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+  return kUnixEpoch + static_cast<std::uint64_t>(since_1970 / std::chrono::nanoseconds{100});
+}
 
 struct Script {
   using Key = std::tuple<Protocol, Family, capture::MibTable>;
@@ -34,6 +42,7 @@ struct Script {
   std::map<Key, std::vector<std::byte>> tables;
   std::map<Key, std::uint32_t> codes;  ///< what a call comes to instead
   std::function<void(const Key&)> before_call = [](const Key&) {};
+  std::function<void()> before_list = [] {};
   std::vector<ListedProcess> processes;
   std::uint32_t processes_code = kNoError;
   std::map<std::uint32_t, ProcessDetails> details;
@@ -77,6 +86,7 @@ class ScriptedCalls final : public Api {
     return statistics.empty() ? kNotSupported : kNoError;
   }
   std::uint32_t list_processes(std::vector<ListedProcess>& processes) override {
+    script_.before_list();
     processes = script_.processes;
     return script_.processes_code;
   }
@@ -111,7 +121,7 @@ struct Tcp {
   std::uint32_t state = 5;
   std::uint16_t local_port = 50'000;
   std::uint32_t pid = 1234;
-  std::uint64_t created = 7;
+  std::uint64_t created = kOpened;
   std::uint64_t tag = 0;
   std::uint32_t offload = 0;
 };
@@ -221,10 +231,10 @@ TEST_CASE("a connection and its process are recorded as the tables show them", "
 
 TEST_CASE("the create timestamp distinguishes one use of a tuple from the next", "[source]") {
   Host host;
-  host.show({{.created = 7}});
+  host.show({{.created = kOpened}});
   REQUIRE(host.open().has_value());
   host.tick();
-  host.show({{.created = 8}});
+  host.show({{.created = kOpened + 1}});
   host.tick();
   CHECK(host.rows("SELECT connection_id, kind, new FROM events ORDER BY id") ==
         "1|present|ESTABLISHED\n1|close|CLOSED\n2|open|ESTABLISHED\n");
@@ -244,22 +254,42 @@ TEST_CASE("without timestamps another owner is another use", "[source]") {
 
 TEST_CASE("a pid that is another's by now is not the owner", "[source]") {
   Host host;
-  host.show({{.pid = 55}});
-  // Created after the table was read.
-  host.script.processes.push_back({55, 4, 150'000'000'000'000'000, "newcomer.exe"});
+  SECTION("created after the socket") {
+    host.show({{.pid = 55}});
+    host.script.processes.push_back({55, 4, kOpened + 1'000'000, "newcomer.exe"});
+  }
+  SECTION("created after the table was read") {
+    host.show({{.pid = 55, .created = 0}});
+    host.script.before_list = [&, lists = 0]() mutable {
+      if (++lists == 2) {  // the list for the owners, after the tables
+        host.script.processes.push_back({55, 4, filetime_now(), "newcomer.exe"});
+      }
+    };
+  }
   REQUIRE(host.open().has_value());
+  host.tick();
   host.tick();
   CHECK(host.rows(kConnections) ==
         "192.0.2.1:50000|198.51.100.7:443|ESTABLISHED|NULL|NULL|unknown|gone|open|1\n");
 }
 
-TEST_CASE("a reused pid is two processes", "[source]") {
+TEST_CASE("a process that begins in the time to come proves that the clock was set back",
+          "[source]") {
   Host host;
-  host.show({{.created = 7}});
+  host.show({{}});
+  host.script.processes[0].created = 150'000'000'000'000'000;  // 2076
   REQUIRE(host.open().has_value());
   host.tick();
-  host.script.processes[0] = {1234, 4, kLongAgo + 5, "other.exe"};
-  host.show({{.created = 9}});
+  CHECK(host.rows("SELECT process, owner_source FROM connections") == "chrome.exe|held\n");
+}
+
+TEST_CASE("a reused pid is two processes", "[source]") {
+  Host host;
+  host.show({{}});
+  REQUIRE(host.open().has_value());
+  host.tick();
+  host.script.processes[0] = {1234, 4, kOpened + 5, "other.exe"};
+  host.show({{.created = kOpened + 9}});
   host.tick();
   CHECK(host.rows("SELECT pid, name, ended_at IS NULL FROM processes ORDER BY id") ==
         "1234|chrome.exe|0\n1234|other.exe|1\n");
@@ -459,7 +489,7 @@ TEST_CASE("an older Windows gives less, and says so", "[source]") {
           "GetExtendedTcpTable (IPv4, OWNER_MODULE): The request is not supported [win32:50]");
     host.tick();
     CHECK(host.rows(kConnections) ==
-          "192.0.2.1:50000|198.51.100.7:443|ESTABLISHED|1234|chrome.exe|exact|NULL|open|1\n");
+          "192.0.2.1:50000|198.51.100.7:443|ESTABLISHED|1234|chrome.exe|held|NULL|open|1\n");
     CHECK(host.rows("SELECT offload FROM connections") == "NULL\n");
   }
   SECTION("no owners") {
