@@ -8,6 +8,7 @@
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
 #include "util/byte_reader.hpp"
+#include "util/filetime.hpp"
 #include "util/time.hpp"
 
 #include <cstdint>
@@ -48,8 +49,7 @@ RawRecord utc(std::int64_t at_ms, std::int64_t more_ms = 0, std::int64_t step_ms
 
 /// FILETIME of a boot-clock time, while UTC is the boot clock plus kUtcOffsetMs.
 std::uint64_t filetime(std::int64_t at_ms) {
-  constexpr std::uint64_t kUnixEpoch = 116'444'736'000'000'000;
-  return kUnixEpoch + static_cast<std::uint64_t>(kUtcOffsetMs + at_ms) * 10'000;
+  return filetime_of((kUtcOffsetMs + at_ms) * kNsPerMs);
 }
 
 /// An OWNER_MODULE table of 192.0.2.1:50000 to 198.51.100.7:443, or an empty one.
