@@ -200,13 +200,16 @@ std::optional<std::int64_t> OwnerTracker::requested_since_ns(std::uint64_t key) 
   return connection.opened ? connection.opened->at_ns : connection.first_seen_ns;
 }
 
+OwnerSource OwnerTracker::evidence_of(const Entry& entry, const ProcessId& holder) const {
+  return entry.holder.key_is_pid ? owner_by_pid(holder, entry.connection.incarnation, set_back_)
+                                 : OwnerSource::held;
+}
+
 void OwnerTracker::owner_found(std::uint64_t key, const ProcessId& holder, const Moment& at) {
   for (const auto index : queries_.take(key)) {
     auto& entry = table_[index];
     const auto& connection = entry.connection;
-    const auto source = entry.holder.key_is_pid
-                            ? owner_by_pid(holder, connection.incarnation, set_back_)
-                            : OwnerSource::held;
+    const auto source = evidence_of(entry, holder);
     if (source == OwnerSource::unknown) {
       set_unknown(index, UnknownOwner::gone);
       continue;

@@ -135,6 +135,8 @@ class OwnerTracker {
   void set_owner(Index index, const Owner& owner, const Moment& at);
   void note_user(const Connection& connection, const ProcessId& process);
   void listener_found(Index index, const ProcessId& holder, const Moment& at);
+  /// What it says of the owner that this process was found. Unknown: it is not.
+  [[nodiscard]] OwnerSource evidence_of(const Entry& entry, const ProcessId& holder) const;
   void set_unknown(Index index, UnknownOwner why);
   void inherit_listener_owner(Index listener, const Moment& at);
   void count_owned(const Owner& owner, bool more);
