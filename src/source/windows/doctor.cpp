@@ -20,11 +20,19 @@ constexpr std::string_view kAsAdministrator = "run netlog from an administrator'
 Finding examine_tables(ip_helper::Api& calls) {
   ip_helper::TableReader reader{calls};
   const auto best = reader.read(Protocol::tcp, Family::ipv4, capture::MibTable::owner_module);
-  if (best) {
+  if (best && ip_helper::shows_create_timestamp(*best)) {
     return {"tables",
             Allowed::all,
             "owners and create timestamps of Windows " + windows_version(),
             {},
+            {}};
+  }
+  if (best) {
+    return {"tables",
+            Allowed::some,
+            fmt::format("owners of Windows {}; no row has a create timestamp", windows_version()),
+            "the owner of a socket may be another process that has its pid by now; such owners are "
+            "`held`, not `exact`",
             {}};
   }
   const auto plain = reader.read(Protocol::tcp, Family::ipv4, capture::MibTable::basic);

@@ -4,6 +4,7 @@
 and asks both builds of netlog the same of the recording and of its capture. Ends with 1 and what was wrong."""
 
 import json
+import os
 import pathlib
 import socket
 import subprocess
@@ -164,8 +165,17 @@ with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
     imports = subprocess.run(["x86_64-w64-mingw32-objdump", "-p", NETLOG_EXE], capture_output=True, check=True, text=True, timeout=120).stdout
     libraries = sorted(line.split()[-1].lower() for line in imports.splitlines() if "DLL Name" in line)
     check("the libraries of netlog.exe", libraries == ["advapi32.dll", "kernel32.dll", "msvcrt.dll", "ws2_32.dll"], libraries)
+    program = pathlib.Path(NETLOG_EXE).read_bytes()
+    for what in ("FileVersion".encode("utf-16-le"), b"longPathAware", b"activeCodePage"):
+        check("version and manifest", what in program, what)
     nowhere = subprocess.run([EMULATOR, NETLOG_EXE, "info"], capture_output=True, timeout=120).stderr.decode()
     check("the usual place", "\\ProgramData\\netlog\\netlog.db" in nowhere, nowhere)
+
+    # wine takes its zone from TZ, and gives it to programs by the calls of the system.
+    summer = subprocess.run([EMULATOR, NETLOG_EXE, "report", "gaps", "--db", at_windows[database], "--since", "2026-07-01T12:00:00Z",
+                             "--until", "2026-07-01T13:00:00Z"], capture_output=True, timeout=120,
+                            env={**os.environ, "TZ": "Europe/Berlin"}).stdout.decode()
+    check("local time in summer", "2026-07-01 14:00:00.000 .. 2026-07-01 15:00:00.000 +02:00" in summer, summer)
 
     # As a service: what was recorded is whole when it has stopped.
     served = str(pathlib.Path(folder, "Dienst.db"))
