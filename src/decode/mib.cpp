@@ -98,7 +98,13 @@ MibRow read_row(ByteReader& in, const Layout& layout) {
   if (layout.with_module()) {
     in.skip(tcp ? 0 : 4);
     row.incarnation = in.u64();
-    in.skip(tcp ? 0 : 8);  // dwFlags
+    if (!tcp) {
+      constexpr std::uint32_t kSpecificPortBind = 1;
+      const auto flags = in.u32();
+      in.skip(4);  // rows with 64-bit members are aligned to them
+      // wine fills in neither the timestamp nor the flags.
+      row.is_port_chosen = row.incarnation != 0 && (flags & kSpecificPortBind) == 0;
+    }
     row.module = in.u64();
     in.skip(kModuleInfoBytes - sizeof(std::uint64_t));
   }

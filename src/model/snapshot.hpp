@@ -55,7 +55,8 @@ struct SocketRow {
   std::uint64_t holder_key = 0;
   std::optional<std::uint32_t> uid;
   std::optional<std::uint64_t> cgroup_id;
-  std::uint64_t module = 0;  ///< Windows: the tag of a service within its process; 0: none
+  std::uint64_t module = 0;     ///< Windows: the tag of a service within its process; 0: none
+  bool is_port_chosen = false;  ///< Windows, UDP: the system chose the port, as for a client
   std::optional<Offload> offload;
   std::optional<Metrics> metrics;
   std::optional<Delivery> delivery;

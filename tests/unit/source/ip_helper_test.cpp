@@ -83,6 +83,25 @@ TEST_CASE("the create timestamp distinguishes one use of a tuple from the next",
         "1|present|ESTABLISHED\n1|close|CLOSED\n2|open|ESTABLISHED\n");
 }
 
+TEST_CASE("a UDP socket whose port the system chose does not listen", "[source]") {
+  const auto row = [](MibBytes& bytes, std::uint16_t port, std::uint32_t specific) {
+    bytes.hex("C0000201").port(port).dword(1234).dword(0).qword(kOpened).dword(specific).dword(0);
+    bytes.module_info(0);
+  };
+  Host host;
+  MibBytes table;
+  table.dword(2).dword(0);
+  row(table, 53, 1);
+  row(table, 60'000, 0);
+  host.script.tables[{Protocol::udp, Family::ipv4, capture::MibTable::owner_module}] =
+      table.bytes();
+  REQUIRE(host.open().has_value());
+  host.tick();
+  CHECK(host.rows("SELECT local_port, remote_port, direction, outcome, process FROM connections "
+                  "ORDER BY local_port") ==
+        "53|NULL|listen|open|chrome.exe\n60000|NULL|outbound|open|chrome.exe\n");
+}
+
 TEST_CASE("without timestamps another owner is another use", "[source]") {
   Host host;
   host.script.processes.push_back({77, 4, kLongAgo, "curl.exe"});
