@@ -219,7 +219,14 @@ class IpHelperSource final : public LiveSource {
     }
     const auto began_ns = os::read_boot_clock_ns();
     capture::MibModulesRead modules;
-    for (const auto& module : api_->name_modules(reading.protocol, reading.family, table)) {
+    const auto named = api_->name_modules(reading.protocol, reading.family, table);
+    if (!named.empty()) {
+      processes_.forget_services();  // a service may have begun since
+    }
+    for (const auto& module : named) {
+      if (!processes_.runs(module.pid, module.service)) {
+        continue;  // the system may also answer with the name of the program, or of a part of it
+      }
       const auto text = fmt::format("{} {} {}", module.pid, module.tag, module.service);
       capture::append_section(modules.sections, capture::ModuleSection::service, as_bytes(text));
     }

@@ -204,6 +204,37 @@ TEST_CASE("a process list that is denied leaves owners unknown, with that reason
         "192.0.2.1:50000|198.51.100.7:443|ESTABLISHED|NULL|NULL|unknown|not_permitted|open|1\n");
 }
 
+TEST_CASE("a process that has ended since the last look is named", "[source]") {
+  Host host;
+  REQUIRE(host.open().has_value());
+  host.tick();
+  host.show({{}});
+  host.script.before_list = [&, lists = 0]() mutable {
+    if (++lists == 2) {  // between the tables and the list for the owners
+      host.script.processes.erase(host.script.processes.begin());
+    }
+  };
+  host.tick();
+  host.tick();
+  CHECK(host.rows("SELECT process, owner_source FROM connections") == "chrome.exe|last_seen\n");
+  CHECK(host.rows("SELECT name, parent_pid, exe, ended_at IS NULL FROM processes") ==
+        "chrome.exe|700|NULL|0\n");
+}
+
+TEST_CASE("what is no service of the process is not its service", "[source]") {
+  Host host;
+  host.script.processes = {{900, 700, kLongAgo, "svchost.exe"}, {901, 700, kLongAgo, "b.exe"}};
+  host.script.services = {{900, "Dnscache"}, {900, "W32Time"}, {901, "Spooler"}};
+  host.show({{.local_port = 1, .pid = 900, .tag = 66},
+             {.local_port = 2, .pid = 900, .tag = 67},
+             {.local_port = 3, .pid = 900, .tag = 68}});
+  REQUIRE(host.open().has_value());
+  host.script.modules = {{900, 66, "svchost.exe"}, {900, 67, "Spooler"}, {900, 68, "DNSCACHE"}};
+  host.tick();
+  CHECK(host.rows("SELECT local_port, service FROM connections ORDER BY local_port") ==
+        "1|Dnscache, W32Time\n2|Dnscache, W32Time\n3|DNSCACHE\n");
+}
+
 TEST_CASE("services that share a process are distinguished by their sockets", "[source]") {
   Host host;
   host.script.processes = {{900, 700, kLongAgo, "svchost.exe"}};
