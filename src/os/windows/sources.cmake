@@ -3,6 +3,7 @@
 target_sources(
   netlog_os
   PRIVATE windows/clock.cpp
+          windows/event_log.cpp
           windows/file_trust.cpp
           windows/files.cpp
           windows/memory.cpp

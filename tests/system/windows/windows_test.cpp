@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Against the running Windows, or wine, whose tables have neither timestamps nor modules.
 #include "os/files.hpp"
+#include "os/privileges.hpp"
+#include "os/service.hpp"
 #include "os/signals.hpp"
 #include "os/terminal.hpp"
+#include "os/windows/handle.hpp"
 #include "os/windows/signals.hpp"
 #include "os/windows/text.hpp"
 #include "source/doctor.hpp"
@@ -12,8 +15,12 @@
 #include "util/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <cstddef>
+#include <cstring>
 #include <memory>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -165,6 +172,81 @@ TEST_CASE("what is made for a recording is private", "[live]") {
     CHECK(security.find(";BU)") == std::string::npos);  // users
     CHECK(security.find(";AU)") == std::string::npos);  // who has logged on
   }
+}
+
+TEST_CASE("a recorder keeps two privileges", "[live]") {
+  REQUIRE(os::drop_rights({}).has_value());
+  HANDLE opened = nullptr;
+  REQUIRE(::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened) != 0);
+  const auto token = os::own(opened);
+  DWORD size = 0;
+  ::GetTokenInformation(token.get(), TokenPrivileges, nullptr, 0, &size);
+  std::vector<std::byte> buffer(size);
+  REQUIRE(::GetTokenInformation(token.get(), TokenPrivileges, buffer.data(), size, &size) != 0);
+  DWORD count = 0;
+  std::memcpy(&count, buffer.data(), sizeof(count));
+  for (DWORD i = 0; i < count; ++i) {
+    LUID_AND_ATTRIBUTES one{};
+    std::memcpy(&one,
+                buffer.data() + offsetof(TOKEN_PRIVILEGES, Privileges) + i * sizeof(one),
+                sizeof(one));
+    std::array<wchar_t, 64> name{};
+    auto length = static_cast<DWORD>(name.size());
+    REQUIRE(::LookupPrivilegeNameW(nullptr, &one.Luid, name.data(), &length) != 0);
+    const auto text = os::narrow(name.data());
+    CAPTURE(text);
+    CHECK((text == "SeDebugPrivilege" || text == "SeChangeNotifyPrivilege"));
+  }
+}
+
+TEST_CASE("the service is registered with its source of events, and is gone with it", "[live]") {
+  const auto services = os::service_manager();
+  const auto before = services->status();
+  if (!before || before->text != "not installed") {
+    WARN("not checked: a service netlog is installed here");
+    return;
+  }
+  constexpr const wchar_t* kKey =
+      L"SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\netlog";
+  const auto messages = [] {
+    std::array<wchar_t, 260> text{};
+    DWORD size = sizeof(text);
+    return ::RegGetValueW(HKEY_LOCAL_MACHINE,
+                          kKey,
+                          L"EventMessageFile",
+                          RRF_RT_REG_EXPAND_SZ | RRF_NOEXPAND,
+                          nullptr,
+                          text.data(),
+                          &size) == ERROR_SUCCESS
+               ? os::narrow(text.data())
+               : std::string{};
+  };
+  const auto take = [](const os::ServiceSteps& steps) {
+    REQUIRE(steps.has_value());
+    for (const auto& step : *steps) {
+      const auto done = step.take();
+      CAPTURE(done ? std::string{} : done.error().message());
+      CHECK(done.has_value());
+    }
+  };
+  take(services->install({}));
+  CHECK(messages() == "%SystemRoot%\\System32\\EventCreate.exe");
+  {
+    SC_HANDLE manager = ::OpenSCManagerW(nullptr, nullptr, SC_MANAGER_CONNECT);
+    SC_HANDLE service = ::OpenServiceW(manager, L"netlog", SERVICE_QUERY_CONFIG);
+    SERVICE_PRESHUTDOWN_INFO shutdown{};
+    DWORD needed = 0;
+    CHECK(::QueryServiceConfig2W(service,
+                                 SERVICE_CONFIG_PRESHUTDOWN_INFO,
+                                 reinterpret_cast<BYTE*>(&shutdown),
+                                 sizeof(shutdown),
+                                 &needed) != 0);
+    CHECK(shutdown.dwPreshutdownTimeout == 30'000);
+    ::CloseServiceHandle(service);
+    ::CloseServiceHandle(manager);
+  }
+  take(services->uninstall());
+  CHECK(messages().empty());
 }
 
 TEST_CASE("a request to stop is answered once", "[live]") {
