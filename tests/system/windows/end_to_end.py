@@ -156,6 +156,7 @@ with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
         by_windows("record", "--db", at_windows[twice], "--duration", "1s", "--log-level", "warn")
     talker.stdin.close()
     talker.wait(60)
+    pathlib.Path(twice).chmod(0o600)  # wine makes a group of the administrators, whom the access list names
     boots = [row["boot_id"] for row in rows(twice, "SELECT boot_id FROM sessions")]
     check("two sessions of one boot", len(boots) == 2 and boots[0] == boots[1] and boots[0], boots)
     found = rows(twice, "SELECT pid, name FROM processes WHERE name = 'netlog-talker.exe'")
@@ -176,6 +177,16 @@ with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
                              "--until", "2026-07-01T13:00:00Z"], capture_output=True, timeout=120,
                             env={**os.environ, "TZ": "Europe/Berlin"}).stdout.decode()
     check("local time in summer", "2026-07-01 14:00:00.000 .. 2026-07-01 15:00:00.000 +02:00" in summer, summer)
+
+    # A file that somebody else has made stays theirs, and would be read by them.
+    if os.getuid() == 0:
+        planted = pathlib.Path(folder, "fremd.db")
+        planted.touch()
+        os.chown(planted, 65534, 65534)
+        refused = subprocess.run([EMULATOR, NETLOG_EXE, "record", "--db", "Z:" + str(planted).replace("/", "\\"), "--duration", "1s"],
+                                 capture_output=True, timeout=120)
+        check("a file of somebody else is refused", refused.returncode == 1 and b"[win32:1307]" in refused.stderr
+              and planted.stat().st_size == 0, refused)
 
     # As a service: what was recorded is whole when it has stopped.
     served = str(pathlib.Path(folder, "Dienst.db"))

@@ -5,6 +5,7 @@
 #include "os/service.hpp"
 #include "os/signals.hpp"
 #include "os/terminal.hpp"
+#include "os/windows/access.hpp"
 #include "os/windows/handle.hpp"
 #include "os/windows/signals.hpp"
 #include "os/windows/text.hpp"
@@ -19,6 +20,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <vector>
 
@@ -66,6 +68,18 @@ std::string security_of(const std::filesystem::path& path) {
       descriptor, SDDL_REVISION_1, DACL_SECURITY_INFORMATION, &text, nullptr);
   const std::unique_ptr<wchar_t, decltype(&::LocalFree)> text_owner{text, ::LocalFree};
   return os::narrow(text);
+}
+
+void allow(const std::filesystem::path& path, const wchar_t* sddl) {
+  PSECURITY_DESCRIPTOR descriptor = nullptr;
+  REQUIRE(::ConvertStringSecurityDescriptorToSecurityDescriptorW(
+              sddl, SDDL_REVISION_1, &descriptor, nullptr) != 0);
+  const std::unique_ptr<void, decltype(&::LocalFree)> owner{descriptor, ::LocalFree};
+  REQUIRE(::SetFileSecurityW(path.c_str(), DACL_SECURITY_INFORMATION, descriptor) != 0);
+}
+
+void write_file(const std::filesystem::path& path) {
+  REQUIRE(std::ofstream{path, std::ios::binary}.good());
 }
 
 }  // namespace
@@ -171,6 +185,51 @@ TEST_CASE("what is made for a recording is private", "[live]") {
     CHECK(security.find(";WD)") == std::string::npos);  // everybody
     CHECK(security.find(";BU)") == std::string::npos);  // users
     CHECK(security.find(";AU)") == std::string::npos);  // who has logged on
+  }
+}
+
+TEST_CASE("what exists of a recording is made private again", "[live]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "x.db";
+  for (const auto& name : {path, scratch / "x.db-wal"}) {
+    write_file(name);
+    allow(name, L"D:P(A;;FA;;;WD)(A;;FA;;;OW)");
+    REQUIRE(security_of(name).find(";WD)") != std::string::npos);
+  }
+  const auto held = os::hold_recording_file(path);
+  REQUIRE(held.has_value());
+  for (const auto& name : {path, scratch / "x.db-wal", scratch / "x.db-shm"}) {
+    CAPTURE(utf8(name));
+    CHECK(security_of(name).find(";WD)") == std::string::npos);
+  }
+}
+
+TEST_CASE("a reader is one more entry of the access list", "[live]") {
+  CHECK_FALSE(os::find_readers("users").has_value());
+  CHECK_FALSE(os::find_readers("").has_value());
+  const auto readers = os::find_readers("S-1-5-32-545");
+  REQUIRE(readers.has_value());
+  CHECK(readers->sid == "S-1-5-32-545");
+  CHECK(os::private_file(L"S-1-5-32-545") == os::private_file() + L"(A;;FR;;;S-1-5-32-545)");
+  CHECK(os::private_directory(L"S-1-5-32-545") ==
+        os::private_directory() + L"(A;OICI;FRFX;;;S-1-5-32-545)");
+  for (const auto& sddl :
+       {os::private_file(L"S-1-5-32-545"), os::private_directory(L"S-1-5-32-545")}) {
+    PSECURITY_DESCRIPTOR descriptor = nullptr;
+    CHECK(::ConvertStringSecurityDescriptorToSecurityDescriptorW(
+              sddl.c_str(), SDDL_REVISION_1, &descriptor, nullptr) != 0);
+    ::LocalFree(descriptor);
+  }
+  const test::Scratch scratch;
+  const auto held = os::hold_recording_file(scratch / "x.db");
+  REQUIRE(held.has_value());
+  // wine keeps no entries but for the owner and for everybody.
+  const auto everybody = os::find_readers("S-1-1-0");
+  REQUIRE(everybody.has_value());
+  CHECK((*held)->grant_group_read(*everybody).has_value());
+  for (const auto* const name : {"x.db", "x.db-wal", "x.db-shm"}) {
+    CAPTURE(name);
+    CHECK(security_of(scratch / name).find(";WD)") != std::string::npos);
   }
 }
 
