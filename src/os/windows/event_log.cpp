@@ -35,6 +35,17 @@ WORD type_of(LogEvent event) {
 
 }  // namespace
 
+std::string event_text(std::string_view text) {
+  std::string plain;
+  for (const char c : text) {
+    if (c >= '0' && c <= '9' && plain.ends_with('%')) {
+      plain += ' ';
+    }
+    plain += c;
+  }
+  return plain;
+}
+
 void begin_event_log() {
   is_service() = true;
 }
@@ -45,7 +56,7 @@ void log_event(LogEvent event, const std::string& text) {
   if (log == nullptr) {
     return;
   }
-  const auto line = wide(text).substr(0, kMaxCharacters);
+  const auto line = wide(event_text(text)).substr(0, kMaxCharacters);
   const wchar_t* strings = line.c_str();
   ::ReportEventW(
       log, type_of(event), 0, static_cast<DWORD>(event), nullptr, 1, 0, &strings, nullptr);

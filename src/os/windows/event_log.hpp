@@ -3,7 +3,14 @@
 
 #include "util/error.hpp"
 
+#include <string>
+#include <string_view>
+
 namespace netlog::os {
+
+/// The text as the viewer may show it, which takes `%1` for another text: it becomes `% 1`. Source:
+/// learn.microsoft.com, ReportEvent.
+std::string event_text(std::string_view text);
 
 /// From now on log_event() writes.
 void begin_event_log();
