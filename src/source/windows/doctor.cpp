@@ -2,6 +2,7 @@
 #include "source/doctor.hpp"
 
 #include "source/ip_helper/tables.hpp"
+#include "source/ip_helper/witness.hpp"
 #include "source/windows/calls.hpp"
 #include "source/windows/host.hpp"
 #include "source/windows/processes.hpp"
@@ -137,6 +138,12 @@ std::vector<Finding> examine_host(const std::filesystem::path& recording) {
           examine_services(*calls),
           examine_counters(*calls),
           examine_recording(recording)};
+}
+
+Result<std::string> witness_of_host() {
+  enable_debug_privilege();
+  const auto calls = make_windows_calls();
+  return fmt::format("Windows: {}\n{}", windows_version(), ip_helper::witness(*calls));
 }
 
 }  // namespace netlog::source

@@ -178,6 +178,15 @@ with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
                             env={**os.environ, "TZ": "Europe/Berlin"}).stdout.decode()
     check("local time in summer", "2026-07-01 14:00:00.000 .. 2026-07-01 15:00:00.000 +02:00" in summer, summer)
 
+    facts = pathlib.Path(folder, "facts.txt")
+    for _ in range(2):
+        asked = subprocess.run([EMULATOR, NETLOG_EXE, "doctor", "--witness", "Z:" + str(facts).replace("/", "\\")], capture_output=True,
+                               timeout=120)
+    check("an existing file is not overwritten", asked.returncode == 1, asked)
+    written = facts.read_text()
+    check("the facts of a witness", "tcp ipv4 state 2: " in written and "tcp ipv4 rows with a timestamp: 0 of " in written
+          and "127.0.0.1" not in written, written)
+
     # A file that somebody else has made stays theirs, and would be read by them.
     if os.getuid() == 0:
         planted = pathlib.Path(folder, "fremd.db")
