@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "util/error.hpp"
+
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -13,5 +16,13 @@ std::wstring private_file(std::wstring_view reader = {});
 
 /// The same for a directory; it is inherited by the files in it, such as SQLite's side files.
 std::wstring private_directory(std::wstring_view reader = {});
+
+/// Whether a SID (PSID) is ours, the system's, or that of the administrators.
+bool is_trusted(void* sid);
+
+/// Refuses a file or a directory that others may write or replace: whoever can does what SYSTEM may
+/// if it is a service's program. Windows' own installer is trusted, too. Errors: access_denied; the
+/// system's reason.
+Result<void> refuse_writable_by_others(const std::filesystem::path& path);
 
 }  // namespace netlog::os

@@ -110,25 +110,6 @@ std::filesystem::path default_directory() {
   return folder.value_or(".") / "netlog";
 }
 
-bool is_user_of_this_process(PSID sid) {
-  HANDLE opened = nullptr;
-  if (::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened) == 0) {
-    return false;
-  }
-  const auto token = own(opened);
-  alignas(TOKEN_USER) std::array<std::byte, 256> buffer{};
-  DWORD size = 0;
-  return ::GetTokenInformation(token.get(), TokenUser, buffer.data(), buffer.size(), &size) != 0 &&
-         ::EqualSid(sid, reinterpret_cast<const TOKEN_USER*>(buffer.data())->User.Sid) != 0;
-}
-
-/// Whether it is us, the system or the administrators.
-bool is_trusted(PSID owner) {
-  return ::IsWellKnownSid(owner, WinLocalSystemSid) != 0 ||
-         ::IsWellKnownSid(owner, WinBuiltinAdministratorsSid) != 0 ||
-         is_user_of_this_process(owner);
-}
-
 constexpr SECURITY_INFORMATION kOwnList =
     DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION;
 

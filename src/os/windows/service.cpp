@@ -2,6 +2,7 @@
 #include "os/service.hpp"
 
 #include "os/event_log.hpp"
+#include "os/windows/access.hpp"
 #include "os/windows/event_log.hpp"
 #include "os/windows/signals.hpp"
 #include "os/windows/text.hpp"
@@ -149,7 +150,14 @@ void WINAPI service_main(DWORD /*count*/, wchar_t** /*arguments*/) {
 class WindowsServices final : public ServiceManager {
  public:
   ServiceSteps install(const RecordCommand& command) override {
-    auto line = quote_argument(own_path()) + L" service serve";
+    const std::filesystem::path program = own_path();
+    for (const auto& path : {program, program.parent_path(), command.config}) {
+      if (const auto safe = path.empty() ? Result<void>{} : refuse_writable_by_others(path);
+          !safe) {
+        return safe.error();
+      }
+    }
+    auto line = quote_argument(program.native()) + L" service serve";
     for (const auto& word : command.words()) {
       line += L' ' + quote_argument(wide(word));
     }

@@ -6,6 +6,7 @@ and asks both builds of netlog the same of the recording and of its capture. End
 import json
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -196,6 +197,14 @@ with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
                                  capture_output=True, timeout=120)
         check("a file of somebody else is refused", refused.returncode == 1 and b"[win32:1307]" in refused.stderr
               and planted.stat().st_size == 0, refused)
+
+    # Who may replace the program of a service may do what the system may.
+    replaceable = pathlib.Path(folder, "netlog.exe")
+    shutil.copy(NETLOG_EXE, replaceable)
+    replaceable.chmod(0o777)
+    refused = subprocess.run([EMULATOR, str(replaceable), "service", "install", "--dry-run"], capture_output=True, timeout=120)
+    check("a program that others may write is no service", refused.returncode == 1 and b"others than administrators" in refused.stderr,
+          refused)
 
     # As a service: what was recorded is whole when it has stopped.
     served = str(pathlib.Path(folder, "Dienst.db"))
