@@ -66,8 +66,10 @@ void write_findings(const std::vector<source::Finding>& findings) {
 
 void write_witness(const std::filesystem::path& path) {
   const auto facts = source::witness_of_host();
-  const auto made = facts ? os::create_private_file(path) : facts.error();
-  if (!made) {
+  if (!facts) {
+    throw UsageError{"--witness: " + facts.error().context};
+  }
+  if (const auto made = os::create_private_file(path); !made) {
     throw CommandFailed{
         fmt::format("cannot write {}: {}", quote(utf8(path)), made.error().message())};
   }

@@ -311,7 +311,7 @@ std::vector<Finding> examine_host(const std::filesystem::path& recording) {
 }
 
 Result<std::string> witness_of_host() {
-  return fail(errc::refused, "this is for Windows, which netlog's tests have not seen");
+  return fail(errc::refused, "it is for Windows, which netlog's tests have not seen");
 }
 
 }  // namespace netlog::source
