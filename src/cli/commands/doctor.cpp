@@ -65,6 +65,10 @@ void write_findings(const std::vector<source::Finding>& findings) {
 }
 
 void write_witness(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) {  // before it takes its time
+    throw CommandFailed{fmt::format("{} exists", quote(utf8(path)))};
+  }
   const auto facts = source::witness_of_host();
   if (!facts) {
     throw UsageError{"--witness: " + facts.error().context};

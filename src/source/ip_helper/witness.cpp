@@ -20,7 +20,7 @@
 namespace netlog::source::ip_helper {
 namespace {
 
-constexpr int kReads = 50;
+constexpr int kReads = 20;
 constexpr std::uint32_t kListen = 2;
 constexpr std::uint32_t kTimeWait = 11;
 

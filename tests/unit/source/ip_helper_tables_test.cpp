@@ -78,6 +78,30 @@ TEST_CASE("a table that changes while it is read is read again", "[source]") {
   CHECK(host.rows("SELECT count(*) FROM gaps") == "0\n");
 }
 
+TEST_CASE("each code of the pages is a gap, or says that there are no rows", "[source]") {
+  // learn.microsoft.com: GetExtendedTcpTable, GetTcpTable, GetTcpTable2, System Error Codes.
+  const auto [code, gaps, state] = GENERATE(table<std::uint32_t, const char*, const char*>({
+      {kAccessDenied, "1\n", "ESTABLISHED\n"},
+      {kGenFailure, "1\n", "ESTABLISHED\n"},
+      {kNotSupported, "1\n", "ESTABLISHED\n"},
+      {kInvalidParameter, "1\n", "ESTABLISHED\n"},
+      {kInsufficientBuffer, "1\n", "ESTABLISHED\n"},
+      {kProcNotFound, "1\n", "ESTABLISHED\n"},
+      {kUnsuccessful, "1\n", "ESTABLISHED\n"},
+      {8, "1\n", "ESTABLISHED\n"},  // no memory
+      {kNoData, "0\n", "CLOSED\n"},
+  }));
+  CAPTURE(code);
+  Host host;
+  host.show({{}});
+  REQUIRE(host.open().has_value());
+  host.tick();
+  host.script.codes[kTcp4] = code;
+  host.tick();
+  CHECK(host.rows("SELECT count(*) FROM gaps") == gaps);
+  CHECK(host.rows("SELECT state FROM connections") == state);
+}
+
 TEST_CASE("a table that keeps changing is a gap, and keeps its class", "[source]") {
   Host host;
   host.show({{}});
