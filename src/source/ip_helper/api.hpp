@@ -78,6 +78,10 @@ class Api {
                                    std::span<std::byte> buffer,
                                    std::uint32_t& size) = 0;
 
+  /// Replaces `table` by the TCP sockets that are bound, as MIB_TCPTABLE2 or MIB_TCP6TABLE2. Not
+  /// documented; since Windows 10 1809. Source: System Informer, which asks for the same table.
+  virtual std::uint32_t read_bound(Family family, std::vector<std::byte>& table) = 0;
+
   /// Fills `statistics` with the structure that `which` names.
   virtual std::uint32_t read_statistics(capture::MibStatistics which,
                                         std::vector<std::byte>& statistics) = 0;

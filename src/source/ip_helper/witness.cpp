@@ -23,9 +23,12 @@ namespace {
 constexpr int kReads = 20;
 constexpr std::uint32_t kListen = 2;
 constexpr std::uint32_t kTimeWait = 11;
+constexpr std::uint32_t kBoundOnly = 100;  // MIB_TCP_STATE_RESERVED
 
-/// Where a row of an OWNER_MODULE table has its members, in bytes. Source: tcpmib.h, udpmib.h.
+/// Where a table has its rows and a row its members, in bytes. 0: it has not, but for the state.
+/// Source: tcpmib.h, udpmib.h: OWNER_MODULE, MIB_TCPTABLE2.
 struct Offsets {
+  std::size_t first = 0;
   std::size_t row = 0;
   std::size_t state = 0;
   std::size_t port = 0;
@@ -34,11 +37,12 @@ struct Offsets {
   std::size_t flags = 0;  ///< UDP
   std::size_t tag = 0;
 };
-constexpr std::size_t kFirstRow = 8;
-constexpr Offsets kTcp4{160, 0, 8, 20, 24, 0, 32};
-constexpr Offsets kTcp6{192, 48, 20, 52, 56, 0, 64};
-constexpr Offsets kUdp4{160, 0, 4, 8, 16, 24, 32};
-constexpr Offsets kUdp6{176, 0, 20, 24, 32, 40, 48};
+constexpr Offsets kTcp4{8, 160, 0, 8, 20, 24, 0, 32};
+constexpr Offsets kTcp6{8, 192, 48, 20, 52, 56, 0, 64};
+constexpr Offsets kUdp4{8, 160, 0, 4, 8, 16, 24, 32};
+constexpr Offsets kUdp6{8, 176, 0, 20, 24, 32, 40, 48};
+constexpr Offsets kBound4{4, 28, 0, 8, 20, 0, 0, 0};
+constexpr Offsets kBound6{4, 60, 48, 20, 52, 0, 0, 0};
 
 template <typename T>
 T member(std::span<const std::byte> row, std::size_t at) {
@@ -59,14 +63,14 @@ struct Row {
 std::vector<Row> rows_of(std::span<const std::byte> table, const Offsets& at, bool tcp) {
   std::vector<Row> rows;
   auto left = row_count(table);
-  for (auto from = kFirstRow; left > 0 && from + at.row <= table.size(); from += at.row, --left) {
+  for (auto from = at.first; left > 0 && from + at.row <= table.size(); from += at.row, --left) {
     const auto bytes = table.subspan(from, at.row);
     rows.push_back({tcp ? member<std::uint32_t>(bytes, at.state) : 0,
                     member<std::uint16_t>(bytes, at.port),
                     member<std::uint32_t>(bytes, at.pid),
-                    member<std::uint64_t>(bytes, at.created),
+                    at.created == 0 ? 0 : member<std::uint64_t>(bytes, at.created),
                     !tcp && (member<std::uint32_t>(bytes, at.flags) & 1U) != 0,
-                    member<std::uint64_t>(bytes, at.tag)});
+                    at.tag == 0 ? 0 : member<std::uint64_t>(bytes, at.tag)});
   }
   return rows;
 }
@@ -136,6 +140,7 @@ class Report {
     add_modules(prefix, api_.name_modules(protocol, family, *read));
     if (tcp) {
       add_states(prefix, rows);
+      add_bound(prefix, family, rows);
     } else {
       add(prefix + "rows with a specific port",
           share(rows, [](const Row& row) { return row.has_specific_port; }));
@@ -214,6 +219,22 @@ class Report {
         share(waiting, [](const Row& row) { return row.created != 0; }));
     add(prefix + "TIME_WAIT rows with a pid",
         share(waiting, [](const Row& row) { return row.pid != 0; }));
+  }
+
+  /// Whether the table of bound sockets has only those that no other table has.
+  void add_bound(const std::string& prefix, Family family, const std::vector<Row>& rows) {
+    std::vector<std::byte> table;
+    const auto code = api_.read_bound(family, table);
+    const auto bound = rows_of(table, family == Family::ipv4 ? kBound4 : kBound6, true);
+    std::set<std::uint16_t> ports;
+    for (const auto& row : rows) {
+      ports.insert(row.port);
+    }
+    add(prefix + "bound sockets", fmt::format("{}, code {}", bound.size(), code));
+    add(prefix + "bound sockets whose port another row has",
+        share(bound, [&](const Row& row) { return ports.contains(row.port); }));
+    add(prefix + "bound sockets in state 100",
+        share(bound, [](const Row& row) { return row.state == kBoundOnly; }));
   }
 
   void add_statistics() {

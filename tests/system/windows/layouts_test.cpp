@@ -55,6 +55,10 @@ static_assert(offsetof(MIB_UDP6ROW_OWNER_MODULE, dwFlags) == 40);
 static_assert(offsetof(MIB_UDP6ROW_OWNER_MODULE, OwningModuleInfo) == 48);
 static_assert(sizeof(MIB_TCPROW2) == 28 && offsetof(MIB_TCPROW2, dwOffloadState) == 24);
 static_assert(sizeof(MIB_TCP6ROW2) == 60 && offsetof(MIB_TCP6ROW2, dwOffloadState) == 56);
+static_assert(offsetof(MIB_TCPROW2, dwLocalPort) == 8);
+static_assert(offsetof(MIB_TCPROW2, dwOwningPid) == 20);
+static_assert(offsetof(MIB_TCP6ROW2, dwLocalPort) == 20);
+static_assert(offsetof(MIB_TCP6ROW2, State) == 48 && offsetof(MIB_TCP6ROW2, dwOwningPid) == 52);
 static_assert(offsetof(MIB_TCPTABLE2, table) == 4 && offsetof(MIB_TCP6TABLE2, table) == 4);
 static_assert(sizeof(MIB_TCPSTATS) == 60 && sizeof(MIB_UDPSTATS) == 20);
 

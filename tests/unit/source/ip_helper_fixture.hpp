@@ -48,6 +48,7 @@ struct Script {
   std::vector<RunningService> services;
   std::vector<NamedModule> modules;
   std::map<capture::MibStatistics, std::vector<std::byte>> statistics;
+  std::vector<std::byte> bound;  ///< of IPv4
   int calls = 0;
 };
 
@@ -73,6 +74,13 @@ class ScriptedCalls final : public Api {
       return kInsufficientBuffer;
     }
     std::memcpy(buffer.data(), bytes.data(), bytes.size());
+    return kNoError;
+  }
+  std::uint32_t read_bound(Family family, std::vector<std::byte>& table) override {
+    if (family == Family::ipv6) {
+      return kProcNotFound;
+    }
+    table = script_.bound;
     return kNoError;
   }
   std::uint32_t read_statistics(capture::MibStatistics which,

@@ -20,6 +20,8 @@ TEST_CASE("a witness has numbers, and nothing that is private", "[source]") {
                                            {.state = 11, .pid = 0, .created = 0},
                                            {.state = 13, .pid = 55}});
   script.codes[kTcp4Pid] = kUnsuccessful;
+  script.bound = table_of_offloads(
+      {{.state = 100, .local_port = 50'001}, {.state = 100, .local_port = 50'777}});
   ScriptedCalls calls{script};
   const auto text = witness(calls);
   const auto has = [&](const char* line) {
@@ -41,8 +43,13 @@ TEST_CASE("a witness has numbers, and nothing that is private", "[source]") {
   has("tcp ipv4 accepted rows with an earlier one: 0 of 2\n");
   has("tcp ipv4 TIME_WAIT rows with a timestamp: 0 of 1\n");
   has("tcp ipv4 TIME_WAIT rows with a pid: 0 of 1\n");
+  has("tcp ipv4 bound sockets: 2, code 0\n");
+  has("tcp ipv4 bound sockets whose port another row has: 1 of 2\n");
+  has("tcp ipv4 bound sockets in state 100: 2 of 2\n");
+  has("tcp ipv6 bound sockets: 0, code 127\n");
   has("GetTcpStatisticsEx (1): code 127, 0 bytes\n");
-  for (const auto* const secret : {"secret", "Dnscache", "50001", "1234", "192.0.2", "443"}) {
+  for (const auto* const secret :
+       {"secret", "Dnscache", "50001", "50777", "1234", "192.0.2", "443"}) {
     CAPTURE(secret);
     CHECK(text.find(secret) == std::string::npos);
   }
