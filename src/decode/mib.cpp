@@ -98,7 +98,13 @@ MibRow read_row(ByteReader& in, const Layout& layout) {
   if (layout.with_module()) {
     in.skip(tcp ? 0 : 4);
     row.incarnation = in.u64();
-    in.skip(tcp ? 0 : 8);  // dwFlags
+    if (!tcp) {
+      constexpr std::uint32_t kSpecificPortBind = 1;
+      const auto flags = in.u32();
+      in.skip(4);  // rows with 64-bit members are aligned to them
+      // wine fills in neither the timestamp nor the flags.
+      row.is_port_chosen = row.incarnation != 0 && (flags & kSpecificPortBind) == 0;
+    }
     row.module = in.u64();
     in.skip(kModuleInfoBytes - sizeof(std::uint64_t));
   }
@@ -160,20 +166,20 @@ void join_offload(std::vector<SocketRow>& rows, std::vector<MibRow> states) {
 
 /// Without timestamps, sockets that share a tuple (SO_REUSEADDR) are distinguished by their owners.
 void distinguish_by_owner(std::vector<SocketRow>& rows) {
-  std::vector<SocketRow*> order;
-  order.reserve(rows.size());
+  std::vector<SocketRow*> order;  // of those that need it: on Windows 10 these are few
   for (auto& row : rows) {
-    order.push_back(&row);
+    if (row.incarnation == 0) {
+      order.push_back(&row);
+    }
   }
-  const auto key = [](const SocketRow* row) { return std::tie(row->tuple, row->incarnation); };
   std::sort(
-      order.begin(), order.end(), [&](const auto* a, const auto* b) { return key(a) < key(b); });
+      order.begin(), order.end(), [](const auto* a, const auto* b) { return a->tuple < b->tuple; });
   for (std::size_t begin = 0; begin < order.size();) {
     auto end = begin + 1;
-    while (end < order.size() && key(order[end]) == key(order[begin])) {
+    while (end < order.size() && order[end]->tuple == order[begin]->tuple) {
       ++end;
     }
-    const bool shared = end - begin > 1 && order[begin]->incarnation == 0;
+    const bool shared = end - begin > 1;
     for (; begin < end; ++begin) {
       if (shared) {
         order[begin]->incarnation = order[begin]->holder_key;

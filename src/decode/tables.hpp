@@ -77,9 +77,10 @@ struct MibRows {
 /// Decodes the MibTable sections of one table: its rows and, joined to them row by row, the offload
 /// states of TCP_TABLE2. The incarnation is the create timestamp; where the table has none, it is
 /// 0, but the pid for rows whose tuple repeats. Rows in the state 100 (bound only) are left out;
-/// rows in LISTEN have no remote; rows in a state that tcpmib.h does not name have none. Addresses
-/// and ports are in network order (a port in the first two of its four bytes), other integers in
-/// host order; scope ids are kept as they are.
+/// rows in LISTEN have no remote; rows in a state that tcpmib.h does not name have none. UDP rows
+/// without SpecificPortBind have a port that the system chose. Addresses and ports are in network
+/// order (a port in the first two of its four bytes), other integers in host order; scope ids are
+/// kept as they are.
 /// @return errc::truncated when the rows are fewer than the table's own count, malformed without a
 /// table. Source: learn.microsoft.com, tcpmib.h, udpmib.h,
 /// MIB_TCPROW_OWNER_MODULE and its kin.

@@ -55,7 +55,8 @@ struct SocketRow {
   std::uint64_t holder_key = 0;
   std::optional<std::uint32_t> uid;
   std::optional<std::uint64_t> cgroup_id;
-  std::uint64_t module = 0;  ///< Windows: the tag of a service within its process; 0: none
+  std::uint64_t module = 0;     ///< Windows: the tag of a service within its process; 0: none
+  bool is_port_chosen = false;  ///< Windows, UDP: the system chose the port, as for a client
   std::optional<Offload> offload;
   std::optional<Metrics> metrics;
   std::optional<Delivery> delivery;
@@ -92,6 +93,9 @@ struct Snapshot {
   bool incarnation_is_unique =
       false;  ///< the incarnation alone identifies a socket (sock_diag cookie)
   HolderKeys keys = HolderKeys::inodes;
+  /// What the incarnations, as UTC ns, are ahead of the boot clock at the most; absent: they are no
+  /// timestamps, or the clock was set since the tables were read before.
+  std::optional<std::int64_t> created_offset_ns;
   Span taken;
   std::vector<SocketRow> rows;
 };

@@ -44,6 +44,11 @@ std::int64_t read_boot_clock_ns();
 /// The wall clock, UTC ns since 1970. Defined once in linux/ or windows/.
 std::int64_t read_wall_clock_ns();
 
+/// The offset of the local time zone at a moment, seconds east of UTC, by the system's rules for
+/// its year. On Linux `TZ` counts, on Windows it does not. 0 if the system does not know it.
+/// @param utc_s since 1970
+std::int32_t local_utc_offset_s(std::int64_t utc_s);
+
 /// What this thread has taken of a processor so far, in ns; on Windows the time that has passed,
 /// which is as much or more. Only differences count. Defined once in linux/ or windows/.
 std::int64_t read_thread_cpu_clock_ns();

@@ -29,6 +29,7 @@ bool has_open(const FileId& file);
 /// A group of this system whose members may read a recording.
 struct Readers {
   std::uint32_t group = 0;
+  std::string sid = {};  ///< Windows: its SID as text
 };
 
 /// A recording that is locked for one recorder. The file exists and no other recorder writes it.
@@ -56,20 +57,22 @@ class RecordingFile {
   [[nodiscard]] virtual std::optional<std::filesystem::path> moved_to() const = 0;
 
   /// Lets a group read (0640) the file and SQLite's side files (-wal, -shm), and look into the
-  /// directory if it is the system's directory for recordings. Errors: the system's reason (not a
-  /// member of that group).
+  /// directory if it is the system's directory for recordings. On Windows the group is added to the
+  /// access list of each. Errors: the system's reason (not a member of that group).
   [[nodiscard]] virtual Result<void> grant_group_read(const Readers& readers) = 0;
 };
 
-/// The group with this name or number. Errors: invalid_argument if there is none; not_supported on
-/// Windows, where the owner of a file sets its access list.
+/// The group with this name or number; on Windows with this SID. Errors: invalid_argument if there
+/// is none; on Windows if it is no SID.
 Result<Readers> find_readers(const std::string& group);
 
 /// Opens or creates a recording and locks it. Afterwards the file and its side files are 0600, also
 /// if they had other rights before: grant_group_read() has to be called for each session. A file
 /// that is not a recording stays as it is. Errors: resource_unavailable_try_again if another
 /// recorder holds it; else the system's reason (no such directory, permission denied, read-only,
-/// not the owner); untrusted where distrust() has an objection (os/file_trust.hpp).
+/// not the owner); untrusted where distrust() has an objection (os/file_trust.hpp). On Windows a
+/// file, or a side file, must be ours, of the system or of the administrators; its access list is
+/// replaced by one for these.
 Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem::path& path);
 
 /// Whether a recorder holds this file. On Windows always, since this cannot be asked there.

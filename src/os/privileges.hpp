@@ -16,9 +16,9 @@ struct RetainedRights {
 
 /// Drops all privileges of this process for good, except those that a recorder needs while it
 /// records. Call it before other threads start: they inherit what is left. On Linux it drops
-/// capabilities, empties the bounding and the ambient set and sets no_new_privs. On Windows it does
-/// nothing. Errors: the system's reason. Source: capabilities(7), prctl(2). Defined in linux/ and
-/// in windows/.
+/// capabilities, empties the bounding and the ambient set and sets no_new_privs. On Windows it
+/// removes all privileges but SeDebugPrivilege and SeChangeNotifyPrivilege. Errors: the system's
+/// reason. Source: capabilities(7), prctl(2). Defined in linux/ and in windows/.
 Result<void> drop_rights(const RetainedRights& retained);
 
 /// Puts the capabilities of a user other than root aside: the binary or a service manager has lent

@@ -25,6 +25,8 @@ constexpr std::int64_t kMaxGapNs = 10 * kNsPerSecond;
 constexpr std::int64_t kNoticeDelayNs = 50 * kNsPerMs;
 // Tables are read in every interval, or once a second.
 constexpr std::int64_t kReadPeriodNs = 2 * kNsPerSecond;
+// The offset to UTC follows smaller changes slowly (os::UtcOffsetFollower).
+constexpr std::int64_t kUtcErrorNs = 20 * kNsPerMs;
 
 /// How the kernel's notices and the trace identify sockets.
 Snapshot by_cookie(std::uint64_t netns) {
@@ -99,6 +101,7 @@ void Recorder::finish() {
 void Recorder::take(const Record& /*record*/, const capture::SessionText& /*session*/) {}
 
 void Recorder::take(const Record& record, const capture::TickBegin& tick) {
+  tick_before_ns_ = std::exchange(tick_ns_, record.asked.began_ns);
   for (const auto& gap : ticks_.begin(record.asked.began_ns, tick)) {
     gaps_.add(gap);
   }
@@ -118,12 +121,19 @@ void Recorder::take(const Record& record, const capture::Stalled& /*stalled*/) {
 
 /// What lies across a step of UTC ends there: a row has times of one clock.
 void Recorder::take(const Record& record, const capture::UtcOffset& utc) {
+  const auto now_ns = record.asked.ended_ns;
   if (utc.step_ns != 0) {
     take_events();
     deliver_windows();
     ++gap_count_;
+    clock_set_ns_ = now_ns;
   }
-  delivery_.set_utc_offset(record.asked.ended_ns, utc);
+  if (utc.step_ns < 0) {
+    // At some moment since the tick before, when the clock was read last.
+    const auto set_ns = std::min(tick_before_ns_, now_ns);
+    tracker_.note_clock_set_back({to_utc(now_ns) + kUtcErrorNs, set_ns + utc.offset_ns});
+  }
+  delivery_.set_utc_offset(now_ns, utc);
 }
 
 /// The windows of coverage and the gaps that are not over.
@@ -238,6 +248,10 @@ void Recorder::apply(RecordDecoder::TableResult result) {
   if (has_incarnations) {
     resume(snapshot);
   }
+  if (snapshot.keys == HolderKeys::pids && clock_set_ns_ <= table->read_before_ns) {
+    const auto at_ns = snapshot.taken.ended_ns;
+    snapshot.created_offset_ns = to_utc(at_ns) - at_ns + kUtcErrorNs;
+  }
   tracker_.apply(snapshot);
   // What the trace missed is a loss, too, though nobody counted it.
   const auto missed = tracker_.take_audit_misses();
@@ -326,6 +340,10 @@ void Recorder::take(const Record& record, const capture::ProcessRead& read) {
   const auto executed_ns = lives_.read(process->id, record.asked.began_ns);
   if (!process->image_since_ns) {
     process->image_since_ns = executed_ns;
+  }
+  if (process->started_ns > record.asked.ended_ns + kUtcErrorNs) {
+    // Only Windows stamps processes by a clock that can be set; nobody knows when that was.
+    tracker_.note_clock_set_back({to_utc(process->started_ns) + kUtcErrorNs, 0});
   }
   const bool has_executed = process->image_since_ns.has_value();
   auto added = processes_.add(std::move(*process));

@@ -120,6 +120,9 @@ class Recorder final : public capture::RecordSink {
   Delivery delivery_;
   std::vector<std::uint64_t> ended_namespaces_;  ///< in this tick
   std::int64_t now_ns_ = 0;
+  std::int64_t tick_ns_ = 0;         ///< when the last tick began
+  std::int64_t tick_before_ns_ = 0;  ///< and the one before
+  std::int64_t clock_set_ns_ = 0;    ///< when UTC was found to have been set
   std::int64_t events_ = 0;
   std::int64_t gap_count_ = 0;
 };

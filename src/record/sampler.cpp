@@ -150,7 +150,11 @@ void Sampler::stop() {
 boost::asio::awaitable<void> Sampler::drain() {
   Tee tee{*this};
   while (!stopping_) {
-    drain_timer_.expires_after(kDrainEvery);
+    if (source_.drains()) {
+      drain_timer_.expires_after(kDrainEvery);
+    } else {  // until it is stopped: each wake-up costs a laptop its battery
+      drain_timer_.expires_at(TickSchedule::Clock::time_point::max());
+    }
     boost::system::error_code cancelled;
     co_await drain_timer_.async_wait(
         boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "util/error.hpp"
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -26,5 +28,9 @@ struct Finding {
 /// Checks what a recorder with this user's rights can use. Defined in linux/ and in windows/.
 /// `recording` is the file that would be written.
 std::vector<Finding> examine_host(const std::filesystem::path& recording);
+
+/// Facts for a bug report that only a running system knows, as lines of text without private data.
+/// Defined in linux/ and in windows/. Errors: refused on Linux, where netlog's tests see them.
+Result<std::string> witness_of_host();
 
 }  // namespace netlog::source

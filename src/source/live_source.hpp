@@ -79,6 +79,9 @@ class LiveSource {
   /// trace.
   [[nodiscard]] virtual bool tracing() const = 0;
 
+  /// False if there is never anything to drain.
+  [[nodiscard]] virtual bool drains() const { return true; }
+
   /// Reads what `plan` names and emits it. A table that cannot be read whole becomes a table_failed
   /// record.
   virtual void sample(const SamplePlan& plan, capture::RecordSink& sink) = 0;

@@ -2,7 +2,9 @@
 #include "track/owner_tracker.hpp"
 
 #include "track/time_bounds.hpp"
+#include "util/filetime.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -31,6 +33,23 @@ bool accepts(const Connection& listener, const Connection& connection) {
 }
 
 }  // namespace
+
+OwnerSource owner_by_pid(const ProcessId& process,
+                         std::uint64_t incarnation,
+                         const std::optional<ClockSetBack>& set_back) {
+  // One may be stamped by the clock's last tick, the other one by the time within it.
+  constexpr std::int64_t kClockTickNs = 15'625'000;
+  if (incarnation == 0 || incarnation == process.pid) {
+    return OwnerSource::held;
+  }
+  const auto began_ns = utc_ns_of(process.start);
+  const auto created_ns = utc_ns_of(incarnation);
+  if (set_back && std::min(began_ns, created_ns) >= set_back->to_ns &&
+      std::max(began_ns, created_ns) <= set_back->from_ns) {
+    return OwnerSource::held;
+  }
+  return began_ns > created_ns + kClockTickNs ? OwnerSource::unknown : OwnerSource::exact;
+}
 
 Owner owner_by_close(const Owner& known, const LastCloser& closer) {
   if (known.source == OwnerSource::exact) {
@@ -181,12 +200,21 @@ std::optional<std::int64_t> OwnerTracker::requested_since_ns(std::uint64_t key) 
   return connection.opened ? connection.opened->at_ns : connection.first_seen_ns;
 }
 
+OwnerSource OwnerTracker::evidence_of(const Entry& entry, const ProcessId& holder) const {
+  return entry.holder.key_is_pid ? owner_by_pid(holder, entry.connection.incarnation, set_back_)
+                                 : OwnerSource::held;
+}
+
 void OwnerTracker::owner_found(std::uint64_t key, const ProcessId& holder, const Moment& at) {
   for (const auto index : queries_.take(key)) {
     auto& entry = table_[index];
     const auto& connection = entry.connection;
-    // A table of pids names the process that made the socket.
-    const Owner owner{holder, entry.holder.key_is_pid ? OwnerSource::exact : OwnerSource::held, {}};
+    const auto source = evidence_of(entry, holder);
+    if (source == OwnerSource::unknown) {
+      set_unknown(index, UnknownOwner::gone);
+      continue;
+    }
+    const Owner owner{holder, source, {}};
     const bool listens = connection.direction == Direction::listen;
     const auto found_ns = std::exchange(entry.holder.found_ns, at.at_ns);
     const bool was_found = listens && found_ns != 0;
@@ -225,12 +253,25 @@ void OwnerTracker::listener_found(Index index, const ProcessId& holder, const Mo
 
 void OwnerTracker::owner_not_found(std::uint64_t key, UnknownOwner why) {
   for (const auto index : queries_.take(key)) {
-    auto& owner = table_[index].connection.owner;
-    if (owner.source == OwnerSource::unknown && owner.why != UnknownOwner::kernel) {
-      owner.why = why;
-      changes_.refresh(index);
-    }
+    set_unknown(index, why);
   }
+}
+
+void OwnerTracker::set_unknown(Index index, UnknownOwner why) {
+  auto& owner = table_[index].connection.owner;
+  if (owner.source == OwnerSource::unknown && owner.why != UnknownOwner::kernel) {
+    owner.why = why;
+    changes_.refresh(index);
+  }
+}
+
+/// Of several times one range remains that has them all: then less is certain, and nothing wrong.
+void OwnerTracker::note_clock_set_back(const ClockSetBack& set_back) {
+  if (!set_back_) {
+    set_back_ = set_back;
+  }
+  set_back_->from_ns = std::max(set_back_->from_ns, set_back.from_ns);
+  set_back_->to_ns = std::min(set_back_->to_ns, set_back.to_ns);
 }
 
 void OwnerTracker::note_without_holder(Index index) {

@@ -25,6 +25,21 @@ struct OwnerQuery {
   std::vector<std::uint32_t> likely_pids;  ///< processes that may hold it; the likeliest first
 };
 
+/// Times that the clock of the system may have shown twice, because it was set back. UTC ns.
+struct ClockSetBack {
+  std::int64_t from_ns = 0;  ///< the latest time before
+  std::int64_t to_ns = 0;    ///< the earliest time after
+};
+
+/// How sure it is that a process with this pid, which a table of pids names, made the socket. Pids
+/// are used again, and a row keeps the pid of a process that has ended.
+/// @param incarnation the create timestamp of the socket; 0 or the pid: there is none
+/// @return exact: it was there before the socket; held: the order of the two is not known; unknown:
+/// it began after the socket
+OwnerSource owner_by_pid(const ProcessId& process,
+                         std::uint64_t incarnation,
+                         const std::optional<ClockSetBack>& set_back);
+
 /// The owner of a socket after a process has let go of it last. Nobody was seen to use the socket,
 /// so this is exact only if the process also accepts at its listener.
 Owner owner_by_close(const Owner& known, const LastCloser& closer);
@@ -59,7 +74,8 @@ class OwnerTracker {
     if (row.holder_key != entry.holder.key) {
       change_holder(index, row);
     } else if (row.holder_key != 0 && entry.connection.owner.source == OwnerSource::unknown &&
-               entry.connection.owner.why == UnknownOwner::gone && entry.holder.query == 0) {
+               entry.connection.owner.why == UnknownOwner::gone && entry.holder.query == 0 &&
+               !entry.holder.key_is_pid) {
       // It is there before and after the search, and no process has it.
       note_without_holder(index);
     }
@@ -96,6 +112,8 @@ class OwnerTracker {
   /// The holder of this key was found.
   void owner_found(std::uint64_t key, const ProcessId& holder, const Moment& at);
   void owner_not_found(std::uint64_t key, UnknownOwner why);
+  /// The clock that stamps sockets and processes was set back.
+  void note_clock_set_back(const ClockSetBack& set_back);
   /// The process has executed another program: what its listeners accept from now on is of that.
   void note_image(const ProcessId& process) { listeners_.executed(process); }
   /// The process has ended: sockets that it held and that live on are requested again.
@@ -117,6 +135,9 @@ class OwnerTracker {
   void set_owner(Index index, const Owner& owner, const Moment& at);
   void note_user(const Connection& connection, const ProcessId& process);
   void listener_found(Index index, const ProcessId& holder, const Moment& at);
+  /// What it says of the owner that this process was found. Unknown: it is not.
+  [[nodiscard]] OwnerSource evidence_of(const Entry& entry, const ProcessId& holder) const;
+  void set_unknown(Index index, UnknownOwner why);
   void inherit_listener_owner(Index listener, const Moment& at);
   void count_owned(const Owner& owner, bool more);
 
@@ -129,6 +150,7 @@ class OwnerTracker {
   /// How many open connections each process owns.
   boost::unordered_flat_map<ProcessId, std::size_t, ProcessIdHash> owned_;
   std::vector<std::uint64_t> released_;
+  std::optional<ClockSetBack> set_back_;  ///< absent: it was not
 };
 
 }  // namespace netlog::track

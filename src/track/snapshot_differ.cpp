@@ -3,6 +3,7 @@
 
 #include "track/socket_rules.hpp"
 #include "track/time_bounds.hpp"
+#include "util/filetime.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -14,6 +15,17 @@ namespace {
 
 // Long enough for a notice of what a listener accepted to arrive.
 constexpr std::int64_t kKeepClosedListenersNs = 60'000'000'000;
+
+/// Before this the socket of the row was not there, boot-clock ns. Absent: its row does not say.
+std::optional<std::int64_t> created_after(const SocketRow& row, const Snapshot& snapshot) {
+  const bool has_timestamp = row.incarnation != 0 && row.incarnation != row.holder_key;
+  if (!snapshot.created_offset_ns || !has_timestamp) {
+    return std::nullopt;
+  }
+  const auto created_ns = utc_ns_of(row.incarnation) - *snapshot.created_offset_ns;
+  // A time that is still to come says nothing.
+  return created_ns < snapshot.taken.ended_ns ? std::optional{created_ns} : std::nullopt;
+}
 
 /// A snapshot that began before the noticed end proves nothing about what follows the end.
 bool precedes_noticed_end(const Entry& entry, const Snapshot& snapshot) {
@@ -248,6 +260,10 @@ void SnapshotDiffer::open(const NewRow& entry, const Snapshot& snapshot) {
   if (created) {
     const auto [at_ns, error_ns] = opening.reported;
     opening.reported = between(std::max(created->at_ns, at_ns - error_ns), at_ns);
+  }
+  if (const auto created_ns = created_after(row, snapshot); created_ns && before) {
+    const auto [at_ns, error_ns] = opening.reported;
+    opening.reported = between(std::max(*created_ns, at_ns - error_ns), at_ns);
   }
   opening.owner = trace_.take_owner(entry.identity, created);
   if (before || created) {

@@ -15,10 +15,11 @@ inline bool may_enter_time_wait(const Connection& connection) {
          *connection.state != TcpState::close_wait && *connection.state != TcpState::last_ack;
 }
 
-/// True for a TCP listener and for a UDP socket without a peer.
+/// True for a TCP listener and for a UDP socket without a peer, whose port was not left to the
+/// system.
 inline bool listens(const SocketRow& row) {
   return row.state == TcpState::listen ||
-         (row.tuple.protocol == Protocol::udp && row.tuple.remote.port == 0);
+         (row.tuple.protocol == Protocol::udp && row.tuple.remote.port == 0 && !row.is_port_chosen);
 }
 
 /// Who opened a TCP connection, by what its row counts; absent where that does not say. The kernel
@@ -47,10 +48,10 @@ inline std::optional<Direction> counted_direction(const SocketRow& row) {
   return std::nullopt;
 }
 
-/// Who opened a TCP connection, where its row proves it; absent where it does not.
+/// Who opened a connection, where its row proves it; absent where it does not.
 inline std::optional<Direction> proven_direction(const SocketRow& row) {
   if (row.tuple.protocol != Protocol::tcp) {
-    return std::nullopt;
+    return row.is_port_chosen ? std::optional{Direction::outbound} : std::nullopt;
   }
   if (row.state == TcpState::syn_sent) {
     return Direction::outbound;

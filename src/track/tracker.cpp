@@ -158,6 +158,10 @@ void Tracker::owner_not_found(std::uint64_t key, UnknownOwner why) {
   parts_->owners.owner_not_found(key, why);
 }
 
+void Tracker::note_clock_set_back(const ClockSetBack& set_back) {
+  parts_->owners.note_clock_set_back(set_back);
+}
+
 void Tracker::note_image(const ProcessId& process) {
   parts_->owners.note_image(process);
 }

@@ -81,6 +81,9 @@ class Tracker {
   void resolve(std::uint64_t key, const ProcessId& holder, const Moment& at);
   void owner_not_found(std::uint64_t key, UnknownOwner why);
 
+  /// The clock was set back that stamps the sockets and the processes of Windows.
+  void note_clock_set_back(const ClockSetBack& set_back);
+
   /// A process has executed another program: what its listeners accept from now on is of that. What
   /// it has opened before stays with the program before.
   void note_image(const ProcessId& process);

@@ -4,11 +4,18 @@
 #include "cli/commands/commands.hpp"
 #include "cli/options/output.hpp"
 #include "cli/options/query_options.hpp"
+#include "os/files.hpp"
 #include "render/render.hpp"
+#include "util/error.hpp"
+#include "util/text.hpp"
+#include "util/version.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <memory>
+#include <string>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -57,6 +64,26 @@ void write_findings(const std::vector<source::Finding>& findings) {
   }
 }
 
+void write_witness(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) {  // before it takes its time
+    throw CommandFailed{fmt::format("{} exists", quote(utf8(path)))};
+  }
+  const auto facts = source::witness_of_host();
+  if (!facts) {
+    throw UsageError{"--witness: " + facts.error().context};
+  }
+  if (const auto made = os::create_private_file(path); !made) {
+    throw CommandFailed{
+        fmt::format("cannot write {}: {}", quote(utf8(path)), made.error().message())};
+  }
+  std::ofstream out{path, std::ios::binary | std::ios::app};
+  out << "netlog: " << kVersion << '\n' << *facts;
+  if (!out.flush()) {
+    throw CommandFailed{fmt::format("cannot write {}", quote(utf8(path)))};
+  }
+}
+
 }  // namespace
 
 void add_doctor(CLI::App& app) {
@@ -68,7 +95,16 @@ void add_doctor(CLI::App& app) {
   command->add_option("--format", options->format, "text, json or csv")
       ->type_name("FORMAT")
       ->capture_default_str();
-  command->callback([options] {
+  const auto witness = std::make_shared<std::string>();
+  command
+      ->add_option("--witness",
+                   *witness,
+                   "Windows: write facts about its tables for a bug report, without private data")
+      ->type_name("FILE");
+  command->callback([options, witness] {
+    if (!witness->empty()) {
+      return write_witness(path_from_utf8(*witness));
+    }
     const auto format = parse_format(options->format);
     const auto findings = source::examine_host(database_path(*options));
     if (format == Format::text) {

@@ -5,6 +5,7 @@
 #include "cli/options/config_file.hpp"
 #include "cli/options/output.hpp"
 #include "cli/output/status_line.hpp"
+#include "os/event_log.hpp"
 #include "os/files.hpp"
 #include "os/supervisor.hpp"
 #include "record/session.hpp"
@@ -48,6 +49,26 @@ class LogOn {
   LogOn(const LogOn&) = delete;
   LogOn& operator=(const LogOn&) = delete;
   ~LogOn() { spdlog::set_default_logger(std::make_shared<spdlog::logger>("netlog")); }
+};
+
+/// Reports new gaps to the event log, at most once a minute.
+class GapEvents {
+ public:
+  void report(std::int64_t gaps) {
+    const auto now = std::chrono::steady_clock::now();
+    if (gaps == reported_ || now - last_ < std::chrono::minutes{1}) {
+      return;
+    }
+    os::log_event(os::LogEvent::gap,
+                  fmt::format("{} gaps since the last report; `netlog report gaps` says which",
+                              gaps - reported_));
+    reported_ = gaps;
+    last_ = now;
+  }
+
+ private:
+  std::int64_t reported_ = 0;
+  std::chrono::steady_clock::time_point last_{};
 };
 
 std::string size_text(std::int64_t bytes) {
@@ -156,19 +177,25 @@ void run_record(const RecordOptions& given, const ReadAgain& read_again) {
   observer.started = [&](std::string_view source, std::string_view fallback_reason) {
     spdlog::info(
         "recording into {} from {}", message_text(utf8(options.database)), message_text(source));
+    os::log_event(os::LogEvent::started,
+                  fmt::format("recording into {} from {}", utf8(options.database), source));
     if (!fallback_reason.empty()) {
+      os::log_event(os::LogEvent::fallback, std::string{fallback_reason});
       spdlog::warn(
           "using {}, which is not the best source: {}", source, message_text(fallback_reason));
     }
   };
   observer.fell_back = [&](std::string_view source, std::string_view reason) {
     status.clear();
+    os::log_event(os::LogEvent::fallback, fmt::format("using {} from now on: {}", source, reason));
     spdlog::warn("using {} from now on: {}", source, message_text(reason));
   };
   observer.on_message = [&](const std::string& text) {
     status.clear();
+    os::log_event(os::LogEvent::writing, text);
     spdlog::warn(message_text(text));
   };
+  GapEvents gaps;
   const auto supervisor = os::find_supervisor();
   if (supervisor) {
     options.read_again = [&] {
@@ -184,6 +211,7 @@ void run_record(const RecordOptions& given, const ReadAgain& read_again) {
   observer.progress =
       [&](const record::Progress& progress, const store::WriterTotals& totals, std::size_t open) {
         status.show(progress, totals, open);
+        gaps.report(progress.gaps);
         if (supervisor && totals.ticks > 0) {
           supervisor->report(fmt::format("{} connections open, {} events, {} gaps, {}",
                                          open,
@@ -199,14 +227,17 @@ void run_record(const RecordOptions& given, const ReadAgain& read_again) {
                                       observer)
              : record::record_live(options, observer);
   status.clear();
-  spdlog::info("recorded {} events in {} ticks ({} late, {} skipped), {} gaps; {} in {}",
-               recorded.progress.events,
-               recorded.progress.ticks,
-               recorded.progress.late_ticks,
-               recorded.progress.skipped_ticks,
-               recorded.progress.gaps,
-               size_text(recorded.totals.file_bytes),
-               message_text(utf8(options.database)));
+  const auto summary =
+      fmt::format("recorded {} events in {} ticks ({} late, {} skipped), {} gaps; {} in {}",
+                  recorded.progress.events,
+                  recorded.progress.ticks,
+                  recorded.progress.late_ticks,
+                  recorded.progress.skipped_ticks,
+                  recorded.progress.gaps,
+                  size_text(recorded.totals.file_bytes),
+                  message_text(utf8(options.database)));
+  os::log_event(os::LogEvent::stopped, summary);
+  spdlog::info("{}", summary);
   if (recorded.totals.needs_wal) {
     spdlog::warn("another program has {0} open, so its newest rows are in {0}-wal: copy both",
                  message_text(utf8(options.database)));

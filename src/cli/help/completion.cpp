@@ -218,7 +218,7 @@ void add_completion(CLI::App& app) {
   auto* const command =
       app.add_subcommand("completion", "Print a script that completes netlog's words in a shell");
   const auto shell = std::make_shared<std::string>();
-  command->add_option("SHELL", *shell, "bash, zsh or fish")->required()->type_name("");
+  command->add_option("SHELL", *shell, "bash, zsh, fish or powershell")->required()->type_name("");
   command->callback([shell] { print_script(*shell); });
 
   // The scripts run `netlog complete -- WORDS`. The last word is the one at the cursor.

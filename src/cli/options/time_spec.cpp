@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "cli/options/time_spec.hpp"
 
+#include "os/clock.hpp"
+
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <iterator>
-
-#include <fmt/chrono.h>
 
 namespace netlog::cli {
 namespace {
@@ -146,16 +145,7 @@ std::int64_t resolve_end(const TimeSpec& spec,
 }
 
 std::int32_t local_offset_s(std::int64_t utc_ns) {
-  const auto local = fmt::localtime(static_cast<std::time_t>(utc_ns / kNsPerSecond));
-  const CivilTime civil{local.tm_year + 1900,
-                        local.tm_mon + 1,
-                        local.tm_mday,
-                        local.tm_hour,
-                        local.tm_min,
-                        local.tm_sec,
-                        0};
-  return static_cast<std::int32_t>((ns_from_civil(civil).value_or(utc_ns) / kNsPerSecond) -
-                                   utc_ns / kNsPerSecond);
+  return os::local_utc_offset_s(utc_ns / kNsPerSecond);
 }
 
 }  // namespace netlog::cli

@@ -24,6 +24,12 @@ std::int64_t read_wall_clock_ns() {
   return read_clock(CLOCK_REALTIME);
 }
 
+std::int32_t local_utc_offset_s(std::int64_t utc_s) {
+  const auto at = static_cast<std::time_t>(utc_s);
+  std::tm local{};
+  return ::localtime_r(&at, &local) != nullptr ? static_cast<std::int32_t>(local.tm_gmtoff) : 0;
+}
+
 std::int64_t read_thread_cpu_clock_ns() {
   return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }

@@ -33,6 +33,27 @@ std::int64_t read_wall_clock_ns() {
   return utc_ns_of(units_of(now));
 }
 
+/// Not by localtime(): msvcrt.dll reads `TZ`, which other systems' shells set, in a form of its
+/// own.
+std::int32_t local_utc_offset_s(std::int64_t utc_s) {
+  constexpr std::int64_t kUnitsPerSecond = 10'000'000;
+  const auto units = filetime_of(utc_s * kNsPerSecond);
+  const FILETIME utc{static_cast<DWORD>(units), static_cast<DWORD>(units >> 32U)};
+  SYSTEMTIME at{};
+  SYSTEMTIME local{};
+  FILETIME local_as_utc{};
+  TIME_ZONE_INFORMATION zone{};
+  if (::FileTimeToSystemTime(&utc, &at) == 0 ||
+      ::GetTimeZoneInformationForYear(at.wYear, nullptr, &zone) == 0 ||
+      ::SystemTimeToTzSpecificLocalTime(&zone, &at, &local) == 0 ||
+      ::SystemTimeToFileTime(&local, &local_as_utc) == 0) {
+    return 0;
+  }
+  // SYSTEMTIME has milliseconds: both are whole seconds.
+  const auto offset = static_cast<std::int64_t>(units_of(local_as_utc) - units);
+  return static_cast<std::int32_t>(offset / kUnitsPerSecond);
+}
+
 /// GetThreadTimes() counts in steps of 15.6 ms, of which a tick of 2 ms has none or a whole one.
 std::int64_t read_thread_cpu_clock_ns() {
   return read_boot_clock_ns();

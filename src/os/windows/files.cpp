@@ -2,6 +2,7 @@
 #include "os/files.hpp"
 
 #include "os/side_files.hpp"
+#include "os/windows/access.hpp"
 #include "os/windows/handle.hpp"
 #include "os/windows/text.hpp"
 #include "util/text.hpp"
@@ -22,19 +23,13 @@
 namespace netlog::os {
 namespace {
 
-// For the owner, the system and administrators: command lines and peers' addresses are private.
-constexpr const wchar_t* kPrivateFile = L"D:P(A;;FA;;;OW)(A;;FA;;;SY)(A;;FA;;;BA)";
-// Inherited by the files in the directory, such as SQLite's side files.
-constexpr const wchar_t* kPrivateDirectory =
-    L"D:P(A;OICI;FA;;;CO)(A;OICI;FA;;;OW)(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
-
 /// Security attributes for new files and directories.
 class Security {
  public:
-  explicit Security(const wchar_t* sddl) {
+  explicit Security(const std::wstring& sddl) {
     PSECURITY_DESCRIPTOR descriptor = nullptr;
     if (::ConvertStringSecurityDescriptorToSecurityDescriptorW(
-            sddl, SDDL_REVISION_1, &descriptor, nullptr) == 0) {
+            sddl.c_str(), SDDL_REVISION_1, &descriptor, nullptr) == 0) {
       throw CommandFailed{fail_win32(::GetLastError(), "make a private file").message()};
     }
     descriptor_.reset(descriptor);
@@ -57,9 +52,9 @@ class Security {
 Result<UniqueHandle> open_file(const std::filesystem::path& path,
                                DWORD disposition,
                                const char* doing) {
-  Security security{kPrivateFile};
+  Security security{private_file()};
   auto file = own(::CreateFileW(path.c_str(),
-                                GENERIC_READ | GENERIC_WRITE,
+                                GENERIC_READ | GENERIC_WRITE | WRITE_DAC,
                                 FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
                                 security.attributes(),
                                 disposition,
@@ -70,27 +65,6 @@ Result<UniqueHandle> open_file(const std::filesystem::path& path,
   }
   return file;
 }
-
-class HeldFile final : public RecordingFile {
- public:
-  HeldFile(UniqueHandle file, bool created) : file_{std::move(file)}, created_{created} {}
-  [[nodiscard]] bool created() const override { return created_; }
-  [[nodiscard]] std::vector<std::filesystem::path> set_aside() const override { return {}; }
-  [[nodiscard]] Result<std::vector<std::filesystem::path>> secure_side_files() override {
-    return std::vector<std::filesystem::path>{};
-  }
-  /// Nobody can delete or move a file that SQLite has open.
-  [[nodiscard]] bool in_place() const override { return true; }
-  [[nodiscard]] bool is_deleted() const override { return false; }
-  [[nodiscard]] std::optional<std::filesystem::path> moved_to() const override { return {}; }
-  [[nodiscard]] Result<void> grant_group_read(const Readers& /*readers*/) override {
-    return fail_win32(ERROR_NOT_SUPPORTED, "not on Windows");
-  }
-
- private:
-  UniqueHandle file_;
-  bool created_;
-};
 
 /// A folder that the registry names. Not by SHGetKnownFolderPath(): with SHELL32 come user32 and
 /// gdi32, and a program that has loaded these hears nothing of a shutdown
@@ -136,56 +110,106 @@ std::filesystem::path default_directory() {
   return folder.value_or(".") / "netlog";
 }
 
-bool is_user_of_this_process(PSID sid) {
-  HANDLE opened = nullptr;
-  if (::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &opened) == 0) {
-    return false;
-  }
-  const auto token = own(opened);
-  alignas(TOKEN_USER) std::array<std::byte, 256> buffer{};
-  DWORD size = 0;
-  return ::GetTokenInformation(token.get(), TokenUser, buffer.data(), buffer.size(), &size) != 0 &&
-         ::EqualSid(sid, reinterpret_cast<const TOKEN_USER*>(buffer.data())->User.Sid) != 0;
+constexpr SECURITY_INFORMATION kOwnList =
+    DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION;
+
+Result<void> set_access(HANDLE file, const std::wstring& sddl) {
+  Security security{sddl};
+  return ::SetKernelObjectSecurity(file, kOwnList, security.attributes()->lpSecurityDescriptor) != 0
+             ? Result<void>{}
+             : fail_win32(::GetLastError(), "set who may use it");
 }
 
-/// Makes an existing directory private. Everybody may create directories in ProgramData, so the
-/// owner must be us, the system or the administrators.
-Result<void> secure_directory(const std::filesystem::path& directory) {
+/// Also of what is in it and inherits.
+Result<void> set_folder_access(const std::filesystem::path& folder, const std::wstring& sddl) {
+  const Security security{sddl};
+  auto name = folder.native();
+  const auto set = ::SetNamedSecurityInfoW(
+      name.data(), SE_FILE_OBJECT, kOwnList, nullptr, nullptr, security.acl(), nullptr);
+  return set == ERROR_SUCCESS ? Result<void>{} : fail_win32(set, "set who may use it");
+}
+
+/// Whoever owns a file or a directory may read what is written there.
+Result<void> refuse_owner_of(HANDLE file) {
+  PSID owner = nullptr;
+  PSECURITY_DESCRIPTOR descriptor = nullptr;
+  const auto read = ::GetSecurityInfo(file,
+                                      SE_FILE_OBJECT,
+                                      OWNER_SECURITY_INFORMATION,
+                                      &owner,
+                                      nullptr,
+                                      nullptr,
+                                      nullptr,
+                                      &descriptor);
+  const std::unique_ptr<void, decltype(&::LocalFree)> keeper{descriptor, ::LocalFree};
+  if (read != ERROR_SUCCESS) {
+    return fail_win32(read, "ask who owns it");
+  }
+  if (!is_trusted(owner)) {
+    return fail_win32(ERROR_INVALID_OWNER, "use what is somebody else's");
+  }
+  return {};
+}
+
+/// Makes a file that exists private, unless it is somebody else's.
+Result<void> secure(HANDLE file) {
+  auto trusted = refuse_owner_of(file);
+  return trusted ? set_access(file, private_file()) : trusted;
+}
+
+/// A directory that exists, and is no link to another one.
+Result<UniqueHandle> open_directory(const std::filesystem::path& directory) {
   const auto attributes = ::GetFileAttributesW(directory.c_str());
   if (attributes == INVALID_FILE_ATTRIBUTES || (attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0) {
     return fail_win32(ERROR_REPARSE_TAG_INVALID, "use a directory that leads elsewhere");
   }
-  PSID owner = nullptr;
-  PSECURITY_DESCRIPTOR descriptor = nullptr;
-  auto name = directory.native();
-  const auto read = ::GetNamedSecurityInfoW(name.data(),
-                                            SE_FILE_OBJECT,
-                                            OWNER_SECURITY_INFORMATION,
-                                            &owner,
-                                            nullptr,
-                                            nullptr,
-                                            nullptr,
-                                            &descriptor);
-  const std::unique_ptr<void, decltype(&::LocalFree)> keeper{descriptor, ::LocalFree};
-  if (read != ERROR_SUCCESS) {
-    return fail_win32(read, "ask who owns the directory");
+  auto opened = own(::CreateFileW(directory.c_str(),
+                                  READ_CONTROL,
+                                  FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                                  nullptr,
+                                  OPEN_EXISTING,
+                                  FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT,
+                                  nullptr));
+  if (!opened) {
+    return fail_win32(::GetLastError(), "open the directory");
   }
-  if (::IsWellKnownSid(owner, WinLocalSystemSid) == 0 &&
-      ::IsWellKnownSid(owner, WinBuiltinAdministratorsSid) == 0 &&
-      !is_user_of_this_process(owner)) {
-    return fail_win32(ERROR_INVALID_OWNER, "use a directory that is somebody else's");
-  }
-  const Security security{kPrivateDirectory};
-  const auto set =
-      ::SetNamedSecurityInfoW(name.data(),
-                              SE_FILE_OBJECT,
-                              DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
-                              nullptr,
-                              nullptr,
-                              security.acl(),
-                              nullptr);
-  return set == ERROR_SUCCESS ? Result<void>{} : fail_win32(set, "make the directory private");
+  return opened;
 }
+
+class HeldFile final : public RecordingFile {
+ public:
+  HeldFile(std::filesystem::path path, UniqueHandle file, bool created)
+      : path_{std::move(path)}, file_{std::move(file)}, created_{created} {}
+  [[nodiscard]] bool created() const override { return created_; }
+  [[nodiscard]] std::vector<std::filesystem::path> set_aside() const override { return {}; }
+  [[nodiscard]] Result<std::vector<std::filesystem::path>> secure_side_files() override {
+    return std::vector<std::filesystem::path>{};
+  }
+  /// Nobody can delete or move a file that SQLite has open.
+  [[nodiscard]] bool in_place() const override { return true; }
+  [[nodiscard]] bool is_deleted() const override { return false; }
+  [[nodiscard]] std::optional<std::filesystem::path> moved_to() const override { return {}; }
+  [[nodiscard]] Result<void> grant_group_read(const Readers& readers) override {
+    const auto reader = wide(readers.sid);
+    auto granted = set_access(file_.get(), private_file(reader));
+    for (const auto* const suffix : kWalFiles) {
+      const auto file = open_file(with_suffix(path_, suffix), OPEN_EXISTING, "open");
+      if (granted && file) {
+        granted = set_access(file->get(), private_file(reader));
+      }
+    }
+    const auto folder = path_.parent_path();
+    if (granted && folder == default_directory()) {
+      granted = set_folder_access(folder, private_directory(reader));
+    }
+    return granted;
+  }
+
+ private:
+  std::filesystem::path path_;
+  UniqueHandle file_;
+  bool created_;
+};
 
 }  // namespace
 
@@ -210,9 +234,21 @@ bool has_open(const FileId& /*file*/) {
   return true;
 }
 
-Result<Readers> find_readers(const std::string& /*group*/) {
-  return fail_win32(ERROR_NOT_SUPPORTED,
-                    "not on Windows: the owner of a file says who may read it");
+Result<Readers> find_readers(const std::string& group) {
+  if (!group.starts_with("S-1-")) {
+    return fail_win32(ERROR_INVALID_SID, "a reader is a SID, such as S-1-5-32-545");
+  }
+  PSID sid = nullptr;
+  if (::ConvertStringSidToSidW(wide(group).c_str(), &sid) == 0) {
+    return fail_win32(::GetLastError(), "read a SID such as S-1-5-32-545");
+  }
+  const std::unique_ptr<void, decltype(&::LocalFree)> owner{sid, ::LocalFree};
+  wchar_t* text = nullptr;
+  if (::ConvertSidToStringSidW(sid, &text) == 0) {
+    return fail_win32(::GetLastError(), "read a SID");
+  }
+  const std::unique_ptr<wchar_t, decltype(&::LocalFree)> text_owner{text, ::LocalFree};
+  return Readers{0, narrow(text)};
 }
 
 Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem::path& path) {
@@ -234,11 +270,23 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
           file->get(), LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at) == 0) {
     return fail_win32(::GetLastError(), "lock");
   }
-  // SQLite would create them with the rights of the directory. Existing ones stay.
-  for (const auto* const suffix : kWalFiles) {
-    static_cast<void>(open_file(with_suffix(path, suffix), CREATE_NEW, "create"));
+  if (auto secured = created ? Result<void>{} : secure(file->get()); !secured) {
+    return secured.error();
   }
-  return std::unique_ptr<RecordingFile>{std::make_unique<HeldFile>(std::move(*file), created)};
+  // SQLite would create them with the rights of the directory.
+  for (const auto* const suffix : kWalFiles) {
+    const auto side_file = with_suffix(path, suffix);
+    if (const auto made = open_file(side_file, CREATE_NEW, "create");
+        !made && made.error().code.value() == ERROR_FILE_EXISTS) {
+      const auto existing = open_file(side_file, OPEN_EXISTING, "open for writing");
+      auto secured = existing ? secure(existing->get()) : existing.error();
+      if (!secured) {
+        return secured.error();
+      }
+    }
+  }
+  return std::unique_ptr<RecordingFile>{
+      std::make_unique<HeldFile>(path, std::move(*file), created)};
 }
 
 bool is_being_recorded(const std::filesystem::path& /*path*/) {
@@ -295,14 +343,20 @@ Result<void> create_private_directories(const std::filesystem::path& path) {
     return {};
   }
   if (std::filesystem::is_directory(path, error)) {
-    return path == default_directory() ? secure_directory(path) : Result<void>{};
+    if (path != default_directory()) {
+      return {};
+    }
+    // Everybody may create directories in ProgramData.
+    const auto opened = open_directory(path);
+    const auto trusted = opened ? refuse_owner_of(opened->get()) : opened.error();
+    return trusted ? set_folder_access(path, private_directory()) : trusted;
   }
   if (path.has_relative_path()) {
     if (auto made = create_private_directories(path.parent_path()); !made) {
       return made;
     }
   }
-  Security security{kPrivateDirectory};
+  Security security{private_directory()};
   return ::CreateDirectoryW(path.c_str(), security.attributes()) != 0
              ? Result<void>{}
              : fail_win32(::GetLastError(), "create");

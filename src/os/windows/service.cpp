@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "os/service.hpp"
 
+#include "os/event_log.hpp"
+#include "os/windows/access.hpp"
+#include "os/windows/event_log.hpp"
 #include "os/windows/signals.hpp"
 #include "os/windows/text.hpp"
 
@@ -108,9 +111,12 @@ void report(DWORD state, int exit_code = 0) {
   status.dwServiceType = SERVICE_WIN32_OWN_PROCESS;
   status.dwCurrentState = state;
   status.dwControlsAccepted =
-      state == SERVICE_RUNNING ? SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN : 0;
+      state == SERVICE_RUNNING ? SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_PRESHUTDOWN : 0;
   status.dwWin32ExitCode = exit_code == 0 ? NO_ERROR : ERROR_SERVICE_SPECIFIC_ERROR;
   status.dwServiceSpecificExitCode = static_cast<DWORD>(exit_code);
+  static std::atomic<DWORD> steps{0};  // while it starts or stops, the manager expects progress
+  const bool is_pending = state == SERVICE_START_PENDING || state == SERVICE_STOP_PENDING;
+  status.dwCheckPoint = is_pending ? ++steps : 0;
   status.dwWaitHint = static_cast<DWORD>(std::chrono::milliseconds{kTimeout}.count());
   ::SetServiceStatus(serving().status, &status);
 }
@@ -118,7 +124,7 @@ void report(DWORD state, int exit_code = 0) {
 DWORD WINAPI handle_control(DWORD control, DWORD /*event*/, void* /*data*/, void* /*context*/) {
   switch (control) {
     case SERVICE_CONTROL_STOP:
-    case SERVICE_CONTROL_SHUTDOWN:
+    case SERVICE_CONTROL_PRESHUTDOWN:  // before the others: it has a time of its own
       report(SERVICE_STOP_PENDING);
       request_stop();
       return NO_ERROR;
@@ -129,21 +135,14 @@ DWORD WINAPI handle_control(DWORD control, DWORD /*event*/, void* /*data*/, void
   }
 }
 
-void log_failure(const std::string& message) {
-  auto* const log = ::RegisterEventSourceW(nullptr, kName);
-  const auto text = wide(message);
-  const wchar_t* line = text.c_str();
-  ::ReportEventW(log, EVENTLOG_ERROR_TYPE, 0, 1, nullptr, 1, 0, &line, nullptr);
-  ::DeregisterEventSource(log);
-}
-
 void WINAPI service_main(DWORD /*count*/, wchar_t** /*arguments*/) {
   serving().status = ::RegisterServiceCtrlHandlerExW(kName, handle_control, nullptr);
   report(SERVICE_START_PENDING);
+  begin_event_log();
   on_watching([] { report(SERVICE_RUNNING); });
   const auto end = serving().work();
   if (end.exit_code != 0) {
-    log_failure(end.message);
+    log_event(LogEvent::failed, end.message);
   }
   report(SERVICE_STOPPED, end.exit_code);
 }
@@ -151,7 +150,14 @@ void WINAPI service_main(DWORD /*count*/, wchar_t** /*arguments*/) {
 class WindowsServices final : public ServiceManager {
  public:
   ServiceSteps install(const RecordCommand& command) override {
-    auto line = quote_argument(own_path()) + L" service serve";
+    const std::filesystem::path program = own_path();
+    for (const auto& path : {program, program.parent_path(), command.config}) {
+      if (const auto safe = path.empty() ? Result<void>{} : refuse_writable_by_others(path);
+          !safe) {
+        return safe.error();
+      }
+    }
+    auto line = quote_argument(program.native()) + L" service serve";
     for (const auto& word : command.words()) {
       line += L' ' + quote_argument(wide(word));
     }
@@ -225,6 +231,9 @@ class WindowsServices final : public ServiceManager {
       return last_error("create the service netlog");
     }
     auto configured = configure(service);
+    if (configured) {
+      configured = register_event_source();
+    }
     if (!configured) {
       ::DeleteService(service.get());
     }
@@ -245,7 +254,7 @@ class WindowsServices final : public ServiceManager {
     if (::DeleteService(service->get()) == 0) {
       return last_error("delete the service netlog");
     }
-    return {};
+    return remove_event_source();
   }
 
   static Result<void> start_now() {
@@ -282,6 +291,12 @@ class WindowsServices final : public ServiceManager {
     SERVICE_FAILURE_ACTIONS_FLAG also_on_exit{TRUE};
     std::wstring about = L"Records every TCP and UDP connection of this host and who owns it.";
     SERVICE_DESCRIPTIONW description{about.data()};
+    SERVICE_PRESHUTDOWN_INFO before_shutdown{
+        static_cast<DWORD>(std::chrono::milliseconds{kTimeout}.count())};
+    // The manager removes all others that SYSTEM has.
+    std::array<wchar_t, 64> privileges{L"SeDebugPrivilege\0SeChangeNotifyPrivilege\0"};
+    SERVICE_REQUIRED_PRIVILEGES_INFOW required{privileges.data()};
+    SERVICE_SID_INFO sid{SERVICE_SID_TYPE_UNRESTRICTED};
     const auto change = [&](DWORD what, void* info) {
       // wine lacks some of them; Windows has had all since Vista.
       return ::ChangeServiceConfig2W(service.get(), what, info) != 0 ||
@@ -289,8 +304,11 @@ class WindowsServices final : public ServiceManager {
     };
     if (!change(SERVICE_CONFIG_DESCRIPTION, &description) ||
         !change(SERVICE_CONFIG_FAILURE_ACTIONS, &failure) ||
-        !change(SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &also_on_exit)) {
-      return last_error("set what happens when the service fails");
+        !change(SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &also_on_exit) ||
+        !change(SERVICE_CONFIG_PRESHUTDOWN_INFO, &before_shutdown) ||
+        !change(SERVICE_CONFIG_REQUIRED_PRIVILEGES_INFO, &required) ||
+        !change(SERVICE_CONFIG_SERVICE_SID_INFO, &sid)) {
+      return last_error("configure the service");
     }
     return {};
   }

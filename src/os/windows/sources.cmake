@@ -2,7 +2,9 @@
 # Included by the folder above, whose target it adds to.
 target_sources(
   netlog_os
-  PRIVATE windows/clock.cpp
+  PRIVATE windows/access.cpp
+          windows/clock.cpp
+          windows/event_log.cpp
           windows/file_trust.cpp
           windows/files.cpp
           windows/memory.cpp

@@ -53,7 +53,8 @@ struct RunningService {
   std::string name;
 };
 
-/// The service that a row of an OWNER_MODULE table belongs to.
+/// The module that a row of an OWNER_MODULE table belongs to: a service, but also a program or a
+/// part of one (learn.microsoft.com, GetOwnerModuleFromTcpEntry).
 struct NamedModule {
   std::uint32_t pid = 0;
   std::uint64_t tag = 0;  ///< OwningModuleInfo[0]
@@ -77,6 +78,10 @@ class Api {
                                    std::span<std::byte> buffer,
                                    std::uint32_t& size) = 0;
 
+  /// Replaces `table` by the TCP sockets that are bound, as MIB_TCPTABLE2 or MIB_TCP6TABLE2. Not
+  /// documented; since Windows 10 1809. Source: System Informer, which asks for the same table.
+  virtual std::uint32_t read_bound(Family family, std::vector<std::byte>& table) = 0;
+
   /// Fills `statistics` with the structure that `which` names.
   virtual std::uint32_t read_statistics(capture::MibStatistics which,
                                         std::vector<std::byte>& statistics) = 0;
@@ -88,7 +93,7 @@ class Api {
   virtual ProcessDetails describe(std::uint32_t pid, std::uint64_t created) = 0;
   /// Appends every running service. Several can share a process.
   virtual std::uint32_t list_services(std::vector<RunningService>& services) = 0;
-  /// The services of the rows of an OWNER_MODULE table, without those returned before.
+  /// The modules of the rows of an OWNER_MODULE table, without those returned before.
   virtual std::vector<NamedModule> name_modules(Protocol protocol,
                                                 Family family,
                                                 std::span<const std::byte> table) = 0;

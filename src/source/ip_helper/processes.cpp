@@ -5,11 +5,23 @@
 #include "util/byte_reader.hpp"
 #include "util/filetime.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
 namespace netlog::source::ip_helper {
+namespace {
+
+/// Names of services are compared without their case.
+bool is_same_word(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(
+      a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+}  // namespace
+
 std::uint32_t ProcessTable::refresh(capture::RecordSink& sink) {
   std::vector<ListedProcess> processes;
   const auto before_ns = std::exchange(refreshed_ns_, os::read_boot_clock_ns());
@@ -18,7 +30,12 @@ std::uint32_t ProcessTable::refresh(capture::RecordSink& sink) {
     refreshed_ns_ = before_ns;
     return code;
   }
-  listed_.clear();
+  listed_ns_ = os::read_boot_clock_ns();
+  for (const auto& [id, ended] : std::exchange(ended_, {})) {
+    sink.consume({0, ended, capture::ProcessExit{id, {}}});
+  }
+  list_before_ = std::exchange(listed_, {});
+  before_ns_ = before_ns;
   services_.reset();
   for (auto& process : processes) {
     listed_.emplace(process.pid, std::move(process));
@@ -37,19 +54,47 @@ std::uint32_t ProcessTable::refresh(capture::RecordSink& sink) {
 }
 
 bool ProcessTable::report(std::uint32_t pid, std::int64_t alive_at_ns, capture::RecordSink& sink) {
-  const auto listed = listed_.find(pid);
-  if (listed == listed_.end() || utc_ns_of(listed->second.created) - utc_offset_ns_ > alive_at_ns) {
+  const auto* const process = find(listed_, pid, alive_at_ns);
+  const auto* const ended = process == nullptr ? find(list_before_, pid, alive_at_ns) : nullptr;
+  const auto* const found = process != nullptr ? process : ended;
+  if (found == nullptr) {
     return false;
   }
-  if (reported_.emplace(pid, listed->second.created).second) {
+  const ProcessId id{pid, found->created};
+  const bool is_new = process != nullptr
+                          ? reported_.emplace(pid, id.start).second
+                          : ended_.emplace(id, Span{before_ns_, refreshed_ns_}).second;
+  if (is_new) {
     const auto began_ns = os::read_boot_clock_ns();
-    capture::ProcessRead process{pid, -utc_offset_ns_, sections_of(listed->second)};
-    sink.consume({0, Span{began_ns, os::read_boot_clock_ns()}, std::move(process)});
+    capture::ProcessRead read{pid, -utc_offset_ns_, sections_of(*found, process != nullptr)};
+    sink.consume({0, Span{began_ns, os::read_boot_clock_ns()}, std::move(read)});
   }
   return true;
 }
 
-std::vector<std::byte> ProcessTable::sections_of(const ListedProcess& process) {
+const ListedProcess* ProcessTable::find(const List& list,
+                                        std::uint32_t pid,
+                                        std::int64_t alive_at_ns) const {
+  const auto listed = list.find(pid);
+  if (listed == list.end()) {
+    return nullptr;
+  }
+  // A time that is still to come says nothing: the clock was set back.
+  const auto created_ns = utc_ns_of(listed->second.created) - utc_offset_ns_;
+  const bool began_later = created_ns > alive_at_ns && created_ns <= listed_ns_;
+  return began_later ? nullptr : &listed->second;
+}
+
+bool ProcessTable::runs(std::uint32_t pid, std::string_view service) {
+  read_services();
+  const auto services = services_->find(pid);
+  return services != services_->end() &&
+         std::any_of(services->second.begin(), services->second.end(), [&](const auto& name) {
+           return is_same_word(name, service);
+         });
+}
+
+std::vector<std::byte> ProcessTable::sections_of(const ListedProcess& process, bool is_running) {
   std::vector<std::byte> sections;
   const auto add = [&](capture::ProcessSection tag, const std::optional<std::string>& text) {
     if (text) {
@@ -59,6 +104,9 @@ std::vector<std::byte> ProcessTable::sections_of(const ListedProcess& process) {
   add(capture::ProcessSection::listed,
       fmt::format("{} {} {} {}", process.pid, process.created, process.parent, process.name));
   add(capture::ProcessSection::started_ns, std::to_string(utc_ns_of(process.created)));
+  if (!is_running) {
+    return sections;
+  }
   const auto details = api_.describe(process.pid, process.created);
   add(capture::ProcessSection::exe, details.image);
   add(capture::ProcessSection::cmdline, details.command_line);

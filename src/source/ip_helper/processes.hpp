@@ -5,8 +5,10 @@
 #include "source/ip_helper/api.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -23,19 +25,35 @@ class ProcessTable {
   std::uint32_t refresh(capture::RecordSink& sink);
 
   /// Emits a process record unless the process with this pid was reported before.
+  /// One that has ended since the list before is reported, too, and its end by the next refresh().
   /// @return false if no process had the pid at `alive_at_ns`; a later process may have it now
   bool report(std::uint32_t pid, std::int64_t alive_at_ns, capture::RecordSink& sink);
 
+  /// Whether the process with this pid runs a service of this name.
+  [[nodiscard]] bool runs(std::uint32_t pid, std::string_view service);
+  /// The services are read again when they are needed next.
+  void forget_services() { services_.reset(); }
+
  private:
-  [[nodiscard]] std::vector<std::byte> sections_of(const ListedProcess& process);
+  using List = std::unordered_map<std::uint32_t, ListedProcess>;
+
+  /// The process that had the pid at that time; null: none.
+  [[nodiscard]] const ListedProcess* find(const List& list,
+                                          std::uint32_t pid,
+                                          std::int64_t alive_at_ns) const;
+  [[nodiscard]] std::vector<std::byte> sections_of(const ListedProcess& process, bool is_running);
   void read_services();
 
   Api& api_;
-  std::unordered_map<std::uint32_t, ListedProcess> listed_;
+  List listed_;
+  List list_before_;                 ///< of the refresh() before
+  std::int64_t before_ns_ = 0;       ///< when that was
+  std::map<ProcessId, Span> ended_;  ///< reported after their end, which is to be reported
   std::unordered_map<std::uint32_t, std::uint64_t> reported_;  ///< creation times by pid
   std::optional<std::unordered_map<std::uint32_t, std::vector<std::string>>>
       services_;  ///< by pid; absent: not read since the last refresh()
   std::int64_t refreshed_ns_ = 0;
+  std::int64_t listed_ns_ = 0;      ///< the list of that refresh() is not newer
   std::int64_t utc_offset_ns_ = 0;  ///< by that refresh(): the system stamps processes in UTC
 };
 

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <optional>
 #include <set>
 #include <utility>
@@ -35,12 +34,6 @@ struct Reading {
   }
 };
 
-std::uint32_t row_count(std::span<const std::byte> table) {
-  std::uint32_t count = 0;
-  std::memcpy(&count, table.data(), sizeof(count));
-  return count;
-}
-
 class IpHelperSource final : public LiveSource {
  public:
   explicit IpHelperSource(std::unique_ptr<Api> api)
@@ -63,14 +56,17 @@ class IpHelperSource final : public LiveSource {
   [[nodiscard]] std::string name() const override { return "iphlpapi"; }
   [[nodiscard]] std::string fallback_reason() const override { return fallback_reason_; }
   [[nodiscard]] bool tracing() const override { return false; }
+  [[nodiscard]] bool drains() const override { return false; }  // there are only samples
 
   void sample(const SamplePlan& plan, capture::RecordSink& sink) override {
     if (plan.changes) {
       refresh_processes(sink);
     }
+    const bool with_offload =
+        plan.info && (has_offloaded_ || offload_plans_++ % kPlansBetweenOffloads == 0);
     for (auto& reading : readings_) {
       if (reading.rows && (reading.protocol == Protocol::udp || plan.tcp)) {
-        read(reading, plan.info, sink);
+        read(reading, with_offload, sink);
       }
     }
     read_ns_ = os::read_boot_clock_ns();
@@ -79,7 +75,7 @@ class IpHelperSource final : public LiveSource {
     }
   }
 
-  bool drain(capture::RecordSink& /*sink*/) override { return true; }  // there are only samples
+  bool drain(capture::RecordSink& /*sink*/) override { return true; }
 
   /// The holder key of a row is the pid that the table names.
   void find_owners(std::span<const OwnerQuery> questions,
@@ -192,6 +188,7 @@ class IpHelperSource final : public LiveSource {
       const auto offload =
           reader_.read(reading.protocol, reading.family, capture::MibTable::offload);
       if (offload) {
+        has_offloaded_ = has_offloaded_ || shows_offload(*offload, reading.family);
         capture::append_section(table.sections, capture::MibTable::offload, *offload);
       } else {  // of no table: the rows were read
         report_failure(capture::RecordKind::mib_tables, 0, began_ns, offload.error().text, sink);
@@ -222,7 +219,14 @@ class IpHelperSource final : public LiveSource {
     }
     const auto began_ns = os::read_boot_clock_ns();
     capture::MibModulesRead modules;
-    for (const auto& module : api_->name_modules(reading.protocol, reading.family, table)) {
+    const auto named = api_->name_modules(reading.protocol, reading.family, table);
+    if (!named.empty()) {
+      processes_.forget_services();  // a service may have begun since
+    }
+    for (const auto& module : named) {
+      if (!processes_.runs(module.pid, module.service)) {
+        continue;  // the system may also answer with the name of the program, or of a part of it
+      }
       const auto text = fmt::format("{} {} {}", module.pid, module.tag, module.service);
       capture::append_section(modules.sections, capture::ModuleSection::service, as_bytes(text));
     }
@@ -275,6 +279,11 @@ class IpHelperSource final : public LiveSource {
   ProcessTable processes_;
   std::vector<Reading> readings_;
   std::set<TableSet> seen_rows_;  ///< tables that have had rows of class OWNER_MODULE
+  /// Windows has not offloaded a connection since Windows 8: while nothing else is seen, the states
+  /// are read only once a minute, of plans that come once a second.
+  static constexpr int kPlansBetweenOffloads = 60;
+  int offload_plans_ = 0;
+  bool has_offloaded_ = false;  ///< a connection was seen that is not in the host alone
   std::string fallback_reason_;
   std::int64_t read_ns_ = 0;  ///< when the tables were read last
 };

@@ -4,6 +4,7 @@
 #include "util/error.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -30,7 +31,38 @@ std::uint32_t with_headroom(std::uint32_t size) {
   return std::min(kMax, std::max(kMin, size + size / 8 + 4096));
 }
 
+/// Whether a field of any row is not zero. Rows begin at `first` and have `row` bytes.
+bool any_set(std::span<const std::byte> table,
+             std::size_t first,
+             std::size_t row,
+             std::size_t field,
+             std::size_t size) {
+  auto left = row_count(table);
+  for (auto at = first; left > 0 && at + row <= table.size(); at += row, --left) {
+    const auto bytes = table.subspan(at + field, size);
+    if (std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return b != std::byte{}; })) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
+
+std::uint32_t row_count(std::span<const std::byte> table) {
+  std::uint32_t count = 0;
+  std::memcpy(&count, table.data(), std::min(table.size(), sizeof(count)));
+  return count;
+}
+
+bool shows_create_timestamp(std::span<const std::byte> table) {
+  return any_set(table, 8, 160, 24, 8);
+}
+
+bool shows_offload(std::span<const std::byte> table, Family family) {
+  const bool ipv4 = family == Family::ipv4;
+  return any_set(table, 4, ipv4 ? 28 : 60, ipv4 ? 24 : 56, 4);
+}
 
 void throw_exception_from_error(const Refusal& refusal, const boost::source_location& /*where*/) {
   throw CommandFailed{refusal.text};

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -33,6 +34,17 @@ std::string_view call_name(capture::MibStatistics which);
 
 /// Describes a failed call.
 Refusal refuse(Api& api, std::string_view call, std::uint32_t code);
+
+/// The number of rows that a table says it has.
+std::uint32_t row_count(std::span<const std::byte> table);
+
+/// Whether a row of an OWNER_MODULE table of TCP over IPv4 has a create timestamp. Source:
+/// tcpmib.h, MIB_TCPTABLE_OWNER_MODULE.
+bool shows_create_timestamp(std::span<const std::byte> table);
+
+/// Whether a row of a TCP_TABLE2 has another offload state than InHost. Source: tcpmib.h,
+/// MIB_TCPTABLE2, MIB_TCP6TABLE2.
+bool shows_offload(std::span<const std::byte> table, Family family);
 
 /// Reads whole tables. It remembers the size of each table and adds room for new rows. If the
 /// buffer is still too small, or the table changed meanwhile, it tries again with a larger one, a

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <string>
 
 #include <fmt/format.h>
@@ -39,12 +38,6 @@ std::string os_name() {
   return "Linux";
 }
 
-std::int32_t utc_offset_s() {
-  const auto now = static_cast<std::time_t>(os::read_wall_clock_ns() / kNsPerSecond);
-  std::tm local{};
-  return ::localtime_r(&now, &local) != nullptr ? static_cast<std::int32_t>(local.tm_gmtoff) : 0;
-}
-
 }  // namespace
 
 std::string describe_host() {
@@ -62,7 +55,8 @@ std::string describe_host() {
   add("os", os_name());
   add("kernel", system.release);
   add("boot_id", text_of("/proc/sys/kernel/random/boot_id"));
-  add("utc_offset_s", std::to_string(utc_offset_s()));
+  add("utc_offset_s",
+      std::to_string(os::local_utc_offset_s(os::read_wall_clock_ns() / kNsPerSecond)));
   return text;
 }
 

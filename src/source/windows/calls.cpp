@@ -31,6 +31,7 @@ HMODULE ip_helper_library() {
 using PlainTable = ULONG(WINAPI*)(void*, ULONG*, BOOL);
 using ExtendedTable = DWORD(WINAPI*)(void*, DWORD*, BOOL, ULONG, int, ULONG);
 using Statistics = ULONG(WINAPI*)(void*, ULONG);
+using BoundTable = ULONG(WINAPI*)(void**, void*, ULONG);  // allocates the table in the heap
 using OwnerModule = DWORD(WINAPI*)(void*, int, void*, DWORD*);
 
 std::uint32_t read_plain(const char* function, std::span<std::byte> buffer, std::uint32_t& size) {
@@ -108,6 +109,28 @@ class WindowsCalls final : public ip_helper::Api {
                          "GetExtendedUdpTable", family, UDP_TABLE_OWNER_MODULE, buffer, size);
     }
     return ip_helper::kInvalidParameter;
+  }
+
+  std::uint32_t read_bound(Family family, std::vector<std::byte>& table) override {
+    const auto call =
+        os::look_up<BoundTable>(ip_helper_library(),
+                                family == Family::ipv4 ? "InternalGetBoundTcpEndpointTable"
+                                                       : "InternalGetBoundTcp6EndpointTable");
+    if (call == nullptr) {
+      return kProcNotFound;
+    }
+    auto* const heap = ::GetProcessHeap();
+    void* rows = nullptr;
+    const auto code = call(&rows, heap, 0);
+    const auto size = rows != nullptr ? ::HeapSize(heap, 0, rows) : 0;
+    if (code == NO_ERROR && size != 0 && size != static_cast<SIZE_T>(-1)) {
+      table.resize(size);
+      std::memcpy(table.data(), rows, table.size());
+    }
+    if (rows != nullptr) {
+      ::HeapFree(heap, 0, rows);
+    }
+    return code;
   }
 
   std::uint32_t read_statistics(capture::MibStatistics which,

@@ -2,6 +2,7 @@
 #include "source/doctor.hpp"
 
 #include "source/ip_helper/tables.hpp"
+#include "source/ip_helper/witness.hpp"
 #include "source/windows/calls.hpp"
 #include "source/windows/host.hpp"
 #include "source/windows/processes.hpp"
@@ -20,11 +21,19 @@ constexpr std::string_view kAsAdministrator = "run netlog from an administrator'
 Finding examine_tables(ip_helper::Api& calls) {
   ip_helper::TableReader reader{calls};
   const auto best = reader.read(Protocol::tcp, Family::ipv4, capture::MibTable::owner_module);
-  if (best) {
+  if (best && ip_helper::shows_create_timestamp(*best)) {
     return {"tables",
             Allowed::all,
             "owners and create timestamps of Windows " + windows_version(),
             {},
+            {}};
+  }
+  if (best) {
+    return {"tables",
+            Allowed::some,
+            fmt::format("owners of Windows {}; no row has a create timestamp", windows_version()),
+            "the owner of a socket may be another process that has its pid by now; such owners are "
+            "`held`, not `exact`",
             {}};
   }
   const auto plain = reader.read(Protocol::tcp, Family::ipv4, capture::MibTable::basic);
@@ -129,6 +138,12 @@ std::vector<Finding> examine_host(const std::filesystem::path& recording) {
           examine_services(*calls),
           examine_counters(*calls),
           examine_recording(recording)};
+}
+
+Result<std::string> witness_of_host() {
+  enable_debug_privilege();
+  const auto calls = make_windows_calls();
+  return fmt::format("Windows: {}\n{}", windows_version(), ip_helper::witness(*calls));
 }
 
 }  // namespace netlog::source

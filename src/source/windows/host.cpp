@@ -89,22 +89,6 @@ std::string boot_id() {
   return fmt::format("{:02x}", fmt::join(hash, ""));
 }
 
-std::int64_t utc_offset_s() {
-  SYSTEMTIME utc;
-  SYSTEMTIME local;
-  FILETIME utc_filetime;
-  FILETIME local_filetime;
-  ::GetSystemTime(&utc);
-  ::SystemTimeToTzSpecificLocalTime(nullptr, &utc, &local);
-  ::SystemTimeToFileTime(&utc, &utc_filetime);
-  ::SystemTimeToFileTime(&local, &local_filetime);
-  const auto units = [](const FILETIME& time) {
-    return static_cast<std::int64_t>(time.dwHighDateTime) << 32 | time.dwLowDateTime;
-  };
-  constexpr std::int64_t kUnitsPerSecond = 10'000'000;
-  return (units(local_filetime) - units(utc_filetime)) / kUnitsPerSecond;
-}
-
 // GetVersionEx() reports Windows 8 to a program without a manifest.
 OSVERSIONINFOW version() {
   using RtlGetVersion = LONG(WINAPI*)(OSVERSIONINFOW*);
@@ -142,7 +126,8 @@ std::string describe_host() {
   add("os", product.empty() ? "Windows" : product + " " + version_text(L"DisplayVersion"));
   add("kernel", windows_version());
   add("boot_id", boot_id());
-  add("utc_offset_s", std::to_string(utc_offset_s()));
+  add("utc_offset_s",
+      std::to_string(os::local_utc_offset_s(os::read_wall_clock_ns() / kNsPerSecond)));
   return text;
 }
 

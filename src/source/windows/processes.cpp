@@ -6,6 +6,7 @@
 #include "os/windows/text.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -13,6 +14,8 @@
 #include <span>
 
 #include <windows.h>
+
+#include <sddl.h>
 
 namespace netlog::source {
 namespace {
@@ -104,6 +107,15 @@ std::string sid_of(HANDLE process) {
   return {sid, sid + ::GetLengthSid(user.User.Sid)};
 }
 
+std::string text_of_sid(std::string sid) {
+  wchar_t* text = nullptr;
+  if (::ConvertSidToStringSidW(sid.data(), &text) == 0) {
+    return {};
+  }
+  const std::unique_ptr<wchar_t, decltype(&::LocalFree)> owner{text, ::LocalFree};
+  return os::narrow(text);
+}
+
 std::string account_of(std::string sid) {
   std::array<wchar_t, 257> name{};
   std::array<wchar_t, 257> domain{};
@@ -153,6 +165,9 @@ std::uint32_t list_processes(std::vector<ip_helper::ListedProcess>& processes) {
   return ip_helper::kNoError;
 }
 
+// A local account is found in less; a controller that is asked may answer in time, too.
+ProcessReader::ProcessReader() : accounts_{account_of, std::chrono::milliseconds{20}} {}
+
 ip_helper::ProcessDetails ProcessReader::describe(std::uint32_t pid, std::uint64_t created) {
   ip_helper::ProcessDetails details;
   const auto process = os::own(::OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid));
@@ -165,12 +180,9 @@ ip_helper::ProcessDetails ProcessReader::describe(std::uint32_t pid, std::uint64
   details.image = image_of(process.get());
   details.command_line = command_line_of(process.get());
   if (const auto sid = sid_of(process.get()); !sid.empty()) {
-    auto account = accounts_.find(sid);
-    if (account == accounts_.end()) {
-      account = accounts_.emplace(sid, account_of(sid)).first;
-    }
-    if (!account->second.empty()) {
-      details.account = account->second;
+    auto account = accounts_.name_of(sid, text_of_sid(sid));
+    if (!account.empty()) {
+      details.account = std::move(account);
     }
   }
   return details;

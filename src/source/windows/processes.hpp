@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "source/ip_helper/account_names.hpp"
 #include "source/ip_helper/api.hpp"
 
 #include <cstdint>
-#include <map>
-#include <string>
 #include <vector>
 
 namespace netlog::source {
@@ -16,13 +15,14 @@ std::uint32_t list_processes(std::vector<ip_helper::ListedProcess>& processes);
 /// Reads details of single processes.
 class ProcessReader {
  public:
+  ProcessReader();
+
   /// Details of the process with this pid and creation time (FILETIME). Empty if another process
   /// has the pid by now.
   ip_helper::ProcessDetails describe(std::uint32_t pid, std::uint64_t created);
 
  private:
-  std::map<std::string, std::string>
-      accounts_;  ///< names by SID: a look-up can ask a domain controller
+  ip_helper::AccountNames accounts_;
 };
 
 /// Appends all running services. @return a system error code

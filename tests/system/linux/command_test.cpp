@@ -141,6 +141,7 @@ TEST_CASE("input that is not understood ends with 2 and one line", "[cli]") {
       {{"help", "chrun"},
        "netlog help: unknown topic 'chrun', did you mean churn?; `netlog help` lists them all"},
       {{"help", "--man", "exit-codes"}, "netlog help: unknown command 'exit-codes'"},
+      {{"doctor", "--witness", "facts.txt"}, "netlog doctor: --witness: it is for Windows"},
       {{"completion", "csh"}, "netlog completion: no completion for 'csh'; there is bash, fish"},
       {{"complet"}, "netlog: unknown command 'complet', did you mean completion?"},
       {{"record", "--db", db, "--interval", "0"},

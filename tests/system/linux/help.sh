@@ -96,7 +96,7 @@ is "auto" record --source au
 is "capture:" record --source c
 is "tcp udp" tail --protocol ""
 is "cgroup cmdline container container_name" clip --redact-keep c
-is "bash fish zsh" completion ""
+is "bash fish powershell zsh" completion ""
 is "states" help st
 is "a.db" report --db a
 is "a.db" report --db = a

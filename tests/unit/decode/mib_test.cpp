@@ -29,7 +29,7 @@ constexpr auto kRemote6 = "20 01 0D B8 00 00 00 00 00 00 00 00 00 00 00 07";
 constexpr std::uint64_t kCreated = 0x01D9'4C2F'1A2B'3C4D;
 
 std::string text_of(const SocketRow& row) {
-  return fmt::format("{} {} {} {} key {} incarnation {:x} module {:x} offload {}",
+  return fmt::format("{} {} {} {} key {} incarnation {:x} module {:x} offload {}{}",
                      name(row.tuple.protocol),
                      to_string(row.tuple.local),
                      to_string(row.tuple.remote),
@@ -37,7 +37,8 @@ std::string text_of(const SocketRow& row) {
                      row.holder_key,
                      row.incarnation,
                      row.module,
-                     row.offload ? name(*row.offload) : "-");
+                     row.offload ? name(*row.offload) : "-",
+                     row.is_port_chosen ? " port chosen" : "");
 }
 
 std::string text_of(const Result<MibRows>& decoded) {
@@ -211,7 +212,8 @@ TEST_CASE("every class of UDP table is decoded, for both families", "[decode]") 
             .dword(0)
             .module_info(0x42),
         Family::ipv6,
-        "udp [fe80::1%12]:53 [::]:0 - key 99 incarnation 1d94c2f1a2b3c4d module 42 offload -\n"}}));
+        "udp [fe80::1%12]:53 [::]:0 - key 99 incarnation 1d94c2f1a2b3c4d module 42 offload - port "
+        "chosen\n"}}));
   CHECK(text_of(decode_mib_tables(test::section(kind, bytes), Protocol::udp, family)) == expected);
 }
 

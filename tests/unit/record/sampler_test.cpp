@@ -2,10 +2,17 @@
 #include "record/sampler.hpp"
 
 #include "support/catch.hpp"
+#include "support/scratch.hpp"
 #include "util/time.hpp"
 
+#include <chrono>
+#include <exception>
+#include <span>
 #include <string>
 #include <vector>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 
 namespace netlog_tests::record_sampler_test {
 
@@ -27,7 +34,48 @@ std::string text(const source::SamplePlan& plan) {
   return all;
 }
 
+/// A source that never has anything to drain.
+class QuietSource final : public source::LiveSource {
+ public:
+  [[nodiscard]] std::string name() const override { return "quiet"; }
+  [[nodiscard]] std::string fallback_reason() const override { return {}; }
+  [[nodiscard]] bool tracing() const override { return false; }
+  [[nodiscard]] bool drains() const override { return false; }
+  void sample(const source::SamplePlan& /*plan*/, capture::RecordSink& /*sink*/) override {}
+  bool drain(capture::RecordSink& /*sink*/) override { return true; }
+  void find_owners(std::span<const source::OwnerQuery> /*questions*/,
+                   std::chrono::nanoseconds /*budget*/,
+                   capture::RecordSink& /*sink*/) override {}
+  void forget(std::span<const std::uint64_t> /*keys*/) override {}
+};
+
 }  // namespace
+
+TEST_CASE("Sampler: a source that never drains wakes nobody", "[record]") {
+  const test::Scratch scratch;
+  store::Writer writer{scratch / "a.db", Session{}};
+  record::Recorder recorder{writer, kInterval};
+  QuietSource source;
+  boost::asio::io_context io;
+  record::Sampler sampler{
+      io,
+      record::TickSchedule{record::TickSchedule::Clock::now(), std::chrono::nanoseconds{kInterval}},
+      kInterval,
+      1.0,
+      source,
+      recorder,
+      nullptr,
+      [](const std::string&) {}};
+  bool ended = false;
+  boost::asio::co_spawn(io, sampler.drain(), [&](const std::exception_ptr&) { ended = true; });
+  io.poll();
+  CHECK(io.run_one_for(std::chrono::milliseconds{50}) == 0);
+  CHECK_FALSE(ended);  // or the recorder would end with it
+  sampler.stop();
+  io.run();
+  CHECK(ended);
+  writer.finish(0);
+}
 
 TEST_CASE("SamplePlanner: once a second all tables, in between the cheap ones", "[record]") {
   SamplePlanner planner{kInterval};

@@ -3,7 +3,11 @@
 
 #include "support/catch.hpp"
 #include "support/track_parts.hpp"
+#include "util/filetime.hpp"
 
+#include <cstdint>
+#include <optional>
+#include <random>
 #include <vector>
 
 namespace netlog::track::test::owner_tracker {
@@ -232,6 +236,42 @@ TEST_CASE("OwnerTracker names the processes that used a port last as likely owne
   const auto queries = parts.owners.queries(10);
   REQUIRE(queries.size() == 1);
   CHECK(queries[0].likely_pids == std::vector<std::uint32_t>{200});
+}
+
+TEST_CASE("owner_by_pid never takes a younger process, whatever the clock does", "[track]") {
+  constexpr std::int64_t kUtc = 1'600'000'000 * kSecond;
+  constexpr std::int64_t kTick = 15'625'000;
+  for (unsigned seed = 0; seed < 2'000; ++seed) {
+    std::mt19937 random{seed};
+    const auto any = [&](std::int64_t most) {
+      return std::uniform_int_distribution<std::int64_t>{0, most}(random);
+    };
+    // The clock is set back once at most, and read from time to time.
+    const auto set_ns = any(100 * kSecond);
+    const auto back_ns = any(1) == 0 ? 0 : any(200 * kSecond);
+    const auto clock = [&](std::int64_t at_ns) {
+      return kUtc + at_ns - (at_ns >= set_ns ? back_ns : 0);
+    };
+    const auto read_before_ns = set_ns - any(kSecond);
+    const auto read_after_ns = set_ns + any(kSecond);
+    std::optional<ClockSetBack> set_back;
+    if (back_ns > 0) {
+      set_back = ClockSetBack{kUtc + read_after_ns, kUtc + read_before_ns - back_ns};
+    }
+    const auto process_ns = any(100 * kSecond);
+    const auto socket_ns = any(3) == 0 ? process_ns + any(2 * kTick) - kTick : any(100 * kSecond);
+    const ProcessId process{1234, filetime_of(clock(process_ns))};
+    const auto known = owner_by_pid(process, filetime_of(clock(socket_ns)), set_back);
+    CAPTURE(seed, process_ns, socket_ns, set_ns, back_ns);
+    if (known == OwnerSource::exact) {
+      REQUIRE(process_ns <= socket_ns + kTick);
+    } else if (known == OwnerSource::unknown) {
+      REQUIRE(process_ns > socket_ns);
+    }
+    if (back_ns == 0) {
+      REQUIRE(known != OwnerSource::held);
+    }
+  }
 }
 
 }  // namespace netlog::track::test::owner_tracker
