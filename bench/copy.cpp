@@ -64,11 +64,18 @@ struct Table {
 std::vector<Table> read(const std::string& path) {
   const auto database = open(path, SQLITE_OPEN_READONLY);
   std::vector<Table> tables;
-  const auto names = prepare(
-      database, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'");
+  // Without the columns that are generated: pragma_table_info() leaves them out.
+  const auto names =
+      prepare(database,
+              "SELECT name, (SELECT group_concat('\"' || name || '\"') FROM "
+              "pragma_table_info(m.name)) FROM "
+              "sqlite_master AS m WHERE type = 'table' AND name NOT LIKE 'sqlite_%'");
+  const auto text = [&](int column) {
+    return std::string{reinterpret_cast<const char*>(sqlite3_column_text(names.get(), column))};
+  };
   while (sqlite3_step(names.get()) == SQLITE_ROW) {
-    Table table{reinterpret_cast<const char*>(sqlite3_column_text(names.get(), 0)), {}, {}};
-    const auto rows = prepare(database, fmt::format("SELECT * FROM \"{}\"", table.name));
+    Table table{text(0), {}, {}};
+    const auto rows = prepare(database, fmt::format("SELECT {} FROM \"{}\"", text(1), table.name));
     const auto columns = sqlite3_column_count(rows.get());
     for (int i = 0; i < columns; ++i) {
       table.columns.emplace_back(sqlite3_column_name(rows.get(), i));

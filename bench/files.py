@@ -99,11 +99,11 @@ def writing(connections, repeats):
             theirs.append(events / json.loads(done.stdout)["seconds"] / 1e3)
             if i + 1 < repeats:
                 path.unlink()
-        size, of_events = path.stat().st_size, bytes_of(path, "event")
+        of_connections = bytes_of(path, "connection") + bytes_of(path, "event")
         what = f"{made:,} connections, {events:,} events"
         return [Row(f"events a second, made and written into the finished file, {what}", "the same rows, prepared statements, no index", ours, theirs, "thousand"),
-                Row("bytes an event: their table and its indexes", "", [of_events / events], [], "B", ratio=False),
-                Row("bytes a finished connection: all the rest of the file", "", [(size - of_events) / made], [], "B", ratio=False)]
+                Row("bytes a connection with its events, and their indexes", "", [of_connections / made], [], "B", ratio=False),
+                Row("bytes a connection, all of the file", "", [path.stat().st_size / made], [], "B", ratio=False)]
 
 
 def reading(path, connections, repeats, cold):
