@@ -27,6 +27,7 @@ void answer_as_of_last_sign_of_life(store::Reader& reader, Filter& filter);
 /// known owner.
 /// @throws StoreError from the reader.
 Completeness completeness(store::Reader& reader, const Filter& filter);
+Completeness completeness(store::Reader& reader, const Filter& filter, Granularity granularity);
 
 /// Whether the end of the last session is in the file.
 /// @throws StoreError from the reader.
@@ -36,6 +37,5 @@ bool last_session_has_ended(store::Reader& reader);
 /// window.
 /// @throws StoreError from the reader.
 std::optional<GapReason> gap_over_instant(store::Reader& reader, const Filter& filter);
-Completeness completeness(store::Reader& reader, const Filter& filter, Granularity granularity);
 
 }  // namespace netlog::report

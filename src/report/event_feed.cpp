@@ -25,9 +25,11 @@ SELECT
 FROM events
 WHERE )";
 
-// By the clock as it was set since. Ids are in order for each connection only.
+// By the clock as it was set since, in the same boot. Ids are in order for each connection only.
 constexpr std::string_view kTime =
-    "at_ns + (SELECT coalesce(sum(k.step_ns), 0) FROM clock_step AS k WHERE k.after_event >= e.id)";
+    "at_ns + (SELECT coalesce(sum(k.step_ns), 0) FROM clock_step AS k JOIN session AS s ON s.id = "
+    "k.session_id WHERE k.after_event >= e.id AND s.boot_id IS (SELECT o.boot_id FROM connection "
+    "AS c JOIN session AS o ON o.id = c.session_id WHERE c.id = e.connection_id))";
 // Looks only at the rows of the file that hold such events.
 constexpr std::string_view kIsAfterLast =
     "connection_id IN (SELECT connection_id FROM event_codes WHERE newest > :last_id) AND id > "

@@ -16,6 +16,7 @@
 
 #include <sys/eventfd.h>
 
+#include <poll.h>
 #include <unistd.h>
 
 namespace netlog::os {
@@ -49,7 +50,10 @@ void on_bus_error(int signal, siginfo_t* info, void* /*context*/) {
       "netlog: a file that is open, such as the -shm of the recording, was cut short; what was "
       "committed is safe, start netlog again\n"};
   if (info->si_code == BUS_ADRERR) {
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kText.data(), kText.size());
+    pollfd err{STDERR_FILENO, POLLOUT, 0};
+    if (::poll(&err, 1, 0) == 1) {  // a full pipe would block
+      [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kText.data(), kText.size());
+    }
     ::_exit(EXIT_FAILURE);
   }
   static_cast<void>(std::raise(signal));  // its default effect, which SA_RESETHAND has restored

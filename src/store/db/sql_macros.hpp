@@ -13,13 +13,10 @@ namespace netlog::store {
 ///     $utc(x)                    text: the moment x, in UTC ns since 1970, as ISO 8601
 ///     $endpoint(address, port)   text: `192.0.2.1:80`, `[2001:db8::1]:80`; without a port if it
 ///                                is NULL; NULL if the address is
-///     $connect_failed(o, r)      whether a connect failed with this outcome and reason (their
-///     names) $failed(o, r, d)           whether a connection of this direction failed: a connect,
-///     or a RST
-///                                that did not come from a client of ours
-///     $history(part, c, e)       id, kind, at, error, old or new of the element `e` of json_each
-///     on
-///                                the history of the connection `c`: an INTEGER
+///     $connect_failed(o, r)      whether a connect failed, by the names of its outcome and reason
+///     $failed(o, r, d)           the same, also by a RST that no client of ours has sent
+///     $history(part, c, e)       `part` (id, kind, at, error, old, new) of the element `e` of the
+///                                list c.history: an INTEGER
 ///     $list(text)                the text, or '[]' if it is not a JSON list
 ///
 /// Codes and names are those of model/codes.hpp; a code is written as its name in lower case, with

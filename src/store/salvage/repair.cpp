@@ -7,10 +7,12 @@
 #include "store/rollup/port_use.hpp"
 #include "store/salvage/event_repair.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
@@ -18,29 +20,29 @@
 namespace netlog::store {
 namespace {
 
-/// Makes rows of the events in histories. Damaged ones are dropped.
-void unfold_histories(SQLite::Database& database) {
-  database.exec(
+/// Makes rows of the events in histories, and counts those that are lost: the ids that are missing
+/// then, or at least one for each history that is no list any more.
+void unfold_histories(SQLite::Database& database, Salvaged& salvaged) {
+  const auto number = [&](std::string_view sql) {
+    return database.execAndGet(expand_sql(sql)).getInt64();
+  };
+  const auto unreadable = number("SELECT count(*) FROM connection WHERE history <> $list(history)");
+  const auto unfolded = database.exec(
       "INSERT OR IGNORE INTO event (id, connection_id, kind, at_ns, error_ns, old, new) SELECT id, "
-      "connection_id, kind, at_ns, error_ns, old, new FROM event_codes WHERE id NOT IN (SELECT id "
-      "FROM event)");
+      "connection_id, kind, at_ns, error_ns, old, new FROM event_codes WHERE id IS NOT NULL");
   database.exec("UPDATE connection SET history = NULL, first_event = NULL, last_event = NULL");
-}
-
-/// The ids of the events that could be read, of rows and of histories, have no gap but for what is
-/// lost.
-void recount_lost_events(SQLite::Database& database, Salvaged& salvaged) {
-  if (!salvaged.damaged()) {
-    return;
-  }
+  const auto is_damaged = [](const SalvagedTable& table) {
+    return table.lost > 0 && (table.name == "event" || table.name == "connection");
+  };
+  const bool damaged = std::any_of(salvaged.tables.begin(), salvaged.tables.end(), is_damaged);
   for (auto& table : salvaged.tables) {
     if (table.name == "event") {
-      table.lost =
-          database
-              .execAndGet(
-                  "SELECT coalesce(max(id) - min(id) + 1, 0) - count(*) FROM event WHERE id > "
-                  "0")
-              .getInt64();
+      table.rows += unfolded;
+      table.lost = damaged ? number(
+                                 "SELECT coalesce(max(id) - min(id) + 1, 0) - count(*) FROM "
+                                 "event WHERE id > 0")
+                           : 0;
+      table.lost = std::max(table.lost, unreadable);
     }
   }
 }
@@ -145,8 +147,7 @@ void insert_gaps(SQLite::Database& database, const Salvaged& salvaged) {
 }  // namespace
 
 void repair(SQLite::Database& database, Salvaged& salvaged) {
-  unfold_histories(database);
-  recount_lost_events(database, salvaged);
+  unfold_histories(database, salvaged);
   auto dropped = repair_references(database);
   dropped["event"] += repair_events(database);
   for (auto& table : salvaged.tables) {

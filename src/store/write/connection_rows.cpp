@@ -2,6 +2,7 @@
 #include "store/write/connection_rows.hpp"
 
 #include "model/event.hpp"
+#include "store/db/arithmetic.hpp"
 #include "store/db/statement.hpp"
 
 #include <limits>
@@ -12,6 +13,10 @@ namespace {
 
 std::optional<std::int64_t> at(const std::optional<Moment>& moment) {
   return moment ? std::optional{moment->at_ns} : std::nullopt;
+}
+
+std::optional<std::int64_t> after(std::int64_t first_seen_ns, const std::optional<Moment>& moment) {
+  return moment ? std::optional{wrapping_subtract(moment->at_ns, first_seen_ns)} : std::nullopt;
 }
 
 std::optional<std::int64_t> error(const std::optional<Moment>& moment) {
@@ -92,12 +97,12 @@ ConnectionRows::ConnectionRows(SQLite::Database& database,
           "direction, peer_id, process_id, owner_source, owner_reason, uid, last_seen_after_ns, "
           "closed_after_ns, close_error_ns, gone, state, offload, outcome, outcome_reason, syns, "
           "errno, bytes_sent, bytes_received, retransmits, rtt_us, unanswered_ms, seen_by, "
-          "incarnation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ? - ?9, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-          "?, ?, ?, ? - ?9, ? - ?9, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+          "incarnation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+          "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       update_{database,
               "UPDATE connection SET direction = ?, peer_id = ?, process_id = ?, owner_source = ?, "
               "owner_reason = ?, uid = ?, "
-              "last_seen_after_ns = ? - first_seen_ns, closed_after_ns = ? - first_seen_ns, "
+              "last_seen_after_ns = ?, closed_after_ns = ?, "
               "close_error_ns = ?, gone = ?, state = "
               "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, errno = ?, "
               "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, unanswered_ms = ?, "
@@ -180,7 +185,7 @@ void ConnectionRows::insert(PendingRow& pending) {
       .with(tuple.remote.port != 0 ? std::optional{tuple.remote.port} : std::nullopt)
       .with(netns_above(first.netns))
       .with(first.first_seen_ns)
-      .with(at(first.opened))
+      .with(after(first.first_seen_ns, first.opened))
       .with(error(first.opened))
       .with(first.module != 0 ? std::optional{first.module} : std::nullopt)
       .with(place ? std::optional{place->flow} : std::nullopt)
@@ -188,14 +193,14 @@ void ConnectionRows::insert(PendingRow& pending) {
       .with(text)
       .with(history ? std::optional{history->first_event} : std::nullopt)
       .with(history ? std::optional{history->last_event} : std::nullopt);
-  bind_changing(insert, *pending.last);
+  bind_changing(insert, *pending.last, first.first_seen_ns);
   insert.exec();
 }
 
 void ConnectionRows::update(PendingRow& pending) {
   if (pending.last != nullptr) {
     BoundStatement update{update_};
-    bind_changing(update, *pending.last);
+    bind_changing(update, *pending.last, pending.stored->first_seen_ns);
     update.with(pending.row);
     update.exec();
   }
@@ -207,7 +212,9 @@ void ConnectionRows::update(PendingRow& pending) {
 }
 
 /// Binds the columns that change while a connection is open, in the order of both statements.
-void ConnectionRows::bind_changing(BoundStatement& statement, const Connection& connection) {
+void ConnectionRows::bind_changing(BoundStatement& statement,
+                                   const Connection& connection,
+                                   std::int64_t first_seen_ns) {
   const auto process = references_.process(connection.owner.process);
   const auto owner = owner_of(connection, process);
   statement.with(connection.direction)
@@ -216,8 +223,8 @@ void ConnectionRows::bind_changing(BoundStatement& statement, const Connection& 
       .with(owner.source)
       .with(reason(owner))
       .with(connection.uid)
-      .with(connection.last_seen_ns)
-      .with(at(connection.closed))
+      .with(wrapping_subtract(connection.last_seen_ns, first_seen_ns))
+      .with(after(first_seen_ns, connection.closed))
       .with(error(connection.closed))
       .with(connection.gone)
       .with(connection.state)

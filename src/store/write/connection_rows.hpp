@@ -62,7 +62,9 @@ class ConnectionRows {
   PendingRow& pending_row(std::int64_t row);
   void insert(PendingRow& pending);
   void update(PendingRow& pending);
-  void bind_changing(BoundStatement& statement, const Connection& connection);
+  void bind_changing(BoundStatement& statement,
+                     const Connection& connection,
+                     std::int64_t first_seen_ns);
   [[nodiscard]] ClosedConnection closed_connection(PendingRow& pending);
 
   const SessionStart& start_;

@@ -30,8 +30,10 @@ EventRows::EventRows(SQLite::Database& database)
                        "connection WHERE id = ?")},
       append_{
           database,
-          "UPDATE connection SET history = iif(? > 0, substr(history, 1, length(history) - 1) || "
-          "',', '[') || ? || ']', first_event = ?, last_event = ? WHERE id = ?"},
+          // Others may have written blanks behind the list.
+          "UPDATE connection SET history = iif(? > 0, substr(rtrim(history, char(9, 10, 13, 32)), "
+          "1, length(rtrim(history, char(9, 10, 13, 32))) - 1) || ',', '[') || ? || ']', "
+          "first_event = ?, last_event = ? WHERE id = ?"},
       select_{database,
               expand_sql("SELECT id, kind, at_ns, error_ns, old, new FROM event WHERE "
                          "connection_id = ? AND kind <> $event.owner ORDER BY id")},

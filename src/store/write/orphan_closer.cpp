@@ -16,16 +16,19 @@ namespace netlog::store {
 OrphanCloser::OrphanCloser(SQLite::Database& database, EventRows& events)
     : events_{events},
       find_{database, "SELECT state, protocol FROM connection WHERE id = ?"},
-      close_{database,
-             expand_sql("UPDATE connection SET gone = 1, incarnation = NULL, last_seen_after_ns "
-                        "= max(last_seen_ns, ?2 - ?3) - first_seen_ns, state = iif(protocol = ?7, "
-                        "?4, state), closed_after_ns = "
-                        "iif(outcome = $outcome.open, ?2 - first_seen_ns, closed_after_ns), "
-                        "close_error_ns = iif(outcome = $outcome.open, ?3, "
-                        "close_error_ns), outcome_reason = "
-                        "iif(outcome = $outcome.open, ?5, outcome_reason), outcome = iif(outcome = "
-                        "$outcome.open, ?6, outcome) WHERE "
-                        "id = ?1")} {}
+      close_{
+          database,
+          expand_sql(
+              "UPDATE connection SET gone = 1, incarnation = NULL, last_seen_after_ns "
+              "= CAST(max(last_seen_ns, ?2 - ?3) - first_seen_ns AS INTEGER), state = iif(protocol "
+              "= ?7, "
+              "?4, state), closed_after_ns = "
+              "iif(outcome = $outcome.open, CAST(?2 - first_seen_ns AS INTEGER), closed_after_ns), "
+              "close_error_ns = iif(outcome = $outcome.open, ?3, "
+              "close_error_ns), outcome_reason = "
+              "iif(outcome = $outcome.open, ?5, outcome_reason), outcome = iif(outcome = "
+              "$outcome.open, ?6, outcome) WHERE "
+              "id = ?1")} {}
 
 void OrphanCloser::close(std::int64_t connection, const Moment& ended) {
   const auto row = events_.find(connection);

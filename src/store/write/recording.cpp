@@ -55,7 +55,7 @@ void refuse_used_up_ids(SQLite::Database& database, const std::filesystem::path&
       database
           .execAndGet("SELECT max(last_event) FROM main.connection WHERE last_event IS NOT NULL")
           .getInt64();
-  refuse_used_up(path, last, "event");
+  refuse_used_up(path, last, "connection (last_event)");
 }
 
 SQLite::Database open_for_writing(const std::filesystem::path& path) {

@@ -272,9 +272,9 @@ void Retention::delete_sessions(Flows& flows, std::int64_t before_ns) {
     SQLite::Statement used{database_,
                            "SELECT EXISTS (SELECT 1 FROM process WHERE session_id = ?1) OR EXISTS "
                            "(SELECT 1 FROM connection WHERE session_id = ?1) OR EXISTS (SELECT 1 "
-                           "FROM clock_step WHERE session_id = ?1 AND after_event >= (SELECT "
-                           "min(id) FROM event_codes WHERE connection_id = (SELECT min(id) FROM "
-                           "connection)))"};
+                           "FROM clock_step WHERE session_id = ?1 AND after_event >= "
+                           "coalesce((SELECT id FROM event_codes WHERE connection_id = (SELECT "
+                           "min(id) FROM connection) ORDER BY id LIMIT 1), 0))"};
     if (BoundStatement{used}.with(session).number() != 0) {
       continue;
     }

@@ -61,6 +61,30 @@ TEST_CASE("a feed has the last events, then those that follow", "[report]") {
   CHECK(ids([&](const auto& on_event) { none_yet.next(on_event); }).empty());
 }
 
+TEST_CASE("a clock step of a later boot does not move the events of an earlier one", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  test::record_history(path, test::random_history(1));
+  const auto last_of = [](const std::filesystem::path& recording) {
+    store::Reader reader{recording};
+    EventFeed feed{reader, {}};
+    return times([&](const auto& on_event) { feed.last(3, on_event); });
+  };
+  const auto before = last_of(path);
+  SQLite::Database{path.string(), SQLite::OPEN_READWRITE}.exec(
+      "INSERT INTO session SELECT 99, host, os, kernel, netlog_version, 'another boot', "
+      "utc_offset_s, interval_ns, sources, started_ns, ended_ns, alive_ns, 0, 0, 0 FROM session "
+      "LIMIT 1;"
+      "INSERT INTO connection (id, session_id, protocol, local_address_id, local_port, direction, "
+      "owner_source, first_seen_ns, last_seen_after_ns, gone, outcome, seen_by) SELECT id + 10000, "
+      "99, protocol, local_address_id, local_port, direction, owner_source, first_seen_ns, 0, 0, "
+      "outcome, seen_by FROM connection ORDER BY id DESC LIMIT 1;"
+      "INSERT INTO event SELECT 1000000, (SELECT max(id) FROM connection), 0, max(at_ns) + 1, 0, "
+      "NULL, NULL FROM events;"
+      "INSERT INTO clock_step VALUES (99, 99, 0, 28800000000000, 1000000)");
+  CHECK(last_of(path).back() > before.back());
+}
+
 TEST_CASE("a feed has the events of the connections that the filter selects", "[report]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";

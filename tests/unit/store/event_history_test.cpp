@@ -4,6 +4,7 @@
 #include "model/event.hpp"
 #include "report/check.hpp"
 #include "store/read/reader.hpp"
+#include "store/salvage/salvage.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
 #include "support/rows.hpp"
@@ -156,6 +157,48 @@ TEST_CASE("a connection with many events keeps them as rows", "[store]") {
   writer.finish(70 * kSecond);
   CHECK(rows(path, "SELECT count(*) FROM event") == (changes == 62 ? "0\n" : "65\n"));
   CHECK(rows(path, "SELECT count(*) FROM events") == fmt::format("{}\n", changes + 2));
+}
+
+TEST_CASE("a history with a blank behind it goes on", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  {
+    auto one = connection(1);
+    Writer writer{path, session()};
+    const auto first = opens(one);
+    writer.push({first, enters_time_wait(one)});
+    writer.finish(4 * kSecond);
+  }
+  {
+    SQLite::Database database{utf8(path), SQLite::OPEN_READWRITE};
+    database.exec("UPDATE connection SET history = history || ' '");
+  }
+  auto next = session();
+  next.boot_id = "boot-b";
+  next.started_ns = 100 * kSecond;
+  Writer{path, next}.finish(101 * kSecond);
+  CHECK(rows(path, "SELECT group_concat(kind) FROM (SELECT kind FROM events ORDER BY id)") ==
+        "open,state,close\n");
+}
+
+TEST_CASE("a history that is no list any more is a loss on record", "[store]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  {
+    auto one = connection(1);
+    Writer writer{path, session()};
+    const auto first = opens(one);
+    writer.push({first, enters_time_wait(one)});
+    writer.finish(4 * kSecond);
+  }
+  salvage(path, scratch / "whole.db");
+  CHECK(rows(scratch / "whole.db", "SELECT count(*) FROM gaps WHERE source = 'salvage'") == "0\n");
+  {
+    SQLite::Database database{utf8(path), SQLite::OPEN_READWRITE};
+    database.exec("UPDATE connection SET history = 'x' || history");
+  }
+  salvage(path, scratch / "out.db");
+  CHECK(rows(scratch / "out.db", "SELECT lost FROM gaps WHERE source = 'salvage'") == "1\n");
 }
 
 TEST_CASE("a history that somebody has altered does not stop a report or a recorder", "[store]") {
