@@ -9,7 +9,6 @@
 #include <array>
 #include <cstring>
 #include <limits>
-#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -115,8 +114,7 @@ void CaptureWriter::flush() {
     throw CommandFailed{
         fmt::format("cannot capture into {}: writing failed; is the disk full?", utf8(path_))};
   }
-  std::error_code unknown;
-  if (const auto size = std::filesystem::file_size(path_, unknown); unknown || size != size_) {
+  if (const auto size = os::current_size(path_); !size || *size != size_) {
     throw CommandFailed{fmt::format(
         "cannot capture into {}: it was deleted, moved, replaced or cut short", utf8(path_))};
   }

@@ -13,7 +13,7 @@ enum class LogEvent : std::uint16_t {
   failed = 3,    ///< the recorder has ended with an error
   gap = 4,       ///< something could not be observed; the recording has the details
   fallback = 5,  ///< a source that shows less is in use
-  writing = 6,   ///< the recording cannot be written, or can be written again
+  message = 6,   ///< another one, such as: the recording cannot be written, or can be again
 };
 
 /// While this process is a service of Windows, writes one line to its event log (Application, the

@@ -82,6 +82,10 @@ bool is_being_recorded(const std::filesystem::path& path);
 /// does not exist.
 std::uintmax_t stored_bytes(const std::filesystem::path& path);
 
+/// The size of the file of this name, also while a program has it open: the entry of a folder of
+/// Windows can have an older one. Errors: the system's reason (no such file, a directory).
+Result<std::uint64_t> current_size(const std::filesystem::path& path);
+
 /// How large a file of this process may become (`ulimit -f`); absent: there is no limit.
 std::optional<std::int64_t> file_size_limit();
 

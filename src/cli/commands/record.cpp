@@ -51,19 +51,24 @@ class LogOn {
   ~LogOn() { spdlog::set_default_logger(std::make_shared<spdlog::logger>("netlog")); }
 };
 
-/// Reports new gaps to the event log, at most once a minute.
+/// Reports new gaps to the event log, at most once a minute, and the last ones at the end.
 class GapEvents {
  public:
   void report(std::int64_t gaps) {
-    const auto now = std::chrono::steady_clock::now();
-    if (gaps == reported_ || now - last_ < std::chrono::minutes{1}) {
+    if (std::chrono::steady_clock::now() - last_ >= std::chrono::minutes{1}) {
+      report_now(gaps);
+    }
+  }
+
+  void report_now(std::int64_t gaps) {
+    if (gaps == reported_) {
       return;
     }
     os::log_event(os::LogEvent::gap,
                   fmt::format("{} gaps since the last report; `netlog report gaps` says which",
                               gaps - reported_));
     reported_ = gaps;
-    last_ = now;
+    last_ = std::chrono::steady_clock::now();
   }
 
  private:
@@ -192,7 +197,7 @@ void run_record(const RecordOptions& given, const ReadAgain& read_again) {
   };
   observer.on_message = [&](const std::string& text) {
     status.clear();
-    os::log_event(os::LogEvent::writing, text);
+    os::log_event(os::LogEvent::message, text);
     spdlog::warn(message_text(text));
   };
   GapEvents gaps;
@@ -236,6 +241,7 @@ void run_record(const RecordOptions& given, const ReadAgain& read_again) {
                   recorded.progress.gaps,
                   size_text(recorded.totals.file_bytes),
                   message_text(utf8(options.database)));
+  gaps.report_now(recorded.progress.gaps);
   os::log_event(os::LogEvent::stopped, summary);
   spdlog::info("{}", summary);
   if (recorded.totals.needs_wal) {

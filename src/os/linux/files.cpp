@@ -363,6 +363,13 @@ std::uintmax_t stored_bytes(const std::filesystem::path& path) {
              : 0;
 }
 
+Result<std::uint64_t> current_size(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  return error ? Result<std::uint64_t>{fail_errno(error.value(), "ask for its size")}
+               : Result<std::uint64_t>{size};
+}
+
 std::optional<std::int64_t> file_size_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {

@@ -40,18 +40,6 @@ bool is_windows_installer(PSID sid) {
   return ::EqualSid(sid, known) != 0;
 }
 
-/// Whether an entry of an access list lets somebody else write or replace what it is of.
-bool lets_others_write(const ACE_HEADER& entry) {
-  constexpr DWORD kWrite = FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_DELETE_CHILD | DELETE |
-                           WRITE_DAC | WRITE_OWNER | GENERIC_WRITE | GENERIC_ALL;
-  if (entry.AceType != ACCESS_ALLOWED_ACE_TYPE || (entry.AceFlags & INHERIT_ONLY_ACE) != 0) {
-    return false;
-  }
-  const auto& allowed = reinterpret_cast<const ACCESS_ALLOWED_ACE&>(entry);
-  auto* const sid = const_cast<DWORD*>(&allowed.SidStart);
-  return (allowed.Mask & kWrite) != 0 && !is_trusted(sid) && !is_windows_installer(sid);
-}
-
 std::wstring with_reader(std::wstring sddl, std::wstring_view access, std::wstring_view reader) {
   if (!reader.empty()) {
     sddl.append(access).append(reader).append(L")");
@@ -78,6 +66,21 @@ bool is_trusted(void* sid) {
          ::IsWellKnownSid(sid, WinBuiltinAdministratorsSid) != 0 || is_user_of_this_process(sid);
 }
 
+// winnt.h: all types of entries begin with ACE_HEADER and a mask; the SID is at another place in
+// some.
+bool lets_others_write(const void* entry) {
+  constexpr DWORD kWrite = FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_DELETE_CHILD | DELETE |
+                           WRITE_DAC | WRITE_OWNER | GENERIC_WRITE | GENERIC_ALL;
+  const auto& allowed = *static_cast<const ACCESS_ALLOWED_ACE*>(entry);
+  if (allowed.Header.AceType == ACCESS_DENIED_ACE_TYPE ||
+      (allowed.Header.AceFlags & INHERIT_ONLY_ACE) != 0 || (allowed.Mask & kWrite) == 0) {
+    return false;
+  }
+  auto* const sid = const_cast<DWORD*>(&allowed.SidStart);
+  return allowed.Header.AceType != ACCESS_ALLOWED_ACE_TYPE ||
+         !(is_trusted(sid) || is_windows_installer(sid));
+}
+
 Result<void> refuse_writable_by_others(const std::filesystem::path& path) {
   PSID owner = nullptr;
   PACL list = nullptr;
@@ -99,7 +102,7 @@ Result<void> refuse_writable_by_others(const std::filesystem::path& path) {
   bool is_open = list == nullptr || !(is_trusted(owner) || is_windows_installer(owner));
   for (WORD i = 0; !is_open && i < list->AceCount; ++i) {
     void* entry = nullptr;
-    is_open = ::GetAce(list, i, &entry) == 0 || lets_others_write(*static_cast<ACE_HEADER*>(entry));
+    is_open = ::GetAce(list, i, &entry) == 0 || lets_others_write(entry);
   }
   return is_open ? fail_win32(ERROR_ACCESS_DENIED,
                               "others than administrators may write " + narrow(name))

@@ -20,6 +20,11 @@ std::wstring private_directory(std::wstring_view reader = {});
 /// Whether a SID (PSID) is ours, the system's, or that of the administrators.
 bool is_trusted(void* sid);
 
+/// Whether an entry of an access list (ACE) lets somebody else write or replace what it is of.
+/// Windows' own installer is trusted, too. True for any entry that names rights to write and
+/// neither simply allows nor denies them, such as one with a condition.
+bool lets_others_write(const void* entry);
+
 /// Refuses a file or a directory that others may write or replace: whoever can does what SYSTEM may
 /// if it is a service's program. Windows' own installer is trusted, too. Errors: access_denied; the
 /// system's reason.

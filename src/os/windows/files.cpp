@@ -299,6 +299,21 @@ std::uintmax_t stored_bytes(const std::filesystem::path& path) {
   return error ? 0 : size;
 }
 
+Result<std::uint64_t> current_size(const std::filesystem::path& path) {
+  const auto file = own(::CreateFileW(path.c_str(),
+                                      FILE_READ_ATTRIBUTES,
+                                      FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                                      nullptr,
+                                      OPEN_EXISTING,
+                                      FILE_ATTRIBUTE_NORMAL,
+                                      nullptr));
+  LARGE_INTEGER size{};
+  if (!file || ::GetFileSizeEx(file.get(), &size) == 0) {
+    return fail_win32(::GetLastError(), "ask for its size");
+  }
+  return static_cast<std::uint64_t>(size.QuadPart);
+}
+
 std::optional<std::int64_t> file_size_limit() {
   return std::nullopt;
 }

@@ -151,7 +151,8 @@ class WindowsServices final : public ServiceManager {
  public:
   ServiceSteps install(const RecordCommand& command) override {
     const std::filesystem::path program = own_path();
-    for (const auto& path : {program, program.parent_path(), command.config}) {
+    for (const auto& path :
+         {program, program.parent_path(), command.config, command.config.parent_path()}) {
       if (const auto safe = path.empty() ? Result<void>{} : refuse_writable_by_others(path);
           !safe) {
         return safe.error();

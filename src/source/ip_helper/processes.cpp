@@ -32,7 +32,9 @@ std::uint32_t ProcessTable::refresh(capture::RecordSink& sink) {
   }
   listed_ns_ = os::read_boot_clock_ns();
   for (const auto& [id, ended] : std::exchange(ended_, {})) {
-    sink.consume({0, ended, capture::ProcessExit{id, {}}});
+    if (ended) {
+      sink.consume({0, *ended, capture::ProcessExit{id, {}}});
+    }
   }
   list_before_ = std::exchange(listed_, {});
   before_ns_ = before_ns;
@@ -46,8 +48,9 @@ std::uint32_t ProcessTable::refresh(capture::RecordSink& sink) {
     if (now != listed_.end() && now->second.created == created) {
       return false;
     }
-    sink.consume(
-        {0, Span{before_ns, refreshed_ns_}, capture::ProcessExit{ProcessId{pid, created}, {}}});
+    const ProcessId id{pid, created};
+    sink.consume({0, Span{before_ns, refreshed_ns_}, capture::ProcessExit{id, {}}});
+    ended_.emplace(id, std::nullopt);
     return true;
   });
   return kNoError;

@@ -46,9 +46,10 @@ class ProcessTable {
 
   Api& api_;
   List listed_;
-  List list_before_;                 ///< of the refresh() before
-  std::int64_t before_ns_ = 0;       ///< when that was
-  std::map<ProcessId, Span> ended_;  ///< reported after their end, which is to be reported
+  List list_before_;            ///< of the refresh() before
+  std::int64_t before_ns_ = 0;  ///< when that was
+  /// Reported, and ended at the last refresh(). When, if that is to be reported; absent: it was.
+  std::map<ProcessId, std::optional<Span>> ended_;
   std::unordered_map<std::uint32_t, std::uint64_t> reported_;  ///< creation times by pid
   std::optional<std::unordered_map<std::uint32_t, std::vector<std::string>>>
       services_;  ///< by pid; absent: not read since the last refresh()

@@ -116,6 +116,8 @@ std::string text_of_sid(std::string sid) {
   return os::narrow(text);
 }
 
+/// Empty also if a domain controller is out of reach: ERROR_NONE_MAPPED can be a time-out, too.
+/// Source: learn.microsoft.com, LookupAccountSidW().
 std::string account_of(std::string sid) {
   std::array<wchar_t, 257> name{};
   std::array<wchar_t, 257> domain{};
@@ -166,7 +168,8 @@ std::uint32_t list_processes(std::vector<ip_helper::ListedProcess>& processes) {
 }
 
 // A local account is found in less; a controller that is asked may answer in time, too.
-ProcessReader::ProcessReader() : accounts_{account_of, std::chrono::milliseconds{20}} {}
+ProcessReader::ProcessReader()
+    : accounts_{account_of, std::chrono::milliseconds{20}, std::chrono::minutes{1}} {}
 
 ip_helper::ProcessDetails ProcessReader::describe(std::uint32_t pid, std::uint64_t created) {
   ip_helper::ProcessDetails details;

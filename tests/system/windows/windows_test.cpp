@@ -21,6 +21,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <vector>
@@ -307,6 +308,44 @@ TEST_CASE("the service is registered with its source of events, and is gone with
   }
   take(services->uninstall());
   CHECK(messages().empty());
+}
+
+TEST_CASE("a service reads no configuration that others may replace", "[live]") {
+  const test::Scratch scratch;
+  const auto folder = scratch / "netlog";
+  REQUIRE(std::filesystem::create_directory(folder));
+  write_file(folder / "netlog.toml");
+  allow(folder / "netlog.toml", L"D:P(A;;FA;;;OW)");
+  allow(folder, L"D:P(A;;FA;;;OW)");
+  const auto services = os::service_manager();
+  const auto install = [&] { return services->install({{}, folder / "netlog.toml", {}}); };
+  CHECK(install().has_value());
+  allow(folder, L"D:P(A;;FA;;;OW)(A;;FA;;;WD)");
+  REQUIRE(install().has_error());
+  CHECK_THAT(install().error().message(),
+             test::contains_text("others than administrators may write " + utf8(folder)));
+}
+
+TEST_CASE("what no plain entry of an access list says is taken for the worst", "[live]") {
+  alignas(ACL) std::array<std::byte, 256> memory{};
+  auto* const list = reinterpret_cast<ACL*>(memory.data());
+  REQUIRE(::InitializeAcl(list, memory.size(), ACL_REVISION) != 0);
+  std::array<std::byte, SECURITY_MAX_SID_SIZE> sid{};
+  const auto lets_write = [&](BYTE type, WELL_KNOWN_SID_TYPE who, DWORD mask) {
+    DWORD size = sid.size();
+    void* entry = nullptr;
+    REQUIRE(::CreateWellKnownSid(who, nullptr, sid.data(), &size) != 0);
+    REQUIRE(::AddAccessAllowedAce(list, ACL_REVISION, mask, sid.data()) != 0);
+    REQUIRE(::GetAce(list, list->AceCount - 1U, &entry) != 0);
+    static_cast<ACE_HEADER*>(entry)->AceType = type;
+    return os::lets_others_write(entry);
+  };
+  CHECK(lets_write(ACCESS_ALLOWED_ACE_TYPE, WinWorldSid, FILE_WRITE_DATA));
+  CHECK_FALSE(lets_write(ACCESS_ALLOWED_ACE_TYPE, WinWorldSid, FILE_READ_DATA));
+  CHECK_FALSE(lets_write(ACCESS_ALLOWED_ACE_TYPE, WinLocalSystemSid, FILE_WRITE_DATA));
+  CHECK_FALSE(lets_write(ACCESS_DENIED_ACE_TYPE, WinWorldSid, FILE_WRITE_DATA));
+  CHECK(lets_write(ACCESS_ALLOWED_CALLBACK_ACE_TYPE, WinLocalSystemSid, FILE_WRITE_DATA));
+  CHECK_FALSE(lets_write(ACCESS_ALLOWED_CALLBACK_ACE_TYPE, WinWorldSid, FILE_READ_DATA));
 }
 
 TEST_CASE("the text of an event has no place for another text", "[live]") {

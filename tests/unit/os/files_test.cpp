@@ -5,6 +5,7 @@
 #include "support/scratch.hpp"
 #include "util/text.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -38,6 +39,18 @@ TEST_CASE("a recording file is held by one", "[os]") {
   REQUIRE(again.has_value());
   CHECK_FALSE((*again)->created());
   CHECK(utf8(path.filename()) == "Aufzeichnung für €.db");
+}
+
+TEST_CASE("a file that is open has its current size", "[os]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a";
+  CHECK(os::current_size(path).has_error());
+  CHECK(os::current_size(scratch / ".").has_error());
+  std::ofstream out{path, std::ios::binary | std::ios::app};
+  for (const std::uint64_t size : {3U, 6U, 9U}) {
+    out << "abc" << std::flush;
+    CHECK(os::current_size(path).value() == size);
+  }
 }
 
 TEST_CASE("a finished file gets its name only where that is free", "[os]") {

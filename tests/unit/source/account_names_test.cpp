@@ -7,6 +7,7 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -27,6 +28,7 @@ TEST_CASE("AccountNames: a name that is found in time", "[source]") {
                        ++*asked;
                        return sid == "s" ? "LAB\\anna" : "";
                      },
+                     kLong,
                      kLong};
   CHECK(names.name_of("s", "S-1-5-7") == "LAB\\anna");
   CHECK(names.name_of("s", "S-1-5-7") == "LAB\\anna");
@@ -45,7 +47,8 @@ TEST_CASE("AccountNames: a look-up that lasts holds nobody up", "[source]") {
                        }
                        return "LAB\\" + sid;
                      },
-                     kNotAtAll};
+                     kNotAtAll,
+                     kLong};
   CHECK(names.name_of("far", "S-1-5-7") == "S-1-5-7");
   asked->get_future().wait();
   CHECK(names.name_of("far", "S-1-5-7") == "S-1-5-7");
@@ -60,6 +63,31 @@ TEST_CASE("AccountNames: a look-up that lasts holds nobody up", "[source]") {
   CHECK(names.name_of("near", "S-1-5-8") == "LAB\\near");
 }
 
+TEST_CASE("AccountNames: a look-up that finds no name is repeated after a pause", "[source]") {
+  auto asked = std::make_shared<std::atomic<int>>(0);
+  const auto fail_twice = [asked](const std::string& sid) -> std::string {
+    switch (++*asked) {
+      case 1:  // the domain controller is out of reach
+        return "";
+      case 2:
+        throw std::runtime_error{"no memory"};
+      default:
+        return "LAB\\" + sid;
+    }
+  };
+  AccountNames names{fail_twice, kLong, kNotAtAll};
+  CHECK(names.name_of("s", "S-1-5-7") == "S-1-5-7");
+  CHECK(names.name_of("s", "S-1-5-7") == "S-1-5-7");
+  CHECK(names.name_of("s", "S-1-5-7") == "LAB\\s");
+  CHECK(names.name_of("s", "S-1-5-7") == "LAB\\s");
+  CHECK(*asked == 3);
+  *asked = 0;
+  AccountNames patient{fail_twice, kLong, kLong};
+  CHECK(patient.name_of("s", "S-1-5-7") == "S-1-5-7");
+  CHECK(patient.name_of("s", "S-1-5-7") == "S-1-5-7");
+  CHECK(*asked == 1);
+}
+
 TEST_CASE("AccountNames: nobody waits for a look-up at the end", "[source]") {
   auto controller = std::make_shared<std::promise<void>>();
   {
@@ -67,7 +95,8 @@ TEST_CASE("AccountNames: nobody waits for a look-up at the end", "[source]") {
                          controller->get_future().wait();
                          return std::string{};
                        },
-                       kNotAtAll};
+                       kNotAtAll,
+                       kLong};
     CHECK(names.name_of("far", "S-1-5-7") == "S-1-5-7");
   }
   controller->set_value();

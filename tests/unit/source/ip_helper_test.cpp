@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Windows' calls by a script, up to the rows of a recording: what wine and a quiet machine never
 // do.
+#include "source/ip_helper/processes.hpp"
 #include "unit/source/ip_helper_fixture.hpp"
+
+#include <variant>
 
 namespace netlog_tests::source_ip_helper_test {
 
@@ -219,6 +222,30 @@ TEST_CASE("a process that has ended since the last look is named", "[source]") {
   CHECK(host.rows("SELECT process, owner_source FROM connections") == "chrome.exe|last_seen\n");
   CHECK(host.rows("SELECT name, parent_pid, exe, ended_at IS NULL FROM processes") ==
         "chrome.exe|700|NULL|0\n");
+}
+
+TEST_CASE("a process is reported once, also if it is asked for after its end", "[source]") {
+  struct Counts final : capture::RecordSink {
+    void consume(const capture::RawRecord& record) override {
+      reads += std::holds_alternative<capture::ProcessRead>(record.payload) ? 1 : 0;
+      exits += std::holds_alternative<capture::ProcessExit>(record.payload) ? 1 : 0;
+    }
+    int reads = 0;
+    int exits = 0;
+  } counts;
+  Script script;
+  script.processes = {{1234, 700, kLongAgo, "chrome.exe"}};
+  ScriptedCalls calls{script};
+  ProcessTable processes{calls};
+  REQUIRE(processes.refresh(counts) == kNoError);
+  CHECK(processes.report(1234, 0, counts));
+  script.processes.clear();
+  REQUIRE(processes.refresh(counts) == kNoError);
+  CHECK(counts.exits == 1);
+  CHECK(processes.report(1234, 0, counts));
+  REQUIRE(processes.refresh(counts) == kNoError);
+  CHECK(counts.reads == 1);
+  CHECK(counts.exits == 1);
 }
 
 TEST_CASE("what is no service of the process is not its service", "[source]") {
