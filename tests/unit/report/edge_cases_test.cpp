@@ -159,9 +159,16 @@ TEST_CASE("a port passed from parent to child was the parent's before", "[report
   CHECK(scenario.report_rows("who", child, {"held", "process"}).empty());
   Filter parent;
   parent.pids = {10};
-  CHECK(scenario.report_rows("connections", parent, {"local", "remote"}) ==
-        "192.0.2.1:8080|-\n"
-        "192.0.2.1:8080|198.51.100.7:4000\n");
+  CHECK(scenario.report_rows("connections", parent, {"pid", "process", "local", "remote"}) ==
+        "10|parent|192.0.2.1:8080|-\n"
+        "10|parent|192.0.2.1:8080|198.51.100.7:4000\n");
+  CHECK(scenario.report_rows("connections", at_second(scenario, 15), {"pid", "process"}) ==
+        "10|parent\n"
+        "10|parent\n");
+  CHECK(scenario.report_rows("connections", {}, {"pid", "process"}) ==
+        "11|child\n"
+        "11|child\n"
+        "11|child\n");
 }
 
 TEST_CASE("a port is that of its owner in the window, until that one ends", "[report]") {
