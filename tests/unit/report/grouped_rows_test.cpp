@@ -369,4 +369,27 @@ TEST_CASE("diff names peers that fail more often or do not answer any more", "[r
         "gone|203.0.113.4:80|10|0|0|0\n");
 }
 
+TEST_CASE("diff compares shares of failures, by the time that was recorded", "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  std::int64_t id = 0;
+  const auto call = [&](const char* peer, double at, bool fails) {
+    recording.add(closed_connection(++id).by(1).remote(peer, 80).from(at).to(at + 0.5).ending(
+        fails ? Outcome::refused : Outcome::closed));
+  };
+  for (int i = 0; i < 20; ++i) {
+    call("203.0.113.1", 1 + i, i < 4);  // as often as before
+    call("203.0.113.1", 50 + i, i < 4);
+    call("203.0.113.2", 1 + i, i < 1);  // by chance
+    call("203.0.113.2", 50 + i, i < 2);
+    call("203.0.113.3", 1 + i, i < 1);
+    call("203.0.113.3", 50 + i, i < 3);
+  }
+  auto filter = window(45, 75);
+  // The recording begins at 0 s.
+  filter.before_ns = {test::Given::ns(-1000), test::Given::ns(30)};
+  CHECK(recording.rows("diff", {"change", "peer", "failed_before", "failed_after"}, filter) ==
+        "fails more|203.0.113.3:80|1|3\n");
+}
+
 }  // namespace netlog_tests::report_grouped_rows_test
