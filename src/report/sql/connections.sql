@@ -30,27 +30,23 @@
 -- column: container | container | optional several
 -- column: netns | namespace | right several
 WITH
-shown AS (
+ids AS MATERIALIZED (
   SELECT id
   FROM connections
   WHERE /*filter*/ 1
   ORDER BY coalesce(opened_ns, first_seen_ns), id
   LIMIT iif(:limit < 0, 200, :limit)
 ),
-selected AS (SELECT * FROM connections WHERE id IN (SELECT id FROM shown)),
+selected AS (SELECT * FROM connections WHERE id IN (SELECT id FROM ids)),
+/*part owners*/,
 held AS (
-  -- Its owner at the end of the window, if it has another one now.
+  -- Its owner in the window, or the one that the filter selects, if it has another one now.
   SELECT
     selected.*,
     coalesce(closed_ns, last_seen_ns) > :until_ns AS goes_on,
-    (
-      SELECT e.old
-      FROM event AS e
-      WHERE e.connection_id = selected.id AND e.kind = $event.owner AND e.old IS NOT NULL AND e.at_ns > :until_ns
-      ORDER BY e.id
-      LIMIT 1
-    ) AS then_id
+    owners.process_id AS then_id
   FROM selected
+  LEFT JOIN owners ON owners.id = selected.id
 )
 SELECT
   coalesce(opened_ns, first_seen_ns) AS began_ns,

@@ -71,6 +71,7 @@ selected AS MATERIALIZED (
     -- An attempt that still waits has no answer either.
     outcome = 'open' AND hangs AS hangs,
     coalesce($failed(outcome, outcome_reason, direction) OR (outcome = 'open' AND hangs), 0) AS failed,
+    coalesce(outcome IN ('refused', 'reset'), 0) AS answered,
     -- It counts where it failed; while it waits, in both windows.
     coalesce(closed_ns BETWEEN :before_since_ns AND :before_until_ns, 1) AS ended_before,
     coalesce(closed_ns BETWEEN :since_ns AND :until_ns, 1) AS ended_after,
@@ -108,6 +109,7 @@ counted AS (
     -- Without those that still wait.
     sum(before AND failed AND ended_before AND hangs IS NOT 1) AS over_before,
     sum(after AND failed AND ended_after AND hangs IS NOT 1) AS over_after,
+    sum(after AND failed AND ended_after AND answered) AS answered_after,
     count(lasted_before_ns) AS began_before,
     avg(lasted_before_ns) AS lasted_before_ns,
     avg(lasted_after_ns) AS lasted_after_ns
@@ -118,12 +120,13 @@ changes AS (
   SELECT
     *,
     CASE
-      WHEN before > 0 AND after > 0 AND failed_after = after AND failed_before < before THEN 'no answer'
-      WHEN before > 0 AND failed_after - over_after > failed_before - over_before AND 1.0 * failed_after / after > 1.0 * failed_before / before THEN 'fails more'
-      -- A larger share of them, or half as many again in the same time. What waits in both is no difference.
-      WHEN before > 0 AND over_after * (:before_until_ns - :before_since_ns) > over_before * (:until_ns - :since_ns) AND (
-        1.0 * failed_after / after > 1.0 * failed_before / before
-        OR 2.0 * over_after * (:before_until_ns - :before_since_ns) >= 3.0 * over_before * (:until_ns - :since_ns)
+      -- A refused or reset connection has an answer.
+      WHEN before > 0 AND after > 0 AND failed_after = after AND failed_before < before THEN iif(answered_after, 'all fail', 'no answer')
+      -- A share of them that is larger by a tenth of all, and more in the same time of recording. What waits in both is no
+      -- difference.
+      WHEN before > 0 AND after > 0 AND 10 * (failed_after * before - failed_before * after) >= before * after AND (
+        failed_after - over_after > failed_before - over_before
+        OR 1.0 * over_after / (SELECT w.after_ns FROM watched AS w) > 1.0 * over_before / (SELECT w.before_ns FROM watched AS w)
       ) THEN 'fails more'
       -- Three times as long, and a tenth of a second; a single one before is no measure.
       WHEN began_before >= 3 AND lasted_after_ns > max(3 * lasted_before_ns, lasted_before_ns + 1e8) THEN 'slower'
@@ -149,7 +152,7 @@ SELECT
 FROM changes
 WHERE change IS NOT NULL
 ORDER BY
-  CASE change WHEN 'no answer' THEN 1 WHEN 'fails more' THEN 2 WHEN 'slower' THEN 3 WHEN 'new' THEN 4 ELSE 5 END,
+  CASE change WHEN 'no answer' THEN 1 WHEN 'all fail' THEN 1 WHEN 'fails more' THEN 2 WHEN 'slower' THEN 3 WHEN 'new' THEN 4 ELSE 5 END,
   failed_after DESC,
   connections DESC,
   peer

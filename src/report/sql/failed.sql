@@ -67,7 +67,8 @@ SELECT
   s.remote,
   s.state,
   iif(count(*) = count(s.since_ns), min(s.since_ns), NULL) AS since_ns,
-  max(coalesce(:until_ns, (
+  -- Until the end of the window, or of the recording if that is earlier.
+  max(min(coalesce(:until_ns, 9223372036854775807), (
     SELECT max(at_ns) FROM (SELECT max(last_alive_ns) AS at_ns FROM sessions UNION ALL SELECT last_seen_ns FROM selected)
   )) - s.from_ns) AS waited_ns,
   s.netns

@@ -16,7 +16,8 @@
 -- column: per_hour | an hour | count
 -- column: first_peer | first peer | endpoint
 WITH
--- Each interval ends with the window at the latest.
+/*part recorded*/,
+-- Each interval ends with the window at the latest, or with the recording if that is earlier.
 dwells AS MATERIALIZED (
   SELECT
     n.process_id,
@@ -31,7 +32,7 @@ dwells AS MATERIALIZED (
     c.opened_ns IS NULL AND y.from_ns <= c.first_seen_ns AS is_old,
     coalesce(y.from_ns < :since_ns, 0) OR (c.opened_ns IS NULL AND y.from_ns <= c.first_seen_ns) AS was_there,
     iif(y.to_ns <= coalesce(:until_ns, y.to_ns), y.to_ns, NULL) AS to_ns,
-    coalesce(:until_ns, c.last_seen_ns) AS end_ns,
+    coalesce(min(:until_ns, max(c.last_seen_ns, coalesce((SELECT until_ns FROM recorded), 0))), c.last_seen_ns) AS end_ns,
     -- Of what came in, the port of the service.
     coalesce((SELECT p.peer FROM peers AS p WHERE p.id = n.peer_id), c.remote, c.remote_address) AS peer
   FROM long_dwells AS y

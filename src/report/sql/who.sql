@@ -27,7 +27,7 @@ held AS (
     s.local_port,
     s.protocol,
     s.netns,
-    s.opened_ns,
+    coalesce(o.from_ns, s.opened_ns) AS from_ns,
     iif(o.id IS NULL, s.process_id, o.process_id) AS process_id,
     coalesce(
       o.until_ns,
@@ -44,7 +44,8 @@ held AS (
       )
     )) AS state_then
   FROM selected AS s
-  LEFT JOIN owners AS o ON o.id = s.id
+  -- A listener has a row for each owner; what was accepted counts once.
+  LEFT JOIN holders AS o ON o.id = s.id AND (o.place = 1 OR (o.is_selected AND s.direction = 'listen'))
 )
 -- A row for each program: at each port of ours, or at all ports of its own.
 SELECT
@@ -58,7 +59,7 @@ SELECT
   count(DISTINCT r.pid) AS processes,
   r.user,
   -- NULL: one was there before the recorder.
-  iif(count(*) = count(h.opened_ns), min(h.opened_ns), NULL) AS from_ns,
+  iif(count(*) = count(h.from_ns), min(h.from_ns), NULL) AS from_ns,
   iif(count(*) = count(h.until_ns), max(h.until_ns), NULL) AS until_ns,
   r.container,
   h.netns
@@ -98,9 +99,9 @@ ids AS MATERIALIZED (
 ),
 /*part owners*/,
 held AS (
-  SELECT c.*, iif(o.id IS NULL, c.process_id, o.process_id) AS holder_id, o.until_ns AS held_until_ns
+  SELECT c.*, iif(o.id IS NULL, c.process_id, o.process_id) AS holder_id, o.from_ns AS held_from_ns, o.until_ns AS held_until_ns
   FROM connections AS c
-  LEFT JOIN owners AS o ON o.id = c.id
+  LEFT JOIN holders AS o ON o.id = c.id AND (o.place = 1 OR (o.is_selected AND c.direction = 'listen'))
   WHERE c.id IN (SELECT id FROM ids)
 )
 SELECT
@@ -132,13 +133,14 @@ SELECT
     '?',
     'yes'
   ) END AS sure,
-  -- NULL: it was there before the recorder.
-  opened_ns AS from_ns,
-  open_error_ns,
+  -- When it took over or opened it. NULL: it was there before the recorder.
+  coalesce(held_from_ns, opened_ns) AS from_ns,
+  iif(held_from_ns IS NULL, open_error_ns, NULL) AS open_error_ns,
   coalesce(held_until_ns, (SELECT e.at_ns FROM events AS e WHERE e.connection_id = held.id AND e.kind = 'close')) AS until_ns,
   p.cmdline,
   p.container,
   netns
 FROM held
 LEFT JOIN process AS p ON p.id = held.holder_id
-ORDER BY direction <> 'listen', local_port, coalesce(opened_ns, first_seen_ns), held.id;
+ORDER BY direction <> 'listen', local_port, coalesce(opened_ns, first_seen_ns), held.id, held_from_ns
+LIMIT iif(:limit < 0, 50, :limit);

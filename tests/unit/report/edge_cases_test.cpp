@@ -138,8 +138,8 @@ TEST_CASE("a port passed from parent to child was never free", "[report]") {
   filter.local_port = 8080;
   CHECK(
       scenario.report_rows("who", filter, {"held", "pid", "process", "owner_source", "from_ns"}) ==
-      "listener|11|child|held|1\n"
-      "inbound|11|child|held|3\n"
+      "listener|11|child|held|20\n"
+      "inbound|11|child|held|20\n"
       "inbound|11|child|held|30\n");
   CHECK(test::rows(scenario.path(),
                    "SELECT at_ns / 1000000000, connection_id, old, new FROM events WHERE kind = "
@@ -159,9 +159,16 @@ TEST_CASE("a port passed from parent to child was the parent's before", "[report
   CHECK(scenario.report_rows("who", child, {"held", "process"}).empty());
   Filter parent;
   parent.pids = {10};
-  CHECK(scenario.report_rows("connections", parent, {"local", "remote"}) ==
-        "192.0.2.1:8080|-\n"
-        "192.0.2.1:8080|198.51.100.7:4000\n");
+  CHECK(scenario.report_rows("connections", parent, {"pid", "process", "local", "remote"}) ==
+        "10|parent|192.0.2.1:8080|-\n"
+        "10|parent|192.0.2.1:8080|198.51.100.7:4000\n");
+  CHECK(scenario.report_rows("connections", at_second(scenario, 15), {"pid", "process"}) ==
+        "10|parent\n"
+        "10|parent\n");
+  CHECK(scenario.report_rows("connections", {}, {"pid", "process"}) ==
+        "11|child\n"
+        "11|child\n"
+        "11|child\n");
 }
 
 TEST_CASE("a port is that of its owner in the window, until that one ends", "[report]") {
@@ -179,6 +186,17 @@ TEST_CASE("a port is that of its owner in the window, until that one ends", "[re
   CHECK(scenario.report_rows("listeners", at_second(scenario, 25), {"pid"}) == "11\n");
   then.local_port = 8080;
   CHECK(holders(then) == "listener|10|LISTEN|20\ninbound|10|ESTABLISHED|20\n");
+  Filter port;
+  port.local_port = 8080;
+  CHECK(scenario.report_rows("who", port, {"held", "connections", "pid", "from_ns", "until_ns"}) ==
+        "listener|1|10|1|20\n"
+        "listener|1|11|20|-\n"
+        "inbound|2|11|20|-\n");
+  CHECK(scenario.report_rows("who", port, {"held", "pid", "owner_source", "from_ns", "until_ns"}) ==
+        "listener|10|held|1|20\n"
+        "listener|11|held|20|-\n"
+        "inbound|11|held|20|-\n"
+        "inbound|11|held|30|-\n");
   Filter parent;
   parent.pids = {10};
   for (const auto* const report : {"listeners", "process"}) {

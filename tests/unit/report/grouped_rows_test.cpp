@@ -230,6 +230,9 @@ TEST_CASE("what hung at the end of a window has its state of then", "[report]") 
         "ESTABLISHED|150000000\n");
   CHECK(recording.rows("failed", {"state", "waited_ns"}, window(0, 40)) ==
         "FIN_WAIT_1|9900000000\n");
+  // The recording ends at 100 s: nobody knows whether it still waits later.
+  CHECK(recording.rows("failed", {"state", "waited_ns"}, window(0, 3000)) ==
+        "FIN_WAIT_1|69900000000\n");
 }
 
 TEST_CASE("leftovers in TIME_WAIT from before the recorder are one line by service", "[report]") {
@@ -364,6 +367,29 @@ TEST_CASE("diff names peers that fail more often or do not answer any more", "[r
         "fails more|203.0.113.2:80|10|10|1|4\n"
         "new|203.0.113.5:80|0|10|0|10\n"
         "gone|203.0.113.4:80|10|0|0|0\n");
+}
+
+TEST_CASE("diff compares shares of failures, by the time that was recorded", "[report]") {
+  GivenRecording recording;
+  recording.process(1, "app", 0);
+  std::int64_t id = 0;
+  const auto call = [&](const char* peer, double at, bool fails) {
+    recording.add(closed_connection(++id).by(1).remote(peer, 80).from(at).to(at + 0.5).ending(
+        fails ? Outcome::refused : Outcome::closed));
+  };
+  for (int i = 0; i < 20; ++i) {
+    call("203.0.113.1", 1 + i, i < 4);  // as often as before
+    call("203.0.113.1", 50 + i, i < 4);
+    call("203.0.113.2", 1 + i, i < 1);  // by chance
+    call("203.0.113.2", 50 + i, i < 2);
+    call("203.0.113.3", 1 + i, i < 1);
+    call("203.0.113.3", 50 + i, i < 3);
+  }
+  auto filter = window(45, 75);
+  // The recording begins at 0 s.
+  filter.before_ns = {test::Given::ns(-1000), test::Given::ns(30)};
+  CHECK(recording.rows("diff", {"change", "peer", "failed_before", "failed_after"}, filter) ==
+        "fails more|203.0.113.3:80|1|3\n");
 }
 
 }  // namespace netlog_tests::report_grouped_rows_test

@@ -313,6 +313,14 @@ TEST_CASE("what was stuck at the first look is not growth", "[report]") {
     leak(49.5), leak(49.5), leak(49.5);
     CHECK(growth() == "3|0|50|144\n");
   }
+  SECTION("nothing grows after the end of the recording, which is at 100 s") {
+    leak(49.5), leak(49.5), leak(49.5);
+    Filter filter;
+    filter.since_ns = test::Given::ns(40);
+    filter.until_ns = test::Given::ns(3000);
+    CHECK(growth(filter) == "3|0|50|144\n");
+    CHECK(recording.rows("leaks", {"now", "longest_ns"}, filter) == "3|50000000000\n");
+  }
   SECTION("in a window, what came before it is not growth") {
     leak(9.5), leak(59.5), leak(69.5);
     Filter filter;

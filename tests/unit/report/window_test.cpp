@@ -104,7 +104,7 @@ TEST_CASE("a call that waits in TIME_WAIT is over, for diff as well", "[report]"
   filter.before_ns = {test::Given::ns(5), test::Given::ns(25)};
   CHECK(recording.rows("diff",
                        {"change", "peer", "before", "after", "failed_before", "failed_after"},
-                       filter) == "no answer|203.0.113.9:443|10|10|0|10\n");
+                       filter) == "all fail|203.0.113.9:443|10|10|0|10\n");
 }
 
 TEST_CASE("diff names peers that are slower, also while they hang", "[report]") {

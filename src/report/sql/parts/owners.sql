@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- `owners`: of the sockets in `ids` that had other owners before, the last owner in the window that the filter selects, else
--- the last one in the window. `until_ns`: when another process took over, at the latest when it ended. NULL: the last owner.
+-- the last one in the window. `from_ns`: when it took over. NULL: the first owner. `until_ns`: when another process took over,
+-- at the latest when it ended. NULL: the last owner.
+-- `holders`: all owners of these sockets in the window, and whether the filter selects them.
 changed AS MATERIALIZED (
   SELECT e.connection_id AS id, e.old AS process_id, e.at_ns AS until_ns, e.id AS number
   FROM event AS e
@@ -14,17 +16,19 @@ owned AS (
     SELECT id, process_id, NULL, 9223372036854775807 FROM connection WHERE id IN (SELECT id FROM changed)
   )
 ),
-owners AS MATERIALIZED (
-  SELECT id, process_id, until_ns
+holders AS MATERIALIZED (
+  SELECT *, row_number() OVER (PARTITION BY id ORDER BY is_selected DESC, number DESC) AS place
   FROM (
     SELECT
       o.id,
       o.process_id,
+      o.from_ns,
       coalesce(min(o.until_ns, p.ended_ns), o.until_ns) AS until_ns,
-      row_number() OVER (PARTITION BY o.id ORDER BY coalesce((/*filter of owner*/ 1), 0) DESC, o.number DESC) AS place
+      o.number,
+      coalesce((/*filter of owner*/ 1), 0) AS is_selected
     FROM owned AS o
     LEFT JOIN (SELECT id AS process_id, pid, name AS process, exe, user, ended_ns FROM process) AS p USING (process_id)
     WHERE coalesce(o.from_ns <= :until_ns, 1) AND coalesce(o.until_ns >= :since_ns, 1)
   )
-  WHERE place = 1
-)
+),
+owners AS (SELECT id, process_id, from_ns, until_ns FROM holders WHERE place = 1)
