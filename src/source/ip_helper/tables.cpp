@@ -51,6 +51,9 @@ bool any_set(std::span<const std::byte> table,
 
 std::uint32_t row_count(std::span<const std::byte> table) {
   std::uint32_t count = 0;
+  if (table.empty()) {
+    return count;
+  }
   std::memcpy(&count, table.data(), std::min(table.size(), sizeof(count)));
   return count;
 }

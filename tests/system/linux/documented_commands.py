@@ -31,7 +31,7 @@ PLACEHOLDERS = {"adm": grp.getgrgid(os.getgid()).gr_name, "A..B": "-1h..now", "F
 def documented(sources):
     for path in [sources / "README.md", *sorted((sources / "docs").rglob("*.md"))]:
         for line in LINE.findall(path.read_text(encoding="utf-8")):
-            line = re.split(r" +# | {2,}", line)[0].strip()  # what it does stands behind it
+            line = re.split(r" +# | {2,}| \| ", line)[0].strip()  # behind it stands what it does, or who reads it
             if line != "netlog" and line not in ("netlog service install",):
                 yield path.relative_to(sources), line
 

@@ -54,7 +54,8 @@ Filter of_program(const char* name) {
 std::vector<std::string> titles(const GivenRecording& recording, const Filter& filter) {
   store::Reader reader{recording.path()};
   std::vector<std::string> all;
-  for (const auto& column : report::run_report(reader, "who", filter, -1).tables.at(1).columns) {
+  const auto answer = report::run_report(reader, "who", filter, -1);
+  for (const auto& column : answer.tables.at(1).columns) {
     all.push_back(column.title);
   }
   return all;
