@@ -139,7 +139,7 @@ with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
     # What was captured replays here to the same events.
     replayed = str(pathlib.Path(folder, "replayed.db"))
     by_linux("record", "--source", "capture:" + capture, "--db", replayed)
-    every_event = "SELECT at_ns, error_ns, kind, connection_id, old, new, pid, process, local, remote FROM events ORDER BY id"
+    every_event = "SELECT at_ns, error_ns, kind, connection_id, old, new, pid, process, local, remote FROM events ORDER BY connection_id, id"
     lives = ("SELECT id, local, remote, direction, pid, owner_source, opened_ns, open_error_ns, closed_ns, close_error_ns, state, "
              "offload, outcome FROM connections ORDER BY id")
     for statement in (every_event, lives, "SELECT * FROM coverage", "SELECT * FROM processes ORDER BY id"):
