@@ -76,6 +76,21 @@ FROM connection AS c
 JOIN json_each($list(c.history)) AS e
 WHERE c.last_event IS NOT NULL;
 
+-- The newest event, by an index. No row without any.
+CREATE VIEW newest_event AS
+SELECT id, connection_id
+FROM (
+  SELECT * FROM (SELECT id, connection_id FROM event ORDER BY id DESC LIMIT 1)
+  UNION ALL
+  SELECT * FROM (
+    SELECT last_event, id FROM connection
+    WHERE last_event IS NOT NULL
+    ORDER BY last_event DESC LIMIT 1
+  )
+)
+ORDER BY id DESC
+LIMIT 1;
+
 CREATE VIEW event_count AS
 SELECT (SELECT count(*) FROM event) + coalesce(sum(json_array_length($list(history))), 0) AS events
 FROM connection;

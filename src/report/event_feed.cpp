@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "report/event_feed.hpp"
 
+#include "store/db/sql_macros.hpp"
+
 #include <algorithm>
 #include <limits>
 #include <string_view>
@@ -25,11 +27,11 @@ SELECT
 FROM events
 WHERE )";
 
-// By the clock as it was set since, in the same boot. Ids are in order for each connection only.
-constexpr std::string_view kTime =
-    "at_ns + (SELECT coalesce(sum(k.step_ns), 0) FROM clock_step AS k JOIN session AS s ON s.id = "
-    "k.session_id WHERE k.after_event >= e.id AND s.boot_id IS (SELECT o.boot_id FROM connection "
-    "AS c JOIN session AS o ON o.id = c.session_id WHERE c.id = e.connection_id))";
+// Ids are in order for each connection only.
+std::string recorded_time() {
+  return store::expand_sql("$by_clock_now(e)");
+}
+
 // Looks only at the rows of the file that hold such events.
 constexpr std::string_view kIsAfterLast =
     "connection_id IN (SELECT connection_id FROM event_codes WHERE newest > :last_id) AND id > "
@@ -92,7 +94,7 @@ void EventFeed::last(std::int64_t count, const OnEvent& on_event) {
   last_id_ = first_of_last(count, clause);
   read(fmt::format("SELECT * FROM (SELECT * FROM ({{}}) AS e ORDER BY {0} DESC, id DESC LIMIT "
                    ":count) AS e ORDER BY {0}, id",
-                   kTime),
+                   recorded_time()),
        std::move(clause),
        on_event);
 }
@@ -140,18 +142,15 @@ void EventFeed::next(const OnEvent& on_event) {
     clause.sql = fmt::format(
         "EXISTS (SELECT 1 FROM connections AS c WHERE c.id = connection_id AND ({}))", clause.sql);
   }
-  read(
-      fmt::format("SELECT * FROM ({{}}) AS e ORDER BY {}, id", kTime), std::move(clause), on_event);
+  read(fmt::format("SELECT * FROM ({{}}) AS e ORDER BY {}, id", recorded_time()),
+       std::move(clause),
+       on_event);
 }
 
 /// The events after those that were read before.
 void EventFeed::read(std::string_view sql, Clause clause, const OnEvent& on_event) {
-  const auto newest = id_of(
-      reader_
-          .query(
-              "SELECT max(coalesce((SELECT max(id) FROM event), 0), "
-              "coalesce((SELECT max(last_event) FROM connection WHERE last_event IS NOT NULL), 0))")
-          .cells[0][0]);
+  const auto newest =
+      id_of(reader_.query("SELECT coalesce((SELECT id FROM newest_event), 0)").cells[0][0]);
   clause.parameters["last_id"] = std::exchange(last_id_, newest);
   clause.parameters["newest_id"] = newest;
   clause.parameters.insert(kinds_.parameters.begin(), kinds_.parameters.end());

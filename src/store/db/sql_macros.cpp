@@ -93,6 +93,15 @@ std::string failed(std::string_view outcome, std::string_view reason, std::strin
                      direction);
 }
 
+std::string by_clock_now(std::string_view e) {
+  return fmt::format(
+      "({0}.at_ns + coalesce((SELECT sum(k.step_ns) FROM clock_step AS k JOIN session AS s ON s.id "
+      "= k.session_id WHERE k.after_event >= {0}.id AND s.boot_id IS (SELECT o.boot_id FROM "
+      "connection AS c JOIN session AS o ON o.id = c.session_id WHERE c.id = {0}.connection_id)), "
+      "0))",
+      e);
+}
+
 /// A part of the element `e` of c.history (schema/tables.sql). A number has the codes in its low
 /// bits. Anything else than a number and a list says nothing.
 std::string history(std::string_view part, std::string_view c, std::string_view e) {
@@ -181,6 +190,7 @@ constexpr std::array kMacros{
           [](const Arguments& given) {
             return connect_failed(operand(given[0]), operand(given[1]));
           }},
+    Macro{"by_clock_now", 1, [](const Arguments& given) { return by_clock_now(given[0]); }},
     Macro{"list",
           1,
           [](const Arguments& given) {

@@ -164,10 +164,9 @@ void ConnectionRows::insert(PendingRow& pending) {
   const auto& first = *pending.first;
   const auto& tuple = first.tuple;
   const auto history = events_.place(pending.row,
-                                     {.first_seen_ns = first.first_seen_ns, .first_event = {}},
+                                     {first.first_seen_ns, true, std::nullopt, 0},
                                      pending.events,
-                                     is_over(*pending.last),
-                                     true);
+                                     is_over(*pending.last));
   const auto text = history ? std::optional{"[" + history->elements + "]"} : std::nullopt;
   std::optional<Flows::Place> place;
   if (pending.closed && pending.last->gone) {
@@ -205,8 +204,7 @@ void ConnectionRows::update(PendingRow& pending) {
     update.exec();
   }
   const bool over = pending.last != nullptr && is_over(*pending.last);
-  if (const auto history =
-          events_.place(pending.row, *pending.stored, pending.events, over, false)) {
+  if (const auto history = events_.place(pending.row, *pending.stored, pending.events, over)) {
     events_.append(pending.row, *pending.stored, *history);
   }
 }

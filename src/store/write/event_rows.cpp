@@ -17,11 +17,7 @@ bool is_of_owner(const StoredEvent& event) {
 }  // namespace
 
 EventRows::EventRows(SQLite::Database& database)
-    : last_id_{database
-                   .execAndGet("SELECT max(coalesce((SELECT max(id) FROM event), 0), "
-                               "coalesce((SELECT max(last_event) FROM connection WHERE last_event "
-                               "IS NOT NULL), 0))")
-                   .getInt64()},
+    : last_id_{database.execAndGet("SELECT coalesce((SELECT id FROM newest_event), 0)").getInt64()},
       rows_{database,
             "INSERT INTO event (id, connection_id, kind, at_ns, error_ns, old, new) VALUES",
             ""},
@@ -45,14 +41,13 @@ std::optional<StoredRow> EventRows::find(std::int64_t connection) {
   if (!find.with(connection).step()) {
     return std::nullopt;
   }
-  return StoredRow{find.number(0).value_or(0), find.number(1), find.number(2).value_or(0)};
+  return StoredRow{find.number(0).value_or(0), false, find.number(1), find.number(2).value_or(0)};
 }
 
 std::optional<HistoryPart> EventRows::place(std::int64_t connection,
                                             const StoredRow& row,
                                             std::vector<StoredEvent>& events,
-                                            bool is_over,
-                                            bool is_new) {
+                                            bool is_over) {
   for (auto& event : events) {
     event.id = ++last_id_;
     if (is_of_owner(event)) {
@@ -67,7 +62,7 @@ std::optional<HistoryPart> EventRows::place(std::int64_t connection,
     return history_after(events, row.first_seen_ns, *row.first_event, row.history_length);
   }
   if (is_over) {
-    auto all = is_new ? std::vector<StoredEvent>{} : read(connection);
+    auto all = row.is_new ? std::vector<StoredEvent>{} : read(connection);
     all.insert(all.end(), events.begin(), events.end());
     if (all.size() <= kMaxHistory) {
       if (all.size() > events.size()) {

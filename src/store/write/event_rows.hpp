@@ -16,6 +16,7 @@ namespace netlog::store {
 /// Where the file has the events of a connection.
 struct StoredRow {
   std::int64_t first_seen_ns = 0;
+  bool is_new = false;                      ///< the file has no events of it
   std::optional<std::int64_t> first_event;  ///< of its history; absent: it has none
   std::int64_t history_length = 0;          ///< 0 also if it is not a list
 };
@@ -35,12 +36,10 @@ class EventRows {
   /// Numbers the events. What becomes part of the history is returned; the rest is in the table
   /// after flush().
   /// @param is_over the connection has an outcome
-  /// @param is_new the file has no events of it
   std::optional<HistoryPart> place(std::int64_t connection,
                                    const StoredRow& row,
                                    std::vector<StoredEvent>& events,
-                                   bool is_over,
-                                   bool is_new);
+                                   bool is_over);
 
   /// Appends to the history of a row of the file.
   void append(std::int64_t connection, const StoredRow& row, const HistoryPart& part);

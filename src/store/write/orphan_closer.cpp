@@ -48,7 +48,7 @@ void OrphanCloser::close(std::int64_t connection, const Moment& ended) {
          find.number(0),
          is_tcp ? std::optional{static_cast<std::int64_t>(TcpState::closed)} : std::nullopt});
   }
-  if (const auto history = events_.place(connection, *row, events, true, false)) {
+  if (const auto history = events_.place(connection, *row, events, true)) {
     events_.append(connection, *row, *history);
   }
   events_.flush();

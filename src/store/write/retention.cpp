@@ -25,10 +25,7 @@ constexpr std::int64_t kConnectionsPerStep = 500;
 constexpr std::int64_t kSamplesPerStep = 2'000;
 constexpr std::int64_t kPagesPerStep = 256;
 // The newest event stays, and so does its connection: the id of an event is never used again.
-constexpr const char* kNewest =
-    "(SELECT connection_id FROM (SELECT * FROM (SELECT id, connection_id FROM event ORDER BY id "
-    "DESC LIMIT 1) UNION ALL SELECT * FROM (SELECT last_event, id FROM connection WHERE last_event "
-    "IS NOT NULL ORDER BY last_event DESC LIMIT 1)) ORDER BY id DESC LIMIT 1)";
+constexpr const char* kNewest = "(SELECT connection_id FROM newest_event)";
 constexpr std::int64_t kSweepAfter = 10'000;  // deleted connections
 // A clock that is wrong is set within this time. It may be wrong if a session of this boot began so
 // long after the one before it, or before the end of that. It may also be wrong after a step of
@@ -36,14 +33,10 @@ constexpr std::int64_t kSweepAfter = 10'000;  // deleted connections
 constexpr std::int64_t kClockSettlesNs = 600 * kNsPerSecond;
 constexpr std::int64_t kDoubtfulPauseNs = 86'400 * kNsPerSecond;
 
-// The ends of at most {0} connections after event ?1, by the ids of their events. The time is that
-// of the clock as it was set since: in its session, or in a later one of the same boot. A
-// connection in TIME_WAIT is over, even if its close event is not there yet.
+// The ends of at most {0} connections after event ?1, by the ids of their events. A connection in
+// TIME_WAIT is over, even if its close event is not there yet.
 constexpr const char* kEnds =
-    "SELECT id, connection_id, at_ns + coalesce((SELECT sum(k.step_ns) FROM clock_step AS k JOIN "
-    "session AS s ON s.id = k.session_id JOIN connection AS c ON c.id = e.connection_id JOIN "
-    "session AS o ON o.id = c.session_id WHERE k.after_event >= e.id AND s.boot_id IS o.boot_id), "
-    "0) AS at_ns FROM ("
+    "SELECT id, connection_id, $by_clock_now(e) AS at_ns FROM ("
     "SELECT * FROM (SELECT id, connection_id, at_ns FROM event WHERE id > ?1 AND (kind = "
     "$event.close OR (kind IN ($event.present, $event.open, $event.state) AND new = "
     "$state.time_wait)) AND connection_id <> {1} ORDER BY id LIMIT {0}) "

@@ -11,6 +11,7 @@
 #include "support/scratch.hpp"
 #include "util/text.hpp"
 
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <vector>
@@ -74,6 +75,29 @@ Event closes(Connection& connection) {
   connection.gone = true;
   connection.state = TcpState::closed;
   return event(EventKind::close, 63 * kSecond, connection, TcpState::time_wait, TcpState::closed);
+}
+
+/// A recording of connection 1, which is in TIME_WAIT.
+std::filesystem::path in_time_wait(const test::Scratch& scratch) {
+  auto path = scratch / "a.db";
+  auto one = connection(1);
+  Writer writer{path, session()};
+  const auto first = opens(one);
+  writer.push({first, enters_time_wait(one)});
+  writer.finish(4 * kSecond);
+  return path;
+}
+
+void alter(const std::filesystem::path& path, const std::string& sql) {
+  SQLite::Database{utf8(path), SQLite::OPEN_READWRITE}.exec(sql);
+}
+
+/// A session of another boot closes what was open.
+void boot_again(const std::filesystem::path& path) {
+  auto next = session();
+  next.boot_id = "boot-b";
+  next.started_ns = 100 * kSecond;
+  Writer{path, next}.finish(101 * kSecond);
 }
 
 const auto* const kEvents =
@@ -161,42 +185,19 @@ TEST_CASE("a connection with many events keeps them as rows", "[store]") {
 
 TEST_CASE("a history with a blank behind it goes on", "[store]") {
   const test::Scratch scratch;
-  const auto path = scratch / "a.db";
-  {
-    auto one = connection(1);
-    Writer writer{path, session()};
-    const auto first = opens(one);
-    writer.push({first, enters_time_wait(one)});
-    writer.finish(4 * kSecond);
-  }
-  {
-    SQLite::Database database{utf8(path), SQLite::OPEN_READWRITE};
-    database.exec("UPDATE connection SET history = history || ' '");
-  }
-  auto next = session();
-  next.boot_id = "boot-b";
-  next.started_ns = 100 * kSecond;
-  Writer{path, next}.finish(101 * kSecond);
+  const auto path = in_time_wait(scratch);
+  alter(path, "UPDATE connection SET history = history || ' '");
+  boot_again(path);
   CHECK(rows(path, "SELECT group_concat(kind) FROM (SELECT kind FROM events ORDER BY id)") ==
         "open,state,close\n");
 }
 
 TEST_CASE("a history that is no list any more is a loss on record", "[store]") {
   const test::Scratch scratch;
-  const auto path = scratch / "a.db";
-  {
-    auto one = connection(1);
-    Writer writer{path, session()};
-    const auto first = opens(one);
-    writer.push({first, enters_time_wait(one)});
-    writer.finish(4 * kSecond);
-  }
+  const auto path = in_time_wait(scratch);
   salvage(path, scratch / "whole.db");
   CHECK(rows(scratch / "whole.db", "SELECT count(*) FROM gaps WHERE source = 'salvage'") == "0\n");
-  {
-    SQLite::Database database{utf8(path), SQLite::OPEN_READWRITE};
-    database.exec("UPDATE connection SET history = 'x' || history");
-  }
+  alter(path, "UPDATE connection SET history = 'x' || history");
   salvage(path, scratch / "out.db");
   CHECK(rows(scratch / "out.db", "SELECT lost FROM gaps WHERE source = 'salvage'") == "1\n");
 }
@@ -216,29 +217,15 @@ TEST_CASE("a history that somebody has altered does not stop a report or a recor
                                        "[[9223372036854775807,1,1,1,1,9223372036854775807]]");
   CAPTURE(history);
   const test::Scratch scratch;
-  const auto path = scratch / "a.db";
-  {
-    auto one = connection(1);
-    Writer writer{path, session()};
-    const auto first = opens(one);
-    writer.push({first, enters_time_wait(one)});
-    writer.finish(4 * kSecond);
-  }
-  {
-    SQLite::Database database{utf8(path), SQLite::OPEN_READWRITE};
-    database.exec(fmt::format("UPDATE connection SET history = '{}'", history));
-  }
+  const auto path = in_time_wait(scratch);
+  alter(path, fmt::format("UPDATE connection SET history = '{}'", history));
   CHECK_NOTHROW(rows(path, "SELECT * FROM events"));
   CHECK_NOTHROW(rows(path, "SELECT * FROM state_intervals"));
   {
     Reader reader{path};
     CHECK_NOTHROW(report::check(reader, 10));
   }
-  // A session of another boot closes it.
-  auto next = session();
-  next.boot_id = "boot-b";
-  next.started_ns = 100 * kSecond;
-  CHECK_NOTHROW(Writer{path, next}.finish(101 * kSecond));
+  CHECK_NOTHROW(boot_again(path));
   CHECK(rows(path, "SELECT count(*) FROM events WHERE kind = 'close'") == "1\n");
   CHECK(rows(path, kEvents).find("|close|TIME_WAIT|CLOSED\n") != std::string::npos);
 }
