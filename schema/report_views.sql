@@ -8,7 +8,7 @@ CREATE VIEW programs AS
 SELECT
   id AS process_id,
   pid, name,
-  iif(coalesce(
+  iif(pid IS NULL OR coalesce(
     ended_ns - started_ns < 60000000000,
     coalesce(exe, cmdline, user, cgroup, service, parent_pid) IS NULL
   ), NULL, (
@@ -242,7 +242,7 @@ WHERE opened_ns IS NOT NULL AND direction = 'outbound' AND peer_id IS NOT NULL;
 CREATE VIEW peer_keys AS
 SELECT
   f.id AS flow_id,
-  f.process_id, p.pid,
+  f.hour, f.process_id, p.pid,
   p.name AS process,
   p.exe, p.user,
   $name(direction, f.direction) AS direction,
@@ -264,7 +264,7 @@ WHERE f.local_address_id IS NOT NULL;
 CREATE VIEW process_keys AS
 SELECT
   f.id AS flow_id,
-  f.process_id, p.pid,
+  f.hour, f.process_id, p.pid,
   p.name AS process,
   p.exe, p.user,
   $name(direction, f.direction) AS direction,
@@ -274,10 +274,11 @@ FROM flow AS f
 LEFT JOIN process AS p ON p.id = f.process_id
 WHERE f.local_address_id IS NULL;
 
-CREATE VIEW peer_flows AS
+-- Sums of closed connections by the hour in which they ended.
+CREATE VIEW peer_flow_sums AS
 SELECT
-  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address,
-  k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer,
+  k.hour, k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
+  k.local_address, k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer,
   $name(outcome, iif(u.outcome = $outcome.open, $outcome.unknown, u.outcome)) AS outcome,
   $name(outcome_reason, u.outcome_reason) AS outcome_reason,
   $name(owner_reason, u.owner_reason) AS owner_reason,
@@ -285,7 +286,15 @@ SELECT
   u.bytes_sent, u.bytes_received, u.first_ns, u.last_ns, u.first_closed_ns, u.last_closed_ns
 FROM peer_keys AS k
 CROSS JOIN flow_sum AS u ON u.flow_id = k.flow_id
-WHERE u.connections > 0
+WHERE u.connections > 0;
+
+CREATE VIEW peer_flows AS
+SELECT
+  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
+  remote_address, remote_port, peer_id, peer, outcome, outcome_reason, owner_reason, connections,
+  opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns, bytes_sent, bytes_received,
+  first_ns, last_ns, first_closed_ns, last_closed_ns
+FROM peer_flow_sums
 UNION ALL
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
@@ -295,17 +304,23 @@ SELECT
 FROM connection_flows
 WHERE duration_bucket IS NULL;
 
-CREATE VIEW peer_dwells AS
+CREATE VIEW peer_dwell_sums AS
 SELECT
-  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address,
-  k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer,
+  k.hour, k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
+  k.local_address, k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer,
   $name(state, y.state) AS state,
   y.dwells,
   CAST(0 AS INTEGER) AS still,
   y.longest_ns AS dwell_ns
 FROM peer_keys AS k
 CROSS JOIN flow_dwell AS y ON y.flow_id = k.flow_id
-WHERE y.state > $dwell.lifetime AND y.dwells > 0
+WHERE y.state > $dwell.lifetime AND y.dwells > 0;
+
+CREATE VIEW peer_dwells AS
+SELECT
+  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
+  remote_address, remote_port, peer_id, peer, state, dwells, still, dwell_ns
+FROM peer_dwell_sums
 UNION ALL
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
@@ -313,10 +328,10 @@ SELECT
 FROM connection_dwells
 WHERE duration_bucket IS NULL;
 
-CREATE VIEW peer_lifetimes AS
+CREATE VIEW peer_lifetime_sums AS
 SELECT
-  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address,
-  k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer,
+  k.hour, k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
+  k.local_address, k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer,
   y.dwells AS lifetimes,
   y.longest_ns AS lifetime_ns,
   CAST(NULL AS INTEGER) AS closed_ns,
@@ -325,7 +340,13 @@ SELECT
   ) AS INTEGER) AS open_error_ns
 FROM peer_keys AS k
 CROSS JOIN flow_dwell AS y ON y.flow_id = k.flow_id
-WHERE y.state = $dwell.lifetime AND y.dwells > 0
+WHERE y.state = $dwell.lifetime AND y.dwells > 0;
+
+CREATE VIEW peer_lifetimes AS
+SELECT
+  process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
+  remote_address, remote_port, peer_id, peer, lifetimes, lifetime_ns, closed_ns, open_error_ns
+FROM peer_lifetime_sums
 UNION ALL
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
@@ -333,9 +354,9 @@ SELECT
 FROM connection_lifetimes
 WHERE duration_bucket IS NULL;
 
-CREATE VIEW process_flows AS
+CREATE VIEW process_flow_sums AS
 SELECT
-  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
+  k.hour, k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
   $name(outcome, iif(u.outcome = $outcome.open, $outcome.unknown, u.outcome)) AS outcome,
   $name(outcome_reason, u.outcome_reason) AS outcome_reason,
   $name(owner_reason, u.owner_reason) AS owner_reason,
@@ -343,7 +364,14 @@ SELECT
   u.bytes_sent, u.bytes_received, u.first_ns, u.last_ns, u.first_closed_ns, u.last_closed_ns
 FROM process_keys AS k
 CROSS JOIN flow_sum AS u ON u.flow_id = k.flow_id
-WHERE u.connections > 0
+WHERE u.connections > 0;
+
+CREATE VIEW process_flows AS
+SELECT
+  process_id, pid, process, exe, user, direction, protocol, netns, outcome, outcome_reason,
+  owner_reason, connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns,
+  bytes_sent, bytes_received, first_ns, last_ns, first_closed_ns, last_closed_ns
+FROM process_flow_sums
 UNION ALL
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, outcome, outcome_reason,
@@ -352,25 +380,30 @@ SELECT
 FROM connection_flows
 WHERE duration_bucket IS NULL;
 
-CREATE VIEW process_dwells AS
+CREATE VIEW process_dwell_sums AS
 SELECT
-  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
+  k.hour, k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
   $name(state, y.state) AS state,
   y.dwells,
   CAST(0 AS INTEGER) AS still,
   y.longest_ns AS dwell_ns
 FROM process_keys AS k
 CROSS JOIN flow_dwell AS y ON y.flow_id = k.flow_id
-WHERE y.state > $dwell.lifetime AND y.dwells > 0
+WHERE y.state > $dwell.lifetime AND y.dwells > 0;
+
+CREATE VIEW process_dwells AS
+SELECT
+  process_id, pid, process, exe, user, direction, protocol, netns, state, dwells, still, dwell_ns
+FROM process_dwell_sums
 UNION ALL
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, state, dwells, still, dwell_ns
 FROM connection_dwells
 WHERE duration_bucket IS NULL;
 
-CREATE VIEW process_lifetimes AS
+CREATE VIEW process_lifetime_sums AS
 SELECT
-  k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
+  k.hour, k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
   y.dwells AS lifetimes,
   y.longest_ns AS lifetime_ns,
   CAST(NULL AS INTEGER) AS closed_ns,
@@ -379,7 +412,13 @@ SELECT
   ) AS INTEGER) AS open_error_ns
 FROM process_keys AS k
 CROSS JOIN flow_dwell AS y ON y.flow_id = k.flow_id
-WHERE y.state = $dwell.lifetime AND y.dwells > 0
+WHERE y.state = $dwell.lifetime AND y.dwells > 0;
+
+CREATE VIEW process_lifetimes AS
+SELECT
+  process_id, pid, process, exe, user, direction, protocol, netns, lifetimes, lifetime_ns,
+  closed_ns, open_error_ns
+FROM process_lifetime_sums
 UNION ALL
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, lifetimes, lifetime_ns,
@@ -387,7 +426,9 @@ SELECT
 FROM connection_lifetimes
 WHERE duration_bucket IS NULL;
 
--- By the second for a recording of up to two hours, by the minute for a longer one.
+-- By the second for a recording of up to two hours, by the minute for a longer one, by the hour for
+-- connections that were deleted. The busiest second of such an hour is not known: at least the
+-- average.
 CREATE VIEW process_opens AS
 SELECT
   p.id AS process_id,
@@ -397,7 +438,7 @@ SELECT
   $name(direction, o.direction) AS direction,
   CAST(1 AS INTEGER) AS span_s,
   o.second, o.opened AS opens, o.opened AS max_opens, o.second AS max_second,
-  CAST(NULL AS INTEGER) AS opened_ns
+  CAST(o.second * 1000000000 AS INTEGER) AS opened_ns
 FROM open_second AS o
 LEFT JOIN process AS p ON p.id = o.process_id
 WHERE o.opened > 0 AND (SELECT max(minute) - min(minute) FROM open_minute) <= 120
@@ -411,10 +452,26 @@ SELECT
   CAST(60 AS INTEGER) AS span_s,
   CAST(o.minute * 60 AS INTEGER),
   o.opened, o.max_opened, o.max_second,
-  CAST(NULL AS INTEGER)
+  CAST(o.minute * 60000000000 AS INTEGER)
 FROM open_minute AS o
 LEFT JOIN process AS p ON p.id = o.process_id
 WHERE o.opened > 0 AND (SELECT max(minute) - min(minute) FROM open_minute) > 120
+UNION ALL
+SELECT
+  p.id AS process_id,
+  p.pid,
+  p.name AS process,
+  p.exe, p.user,
+  $name(direction, o.direction) AS direction,
+  CAST(3600 AS INTEGER) AS span_s,
+  CAST(o.hour * 3600 AS INTEGER),
+  o.opened,
+  CAST((o.opened + 3599) / 3600 AS INTEGER),
+  CAST(o.hour * 3600 AS INTEGER),
+  CAST(o.hour * 3600000000000 AS INTEGER)
+FROM open_hour AS o
+LEFT JOIN process AS p ON p.id = o.process_id
+WHERE o.opened > 0
 UNION ALL
 SELECT
   process_id, pid, process, exe, user, direction, span_s, second, opens, max_opens, max_second,

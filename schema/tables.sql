@@ -31,11 +31,12 @@ CREATE TABLE address (
 ) STRICT;
 
 -- One row for each image of each process incarnation. pid, start and the boot identify a process.
--- It has another image after an exec, and after a change of its user.
+-- It has another image after an exec, and after a change of its user. A row without a pid stands for
+-- processes of one program, or of several, whose connections were deleted: see `flow`.
 CREATE TABLE process (
   id INTEGER PRIMARY KEY,
   session_id INTEGER NOT NULL REFERENCES session (id),
-  pid INTEGER NOT NULL,
+  pid INTEGER,
   start INTEGER NOT NULL,           -- since boot, in units of the platform
   started_ns INTEGER NOT NULL,
   ended_ns INTEGER,
@@ -91,10 +92,13 @@ CREATE TABLE peer (
 ) STRICT;
 CREATE INDEX peer_by_address ON peer (remote_address_id, port, direction, protocol);
 
--- Aggregated flows (RFC 7015) of closed connections: one for each process, peer and local address;
--- and one for each process, with local_address_id, local_port and peer_id NULL.
+-- Aggregated flows (RFC 7015) of the connections that ended within one hour: one for each process,
+-- peer and local address; and one for each process, with local_address_id, local_port and peer_id
+-- NULL. The flows of an hour stay when its connections are deleted. Then short processes of one
+-- program share a process, and rare peers share the address `other addresses`.
 CREATE TABLE flow (
   id INTEGER PRIMARY KEY,
+  hour INTEGER NOT NULL,            -- since 1970, UTC
   process_id INTEGER REFERENCES process (id),
   direction INTEGER NOT NULL,
   protocol INTEGER NOT NULL,
@@ -103,10 +107,9 @@ CREATE TABLE flow (
   local_port INTEGER,               -- of listeners and inbound connections
   peer_id INTEGER REFERENCES peer (id)
 ) STRICT;
-CREATE INDEX flow_by_process ON flow (process_id, direction, protocol, netns)
-WHERE local_address_id IS NULL;
-CREATE INDEX flow_by_owner ON flow (process_id, peer_id, local_address_id)
-WHERE local_address_id IS NOT NULL;
+CREATE INDEX flow_by_hour ON flow (hour);
+CREATE INDEX flow_by_process ON flow (process_id, hour) WHERE local_address_id IS NULL;
+CREATE INDEX flow_by_owner ON flow (process_id, hour, peer_id) WHERE local_address_id IS NOT NULL;
 CREATE INDEX flow_by_peer ON flow (peer_id) WHERE peer_id IS NOT NULL;
 CREATE INDEX flow_by_port ON flow (local_port) WHERE local_port IS NOT NULL;
 
@@ -256,7 +259,7 @@ CREATE TABLE clip (
 ) STRICT;
 
 -- The tables below hold sums over closed connections, so that a report on a whole recording need
--- not read every connection. They can be rebuilt from connection and event.
+-- not read every connection. But for what was deleted, they can be rebuilt from connection and event.
 
 CREATE TABLE flow_sum (
   flow_id INTEGER NOT NULL REFERENCES flow (id),
@@ -300,7 +303,7 @@ CREATE TABLE long_dwell (
   PRIMARY KEY (connection_id, state, from_ns)
 ) STRICT, WITHOUT ROWID;
 
--- Closed connections by the second in which they were opened.
+-- Closed connections that are in the file, by the second in which they were opened.
 CREATE TABLE open_second (
   second INTEGER NOT NULL,          -- since 1970
   process_id INTEGER NOT NULL,      -- -1: unknown
@@ -318,6 +321,15 @@ CREATE TABLE open_minute (
   max_opened INTEGER NOT NULL,      -- within one second
   max_second INTEGER NOT NULL,      -- that second, since 1970
   PRIMARY KEY (minute, process_id, direction)
+) STRICT, WITHOUT ROWID;
+
+-- Deleted connections by the hour in which they were opened. The two tables above do not count them.
+CREATE TABLE open_hour (
+  hour INTEGER NOT NULL,            -- since 1970
+  process_id INTEGER NOT NULL,      -- -1: unknown
+  direction INTEGER NOT NULL,
+  opened INTEGER NOT NULL,
+  PRIMARY KEY (hour, process_id, direction)
 ) STRICT, WITHOUT ROWID;
 
 -- The largest number of local ports in use at once between a local address and a remote endpoint.

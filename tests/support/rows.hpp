@@ -12,8 +12,7 @@
 namespace netlog::test {
 
 /// What a query finds in a database: a line a row, `|` between cells, NULL as such.
-inline std::string rows(const std::filesystem::path& path, const std::string& sql) {
-  SQLite::Database database{utf8(path), SQLite::OPEN_READONLY};
+inline std::string rows(SQLite::Database& database, const std::string& sql) {
   SQLite::Statement statement{database, sql};
   std::string text;
   while (statement.executeStep()) {
@@ -24,6 +23,10 @@ inline std::string rows(const std::filesystem::path& path, const std::string& sq
     text += "\n";
   }
   return text;
+}
+inline std::string rows(const std::filesystem::path& path, const std::string& sql) {
+  SQLite::Database database{utf8(path), SQLite::OPEN_READONLY};
+  return rows(database, sql);
 }
 
 }  // namespace netlog::test

@@ -1,6 +1,8 @@
 -- about: the sums of flows are those of their connections, and every ended connection is in one
 -- section: violations | Violations
 WITH
+-- Up to this hour there are sums of connections that were deleted.
+deleted AS (SELECT coalesce(max(to_ns) / 3600000000000, -1) AS hour FROM gap WHERE source = 'retention'),
 counted AS (
   SELECT
     flow_id,
@@ -32,8 +34,11 @@ SELECT NULL AS connection_id, 'flow ' || t.flow_id || ' sums up ' || coalesce(s.
 FROM counted AS t
 LEFT JOIN summed AS s ON s.flow_id = t.flow_id
 LEFT JOIN lived AS l ON l.flow_id = t.flow_id
-WHERE t.n IS NOT s.n OR t.opened IS NOT s.opened OR t.sent IS NOT s.sent OR t.received IS NOT s.received
+LEFT JOIN flow AS f ON f.id = t.flow_id
+WHERE t.n > coalesce(s.n, 0) OR (coalesce(f.hour > (SELECT hour FROM deleted), 1) AND (
+  t.n IS NOT s.n OR t.opened IS NOT s.opened OR t.sent IS NOT s.sent OR t.received IS NOT s.received
   OR coalesce(t.lifetimes, 0) <> coalesce(l.lifetimes, 0)
+))
 UNION ALL
 SELECT NULL, 'the flows of processes sum up ' || of_processes || ' connections, those of peers ' || of_peers
 FROM totals

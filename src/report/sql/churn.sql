@@ -29,10 +29,10 @@ seconds AS (
     user,
     direction,
     sum(opens) AS n,
-    -- A row of a minute holds its busiest second. What was first seen after a gap was opened within it: so many in one
+    -- A row of a minute or an hour holds its busiest second. What was first seen after a gap was opened within it: so many in one
     -- second at least.
     CASE
-      WHEN span_s > 1 THEN max(max(iif(gap_ns IS NULL, max_opens, 0)), (sum(opens) + 59) / 60)
+      WHEN span_s > 1 THEN max(max(iif(gap_ns IS NULL, max_opens, 0)), (sum(opens) + span_s - 1) / span_s)
       ELSE (sum(opens) * 1000000000 + coalesce(max(gap_ns), 0)) / (1000000000 + coalesce(max(gap_ns), 0))
     END AS max_opens,
     max_second

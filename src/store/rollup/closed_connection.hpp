@@ -43,6 +43,8 @@ struct ClosedConnection {
 
   /// When it was opened, or first seen if that is not known.
   [[nodiscard]] std::int64_t began_ns() const { return opened_ns.value_or(first_seen_ns); }
+  /// When it was closed, or last seen if that is not known.
+  [[nodiscard]] std::int64_t ended_ns() const { return closed_ns.value_or(last_seen_ns); }
 };
 
 /// Reads closed connections from the file. Must be destroyed before the database.

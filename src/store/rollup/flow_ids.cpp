@@ -11,6 +11,7 @@ constexpr std::size_t kMaxCached = 100'000;
 
 BoundStatement& with_process(BoundStatement& statement, const FlowKey& key) {
   return statement.with(null_if_none(key.process))
+      .with(key.hour)
       .with(key.direction)
       .with(key.protocol)
       .with(null_if_none(key.netns));
@@ -27,14 +28,15 @@ BoundStatement& with_peer(BoundStatement& statement, const FlowKey& key) {
 FlowIds::FlowIds(SQLite::Database& database)
     : database_{database},
       find_{database,
-            "SELECT id FROM flow WHERE process_id IS ? AND direction = ? AND protocol = ? AND "
-            "netns IS ? AND local_address_id = ? AND local_port IS ? AND peer_id IS ?"},
+            "SELECT id FROM flow WHERE process_id IS ? AND hour = ? AND direction = ? AND protocol "
+            "= ? "
+            "AND netns IS ? AND local_address_id = ? AND local_port IS ? AND peer_id IS ?"},
       find_process_flow_{database,
-                         "SELECT id FROM flow WHERE process_id IS ? AND direction = ? AND protocol "
-                         "= ? AND netns IS ? AND local_address_id IS NULL"},
+                         "SELECT id FROM flow WHERE process_id IS ? AND hour = ? AND direction = ? "
+                         "AND protocol = ? AND netns IS ? AND local_address_id IS NULL"},
       insert_{database,
-              "INSERT INTO flow (process_id, direction, protocol, netns, local_address_id, "
-              "local_port, peer_id) VALUES (?, ?, ?, ?, ?, ?, ?)"},
+              "INSERT INTO flow (process_id, hour, direction, protocol, netns, local_address_id, "
+              "local_port, peer_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
       delete_empty_{database,
                     "DELETE FROM flow WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM flow_sum WHERE "
                     "flow_id = ?1)"} {}

@@ -25,6 +25,7 @@ FlowKey flow_key(const ClosedConnection& connection) {
 
 FlowKey process_flow_key(const ClosedConnection& connection) {
   FlowKey key;
+  key.hour = hour_of(connection.ended_ns());
   key.process = connection.process.value_or(kNone);
   key.direction = connection.direction;
   key.protocol = connection.protocol;

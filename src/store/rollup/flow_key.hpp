@@ -17,8 +17,10 @@ constexpr std::optional<std::int64_t> null_if_none(std::int64_t number) {
 }
 
 /// The unique key of a row of the table `flow`: what one process had with one peer from one of our
-/// addresses. Without an address it is a process flow: all that the process had.
+/// addresses, of what ended within one hour. Without an address it is a process flow: all that the
+/// process had.
 struct FlowKey {
+  std::int64_t hour = 0;  ///< since 1970, UTC
   std::int64_t process = kNone;
   std::int64_t direction = 0;
   std::int64_t protocol = 0;
@@ -31,6 +33,12 @@ struct FlowKey {
 
   [[nodiscard]] bool is_process_flow() const { return local_address == kNone; }
 };
+
+/// Hours since 1970 of a time in UTC ns.
+constexpr std::int64_t hour_of(std::int64_t ns) {
+  constexpr std::int64_t kHourNs = 3'600'000'000'000;
+  return ns / kHourNs - (ns % kHourNs < 0 ? 1 : 0);
+}
 
 FlowKey flow_key(const ClosedConnection& connection);
 FlowKey process_flow_key(const ClosedConnection& connection);

@@ -74,37 +74,47 @@ FlowSum sum_of(const ClosedConnection& connection, const std::vector<Dwell>& dwe
 }
 
 FlowSums::FlowSums(SQLite::Database& database)
-    : add_sum_{database,
-               "INSERT INTO flow_sum AS s (flow_id, outcome, outcome_reason, owner_reason, "
-               "connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, "
-               "open_error_ns, bytes_sent, bytes_received, first_ns, last_ns, first_closed_ns, "
-               "last_closed_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-               "ON CONFLICT DO UPDATE SET connections = s.connections + excluded.connections, "
-               "opened = s.opened + excluded.opened, "
-               "closed_by_us = s.closed_by_us + excluded.closed_by_us, "
-               "closed_by_peer = s.closed_by_peer + excluded.closed_by_peer, "
-               // SQLite's max() of NULL and a value is NULL.
-               "syns = coalesce(max(s.syns, excluded.syns), s.syns, excluded.syns), "
-               "longest_ns = coalesce(max(s.longest_ns, excluded.longest_ns), s.longest_ns, "
-               "excluded.longest_ns), "
-               "open_error_ns = coalesce(max(s.open_error_ns, excluded.open_error_ns), "
-               "s.open_error_ns, excluded.open_error_ns), "
-               "bytes_sent = coalesce(s.bytes_sent + excluded.bytes_sent, s.bytes_sent, "
-               "excluded.bytes_sent), "
-               "bytes_received = coalesce(s.bytes_received + excluded.bytes_received, "
-               "s.bytes_received, excluded.bytes_received), "
-               "first_ns = min(s.first_ns, excluded.first_ns), "
-               "last_ns = max(s.last_ns, excluded.last_ns), "
-               "first_closed_ns = coalesce(min(s.first_closed_ns, excluded.first_closed_ns), "
-               "s.first_closed_ns, excluded.first_closed_ns), "
-               "last_closed_ns = coalesce(max(s.last_closed_ns, excluded.last_closed_ns), "
-               "s.last_closed_ns, excluded.last_closed_ns)"},
-      add_dwells_{database,
-                  "INSERT INTO flow_dwell AS s (flow_id, state, class, dwells, longest_ns) VALUES",
-                  "ON CONFLICT DO UPDATE SET dwells = s.dwells + excluded.dwells, "
-                  "longest_ns = max(s.longest_ns, excluded.longest_ns)"},
-      delete_sums_{database, "DELETE FROM flow_sum WHERE flow_id = ? AND connections <= 0"},
-      delete_dwells_{database, "DELETE FROM flow_dwell WHERE flow_id = ? AND dwells <= 0"} {}
+    : insert_sum_{database,
+                  "INSERT INTO flow_sum AS s (flow_id, outcome, outcome_reason, owner_reason, "
+                  "connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, "
+                  "open_error_ns, bytes_sent, bytes_received, first_ns, last_ns, first_closed_ns, "
+                  "last_closed_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                  "ON CONFLICT DO UPDATE SET connections = s.connections + excluded.connections, "
+                  "opened = s.opened + excluded.opened, "
+                  "closed_by_us = s.closed_by_us + excluded.closed_by_us, "
+                  "closed_by_peer = s.closed_by_peer + excluded.closed_by_peer, "
+                  // SQLite's max() of NULL and a value is NULL.
+                  "syns = coalesce(max(s.syns, excluded.syns), s.syns, excluded.syns), "
+                  "longest_ns = coalesce(max(s.longest_ns, excluded.longest_ns), s.longest_ns, "
+                  "excluded.longest_ns), "
+                  "open_error_ns = coalesce(max(s.open_error_ns, excluded.open_error_ns), "
+                  "s.open_error_ns, excluded.open_error_ns), "
+                  "bytes_sent = coalesce(s.bytes_sent + excluded.bytes_sent, s.bytes_sent, "
+                  "excluded.bytes_sent), "
+                  "bytes_received = coalesce(s.bytes_received + excluded.bytes_received, "
+                  "s.bytes_received, excluded.bytes_received), "
+                  "first_ns = min(s.first_ns, excluded.first_ns), "
+                  "last_ns = max(s.last_ns, excluded.last_ns), "
+                  "first_closed_ns = coalesce(min(s.first_closed_ns, excluded.first_closed_ns), "
+                  "s.first_closed_ns, excluded.first_closed_ns), "
+                  "last_closed_ns = coalesce(max(s.last_closed_ns, excluded.last_closed_ns), "
+                  "s.last_closed_ns, excluded.last_closed_ns)"},
+      insert_dwells_{
+          database,
+          "INSERT INTO flow_dwell AS s (flow_id, state, class, dwells, longest_ns) VALUES",
+          "ON CONFLICT DO UPDATE SET dwells = s.dwells + excluded.dwells, "
+          "longest_ns = max(s.longest_ns, excluded.longest_ns)"},
+      delete_empty_sums_{database, "DELETE FROM flow_sum WHERE flow_id = ? AND connections <= 0"},
+      delete_empty_dwells_{database, "DELETE FROM flow_dwell WHERE flow_id = ? AND dwells <= 0"},
+      select_sums_{database,
+                   "SELECT outcome, outcome_reason, owner_reason, connections, opened, "
+                   "closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns, bytes_sent, "
+                   "bytes_received, first_ns, last_ns, first_closed_ns, last_closed_ns FROM "
+                   "flow_sum WHERE flow_id = ?"},
+      select_dwells_{database,
+                     "SELECT state, class, dwells, longest_ns FROM flow_dwell WHERE flow_id = ?"},
+      delete_sums_{database, "DELETE FROM flow_sum WHERE flow_id = ?"},
+      delete_dwells_{database, "DELETE FROM flow_dwell WHERE flow_id = ?"} {}
 
 void FlowSums::add(std::int64_t flow,
                    const ClosedConnection& connection,
@@ -115,15 +125,10 @@ void FlowSums::add(std::int64_t flow,
                    connection.outcome,
                    connection.outcome_reason.value_or(kNone),
                    connection.owner_reason.value_or(kNone)};
-  FlowSum none;
-  none.first_ns = sum.first_ns;
-  none.last_ns = sum.last_ns;
-  sums_.try_emplace(key, none).first->second.add(sum, sign);
-
+  add_sum(key, sum, sign);
   const auto count = [&](std::int64_t state, std::int64_t ns) {
-    auto& counted = dwells_[{flow, state, duration_class(ns)}];
-    counted.count += sign;
-    counted.longest_ns = std::max(counted.longest_ns, ns);  // 0 if the clock was set back
+    // 0 if the clock was set back
+    add_dwells({flow, state, duration_class(ns)}, {sign, std::max<std::int64_t>(ns, 0)});
   };
   if (sum.longest_ns) {
     count(kWholeLife, *sum.longest_ns);
@@ -131,6 +136,19 @@ void FlowSums::add(std::int64_t flow,
   for (const auto& dwell : dwells) {
     count(dwell.state, dwell.duration_ns());
   }
+}
+
+void FlowSums::add_sum(const SumKey& key, const FlowSum& sum, std::int64_t sign) {
+  FlowSum none;
+  none.first_ns = sum.first_ns;
+  none.last_ns = sum.last_ns;
+  sums_.try_emplace(key, none).first->second.add(sum, sign);
+}
+
+void FlowSums::add_dwells(const DwellKey& key, const DwellCount& dwells) {
+  auto& counted = dwells_[key];
+  counted.count += dwells.count;
+  counted.longest_ns = std::max(counted.longest_ns, dwells.longest_ns);
 }
 
 std::set<std::int64_t> FlowSums::unwritten_flows() const {
@@ -143,7 +161,7 @@ std::set<std::int64_t> FlowSums::unwritten_flows() const {
 
 void FlowSums::write() {
   for (const auto& [key, sum] : take_sorted(sums_)) {
-    BoundStatement{add_sum_}
+    BoundStatement{insert_sum_}
         .with(key.flow)
         .with(key.outcome)
         .with(key.outcome_reason)
@@ -164,12 +182,55 @@ void FlowSums::write() {
         .exec();
   }
   for (const auto& [key, counted] : take_sorted(dwells_)) {
-    add_dwells_.add({key.flow, key.state, key.duration_class, counted.count, counted.longest_ns});
+    insert_dwells_.add(
+        {key.flow, key.state, key.duration_class, counted.count, counted.longest_ns});
   }
-  add_dwells_.flush();
+  insert_dwells_.flush();
 }
 
 void FlowSums::delete_empty(std::int64_t flow) {
+  BoundStatement{delete_empty_sums_}.with(flow).exec();
+  BoundStatement{delete_empty_dwells_}.with(flow).exec();
+}
+
+void FlowSums::move(std::int64_t from, std::int64_t to) {
+  {
+    BoundStatement rows{select_sums_};
+    rows.with(from);
+    while (rows.step()) {
+      const SumKey key{to,
+                       rows.number(0).value_or(0),
+                       rows.number(1).value_or(kNone),
+                       rows.number(2).value_or(kNone)};
+      add_sum(key,
+              {.connections = rows.number(3).value_or(0),
+               .opened = rows.number(4).value_or(0),
+               .closed_by_us = rows.number(5).value_or(0),
+               .closed_by_peer = rows.number(6).value_or(0),
+               .syns = rows.number(7),
+               .longest_ns = rows.number(8),
+               .open_error_ns = rows.number(9),
+               .bytes_sent = rows.number(10),
+               .bytes_received = rows.number(11),
+               .first_ns = rows.number(12).value_or(0),
+               .last_ns = rows.number(13).value_or(0),
+               .first_closed_ns = rows.number(14),
+               .last_closed_ns = rows.number(15)},
+              1);
+    }
+  }
+  {
+    BoundStatement rows{select_dwells_};
+    rows.with(from);
+    while (rows.step()) {
+      add_dwells({to, rows.number(0).value_or(0), rows.number(1).value_or(0)},
+                 {rows.number(2).value_or(0), rows.number(3).value_or(0)});
+    }
+  }
+  remove(from);
+}
+
+void FlowSums::remove(std::int64_t flow) {
   BoundStatement{delete_sums_}.with(flow).exec();
   BoundStatement{delete_dwells_}.with(flow).exec();
 }

@@ -61,6 +61,10 @@ class FlowSums {
   void write();
   /// Deletes the rows of a flow that count no connection.
   void delete_empty(std::int64_t flow);
+  /// Adds what the file has of one flow to another one, and deletes it.
+  void move(std::int64_t from, std::int64_t to);
+  /// Deletes all rows of a flow.
+  void remove(std::int64_t flow);
 
  private:
   struct SumKey {
@@ -83,10 +87,17 @@ class FlowSums {
     std::int64_t longest_ns = 0;
   };
 
+  void add_sum(const SumKey& key, const FlowSum& sum, std::int64_t sign);
+  void add_dwells(const DwellKey& key, const DwellCount& dwells);
+
   boost::unordered_flat_map<SumKey, FlowSum, KeyHash> sums_;
   boost::unordered_flat_map<DwellKey, DwellCount, KeyHash> dwells_;
-  SQLite::Statement add_sum_;
-  BulkInsert<5> add_dwells_;
+  SQLite::Statement insert_sum_;
+  BulkInsert<5> insert_dwells_;
+  SQLite::Statement delete_empty_sums_;
+  SQLite::Statement delete_empty_dwells_;
+  SQLite::Statement select_sums_;
+  SQLite::Statement select_dwells_;
   SQLite::Statement delete_sums_;
   SQLite::Statement delete_dwells_;
 };

@@ -16,6 +16,16 @@ constexpr std::int64_t kSecondNs = 1'000'000'000;
 // Sums are in memory until they are written, so a large recording is added in parts.
 constexpr std::ptrdiff_t kMissingAtOnce = 10'000;
 
+bool is_counted_by_second(std::optional<std::int64_t> opened_ns, std::int64_t direction) {
+  return opened_ns && direction != static_cast<std::int64_t>(Direction::listen);
+}
+
+OpenRates::Second second_of(std::int64_t opened_ns,
+                            std::optional<std::int64_t> process,
+                            std::int64_t direction) {
+  return {opened_ns / kSecondNs, process.value_or(kNone), direction};
+}
+
 }  // namespace
 
 Flows::Flows(SQLite::Database& database)
@@ -30,6 +40,8 @@ Flows::Flows(SQLite::Database& database)
           database,
           "UPDATE connection SET flow_id = NULL, duration_bucket = NULL WHERE id = ? AND flow_id "
           "IS NOT NULL RETURNING id"},
+      select_open_{database,
+                   "SELECT opened_ns, process_id, direction, flow_id FROM connection WHERE id = ?"},
       add_long_dwell_{
           database,
           "INSERT INTO long_dwell (connection_id, state, from_ns, to_ns, clock_adjust_ns) "
@@ -77,17 +89,34 @@ bool Flows::remove(const std::vector<std::int64_t>& connections) {
     }
   }
   const auto flows = sums_.unwritten_flows();
-  const auto seconds = open_rates_.unwritten_seconds();
-  write();
+  write_and_delete_empty_seconds();
   for (const auto flow : flows) {
     sums_.delete_empty(flow);
     flow_ids_.delete_if_empty(flow);
   }
   flow_ids_.forget();
-  for (const auto& second : seconds) {
-    open_rates_.delete_empty(second);
-  }
   return any;
+}
+
+void Flows::keep_sums_of(const std::vector<std::int64_t>& connections) {
+  std::vector<std::int64_t> missing;
+  for (const auto connection : connections) {
+    BoundStatement row{select_open_};
+    row.with(connection);
+    if (row.step() && !row.number(3)) {
+      missing.push_back(connection);
+    }
+  }
+  add(missing);
+  for (const auto connection : connections) {
+    BoundStatement row{select_open_};
+    row.with(connection);
+    if (row.step() && is_counted_by_second(row.number(0), row.number(2).value_or(0))) {
+      open_rates_.move_to_hour(second_of(*row.number(0), row.number(1), row.number(2).value_or(0)));
+    }
+    BoundStatement{remove_long_dwells_}.with(connection).exec();
+  }
+  write_and_delete_empty_seconds();
 }
 
 void Flows::add_missing() {
@@ -122,11 +151,18 @@ std::int64_t Flows::count(const ClosedConnection& closed,
   const auto flow = flow_ids_.id(flow_key(closed));
   sums_.add(flow, closed, sum, dwells, sign);
   sums_.add(flow_ids_.id(process_flow_key(closed)), closed, sum, dwells, sign);
-  if (closed.opened_ns && closed.direction != static_cast<std::int64_t>(Direction::listen)) {
-    open_rates_.add(
-        {*closed.opened_ns / kSecondNs, closed.process.value_or(kNone), closed.direction}, sign);
+  if (is_counted_by_second(closed.opened_ns, closed.direction)) {
+    open_rates_.add(second_of(*closed.opened_ns, closed.process, closed.direction), sign);
   }
   return flow;
+}
+
+void Flows::write_and_delete_empty_seconds() {
+  const auto seconds = open_rates_.unwritten_seconds();
+  write();
+  for (const auto& second : seconds) {
+    open_rates_.delete_empty(second);
+  }
 }
 
 void Flows::write() {

@@ -16,9 +16,9 @@
 
 namespace netlog::store {
 
-/// Sums of closed connections: the tables flow, flow_sum, flow_dwell, long_dwell, open_second and
-/// open_minute. A row of `connection` with a flow_id is part of the sums. Used on the writer
-/// thread, inside its transactions. Must be destroyed before the database.
+/// Sums of closed connections: the tables flow, flow_sum, flow_dwell, long_dwell, open_second,
+/// open_minute and open_hour. A row of `connection` with a flow_id is part of the sums. Used on the
+/// writer thread, inside its transactions. Must be destroyed before the database.
 class Flows {
  public:
   explicit Flows(SQLite::Database& database);
@@ -38,6 +38,8 @@ class Flows {
   /// Takes connections out of the sums, before their rows change or are deleted. Others are
   /// ignored. @returns whether any was part of the sums
   bool remove(const std::vector<std::int64_t>& connections);
+  /// Before rows are deleted whose sums stay. Adds what is not part of the sums yet.
+  void keep_sums_of(const std::vector<std::int64_t>& connections);
   /// Adds all connections that are not part of the sums, also those that an earlier session left
   /// open: they count until that session was last alive. Called before a session begins.
   void add_missing();
@@ -59,6 +61,8 @@ class Flows {
                      const std::vector<Dwell>& dwells,
                      std::int64_t sign);
   void write();
+  /// Writes, and deletes the seconds and minutes that count nothing any more.
+  void write_and_delete_empty_seconds();
 
   SQLite::Database& database_;
   ClosedConnectionReader reader_;
@@ -69,6 +73,7 @@ class Flows {
   std::vector<DurationBucket> duration_buckets_;  ///< shortest first
   SQLite::Statement assign_;
   SQLite::Statement unassign_;
+  SQLite::Statement select_open_;
   SQLite::Statement add_long_dwell_;
   SQLite::Statement remove_long_dwells_;
 };

@@ -22,12 +22,20 @@ OpenRates::OpenRates(SQLite::Database& database)
                    "m.opened + excluded.opened, max_second = iif(excluded.max_opened > "
                    "m.max_opened, excluded.max_second, m.max_second), max_opened = "
                    "max(m.max_opened, excluded.max_opened)"},
+      add_hours_{database,
+                 "INSERT INTO open_hour AS h (hour, process_id, direction, opened) VALUES",
+                 "ON CONFLICT DO UPDATE SET opened = h.opened + excluded.opened"},
       delete_second_{database,
                      "DELETE FROM open_second WHERE second = ? AND process_id = ? AND direction = "
                      "? AND opened <= 0"},
       delete_minute_{database,
                      "DELETE FROM open_minute WHERE minute = ? AND process_id = ? AND direction = "
                      "? AND opened <= 0"} {}
+
+void OpenRates::move_to_hour(const Second& second) {
+  add(second, -1);
+  ++unwritten_hours_[{second.second / 3600, second.process, second.direction}];
+}
 
 std::vector<OpenRates::Second> OpenRates::unwritten_seconds() const {
   std::vector<Second> seconds;
@@ -54,6 +62,10 @@ void OpenRates::write() {
                       minute.max_second});
   }
   add_minutes_.flush();
+  for (const auto& [key, opened] : take_sorted(unwritten_hours_)) {
+    add_hours_.add({key.second, key.process, key.direction, opened});
+  }
+  add_hours_.flush();
 }
 
 /// What these seconds, whose rows are in the file, add to their minutes. In the keys a minute

@@ -16,8 +16,9 @@
 namespace netlog::store {
 
 /// How many connections a process opened in each second and each minute, of those that are closed
-/// by now: the tables open_second and open_minute. What is added is in memory until write(). Must
-/// be destroyed before the database.
+/// by now: the tables open_second and open_minute; and in each hour, of those that were deleted:
+/// the table open_hour. What is added is in memory until write(). Must be destroyed before the
+/// database.
 class OpenRates {
  public:
   struct Second {
@@ -32,6 +33,8 @@ class OpenRates {
 
   /// Adds `count` connections; a negative one takes them out.
   void add(const Second& second, std::int64_t count) { unwritten_[second] += count; }
+  /// Counts a connection by the hour only.
+  void move_to_hour(const Second& second);
   /// The seconds that have been added to since write(), in no order.
   [[nodiscard]] std::vector<Second> unwritten_seconds() const;
   void write();
@@ -50,9 +53,11 @@ class OpenRates {
   Minutes minutes_of(const Counted& seconds);
 
   boost::unordered_flat_map<Second, std::int64_t, KeyHash> unwritten_;
+  boost::unordered_flat_map<Second, std::int64_t, KeyHash> unwritten_hours_;  ///< `second`: an hour
   BulkInsert<4> add_seconds_;
   SQLite::Statement select_second_;
   BulkInsert<6> add_minutes_;
+  BulkInsert<4> add_hours_;
   SQLite::Statement delete_second_;
   SQLite::Statement delete_minute_;
 };

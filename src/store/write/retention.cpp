@@ -26,7 +26,11 @@ constexpr std::int64_t kSamplesPerStep = 2'000;
 constexpr std::int64_t kPagesPerStep = 256;
 // The newest event stays, and so does its connection: the id of an event is never used again.
 constexpr const char* kNewest = "(SELECT connection_id FROM newest_event)";
-constexpr std::int64_t kSweepAfter = 10'000;  // deleted connections
+constexpr std::int64_t kMergeAfter = 10'000;  // deleted connections
+constexpr std::int64_t kFlowsPerStep = 500;
+constexpr std::int64_t kHoursPart = 8;  // an eighth of the limit is for sums of deleted connections
+// With its sums, its histogram and its share of the indexes (tools/measure-hours).
+constexpr std::int64_t kBytesPerFlow = 512;
 // A clock that is wrong is set within this time. It may be wrong if a session of this boot began so
 // long after the one before it, or before the end of that. It may also be wrong after a step of
 // this boot that set it so far ahead.
@@ -67,8 +71,14 @@ std::string sample_time(std::string_view table, std::string_view column) {
 Retention::Retention(SQLite::Database& database,
                      const RetentionLimits& limits,
                      std::int64_t session_id)
-    : database_{database}, session_id_{session_id}, page_bytes_{pragma(database, "page_size")} {
+    : database_{database},
+      session_id_{session_id},
+      page_bytes_{pragma(database, "page_size")},
+      old_hours_{database, session_id} {
   set_limits(limits);
+  SQLite::Statement dropped{database,
+                            "SELECT coalesce(max(to_ns), 0) FROM gap WHERE source = 'retention'"};
+  merged_hour_ = hour_of(BoundStatement{dropped}.number().value_or(0));
   SQLite::Statement doubtful{
       database,
       "SELECT max(s.started_ns), max(n.started_ns) FROM session AS s JOIN session AS b ON b.id = "
@@ -138,14 +148,44 @@ bool Retention::too_old(std::int64_t now_ns) {
   return oldest && *oldest < now_ns - max_age_ns_;
 }
 
+void Retention::forget() {
+  last_deleted_event_ = 0;
+  old_hours_.forget();
+}
+
+std::optional<std::int64_t> Retention::first_young_hour(std::int64_t now_ns) {
+  if (max_age_ns_ == 0 || now_ns < clock_settles_ns_) {
+    return std::nullopt;
+  }
+  // The hours are those of the clock before its steps, so this is the latest that they can be.
+  SQLite::Statement steps{database_,
+                          "SELECT coalesce(sum(step_ns), 0) FROM clock_step WHERE step_ns > 0"};
+  return hour_of(now_ns - max_age_ns_ - BoundStatement{steps}.number().value_or(0));
+}
+
+bool Retention::has_old_hours(std::int64_t now_ns) {
+  const auto young = first_young_hour(now_ns);
+  return young && old_hours_.has_deleted_before(*young);
+}
+
 bool Retention::due(std::int64_t now_ns) {
   const bool to_shrink = max_pages_ > 0 && pragma(database_, "page_count") > max_pages_ &&
                          pragma(database_, "freelist_count") > 0 &&
                          pragma(database_, "auto_vacuum") != 0;
-  return to_shrink || (too_large() && oldest_ns()) || too_old(now_ns);
+  return to_shrink || old_hours_.is_merging() || (too_large() && oldest_ns()) || too_old(now_ns) ||
+         has_old_hours(now_ns);
 }
 
 bool Retention::step(Flows& flows, std::int64_t now_ns) {
+  if (old_hours_.is_merging()) {
+    old_hours_.merge(kFlowsPerStep);
+    if (!old_hours_.is_merging()) {
+      limit_hours();
+      delete_sessions(flows, deleted_to_ns_);
+      delete_unreferenced(deleted_to_ns_);
+    }
+    return true;
+  }
   const bool for_size = too_large();
   const auto before_ns = for_size ? std::nullopt : std::optional{now_ns - max_age_ns_};
   if (for_size || too_old(now_ns)) {
@@ -162,12 +202,17 @@ bool Retention::step(Flows& flows, std::int64_t now_ns) {
       deleted_ += static_cast<std::int64_t>(oldest.connections.size());
     }
     const bool nothing_left = oldest.connections.empty() && deleted_ > 0;
-    if (to_ns && (deleted_ >= kSweepAfter || nothing_left)) {
+    if (to_ns && (deleted_ >= kMergeAfter || nothing_left)) {
       deleted_ = 0;
-      delete_sessions(flows, *to_ns);
-      delete_unreferenced(*to_ns);
-      return true;
+      deleted_to_ns_ = *to_ns;
+      old_hours_.begin(merged_hour_, hour_of(*to_ns));
+      merged_hour_ = hour_of(*to_ns);
+      return false;
     }
+  } else if (has_old_hours(now_ns)) {
+    old_hours_.delete_before(*first_young_hour(now_ns));
+    delete_unreferenced(now_ns - max_age_ns_);
+    return true;
   }
   if (max_pages_ > 0 && pragma(database_, "page_count") > max_pages_) {
     // Without auto_vacuum the file keeps its size.
@@ -206,12 +251,24 @@ Retention::Oldest Retention::find_oldest(std::optional<std::int64_t> before_ns) 
 }
 
 void Retention::delete_connections(Flows& flows, const std::vector<std::int64_t>& connections) {
-  flows.remove(connections);
+  flows.keep_sums_of(connections);
   SQLite::Statement events{database_, "DELETE FROM event WHERE connection_id = ?"};
   SQLite::Statement rows{database_, "DELETE FROM connection WHERE id = ?"};
   for (const auto connection : connections) {
     BoundStatement{events}.with(connection).exec();
     BoundStatement{rows}.with(connection).exec();
+  }
+}
+
+/// Deletes the oldest hours until their sums have their share of the size.
+void Retention::limit_hours() {
+  while (max_bytes_ > 0 &&
+         old_hours_.flows_before(merged_hour_) * kBytesPerFlow > max_bytes_ / kHoursPart) {
+    const auto oldest = old_hours_.oldest();
+    old_hours_.delete_before(oldest.value_or(0) + 1);
+    if (old_hours_.oldest() == oldest) {
+      return;  // connections refer to what is left
+    }
   }
 }
 
@@ -290,6 +347,7 @@ void Retention::delete_unreferenced(std::int64_t before_ns) {
           "DELETE FROM process WHERE (ended_ns < ?1 OR (started_ns < ?1 AND (SELECT boot_id FROM "
           "session WHERE id = session_id) <> (SELECT boot_id FROM session WHERE id = ?2))) "
           "AND id NOT IN (SELECT process_id FROM flow WHERE process_id IS NOT NULL) "
+          "AND id NOT IN (SELECT process_id FROM open_hour) "
           "AND id NOT IN (SELECT process_id FROM connection WHERE duration_bucket IS NULL AND "
           "process_id IS "
           "NOT NULL) AND id NOT IN (SELECT old FROM event WHERE kind = $event.owner AND old IS NOT "

@@ -3,6 +3,7 @@
 
 #include "model/recording.hpp"
 #include "store/rollup/flows.hpp"
+#include "store/rollup/old_hours.hpp"
 #include "store/write/writer_options.hpp"
 
 #include <cstdint>
@@ -17,6 +18,9 @@ namespace netlog::store {
 /// Enforces --max-size and --max-age by deleting the oldest closed connections. A row of `gap`
 /// (source `retention`) records up to when and how many. Open connections stay, and so do rows that
 /// others refer to. Used on the writer thread; must be destroyed before the database.
+///
+/// The sums by the hour of deleted connections stay until --max-age. They take an eighth of
+/// --max-size at the most: then the oldest hours go.
 ///
 /// The file is kept smaller than its limit by the largest size of its WAL and by a margin for the
 /// next batch.
@@ -38,7 +42,7 @@ class Retention {
   void note_clock_step(const ClockStep& step);
 
   /// To be called when the transaction of a step was rolled back.
-  void forget() { last_deleted_event_ = 0; }
+  void forget();
 
   /// Whether the file is over its limits and step() can delete something.
   [[nodiscard]] bool due(std::int64_t now_ns);
@@ -53,6 +57,11 @@ class Retention {
   [[nodiscard]] std::int64_t used_pages() const;
   [[nodiscard]] bool too_large() const;
   [[nodiscard]] bool too_old(std::int64_t now_ns);
+  /// The hours before this one are older than --max-age; none without a limit, or while the clock
+  /// may be wrong.
+  std::optional<std::int64_t> first_young_hour(std::int64_t now_ns);
+  bool has_old_hours(std::int64_t now_ns);
+  void limit_hours();
   std::optional<std::int64_t> oldest_ns();
   Oldest find_oldest(std::optional<std::int64_t> before_ns);
   void delete_connections(Flows& flows, const std::vector<std::int64_t>& connections);
@@ -69,7 +78,10 @@ class Retention {
   std::int64_t max_age_ns_ = 0;
   std::int64_t clock_settles_ns_ = 0;    ///< not by age until then: the clock may be wrong
   std::int64_t last_deleted_event_ = 0;  ///< the last event whose connection was deleted
-  std::int64_t deleted_ = 0;             ///< connections, since the last delete_unreferenced()
+  std::int64_t deleted_ = 0;             ///< connections, since the hours were merged
+  OldHours old_hours_;
+  std::int64_t merged_hour_ = 0;    ///< since 1970; it may get more sums of deleted connections
+  std::int64_t deleted_to_ns_ = 0;  ///< when the last deleted connection ended
 };
 
 }  // namespace netlog::store

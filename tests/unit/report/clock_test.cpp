@@ -203,13 +203,13 @@ TEST_CASE("whenever the clock is set, all lasts as long as if it had not been", 
                  "SELECT connection_id, state, dwell_ns FROM state_intervals ORDER BY "
                  "connection_id, state, dwell_ns") +
             rows(scenario.path(),
-                 "SELECT state, dwells, still, dwell_ns FROM process_dwells ORDER BY 1, "
-                 "2, 3, 4") +
+                 // A clock that was set ends connections in other hours, so there are other rows.
+                 "SELECT state, sum(dwells), sum(still), max(dwell_ns) FROM process_dwells GROUP "
+                 "BY state") +
             rows(scenario.path(),
-                 "SELECT state, dwells, still, dwell_ns FROM peer_dwells ORDER BY 1, 2, "
-                 "3, 4") +
-            rows(scenario.path(),
-                 "SELECT lifetimes, lifetime_ns FROM peer_lifetimes ORDER BY 1, 2") +
+                 "SELECT state, sum(dwells), sum(still), max(dwell_ns) FROM peer_dwells GROUP BY "
+                 "state") +
+            rows(scenario.path(), "SELECT sum(lifetimes), max(lifetime_ns) FROM peer_lifetimes") +
             rows(scenario.path(),
                  "SELECT connection_id, state, to_ns - from_ns - clock_adjust_ns FROM "
                  "long_dwells ORDER BY 1, 2, 3")};

@@ -315,6 +315,11 @@ TEST_CASE("a recording stays below its size, whatever comes", "[store]") {
   CHECK(rows(path,
              "SELECT (SELECT count(*) FROM connections) + lost, lost > 1000, reason FROM gaps "
              "WHERE source = 'retention'") == fmt::format("{}|1|over --max-size\n", kLast));
+  // Sums count what was deleted, too.
+  CHECK(rows(path,
+             "SELECT (SELECT sum(connections) FROM process_flows), (SELECT sum(connections) FROM "
+             "peer_flows), (SELECT sum(opens) FROM process_opens WHERE direction <> 'listen')") ==
+        fmt::format("{0}|{0}|{0}\n", kLast));
   // The oldest went first: what is left, but for what is open, has no hole.
   CHECK(rows(path,
              "SELECT max(id) - min(id) + 1 = count(*) FROM connections WHERE outcome <> 'open'") ==

@@ -7,6 +7,7 @@
 #include "store/rollup/flow_sums.hpp"
 #include "store/rollup/open_rates.hpp"
 #include "support/catch.hpp"
+#include "support/rows.hpp"
 
 #include <cstdint>
 #include <string>
@@ -17,10 +18,12 @@
 
 using namespace netlog;
 using namespace netlog::store;
+using netlog::test::rows;
 
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kHour = 3'600 * kSecond;
 
 std::int64_t code(TcpState state) {
   return static_cast<std::int64_t>(state);
@@ -58,18 +61,6 @@ std::vector<Dwell> dwells_in(const std::vector<TcpState>& states) {
     dwells.push_back({code(state), 0, 1, 0});
   }
   return dwells;
-}
-
-std::string text_of(SQLite::Database& database, const std::string& sql) {
-  SQLite::Statement rows{database, sql};
-  std::string text;
-  while (rows.executeStep()) {
-    for (int column = 0; column < rows.getColumnCount(); ++column) {
-      text += (column == 0 ? "" : "|") + rows.getColumn(column).getString();
-    }
-    text += "\n";
-  }
-  return text;
 }
 
 }  // namespace
@@ -119,11 +110,23 @@ TEST_CASE("first_fin() finds who closed first", "[store]") {
 
 TEST_CASE("flow_key() has our port for inbound connections only", "[store]") {
   auto closed = closed_connection();
-  CHECK((flow_key(closed) == FlowKey{7, 1, 6, kNone, 1, kNone, 3}));
+  closed.closed_ns = 3 * kHour;
+  CHECK((flow_key(closed) == FlowKey{3, 7, 1, 6, kNone, 1, kNone, 3}));
   closed.direction = static_cast<std::int64_t>(Direction::inbound);
-  CHECK((flow_key(closed) == FlowKey{7, 2, 6, kNone, 1, 40'000, 3}));
-  CHECK((process_flow_key(closed) == FlowKey{7, 2, 6, kNone, kNone, kNone, kNone}));
+  CHECK((flow_key(closed) == FlowKey{3, 7, 2, 6, kNone, 1, 40'000, 3}));
+  CHECK((process_flow_key(closed) == FlowKey{3, 7, 2, 6, kNone, kNone, kNone, kNone}));
   CHECK(process_flow_key(closed).is_process_flow());
+}
+
+TEST_CASE("flow_key() has the hour of the end, or of the last sight", "[store]") {
+  auto closed = closed_connection();
+  closed.closed_ns = 2 * kHour - 1;
+  closed.last_seen_ns = 2 * kHour;  // the kernel had it in TIME_WAIT
+  CHECK(flow_key(closed).hour == 1);
+  closed.closed_ns.reset();
+  CHECK(flow_key(closed).hour == 2);
+  closed.last_seen_ns = -1;
+  CHECK(flow_key(closed).hour == -1);
 }
 
 TEST_CASE("FlowSum adds counts and keeps the largest and smallest values", "[store]") {
@@ -166,7 +169,9 @@ TEST_CASE("OpenRates counts seconds, and minutes with their busiest second", "[s
       "INTEGER, PRIMARY KEY (second, process_id, direction)) WITHOUT ROWID;"
       "CREATE TABLE open_minute (minute INTEGER, process_id INTEGER, direction INTEGER, opened "
       "INTEGER, max_opened INTEGER, max_second INTEGER, PRIMARY KEY (minute, process_id, "
-      "direction)) WITHOUT ROWID");
+      "direction)) WITHOUT ROWID;"
+      "CREATE TABLE open_hour (hour INTEGER, process_id INTEGER, direction INTEGER, opened "
+      "INTEGER, PRIMARY KEY (hour, process_id, direction)) WITHOUT ROWID");
   OpenRates rates{database};
   rates.add({61, 7, 1}, 2);
   rates.add({62, 7, 1}, 3);
@@ -174,14 +179,22 @@ TEST_CASE("OpenRates counts seconds, and minutes with their busiest second", "[s
   rates.write();
   rates.add({61, 7, 1}, 2);
   rates.write();
-  CHECK(text_of(database, "SELECT * FROM open_second ORDER BY 1, 2") ==
+  CHECK(rows(database, "SELECT * FROM open_second ORDER BY 1, 2") ==
         "61|7|1|4\n62|7|1|3\n62|8|1|1\n");
-  CHECK(text_of(database, "SELECT * FROM open_minute ORDER BY 1, 2") ==
+  CHECK(rows(database, "SELECT * FROM open_minute ORDER BY 1, 2") ==
         "1|7|1|7|4|61\n1|8|1|1|1|62\n");
   rates.add({62, 8, 1}, -1);
   CHECK((rates.unwritten_seconds() == std::vector<OpenRates::Second>{{62, 8, 1}}));
   rates.write();
   rates.delete_empty({62, 8, 1});
-  CHECK(text_of(database, "SELECT * FROM open_second ORDER BY 1, 2") == "61|7|1|4\n62|7|1|3\n");
-  CHECK(text_of(database, "SELECT * FROM open_minute ORDER BY 1, 2") == "1|7|1|7|4|61\n");
+  CHECK(rows(database, "SELECT * FROM open_second ORDER BY 1, 2") == "61|7|1|4\n62|7|1|3\n");
+  CHECK(rows(database, "SELECT * FROM open_minute ORDER BY 1, 2") == "1|7|1|7|4|61\n");
+  for (int deleted = 0; deleted < 3; ++deleted) {
+    rates.move_to_hour({62, 7, 1});
+  }
+  rates.write();
+  rates.delete_empty({62, 7, 1});
+  CHECK(rows(database, "SELECT * FROM open_second ORDER BY 1, 2") == "61|7|1|4\n");
+  CHECK(rows(database, "SELECT * FROM open_minute ORDER BY 1, 2") == "1|7|1|4|4|61\n");
+  CHECK(rows(database, "SELECT * FROM open_hour") == "0|7|1|3\n");
 }
