@@ -334,7 +334,7 @@ SELECT
   k.local_address, k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer,
   y.dwells AS lifetimes,
   y.longest_ns AS lifetime_ns,
-  CAST(NULL AS INTEGER) AS closed_ns,
+  CAST(k.hour * 3600000000000 AS INTEGER) AS closed_ns,
   CAST((
     SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id
   ) AS INTEGER) AS open_error_ns
@@ -406,7 +406,7 @@ SELECT
   k.hour, k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
   y.dwells AS lifetimes,
   y.longest_ns AS lifetime_ns,
-  CAST(NULL AS INTEGER) AS closed_ns,
+  CAST(k.hour * 3600000000000 AS INTEGER) AS closed_ns,
   CAST((
     SELECT max(u.open_error_ns) FROM flow_sum AS u WHERE u.flow_id = y.flow_id
   ) AS INTEGER) AS open_error_ns

@@ -90,6 +90,14 @@ void add_program(ClauseBuilder& out, const std::string& text) {
 
 }  // namespace
 
+std::string ended_within(std::string_view since, std::string_view until) {
+  return fmt::format(
+      "SELECT c.id FROM duration_bucket AS k CROSS JOIN connection AS c ON c.duration_bucket = "
+      "k.code AND coalesce(c.opened_ns, c.first_seen_ns) BETWEEN {} - k.span_ns AND {}",
+      since,
+      until);
+}
+
 bool names_owner(const Filter& filter) {
   return !filter.pids.empty() || filter.process || filter.exe || filter.user;
 }

@@ -47,6 +47,13 @@ class ClauseBuilder {
   Clause clause_;
 };
 
+/// A SELECT of the ids of connections that have not ended.
+constexpr std::string_view kNotEnded = "SELECT id FROM connection WHERE duration_bucket IS NULL";
+
+/// A SELECT of the ids of ended connections that may have lived between `since` and `until`: each
+/// began in this time, or before it by no more than its class of durations lasts.
+std::string ended_within(std::string_view since, std::string_view until);
+
 /// Whether the filter restricts the owner.
 bool names_owner(const Filter& filter);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "report/completeness.hpp"
 
+#include "report/whole_hours.hpp"
 #include "util/time.hpp"
 
 #include <algorithm>
@@ -168,6 +169,20 @@ std::string dropped_note(store::Reader& reader, const store::Parameters& window)
   return note;
 }
 
+/// `in sums by the hour`: single connections of this time are deleted, or too many.
+std::string sums_note(store::Reader& reader, const Filter& filter, Granularity granularity) {
+  if (granularity == Granularity::connections || !(filter.hours || deleted_until_ns(reader))) {
+    return {};
+  }
+  const auto begin = reader.query("SELECT min(hour) * 3600000000000 FROM flow");
+  const auto missing_ns =
+      integer(begin.cells[0][0], 0) -
+      std::max(filter.since_ns.value_or(0), recorded_span(reader).value_or(Span{}).began_ns);
+  return missing_ns > 0 ? fmt::format("from sums by the hour, without those of the first {}",
+                                      format_duration(missing_ns))
+                        : std::string{"from sums by the hour"};
+}
+
 /// `owner unknown: 12 not_permitted, 3 gone`
 std::string unknown_owners_note(store::Reader& reader,
                                 const Filter& filter,
@@ -179,8 +194,14 @@ std::string unknown_owners_note(store::Reader& reader,
       "({}) GROUP BY owner_reason ORDER BY sum(connections) DESC, owner_reason",
       clause.sql);
   use_finer_views(sql, granularity, filter);
+  auto parameters = clause.parameters;
+  if (filter.hours) {
+    parameters.insert({{"from_hour", filter.hours->from}, {"to_hour", filter.hours->to}});
+    parameters["since_ns"] = filter.since_ns ? Cell{*filter.since_ns} : Cell{};
+    parameters["until_ns"] = filter.until_ns ? Cell{*filter.until_ns} : Cell{};
+  }
   std::string note;
-  for (const auto& row : reader.query(sql, clause.parameters).cells) {
+  for (const auto& row : reader.query(sql, parameters).cells) {
     note += fmt::format(
         "{}{} {}", note.empty() ? "owner unknown: " : ", ", integer(row[1], 0), text_of(row[0]));
   }
@@ -255,6 +276,7 @@ Completeness completeness(store::Reader& reader, const Filter& filter, Granulari
   for (const auto& note : {asked_note(filter),
                            silence_note(reader, filter),
                            dropped_note(reader, window),
+                           sums_note(reader, filter, granularity),
                            unknown_owners_note(reader, filter, granularity)}) {
     made.note += (made.note.empty() || note.empty() ? "" : " | ") + note;
   }

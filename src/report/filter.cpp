@@ -18,9 +18,6 @@ constexpr std::int64_t kMaxShortWindowNs = std::int64_t{3'600} * 1'000'000'000;
 constexpr std::string_view kEnded = "coalesce(closed_ns, last_seen_ns)";
 constexpr std::string_view kLastSeen = "max(last_seen_ns, coalesce(closed_ns, 0))";
 
-/// A SELECT of the ids of connections that have not ended.
-constexpr std::string_view kNotEnded = "SELECT id FROM connection WHERE duration_bucket IS NULL";
-
 bool is_short_window(const Filter& filter) {
   return filter.since_ns && filter.until_ns &&
          *filter.until_ns - *filter.since_ns <= kMaxShortWindowNs;
@@ -36,17 +33,6 @@ std::string latest_opening(ClauseBuilder& out, const Filter& filter) {
   const auto until = out.bind("f_until", *filter.until_ns);
   return is_instant(filter) ? until + " + (SELECT coalesce(max(open_error_ns), 0) FROM flow_sum)"
                             : until;
-}
-
-/// A SELECT of the ids of ended connections that may have lived between `since` and `until`: each
-/// began in this time, or before it by no more than its class of durations lasts.
-std::string ended_within(const std::string& since, const std::string& until) {
-  return fmt::format(
-      "SELECT c.id FROM duration_bucket AS k CROSS JOIN connection AS c ON c.duration_bucket = "
-      "k.code AND "
-      "coalesce(c.opened_ns, c.first_seen_ns) BETWEEN {} - k.span_ns AND {}",
-      since,
-      until);
 }
 
 /// Restricts to connections that had the filter's owner at some time between the two times. Without

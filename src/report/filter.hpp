@@ -13,6 +13,12 @@
 
 namespace netlog::report {
 
+/// Hours since 1970 in UTC, `to` not included.
+struct Hours {
+  std::int64_t from = 0;
+  std::int64_t to = 0;
+};
+
 /// Selects connections. A connection must match every member that is given, and one value of each
 /// list that is not empty.
 struct Filter {
@@ -36,6 +42,8 @@ struct Filter {
   std::optional<std::int64_t> asked_ns;
   /// The time of the question. With it an answer says since when nobody writes the recording.
   std::optional<std::int64_t> now_ns;
+  /// The hours of the window that sums answer for. See answer_from_whole_hours().
+  std::optional<Hours> hours;
   /// An earlier window to compare with; only the report `diff` uses it.
   std::optional<std::pair<std::int64_t, std::int64_t>> before_ns;
 };

@@ -3,6 +3,7 @@
 
 #include "report/clause_builder.hpp"
 #include "report/sql_text.hpp"
+#include "report/whole_hours.hpp"
 #include "store/db/sql_macros.hpp"
 
 #include <string_view>
@@ -22,14 +23,6 @@ std::int64_t number(store::Reader& reader,
   const auto rows = reader.query(store::expand_sql(sql), parameters);
   const auto* const value = std::get_if<std::int64_t>(&rows.cells.at(0).at(0));
   return value == nullptr ? 0 : *value;
-}
-
-/// The connections are counted, no further than needed: a clip of few connections can have high
-/// ids.
-bool is_small(store::Reader& reader) {
-  return number(reader,
-                fmt::format("SELECT count(*) FROM (SELECT 1 FROM connection LIMIT {})",
-                            kMaxSmallRecording + 1)) <= kMaxSmallRecording;
 }
 
 /// Sums hold the ports of services only, on the side that has them.
@@ -56,22 +49,24 @@ bool sums_know_owners(store::Reader& reader, const Filter& filter) {
 }
 
 // What a window shows of single connections: as they were at its end, and opened only if they were
-// opened within it. A section that has a comment between FROM and the view keeps the view.
+// opened within it. The CASTs give the columns the affinity that those of sums have: only then does
+// SQLite look for rows on each side of a UNION ALL of them. A section that has a comment between
+// FROM and the view keeps the view.
 constexpr std::string_view kFlowsInWindow = R"sql(FROM (
   SELECT
     process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
     iif(coalesce(closed_ns, last_seen_ns) > :until_ns, 'open', outcome) AS outcome,
     iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, outcome_reason) AS outcome_reason,
     owner_reason, connections,
-    opened AND coalesce(opened_ns >= :since_ns, 1) AND coalesce(opened_ns <= :until_ns, 1) AS opened,
+    CAST(opened AND coalesce(opened_ns >= :since_ns, 1) AND coalesce(opened_ns <= :until_ns, 1) AS INTEGER) AS opened,
     closed_by_us, closed_by_peer, syns,
-    iif(closed_ns > :until_ns, NULL, longest_ns) AS longest_ns,
+    CAST(iif(closed_ns > :until_ns, NULL, longest_ns) AS INTEGER) AS longest_ns,
     open_error_ns,
-    iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, bytes_sent) AS bytes_sent,
-    iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, bytes_received) AS bytes_received,
+    CAST(iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, bytes_sent) AS INTEGER) AS bytes_sent,
+    CAST(iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, bytes_received) AS INTEGER) AS bytes_received,
     first_ns, last_ns,
-    iif(closed_ns > :until_ns, NULL, closed_ns) AS first_closed_ns,
-    iif(closed_ns > :until_ns, NULL, closed_ns) AS last_closed_ns,
+    CAST(iif(closed_ns > :until_ns, NULL, closed_ns) AS INTEGER) AS first_closed_ns,
+    CAST(iif(closed_ns > :until_ns, NULL, closed_ns) AS INTEGER) AS last_closed_ns,
     id, opened_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket
   FROM connection_flows
 ))sql";
@@ -79,8 +74,8 @@ constexpr std::string_view kDwellsInWindow = R"sql(FROM (
   SELECT
     process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
     state, dwells,
-    iif(:until_ns IS NULL, still, coalesce(to_ns, iif(still, 9223372036854775807, last_seen_ns)) > :until_ns) AS still,
-    iif(coalesce(to_ns, last_seen_ns) > :until_ns, max(0, :until_ns - from_ns - clock_adjust_ns), dwell_ns) AS dwell_ns,
+    CAST(iif(:until_ns IS NULL, still, coalesce(to_ns, iif(still, 9223372036854775807, last_seen_ns)) > :until_ns) AS INTEGER) AS still,
+    CAST(iif(coalesce(to_ns, last_seen_ns) > :until_ns, max(0, :until_ns - from_ns - clock_adjust_ns), dwell_ns) AS INTEGER) AS dwell_ns,
     id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket, outcome
   FROM connection_dwells
   WHERE coalesce(from_ns <= :until_ns, 1) AND coalesce(to_ns >= :since_ns, 1)
@@ -94,9 +89,18 @@ constexpr std::string_view kOutboundOpensInWindow = R"sql(FROM (
 
 }  // namespace
 
+/// The connections are counted, no further than needed: a clip of few connections can have high
+/// ids.
+bool is_small(store::Reader& reader) {
+  return number(reader,
+                fmt::format("SELECT count(*) FROM (SELECT 1 FROM connection LIMIT {})",
+                            kMaxSmallRecording + 1)) <= kMaxSmallRecording;
+}
+
 Granularity choose_granularity(store::Reader& reader, const Filter& filter) {
-  if (filter.since_ns || filter.until_ns || filter.before_ns || !filter.states.empty() ||
-      !filter.outcomes.empty() || is_small(reader) || !sums_know_ports(reader, filter) ||
+  const bool has_window = filter.since_ns || filter.until_ns || filter.before_ns;
+  if ((has_window && !filter.hours) || !filter.states.empty() || !filter.outcomes.empty() ||
+      (is_small(reader) && !deleted_until_ns(reader)) || !sums_know_ports(reader, filter) ||
       !sums_know_owners(reader, filter)) {
     return Granularity::connections;
   }
@@ -121,11 +125,18 @@ void use_finer_views(std::string& sql, Granularity granularity, const Filter& fi
     }
   }
   if (filter.since_ns || filter.until_ns) {
-    replace_all(sql, "FROM connection_flows", kFlowsInWindow);
-    replace_all(sql, "FROM connection_dwells", kDwellsInWindow);
-    replace_all(sql, "FROM connection_lifetimes", kLifetimesInWindow);
-    replace_all(sql, "FROM connection_outbound_opens", kOutboundOpensInWindow);
+    use_rows_of_window(sql);
   }
+  if (filter.hours && granularity != Granularity::connections) {
+    use_whole_hours(sql);
+  }
+}
+
+void use_rows_of_window(std::string& sql) {
+  replace_all(sql, "FROM connection_flows", kFlowsInWindow);
+  replace_all(sql, "FROM connection_dwells", kDwellsInWindow);
+  replace_all(sql, "FROM connection_lifetimes", kLifetimesInWindow);
+  replace_all(sql, "FROM connection_outbound_opens", kOutboundOpensInWindow);
 }
 
 }  // namespace netlog::report

@@ -52,6 +52,10 @@ store::Parameters common_parameters(const Filter& filter, std::int64_t limit) {
                                {"until_ns", cell_of(filter.until_ns)},
                                {"before_since_ns", Cell{}},
                                {"before_until_ns", Cell{}}};
+  if (filter.hours) {
+    parameters["from_hour"] = filter.hours->from;
+    parameters["to_hour"] = filter.hours->to;
+  }
   if (filter.before_ns) {
     parameters["before_since_ns"] = filter.before_ns->first;
     parameters["before_until_ns"] = filter.before_ns->second;
@@ -93,7 +97,7 @@ PreparedReport prepare(std::string_view name,
   const auto sums = by_connections ? living : sql_of(sums_clause(filter));
   const auto owner = sql_of(owner_clause(filter));
   const auto both_windows = sql_of(both_windows_clause(filter));
-  const bool of_sums = !by_connections && is_everything(filter);
+  const bool of_sums = !by_connections && !filter.hours && is_everything(filter);
   auto& sections = prepared.definition.sections;
   std::erase_if(sections, [&](const Section& section) {
     return (section.of_sums && *section.of_sums != of_sums) ||
@@ -108,7 +112,9 @@ PreparedReport prepare(std::string_view name,
     const auto reads = [&](std::string_view what) {
       return section.sql.find(what) != std::string::npos;
     };
-    const bool of_connections = reads("FROM connection_opens") || reads("FROM connection_dwells");
+    const bool of_connections =
+        reads("FROM connection_opens") ||
+        reads(filter.hours ? "FROM connection_outbound_opens" : "FROM connection_dwells");
     replace_all(section.sql, kSumsMark, of_connections ? connections : sums);
     replace_all(section.sql, kOwnerMark, owner);
     replace_all(section.sql, kBothWindowsMark, both_windows);
@@ -185,7 +191,9 @@ std::string left_out_bytes_note(store::Reader& reader, const Filter& filter, con
   if (!filter.until_ns || !has_bytes) {
     return {};
   }
-  auto clause = living_connection_clause(filter);
+  auto at_end = filter;
+  at_end.since_ns = filter.until_ns;  // those that went on
+  auto clause = living_connection_clause(at_end);
   clause.parameters["until_ns"] = *filter.until_ns;
   const auto left_out = reader.query(
       fmt::format("SELECT EXISTS (SELECT 1 FROM connections WHERE {} AND coalesce(closed_ns, "

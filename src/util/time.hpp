@@ -11,6 +11,12 @@ namespace netlog {
 constexpr std::int64_t kNsPerUs = 1'000;
 constexpr std::int64_t kNsPerMs = 1'000'000;
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+constexpr std::int64_t kNsPerHour = 3'600 * kNsPerSecond;
+
+/// Whole hours since 1970 at a time in UTC ns; negative before.
+constexpr std::int64_t hour_of(std::int64_t ns) {
+  return ns / kNsPerHour - (ns % kNsPerHour < 0 ? 1 : 0);
+}
 
 /// A date and time of day without a zone, proleptic Gregorian.
 struct CivilTime {

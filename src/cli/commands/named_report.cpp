@@ -8,6 +8,7 @@
 #include "report/completeness.hpp"
 #include "report/definition.hpp"
 #include "report/report.hpp"
+#include "report/whole_hours.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
 
@@ -111,6 +112,7 @@ void print_report(const ReportOptions& options) {
   progress.watch(reader);
   auto filter = resolve(parsed, reader);
   close_window(filter, report::recorded_span(reader));
+  report::answer_from_whole_hours(reader, options.name, filter);
   if (options.sql) {
     const auto granularity = report::choose_granularity(reader, filter);
     std::cout << report::report_sql(options.name, filter, limit, granularity, options.section);

@@ -2,6 +2,7 @@
 #include "store/rollup/flow_key.hpp"
 
 #include "model/connection.hpp"
+#include "util/time.hpp"
 
 namespace netlog::store {
 namespace {

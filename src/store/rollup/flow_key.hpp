@@ -34,12 +34,6 @@ struct FlowKey {
   [[nodiscard]] bool is_process_flow() const { return local_address == kNone; }
 };
 
-/// Hours since 1970 of a time in UTC ns.
-constexpr std::int64_t hour_of(std::int64_t ns) {
-  constexpr std::int64_t kHourNs = 3'600'000'000'000;
-  return ns / kHourNs - (ns % kHourNs < 0 ? 1 : 0);
-}
-
 FlowKey flow_key(const ClosedConnection& connection);
 FlowKey process_flow_key(const ClosedConnection& connection);
 

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "report/filter.hpp"
+#include "store/read/reader.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace netlog::report {
+
+/// When the last connection ended that retention has deleted, UTC ns. From then on every connection
+/// is in the file. Nothing was deleted: absent.
+/// @throws StoreError from the reader.
+std::optional<std::int64_t> deleted_until_ns(store::Reader& reader);
+
+/// Lets sums answer for the whole hours of a long window, and single connections for its edges:
+/// sets `filter.hours`. Where connections of the window are deleted, sums are all that there is:
+/// there the window is widened to whole hours. The filter stays as it is if single connections
+/// answer it well, if only they can (a state, an outcome, a moment, two windows), or if the report
+/// of this name reads no sums.
+/// @throws StoreError from the reader.
+void answer_from_whole_hours(store::Reader& reader, std::string_view report, Filter& filter);
+
+/// Replaces the views of sums in a statement by their rows of `:from_hour` to `:to_hour` (not
+/// included) and the connections of the edges of the window.
+void use_whole_hours(std::string& sql);
+
+}  // namespace netlog::report
