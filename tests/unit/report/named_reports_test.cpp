@@ -243,8 +243,8 @@ change  process  direction  peer               before  after  failed before  fai
 new     pool     outbound   203.0.113.50:5432       0      3              0             1              -           12s
 
 Listeners that came or went
-change  pid  process  proto  local
-gone     10  nginx    tcp    0.0.0.0:80
+change  at            pid  process  proto  local
+gone    00:00:20.000   10  nginx    tcp    0.0.0.0:80
 
 Programs that came or went
 change  pid  process  connections
