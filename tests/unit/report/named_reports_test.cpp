@@ -180,14 +180,14 @@ TEST_CASE("at 80 columns the columns stay that say how long and how often", "[re
 TEST_CASE("who held a port: the listener, and what was left in TIME_WAIT", "[report]") {
   CHECK(text_of("who", port_80_at(15)) == R"(
 Who held the port
-port  as        sockets  open  pid  process  user  from          until
-  80  listener        1     1   10  nginx    -     -             00:00:20.000
-  80  inbound         1     0   10  nginx    -     00:00:11.000  00:00:18.000
+port  as                  sockets  open  pid  process  user  from          until
+  80  listener                  1     1   10  nginx    -     -             00:00:20.000
+  80  TIME_WAIT leftover        1     0   10  nginx    -     00:00:11.000  00:00:18.000
 
 One by one
-port  as        pid  process  user  owner      proto  local         remote             state      sure  from           ±  until         command line
-  80  listener   10  nginx    -     held       tcp    0.0.0.0:80    -                  LISTEN     yes   -              -  00:00:20.000  -
-  80  inbound    10  nginx    -     last_seen  tcp    192.0.2.1:80  198.51.100.7:4000  TIME_WAIT  yes   00:00:11.000  1s  00:00:18.000  -
+port  as                  pid  process  user  owner      proto  local         remote             state      sure  from           ±  until         command line
+  80  listener             10  nginx    -     held       tcp    0.0.0.0:80    -                  LISTEN     yes   -              -  00:00:20.000  -
+  80  TIME_WAIT leftover   10  nginx    -     last_seen  tcp    192.0.2.1:80  198.51.100.7:4000  TIME_WAIT  yes   00:00:11.000  1s  00:00:18.000  -
 )");
 }
 
