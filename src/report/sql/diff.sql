@@ -76,7 +76,15 @@ leftovers AS MATERIALIZED (
 lived AS MATERIALIZED (
   SELECT
     *,
-    direction = 'outbound' AND (SELECT n.state FROM connection AS n WHERE n.id = f.id) = $state.syn_sent AS hangs,
+    -- Since when it has had no answer: a connect, or what the peer has not acknowledged for a second.
+    iif(outcome = 'open', (
+      SELECT CASE
+        WHEN n.state = $state.syn_sent AND n.direction = $direction.outbound THEN coalesce(n.opened_ns, n.first_seen_ns)
+        WHEN n.unanswered_ms >= 1000 THEN n.last_seen_ns - 1000000 * n.unanswered_ms
+      END
+      FROM connection AS n
+      WHERE n.id = f.id
+    ), NULL) AS hangs_ns,
     -- What was there before the recorder has no direction if its listener is gone. It belongs to the peer of what came later.
     iif(direction = 'unknown', coalesce(
       (
@@ -111,12 +119,12 @@ selected AS MATERIALIZED (
       AND coalesce(closed_ns, last_seen_ns) >= :before_since_ns AS before,
     coalesce(opened_ns, first_seen_ns) <= :until_ns AND coalesce(closed_ns, last_seen_ns) >= :since_ns AS after,
     -- An attempt that still waits has no answer either.
-    outcome = 'open' AND hangs AS hangs,
-    coalesce($failed(outcome, outcome_reason, direction) OR (outcome = 'open' AND hangs), 0) AS failed,
+    hangs_ns IS NOT NULL AS hangs,
+    coalesce($failed(outcome, outcome_reason, direction) OR hangs_ns IS NOT NULL, 0) AS failed,
     coalesce(outcome IN ('refused', 'reset'), 0) AS answered,
-    -- It counts where it failed; while it waits, in both windows.
-    coalesce(closed_ns BETWEEN :before_since_ns AND :before_until_ns, 1) AS ended_before,
-    coalesce(closed_ns BETWEEN :since_ns AND :until_ns, 1) AS ended_after,
+    -- It counts where it failed; while it waits, in each window that reaches beyond the begin of that.
+    coalesce(closed_ns BETWEEN :before_since_ns AND :before_until_ns, hangs_ns <= :before_until_ns, 1) AS ended_before,
+    coalesce(closed_ns BETWEEN :since_ns AND :until_ns, hangs_ns <= :until_ns, 1) AS ended_after,
     -- How long those that began in a window lasted, as far as the shorter window can show.
     iif(opened_ns BETWEEN :before_since_ns AND :before_until_ns, min(
       min(coalesce(closed_ns, last_seen_ns), :before_until_ns) - opened_ns,

@@ -99,6 +99,9 @@ now  most  state       pid  process  at first look  left it  longest  oldest sin
 
 Opened and never closed
 none
+
+Closed here: the kernel ends what no process holds
+none
 )");
 }
 
@@ -111,6 +114,9 @@ now  most  state       pid  process  at first look  left it  longest  oldest sin
   2     2  CLOSE_WAIT   30  leaky                0        0      14s  00:00:11.000  00:00:21.000      257  203.0.113.60:8080
 
 Opened and never closed
+none
+
+Closed here: the kernel ends what no process holds
 none
 )");
 }
