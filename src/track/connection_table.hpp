@@ -54,7 +54,9 @@ struct Entry {
   /// of the second one. One walk can miss a socket that is there. 0: they have not.
   std::int64_t first_lack_ns = 0;
   std::int64_t second_lack_ns = 0;
-  std::int64_t traced_ns = 0;  ///< when its last change was traced; 0: it is not traced
+  std::int64_t metrics_ns = 0;           ///< when its metrics were read; 0: never
+  std::int64_t unanswered_since_ns = 0;  ///< since when the peer has not answered; 0: it has
+  std::int64_t traced_ns = 0;            ///< when its last change was traced; 0: it is not traced
   Evidence evidence;
   bool is_direction_known = false;             ///< its direction is proven, or no proof can come
   std::optional<Direction> counted_direction;  ///< by its last row, which was active

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
+#include <optional>
 #include <utility>
 
 namespace netlog::track {
@@ -37,8 +39,7 @@ Index Lifecycle::open(const Identity& identity, const SocketRow& row, const Open
   connection.incarnation = row.incarnation;
   connection.opened = opening.opened;
   connection.first_seen_ns = opening.first_seen_ns;
-  connection.last_seen_ns = opening.last_seen_ns;
-  connection.metrics = row.metrics.value_or(Metrics{});
+  see_at(entry, row.metrics, opening.last_seen_ns);
   connection.seen_by = opening.seen_by;
   entry.seen = opening.seen;
   entry.is_direction_known = row.tuple.protocol != Protocol::tcp || listens(row) ||
@@ -260,7 +261,11 @@ void Lifecycle::see_snapshot(Index index,
   entry.first_lack_ns = 0;
   entry.second_lack_ns = 0;
   connection.seen_by = connection.seen_by | SeenBy::snapshot;
-  connection.last_seen_ns = snapshot.taken.ended_ns;
+  const auto known = connection.metrics;
+  see_at(entry, row.metrics, snapshot.taken.ended_ns);
+  if (row.metrics && known != connection.metrics) {
+    changes_.refresh(index);
+  }
   if (row.offload && row.offload != connection.offload) {
     const bool first_reading = !connection.offload && row.offload == Offload::in_host;
     if (!first_reading) {
@@ -270,9 +275,27 @@ void Lifecycle::see_snapshot(Index index,
     changes_.refresh(index);
   }
   see_direction(index, row);
-  if (row.metrics && *row.metrics != connection.metrics) {
-    connection.metrics = *row.metrics;
-    changes_.refresh(index);
+}
+
+void Lifecycle::see_at(Entry& entry, const std::optional<Metrics>& read, std::int64_t at_ns) {
+  constexpr std::int64_t kNsPerMs = 1'000'000;
+  auto& connection = entry.connection;
+  connection.last_seen_ns = at_ns;
+  if (read) {
+    connection.metrics = *read;
+    const auto since_ns = read->unanswered_ms ? at_ns - *read->unanswered_ms * kNsPerMs : 0;
+    // Silent at the last reading, and since before it: the silence is the same. Its begin follows
+    // from timers of the kernel that run out late, the more so the longer it lasts.
+    const bool goes_on =
+        since_ns != 0 && entry.unanswered_since_ns != 0 && since_ns <= entry.metrics_ns;
+    entry.unanswered_since_ns = goes_on ? std::min(since_ns, entry.unanswered_since_ns) : since_ns;
+    entry.metrics_ns = at_ns;
+  }
+  if (entry.unanswered_since_ns != 0) {
+    // Until the next reading the peer has still not answered.
+    const auto ms = std::max<std::int64_t>(at_ns - entry.unanswered_since_ns, 0) / kNsPerMs;
+    connection.metrics.unanswered_ms = static_cast<std::uint32_t>(
+        std::min<std::int64_t>(ms, std::numeric_limits<std::uint32_t>::max()));
   }
 }
 
@@ -286,9 +309,8 @@ void Lifecycle::set_traced(Index index, std::int64_t at_ns) {
 void Lifecycle::see_transition(Index index, const Transition& transition, std::int64_t at_ns) {
   set_traced(index, at_ns);
   auto& connection = table_[index].connection;
-  connection.last_seen_ns = at_ns;
+  see_at(table_[index], transition.row.metrics, at_ns);
   connection.seen_by = connection.seen_by | SeenBy::trace;
-  connection.metrics = transition.row.metrics.value_or(connection.metrics);
   connection.uid = transition.row.uid;
   if (transition.direction != Direction::unknown) {
     table_[index].is_direction_known = true;
@@ -305,8 +327,8 @@ void Lifecycle::set_direction(Index index, Direction direction) {
 }
 
 void Lifecycle::note_seen(Index index, std::int64_t at_ns) {
-  auto& connection = table_[index].connection;
-  connection.last_seen_ns = std::max(connection.last_seen_ns, at_ns);
+  auto& entry = table_[index];
+  see_at(entry, std::nullopt, std::max(entry.connection.last_seen_ns, at_ns));
 }
 
 void Lifecycle::narrow_closed(Index index, const Moment& closed) {

@@ -135,6 +135,8 @@ class Lifecycle {
   static constexpr std::size_t kMaxClosed = 20'000;
 
   Index add(const Identity& identity, const SocketRow& row);
+  /// The connection was seen at this time, with these metrics or without any.
+  static void see_at(Entry& entry, const std::optional<Metrics>& read, std::int64_t at_ns);
   static void take_destroy_info(Connection& connection, Evidence& evidence, const SocketRow& row);
   static void set_outcome(Connection& connection, const Evidence& evidence);
 

@@ -198,6 +198,20 @@ class GivenRecording {
     return answer_rows(report::run_report(reader, report, filter, -1, granularity), columns, 0);
   }
 
+  /// The same of one section.
+  std::string section(std::string_view report,
+                      std::string_view name,
+                      const std::vector<std::string>& columns,
+                      const report::Filter& filter = {},
+                      report::Granularity granularity = report::Granularity::connections) {
+    if (!written_) {
+      write();
+    }
+    store::Reader reader{path()};
+    return answer_rows(
+        report::run_report(reader, report, filter, -1, granularity, name), columns, 0);
+  }
+
   [[nodiscard]] std::filesystem::path path() const { return scratch_ / "a.db"; }
 
  private:

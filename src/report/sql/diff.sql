@@ -59,22 +59,72 @@ ORDER BY rank;
 -- column: netns | namespace | right several
 WITH
 /*part watched*/,
+-- What was first seen in TIME_WAIT lived before that, by an owner that nobody knows. A peer that it had is not new.
+leftovers AS MATERIALIZED (
+  SELECT netns, remote_address, remote_port, local_port
+  FROM /* as they are now */ connection_flows
+  WHERE opened_ns IS NULL AND owner_reason = 'kernel' AND id IN (
+    SELECT c.id
+    FROM duration_bucket AS k
+    CROSS JOIN connection AS c
+      ON c.duration_bucket = k.code
+      AND coalesce(c.opened_ns, c.first_seen_ns) BETWEEN :before_since_ns - k.span_ns AND :before_until_ns
+    UNION ALL
+    SELECT id FROM connection WHERE duration_bucket IS NULL
+  ) AND first_seen_ns <= :before_until_ns AND coalesce(closed_ns, last_seen_ns) >= :before_since_ns
+),
+lived AS MATERIALIZED (
+  SELECT
+    *,
+    -- Since when it has had no answer: a connect, or what the peer has not acknowledged for a second.
+    iif(outcome = 'open', (
+      SELECT CASE
+        WHEN n.state = $state.syn_sent AND n.direction = $direction.outbound THEN coalesce(n.opened_ns, n.first_seen_ns)
+        WHEN n.unanswered_ms >= 1000 THEN n.last_seen_ns - 1000000 * n.unanswered_ms
+      END
+      FROM connection AS n
+      WHERE n.id = f.id
+    ), NULL) AS hangs_ns,
+    -- What was there before the recorder has no direction if its listener is gone. It belongs to the peer of what came later.
+    iif(direction = 'unknown', coalesce(
+      (
+        SELECT o.id
+        FROM peer AS u
+        JOIN peer AS o
+          ON o.remote_address_id = u.remote_address_id AND o.port = u.port AND o.direction = $direction.outbound AND o.protocol = u.protocol
+        WHERE u.id = f.peer_id
+      ),
+      (
+        SELECT o.id
+        FROM peer AS u
+        JOIN peer AS o
+          ON o.remote_address_id = u.remote_address_id AND o.port = f.local_port AND o.direction = $direction.inbound AND o.protocol = u.protocol
+        WHERE u.id = f.peer_id
+      ),
+      peer_id
+    ), peer_id) AS line
+  FROM /* as they are now */ connection_flows AS f
+  WHERE direction <> 'listen' AND NOT (opened_ns IS NULL AND coalesce(owner_reason, '') = 'kernel') AND (/*filter of both windows*/ 1)
+),
+-- What has no known owner is counted with the program that has this peer, if there is just one.
+owners AS (
+  SELECT line, netns, iif(count(DISTINCT process) = 1, max(process), NULL) AS process FROM lived GROUP BY line, netns
+),
 selected AS MATERIALIZED (
   SELECT
-    process,
-    direction,
-    peer_id,
-    netns,
+    coalesce(l.process, o.process) AS process,
+    l.line,
+    l.netns,
     coalesce(opened_ns, first_seen_ns) <= :before_until_ns
       AND coalesce(closed_ns, last_seen_ns) >= :before_since_ns AS before,
     coalesce(opened_ns, first_seen_ns) <= :until_ns AND coalesce(closed_ns, last_seen_ns) >= :since_ns AS after,
     -- An attempt that still waits has no answer either.
-    outcome = 'open' AND hangs AS hangs,
-    coalesce($failed(outcome, outcome_reason, direction) OR (outcome = 'open' AND hangs), 0) AS failed,
+    hangs_ns IS NOT NULL AS hangs,
+    coalesce($failed(outcome, outcome_reason, direction) OR hangs_ns IS NOT NULL, 0) AS failed,
     coalesce(outcome IN ('refused', 'reset'), 0) AS answered,
-    -- It counts where it failed; while it waits, in both windows.
-    coalesce(closed_ns BETWEEN :before_since_ns AND :before_until_ns, 1) AS ended_before,
-    coalesce(closed_ns BETWEEN :since_ns AND :until_ns, 1) AS ended_after,
+    -- It counts where it failed; while it waits, in each window that reaches beyond the begin of that.
+    coalesce(closed_ns BETWEEN :before_since_ns AND :before_until_ns, hangs_ns <= :before_until_ns, 1) AS ended_before,
+    coalesce(closed_ns BETWEEN :since_ns AND :until_ns, hangs_ns <= :until_ns, 1) AS ended_after,
     -- How long those that began in a window lasted, as far as the shorter window can show.
     iif(opened_ns BETWEEN :before_since_ns AND :before_until_ns, min(
       min(coalesce(closed_ns, last_seen_ns), :before_until_ns) - opened_ns,
@@ -86,21 +136,13 @@ selected AS MATERIALIZED (
       :until_ns - :since_ns,
       :before_until_ns - :before_since_ns
     ), NULL) AS lasted_after_ns
-  FROM (
-    SELECT
-      *,
-      direction = 'outbound' AND (SELECT n.state FROM connection AS n WHERE n.id = connection_flows.id) = $state.syn_sent AS hangs
-    FROM /* as they are now */ connection_flows
-    WHERE direction <> 'listen'
-      -- Leftovers in TIME_WAIT from before the recorder did not go: they ran out.
-      AND NOT (opened_ns IS NULL AND coalesce(owner_reason, '') = 'kernel') AND (/*filter of both windows*/ 1)
-  )
+  FROM lived AS l
+  JOIN owners AS o ON o.line IS l.line AND o.netns IS l.netns
 ),
 counted AS (
   SELECT
     process,
-    direction,
-    peer_id,
+    line,
     netns,
     sum(before) AS before,
     sum(after) AS after,
@@ -114,12 +156,42 @@ counted AS (
     avg(lasted_before_ns) AS lasted_before_ns,
     avg(lasted_after_ns) AS lasted_after_ns
   FROM selected
-  GROUP BY process, direction, peer_id, netns
+  GROUP BY process, line, netns
+),
+former AS MATERIALIZED (
+  SELECT netns, remote_address, 0 AS is_inbound, remote_port AS port FROM leftovers
+  UNION
+  SELECT netns, remote_address, 1, local_port FROM leftovers
+),
+-- Whether another row of the peer may hold what this one lacks: one of the two has no known owner.
+compared AS (
+  SELECT
+    c.*,
+    p.direction,
+    p.peer,
+    sum(iif(c.process IS NULL, 0, c.before)) OVER peer AS owned_before,
+    sum(iif(c.process IS NULL, 0, c.after)) OVER peer AS owned_after,
+    sum(iif(c.process IS NULL, c.before, 0)) OVER peer AS unowned_before,
+    sum(iif(c.process IS NULL, c.after, 0)) OVER peer AS unowned_after,
+    f.port IS NOT NULL AS is_former
+  FROM counted AS c
+  LEFT JOIN peers AS p ON p.id = c.line
+  LEFT JOIN former AS f
+    ON f.remote_address = p.remote_address AND f.port = p.port AND f.is_inbound = (p.direction = 'inbound') AND f.netns IS c.netns
+  WINDOW peer AS (PARTITION BY c.line, c.netns)
+),
+doubtful AS (
+  SELECT
+    *,
+    is_former OR iif(process IS NULL, owned_before, unowned_before) > 0 AS perhaps_before,
+    iif(process IS NULL, owned_after, unowned_after) > 0 AS perhaps_after
+  FROM compared
 ),
 changes AS (
   SELECT
     *,
     CASE
+      WHEN before = 0 AND perhaps_before AND failed_after = after AND after > 0 THEN iif(answered_after, 'all fail', 'no answer')
       -- A refused or reset connection has an answer.
       WHEN before > 0 AND after > 0 AND failed_after = after AND failed_before < before THEN iif(answered_after, 'all fail', 'no answer')
       -- A share of them that is larger by a tenth of all, and more in the same time of recording. What waits in both is no
@@ -130,16 +202,16 @@ changes AS (
       ) THEN 'fails more'
       -- Three times as long, and a tenth of a second; a single one before is no measure.
       WHEN began_before >= 3 AND lasted_after_ns > max(3 * lasted_before_ns, lasted_before_ns + 1e8) THEN 'slower'
-      WHEN before = 0 AND after > 0 AND (SELECT w.before FROM watched AS w) THEN 'new'
-      WHEN before > 0 AND after = 0 AND (SELECT w.after FROM watched AS w) THEN 'gone'
+      WHEN before = 0 AND after > 0 AND NOT perhaps_before AND (SELECT w.before FROM watched AS w) THEN 'new'
+      WHEN before > 0 AND after = 0 AND NOT perhaps_after AND (SELECT w.after FROM watched AS w) THEN 'gone'
     END AS change
-  FROM counted
+  FROM doubtful
 )
 SELECT
   change,
   process,
   direction,
-  (SELECT p.peer FROM peers AS p WHERE p.id = peer_id) AS peer,
+  peer,
   before,
   after,
   failed_before,
@@ -159,12 +231,14 @@ ORDER BY
 LIMIT iif(:limit < 0, 40, :limit);
 -- section: listeners | Listeners that came or went
 -- column: change | change |
+-- column: at_ns | at | time
 -- column: pid | pid | right
 -- column: process | process |
 -- column: protocol | proto |
 -- column: local | local | endpoint
 -- column: netns | namespace | right several
 WITH
+/*part recorded*/,
 /*part watched*/,
 selected AS MATERIALIZED (
   SELECT
@@ -173,22 +247,44 @@ selected AS MATERIALIZED (
     protocol,
     local,
     netns,
+    opened_ns,
+    coalesce(closed_ns, last_seen_ns) AS until_ns,
     coalesce(opened_ns, first_seen_ns) <= :before_until_ns
       AND coalesce(closed_ns, last_seen_ns) >= :before_since_ns AS before,
-    coalesce(opened_ns, first_seen_ns) <= :until_ns AND coalesce(closed_ns, last_seen_ns) >= :since_ns AS after
+    coalesce(opened_ns, first_seen_ns) <= :until_ns AND coalesce(closed_ns, last_seen_ns) >= :since_ns AS after,
+    coalesce(opened_ns, first_seen_ns) <= :until_ns AND coalesce(closed_ns, last_seen_ns) >= (SELECT r.until_ns FROM recorded AS r) AS at_end
   FROM connections
-  WHERE direction = 'listen' AND (/*filter of both windows*/ 1) AND id IN (
-    SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = $direction.listen
-    UNION ALL
-    SELECT id FROM connection WHERE duration_bucket IS NULL
-  )
+  WHERE direction = 'listen'
+    -- A UDP socket at an ephemeral port is one of a client.
+    AND NOT (protocol = 'udp' AND local_port >= 32768)
+    AND (/*filter of both windows*/ 1) AND id IN (
+      SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = $direction.listen
+      UNION ALL
+      SELECT id FROM connection WHERE duration_bucket IS NULL
+    )
+),
+-- One that ended in the later window is gone, although it was in both.
+found AS (
+  SELECT
+    CASE
+      WHEN max(before) = 0 THEN iif(max(at_end), 'new', 'new, gone')
+      WHEN max(at_end) = 0 THEN 'gone'
+    END AS change,
+    iif(max(at_end), min(opened_ns), max(until_ns)) AS at_ns,
+    pid,
+    process,
+    protocol,
+    local,
+    netns
+  FROM selected
+  WHERE before OR after
+  GROUP BY pid, process, protocol, local, netns
 )
-SELECT iif(sum(before) = 0, 'new', 'gone') AS change, pid, process, protocol, local, netns
-FROM selected
-GROUP BY pid, process, protocol, local, netns
-HAVING (sum(before) = 0) <> (sum(after) = 0)
-  AND iif(sum(before) = 0, (SELECT w.before FROM watched AS w), (SELECT w.after FROM watched AS w))
-ORDER BY change DESC, local, pid;
+SELECT change, at_ns, pid, process, protocol, local, netns
+FROM found
+WHERE change IS NOT NULL AND iif(change = 'gone', (SELECT w.after FROM watched AS w), (SELECT w.before FROM watched AS w))
+ORDER BY change DESC, local, pid
+LIMIT iif(:limit < 0, 40, :limit);
 -- section: processes | Programs that came or went
 -- column: change | change |
 -- column: pid | pid | right
@@ -196,6 +292,7 @@ ORDER BY change DESC, local, pid;
 -- column: processes | processes | count optional several
 -- column: connections | connections | count
 WITH
+/*part recorded*/,
 /*part watched*/,
 selected AS MATERIALIZED (
   SELECT
@@ -207,17 +304,30 @@ selected AS MATERIALIZED (
     coalesce(opened_ns, first_seen_ns) <= :until_ns AND coalesce(closed_ns, last_seen_ns) >= :since_ns AS after
   FROM /* as they are now */ connection_flows
   WHERE pid IS NOT NULL AND (/*filter of both windows*/ 1)
+),
+-- Short processes of one program are one row. One that ended in the later window is gone, although it was in both.
+found AS (
+  SELECT
+    sum(s.before) AS before,
+    sum(s.after) AS after,
+    max(iif(g.lasting_id IS NULL, s.after, s.after AND coalesce(r.ended_ns > (SELECT e.until_ns FROM recorded AS e), 1))) AS at_end,
+    iif(count(DISTINCT s.pid) = 1, max(s.pid), NULL) AS pid,
+    s.process,
+    count(DISTINCT s.pid) AS processes
+  FROM selected AS s
+  LEFT JOIN programs AS g ON g.process_id = s.process_id
+  LEFT JOIN process AS r ON r.id = s.process_id
+  GROUP BY g.lasting_id, s.process
+),
+changes AS (
+  SELECT
+    *,
+    CASE WHEN before = 0 THEN iif(at_end, 'new', 'new, gone') WHEN NOT at_end THEN 'gone' END AS change
+  FROM found
+  WHERE before + after > 0
 )
--- Short processes of one program are one row.
-SELECT
-  iif(sum(s.before) = 0, 'new', 'gone') AS change,
-  iif(count(DISTINCT s.pid) = 1, max(s.pid), NULL) AS pid,
-  s.process,
-  count(DISTINCT s.pid) AS processes,
-  sum(s.before) + sum(s.after) AS connections
-FROM selected AS s
-LEFT JOIN programs AS g ON g.process_id = s.process_id
-GROUP BY g.lasting_id, s.process
-HAVING (sum(s.before) = 0) <> (sum(s.after) = 0)
-  AND iif(sum(s.before) = 0, (SELECT w.before FROM watched AS w), (SELECT w.after FROM watched AS w))
-ORDER BY change DESC, connections DESC, pid, s.process;
+SELECT change, pid, process, processes, before + after AS connections
+FROM changes
+WHERE change IS NOT NULL AND iif(change = 'gone', (SELECT w.after FROM watched AS w), (SELECT w.before FROM watched AS w))
+ORDER BY change DESC, connections DESC, pid, process
+LIMIT iif(:limit < 0, 40, :limit);

@@ -17,55 +17,7 @@
 -- column: first_peer | first peer | endpoint
 WITH
 /*part recorded*/,
--- Each interval ends with the window at the latest, or with the recording if that is earlier.
-dwells AS MATERIALIZED (
-  SELECT
-    n.process_id,
-    -- Short processes of one program are one row.
-    coalesce(g.lasting_id, c.process) AS program,
-    c.pid,
-    c.process,
-    y.state,
-    y.from_ns,
-    y.clock_adjust_ns,
-    -- It was in this state at the first look: since when is not known.
-    c.opened_ns IS NULL AND y.from_ns <= c.first_seen_ns AS is_old,
-    coalesce(y.from_ns < :since_ns, 0) OR (c.opened_ns IS NULL AND y.from_ns <= c.first_seen_ns) AS was_there,
-    iif(y.to_ns <= coalesce(:until_ns, y.to_ns), y.to_ns, NULL) AS to_ns,
-    coalesce(min(:until_ns, max(c.last_seen_ns, coalesce((SELECT until_ns FROM recorded), 0))), c.last_seen_ns) AS end_ns,
-    -- Of what came in, the port of the service.
-    coalesce((SELECT p.peer FROM peers AS p WHERE p.id = n.peer_id), c.remote, c.remote_address) AS peer
-  FROM long_dwells AS y
-  CROSS JOIN (SELECT * FROM connections WHERE /*filter*/ 1) AS c ON c.id = y.connection_id
-  JOIN connection AS n ON n.id = y.connection_id
-  LEFT JOIN programs AS g ON g.process_id = n.process_id
-  WHERE (:until_ns IS NULL OR y.from_ns <= :until_ns) AND (:since_ns IS NULL OR y.to_ns IS NULL OR y.to_ns >= :since_ns)
-),
-steps AS (
-  SELECT program, state, from_ns AS at_ns, 1 AS step FROM dwells
-  UNION ALL
-  SELECT program, state, to_ns, -1 FROM dwells WHERE to_ns IS NOT NULL
-),
-levels AS (
-  SELECT
-    program,
-    state,
-    sum(step) OVER (PARTITION BY program, state ORDER BY at_ns, step) AS level
-  FROM steps
-),
-peaks AS (SELECT program, state, max(level) AS peak FROM levels GROUP BY program, state),
--- For how long they were watched: until the end since the first look, or since the beginning of the
--- window, if some were there, else since the first of them.
-watched AS (
-  SELECT
-    program,
-    state,
-    max(end_ns) - iif(max(was_there), max(coalesce(:since_ns, 0), min(iif(was_there, from_ns, NULL))), min(from_ns)) AS ns
-  FROM dwells
-  GROUP BY program, state
-),
--- In a query with min(), SQLite takes the other columns from the row of the minimum.
-firsts AS (SELECT program, state, peer, min(from_ns) FROM dwells GROUP BY program, state),
+/*part stuck*/,
 matching AS MATERIALIZED (SELECT process_id, process, state, dwells FROM process_dwells WHERE NOT still AND (/*filter of sums*/ 1)),
 passed AS MATERIALIZED (
   SELECT coalesce(g.lasting_id, m.process) AS program, m.state, sum(m.dwells) AS n
@@ -86,19 +38,23 @@ SELECT
   max(max(coalesce(s.to_ns, s.end_ns) - s.from_ns - s.clock_adjust_ns, 0)) AS longest_ns,
   iif(max(s.is_old), NULL, min(s.from_ns)) AS oldest_ns,
   max(iif(s.is_old, NULL, s.from_ns)) AS newest_ns,
-  -- How fast their number grew. NULL for a single one, and for less than ten seconds, from which no
-  -- rate follows.
+  -- How fast their number grew: those at the end less those at the first look, or less the first one. NULL if none came, for a
+  -- single one, and for less than ten seconds, from which no rate follows.
   CAST(round(
-    iif(max(s.was_there), nullif(sum(NOT s.was_there), 0), nullif(count(*) - 1, 0)) * 3.6e12
-    / iif(w.ns >= 10000000000, w.ns, NULL)
+    iif(
+      max(s.was_there),
+      iif(min(s.was_there), NULL, sum(s.to_ns IS NULL) - sum(s.was_there)),
+      iif(count(*) = 1, NULL, max(sum(s.to_ns IS NULL) - 1, 0))
+    ) * 3.6e12 / iif(w.ns >= 10000000000, w.ns, NULL)
   ) AS INTEGER) AS per_hour,
   f.peer AS first_peer
 FROM dwells AS s
-JOIN peaks AS p ON p.program IS s.program AND p.state = s.state
-JOIN watched AS w ON w.program IS s.program AND w.state = s.state
-JOIN firsts AS f ON f.program IS s.program AND f.state = s.state
+JOIN peaks AS p ON p.program IS s.program AND p.state = s.state AND p.is_orphan = s.is_orphan
+JOIN watched AS w ON w.program IS s.program AND w.state = s.state AND w.is_orphan = s.is_orphan
+JOIN firsts AS f ON f.program IS s.program AND f.state = s.state AND f.is_orphan = s.is_orphan
 LEFT JOIN process AS r ON r.id = s.process_id
 LEFT JOIN passed ON passed.program IS s.program AND passed.state = s.state
+WHERE NOT s.is_orphan
 GROUP BY s.state, s.program
 ORDER BY s.state <> 'CLOSE_WAIT', now DESC, p.peak DESC, pid, s.process
 LIMIT iif(:limit < 0, 20, :limit);
@@ -127,7 +83,18 @@ opened AS (
   FROM (
     SELECT *
     FROM connections
-    WHERE opened_ns IS NOT NULL AND direction <> 'listen' AND (/*filter*/ 1) AND (
+    WHERE opened_ns IS NOT NULL AND direction <> 'listen' AND (/*filter*/ 1)
+      -- After its FIN the process has closed it.
+      AND coalesce((
+        SELECT l.state
+        FROM (
+          SELECT i.state, i.from_ns
+          FROM state_intervals AS i
+          WHERE i.connection_id = connections.id AND i.from_ns <= :until_ns
+          ORDER BY i.from_ns DESC
+          LIMIT 1
+        ) AS l
+      ), state, '') NOT IN ('FIN_WAIT_1', 'FIN_WAIT_2', 'CLOSING', 'LAST_ACK', 'TIME_WAIT') AND (
       -- Open at the end of the window, or now.
       coalesce(coalesce(closed_ns, last_seen_ns) > :until_ns, 0)
       OR (outcome = 'open' AND id IN (SELECT id FROM connection WHERE duration_bucket IS NULL))
@@ -169,4 +136,40 @@ JOIN lasts AS l ON l.process_id IS g.process_id AND l.direction = g.direction AN
 LEFT JOIN ended AS e ON e.process_id IS g.process_id AND e.direction = g.direction AND e.line IS g.line
 WHERE g.open_now >= 10 AND g.open_now > 10 * coalesce(e.n, 0)
 ORDER BY g.open_now DESC, g.pid, g.peer
+LIMIT iif(:limit < 0, 20, :limit);
+-- section: orphans | Closed here: the kernel ends what no process holds
+-- column: now | now | count
+-- column: peak | most | count
+-- column: state | state |
+-- column: pid | pid | right
+-- column: process | process |
+-- column: script | script | optional known
+-- column: processes | processes | count optional several
+-- column: longest_ns | longest | ns
+-- column: oldest_ns | oldest since | time optional
+-- column: newest_ns | newest since | time optional
+-- column: first_peer | first peer | endpoint
+WITH
+/*part recorded*/,
+/*part stuck*/
+SELECT
+  sum(s.to_ns IS NULL) AS now,
+  p.peak,
+  s.state,
+  iif(count(DISTINCT s.pid) = 1, max(s.pid), NULL) AS pid,
+  s.process,
+  iif(min(r.cmdline) = max(r.cmdline), (SELECT t.script FROM scripts AS t WHERE t.process_id = r.id), NULL) AS script,
+  count(DISTINCT s.pid) AS processes,
+  sum(s.is_old) AS before,
+  max(max(coalesce(s.to_ns, s.end_ns) - s.from_ns - s.clock_adjust_ns, 0)) AS longest_ns,
+  iif(max(s.is_old), NULL, min(s.from_ns)) AS oldest_ns,
+  max(iif(s.is_old, NULL, s.from_ns)) AS newest_ns,
+  f.peer AS first_peer
+FROM dwells AS s
+JOIN peaks AS p ON p.program IS s.program AND p.state = s.state AND p.is_orphan = s.is_orphan
+JOIN firsts AS f ON f.program IS s.program AND f.state = s.state AND f.is_orphan = s.is_orphan
+LEFT JOIN process AS r ON r.id = s.process_id
+WHERE s.is_orphan
+GROUP BY s.state, s.program
+ORDER BY now DESC, p.peak DESC, s.state, pid, s.process
 LIMIT iif(:limit < 0, 20, :limit);

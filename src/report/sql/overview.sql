@@ -93,6 +93,24 @@ SELECT state, sum(still) AS now, sum(dwells) AS entered, max(dwell_ns) AS longes
 FROM matching
 GROUP BY state
 ORDER BY entered DESC, state;
+-- section: hanging | Still waiting for an answer
+-- column: connections | connections | count several
+-- column: pid | pid | right
+-- column: process | process |
+-- column: script | script | optional known
+-- column: processes | processes | count optional several
+-- column: direction | direction | optional several
+-- column: remote | remote | endpoint
+-- column: state | state |
+-- column: since_ns | since | time
+-- column: waited_ns | waited | ns
+-- column: netns | namespace | right several
+WITH
+/*part waiting*/
+SELECT connections, pid, process, script, processes, direction, remote, state, since_ns, waited_ns, netns
+FROM waiting
+ORDER BY waited_ns DESC, pid, remote
+LIMIT iif(:limit < 0, 10, :limit);
 -- section: failures | Failures, failed connects first
 -- column: pid | pid | right
 -- column: process | process |

@@ -69,6 +69,21 @@ LEFT JOIN accepted AS a ON a.id = l.id
 LEFT JOIN took AS t ON t.id = l.id
 WHERE l.shown OR t.id IS NOT NULL
 ORDER BY NOT l.shown, l.protocol, l.local_port, l.local, l.began_ns, l.id;
+-- section: hanging | Still waiting for an answer
+-- column: connections | connections | count several
+-- column: pid | pid | right optional several
+-- column: direction | direction | optional several
+-- column: remote | remote | endpoint
+-- column: state | state |
+-- column: since_ns | since | time
+-- column: waited_ns | waited | ns
+-- column: netns | namespace | right several
+WITH
+/*part waiting*/
+SELECT connections, pid, direction, remote, state, since_ns, waited_ns, netns
+FROM waiting
+ORDER BY waited_ns DESC, pid, remote
+LIMIT iif(:limit < 0, 10, :limit);
 -- section: peers | Peers
 -- column: process | process | optional
 -- column: process_started_ns | of | time optional
@@ -119,7 +134,7 @@ FROM met
 JOIN peers AS p ON p.id = met.peer_id
 LEFT JOIN process AS r ON r.id = met.process_id
 ORDER BY connections DESC, p.peer, r.name, r.started_ns;
--- section: connections | Its last connections
+-- section: connections | Its last connections, those that wait or failed first
 -- column: opened_ns | opened | time
 -- column: process | process | optional
 -- column: process_started_ns | of | time optional
@@ -134,16 +149,29 @@ ORDER BY connections DESC, p.peer, r.name, r.started_ns;
 -- column: open_error_ns | ± | ns optional
 -- column: states | states | optional
 WITH
-last AS (
+newest AS (
   SELECT id
   FROM connections
   WHERE direction <> 'listen' AND (/*filter*/ 1)
   ORDER BY id DESC
-  LIMIT iif(:limit < 0, 200, :limit)
+  LIMIT max(:limit, 1000)
 ),
-selected AS (
-  SELECT *, coalesce(closed_ns, last_seen_ns) > :until_ns AS goes_on FROM connections WHERE id IN (SELECT id FROM last)
-)
+ranked AS (
+  SELECT
+    id,
+    coalesce(closed_ns, last_seen_ns) > :until_ns AS goes_on,
+    CASE
+      WHEN coalesce(closed_ns, last_seen_ns) > :until_ns THEN 3
+      WHEN outcome = 'open' AND (unanswered_ms IS NOT NULL OR state = 'SYN_SENT') THEN 1
+      WHEN $failed(outcome, outcome_reason, direction) THEN 2
+      ELSE 3
+    END AS rank
+  FROM connections
+  WHERE id IN (SELECT id FROM newest)
+    OR (direction <> 'listen' AND id IN (SELECT id FROM connection WHERE duration_bucket IS NULL) AND (/*filter*/ 1))
+),
+last AS MATERIALIZED (SELECT id, goes_on, rank FROM ranked ORDER BY rank, id DESC LIMIT iif(:limit < 0, 20, :limit)),
+selected AS (SELECT c.*, l.goes_on, l.rank FROM last AS l CROSS JOIN connections AS c ON c.id = l.id)
 SELECT
   coalesce(opened_ns, first_seen_ns) AS began_ns,
   -- NULL: it was there before the recorder.
@@ -183,4 +211,4 @@ SELECT
   iif(goes_on, NULL, bytes_received) AS bytes_received,
   open_error_ns
 FROM selected
-ORDER BY began_ns, id;
+ORDER BY rank, began_ns DESC, id DESC;

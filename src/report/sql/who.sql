@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- about: who held a port: --port or --local-port, with --at for one moment; TIME_WAIT leftovers and inherited listeners too
+-- about: who held a port: --port or --local-port, with --at for one moment; inherited listeners too, TIME_WAIT leftovers last
 -- section: summary | Who held the port
 -- column: local_port | port | port optional
 -- column: held | as |
@@ -16,14 +16,26 @@
 -- column: netns | namespace | right several
 WITH
 selected AS MATERIALIZED (
-  SELECT id, direction, local_port, protocol, netns, opened_ns, state, process_id FROM connections WHERE /*filter*/ 1
+  SELECT
+    id,
+    direction,
+    local_port,
+    protocol,
+    netns,
+    opened_ns,
+    state,
+    process_id,
+    /*part leftover*/ AS is_leftover
+  FROM connections
+  WHERE /*filter*/ 1
 ),
 ids AS (SELECT id FROM selected),
 /*part owners*/,
 held AS (
   SELECT
     s.id,
-    s.direction,
+    iif(s.is_leftover, 'TIME_WAIT leftover', s.direction) AS direction,
+    s.is_leftover,
     s.local_port,
     s.protocol,
     s.netns,
@@ -49,7 +61,7 @@ held AS (
 )
 -- A row for each program: at each port of ours, or at all ports of its own.
 SELECT
-  iif(h.direction IN ('listen', 'inbound') OR count(DISTINCT h.local_port) = 1, max(h.local_port), NULL) AS local_port,
+  iif(h.direction <> 'outbound' OR count(DISTINCT h.local_port) = 1, max(h.local_port), NULL) AS local_port,
   iif(h.direction = 'listen', 'listener', h.direction) AS held,
   count(*) AS connections,
   sum((h.until_ns IS NULL OR coalesce(h.until_ns > :until_ns, 0)) AND h.state_then IS NOT 'TIME_WAIT') AS open_now,
@@ -67,12 +79,12 @@ FROM held AS h
 LEFT JOIN process AS r ON r.id = h.process_id
 LEFT JOIN programs AS g ON g.process_id = h.process_id
 GROUP BY
-  h.direction, iif(h.direction IN ('listen', 'inbound'), h.local_port, NULL), h.protocol, h.netns, g.lasting_id, r.name, r.user
-ORDER BY h.direction <> 'listen', connections DESC, pid, process
+  h.direction, iif(h.direction = 'outbound', NULL, h.local_port), h.protocol, h.netns, g.lasting_id, r.name, r.user
+ORDER BY h.is_leftover, h.direction <> 'listen', connections DESC, pid, process
 LIMIT iif(:limit < 0, 20, :limit);
 -- section: holders | One by one
 -- column: local_port | port | port
--- column: held | as | optional
+-- column: held | as |
 -- column: pid | pid | right
 -- column: process | process |
 -- column: script | script | optional known
@@ -90,23 +102,30 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: container | container | optional several
 -- column: netns | namespace | right several
 WITH
-ids AS MATERIALIZED (
-  SELECT id
+selected AS MATERIALIZED (
+  SELECT id, direction, local_port, coalesce(opened_ns, first_seen_ns) AS began_ns, /*part leftover*/ AS is_leftover
   FROM connections
   WHERE /*filter*/ 1
-  ORDER BY direction <> 'listen', local_port, coalesce(opened_ns, first_seen_ns), id
+),
+numbered AS (SELECT *, sum(is_leftover) OVER (ORDER BY local_port, began_ns, id) AS number FROM selected),
+-- No process holds the port for what only stood in TIME_WAIT: people want a few of them.
+ids AS MATERIALIZED (
+  SELECT id, is_leftover
+  FROM numbered
+  WHERE NOT is_leftover OR number <= iif(:limit < 0, 5, :limit)
+  ORDER BY is_leftover, direction <> 'listen', local_port, began_ns, id
   LIMIT iif(:limit < 0, 50, :limit)
 ),
 /*part owners*/,
 held AS (
-  SELECT c.*, iif(o.id IS NULL, c.process_id, o.process_id) AS holder_id, o.from_ns AS held_from_ns, o.until_ns AS held_until_ns
-  FROM connections AS c
+  SELECT c.*, i.is_leftover, iif(o.id IS NULL, c.process_id, o.process_id) AS holder_id, o.from_ns AS held_from_ns, o.until_ns AS held_until_ns
+  FROM ids AS i
+  CROSS JOIN connections AS c ON c.id = i.id
   LEFT JOIN holders AS o ON o.id = c.id AND (o.place = 1 OR (o.is_selected AND c.direction = 'listen'))
-  WHERE c.id IN (SELECT id FROM ids)
 )
 SELECT
   local_port,
-  iif(direction = 'listen', 'listener', direction) AS held,
+  CASE WHEN is_leftover THEN 'TIME_WAIT leftover' WHEN direction = 'listen' THEN 'listener' ELSE direction END AS held,
   p.pid,
   p.name AS process,
   (SELECT s.script FROM scripts AS s WHERE s.process_id = p.id) AS script,
@@ -142,5 +161,5 @@ SELECT
   netns
 FROM held
 LEFT JOIN process AS p ON p.id = held.holder_id
-ORDER BY direction <> 'listen', local_port, coalesce(opened_ns, first_seen_ns), held.id, held_from_ns
+ORDER BY is_leftover, direction <> 'listen', local_port, coalesce(opened_ns, first_seen_ns), held.id, held_from_ns
 LIMIT iif(:limit < 0, 50, :limit);

@@ -93,9 +93,9 @@ TEST_CASE("the report of a pid used twice says whose each connection was", "[rep
   Filter filter;
   filter.pids = {1234};
   CHECK(scenario.report_rows("process", filter, {"process", "remote"}) ==
-        "curl|203.0.113.9:443\n"
+        "backup|203.0.113.50:5432\n"
         "curl|203.0.113.50:5432\n"
-        "backup|203.0.113.50:5432\n");
+        "curl|203.0.113.9:443\n");
   CHECK(scenario.report_rows("process", filter, {"process", "peer", "connections"}) ==
         "backup|203.0.113.50:5432|1\n"
         "curl|203.0.113.50:5432|1\n"

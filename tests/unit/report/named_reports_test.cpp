@@ -99,6 +99,9 @@ now  most  state       pid  process  at first look  left it  longest  oldest sin
 
 Opened and never closed
 none
+
+Closed here: the kernel ends what no process holds
+none
 )");
 }
 
@@ -111,6 +114,9 @@ now  most  state       pid  process  at first look  left it  longest  oldest sin
   2     2  CLOSE_WAIT   30  leaky                0        0      14s  00:00:11.000  00:00:21.000      257  203.0.113.60:8080
 
 Opened and never closed
+none
+
+Closed here: the kernel ends what no process holds
 none
 )");
 }
@@ -180,14 +186,14 @@ TEST_CASE("at 80 columns the columns stay that say how long and how often", "[re
 TEST_CASE("who held a port: the listener, and what was left in TIME_WAIT", "[report]") {
   CHECK(text_of("who", port_80_at(15)) == R"(
 Who held the port
-port  as        sockets  open  pid  process  user  from          until
-  80  listener        1     1   10  nginx    -     -             00:00:20.000
-  80  inbound         1     0   10  nginx    -     00:00:11.000  00:00:18.000
+port  as                  sockets  open  pid  process  user  from          until
+  80  listener                  1     1   10  nginx    -     -             00:00:20.000
+  80  TIME_WAIT leftover        1     0   10  nginx    -     00:00:11.000  00:00:18.000
 
 One by one
-port  as        pid  process  user  owner      proto  local         remote             state      sure  from           ±  until         command line
-  80  listener   10  nginx    -     held       tcp    0.0.0.0:80    -                  LISTEN     yes   -              -  00:00:20.000  -
-  80  inbound    10  nginx    -     last_seen  tcp    192.0.2.1:80  198.51.100.7:4000  TIME_WAIT  yes   00:00:11.000  1s  00:00:18.000  -
+port  as                  pid  process  user  owner      proto  local         remote             state      sure  from           ±  until         command line
+  80  listener             10  nginx    -     held       tcp    0.0.0.0:80    -                  LISTEN     yes   -              -  00:00:20.000  -
+  80  TIME_WAIT leftover   10  nginx    -     last_seen  tcp    192.0.2.1:80  198.51.100.7:4000  TIME_WAIT  yes   00:00:11.000  1s  00:00:18.000  -
 )");
 }
 
@@ -243,8 +249,8 @@ change  process  direction  peer               before  after  failed before  fai
 new     pool     outbound   203.0.113.50:5432       0      3              0             1              -           12s
 
 Listeners that came or went
-change  pid  process  proto  local
-gone     10  nginx    tcp    0.0.0.0:80
+change  at            pid  process  proto  local
+gone    00:00:20.000   10  nginx    tcp    0.0.0.0:80
 
 Programs that came or went
 change  pid  process  connections

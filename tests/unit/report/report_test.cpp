@@ -267,15 +267,18 @@ Listened on
 proto  local       since         closed  accepted
 tcp    0.0.0.0:80  00:00:01.000  -              2
 
+Still waiting for an answer
+none
+
 Peers
 process  of            direction  proto  peer                     connections  open  failed  longest  sent  received
 nginx    00:00:00.010  inbound    tcp    198.51.100.7 to port 80            1     0       0      10s     -         -
 nginx    00:00:00.010  inbound    tcp    198.51.100.8 to port 80            1     1       0   1m 10s     -         -
 
-Its last connections
+Its last connections, those that wait or failed first
 opened        process  of            direction  proto  local         remote              outcome  duration  states                          sent  received      ±
-00:00:10.000  nginx    00:00:00.010  inbound    tcp    192.0.2.1:80  198.51.100.7:40000  closed        10s  ESTABLISHED 9s > CLOSE_WAIT 1s     -         -  100ms
 00:00:30.000  nginx    00:00:00.010  inbound    tcp    192.0.2.1:80  198.51.100.8:40001  open            -  ESTABLISHED                        -         -  100ms
+00:00:10.000  nginx    00:00:00.010  inbound    tcp    192.0.2.1:80  198.51.100.7:40000  closed        10s  ESTABLISHED 9s > CLOSE_WAIT 1s     -         -  100ms
 
 window 1970-01-01 00:00:00.000 .. 1970-01-01 00:01:40.000 UTC | coverage 99.99 % (1 of 30,000 TCP opens unseen; 40s not counted) | 2 gaps, 3s in all: unreadable 2s, skipped ticks 2s
 )");

@@ -173,4 +173,45 @@ TEST_CASE("Lifecycle keeps the exact owner of a connection in TIME_WAIT that it 
   CHECK(refreshed[0].owner == Owner{ProcessId{7, 1}, OwnerSource::exact, {}});
 }
 
+TEST_CASE("since when a peer does not answer stays the same while it is silent", "[track]") {
+  TrackParts parts;
+  const auto silent_for = [](std::optional<std::uint32_t> ms) {
+    auto row = tcp_row(1, established, 4000, 443);
+    row.metrics = Metrics{};
+    row.metrics->unanswered_ms = ms;
+    return row;
+  };
+  const auto without_metrics = tcp_row(1, established, 4000, 443);
+  const auto index = parts.open(without_metrics);
+  const auto see = [&](std::int64_t at_ns, const SocketRow& row) {
+    auto taken = tcp_snapshot(at_ns, {row});
+    taken.taken = Span{at_ns, at_ns};
+    parts.lifecycle.see_snapshot(index, row, taken, Moment{at_ns, 0});
+  };
+  const auto since_ms = [&] {
+    const auto& connection = parts.table[index].connection;
+    const auto& ms = connection.metrics.unanswered_ms;
+    return ms ? connection.last_seen_ns / kMs - *ms : -1;
+  };
+  see(5000 * kMs, silent_for(1000));
+  CHECK(since_ms() == 4000);
+  // Nothing is known of later rows but that they are there.
+  see(5100 * kMs, without_metrics);
+  CHECK(since_ms() == 4000);
+  parts.lifecycle.note_seen(index, 5200 * kMs);
+  CHECK(since_ms() == 4000);
+  // Timers of the kernel run late.
+  see(6000 * kMs, silent_for(1850));
+  CHECK(since_ms() == 4000);
+  see(7000 * kMs, silent_for(3010));
+  CHECK(since_ms() == 3990);
+  // It has answered since the last reading, and is silent again.
+  see(9000 * kMs, silent_for(1500));
+  CHECK(since_ms() == 7500);
+  see(10000 * kMs, silent_for(std::nullopt));
+  CHECK(since_ms() == -1);
+  see(10100 * kMs, without_metrics);
+  CHECK(since_ms() == -1);
+}
+
 }  // namespace netlog::track::test::lifecycle

@@ -1,0 +1,12 @@
+-- SPDX-License-Identifier: MIT
+-- Whether the row of `connections` only stood in TIME_WAIT in the window: it had ended, and no process held it.
+coalesce((
+  SELECT f.state = 'TIME_WAIT'
+  FROM (
+    SELECT i.state, i.from_ns
+    FROM state_intervals AS i
+    WHERE i.connection_id = connections.id AND coalesce(i.from_ns <= :until_ns, 1) AND (i.to_ns IS NULL OR coalesce(i.to_ns > :since_ns, 1))
+    ORDER BY i.from_ns
+    LIMIT 1
+  ) AS f
+), 0)
