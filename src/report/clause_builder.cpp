@@ -181,12 +181,11 @@ std::string_view owner_table() {
 
 std::string formerly_owned(const std::string& owner_condition, const std::string& since) {
   return fmt::format(
-      "SELECT e.connection_id FROM {} AS p CROSS JOIN event AS e ON e.old = p.id WHERE e.kind = "
-      "$event.owner "
-      "AND e.old IS NOT NULL{} AND {}",
+      "SELECT e.connection_id FROM (SELECT id FROM {} WHERE {}) AS p CROSS JOIN event AS e ON "
+      "e.old = p.id WHERE e.kind = $event.owner AND e.old IS NOT NULL{}",
       owner_table(),
-      since.empty() ? "" : " AND e.at_ns >= " + since,
-      owner_condition);
+      owner_condition,
+      since.empty() ? "" : " AND e.at_ns >= " + since);
 }
 
 }  // namespace netlog::report

@@ -53,7 +53,7 @@ SELECT
     ) AS used
     LEFT JOIN process AS p ON p.id = used.process_id
     GROUP BY p.name
-    ORDER BY sum(n) DESC, p.name
+    ORDER BY sum(used.n) DESC, p.name
     LIMIT 1
   ) AS process,
   nullif(top.netns, -1) AS netns

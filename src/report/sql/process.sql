@@ -132,7 +132,7 @@ SELECT
   bytes_received
 FROM met
 JOIN peers AS p ON p.id = met.peer_id
-LEFT JOIN process AS r ON r.id = met.process_id
+LEFT JOIN (SELECT id, name, started_ns FROM process) AS r ON r.id = met.process_id
 ORDER BY connections DESC, p.peer, r.name, r.started_ns;
 -- section: connections | Its last connections, those that wait or failed first
 -- column: opened_ns | opened | time

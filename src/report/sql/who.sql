@@ -160,6 +160,6 @@ SELECT
   p.container,
   netns
 FROM held
-LEFT JOIN process AS p ON p.id = held.holder_id
+LEFT JOIN (SELECT id, pid, name, user, cmdline, container FROM process) AS p ON p.id = held.holder_id
 ORDER BY is_leftover, direction <> 'listen', local_port, coalesce(opened_ns, first_seen_ns), held.id, held_from_ns
 LIMIT iif(:limit < 0, 50, :limit);

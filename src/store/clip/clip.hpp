@@ -32,7 +32,7 @@ struct ClipOptions {
   std::optional<std::int64_t> from_ns;
   std::optional<std::int64_t> to_ns;
   std::vector<ConnectionCondition>
-      connections;  ///< a connection must fulfil one of them; empty: all
+      connections;  ///< a connection must fulfil one of them; empty: none
   /// Also processes that lived in the window and own none of these connections.
   bool include_unrelated_processes = true;
   std::optional<std::string> filters;  ///< as they were given, for the view `clips`

@@ -293,13 +293,21 @@ class AddedColumns {
   std::span<const std::string_view> left_;
 };
 
+/// Where ALTER TABLE adds a column to this definition: behind the last one, before the keys.
+std::size_t end_of_columns(const Tokens& table) {
+  const auto last = static_cast<std::size_t>(
+      table.rend() - std::find(table.rbegin(), table.rend(), std::string_view{")"}) - 1);
+  constexpr std::array<std::string_view, 3> kKey{",", "PRIMARY", "KEY"};
+  const auto key = std::search(table.begin(), table.end(), kKey.begin(), kKey.end());
+  return key == table.end() ? last : static_cast<std::size_t>(key - table.begin());
+}
+
 /// Whether a table is defined as ours is: the same text, and behind our columns those that a user
 /// has added.
 bool is_defined_as(std::string_view found, const SchemaTable& table) {
   const auto text = tokens_of(found);
   const auto ours = tokens_of(table.sql);
-  const auto head = static_cast<std::size_t>(
-      ours.rend() - std::find(ours.rbegin(), ours.rend(), std::string_view{")"}) - 1);
+  const auto head = end_of_columns(ours);
   const auto tail = ours.size() - head;
   if (text.size() < ours.size() ||
       !std::equal(ours.begin(), ours.begin() + static_cast<std::ptrdiff_t>(head), text.begin()) ||
@@ -520,11 +528,22 @@ std::vector<MissingColumns> check_tables(SQLite::Database& database,
 void check_defaults(SQLite::Database& database,
                     const std::filesystem::path& path,
                     const Schema& schema) {
+  constexpr int kMaxDefaults = 1'000;  // of a table, characters
   for (const auto& table : schema.tables) {
     SQLite::Statement columns{database, fmt::format("PRAGMA main.table_xinfo(\"{}\")", table.name)};
+    int defaults = 0;
     while (columns.executeStep()) {
       const auto type = columns.getColumn("type").getString();
       const auto value = columns.getColumn("dflt_value");
+      defaults += value.isNull() ? 0 : value.getBytes();
+      if (defaults > kMaxDefaults) {
+        refuse_recording(path,
+                         fmt::format("column {} of {} has a DEFAULT that makes each new row larger "
+                                     "by {} bytes; drop the column with sqlite3",
+                                     quote(columns.getColumn("name").getString()),
+                                     table.name,
+                                     value.getBytes()));
+      }
       if (!value.isNull() && !takes(type, value.getString())) {
         refuse_recording(path,
                          fmt::format("column {} of {} takes only {}, and its DEFAULT is {}; drop "

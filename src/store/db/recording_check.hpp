@@ -52,7 +52,8 @@ std::vector<MissingColumns> check_tables(SQLite::Database& database,
                                          const Schema& schema);
 
 /// Checks that rows can be added to the tables of the schema, which check_tables() has accepted.
-/// @throws StoreError for a user's column whose DEFAULT is no value of its type.
+/// @throws StoreError for a user's column whose DEFAULT is no value of its type, or is so long that
+/// rows would take many times their place.
 void check_defaults(SQLite::Database& database,
                     const std::filesystem::path& path,
                     const Schema& schema);

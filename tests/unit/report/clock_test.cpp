@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include <SQLiteCpp/Database.h>
+
 namespace netlog_tests::report_clock_test {
 
 using namespace netlog;

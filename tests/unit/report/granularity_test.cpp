@@ -11,6 +11,7 @@
 #include <iterator>
 #include <set>
 
+#include <SQLiteCpp/Database.h>
 #include <fmt/format.h>
 
 namespace netlog_tests::report_granularity_test {

@@ -123,6 +123,8 @@ TEST_CASE("what a user adds stops neither a reader nor the recorder", "[store]")
       "CREATE INDEX mine ON connection (local_port)",
       "CREATE INDEX \"my \"\"own\"\"\" ON event (at_ns DESC, error_ns COLLATE nocase)",
       "ALTER TABLE connection ADD COLUMN ticket TEXT",
+      "ALTER TABLE service ADD COLUMN ticket TEXT; ALTER TABLE service ADD COLUMN b REAL DEFAULT 1",
+      "ALTER TABLE flow_sum ADD COLUMN ticket TEXT; ALTER TABLE port_use ADD COLUMN x ANY",
       "ALTER TABLE connection ADD COLUMN \"my \"\"note\" TEXT; ALTER TABLE connection ADD COLUMN "
       "[another one] INTEGER DEFAULT 7; ALTER TABLE connection ADD COLUMN `x--` TEXT",
       "ALTER TABLE connection ADD COLUMN ticket TEXT DEFAULT 'it''s -- checked'; ALTER "
@@ -233,6 +235,8 @@ TEST_CASE("a schema that hides rows or contradicts itself is refused", "[store]"
        "table connection is not defined as netlog does it"},
       {"ALTER TABLE connection ADD COLUMN x INTEGER AS (iif(local_port = 443, NULL, 1))",
        "table connection is not defined as netlog does it"},
+      {"ALTER TABLE service ADD COLUMN x INTEGER CHECK (pid <> 443)",
+       "table service is not defined as netlog does it"},
       {"ALTER TABLE connection ADD COLUMN x INTEGER NOT NULL DEFAULT 1",
        "table connection is not defined as netlog does it"},
       {"ALTER TABLE connection ADD COLUMN x INTEGER DEFAULT 21777; PRAGMA writable_schema = ON; "
@@ -454,6 +458,21 @@ TEST_CASE("the recorder refuses a column whose DEFAULT no row could have", "[sto
     CHECK_THAT(writer_refusal(path),
                contains_text(fmt::format("column 'note' of {} takes only ", on)) &&
                    contains_text("drop the column with sqlite3"));
+  }
+  SECTION("so long that it defeats --max-size") {
+    const std::string text(600, 'x');
+    const auto number = GENERATE(1, 2, 20);  // of columns
+    for (int i = 0; i < number; ++i) {
+      run(path, fmt::format("ALTER TABLE event ADD COLUMN note{} TEXT DEFAULT '{}'", i, text));
+    }
+    CHECK(refusal(path) == "it was opened");
+    if (number == 1) {
+      CHECK(writer_refusal(path) == "it was opened");
+    } else {
+      CHECK_THAT(writer_refusal(path),
+                 contains_text("column 'note1' of event has a DEFAULT that makes each new row "
+                               "larger by 602 bytes; drop the column with sqlite3"));
+    }
   }
   SECTION("a value of the type") {
     for (const auto* const column : {"a INTEGER DEFAULT '12'",

@@ -75,4 +75,4 @@ SELECT
   iif(then_id IS NULL, held.container, p.container) AS container,
   netns
 FROM held
-LEFT JOIN process AS p ON p.id = then_id
+LEFT JOIN (SELECT id, pid, name, user, container FROM process) AS p ON p.id = then_id
