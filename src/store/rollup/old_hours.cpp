@@ -279,6 +279,11 @@ void OldHours::delete_before(std::int64_t hour) {
   BoundStatement{opens}.with(hour).exec();
 }
 
+std::int64_t OldHours::flows() {
+  SQLite::Statement count{database_, "SELECT count(*) FROM flow"};
+  return BoundStatement{count}.number().value_or(0);
+}
+
 std::int64_t OldHours::flows_before(std::int64_t hour) {
   SQLite::Statement count{database_, "SELECT count(*) FROM flow WHERE hour < ?"};
   return BoundStatement{count}.with(hour).number().value_or(0);

@@ -47,7 +47,9 @@ class OldHours {
   bool has_deleted_before(std::int64_t hour);
   /// Deletes the sums of hours before `hour` whose connections are deleted.
   void delete_before(std::int64_t hour);
-  /// How many flows there are before `hour`.
+  /// How many flows there are, of all hours.
+  std::int64_t flows();
+  /// How many there are before `hour`.
   std::int64_t flows_before(std::int64_t hour);
 
  private:

@@ -26,7 +26,10 @@ constexpr std::int64_t kSamplesPerStep = 2'000;
 constexpr std::int64_t kPagesPerStep = 256;
 // The newest event stays, and so does its connection: the id of an event is never used again.
 constexpr const char* kNewest = "(SELECT connection_id FROM newest_event)";
-constexpr std::int64_t kMergeAfter = 10'000;  // deleted connections
+// Flows are merged, and what is unreferenced is deleted, after so many deleted connections. Both read
+// the flows, so with many of them it is done less often.
+constexpr std::int64_t kMinMergeAfter = 10'000;
+constexpr std::int64_t kFlowsPerDeleted = 8;
 constexpr std::int64_t kFlowsPerStep = 500;
 constexpr std::int64_t kHoursPart = 8;  // an eighth of the limit is for sums of deleted connections
 // With its sums, its histogram and its share of the indexes (tools/measure-hours).
@@ -74,6 +77,7 @@ Retention::Retention(SQLite::Database& database,
     : database_{database},
       session_id_{session_id},
       page_bytes_{pragma(database, "page_size")},
+      merge_after_{kMinMergeAfter},
       old_hours_{database, session_id} {
   set_limits(limits);
   SQLite::Statement dropped{database,
@@ -183,6 +187,7 @@ bool Retention::step(Flows& flows, std::int64_t now_ns) {
       limit_hours();
       delete_sessions(flows, deleted_to_ns_);
       delete_unreferenced(deleted_to_ns_);
+      merge_after_ = std::max(kMinMergeAfter, old_hours_.flows() / kFlowsPerDeleted);
     }
     return true;
   }
@@ -202,7 +207,7 @@ bool Retention::step(Flows& flows, std::int64_t now_ns) {
       deleted_ += static_cast<std::int64_t>(oldest.connections.size());
     }
     const bool nothing_left = oldest.connections.empty() && deleted_ > 0;
-    if (to_ns && (deleted_ >= kMergeAfter || nothing_left)) {
+    if (to_ns && (deleted_ >= merge_after_ || nothing_left)) {
       deleted_ = 0;
       deleted_to_ns_ = *to_ns;
       old_hours_.begin(merged_hour_, hour_of(*to_ns));

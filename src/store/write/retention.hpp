@@ -79,6 +79,7 @@ class Retention {
   std::int64_t clock_settles_ns_ = 0;    ///< not by age until then: the clock may be wrong
   std::int64_t last_deleted_event_ = 0;  ///< the last event whose connection was deleted
   std::int64_t deleted_ = 0;             ///< connections, since the hours were merged
+  std::int64_t merge_after_ = 0;         ///< of `deleted_`
   OldHours old_hours_;
   std::int64_t merged_hour_ = 0;    ///< since 1970; it may get more sums of deleted connections
   std::int64_t deleted_to_ns_ = 0;  ///< when the last deleted connection ended
