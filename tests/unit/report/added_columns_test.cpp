@@ -55,27 +55,32 @@ std::set<std::string> words_of_our_sql() {
   return words;
 }
 
-/// Adds the words number `first`, `first + step` … to each table that has no such column.
+/// Adds the words number `first`, `first + step` … to each table that has no such column. ALTER
+/// TABLE would parse the whole schema for each of them.
 void add_columns(const std::filesystem::path& path, std::size_t first, std::size_t step) {
   SQLite::Database database{path.string(), SQLite::OPEN_READWRITE};
-  database.exec("BEGIN");
-  for (const auto& view : store::current_schema().views) {
-    database.exec("DROP VIEW " + view.name);  // ALTER TABLE would parse them each time
-  }
+  database.exec("PRAGMA writable_schema = ON");
   for (const auto& table : store::current_schema().tables) {
     std::set<std::string> has;
     for (const auto& column : table.columns) {
       has.insert(column.name);
     }
+    std::string added;
     std::size_t number = 0;
     for (const auto& word : words_of_our_sql()) {
       if (number++ % step == first && !has.contains(word)) {
-        database.exec(
-            fmt::format(R"(ALTER TABLE "{}" ADD COLUMN "{}" INTEGER DEFAULT 7)", table.name, word));
+        added += fmt::format(R"(, "{}" INTEGER DEFAULT 7)", word);
       }
     }
+    const bool has_key = table.sql.find("PRIMARY KEY (") != std::string::npos;
+    const auto end = has_key ? table.sql.rfind("PRIMARY KEY (") : table.sql.rfind(')');
+    auto sql = table.sql;
+    sql.insert(end, has_key ? added.substr(2) + ", " : added);
+    SQLite::Statement update{database, "UPDATE sqlite_schema SET sql = ? WHERE name = ?"};
+    update.bind(1, sql);
+    update.bind(2, table.name);
+    update.exec();
   }
-  database.exec("COMMIT");
 }
 
 std::vector<Filter> filters() {
