@@ -26,11 +26,13 @@ FROM process AS p;
 CREATE VIEW scripts AS
 SELECT
   p.id AS process_id,
-  -- Few command lines are worth a closer look.
+  -- Few command lines are worth a closer look. The recorder stores at most 4096 bytes of one.
   iif(
-    p.cmdline GLOB '*[Pp][YyEeHh]*' OR p.cmdline GLOB '*[Rr][Uu][Bb][Yy]*'
-      OR p.cmdline GLOB '*[Nn][Oo][Dd][Ee]*' OR p.cmdline GLOB '*[Jj][Aa][Vv][Aa]*'
-      OR p.cmdline GLOB '*[Ss][Hh][ ".]*', (
+    substr(p.cmdline, 1, 4096) GLOB '*[Pp][YyEeHh]*'
+      OR substr(p.cmdline, 1, 4096) GLOB '*[Rr][Uu][Bb][Yy]*'
+      OR substr(p.cmdline, 1, 4096) GLOB '*[Nn][Oo][Dd][Ee]*'
+      OR substr(p.cmdline, 1, 4096) GLOB '*[Jj][Aa][Vv][Aa]*'
+      OR substr(p.cmdline, 1, 4096) GLOB '*[Ss][Hh][ ".]*', (
     WITH RECURSIVE
     rests (n, rest) AS (
       SELECT 0, ltrim(substr(p.cmdline, 1, 4096))
@@ -54,11 +56,12 @@ SELECT
       FROM rests
       WHERE rest <> ''
     ),
+    -- A file's name has at most 255 bytes. rtrim() takes time by the square of the length.
     named (n, word, name) AS (
       SELECT
         n, word,
-        substr(word, 1 + length(rtrim(word, replace(replace(word, '/', ''), '\', ''))))
-      FROM words
+        substr(tail, 1 + length(rtrim(tail, replace(replace(tail, '/', ''), '\', ''))))
+      FROM (SELECT n, word, substr(word, -256) AS tail FROM words)
     ),
     interpreter (family) AS (
       SELECT CASE

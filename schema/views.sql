@@ -5,9 +5,9 @@
 -- run. What begins with `$` is replaced before (src/store/db/sql_macros.hpp): `$state.established`
 -- by the stored code, `$name(state, x)` by a CASE from the codes in x to their names, `$utc(ns)` by
 -- ISO 8601 text, `$endpoint(address, port)` by `192.0.2.1:80`, `$history(at, c, e)` by the time of
--- the element e of c.history, `$list(text)` by '[]' if the text is not a JSON list. The CASTs give
--- the columns of both sides of a UNION ALL the same affinity: only then does SQLite look for rows
--- on each side.
+-- the element e of c.history, `$list(text)` by '[]' if the text is not a JSON list of at most 128
+-- elements. The CASTs give the columns of both sides of a UNION ALL the same affinity: only then
+-- does SQLite look for rows on each side.
 
 CREATE VIEW connections AS
 SELECT

@@ -6,6 +6,7 @@
 #include "cli/options/option_values.hpp"
 #include "cli/options/output.hpp"
 #include "cli/output/output_stream.hpp"
+#include "os/files.hpp"
 #include "os/terminal.hpp"
 #include "report/definition.hpp"
 #include "util/error.hpp"
@@ -119,11 +120,15 @@ int print_error(const CLI::App& app, std::string_view message, int code) {
   return code;
 }
 
-/// Any step can lack a descriptor, and the way out is always the same.
+/// Any step can lack a descriptor, and the way out is always the same. SQLite and file streams do
+/// not say why a file cannot be opened.
 std::string with_advice(std::string message) {
   constexpr std::string_view kAdvice = "ulimit -n";
   const auto cause = std::make_error_code(std::errc::too_many_files_open).message();
-  if (message.find(cause) != std::string::npos && message.find(kAdvice) == std::string::npos) {
+  const auto says = [&](std::string_view text) { return message.find(text) != std::string::npos; };
+  const bool lacks_files = says(cause) || ((says("unable to open") || says("may not be read")) &&
+                                           !os::may_open_more_files());
+  if (lacks_files && !says(kAdvice)) {
     message += fmt::format("; raise the limit of open files: {}", kAdvice);
   }
   return message;

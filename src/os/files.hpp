@@ -89,6 +89,10 @@ Result<std::uint64_t> current_size(const std::filesystem::path& path);
 /// How large a file of this process may become (`ulimit -f`); absent: there is no limit.
 std::optional<std::int64_t> file_size_limit();
 
+/// Whether this process could open a dozen files now, as it needs for a recording. Windows has no
+/// such limit.
+bool may_open_more_files();
+
 /// Creates an empty file that only its owner may read. Errors: the file exists; untrusted where
 /// distrust_folder() has an objection; the system's reason.
 Result<void> create_private_file(const std::filesystem::path& path);

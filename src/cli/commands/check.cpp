@@ -44,11 +44,11 @@ std::optional<std::string> damage_message(const std::filesystem::path& path,
       return std::nullopt;
     }
     return fmt::format(
-        "{} is damaged: {} rows seem readable, at least {} pages are not; copy the rows to a new "
-        "file: netlog check {} --salvage NEW.db",
+        "{} is damaged: {} rows seem readable; {}; copy the rows to a new file: netlog check {} "
+        "--salvage NEW.db",
         utf8(path),
         found.rows(),
-        found.damaged_pages,
+        found.damage(),
         utf8(path));
   } catch (const store::StoreError&) {
     return std::nullopt;  // the caller's own error says more
@@ -129,9 +129,8 @@ void run_salvage(const CheckOptions& options) {
   print(Answer{"salvage", {std::move(table)}, {}},
         parse_format(options.query.format),
         text_style(options.query));
-  std::cerr << fmt::format("{} damaged pages; check the rows that were saved: netlog check {}\n",
-                           salvaged.damaged_pages,
-                           utf8(out));
+  std::cerr << fmt::format(
+      "{}; check the rows that were saved: netlog check {}\n", salvaged.damage(), utf8(out));
 }
 
 }  // namespace

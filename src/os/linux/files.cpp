@@ -378,6 +378,18 @@ std::optional<std::int64_t> file_size_limit() {
   return static_cast<std::int64_t>(limit.rlim_cur);
 }
 
+bool may_open_more_files() {
+  constexpr std::size_t kEnough = 16;
+  std::vector<UniqueFd> opened;
+  while (opened.size() < kEnough) {
+    opened.emplace_back(::open("/", O_PATH | O_CLOEXEC));
+    if (!opened.back()) {
+      return errno != EMFILE && errno != ENFILE;
+    }
+  }
+  return true;
+}
+
 Result<void> create_private_file(const std::filesystem::path& path) {
   if (auto why = distrust_folder(path)) {
     return fail(errc::untrusted, std::move(*why));

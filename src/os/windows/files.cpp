@@ -318,6 +318,10 @@ std::optional<std::int64_t> file_size_limit() {
   return std::nullopt;
 }
 
+bool may_open_more_files() {
+  return true;
+}
+
 Result<void> create_private_file(const std::filesystem::path& path) {
   if (auto refused = refuse_name_of_side_file(path); !refused) {
     return refused;

@@ -29,6 +29,10 @@ struct HistoryPart {
 /// A connection with more events keeps them as rows: reading a history takes time by the square of
 /// its length.
 constexpr std::size_t kMaxHistory = 64;
+/// Events that come when the connection is over follow a history, also a full one: they are few.
+constexpr std::size_t kMaxHistoryToRead = 2 * kMaxHistory;
+/// Characters of a list. The largest numbers make shorter ones.
+constexpr int kMaxHistoryText = 16'384;
 
 /// @param events not empty
 /// @param first_seen_ns of their connection

@@ -2,6 +2,7 @@
 #include "store/db/sql_macros.hpp"
 
 #include "model/codes.hpp"
+#include "store/db/event_history.hpp"
 #include "util/text.hpp"
 
 #include <algorithm>
@@ -194,8 +195,12 @@ constexpr std::array kMacros{
     Macro{"list",
           1,
           [](const Arguments& given) {
-            return fmt::format("iif(substr({0}, 1, 1) = '[' AND json_valid({0}), {0}, '[]')",
-                               given[0]);
+            return fmt::format(
+                "iif(length({0}) <= {1} AND substr({0}, 1, 1) = '[' AND "
+                "json_valid({0}) AND json_array_length({0}) <= {2}, {0}, '[]')",
+                given[0],
+                kMaxHistoryText,
+                kMaxHistoryToRead);
           }},
     Macro{
         "history", 3, [](const Arguments& given) { return history(given[0], given[1], given[2]); }},

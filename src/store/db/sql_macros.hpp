@@ -20,7 +20,8 @@ namespace netlog::store {
 ///     $by_clock_now(e)           the time of the event `e` by the clock as it was set since: in
 ///     its
 ///                                session, or in a later one of the same boot
-///     $list(text)                the text, or '[]' if it is not a JSON list
+///     $list(text)                the text, or '[]' if it is not a JSON list as connection.history
+///                                has them: of at most kMaxHistoryToRead elements
 ///
 /// Codes and names are those of model/codes.hpp; a code is written as its name in lower case, with
 /// `_` for `+`. An argument is any expression. The result runs in a plain `sqlite3`.

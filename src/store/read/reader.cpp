@@ -3,6 +3,7 @@
 
 #include "os/files.hpp"
 #include "store/db/budget.hpp"
+#include "store/db/event_history.hpp"
 #include "store/db/open_readonly.hpp"
 #include "store/db/recording_check.hpp"
 #include "util/byte_reader.hpp"
@@ -30,7 +31,6 @@ constexpr std::size_t kMaxText = std::size_t{1} << 20U;
 constexpr std::size_t kMuchText = std::size_t{64} << 20U;
 constexpr std::size_t kTooMuchText = std::size_t{1} << 30U;
 constexpr int kShortText = 1'024;
-constexpr int kLongHistory = 16'384;  // the recorder writes shorter ones
 constexpr int kStepsBetweenReadProgress = 50'000;
 
 constexpr std::string_view kOnlyReading = "cannot query: only statements that read are allowed";
@@ -327,7 +327,7 @@ class Reader::Impl {
         continue;
       }
       const bool is_history = table.name == "connection" && column.name == "history";
-      const auto most = is_history ? kLongHistory : kShortText;
+      const auto most = is_history ? kMaxHistoryText : kShortText;
       // A history that is cut is no JSON any more.
       columns +=
           fmt::format(fmt::runtime(is_history ? R"(iif(length("{0}") > {1}, NULL, "{0}") AS "{0}")"

@@ -138,8 +138,8 @@ void insert_gaps(SQLite::Database& database, const Salvaged& salvaged) {
       BoundStatement{insert}.with(table.lost + table.dropped).with(detail).exec();
     }
   }
-  if (salvaged.damaged_pages > 0) {
-    const auto detail = fmt::format("{} damaged pages", salvaged.damaged_pages);
+  if (salvaged.damaged_pages > 0 || salvaged.missing_pages > 0) {
+    const auto detail = salvaged.damage();
     BoundStatement{insert}.with(std::optional<std::int64_t>{}).with(detail).exec();
   }
 }

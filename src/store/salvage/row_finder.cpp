@@ -44,6 +44,7 @@ class Finder {
   [[nodiscard]] Salvaged result() const {
     Salvaged salvaged;
     salvaged.damaged_pages = damaged_pages_;
+    salvaged.missing_pages = file_.missing_pages();
     for (std::size_t table = 0; table < tables_.size(); ++table) {
       const auto& count = counts_[table];
       if (!tables_[table].is_saved) {
@@ -51,7 +52,7 @@ class Finder {
       }
       SalvagedTable made{tables_[table].name, count.rows, 0, 0};
       if (count.damaged) {
-        const auto span = count.rows == 0 ? 0 : count.last - count.first + 1;
+        const auto span = count.rows == 0 ? 0 : last_row(count) - count.first + 1;
         made.lost = std::max(tables_[table].has_rowid ? span - count.rows : 0, count.unreadable);
       }
       salvaged.tables.push_back(std::move(made));
@@ -65,8 +66,24 @@ class Finder {
     std::int64_t unreadable = 0;
     std::int64_t first = std::numeric_limits<std::int64_t>::max();
     std::int64_t last = 0;
+    std::int64_t last_key =
+        0;  ///< of an inner page: there was a row with such an id, or a later one
+    std::int64_t longest_leaf = 0;  ///< most rows of one page
     bool damaged = false;
   };
+
+  /// The id that a table's last row may have had. In a file that was cut off, the inner pages say
+  /// up to which id there were rows, all but those of the last leaf.
+  [[nodiscard]] std::int64_t last_row(const Count& count) const {
+    constexpr std::int64_t kMaxRowsOfPage = std::int64_t{1} << 16U;
+    if (file_.missing_pages() == 0 || count.last_key < count.last) {
+      return count.last;
+    }
+    const auto most = file_.missing_pages() * kMaxRowsOfPage;  // the key may be damaged
+    const auto missing = std::min(count.last_key - count.last, most) + count.longest_leaf;
+    return count.last > std::numeric_limits<std::int64_t>::max() - missing ? count.last
+                                                                           : count.last + missing;
+  }
 
   /// Finds the root page of each table in the rows of sqlite_schema. If its tree is damaged, all
   /// pages are searched for such rows.
@@ -155,6 +172,8 @@ class Finder {
         continue;
       }
       left.insert(left.end(), page->children.rbegin(), page->children.rend());
+      auto& last_key = counts_[table].last_key;
+      last_key = std::max(last_key, page->last_key.value_or(0));
       read_rows(*page, table);
     }
   }
@@ -165,6 +184,8 @@ class Finder {
     }
     auto& count = counts_[table];
     count.unreadable += page.unreadable;
+    count.longest_leaf =
+        std::max(count.longest_leaf, static_cast<std::int64_t>(page.records.size()));
     count.damaged = count.damaged || page.unreadable > 0;
     for (const auto& record : page.records) {
       if (!fits(tables_[table], record)) {

@@ -220,6 +220,10 @@ void PageFile::read_header() {
         utf8(path_),
         utf8(path_))};
   }
+  // Valid if the last to write was an SQLite that writes it (1.3.8 of sqlite.org/fileformat2.html).
+  if (is_header && u32(header, 24) == u32(header, 92)) {
+    claimed_pages_ = u32(header, 28);
+  }
   const auto size = u16(header, 16) == 1 ? kMaxPage : u16(header, 16);
   const auto reserved = std::to_integer<std::size_t>(header[20]);
   if (is_page_size(size)) {
@@ -260,7 +264,7 @@ void PageFile::read_wal(const std::filesystem::path& path) {
       for (const auto& [number, offset] : std::exchange(pending, {})) {
         in_wal_[number] = offset;
       }
-      pages_ = pages;
+      pages_ = claimed_pages_ = pages;
     }
   }
 }
@@ -294,7 +298,7 @@ std::optional<TreePage> PageFile::tree_page(std::uint32_t number) {
   if (pointers + 2 * cells > usable_) {
     return std::nullopt;
   }
-  TreePage made{kind, {}, {}, 0};
+  TreePage made{kind, {}, {}, 0, {}};
   std::uint64_t decoded = 0;
   for (std::size_t i = 0; i < cells; ++i) {
     auto at = u16(bytes, pointers + 2 * i);
@@ -305,6 +309,12 @@ std::optional<TreePage> PageFile::tree_page(std::uint32_t number) {
     if (is_inner(kind)) {
       made.children.push_back(u32(bytes, at));
       at += 4;
+    }
+    if (kind == TreePage::Kind::table_inner) {
+      auto key_at = at;
+      if (const auto key = varint(bytes, key_at)) {
+        made.last_key = std::max(made.last_key.value_or(0), static_cast<std::int64_t>(*key));
+      }
     }
     if (!holds_records(kind)) {
       continue;

@@ -41,6 +41,8 @@ struct TreePage {
   std::vector<std::uint32_t> children;  ///< only in inner pages
   std::vector<Record> records;          ///< in all pages but inner pages of tables
   std::int64_t unreadable = 0;          ///< cells that cannot be decoded
+  /// Only in inner pages of tables: its children have rows up to this rowid, the last child others.
+  std::optional<std::int64_t> last_key;
 };
 
 /// Reads an SQLite file page by page (sqlite.org/fileformat2.html), with the commits of its WAL.
@@ -55,6 +57,10 @@ class PageFile {
 
   /// Pages are numbered from 1 to this.
   [[nodiscard]] std::uint32_t pages() const { return pages_; }
+  /// Those that the file says it has, behind its end.
+  [[nodiscard]] std::uint32_t missing_pages() const {
+    return claimed_pages_ > pages_ ? claimed_pages_ - pages_ : 0;
+  }
   /// Absent if the page is not a B-tree page, or cannot be read.
   std::optional<TreePage> tree_page(std::uint32_t number);
   /// By page number, whether it is in the freelist, as far as that can be followed.
@@ -92,6 +98,7 @@ class PageFile {
   std::size_t page_size_ = 4096;
   std::size_t usable_ = 4096;
   std::uint32_t pages_ = 0;
+  std::uint32_t claimed_pages_ = 0;  ///< by the header or the last commit of the WAL; 0: none
 };
 
 }  // namespace netlog::store

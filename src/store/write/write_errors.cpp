@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/write/write_errors.hpp"
 
+#include "os/files.hpp"
 #include "util/text.hpp"
 
 #include <fmt/format.h>
@@ -17,6 +18,10 @@ std::string_view advice(int code) {
     case SQLITE_NOTADB:
       return "; name another file with --db";
     case SQLITE_CANTOPEN:
+      if (!os::may_open_more_files()) {
+        return "; raise the limit of open files: ulimit -n";
+      }
+      [[fallthrough]];
     case SQLITE_READONLY:
       return "; check that its directory exists and may be written";
     case SQLITE_CORRUPT:

@@ -192,4 +192,17 @@ TEST_CASE("the column of scripts is shown only where a row has one", "[report]")
   CHECK(!shown("app"));
 }
 
+TEST_CASE("no more of a command line is looked at than a file's name needs", "[report]") {
+  GivenRecording recording;
+  const std::string longest(255, 'x');
+  recording.process(20, "python3", 0).called("python3 /a/" + longest + " b.py");
+  recording.process(21, "python3", 0).called("python3 /a/" + longest + longest + "y b.py");
+  recording.process(22, "app", 0).called(std::string(5'000, '-') + " python3 c.py");
+  for (const std::uint32_t pid : {20U, 21U, 22U}) {
+    recording.add(closed_connection(pid).by(pid).from(10).to(11));
+  }
+  CHECK(recording.rows("connections", {"pid", "script"}) ==
+        "20|" + longest + "\n21|" + longest + "y\n22|-\n");
+}
+
 }  // namespace netlog_tests::report_scripts_test

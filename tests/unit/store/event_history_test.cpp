@@ -230,4 +230,29 @@ TEST_CASE("a history that somebody has altered does not stop a report or a recor
   CHECK(rows(path, kEvents).find("|close|TIME_WAIT|CLOSED\n") != std::string::npos);
 }
 
+TEST_CASE("a history that no recorder has written is not read, and check names its row",
+          "[store]") {
+  const auto [element, times] = GENERATE(table<std::string, int>({
+      {"1", 200'000},
+      {"[1,2,3,4,5,6]", 129},
+      {"[" + std::string(20'000, ' ') + "1]", 1},
+  }));
+  const test::Scratch scratch;
+  const auto path = in_time_wait(scratch);
+  auto history = "[" + element;
+  for (int i = 1; i < times; ++i) {
+    history += "," + element;
+  }
+  alter(path, fmt::format("UPDATE connection SET history = '{}]'", history));
+  CHECK(rows(path, "SELECT count(*) FROM event_codes") == "0\n");
+  CHECK(rows(path, "SELECT count(*) FROM state_intervals") == "0\n");
+  Reader reader{path};
+  const auto checked = report::check(reader, 10);
+  std::string details;
+  for (const auto& row : checked.answer.tables.at(1).rows) {
+    details += std::get<std::string>(row.at(2)) + "\n";
+  }
+  CHECK_THAT(details, test::contains_text("its history is not a JSON list of at most 128 events"));
+}
+
 }  // namespace netlog_tests::store_event_history_test

@@ -13,6 +13,8 @@
 #include <string>
 #include <thread>
 
+#include <fmt/format.h>
+
 namespace netlog_tests::store_salvage_test {
 
 using namespace netlog;
@@ -142,6 +144,40 @@ TEST_CASE("a lost leaf of events leaves lives that still fit together", "[store]
       rows(out, "SELECT lost FROM gaps WHERE source = 'salvage' AND detail LIKE 'event:%'"));
   CHECK(lost == all - saved);
   CHECK(salvaged.damaged_pages == 1);
+}
+
+TEST_CASE("of a file that was cut off it is on record what is missing", "[store]") {
+  const auto tenths = GENERATE(5U, 7U, 9U);
+  CAPTURE(tenths);
+  const test::Scratch scratch;
+  const auto path = test::two_sessions(scratch);
+  const auto out = scratch / "out.db";
+  const auto of_table = [&](const char* table) {
+    return std::stoll(rows(path, fmt::format("SELECT max(id) - min(id) + 1 FROM {}", table)));
+  };
+  const auto connections = of_table("connection");
+  const auto events = of_table("event");
+  const auto bytes = bytes_of_file(path);
+  const auto pages = bytes.size() / kPage;
+  const auto left = pages * tenths / 10;
+  write_file(path, bytes.substr(0, left * kPage));
+  const auto salvaged = store::salvage(path, out);
+  CHECK(salvaged.missing_pages == static_cast<std::int64_t>(pages - left));
+  const auto accounted = [&](const std::string& table) {
+    for (const auto& each : salvaged.tables) {
+      if (each.name == table) {
+        return each.rows + each.lost;
+      }
+    }
+    return std::int64_t{-1};
+  };
+  CHECK(accounted("connection") >= connections);
+  CHECK(accounted("connection") < connections + 500);
+  CHECK(accounted("event") >= events);
+  CHECK(rows(out, "SELECT detail FROM gaps WHERE detail LIKE '%cut off%'") ==
+        fmt::format("{} damaged pages, {} pages cut off at its end\n",
+                    salvaged.damaged_pages,
+                    pages - left));
 }
 
 TEST_CASE("what a WAL has committed is salvaged too", "[store]") {
