@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Which script an interpreter runs: by its command line, in reports and as a filter.
+#include "render/render.hpp"
 #include "report/report.hpp"
 #include "support/catch.hpp"
 #include "support/given_recording.hpp"
 
 #include <algorithm>
+#include <regex>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -202,6 +205,51 @@ TEST_CASE("the column of scripts is shown only where a row has one", "[report]")
   };
   CHECK(shown("worker.py"));
   CHECK(!shown("app"));
+}
+
+TEST_CASE("every report with processes has the script beside them", "[report]") {
+  GivenRecording recording;
+  scripts(recording);
+  for (int i = 0; i < 8; ++i) {
+    recording.add(closed_connection(20 + i)
+                      .by(kWorker)
+                      .remote("203.0.113.4", 80)
+                      .from(30 + 5 * i)
+                      .to(31 + 5 * i));
+  }
+  const auto script_in = [&](const char* report, const char* section, const Filter& filter = {}) {
+    return recording.section(report, section, {"process", "script"}, filter);
+  };
+  const std::string worker = "python3|worker.py\n";
+  CHECK(script_in("overview", "processes").starts_with(worker));
+  CHECK(script_in("overview", "failures") == worker);
+  CHECK(script_in("churn", "processes").starts_with(worker));
+  CHECK(script_in("beacons", "beacons") == worker);
+  CHECK(script_in("listeners", "listeners", of_program("worker.py")) == worker);
+  CHECK(script_in("peers", "peers").starts_with(worker));
+  for (const auto granularity : {Granularity::connections, Granularity::processes}) {
+    CHECK(recording.section("ports", "ports", {"remote", "process", "script"}, {}, granularity)
+              .find("203.0.113.4:80|python3|worker.py\n") != std::string::npos);
+  }
+  Filter windows;
+  windows.before_ns = {0, test::Given::ns(0.5)};
+  windows.since_ns = test::Given::ns(0.5);
+  windows.until_ns = test::Given::ns(60);
+  CHECK(script_in("diff", "listeners", windows) == "python3|worker.py\npython3|other.py\napp|-\n");
+  CHECK(script_in("diff", "processes", windows).starts_with(worker));
+}
+
+TEST_CASE("people see the script in the place of the interpreter", "[report]") {
+  GivenRecording recording;
+  scripts(recording).rows("who", {"pid"});
+  store::Reader reader{recording.path()};
+  std::ostringstream out;
+  render::write_text(out, report::run_report(reader, "listeners", {}, -1), {});
+  CHECK_THAT(std::regex_replace(out.str(), std::regex{"  +"}, " "),
+             Catch::Matchers::Contains("proto local pid process user") &&
+                 Catch::Matchers::Contains("0.0.0.0:80 10 worker.py") &&
+                 Catch::Matchers::Contains("192.0.2.1:80 11 other.py") &&
+                 Catch::Matchers::Contains("192.0.2.2:80 12 app"));
 }
 
 }  // namespace netlog_tests::report_scripts_test
