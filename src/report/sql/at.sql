@@ -95,7 +95,7 @@ FROM placed
 GROUP BY place, netns
 ORDER BY connections DESC, peer, netns
 LIMIT iif(:limit < 0, 20, :limit);
--- section: connections | One by one, without those in TIME_WAIT (report connections --at has them)
+-- section: connections | Connections and listeners, without TIME_WAIT (report connections --at has it)
 -- column: opened_ns | opened | time
 -- column: closed_ns | closed | time optional
 -- column: id | id | right optional

@@ -48,6 +48,7 @@ ORDER BY rank;
 -- section: peers | Peers that came or went, are slower, fail more or do not answer
 -- column: change | change |
 -- column: process | process |
+-- column: script | script | known
 -- column: direction | direction | optional
 -- column: peer | peer | endpoint
 -- column: before | before | count
@@ -113,6 +114,7 @@ owners AS (
 selected AS MATERIALIZED (
   SELECT
     coalesce(l.process, o.process) AS process,
+    l.process_id,
     l.line,
     l.netns,
     coalesce(opened_ns, first_seen_ns) <= :before_until_ns
@@ -154,8 +156,10 @@ counted AS (
     sum(after AND failed AND ended_after AND answered) AS answered_after,
     count(lasted_before_ns) AS began_before,
     avg(lasted_before_ns) AS lasted_before_ns,
-    avg(lasted_after_ns) AS lasted_after_ns
+    avg(lasted_after_ns) AS lasted_after_ns,
+    iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
   FROM selected
+  LEFT JOIN process AS r ON r.id = selected.process_id
   GROUP BY process, line, netns
 ),
 former AS MATERIALIZED (
@@ -220,7 +224,8 @@ SELECT
   failed_before + failed_after AS failed,
   CAST(lasted_before_ns AS INTEGER) AS lasted_before_ns,
   CAST(lasted_after_ns AS INTEGER) AS lasted_after_ns,
-  netns
+  netns,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = script_id) AS script
 FROM changes
 WHERE change IS NOT NULL
 ORDER BY

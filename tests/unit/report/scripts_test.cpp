@@ -237,6 +237,8 @@ TEST_CASE("every report with processes has the script beside them", "[report]") 
   windows.until_ns = test::Given::ns(60);
   CHECK(script_in("diff", "listeners", windows) == "python3|worker.py\npython3|other.py\napp|-\n");
   CHECK(script_in("diff", "processes", windows).starts_with(worker));
+  // Two scripts have the first peer.
+  CHECK(script_in("diff", "peers", windows) == "python3|-\n" + worker);
 }
 
 TEST_CASE("people see the script in the place of the interpreter", "[report]") {
