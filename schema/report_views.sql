@@ -79,7 +79,8 @@ SELECT
         SELECT replace(lower(ltrim(name, '-')), '.exe', '') AS program FROM named WHERE n = 0
       )
     ),
-    -- `next`: what an option says of the argument behind it. `code`: there is no script.
+    -- `next`: what an option says of the argument behind it. `code`: there is no script. `joined`:
+    -- the script is the rest of the option.
     arguments (n, word, name, next) AS (
       SELECT
         n, word, name,
@@ -88,26 +89,28 @@ SELECT
           WHEN word = '--' THEN 'script'
           ELSE CASE family
             WHEN 'python' THEN CASE
-              WHEN word GLOB '-[WX]' THEN 'value'
-              WHEN word = '-m' OR word GLOB '-[^-WX]*m' THEN 'script'
-              WHEN word = '-c' OR word GLOB '-[^-WX]*c' THEN 'code'
+              WHEN flags IN ('W', 'X') THEN 'value'
+              WHEN flags = 'm' THEN 'script'
+              WHEN flags GLOB 'm*' THEN 'joined'
+              WHEN flags GLOB 'c*' THEN 'code'
             END
             WHEN 'perl' THEN CASE
               WHEN word = '-I' THEN 'value'
-              WHEN word GLOB '-[eE]' OR word GLOB '-[^-IMmx]*[eE]' THEN 'code'
+              WHEN flags GLOB '[eE]*' THEN 'code'
             END
             WHEN 'ruby' THEN CASE
               WHEN word GLOB '-[IrCE]' THEN 'value'
-              WHEN word = '-e' OR word GLOB '-[^-IrCEW]*e' THEN 'code'
+              WHEN flags GLOB 'e*' THEN 'code'
             END
             WHEN 'node' THEN CASE
               WHEN word IN ('-r', '-C', '--require', '--import', '--loader') THEN 'value'
-              WHEN word IN ('-e', '-p', '-pe', '--eval', '--print') THEN 'code'
+              WHEN word IN ('-e', '-p', '-pe', '--eval', '--print') OR word GLOB '--eval=*'
+                OR word GLOB '--print=*' THEN 'code'
             END
             WHEN 'php' THEN CASE
               WHEN word GLOB '-[cdzt]' THEN 'value'
               WHEN word = '-f' THEN 'script'
-              WHEN word GLOB '-[arRBES]' THEN 'code'
+              WHEN word GLOB '-[arRBES]*' THEN 'code'
             END
             WHEN 'java' THEN CASE
               WHEN word IN (
@@ -123,13 +126,29 @@ SELECT
             END
           END
         END
-      FROM interpreter
-      JOIN named ON n > 0
-      WHERE family IS NOT NULL
+      FROM (
+        SELECT
+          family, n, word, name,
+          -- Short options can stand together; what takes no value is left out.
+          ltrim(substr(word, 2), CASE family
+            WHEN 'python' THEN 'bBdEhiIOPqRsStuvVx?'
+            WHEN 'perl' THEN 'acfhlnpsStTuUvwWX0123456789'
+            WHEN 'ruby' THEN 'acdhlnpsSvwy0123456789'
+          END) AS flags
+        FROM interpreter
+        JOIN named ON n > 0
+        WHERE family IS NOT NULL
+      )
     )
-    SELECT iif(next IS 'code', NULL, nullif(nullif(nullif(name, ''), '-'), p.name))
+    SELECT iif(
+      next IS 'code',
+      NULL,
+      nullif(nullif(nullif(
+        iif(next IS 'joined', substr(word, 1 + instr(word, 'm')), name), ''
+      ), '-'), p.name)
+    )
     FROM (SELECT *, lag(next) OVER (ORDER BY n) AS before FROM arguments)
-    WHERE next = 'code' OR before = 'script' OR (word NOT GLOB '[-+]?*' AND before IS NOT 'value')
+    WHERE next IN ('code', 'joined') OR before = 'script' OR (word NOT GLOB '[-+]?*' AND before IS NOT 'value')
     ORDER BY n
     LIMIT 1
   ), NULL) AS script

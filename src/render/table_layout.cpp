@@ -109,6 +109,7 @@ class TableLayout {
       }
     }
     draw_bars(table);
+    name_scripts();
     drop_undescribed();
     if (style.width > 0) {
       leave_out(style.width);
@@ -161,6 +162,30 @@ class TableLayout {
         rows_[row].insert(rows_[row].begin() + at, bar(value(row), most, ascii_));
       }
     }
+  }
+
+  // People know an interpreter by the script that it runs. Both have columns of their own
+  // elsewhere.
+  void name_scripts() {
+    const auto place = [&](std::string_view name) {
+      const auto found = std::find_if(columns_.begin(), columns_.end(), [&](const auto& column) {
+        return column.name == name;
+      });
+      return static_cast<std::size_t>(found - columns_.begin());
+    };
+    const auto process = place("process");
+    const auto script = place("script");
+    if (process == columns_.size() || script == columns_.size()) {
+      return;
+    }
+    widths_[process] = display_width(columns_[process].title);
+    for (auto& row : rows_) {
+      if (row[script] != "-") {
+        row[process] = row[script];
+      }
+      widths_[process] = std::max(widths_[process], display_width(row[process]));
+    }
+    columns_[script].title.clear();
   }
 
   // Columns without a title are for programs only.

@@ -124,6 +124,24 @@ void set_gaps(Completeness& made, store::Reader& reader, const store::Parameters
   }
 }
 
+/// `the coverage leaves out 4s in which nobody looked`
+std::string blind_note(store::Reader& reader, const store::Parameters& window) {
+  const std::string counted =
+      "SELECT max(from_ns, :from) AS from_ns, min(to_ns, :to) AS to_ns FROM coverage WHERE from_ns "
+      "<= :to AND to_ns >= :from AND (:netns IS NULL OR netns = :netns)";
+  const auto blind = fmt::format(
+      "SELECT max(from_ns, :from), min(to_ns, :to) FROM gaps WHERE from_ns <= :to AND to_ns >= "
+      ":from AND {} AND (:netns IS NULL OR netns IS NULL OR netns = :netns)",
+      kIsBlind);
+  const auto both = reader.query(fmt::format("{} UNION ALL {} ORDER BY 1", counted, blind), window);
+  const auto uncounted_ns =
+      united_length(both.cells) -
+      united_length(reader.query(counted + " ORDER BY from_ns", window).cells);
+  return uncounted_ns > 0 ? fmt::format("the coverage leaves out {} in which nobody looked",
+                                        format_duration(uncounted_ns))
+                          : std::string{};
+}
+
 /// `as of the last sign of life of the recorder, 400ms before the moment asked for`
 std::string asked_note(const Filter& filter) {
   return filter.asked_ns && filter.until_ns
@@ -273,7 +291,9 @@ Completeness completeness(store::Reader& reader, const Filter& filter, Granulari
                                  {"netns", filter.netns ? Cell{*filter.netns} : Cell{}}};
   set_coverage(made, reader, window);
   set_gaps(made, reader, window);
-  for (const auto& note : {asked_note(filter),
+  const bool has_coverage = !std::holds_alternative<std::monostate>(made.kernel_opens);
+  for (const auto& note : {has_coverage ? blind_note(reader, window) : std::string{},
+                           asked_note(filter),
                            silence_note(reader, filter),
                            dropped_note(reader, window),
                            sums_note(reader, filter, granularity),

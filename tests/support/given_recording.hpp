@@ -32,6 +32,8 @@ class Given {
 
   Given& from(double second) { return from_ = second, *this; }
   Given& to(double second) { return to_ = second, *this; }
+  /// It ended within this many seconds before `to`.
+  Given& within(double seconds) { return end_error_ns_ = ns(seconds), *this; }
   /// It was there at the first look, which is its `from`.
   Given& from_before() { return old_ = true, *this; }
   /// `image` counts what the process executed before.
@@ -90,7 +92,7 @@ class Given {
       before = entered;
     }
     if (to_) {
-      const Moment at{ns(*to_), 0};
+      const Moment at{ns(*to_), end_error_ns_};
       made.closed = made.closed.value_or(at);
       made.gone = true;
       made.last_seen_ns = at.at_ns;
@@ -113,6 +115,7 @@ class Given {
   std::vector<TcpState> states_;
   double from_ = 0;
   std::optional<double> to_;
+  std::int64_t end_error_ns_ = 0;
   bool old_ = false;
 };
 

@@ -10,7 +10,7 @@
 -- column: peer | peer | endpoint
 -- column: state | state |
 -- column: oldest_ns | oldest | time
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 selected AS MATERIALIZED (
   SELECT
@@ -61,7 +61,7 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- section: time_wait | In TIME_WAIT, by service: they have ended, and no process holds them
 -- column: connections | connections | count
 -- column: peer | service | endpoint
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 selected AS MATERIALIZED (
   SELECT
@@ -95,10 +95,9 @@ FROM placed
 GROUP BY place, netns
 ORDER BY connections DESC, peer, netns
 LIMIT iif(:limit < 0, 20, :limit);
--- section: connections | One by one, without those in TIME_WAIT (report connections --at has them)
+-- section: connections | Connections and listeners, without TIME_WAIT (report connections --at has it)
 -- column: opened_ns | opened | time
 -- column: closed_ns | closed | time optional
--- column: close_error_ns | close ± | ns optional
 -- column: id | id | right optional
 -- column: open_error_ns | ± | ns optional
 -- column: pid | pid | right
@@ -123,7 +122,7 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: user | user | optional
 -- column: states | states | optional
 -- column: container | container | optional several
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 chosen AS (
   SELECT

@@ -7,11 +7,12 @@
 -- column: calls | calls | count
 -- column: pid | pid | right
 -- column: process | process |
+-- column: script | script | known
 -- column: processes | processes | count optional several
 -- column: remote | remote | endpoint
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time optional
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 opened AS MATERIALIZED (SELECT process_id, pid, process, peer_id, netns, opened_ns FROM peer_outbound_opens WHERE /*filter of sums*/ 1),
 -- Short processes of one program call together: `while curl …; sleep`.
@@ -76,12 +77,14 @@ rhythms AS (
 found AS (
   SELECT
     caller,
-    iif(count(DISTINCT pid) = 1, max(pid), NULL) AS pid,
-    count(DISTINCT pid) AS processes,
-    process,
-    peer_id,
-    netns
-  FROM callers
+    iif(count(DISTINCT c.pid) = 1, max(c.pid), NULL) AS pid,
+    count(DISTINCT c.pid) AS processes,
+    c.process,
+    c.peer_id,
+    c.netns,
+    iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
+  FROM callers AS c
+  LEFT JOIN process AS r ON r.id = c.process_id
   GROUP BY caller
 )
 SELECT
@@ -95,7 +98,8 @@ SELECT
   (SELECT p.peer FROM peers AS p WHERE p.id = f.peer_id) AS remote,
   r.first_ns,
   r.last_ns,
-  f.netns
+  f.netns,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = f.script_id) AS script
 FROM rhythms AS r
 JOIN found AS f ON f.caller = r.caller
 -- What keeps its rhythm for less than five seconds is a burst.

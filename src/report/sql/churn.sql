@@ -6,6 +6,7 @@
 -- column: peak_ns | at | time
 -- column: pid | pid | right
 -- column: process | process |
+-- column: script | script | known
 -- column: processes | processes | count optional several
 -- column: user | user | optional
 -- column: direction | direction |
@@ -41,14 +42,16 @@ seconds AS (
 ),
 programs_found AS (
   SELECT
-    lasting_id,
-    process,
-    user,
-    direction,
-    count(DISTINCT pid) AS processes,
-    iif(count(DISTINCT pid) = 1, max(pid), NULL) AS pid
-  FROM counted
-  GROUP BY lasting_id, process, user, direction
+    c.lasting_id,
+    c.process,
+    c.user,
+    c.direction,
+    count(DISTINCT c.pid) AS processes,
+    iif(count(DISTINCT c.pid) = 1, max(c.pid), NULL) AS pid,
+    iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
+  FROM counted AS c
+  LEFT JOIN process AS r ON r.id = c.process_id
+  GROUP BY c.lasting_id, c.process, c.user, c.direction
 )
 SELECT
   sum(s.n) AS opened,
@@ -59,7 +62,8 @@ SELECT
   s.process,
   f.processes,
   s.user,
-  s.direction
+  s.direction,
+  (SELECT t.script FROM scripts AS t WHERE t.process_id = f.script_id) AS script
 FROM seconds AS s
 JOIN programs_found AS f
   ON f.lasting_id IS s.lasting_id AND f.process IS s.process AND f.user IS s.user AND f.direction = s.direction

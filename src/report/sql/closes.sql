@@ -3,15 +3,7 @@
 -- section: peers | Ends
 -- column: ended | ended | count
 -- column: peer | peer | endpoint
--- column: by_us | we first | count
--- column: by_peer | peer first | count
--- column: by_whom | one of us | count optional
--- column: reset | reset | count
--- column: aborted | aborted | count optional
--- column: refused | refused | count optional
--- column: unreachable | unreachable | count optional
--- column: timed_out | timed out | count optional
--- column: unknown_end | unknown | count
+-- column: how | how |
 WITH
 flows AS MATERIALIZED (
   SELECT
@@ -56,7 +48,16 @@ SELECT
   refused,
   unreachable,
   timed_out,
-  unknown_end
+  unknown_end,
+  -- For people: what is 0 is left out.
+  substr(
+    iif(by_us > 0, ', ' || by_us || ' we first', '') || iif(by_peer > 0, ', ' || by_peer || ' peer first', '')
+      || iif(by_whom > 0, ', ' || by_whom || ' one of us', '') || iif(reset > 0, ', ' || reset || ' reset', '')
+      || iif(aborted > 0, ', ' || aborted || ' aborted', '') || iif(refused > 0, ', ' || refused || ' refused', '')
+      || iif(unreachable > 0, ', ' || unreachable || ' unreachable', '') || iif(timed_out > 0, ', ' || timed_out || ' timed out', '')
+      || iif(unknown_end > 0, ', ' || unknown_end || ' unknown', ''),
+    3
+  ) AS how
 FROM ends
 LEFT JOIN peers AS p ON p.id = ends.line
 ORDER BY line = -1, ended DESC, peer

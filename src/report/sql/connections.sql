@@ -3,7 +3,6 @@
 -- section: connections | Connections
 -- column: opened_ns | opened | time
 -- column: closed_ns | closed | time optional
--- column: close_error_ns | close ± | ns optional
 -- column: id | id | right optional
 -- column: open_error_ns | ± | ns optional
 -- column: pid | pid | right optional
@@ -19,6 +18,7 @@
 -- column: outcome_reason | why | optional
 -- column: syns | SYNs | count optional
 -- column: duration_ns | duration | ns
+-- column: close_doubt_ns | close ± | ns known
 -- column: bytes_sent | sent | bytes optional
 -- column: bytes_received | received | bytes optional
 -- column: retransmits | retrans | count optional
@@ -28,7 +28,7 @@
 -- column: user | user | optional
 -- column: states | states | optional
 -- column: container | container | optional several
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 ids AS MATERIALIZED (
   SELECT id

@@ -48,6 +48,7 @@ ORDER BY rank;
 -- section: peers | Peers that came or went, are slower, fail more or do not answer
 -- column: change | change |
 -- column: process | process |
+-- column: script | script | known
 -- column: direction | direction | optional
 -- column: peer | peer | endpoint
 -- column: before | before | count
@@ -56,7 +57,7 @@ ORDER BY rank;
 -- column: failed_after | failed after | count
 -- column: lasted_before_ns | lasted before | ns optional
 -- column: lasted_after_ns | lasted after | ns optional
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 /*part watched*/,
 -- What was first seen in TIME_WAIT lived before that, by an owner that nobody knows. A peer that it had is not new.
@@ -113,6 +114,7 @@ owners AS (
 selected AS MATERIALIZED (
   SELECT
     coalesce(l.process, o.process) AS process,
+    l.process_id,
     l.line,
     l.netns,
     coalesce(opened_ns, first_seen_ns) <= :before_until_ns
@@ -154,8 +156,10 @@ counted AS (
     sum(after AND failed AND ended_after AND answered) AS answered_after,
     count(lasted_before_ns) AS began_before,
     avg(lasted_before_ns) AS lasted_before_ns,
-    avg(lasted_after_ns) AS lasted_after_ns
+    avg(lasted_after_ns) AS lasted_after_ns,
+    iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
   FROM selected
+  LEFT JOIN process AS r ON r.id = selected.process_id
   GROUP BY process, line, netns
 ),
 former AS MATERIALIZED (
@@ -220,7 +224,8 @@ SELECT
   failed_before + failed_after AS failed,
   CAST(lasted_before_ns AS INTEGER) AS lasted_before_ns,
   CAST(lasted_after_ns AS INTEGER) AS lasted_after_ns,
-  netns
+  netns,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = script_id) AS script
 FROM changes
 WHERE change IS NOT NULL
 ORDER BY
@@ -234,9 +239,10 @@ LIMIT iif(:limit < 0, 40, :limit);
 -- column: at_ns | at | time
 -- column: pid | pid | right
 -- column: process | process |
+-- column: script | script | known
 -- column: protocol | proto |
 -- column: local | local | endpoint
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 /*part recorded*/,
 /*part watched*/,
@@ -244,6 +250,7 @@ selected AS MATERIALIZED (
   SELECT
     pid,
     process,
+    process_id,
     protocol,
     local,
     netns,
@@ -275,12 +282,15 @@ found AS (
     process,
     protocol,
     local,
-    netns
+    netns,
+    max(process_id) AS process_id
   FROM selected
   WHERE before OR after
   GROUP BY pid, process, protocol, local, netns
 )
-SELECT change, at_ns, pid, process, protocol, local, netns
+SELECT
+  change, at_ns, pid, process, protocol, local, netns,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = found.process_id) AS script
 FROM found
 WHERE change IS NOT NULL AND iif(change = 'gone', (SELECT w.after FROM watched AS w), (SELECT w.before FROM watched AS w))
 ORDER BY change DESC, local, pid
@@ -289,6 +299,7 @@ LIMIT iif(:limit < 0, 40, :limit);
 -- column: change | change |
 -- column: pid | pid | right
 -- column: process | process |
+-- column: script | script | known
 -- column: processes | processes | count optional several
 -- column: connections | connections | count
 WITH
@@ -313,7 +324,8 @@ found AS (
     max(iif(g.lasting_id IS NULL, s.after, s.after AND coalesce(r.ended_ns > (SELECT e.until_ns FROM recorded AS e), 1))) AS at_end,
     iif(count(DISTINCT s.pid) = 1, max(s.pid), NULL) AS pid,
     s.process,
-    count(DISTINCT s.pid) AS processes
+    count(DISTINCT s.pid) AS processes,
+    iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
   FROM selected AS s
   LEFT JOIN programs AS g ON g.process_id = s.process_id
   LEFT JOIN process AS r ON r.id = s.process_id
@@ -326,7 +338,9 @@ changes AS (
   FROM found
   WHERE before + after > 0
 )
-SELECT change, pid, process, processes, before + after AS connections
+SELECT
+  change, pid, process, processes, before + after AS connections,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = script_id) AS script
 FROM changes
 WHERE change IS NOT NULL AND iif(change = 'gone', (SELECT w.after FROM watched AS w), (SELECT w.before FROM watched AS w))
 ORDER BY change DESC, connections DESC, pid, process

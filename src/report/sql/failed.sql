@@ -11,7 +11,7 @@
 -- column: state | state |
 -- column: since_ns | since | time
 -- column: waited_ns | waited | ns
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 /*part waiting*/
 SELECT connections, pid, process, script, processes, direction, remote, state, since_ns, waited_ns, netns
@@ -32,7 +32,7 @@ LIMIT :limit;
 -- column: longest_ns | longest | ns
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time optional
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 /*part failures*/
 SELECT connections, outcome, outcome_reason, pid, process, script, processes, direction, peer, syns, longest_ns, first_ns, last_ns, netns
@@ -53,7 +53,7 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: longest_ns | longest | ns
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 /*part failures*/
 SELECT connections, outcome, outcome_reason, pid, process, script, processes, direction, peer, longest_ns, first_ns, last_ns, netns

@@ -17,7 +17,7 @@ LIMIT :limit;
 -- section: coverage | Coverage; without --limit, intervals that were not covered in full
 -- column: from_ns | from | time
 -- column: to_ns | to | time
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 -- column: kernel_opens | opened | count
 -- column: recorded_opens | recorded | count
 -- column: percent | share | percent

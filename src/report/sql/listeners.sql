@@ -5,15 +5,17 @@
 -- column: local | local | endpoint
 -- column: pid | pid | right
 -- column: process | process |
+-- column: script | script | known
 -- column: user | user | optional
 -- column: since_ns | since | time
+-- column: taken_ns | taken over | time known
 -- column: gone_ns | gone | time
 -- column: away_ns | away | ns
 -- column: accepted | accepted | count
 -- column: workers | workers | count optional
 -- column: sockets | sockets | count optional several
 -- column: container | container | optional
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 -- column: also_accepted_by | also accepted by | optional
 WITH
 /*part accepted*/,
@@ -70,7 +72,10 @@ SELECT
   l.sockets,
   l.container,
   l.netns,
-  w.names AS also_accepted_by
+  w.names AS also_accepted_by,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = l.process_id) AS script,
+  -- From another process. NULL: it has been the first one.
+  l.taken_ns
 FROM listeners AS l
 LEFT JOIN accepted AS a ON a.id = l.id
 LEFT JOIN workers AS w ON w.id = l.id

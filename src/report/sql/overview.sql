@@ -51,6 +51,7 @@ ORDER BY protocol, connections DESC, direction;
 -- section: processes | Busiest processes
 -- column: pid | pid | right
 -- column: process | process |
+-- column: script | script | known
 -- column: processes | processes | count optional several
 -- column: user | user | optional
 -- column: connections | connections | count
@@ -60,29 +61,44 @@ ORDER BY protocol, connections DESC, direction;
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
 WITH
+/*part chosen*/,
 flows AS MATERIALIZED (
-  SELECT process_id, pid, process, user, direction, outcome, outcome_reason, connections, opened, bytes_sent, bytes_received
+  SELECT process_id, pid, process, exe, user, direction, outcome, outcome_reason, connections, opened, bytes_sent, bytes_received
   FROM process_flows
   WHERE /*filter of sums*/ 1
-)
+),
+-- What was handed over is counted with the owner that the filter selects.
+owned AS (
+  SELECT f.*, iif(coalesce((/*filter of owner*/ 1), 0) OR (SELECT c.process_id FROM chosen AS c) IS NULL, process_id, (SELECT c.process_id FROM chosen AS c)) AS owner_id
+  FROM flows AS f
+),
 -- Short processes of one program are one row.
+top AS MATERIALIZED (
+  SELECT
+    iif(count(DISTINCT r.pid) = 1, max(r.pid), NULL) AS pid,
+    r.name AS process,
+    count(DISTINCT r.pid) AS processes,
+    r.user,
+    sum(f.connections) AS connections,
+    sum(f.opened) AS opened,
+    sum(iif(f.outcome = 'open', f.connections, 0)) AS open_now,
+    sum(iif($failed(f.outcome, f.outcome_reason, f.direction), f.connections, 0)) AS failed,
+    sum(f.bytes_sent) AS bytes_sent,
+    sum(f.bytes_received) AS bytes_received,
+    iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
+  FROM owned AS f
+  LEFT JOIN process AS r ON r.id = f.owner_id
+  LEFT JOIN programs AS g ON g.process_id = f.owner_id
+  GROUP BY g.lasting_id, r.name, r.user
+  -- What has no process, such as TIME_WAIT, hides nobody.
+  ORDER BY r.name IS NULL, connections DESC, pid, process
+  LIMIT iif(:limit < 0, 10, :limit)
+)
 SELECT
-  iif(count(DISTINCT f.pid) = 1, max(f.pid), NULL) AS pid,
-  f.process,
-  count(DISTINCT f.pid) AS processes,
-  f.user,
-  sum(f.connections) AS connections,
-  sum(f.opened) AS opened,
-  sum(iif(f.outcome = 'open', f.connections, 0)) AS open_now,
-  sum(iif($failed(f.outcome, f.outcome_reason, f.direction), f.connections, 0)) AS failed,
-  sum(f.bytes_sent) AS bytes_sent,
-  sum(f.bytes_received) AS bytes_received
-FROM flows AS f
-LEFT JOIN programs AS g ON g.process_id = f.process_id
-GROUP BY g.lasting_id, f.process, f.user
--- What has no process, such as TIME_WAIT, hides nobody.
-ORDER BY f.process IS NULL, connections DESC, pid, f.process
-LIMIT iif(:limit < 0, 10, :limit);
+  pid, process, processes, user, connections, opened, open_now, failed, bytes_sent, bytes_received,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = script_id) AS script
+FROM top
+ORDER BY process IS NULL, connections DESC, pid, process;
 -- section: states | TCP states
 -- column: state | state |
 -- column: now | now | count
@@ -104,7 +120,7 @@ ORDER BY entered DESC, state;
 -- column: state | state |
 -- column: since_ns | since | time
 -- column: waited_ns | waited | ns
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 /*part waiting*/
 SELECT connections, pid, process, script, processes, direction, remote, state, since_ns, waited_ns, netns
@@ -114,6 +130,7 @@ LIMIT iif(:limit < 0, 10, :limit);
 -- section: failures | Failures, failed connects first
 -- column: pid | pid | right
 -- column: process | process |
+-- column: script | script | known
 -- column: processes | processes | count optional several
 -- column: direction | direction | optional
 -- column: peer | remote | endpoint
@@ -121,27 +138,36 @@ LIMIT iif(:limit < 0, 10, :limit);
 -- column: outcome_reason | why | optional
 -- column: connections | connections | count
 -- column: last_ns | last | time
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 flows AS MATERIALIZED (
   SELECT process_id, pid, process, direction, peer_id, outcome, outcome_reason, netns, connections, last_closed_ns
   FROM peer_flows
   WHERE outcome NOT IN ('open', 'closed') AND (/*filter of sums*/ 1)
+),
+top AS MATERIALIZED (
+  SELECT
+    iif(count(DISTINCT f.pid) = 1, max(f.pid), NULL) AS pid,
+    f.process,
+    count(DISTINCT f.pid) AS processes,
+    f.direction,
+    (SELECT p.peer FROM peers AS p WHERE p.id = f.peer_id) AS peer,
+    f.outcome,
+    f.outcome_reason,
+    sum(f.connections) AS connections,
+    max(f.last_closed_ns) AS last_ns,
+    f.netns,
+    iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
+  FROM flows AS f
+  LEFT JOIN process AS r ON r.id = f.process_id
+  LEFT JOIN programs AS g ON g.process_id = f.process_id
+  WHERE $failed(f.outcome, f.outcome_reason, f.direction)
+  GROUP BY g.lasting_id, f.process, f.direction, f.peer_id, f.outcome, f.outcome_reason, f.netns
+  ORDER BY NOT $connect_failed(f.outcome, f.outcome_reason), connections DESC, last_ns DESC
+  LIMIT iif(:limit < 0, 10, :limit)
 )
 SELECT
-  iif(count(DISTINCT f.pid) = 1, max(f.pid), NULL) AS pid,
-  f.process,
-  count(DISTINCT f.pid) AS processes,
-  f.direction,
-  (SELECT p.peer FROM peers AS p WHERE p.id = f.peer_id) AS peer,
-  f.outcome,
-  f.outcome_reason,
-  sum(f.connections) AS connections,
-  max(f.last_closed_ns) AS last_ns,
-  f.netns
-FROM flows AS f
-LEFT JOIN programs AS g ON g.process_id = f.process_id
-WHERE $failed(f.outcome, f.outcome_reason, f.direction)
-GROUP BY g.lasting_id, f.process, f.direction, f.peer_id, f.outcome, f.outcome_reason, f.netns
-ORDER BY NOT $connect_failed(f.outcome, f.outcome_reason), connections DESC, last_ns DESC
-LIMIT iif(:limit < 0, 10, :limit);
+  pid, process, processes, direction, peer, outcome, outcome_reason, connections, last_ns, netns,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = script_id) AS script
+FROM top
+ORDER BY NOT $connect_failed(outcome, outcome_reason), connections DESC, last_ns DESC;

@@ -6,6 +6,7 @@
 -- column: protocol | proto | optional several
 -- column: peer | peer | endpoint
 -- column: process | mostly | optional
+-- column: script | script | known
 -- column: open_now | open | count optional
 -- column: failed | failed | count
 -- column: half_ns | median | ns optional
@@ -15,7 +16,7 @@
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time optional
 -- column: container | container | several
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 /*part recorded*/,
 -- A connection in TIME_WAIT from before the recorder whose listener is gone has no known direction.
@@ -81,7 +82,16 @@ owned AS MATERIALIZED (
   WHERE peer_id IN (SELECT line FROM top) AND process IS NOT NULL AND (/*filter of sums*/ 1)
 ),
 users AS MATERIALIZED (
-  SELECT peer_id, netns, process, sum(connections) AS n, max(process_id) AS process_id FROM owned GROUP BY peer_id, netns, process
+  SELECT
+    o.peer_id,
+    o.netns,
+    o.process,
+    sum(o.connections) AS n,
+    max(o.process_id) AS process_id,
+    iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
+  FROM owned AS o
+  LEFT JOIN process AS r ON r.id = o.process_id
+  GROUP BY o.peer_id, o.netns, o.process
 ),
 mostly AS (
   SELECT *, row_number() OVER (PARTITION BY peer_id, netns ORDER BY n DESC, process) AS rank FROM users
@@ -106,7 +116,8 @@ SELECT
   top.first_ns,
   top.last_ns,
   top.netns,
-  (SELECT r.container FROM process AS r WHERE r.id = mostly.process_id) AS container
+  (SELECT r.container FROM process AS r WHERE r.id = mostly.process_id) AS container,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = mostly.script_id) AS script
 FROM top
 LEFT JOIN halves ON halves.peer_id = top.line AND halves.netns IS top.netns
 LEFT JOIN mostly ON mostly.peer_id = top.line AND mostly.netns IS top.netns AND mostly.rank = 1

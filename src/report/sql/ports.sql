@@ -10,7 +10,8 @@
 -- column: local_address | local |
 -- column: remote | remote | endpoint
 -- column: process | mostly |
--- column: netns | namespace | right several
+-- column: script | script | known
+-- column: netns | namespace | right optional several
 WITH
 top AS (
   SELECT *
@@ -56,7 +57,27 @@ SELECT
     ORDER BY sum(used.n) DESC, p.name
     LIMIT 1
   ) AS process,
-  nullif(top.netns, -1) AS netns
+  nullif(top.netns, -1) AS netns,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = (
+    SELECT iif(min(p.cmdline) = max(p.cmdline), max(p.id), NULL)
+    FROM (
+      SELECT f.process_id, u.connections AS n
+      FROM peer AS e
+      CROSS JOIN flow AS f ON f.peer_id = e.id
+      CROSS JOIN flow_sum AS u ON u.flow_id = f.id
+      WHERE e.remote_address_id = top.remote_address_id AND e.port = top.remote_port AND e.direction IN ($direction.unknown, $direction.outbound) AND e.protocol = $protocol.tcp
+        AND f.local_address_id = top.local_address_id AND f.netns IS nullif(top.netns, -1)
+      UNION ALL
+      SELECT process_id, 1
+      FROM present AS o
+      WHERE o.netns = top.netns AND o.local_address_id = top.local_address_id AND o.remote_address_id = top.remote_address_id
+        AND o.remote_port = top.remote_port
+    ) AS used
+    LEFT JOIN process AS p ON p.id = used.process_id
+    GROUP BY p.name
+    ORDER BY sum(n) DESC, p.name
+    LIMIT 1
+  )) AS script
 FROM top
 JOIN address AS l ON l.id = top.local_address_id
 JOIN address AS r ON r.id = top.remote_address_id
@@ -74,7 +95,8 @@ ORDER BY top.peak DESC, remote, local_address;
 -- column: local_address | local |
 -- column: remote | remote | endpoint
 -- column: process | mostly |
--- column: netns | namespace | right several
+-- column: script | script | known
+-- column: netns | namespace | right optional several
 WITH
 used AS (
   SELECT
@@ -99,9 +121,12 @@ used AS (
         LIMIT 1
       )
     )) AS state,
-    process
+    process,
+    process_id
   FROM connections
-  WHERE protocol = 'tcp' AND direction IN ('outbound', 'unknown') AND remote_port IS NOT NULL AND (/*filter*/ 1)
+  WHERE protocol = 'tcp' AND direction IN ('outbound', 'unknown') AND remote_port IS NOT NULL
+    -- What was there before the recorder came in where its own port is no ephemeral one.
+    AND NOT (direction = 'unknown' AND remote_port >= 32768 AND local_port < 32768) AND (/*filter*/ 1)
 ),
 steps AS (
   SELECT netns, local_address, remote, from_ns AS at_ns, 1 AS step FROM used
@@ -137,7 +162,16 @@ SELECT
     ORDER BY count(*) DESC, x.process
     LIMIT 1
   ) AS process,
-  p.netns
+  p.netns,
+  (SELECT s.script FROM scripts AS s WHERE s.process_id = (
+    SELECT iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL)
+    FROM used AS x
+    LEFT JOIN process AS r ON r.id = x.process_id
+    WHERE x.netns IS p.netns AND x.local_address = p.local_address AND x.remote = p.remote
+    GROUP BY x.process
+    ORDER BY count(*) DESC, x.process
+    LIMIT 1
+  )) AS script
 FROM peaks AS p
 JOIN used AS u ON u.netns IS p.netns AND u.local_address = p.local_address AND u.remote = p.remote
 GROUP BY p.netns, p.local_address, p.remote

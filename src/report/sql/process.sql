@@ -40,7 +40,7 @@ ORDER BY started_ns, image, id;
 -- column: closed_ns | closed | time
 -- column: accepted | accepted | count
 -- column: sockets | sockets | count several
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 /*part accepted*/,
 -- What it took of listeners, also of those of other processes.
@@ -77,7 +77,7 @@ ORDER BY NOT l.shown, l.protocol, l.local_port, l.local, l.began_ns, l.id;
 -- column: state | state |
 -- column: since_ns | since | time
 -- column: waited_ns | waited | ns
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 /*part waiting*/
 SELECT connections, pid, direction, remote, state, since_ns, waited_ns, netns
@@ -144,6 +144,7 @@ ORDER BY connections DESC, p.peer, r.name, r.started_ns;
 -- column: remote | remote | endpoint
 -- column: outcome | outcome |
 -- column: duration_ns | duration | ns
+-- column: close_doubt_ns | close ± | ns known
 -- column: bytes_sent | sent | bytes optional
 -- column: bytes_received | received | bytes optional
 -- column: open_error_ns | ± | ns optional
@@ -186,6 +187,12 @@ SELECT
   remote,
   iif(goes_on, 'open', outcome) AS outcome,
   iif(closed_ns > :until_ns, NULL, duration_ns) AS duration_ns,
+  -- NULL where the bound is no more than a tick.
+  iif(
+    close_error_ns > (SELECT s.interval_ns FROM sessions AS s WHERE s.id = selected.session_id) AND NOT coalesce(closed_ns > :until_ns, 0),
+    close_error_ns,
+    NULL
+  ) AS close_doubt_ns,
   -- All in the unit of the longest, exact to a microsecond.
   (
     SELECT group_concat(step, ' > ')

@@ -12,8 +12,9 @@
 -- column: user | user | optional
 -- column: from_ns | from | time
 -- column: until_ns | until | time
+-- column: until_doubt_ns | until ± | ns known
 -- column: container | container | optional several
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 selected AS MATERIALIZED (
   SELECT
@@ -45,6 +46,12 @@ held AS (
       o.until_ns,
       (SELECT e.at_ns FROM event_codes AS e WHERE e.connection_id = s.id AND e.kind = $event.close)
     ) AS until_ns,
+    -- Only where the bound is more than a tick.
+    iif(o.until_ns IS NULL, (
+      SELECT e.error_ns
+      FROM event_codes AS e
+      WHERE e.connection_id = s.id AND e.kind = $event.close AND e.error_ns > (SELECT max(t.interval_ns) FROM sessions AS t)
+    ), NULL) AS until_doubt_ns,
     iif(:until_ns IS NULL, s.state, (
       SELECT state
       FROM (
@@ -73,6 +80,7 @@ SELECT
   -- NULL: one was there before the recorder.
   iif(count(*) = count(h.from_ns), min(h.from_ns), NULL) AS from_ns,
   iif(count(*) = count(h.until_ns), max(h.until_ns), NULL) AS until_ns,
+  iif(count(*) = count(h.until_ns), max(h.until_doubt_ns), NULL) AS until_doubt_ns,
   r.container,
   h.netns
 FROM held AS h
@@ -98,9 +106,10 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: from_ns | from | time
 -- column: open_error_ns | ± | ns optional
 -- column: until_ns | until | time
+-- column: until_doubt_ns | until ± | ns known
 -- column: cmdline | command line | optional
 -- column: container | container | optional several
--- column: netns | namespace | right several
+-- column: netns | namespace | right optional several
 WITH
 selected AS MATERIALIZED (
   SELECT id, direction, local_port, coalesce(opened_ns, first_seen_ns) AS began_ns, /*part leftover*/ AS is_leftover
@@ -156,6 +165,11 @@ SELECT
   coalesce(held_from_ns, opened_ns) AS from_ns,
   iif(held_from_ns IS NULL, open_error_ns, NULL) AS open_error_ns,
   coalesce(held_until_ns, (SELECT e.at_ns FROM events AS e WHERE e.connection_id = held.id AND e.kind = 'close')) AS until_ns,
+  iif(held_until_ns IS NULL, (
+    SELECT e.error_ns
+    FROM events AS e
+    WHERE e.connection_id = held.id AND e.kind = 'close' AND e.error_ns > (SELECT max(t.interval_ns) FROM sessions AS t)
+  ), NULL) AS until_doubt_ns,
   p.cmdline,
   p.container,
   netns

@@ -36,8 +36,8 @@ TEST_CASE("the query of every report runs as it is printed, values and all", "[r
     CHECK_NOTHROW(database.exec(report_sql(name, {}, 7, Granularity::processes)));
   }
   CHECK(test::rows(path, report_sql("listeners", {}, -1, Granularity::processes)) ==
-        "tcp|0.0.0.0:80|11|nginx|NULL|25000000000|NULL|5000000000|1|0|1|NULL|NULL|NULL\n"
-        "tcp|0.0.0.0:80|10|nginx|NULL|NULL|20000000000|NULL|1|0|1|NULL|NULL|NULL\n");
+        "tcp|0.0.0.0:80|11|nginx|NULL|25000000000|NULL|5000000000|1|0|1|NULL|NULL|NULL|NULL|NULL\n"
+        "tcp|0.0.0.0:80|10|nginx|NULL|NULL|20000000000|NULL|1|0|1|NULL|NULL|NULL|NULL|NULL\n");
 }
 
 namespace {

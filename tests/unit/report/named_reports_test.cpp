@@ -35,10 +35,10 @@ from          opened  shape                           a second  mostly
 TEST_CASE("who closes first, and who resets", "[report]") {
   CHECK(text_of("closes") == R"(
 Ends
-ended  peer                     we first  peer first  one of us  reset  aborted  refused  unreachable  timed out  unknown
-    2  198.51.100.7 to port 80         1           1          0      0        0        0            0          0        0
-    2  203.0.113.50:5432               0           0          0      1        0        0            0          0        1
-    1  203.0.113.9:443                 0           0          0      0        0        0            0          1        0
+ended  peer                     how
+    2  198.51.100.7 to port 80  1 we first, 1 peer first
+    2  203.0.113.50:5432        1 reset, 1 unknown
+    1  203.0.113.9:443          1 timed out
 )");
 }
 

@@ -375,9 +375,8 @@ void check_leaks(const Comparison& compared) {
     const bool in_window =
         (!compared.filter.until_ns || stay.from_ns <= *compared.filter.until_ns) &&
         (!compared.filter.since_ns || !stay.to_ns || *stay.to_ns >= *compared.filter.since_ns);
-    const bool is_orphan =
-        left_to_kernel.contains(stay.state) ||
-        (stay.state == fin_wait_2 && stay.dwell_ns() < std::int64_t{65} * kSecond);
+    const bool is_orphan = left_to_kernel.contains(stay.state) ||
+                           (stay.state == fin_wait_2 && stay.dwell_ns() < 65 * kSecond);
     if (passing.contains(stay.state) && long_enough && in_window) {
       if (compared.filter.until_ns && stay.to_ns && *stay.to_ns > *compared.filter.until_ns) {
         stay.to_ns.reset();

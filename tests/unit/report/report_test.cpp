@@ -387,6 +387,26 @@ TEST_CASE("a recording that has not ended says when it was last written", "[repo
   CHECK(completeness(reader, filter).note == note + std::string{"owner unknown: 1 not_permitted"});
 }
 
+TEST_CASE("coverage says for how long nobody looked and nothing was counted", "[report]") {
+  const auto [from, to, reason, note] = GENERATE(table<double, double, const char*, const char*>({
+      {18, 24, "recorder was killed", "the coverage leaves out 4s in which nobody looked"},
+      {12, 14, "skipped ticks", ""},   // counted all the same
+      {30, 40, "missed opens", ""},    // single changes
+      {120, 130, "not recording", ""}  // outside of the window
+  }));
+  test::GivenRecording recording;
+  recording.gap(from, to, reason);
+  recording.rows("overview", {"host"});
+  SQLite::Database{recording.path().string(), SQLite::OPEN_READWRITE}.exec(
+      "INSERT INTO coverage_window (session_id, netns, from_ns, to_ns, kernel_opens, "
+      "recorded_opens, kernel_failures, recorded_failures) "
+      "VALUES (1, 7, 10000000000, 20000000000, 5, 5, 0, 0)");
+  store::Reader reader{recording.path()};
+  Filter filter;
+  filter.until_ns = 100 * kSecond;
+  CHECK(completeness(reader, filter).note == note);
+}
+
 TEST_CASE("coverage is unknown where the kernel counted nothing and opens were recorded",
           "[report]") {
   const auto [opened_s, netns, known] = GENERATE(table<double, std::uint64_t, bool>({

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Which script an interpreter runs: by its command line, in reports and as a filter.
+#include "render/render.hpp"
 #include "report/report.hpp"
 #include "support/catch.hpp"
 #include "support/given_recording.hpp"
 
 #include <algorithm>
+#include <regex>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -70,6 +73,10 @@ TEST_CASE("the script is the first argument of an interpreter that is no option"
       {"python3 -W ignore -X dev w.py a.py", "w.py"},
       {"python3 -m http.server 8000", "http.server"},
       {"python3 -um http.server", "http.server"},
+      {"python3 -mhttp.server 8000", "http.server"},
+      {"python3 -uW ignore -Xdev w.py", "w.py"},
+      {"python3 -Wignore w.py", "w.py"},
+      {"perl -Mstrict -i.bak p.pl", "p.pl"},
       {"python3 -- -odd.py", "-odd.py"},
       {"python3 w.py -c conf", "w.py"},
       {"bash -euo pipefail run.sh x", "run.sh"},
@@ -85,6 +92,14 @@ TEST_CASE("the script is the first argument of an interpreter that is no option"
       {R"(C:\Python\Python.EXE -u C:\x\w.py)", "w.py"},
       // Code, or nothing, in the place of a script.
       {"python3 -c import socket", "-"},
+      {"python3 -cimport socket; x.y()", "-"},
+      {"python3 -ucimport socket", "-"},
+      {"python3 -u -Wignore -Ecfor x in y: z", "-"},
+      {"perl -eprint 1", "-"},
+      {"perl -lneprint x", "-"},
+      {"ruby -neputs 1", "-"},
+      {"node --eval=code x", "-"},
+      {"php -recho 1;", "-"},
       {"python3 -uc import x", "-"},
       {"python3", "-"},
       {"python3 -", "-"},
@@ -203,6 +218,53 @@ TEST_CASE("no more of a command line is looked at than a file's name needs", "[r
   }
   CHECK(recording.rows("connections", {"pid", "script"}) ==
         "20|" + longest + "\n21|" + longest + "y\n22|-\n");
+}
+
+TEST_CASE("every report with processes has the script beside them", "[report]") {
+  GivenRecording recording;
+  scripts(recording);
+  for (int i = 0; i < 8; ++i) {
+    recording.add(closed_connection(20 + i)
+                      .by(kWorker)
+                      .remote("203.0.113.4", 80)
+                      .from(30 + 5 * i)
+                      .to(31 + 5 * i));
+  }
+  const auto script_in = [&](const char* report, const char* section, const Filter& filter = {}) {
+    return recording.section(report, section, {"process", "script"}, filter);
+  };
+  const std::string worker = "python3|worker.py\n";
+  CHECK(script_in("overview", "processes").starts_with(worker));
+  CHECK(script_in("overview", "failures") == worker);
+  CHECK(script_in("churn", "processes").starts_with(worker));
+  CHECK(script_in("beacons", "beacons") == worker);
+  CHECK(script_in("listeners", "listeners", of_program("worker.py")) == worker);
+  CHECK(script_in("peers", "peers").starts_with(worker));
+  for (const auto granularity : {Granularity::connections, Granularity::processes}) {
+    CHECK(recording.section("ports", "ports", {"remote", "process", "script"}, {}, granularity)
+              .find("203.0.113.4:80|python3|worker.py\n") != std::string::npos);
+  }
+  Filter windows;
+  windows.before_ns = {0, test::Given::ns(0.5)};
+  windows.since_ns = test::Given::ns(0.5);
+  windows.until_ns = test::Given::ns(60);
+  CHECK(script_in("diff", "listeners", windows) == "python3|worker.py\npython3|other.py\napp|-\n");
+  CHECK(script_in("diff", "processes", windows).starts_with(worker));
+  // Two scripts have the first peer.
+  CHECK(script_in("diff", "peers", windows) == "python3|-\n" + worker);
+}
+
+TEST_CASE("people see the script in the place of the interpreter", "[report]") {
+  GivenRecording recording;
+  scripts(recording).rows("who", {"pid"});
+  store::Reader reader{recording.path()};
+  std::ostringstream out;
+  render::write_text(out, report::run_report(reader, "listeners", {}, -1), {});
+  CHECK_THAT(std::regex_replace(out.str(), std::regex{"  +"}, " "),
+             Catch::Matchers::Contains("proto local pid process user") &&
+                 Catch::Matchers::Contains("0.0.0.0:80 10 worker.py") &&
+                 Catch::Matchers::Contains("192.0.2.1:80 11 other.py") &&
+                 Catch::Matchers::Contains("192.0.2.2:80 12 app"));
 }
 
 }  // namespace netlog_tests::report_scripts_test

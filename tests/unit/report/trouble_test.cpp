@@ -2,6 +2,7 @@
 // What leaks and what hangs, and where that is shown.
 #include "support/catch.hpp"
 #include "support/given_recording.hpp"
+#include "support/scenario.hpp"
 
 namespace netlog_tests::report_trouble_test {
 
@@ -12,6 +13,7 @@ using netlog::test::closed_connection;
 using netlog::test::Given;
 using netlog::test::GivenRecording;
 using netlog::test::open_connection;
+using netlog::test::Scenario;
 using enum TcpState;
 
 namespace {
@@ -157,6 +159,71 @@ TEST_CASE("a peer that stops answering on what was open has no answer for diff",
   filter.until_ns = Given::ns(30);
   CHECK(recording.rows("diff", {"change", "peer", "failed_before", "failed_after"}, filter) ==
         "new|203.0.113.5:5432|0|1\nnew|203.0.113.9:443|0|0\n");
+}
+
+TEST_CASE("no row of closes is of zeros", "[report]") {
+  GivenRecording recording;
+  recording.process(kApp, "app", 0);
+  const auto ended = [&](std::int64_t id, const char* peer, Outcome outcome) {
+    recording.add(closed_connection(id).by(kApp).remote(peer, 80).from(10).to(11).ending(outcome));
+  };
+  ended(1, "203.0.113.1", Outcome::timed_out);
+  ended(2, "203.0.113.2", Outcome::refused);
+  ended(3, "203.0.113.2", Outcome::unreachable);
+  CHECK(recording.rows("closes", {"ended", "peer", "how"}) ==
+        "2|203.0.113.2:80|1 refused, 1 unreachable\n"
+        "1|203.0.113.1:80|1 timed out\n");
+}
+
+TEST_CASE("an end that nobody saw has its bound", "[report]") {
+  GivenRecording recording;
+  recording.process(kApp, "app", 0);
+  recording.add(accepted(1, 80).by(kApp).from(10).to(20).within(3));
+  recording.add(accepted(2, 80).by(kApp).from(10).to(21).within(0.05));  // less than a tick
+  CHECK(recording.rows("connections", {"id", "duration_ns", "close_doubt_ns"}) ==
+        "1|10000000000|3000000000\n2|11000000000|-\n");
+  CHECK(recording.section("process", "connections", {"opened_ns", "close_doubt_ns"}, of_app()) ==
+        "10|-\n10|3000000000\n");
+  CHECK(recording.section("who", "holders", {"until_ns", "until_doubt_ns"}) ==
+        "20|3000000000\n21|-\n");
+  CHECK(recording.section("who", "summary", {"until_ns", "until_doubt_ns"}) == "21|3000000000\n");
+}
+
+TEST_CASE("what was handed over is counted with the owner that the filter names", "[report]") {
+  Scenario scenario;
+  const ProcessId parent{10, 100};
+  const ProcessId child{11, 2000};
+  scenario.start_process(parent, 0, "parent");
+  scenario.poll(0);
+  scenario.add_socket(Scenario::row(1, Scenario::at("192.0.2.1", 80), Endpoint{}, listen), parent);
+  scenario.poll(1, 10);
+  scenario.start_process(child, 10, "child");
+  scenario.poll(11, 19);
+  scenario.set_holder(1, child);
+  scenario.end_process(parent, 20);
+  scenario.poll(20, 29);
+  Filter filter;
+  filter.process = GENERATE("parent", "child");
+  CHECK(scenario.report_rows("overview", filter, {"process", "connections"}) ==
+        *filter.process + "|1\n");
+  CHECK(scenario.report_rows("listeners", {}, {"process", "since_ns", "taken_ns"}) ==
+        "child|1|20\n");
+}
+
+TEST_CASE("what came in before the recorder uses none of the local ports", "[report]") {
+  GivenRecording recording;
+  recording.process(kApp, "app", 0);
+  for (int i = 0; i < 30; ++i) {
+    recording.add(accepted(i + 1, 8080)
+                      .going(Direction::unknown)
+                      .from_before()
+                      .without_owner(UnknownOwner::kernel)
+                      .through({time_wait})
+                      .from(0)
+                      .to(60));
+  }
+  recording.add(open_connection(100).by(kApp).from(10));
+  CHECK(recording.rows("ports", {"peak", "remote"}) == "1|203.0.113.9:443\n");
 }
 
 }  // namespace netlog_tests::report_trouble_test

@@ -39,6 +39,12 @@ SELECT
   iif(goes_on, NULL, outcome_reason) AS outcome_reason,
   syns,
   iif(closed_ns > :until_ns, NULL, duration_ns) AS duration_ns,
+  -- NULL where the bound is no more than a tick.
+  iif(
+    close_error_ns > (SELECT s.interval_ns FROM sessions AS s WHERE s.id = held.session_id) AND NOT coalesce(closed_ns > :until_ns, 0),
+    close_error_ns,
+    NULL
+  ) AS close_doubt_ns,
   -- What it had later is not what it had then.
   iif(goes_on, NULL, bytes_sent) AS bytes_sent,
   iif(goes_on, NULL, bytes_received) AS bytes_received,
