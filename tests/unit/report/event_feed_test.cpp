@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <SQLiteCpp/Database.h>
+
 namespace netlog_tests::report_event_feed_test {
 
 using namespace netlog;
