@@ -127,7 +127,8 @@ opened AS (
   FROM (
     SELECT *
     FROM connections
-    WHERE opened_ns IS NOT NULL AND direction <> 'listen' AND (/*filter*/ 1) AND (
+    -- A flow of a UDP socket has no end of its own: it is over a minute after its last datagram.
+    WHERE opened_ns IS NOT NULL AND direction <> 'listen' AND NOT (protocol = 'udp' AND seen_by = 'trace') AND (/*filter*/ 1) AND (
       -- Open at the end of the window, or now.
       coalesce(coalesce(closed_ns, last_seen_ns) > :until_ns, 0)
       OR (outcome = 'open' AND id IN (SELECT id FROM connection WHERE duration_bucket IS NULL))
