@@ -91,6 +91,9 @@ class LiveSource {
   /// two calls. @return false if the kernel dropped some, so that only a sample shows what changed
   virtual bool drain(capture::RecordSink& sink) = 0;
 
+  /// Emits what drain() would emit later. Called once, when the recording ends.
+  virtual void flush(capture::RecordSink& /*sink*/) {}
+
   /// Looks for the owners of sockets for at most `budget`; the first call looks into every process,
   /// however long that takes. Emits the answers as a holders record, after a process record for
   /// each process in it that is new. A query without an answer may be repeated.
