@@ -195,6 +195,7 @@ void Tracker::end_process(const ProcessId& process) {
 }
 
 void Tracker::begin_namespace(std::uint64_t netns, std::int64_t at_ns) {
+  parts_->udp_flows.begin_namespace(netns);
   for (const auto kind : kTableKinds) {
     parts_->polls.add(parts_->table.scope(netns, kind), Span{at_ns, at_ns}, true);
   }
@@ -206,6 +207,9 @@ void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
     const auto& entry = table[index];
     // A traced socket goes on without a process that holds it, and its end is traced.
     const bool end_is_traced = entry.traced_ns != 0 && table.phase(index) == Phase::active;
+    if (table.kind_of(table.scope_of(index)) == TableKind::udp_flows) {
+      return;  // more of them may be reported
+    }
     if (entry.connection.netns == netns && !end_is_traced) {
       parts_->lifecycle.close(index, entry.left.value_or(between(entry.seen.began_ns, at.at_ns)));
     }
@@ -215,6 +219,7 @@ void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
       parts_->polls.forget(scope);
     }
   }
+  parts_->udp_flows.end_namespace(netns);
   parts_->aliases.forget_namespace(netns);
   parts_->expected_notices.forget(netns);
 }

@@ -182,6 +182,8 @@ void UdpFlowTracker::apply(const UdpFlowsRead& read) {
   if (!began_ns_) {
     began_ns_ = read.until_ns;
   }
+  boost::unordered::erase_if(ended_namespaces_,
+                             [](auto& ended) { return ++ended.second > 2 * kReadsAfterEnd; });
   for (auto next = sockets_.begin(); next != sockets_.end();) {
     const auto entry = next++;
     auto& [identity, socket] = *entry;
@@ -220,10 +222,10 @@ bool UdpFlowTracker::has_ended(const Identity& identity, Socket& socket) const {
     const auto& last = scope ? polls_.last(*scope) : std::nullopt;
     return last && last->began_ns > socket.last_ns;
   });
-  if (is_shown) {
+  if (is_shown || ended_namespaces_.contains(identity.netns)) {
     ++socket.reads_without;
   }
-  return socket.reads_without >= 2;
+  return socket.reads_without >= kReadsAfterEnd;
 }
 
 void UdpFlowTracker::expire(std::int64_t now_ns) {

@@ -54,6 +54,11 @@ class UdpFlowTracker {
   /// Ends the flows that were silent for long.
   void expire(std::int64_t now_ns);
 
+  /// A namespace has ended, and its sockets with it: the next reads have the last of their flows.
+  void end_namespace(std::uint64_t netns) { ended_namespaces_[netns] = 0; }
+  /// A namespace has got this number, which another one may have had.
+  void begin_namespace(std::uint64_t netns) { ended_namespaces_.erase(netns); }
+
   /// Datagrams of peers without a flow, since the last call.
   std::int64_t take_summed();
 
@@ -66,6 +71,8 @@ class UdpFlowTracker {
   static constexpr std::size_t kMaxOwners = 50'000;
   // The source reports two seconds late at the most.
   static constexpr std::int64_t kReportDelayNs = 3 * kNsPerSecond;
+  // Of the reads after the end of a socket, the second one has all that it has exchanged.
+  static constexpr int kReadsAfterEnd = 2;
 
   std::optional<Index> connected_socket(const UdpFlow& flow, const Identity& socket);
   Index open_socket(const UdpFlow& flow, const Identity& identity);
@@ -86,6 +93,8 @@ class UdpFlowTracker {
   boost::unordered_flat_map<Identity, Socket, IdentityHash> sockets_;
   std::size_t flows_ = 0;  ///< of all sockets, with those that have been closed since
   std::int64_t summed_ = 0;
+  /// With how often flows were read since then, for a few times.
+  boost::unordered_flat_map<std::uint64_t, int> ended_namespaces_;
   /// Of UDP sockets that were created since the trace began: a short-lived one is in no table.
   BoundedMap<Identity, Owner, IdentityHash> known_owners_{kMaxOwners};
 };

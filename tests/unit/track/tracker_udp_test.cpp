@@ -262,17 +262,31 @@ TEST_CASE("flows of a session before go on, or end", "[track]") {
         Lines{"listen 4000 > 0 -/- B -/-", "outbound 4000 > 53 20/40 B 2/2 until 320"});
 }
 
-TEST_CASE("flows end with their network namespace", "[track]") {
+TEST_CASE("flows end with their network namespace, when all of them was read", "[track]") {
   Tracker tracker;
+  Seen seen;
   tracker.apply(tables(0, {}));
   tracker.apply(tables(100, {row(0)}));
   tracker.apply(flow(53, 200, 210));
   tracker.end_namespace(0, Moment{300 * kMs, 0});
-  tracker.take_events();
+  tracker.apply(UdpFlowsRead{250 * kMs});
+  tracker.apply(flow(53, 260, 290));
+  tracker.apply(flow(54, 260, 290));
+  tracker.apply(UdpFlowsRead{1250 * kMs});
+  CHECK(seen.of(tracker) == Lines{"listen 4000 > 0 -/- B -/- until 300",
+                                  "outbound 4000 > 53 20/40 B 2/2 until 290",
+                                  "outbound 4000 > 54 10/20 B 1/1 until 290"});
   CHECK(tracker.open_connections() == 0);
-  tracker.apply(UdpFlowsRead{400 * kMs});
-  tracker.expire(500 * kMs);
-  CHECK(tracker.broken_invariant().empty());
+}
+
+TEST_CASE("a namespace with the number of another one has flows of its own", "[track]") {
+  Tracker tracker;
+  tracker.end_namespace(0, Moment{300 * kMs, 0});
+  tracker.begin_namespace(0, 400 * kMs);
+  tracker.apply(flow(53, 500, 510));
+  tracker.apply(UdpFlowsRead{600 * kMs});
+  tracker.apply(UdpFlowsRead{700 * kMs});
+  CHECK(tracker.open_connections() == 1);
 }
 
 }  // namespace netlog::track::test::udp
