@@ -46,8 +46,9 @@ struct sock {
 };
 #pragma clang attribute pop
 
-enum { kInet = 2, kInet6 = 10, kUdp = 17 };
-enum { kEstablished = 1, kUdpHeader = 8, kIpv6Header = 40, kMaxExtensions = 6 };
+enum { kInet = 2, kInet6 = 10, kEstablished = 1 };
+enum { kHopByHop = 0, kUdp = 17, kRouting = 43, kFragment = 44, kDestination = 60 };
+enum { kIpv4Header = 20, kIpv6Header = 40, kUdpHeader = 8, kMaxExtensions = 6 };
 enum { kSentFirst = 1, kConnected = 2, kManyPeers = 4 };  // flags of a flow
 enum { kMaxFlows = 16384, kMaxSockets = 1024 };
 
@@ -150,51 +151,60 @@ static __always_inline struct sock* address_of(void* sk) {
   return address;
 }
 
-// Where the UDP header is. Sets the addresses as the socket's family has them. 0: not a UDP packet.
-static __always_inline int read_packet(struct __sk_buff* skb,
-                                       int is_sent,
-                                       struct flow_key* key,
-                                       __be16* ports) {
-  __u8 first = 0;
-  if (bpf_skb_load_bytes(skb, 0, &first, 1)) {
-    return 0;
-  }
-  if (first >> 4 == 4) {
-    __u32 addresses[2];
-    const int header = (first & 15) * 4;
-    if (bpf_skb_load_bytes(skb, 12, addresses, sizeof addresses) ||
-        bpf_skb_load_bytes(skb, header, ports, 4)) {
-      return 0;
-    }
-    set_ipv4(key->local, key->family, addresses[is_sent ? 0 : 1]);
-    set_ipv4(key->remote, key->family, addresses[is_sent ? 1 : 0]);
-    return header;
-  }
-  if (first >> 4 != 6) {
-    return 0;
-  }
-  if (bpf_skb_load_bytes(skb, is_sent ? 8 : 24, key->local, 16) ||
-      bpf_skb_load_bytes(skb, is_sent ? 24 : 8, key->remote, 16)) {
-    return 0;
-  }
-  __u8 next = 0;
-  if (bpf_skb_load_bytes(skb, 6, &next, 1)) {
-    return 0;
-  }
+static __always_inline void copy_address(__u8* to, const __u8* from) {
+  __builtin_memcpy(to, from, 16);
+}
+
+// Where the UDP header of a packet of IPv6 is, behind the headers of its options. 0: there is none.
+static __always_inline int find_udp(struct __sk_buff* skb, __u8 next) {
   int header = kIpv6Header;
   for (int i = 0; i < kMaxExtensions && next != kUdp; ++i) {
     __u8 extension[2];
     if (bpf_skb_load_bytes(skb, header, extension, 2)) {
       return 0;
     }
-    const int is_fragment = next == 44;
-    if (next != 0 && next != 43 && next != 60 && !is_fragment) {
+    const int is_fragment = next == kFragment;
+    if (next != kHopByHop && next != kRouting && next != kDestination && !is_fragment) {
       return 0;
     }
     header += is_fragment ? 8 : (extension[1] + 1) * 8;
     next = extension[0];
   }
-  return next == kUdp && !bpf_skb_load_bytes(skb, header, ports, 4) ? header : 0;
+  return next == kUdp ? header : 0;
+}
+
+// Where the UDP header is. Sets the addresses as the socket's family has them, and the peer's port.
+// 0: not a UDP packet.
+static __always_inline int read_packet(struct __sk_buff* skb, int is_sent, struct flow_key* key) {
+  const __u8* packet = (void*)(long)skb->data;
+  const void* end = (void*)(long)skb->data_end;
+  if ((const void*)(packet + kIpv4Header + kUdpHeader) > end) {
+    return 0;  // the kernel has made room for what it reads itself
+  }
+  int header = 0;
+  if (packet[0] >> 4 == 4) {
+    header = (packet[0] & 15) * 4;
+    set_ipv4(key->local, key->family, *(const __u32*)(packet + (is_sent ? 12 : 16)));
+    set_ipv4(key->remote, key->family, *(const __u32*)(packet + (is_sent ? 16 : 12)));
+    if (header == kIpv4Header) {
+      key->remote_port = *(const __be16*)(packet + kIpv4Header + (is_sent ? 2 : 0));
+      return header;
+    }
+  } else if (packet[0] >> 4 == 6) {
+    if ((const void*)(packet + kIpv6Header + kUdpHeader) > end) {
+      return 0;
+    }
+    copy_address(key->local, packet + (is_sent ? 8 : 24));
+    copy_address(key->remote, packet + (is_sent ? 24 : 8));
+    if (packet[6] == kUdp) {
+      key->remote_port = *(const __be16*)(packet + kIpv6Header + (is_sent ? 2 : 0));
+      return kIpv6Header;
+    }
+    header = find_udp(skb, packet[6]);
+  }
+  return header && !bpf_skb_load_bytes(skb, header + (is_sent ? 2 : 0), &key->remote_port, 2)
+             ? header
+             : 0;
 }
 
 // Each member is read by an instruction of its own: the verifier allows no sum with such a pointer.
@@ -272,13 +282,11 @@ static __always_inline int count(struct __sk_buff* skb, int is_sent) {
   }
   struct flow_key key = {};
   key.family = sk->family;
-  __be16 ports[2];
-  const int header = read_packet(skb, is_sent, &key, ports);
+  const int header = read_packet(skb, is_sent, &key);
   if (!header) {
     return 1;
   }
   key.cookie = bpf_get_socket_cookie(skb);
-  key.remote_port = ports[is_sent ? 1 : 0];
   const int connected = set_known_peer(sk, is_sent, &key);
   const __u64 bytes = skb->len - header - kUdpHeader;
   const __u64 datagrams = skb->gso_segs ? skb->gso_segs : 1;
