@@ -31,6 +31,8 @@ struct SourceOptions {
   /// The buffer for traced events. At 10,000 connections a second 900 events of 160 bytes arrive in
   /// 10 ms.
   int trace_buffer_bytes = 8 << 20;
+  /// Count what UDP sockets exchange with their peers, where changes are traced.
+  bool count_udp_flows = true;
   /// Emit the SHA-256 of the executable of each process that is emitted.
   bool hash_executables = false;
 };

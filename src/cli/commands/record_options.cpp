@@ -216,6 +216,9 @@ void add_record_options(CLI::App& command, RecordOptions& options) {
   command.add_flag("--hash-executables",
                    options.hash_executables,
                    "Record the SHA-256 of the executable of each process, up to 512 MiB (Linux)");
+  command.add_flag("--no-udp-flows",
+                   options.no_udp_flows,
+                   "Do not count what UDP sockets exchange with their peers");
   command
       .add_option("--udp-timeout",
                   options.udp_timeout,
@@ -262,6 +265,7 @@ record::LiveOptions live_options_of(const RecordOptions& given) {
     options.source.notice_buffer_bytes = given.notice_buffer;
     options.source.trace_buffer_bytes = given.trace_buffer;
     options.source.hash_executables = given.hash_executables;
+    options.source.count_udp_flows = !given.no_udp_flows;
   }
   if (given.hash_executables && replay) {
     throw UsageError{

@@ -19,8 +19,10 @@ Result<Tracer> Tracer::open(const SourceOptions& options) {
     return trace.error();
   }
   std::optional<UdpFlows> flows;
-  if (auto opened = UdpFlows::open()) {
-    flows.emplace(std::move(*opened));
+  if (options.count_udp_flows) {
+    if (auto opened = UdpFlows::open()) {
+      flows.emplace(std::move(*opened));
+    }
   }
   // CAP_NET_ADMIN and CAP_SYS_ADMIN stay: other network namespaces need them.
   os::drop_capabilities((std::uint64_t{1} << CAP_BPF) | (std::uint64_t{1} << CAP_PERFMON));

@@ -57,3 +57,13 @@ consistent "$scratch/netlog.db"
 python3 "$here/udp_peer.py" check "$scratch/netlog.db" now "$scratch"/*.json
 "$netlog" record --source "capture:$scratch/netlog.capture" --db "$scratch/replayed.db" 2>"$scratch/replay.log"
 python3 "$here/udp_peer.py" check "$scratch/replayed.db" now "$scratch"/*.json
+
+# It can be left out.
+begin_recorder none "$netlog" record --db "$scratch/none.db" --no-udp-flows
+started_recording none 0
+python3 "$here/udp_peer.py" alone >"$scratch/alone.out"
+readonly of_program="protocol = 'udp' AND process = 'python3' AND remote_port IS NOT NULL AND outcome <> 'open'"
+wait_until "its socket" at_least "$scratch/none.db" "SELECT count(*) FROM connections WHERE $of_program" 1
+end_recorder
+same "without counts" "$(query "$scratch/none.db" "SELECT count(*), count(datagrams_sent), count(bytes_sent) FROM connections
+  WHERE $of_program")" "1|0|0"

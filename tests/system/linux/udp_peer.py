@@ -184,12 +184,15 @@ def client(kind, ports):
         far = ("10.77.0.2", ports["far"])
         counts.sent(port_of(one), far, one.sendto(bytes(33), far))
         exchange(one, peer, True)
-    elif kind == "multicast":  # our own host would get it, too
+    elif kind == "multicast":  # our own host gets it, too
+        heard = open_socket(port=ports["group"])
+        heard.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(GROUP) + socket.inet_aton("10.77.0.1"))
         one.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("10.77.0.1"))
         group = (GROUP, ports["group"])
         for _ in range(3):
             counts.sent(port_of(one), group, one.sendto(bytes(50), group))
             take(one, port_of(one), None)
+            take(heard, ports["group"], None)
     elif kind == "broadcast":
         one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         everybody = ("10.77.0.255", ports["v4"])
@@ -202,6 +205,14 @@ def client(kind, ports):
                 exchange(one, ("10.77.0.2", ports[f"load{i}"]), False, 40, 1)
     else:
         exchange(one, peer, connected)
+
+
+def alone():
+    """A socket that talks to itself."""
+    one = open_socket(address="127.0.0.1")
+    peer = one.getsockname()
+    one.connect(peer)
+    exchange(one, peer, True)
 
 
 def load(ports):
@@ -278,6 +289,8 @@ def main():
         return check(rest[0], rest[1], rest[2:])
     if kind == "serve":
         serve(rest[0])
+    elif kind == "alone":
+        alone()
     else:
         with open(rest[0], encoding="utf-8") as file:
             ports = json.load(file)
