@@ -117,6 +117,7 @@ Index UdpFlowTracker::open_socket(const UdpFlow& flow, const Identity& identity)
   opening.is_direction_known = true;
   opening.alive_after_ns = flow.first_ns;
   opening.owner = trace_.take_owner(identity, created);
+  unshown_.push_back(identity);
   return lifecycle_.open(identity, row_of(flow), opening);
 }
 
@@ -228,15 +229,29 @@ bool UdpFlowTracker::has_ended(const Identity& identity, Socket& socket) const {
   return socket.reads_without >= kReadsAfterEnd;
 }
 
+bool UdpFlowTracker::is_silent(Index index, std::int64_t now_ns) const {
+  return table_[index].connection.last_seen_ns < now_ns - timeout_ns_ - kReportDelayNs;
+}
+
 void UdpFlowTracker::expire(std::int64_t now_ns) {
-  const auto silent_ns = now_ns - timeout_ns_ - kReportDelayNs;
+  std::erase_if(unshown_, [&](const Identity& identity) {
+    const auto index = table_.find(identity);
+    if (!index || table_[*index].connection.seen_by != SeenBy::trace) {
+      return true;
+    }
+    const bool is_over = is_silent(*index, now_ns);
+    if (is_over) {
+      close(*index);
+    }
+    return is_over;
+  });
   for (auto next = sockets_.begin(); next != sockets_.end();) {
     const auto entry = next++;
     auto& [identity, socket] = *entry;
     const auto before = socket.flows.size();
     std::erase_if(socket.flows, [&](const FiveTuple& tuple) {
       const auto index = table_.find(flow_of(identity, tuple));
-      const bool is_over = index && table_[*index].connection.last_seen_ns < silent_ns;
+      const bool is_over = index && is_silent(*index, now_ns);
       if (is_over) {
         close(*index);
       }

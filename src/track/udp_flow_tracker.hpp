@@ -51,7 +51,7 @@ class UdpFlowTracker {
   void apply(const UdpFlow& flow);
   /// Ends the flows of sockets that have ended before that time.
   void apply(const UdpFlowsRead& read);
-  /// Ends the flows that were silent for long.
+  /// Ends the flows that were silent for long, and such sockets whose end nobody else would report.
   void expire(std::int64_t now_ns);
 
   /// A namespace has ended, and its sockets with it: the next reads have the last of their flows.
@@ -81,6 +81,7 @@ class UdpFlowTracker {
   [[nodiscard]] Direction direction_of(const UdpFlow& flow, const Identity& socket) const;
   std::optional<Owner> owner_of(const Identity& socket);
   [[nodiscard]] bool has_ended(const Identity& identity, Socket& socket) const;
+  [[nodiscard]] bool is_silent(Index index, std::int64_t now_ns) const;
   void close(Index index);
 
   ConnectionTable& table_;
@@ -91,6 +92,8 @@ class UdpFlowTracker {
   std::int64_t timeout_ns_ = kDefaultTimeoutNs;
   std::optional<std::int64_t> began_ns_;  ///< flows are counted since then
   boost::unordered_flat_map<Identity, Socket, IdentityHash> sockets_;
+  /// Connected sockets that no table and no notice has shown yet: their namespace may not be read.
+  std::vector<Identity> unshown_;
   std::size_t flows_ = 0;  ///< of all sockets, with those that have been closed since
   std::int64_t summed_ = 0;
   /// With how often flows were read since then, for a few times.

@@ -181,6 +181,25 @@ TEST_CASE("what a connected socket exchanges belongs to its own connection", "[t
   CHECK(tracker.open_connections() == 0);
 }
 
+TEST_CASE("a connected socket of a namespace that is not read ends when it is silent", "[track]") {
+  Tracker tracker;
+  Seen seen;
+  tracker.apply(connected(flow(53, 110, 120)));
+  tracker.expire(63'100 * kMs);
+  CHECK(seen.of(tracker) == Lines{"outbound 4000 > 53 10/20 B 1/1"});
+  tracker.expire(63'200 * kMs);
+  CHECK(seen.of(tracker) == Lines{"outbound 4000 > 53 10/20 B 1/1 until 120"});
+}
+
+TEST_CASE("a connected socket that a table shows may be silent", "[track]") {
+  Tracker tracker;
+  tracker.apply(tables(0, {}));
+  tracker.apply(connected(flow(53, 110, 120)));
+  tracker.apply(tables(200, {row(53)}));
+  tracker.expire(100'000 * kMs);
+  CHECK(tracker.open_connections() == 1);
+}
+
 TEST_CASE("a connected socket that names another peer has a flow with it", "[track]") {
   Tracker tracker;
   Seen seen;
