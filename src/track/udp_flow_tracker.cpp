@@ -247,7 +247,8 @@ void UdpFlowTracker::expire(std::int64_t now_ns) {
   });
   for (auto next = sockets_.begin(); next != sockets_.end();) {
     const auto entry = next++;
-    auto& [identity, socket] = *entry;
+    const auto& identity = entry->first;
+    auto& socket = entry->second;
     const auto before = socket.flows.size();
     std::erase_if(socket.flows, [&](const FiveTuple& tuple) {
       const auto index = table_.find(flow_of(identity, tuple));

@@ -61,7 +61,7 @@ struct UdpFlows::State {
   }
 
   /// Whole flows.
-  void append(std::span<const std::byte> flows) {
+  void append(std::span<const std::byte> flows) const {
     out->insert(out->end(), flows.begin(), flows.end());
     if (clock_shift_ns == 0) {
       return;
