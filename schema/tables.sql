@@ -166,7 +166,9 @@ CREATE TABLE connection (
   -- its place in the list + ahead (0 if there is none).
   history TEXT,
   first_event INTEGER,              -- NULL where history is
-  last_event INTEGER                -- the id of the last element
+  last_event INTEGER,               -- the id of the last element
+  datagrams_sent INTEGER,           -- UDP; NULL: not counted
+  datagrams_received INTEGER
 ) STRICT;
 CREATE INDEX connection_by_duration
 ON connection (duration_bucket, coalesce(opened_ns, first_seen_ns));

@@ -54,7 +54,7 @@ SELECT
   $endpoint(r.text, c.remote_port) AS remote,
   $name(outcome_reason, c.outcome_reason) AS outcome_reason,
   c.syns, p.container, c.clock_adjust_ns, c.unanswered_ms, p.unit, p.pod, p.container_name,
-  p.pod_name, c.errno, c.process_id
+  p.pod_name, c.errno, c.process_id, c.datagrams_sent, c.datagrams_received
 FROM connection AS c
 JOIN session AS s ON s.id = c.session_id
 JOIN address AS l ON l.id = c.local_address_id

@@ -49,6 +49,7 @@ enum class RecordKind : std::uint16_t {
   executable_hash = 30,
   process_events = 31,
   process_events_lost = 32,
+  udp_flows = 33,
 };
 
 using Bytes = std::vector<std::byte>;
@@ -230,6 +231,17 @@ struct TraceEnded {
   bool operator==(const TraceEnded&) const = default;
 };
 
+/// What UDP sockets have exchanged with their peers since it was last reported
+/// (docs/capture-format.md).
+struct UdpFlows {
+  /// All that was exchanged before this time has been reported, boot-clock ns; 0: not known. The
+  /// first record with it says since when flows are counted.
+  std::int64_t until_ns = 0;
+  std::int64_t lost = 0;  ///< datagrams for which there was no room
+  Bytes flows;
+  bool operator==(const UdpFlows&) const = default;
+};
+
 /// One table of the IP Helper API and, where it was asked for, the one with offload states:
 /// MibTable sections (capture/sections.hpp).
 struct MibTableRead {
@@ -274,6 +286,7 @@ using Payload = std::variant<SessionText,
                              TraceEvents,
                              TraceLost,
                              TraceEnded,
+                             UdpFlows,
                              MibTableRead,
                              MibStatisticsRead,
                              MibModulesRead>;

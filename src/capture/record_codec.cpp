@@ -111,6 +111,9 @@ struct Encoder {
   PayloadFields operator()(const TraceEnded& p) const {
     return {RecordKind::trace_ended, 0, 0, 0, as_bytes(p.why)};
   }
+  PayloadFields operator()(const UdpFlows& p) const {
+    return {RecordKind::udp_flows, p.until_ns, p.lost, 0, p.flows};
+  }
   PayloadFields operator()(const MibTableRead& p) const {
     return {RecordKind::mib_tables, p.tables, 0, 0, p.sections};
   }
@@ -215,6 +218,8 @@ Result<Payload> decode_payload(const PayloadFields& fields, Bytes bytes) {
       return Payload{TraceLost{a}};
     case RecordKind::trace_ended:
       return Payload{TraceEnded{text_of(bytes)}};
+    case RecordKind::udp_flows:
+      return Payload{UdpFlows{a, fields.b, std::move(bytes)}};
     case RecordKind::mib_tables:
       return Payload{MibTableRead{static_cast<TableSet>(a), std::move(bytes)}};
     case RecordKind::mib_statistics:

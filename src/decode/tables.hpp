@@ -53,6 +53,12 @@ using Traced = std::variant<Transition, LastCloser, UdpSocketCreated, SocketUser
 Result<std::vector<Traced>> decode_trace(std::span<const std::byte> bytes,
                                          std::int64_t clock_shift_ns);
 
+/// Decodes the flows that our BPF programs have counted, 112 bytes each (docs/capture-format.md).
+/// Times are on the boot clock; addresses are in network order, other integers in host order.
+/// @return errc::truncated, unknown_family, or malformed for a time or a count that no host shows.
+/// Source: src/source/linux/bpf/udp_flows.bpf.c.
+Result<std::vector<UdpFlow>> decode_udp_flows(std::span<const std::byte> bytes);
+
 /// Decodes the text of /proc/net/tcp, tcp6, udp or udp6, header line included. The incarnation of
 /// listeners and UDP sockets is their inode, since tuples repeat under SO_REUSEPORT; of others 0.
 /// Source: proc(5), net/ipv4/tcp_ipv4.c get_tcp4_sock.

@@ -72,7 +72,7 @@ std::string name(SeenBy sources);
 /// What the kernel counts for one connection. Absent: not read.
 struct Metrics {
   std::optional<std::uint64_t> bytes_sent;      ///< payload bytes sent, each counted once
-  std::optional<std::uint64_t> bytes_received;  ///< payload bytes received in order
+  std::optional<std::uint64_t> bytes_received;  ///< payload bytes received, of TCP in order
   std::optional<std::uint32_t> retransmits;     ///< segments retransmitted over the whole life
   std::optional<std::uint32_t> rtt_us;          ///< smoothed round-trip time, microseconds
   std::optional<std::uint32_t> segments_out;
@@ -80,6 +80,8 @@ struct Metrics {
   /// For how long the peer has left what was sent unanswered, while a timer has run out; absent: it
   /// answers.
   std::optional<std::uint32_t> unanswered_ms = std::nullopt;
+  std::optional<std::uint64_t> datagrams_sent = std::nullopt;  ///< UDP only
+  std::optional<std::uint64_t> datagrams_received = std::nullopt;
 
   bool operator==(const Metrics&) const = default;
 };

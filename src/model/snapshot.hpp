@@ -10,8 +10,9 @@
 
 namespace netlog {
 
-/// The tables of the kernel. A connection that is missing from its table has ended.
-enum class TableKind : std::uint8_t { tcp4 = 0, tcp6 = 1, udp4 = 2, udp6 = 3 };
+/// The tables of the kernel. A connection that is missing from its table has ended. Flows of UDP
+/// sockets that are not connected are in no table.
+enum class TableKind : std::uint8_t { tcp4 = 0, tcp6 = 1, udp4 = 2, udp6 = 3, udp_flows = 4 };
 
 /// A set of TableKind, one bit each: the legacy TCPDIAG request reads IPv4 and IPv6 in one walk.
 using TableSet = std::uint8_t;
@@ -179,6 +180,32 @@ struct UdpSocketCreated {
   std::optional<Caller> caller;
 
   bool operator==(const UdpSocketCreated&) const = default;
+};
+
+/// What a UDP socket has exchanged with one peer since it was last reported.
+struct UdpFlow {
+  std::uint64_t netns = 0;
+  std::uint64_t incarnation = 0;  ///< of the socket: its cookie
+  std::int64_t first_ns = 0;      ///< of the first datagram, boot-clock ns
+  std::int64_t last_ns = 0;
+  FiveTuple tuple;  ///< the local address is that of the datagrams, also where they are multicast
+  std::uint32_t uid = 0;
+  bool sent_first = false;    ///< the first datagram is ours
+  bool is_connected = false;  ///< the socket is connected to this peer
+  bool is_rest = false;  ///< of all peers for which there was no room; the tuple is one of them
+  std::uint64_t bytes_sent = 0;  ///< payload
+  std::uint64_t bytes_received = 0;
+  std::uint64_t datagrams_sent = 0;
+  std::uint64_t datagrams_received = 0;
+
+  bool operator==(const UdpFlow&) const = default;
+};
+
+/// All that UDP sockets have exchanged before this time has been reported, boot-clock ns.
+struct UdpFlowsRead {
+  std::int64_t until_ns = 0;
+
+  bool operator==(const UdpFlowsRead&) const = default;
 };
 
 }  // namespace netlog

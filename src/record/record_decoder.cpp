@@ -33,6 +33,8 @@ std::string_view source_of(RecordKind kind) {
       return "processes";
     case RecordKind::trace:
       return "trace";
+    case RecordKind::udp_flows:
+      return "udp flows";
     case RecordKind::namespace_found:
       return "namespaces";
     case RecordKind::mib_tables:

@@ -491,6 +491,26 @@ void Recorder::take(const Record& record, const capture::TraceEnded& ended) {
   gaps_.add(gap);
 }
 
+void Recorder::take(const Record& record, const capture::UdpFlows& read) {
+  const auto flows = decode::decode_udp_flows(read.flows);
+  if (!flows) {
+    return gaps_.add(decoder_.unreadable(record, 0, flows.error().message()));
+  }
+  for (const auto& flow : *flows) {
+    tracker_.apply(flow);
+  }
+  if (read.until_ns != 0) {
+    tracker_.apply(UdpFlowsRead{read.until_ns});
+  }
+  for (const auto& [reason, lost] :
+       {std::pair{"table full", read.lost},
+        std::pair{"too many peers", tracker_.take_summed_datagrams()}}) {
+    if (lost > 0) {
+      gaps_.add(gap_of(record, std::nullopt, "udp flows", reason, lost));
+    }
+  }
+}
+
 void Recorder::take(const Record& record, const capture::NamespaceFound& /*found*/) {
   tracker_.begin_namespace(record.netns, record.asked.began_ns);
   coverage_.begin(record.netns, record.asked.began_ns);

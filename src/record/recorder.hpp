@@ -39,6 +39,9 @@ class Recorder final : public capture::RecordSink {
 
   void consume(const capture::RawRecord& record) override;
 
+  /// A UDP flow that was silent for so long has ended.
+  void set_udp_timeout(std::int64_t timeout_ns) { tracker_.set_udp_timeout(timeout_ns); }
+
   /// The capture that is being replayed ends in the middle of a record.
   void note_cut_capture();
 
@@ -85,6 +88,7 @@ class Recorder final : public capture::RecordSink {
   void take(const Record& record, const capture::TraceEvents& trace);
   void take(const Record& record, const capture::TraceLost& lost);
   void take(const Record& record, const capture::TraceEnded& ended);
+  void take(const Record& record, const capture::UdpFlows& flows);
   void take(const Record& record, const capture::SockDiagDump& dump);
   void take(const Record& record, const capture::ProcfsTable& table);
   void take(const Record& record, const capture::MibTableRead& table);

@@ -60,6 +60,11 @@ void Sampler::use_capture(const Use& use) {
   }
 }
 
+void Sampler::flush() {
+  Tee tee{*this};
+  source_.flush(tee);
+}
+
 void Sampler::end_capture() {
   use_capture([](capture::CaptureWriter& capture) { capture.flush(); });
   capture_ = nullptr;

@@ -73,6 +73,8 @@ class Sampler {
   void stop();
   /// From the next tick on; as in the constructor.
   void set_cpu_budget(double budget) { pacer_.set_budget(budget); }
+  /// Emits what the source has kept for later. Call it when run() and drain() have ended.
+  void flush();
   /// Ends the capture: all of it is in its file, or `on_capture_failed` was called.
   void end_capture();
 

@@ -216,6 +216,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   grant_group_read(place.held(), options.database, options.storage.readers);
   created.keep();
   Recorder recorder{writer, options.interval.count()};
+  recorder.set_udp_timeout(options.udp_timeout.count());
   const auto origin = TickSchedule::Clock::now();
   Sampler sampler{io,
                   TickSchedule{origin, options.interval},
@@ -258,6 +259,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   if (failure) {
     std::rethrow_exception(failure);
   }
+  sampler.flush();
   recorder.finish();
   writer.finish(recorder.to_utc(os::read_boot_clock_ns()));
   sampler.end_capture();
@@ -267,7 +269,8 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
 Recorded record_capture(const std::filesystem::path& capture,
                         const std::filesystem::path& database,
                         const StorageOptions& storage,
-                        const Observer& observer) {
+                        const Observer& observer,
+                        std::chrono::nanoseconds udp_timeout) {
   capture::CaptureReader reader{capture};
   const auto next = [&]() -> std::optional<RawRecord> {
     auto record = reader.next();
@@ -295,6 +298,7 @@ Recorded record_capture(const std::filesystem::path& capture,
   grant_group_read(place.held(), database, storage.readers);
   created.keep();
   Recorder recorder{writer, session->interval_ns};
+  recorder.set_udp_timeout(udp_timeout.count());
   observer.started("capture:" + utf8(capture), "");
   while (const auto record = next()) {
     recorder.consume(*record);

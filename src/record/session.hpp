@@ -4,6 +4,7 @@
 #include "os/files.hpp"
 #include "record/recorder.hpp"
 #include "source/live_source.hpp"
+#include "track/udp_flow_tracker.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -34,6 +35,8 @@ struct LiveOptions {
   source::SourceOptions source;
   std::optional<std::filesystem::path> capture;
   StorageOptions storage;
+  /// A UDP flow that was silent for so long has ended.
+  std::chrono::nanoseconds udp_timeout{track::UdpFlowTracker::kDefaultTimeoutNs};
   /// Reads the options again. Called on a thread without special rights, whenever SIGHUP comes.
   /// @returns nothing: all stays as it is. Absent: SIGHUP is a request to stop.
   std::function<std::optional<Adjustable>()> read_again{};
@@ -63,10 +66,13 @@ struct Recorded {
 /// longer needs (os/privileges.hpp). @throws CommandFailed, StoreError.
 Recorded record_live(const LiveOptions& options, const Observer& observer);
 
-/// Records what a capture file contains. @throws CommandFailed, StoreError.
+/// Records what a capture file contains. `udp_timeout`: as in LiveOptions. @throws CommandFailed,
+/// StoreError.
 Recorded record_capture(const std::filesystem::path& capture,
                         const std::filesystem::path& database,
                         const StorageOptions& storage,
-                        const Observer& observer);
+                        const Observer& observer,
+                        std::chrono::nanoseconds udp_timeout = std::chrono::nanoseconds{
+                            track::UdpFlowTracker::kDefaultTimeoutNs});
 
 }  // namespace netlog::record

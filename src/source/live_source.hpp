@@ -31,6 +31,8 @@ struct SourceOptions {
   /// The buffer for traced events. At 10,000 connections a second 900 events of 160 bytes arrive in
   /// 10 ms.
   int trace_buffer_bytes = 8 << 20;
+  /// Count what UDP sockets exchange with their peers, where changes are traced.
+  bool count_udp_flows = true;
   /// Emit the SHA-256 of the executable of each process that is emitted.
   bool hash_executables = false;
 };
@@ -90,6 +92,9 @@ class LiveSource {
   /// call. It is called between samples, too: the time of a notice is known up to the time between
   /// two calls. @return false if the kernel dropped some, so that only a sample shows what changed
   virtual bool drain(capture::RecordSink& sink) = 0;
+
+  /// Emits what drain() would emit later. Called once, when the recording ends.
+  virtual void flush(capture::RecordSink& /*sink*/) {}
 
   /// Looks for the owners of sockets for at most `budget`; the first call looks into every process,
   /// however long that takes. Emits the answers as a holders record, after a process record for

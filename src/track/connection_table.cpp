@@ -9,13 +9,20 @@
 namespace netlog::track {
 
 ScopeIndex ConnectionTable::scope(std::uint64_t netns, TableKind table) {
+  if (const auto known = find_scope(netns, table)) {
+    return *known;
+  }
+  scopes_.push_back(Scope{netns, table, {}});
+  return static_cast<ScopeIndex>(scopes_.size() - 1);
+}
+
+std::optional<ScopeIndex> ConnectionTable::find_scope(std::uint64_t netns, TableKind table) const {
   for (ScopeIndex i = 0; i < scopes_.size(); ++i) {
     if (scopes_[i].netns == netns && scopes_[i].table == table) {
       return i;
     }
   }
-  scopes_.push_back(Scope{netns, table, {}});
-  return static_cast<ScopeIndex>(scopes_.size() - 1);
+  return std::nullopt;
 }
 
 bool ConnectionTable::has_ending() const {

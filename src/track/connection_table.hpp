@@ -91,8 +91,11 @@ class ConnectionTable {
 
   /// The number of this table; a new one for a table that was not asked for before.
   ScopeIndex scope(std::uint64_t netns, TableKind table);
+  /// The same; absent for a table that was not asked for.
+  [[nodiscard]] std::optional<ScopeIndex> find_scope(std::uint64_t netns, TableKind table) const;
   [[nodiscard]] std::size_t scopes() const { return scopes_.size(); }
   [[nodiscard]] std::uint64_t netns_of(ScopeIndex scope) const { return scopes_[scope].netns; }
+  [[nodiscard]] TableKind kind_of(ScopeIndex scope) const { return scopes_[scope].table; }
   [[nodiscard]] const Members& members(ScopeIndex scope) const { return scopes_[scope].members; }
 
   /// True if any entry is in Phase::ending.

@@ -13,9 +13,9 @@
 
 namespace netlog::track {
 
-Index Lifecycle::add(const Identity& identity, const SocketRow& row) {
+Index Lifecycle::add(const Identity& identity, const SocketRow& row, TableKind table) {
   const auto phase = row.state == TcpState::time_wait ? Phase::time_wait : Phase::active;
-  const auto index = table_.add(identity, table_.scope(identity.netns, table_of(row.tuple)), phase);
+  const auto index = table_.add(identity, table_.scope(identity.netns, table), phase);
   if (row.state == TcpState::syn_received) {
     aliases_.add_handshake(identity.netns, row.tuple, index);
   } else if (row.state == TcpState::time_wait) {
@@ -25,7 +25,8 @@ Index Lifecycle::add(const Identity& identity, const SocketRow& row) {
 }
 
 Index Lifecycle::open(const Identity& identity, const SocketRow& row, const Opening& opening) {
-  const auto index = add(identity, row);
+  const auto index =
+      add(identity, row, opening.is_flow ? TableKind::udp_flows : table_of(row.tuple));
   auto& entry = table_[index];
   auto& connection = entry.connection;
   connection.id = next_id_++;
@@ -67,10 +68,23 @@ Index Lifecycle::open(const Identity& identity, const SocketRow& row, const Open
 }
 
 void Lifecycle::resume(const Identity& identity, const Connection& connection, const Span& seen) {
+  resume(identity, connection, seen, table_of(connection.tuple));
+}
+
+void Lifecycle::resume_flow(const Identity& identity,
+                            const Connection& connection,
+                            const Span& seen) {
+  resume(identity, connection, seen, TableKind::udp_flows);
+}
+
+void Lifecycle::resume(const Identity& identity,
+                       const Connection& connection,
+                       const Span& seen,
+                       TableKind table) {
   SocketRow row;
   row.tuple = connection.tuple;
   row.state = connection.state;
-  const auto index = add(identity, row);
+  const auto index = add(identity, row, table);
   auto& entry = table_[index];
   entry.connection = connection;
   entry.seen = seen;
@@ -324,6 +338,24 @@ void Lifecycle::set_direction(Index index, Direction direction) {
     known = direction;
     changes_.refresh(index);
   }
+}
+
+void Lifecycle::see_datagrams(Index index, const UdpFlow& flow) {
+  auto& entry = table_[index];
+  auto& connection = entry.connection;
+  auto& metrics = connection.metrics;
+  for (const auto& [sum, more] :
+       {std::pair{&metrics.bytes_sent, flow.bytes_sent},
+        std::pair{&metrics.bytes_received, flow.bytes_received},
+        std::pair{&metrics.datagrams_sent, flow.datagrams_sent},
+        std::pair{&metrics.datagrams_received, flow.datagrams_received}}) {
+    *sum = sum->value_or(0) + more;
+  }
+  connection.seen_by = connection.seen_by | SeenBy::trace;
+  entry.seen.began_ns = std::max(entry.seen.began_ns, flow.last_ns);
+  entry.seen.ended_ns = std::max(entry.seen.ended_ns, flow.last_ns);
+  note_seen(index, flow.last_ns);
+  changes_.refresh(index);
 }
 
 void Lifecycle::note_seen(Index index, std::int64_t at_ns) {

@@ -32,6 +32,7 @@ struct Opening {
   /// A listener that was open at this time or later may have accepted it.
   std::int64_t alive_after_ns = 0;
   std::optional<Owner> owner;  ///< where its use or the creation of its socket was traced
+  bool is_flow = false;        ///< of a UDP socket that is not connected: no table shows it
 };
 
 /// Opens connections, moves them from state to state and closes them. The only writer of a
@@ -59,6 +60,8 @@ class Lifecycle {
   Index open(const Identity& identity, const SocketRow& row, const Opening& opening);
   /// Takes over a connection of an earlier session, which has emitted its first event.
   void resume(const Identity& identity, const Connection& connection, const Span& seen);
+  /// The same for a flow of a UDP socket that is not connected.
+  void resume_flow(const Identity& identity, const Connection& connection, const Span& seen);
 
   /// Who opened a connection that was not known.
   /// @param is_first true if it may have been there before the recorder
@@ -105,6 +108,9 @@ class Lifecycle {
   /// It is known, or likely, who opened the connection.
   void set_direction(Index index, Direction direction);
 
+  /// Datagrams were exchanged.
+  void see_datagrams(Index index, const UdpFlow& flow);
+
   /// The connection was alive at this time.
   void note_seen(Index index, std::int64_t at_ns);
   /// The connection is in TIME_WAIT, and its full socket also ended within this.
@@ -134,7 +140,11 @@ class Lifecycle {
   };
   static constexpr std::size_t kMaxClosed = 20'000;
 
-  Index add(const Identity& identity, const SocketRow& row);
+  Index add(const Identity& identity, const SocketRow& row, TableKind table);
+  void resume(const Identity& identity,
+              const Connection& connection,
+              const Span& seen,
+              TableKind table);
   /// The connection was seen at this time, with these metrics or without any.
   static void see_at(Entry& entry, const std::optional<Metrics>& read, std::int64_t at_ns);
   static void take_destroy_info(Connection& connection, Evidence& evidence, const SocketRow& row);

@@ -101,6 +101,10 @@ class OwnerTracker {
   void set_closer(Index index, const LastCloser& closer);
   /// The kernel opened the socket for itself.
   void set_of_kernel(Index index);
+  /// A flow is of the process that owns its socket.
+  void set_socket_owner(Index index, const Owner& owner, const Moment& at) {
+    set_owner(index, owner, at);
+  }
   /// The connection turned out to be accepted on this listener.
   void inherit(Index index, const Listeners::Found& listener, const Moment& at);
 

@@ -329,7 +329,10 @@ void SnapshotDiffer::confirm_close_from_local_peer(const Snapshot& snapshot) {
 
 void SnapshotDiffer::close_missing(Index index, const Snapshot& snapshot) {
   const auto& entry = table_[index];
-  if (TraceHistory::covers(entry, snapshot)) {
+  // A UDP socket has exchanged datagrams since the table was read.
+  const bool is_newer = entry.connection.tuple.protocol == Protocol::udp &&
+                        entry.seen.began_ns > snapshot.taken.began_ns;
+  if (TraceHistory::covers(entry, snapshot) || is_newer) {
     return;
   }
   auto left = entry.left.value_or(between(entry.seen.began_ns, snapshot.taken.ended_ns));

@@ -14,6 +14,7 @@
 #include "track/state_trace.hpp"
 #include "track/time_bounds.hpp"
 #include "track/trace_history.hpp"
+#include "track/udp_flow_tracker.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -35,7 +36,8 @@ struct Tracker::Parts {
         lifecycle{table, changes, owners, listeners, aliases, expected_notices, first},
         snapshots{table, polls, trace, expected_notices, aliases, listeners, owners, lifecycle},
         notices{table, polls, trace, aliases, listeners, lifecycle},
-        transitions{table, polls, trace, aliases, owners, lifecycle} {}
+        transitions{table, polls, trace, aliases, owners, lifecycle},
+        udp_flows{table, polls, trace, owners, lifecycle} {}
 
   ConnectionTable table;
   PollHistory polls;
@@ -49,6 +51,7 @@ struct Tracker::Parts {
   SnapshotDiffer snapshots;
   DestroyNotices notices;
   StateTrace transitions;
+  UdpFlowTracker udp_flows;
 };
 
 Tracker::Tracker(ConnectionId first) : parts_{std::make_unique<Parts>(first)} {}
@@ -61,15 +64,17 @@ void Tracker::resume(const std::vector<Connection>& connections,
                      const Snapshot& shown_by) {
   auto& table = parts_->table;
   for (const auto& connection : connections) {
+    const Span seen{std::max(alive.began_ns, connection.first_seen_ns),
+                    std::max(alive.ended_ns, connection.first_seen_ns)};
+    if (parts_->udp_flows.resume(connection, seen)) {
+      continue;
+    }
     SocketRow row;
     row.tuple = connection.tuple;
     row.incarnation = connection.incarnation;
     const auto identity = identity_of(row, connection.netns, shown_by.incarnation_is_unique);
     if (!table.contains(identity)) {
-      parts_->lifecycle.resume(identity,
-                               connection,
-                               Span{std::max(alive.began_ns, connection.first_seen_ns),
-                                    std::max(alive.ended_ns, connection.first_seen_ns)});
+      parts_->lifecycle.resume(identity, connection, seen);
     }
   }
   parts_->trace.set_resumed(alive.ended_ns);
@@ -120,13 +125,32 @@ void Tracker::apply(const LastCloser& closer) {
 
 void Tracker::apply(const UdpSocketCreated& created) {
   parts_->transitions.apply(created);
+  parts_->udp_flows.apply(created);
 }
 
 void Tracker::apply(const SocketUser& user) {
   parts_->transitions.apply(user);
+  parts_->udp_flows.apply(user);
+}
+
+void Tracker::apply(const UdpFlow& flow) {
+  parts_->udp_flows.apply(flow);
+}
+
+void Tracker::apply(const UdpFlowsRead& read) {
+  parts_->udp_flows.apply(read);
+}
+
+void Tracker::set_udp_timeout(std::int64_t timeout_ns) {
+  parts_->udp_flows.set_timeout(timeout_ns);
+}
+
+std::int64_t Tracker::take_summed_datagrams() {
+  return parts_->udp_flows.take_summed();
 }
 
 void Tracker::expire(std::int64_t now_ns) {
+  parts_->udp_flows.expire(now_ns);
   auto& table = parts_->table;
   std::vector<bool> is_unread(table.scopes());
   bool any = false;
@@ -171,6 +195,7 @@ void Tracker::end_process(const ProcessId& process) {
 }
 
 void Tracker::begin_namespace(std::uint64_t netns, std::int64_t at_ns) {
+  parts_->udp_flows.begin_namespace(netns);
   for (const auto kind : kTableKinds) {
     parts_->polls.add(parts_->table.scope(netns, kind), Span{at_ns, at_ns}, true);
   }
@@ -182,6 +207,9 @@ void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
     const auto& entry = table[index];
     // A traced socket goes on without a process that holds it, and its end is traced.
     const bool end_is_traced = entry.traced_ns != 0 && table.phase(index) == Phase::active;
+    if (table.kind_of(table.scope_of(index)) == TableKind::udp_flows) {
+      return;  // more of them may be reported
+    }
     if (entry.connection.netns == netns && !end_is_traced) {
       parts_->lifecycle.close(index, entry.left.value_or(between(entry.seen.began_ns, at.at_ns)));
     }
@@ -191,6 +219,7 @@ void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
       parts_->polls.forget(scope);
     }
   }
+  parts_->udp_flows.end_namespace(netns);
   parts_->aliases.forget_namespace(netns);
   parts_->expected_notices.forget(netns);
 }

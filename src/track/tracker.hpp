@@ -27,10 +27,10 @@ namespace netlog::track {
 /// carry their connection as it is at the end of the tick, so an owner that is found in the same
 /// tick costs no event of its own.
 ///
-/// The work is done by parts, one file each: SnapshotDiffer, DestroyNotices and StateTrace apply
-/// inputs; Lifecycle and OwnerTracker write connections; ConnectionTable, PollHistory,
-/// TraceHistory, ExpectedNotices, SocketAliases and Listeners hold what is known; ChangeLog holds
-/// what to take.
+/// The work is done by parts, one file each: SnapshotDiffer, DestroyNotices, StateTrace and
+/// UdpFlowTracker apply inputs; Lifecycle and OwnerTracker write connections; ConnectionTable,
+/// PollHistory, TraceHistory, ExpectedNotices, SocketAliases and Listeners hold what is known;
+/// ChangeLog holds what to take.
 class Tracker {
  public:
   /// @param first the number of the first new connection
@@ -68,8 +68,16 @@ class Tracker {
   void apply(const LastCloser& closer);
   void apply(const UdpSocketCreated& created);
   void apply(const SocketUser& user);
+  void apply(const UdpFlow& flow);
+  void apply(const UdpFlowsRead& read);
 
-  /// Closes connections in TIME_WAIT whose namespace is not read any more.
+  /// A UDP flow that was silent for so long has ended.
+  void set_udp_timeout(std::int64_t timeout_ns);
+  /// Datagrams of UDP peers that have no connection of their own, since the last call.
+  std::int64_t take_summed_datagrams();
+
+  /// Closes connections in TIME_WAIT whose namespace is not read any more, and UDP flows that were
+  /// silent for long.
   void expire(std::int64_t now_ns);
 
   /// By when the connection existed whose holder is searched by this key: the holder that is found

@@ -29,6 +29,10 @@ void trace(Bytes bytes) {
   static_cast<void>(decode::decode_trace(bytes, 1'700'000'000'000'000'000));
 }
 
+void udp_flows(Bytes bytes) {
+  static_cast<void>(decode::decode_udp_flows(bytes));
+}
+
 void procfs(Bytes bytes) {
   for (const auto family : {Family::ipv4, Family::ipv6}) {
     static_cast<void>(decode::decode_procfs_net(as_text(bytes), Protocol::tcp, family));
@@ -96,6 +100,7 @@ const std::vector<FuzzTarget>& fuzz_targets() {
   static const std::vector<FuzzTarget> targets{{"sock_diag", sock_diag},
                                                {"notices", notices},
                                                {"trace", trace},
+                                               {"udp_flows", udp_flows},
                                                {"procfs", procfs},
                                                {"snmp", snmp},
                                                {"process", process},

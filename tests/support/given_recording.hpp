@@ -63,6 +63,7 @@ class Given {
     made_.metrics.bytes_received = received;
     return *this;
   }
+  Given& seen_by(SeenBy sources) { return made_.seen_by = sources, *this; }
   Given& in_namespace(std::uint64_t netns) { return made_.netns = netns, *this; }
 
   /// Its events, in order.

@@ -229,7 +229,8 @@ void run_record(const RecordOptions& given, const ReadAgain& read_again) {
       replay ? record::record_capture(path_from_utf8(given.source.substr(kCapturePrefix.size())),
                                       options.database,
                                       options.storage,
-                                      observer)
+                                      observer,
+                                      options.udp_timeout)
              : record::record_live(options, observer);
   status.clear();
   const auto summary =

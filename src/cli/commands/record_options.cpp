@@ -32,6 +32,15 @@ std::int64_t interval_of(const std::string& text) {
   return *ns;
 }
 
+std::int64_t udp_timeout_of(const std::string& text) {
+  const auto ns = parse_duration(text);
+  if (!ns || *ns < kNsPerSecond || *ns > kLongestInterval) {
+    throw UsageError{fmt::format(
+        "--udp-timeout {} is not a duration from 1s to 1h, such as 30s or 2m", quote(text))};
+  }
+  return *ns;
+}
+
 std::optional<std::chrono::nanoseconds> duration_of(const std::string& text) {
   if (text.empty()) {
     return std::nullopt;
@@ -207,6 +216,15 @@ void add_record_options(CLI::App& command, RecordOptions& options) {
   command.add_flag("--hash-executables",
                    options.hash_executables,
                    "Record the SHA-256 of the executable of each process, up to 512 MiB (Linux)");
+  command.add_flag("--no-udp-flows",
+                   options.no_udp_flows,
+                   "Do not count what UDP sockets exchange with their peers");
+  command
+      .add_option("--udp-timeout",
+                  options.udp_timeout,
+                  "End a UDP flow that was silent for this time, 1s to 1h")
+      ->type_name("DURATION")
+      ->capture_default_str();
   command
       .add_option("--max-size",
                   options.max_size,
@@ -240,12 +258,14 @@ record::LiveOptions live_options_of(const RecordOptions& given) {
   options.duration = duration_of(given.duration);
   options.cpu_budget = budget_of(given.cpu_budget);
   options.storage = storage_of(given);
+  options.udp_timeout = std::chrono::nanoseconds{udp_timeout_of(given.udp_timeout)};
   const bool replay = given.source.starts_with(kCapturePrefix);
   if (!replay) {
     options.source.choice = source_of(given.source);
     options.source.notice_buffer_bytes = given.notice_buffer;
     options.source.trace_buffer_bytes = given.trace_buffer;
     options.source.hash_executables = given.hash_executables;
+    options.source.count_udp_flows = !given.no_udp_flows;
   }
   if (given.hash_executables && replay) {
     throw UsageError{

@@ -29,6 +29,8 @@ struct RecordOptions {
   int notice_buffer = source::SourceOptions{}.notice_buffer_bytes;
   int trace_buffer = source::SourceOptions{}.trace_buffer_bytes;
   bool hash_executables = false;
+  bool no_udp_flows = false;
+  std::string udp_timeout = "60s";
   std::int64_t max_size = 1 << 30;
   std::string max_age = "30d";
   std::string sync = "batch";

@@ -83,7 +83,8 @@ opened AS (
   FROM (
     SELECT *
     FROM connections
-    WHERE opened_ns IS NOT NULL AND direction <> 'listen' AND (/*filter*/ 1)
+    -- A flow of a UDP socket has no end of its own: it is over a minute after its last datagram.
+    WHERE opened_ns IS NOT NULL AND direction <> 'listen' AND NOT (protocol = 'udp' AND seen_by = 'trace') AND (/*filter*/ 1)
       -- After its FIN the process has closed it.
       AND coalesce((
         SELECT l.state

@@ -2,6 +2,7 @@
 // Replaces bpf/ in a build without clang, bpftool or libbpf.
 #include "source/linux/held_sockets.hpp"
 #include "source/linux/trace.hpp"
+#include "source/linux/udp_flows.hpp"
 
 #include <cerrno>
 #include <utility>
@@ -58,6 +59,29 @@ Result<HeldSockets> HeldSockets::open() {
 
 Result<std::vector<HeldSocket>> HeldSockets::list() const {
   return absent();
+}
+
+struct UdpFlows::State {};
+
+UdpFlows::UdpFlows(std::unique_ptr<State> state) : state_{std::move(state)} {}
+UdpFlows::UdpFlows(UdpFlows&& other) noexcept = default;
+UdpFlows& UdpFlows::operator=(UdpFlows&& other) noexcept = default;
+UdpFlows::~UdpFlows() = default;
+
+Result<UdpFlows> UdpFlows::open() {
+  return absent();
+}
+
+Result<std::optional<capture::UdpFlows>> UdpFlows::drain() {
+  return absent();
+}
+
+Result<capture::UdpFlows> UdpFlows::drain_all() {
+  return absent();
+}
+
+bool UdpFlows::attached() const {
+  return false;
 }
 
 // NOLINTEND(readability-convert-member-functions-to-static)

@@ -10,6 +10,7 @@
 #include "source/linux/process_watch.hpp"
 #include "source/linux/procfs.hpp"
 #include "source/linux/trace.hpp"
+#include "source/linux/udp_flows.hpp"
 #include "util/byte_reader.hpp"
 #include "util/text.hpp"
 
@@ -101,6 +102,22 @@ Finding examine_tracing() {
             "sudo mount -t cgroup2 none /mnt"};
   }
   return {"tracing", Allowed::all, "every TCP change with its process, by sock_ops", {}, {}};
+}
+
+Finding examine_udp_flows(bool traces) {
+  const auto flows =
+      traces ? UdpFlows::open() : Result<UdpFlows>{fail(errc::refused, "there is no tracing")};
+  if (flows) {
+    return {"udp flows", Allowed::all, "bytes and datagrams of each socket and peer", {}, {}};
+  }
+  const bool is_mount_missing =
+      flows.error().code == boost::system::errc::no_such_file_or_directory;
+  return {"udp flows",
+          Allowed::none,
+          flows.error().message(),
+          "UDP sockets have no bytes and no datagrams, and their peers are known only where they "
+          "are connected",
+          is_mount_missing ? "sudo mount -t cgroup2 none /mnt" : grant_command()};
 }
 
 /// What the trace reports, too.
@@ -300,6 +317,7 @@ std::vector<Finding> examine_host(const std::filesystem::path& recording) {
   const bool traces = tracing.allowed != Allowed::none;
   return {examine_tables(),
           std::move(tracing),
+          examine_udp_flows(traces),
           examine_processes(traces),
           examine_notices(),
           examine_owners(),

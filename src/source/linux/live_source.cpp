@@ -112,6 +112,13 @@ class LinuxSource final : public LiveSource {
     return !std::exchange(trace_lost_, false) && has_all;
   }
 
+  void flush(capture::RecordSink& sink) override {
+    drain(sink);
+    if (tracer_) {
+      tracer_->flush(sink);
+    }
+  }
+
   void find_owners(std::span<const OwnerQuery> queries,
                    std::chrono::nanoseconds budget,
                    capture::RecordSink& sink) override {
@@ -229,8 +236,11 @@ class LinuxSource final : public LiveSource {
 
   void check_trace(capture::RecordSink& sink) {
     const auto checked_ns = std::exchange(checked_ns_, os::read_boot_clock_ns());
-    if (!tracer_ || tracer_->attached()) {
+    if (!tracer_) {
       return;
+    }
+    if (tracer_->attached()) {
+      return tracer_->check_flows(sink);
     }
     tracer_->drain(processes_, sink);
     tracer_.reset();

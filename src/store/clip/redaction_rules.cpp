@@ -56,6 +56,7 @@ constexpr auto kOwnPhrases = std::to_array<std::string_view>({
     "sock_diag",
     "tick",
     "trace",
+    "udp flows",
     "writer",
     // Reasons of gaps.
     "buffer full",
@@ -83,6 +84,8 @@ constexpr auto kOwnPhrases = std::to_array<std::string_view>({
     "rows could not be read",
     "skipped ticks",
     "suspended",
+    "table full",
+    "too many peers",
     "unreadable",
 });
 

@@ -97,8 +97,9 @@ ConnectionRows::ConnectionRows(SQLite::Database& database,
           "direction, peer_id, process_id, owner_source, owner_reason, uid, last_seen_after_ns, "
           "closed_after_ns, close_error_ns, gone, state, offload, outcome, outcome_reason, syns, "
           "errno, bytes_sent, bytes_received, retransmits, rtt_us, unanswered_ms, seen_by, "
-          "incarnation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-          "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+          "incarnation, datagrams_sent, datagrams_received) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, "
+          "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+          "?, ?, ?, ?)"},
       update_{database,
               "UPDATE connection SET direction = ?, peer_id = ?, process_id = ?, owner_source = ?, "
               "owner_reason = ?, uid = ?, "
@@ -107,7 +108,7 @@ ConnectionRows::ConnectionRows(SQLite::Database& database,
               "?, offload = ?, outcome = ?, outcome_reason = ?, syns = ?, errno = ?, "
               "bytes_sent = ?, bytes_received = ?, retransmits = ?, rtt_us = ?, unanswered_ms = ?, "
               "seen_by "
-              "= ?, incarnation = ? WHERE id = ?"} {}
+              "= ?, incarnation = ?, datagrams_sent = ?, datagrams_received = ? WHERE id = ?"} {}
 
 void ConnectionRows::open(const Connection& connection) {
   const auto row = start_.row_of(connection.id);
@@ -238,7 +239,9 @@ void ConnectionRows::bind_changing(BoundStatement& statement,
       .with(connection.metrics.unanswered_ms)
       .with(connection.seen_by)
       .with(connection.gone || connection.incarnation == 0 ? std::nullopt
-                                                           : std::optional{connection.incarnation});
+                                                           : std::optional{connection.incarnation})
+      .with(connection.metrics.datagrams_sent)
+      .with(connection.metrics.datagrams_received);
 }
 
 /// What the inserted row will have.

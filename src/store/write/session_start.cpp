@@ -130,7 +130,7 @@ void read_left_open(SQLite::Database& database,
       "max(c.last_seen_ns, s.alive_ns), c.closed_ns, c.close_error_ns, c.outcome, "
       "c.outcome_reason, c.bytes_sent, c.bytes_received, c.retransmits, c.rtt_us, "
       "c.seen_by, c.incarnation, c.process_id, coalesce(s.ended_ns, s.alive_ns), s.interval_ns, "
-      "coalesce(p.image, 0) "
+      "coalesce(p.image, 0), c.datagrams_sent, c.datagrams_received "
       "FROM connection AS c JOIN session AS s ON s.id = c.session_id "
       "JOIN address AS l ON l.id = c.local_address_id "
       "LEFT JOIN address AS r ON r.id = c.remote_address_id "
@@ -180,6 +180,8 @@ void read_left_open(SQLite::Database& database,
     connection.metrics.bytes_sent = number_of<std::uint64_t>(row, 24);
     connection.metrics.bytes_received = number_of<std::uint64_t>(row, 25);
     connection.metrics.retransmits = number_of<std::uint32_t>(row, 26);
+    connection.metrics.datagrams_sent = number_of<std::uint64_t>(row, 34);
+    connection.metrics.datagrams_received = number_of<std::uint64_t>(row, 35);
     connection.metrics.rtt_us = number_of<std::uint32_t>(row, 27);
     connection.seen_by = static_cast<SeenBy>(row.number(28).value_or(0));
     connection.incarnation = static_cast<std::uint64_t>(row.number(29).value_or(0));

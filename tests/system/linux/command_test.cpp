@@ -146,6 +146,8 @@ TEST_CASE("input that is not understood ends with 2 and one line", "[cli]") {
       {{"complet"}, "netlog: unknown command 'complet', did you mean completion?"},
       {{"record", "--db", db, "--interval", "0"},
        "netlog record: --interval '0' is not a duration from 1ms to 1h"},
+      {{"record", "--db", db, "--udp-timeout", "10ms"},
+       "netlog record: --udp-timeout '10ms' is not a duration from 1s to 1h"},
       {{"record", "--db", db, "--cpu-budget", "3"},
        "netlog record: --cpu-budget '3' is not a share of one processor such as 2% or 25%"},
       {{"record", "--db", db, "--interval", "2h"},

@@ -285,6 +285,22 @@ TEST_CASE("a port is not away while another process listens on it", "[report]") 
   CHECK(recording.rows("listeners", {"pid", "since_ns", "away_ns"}) == "12|30|-\n10|1|-\n");
 }
 
+TEST_CASE("flows of a UDP server are neither accepted nor a leak", "[report]") {
+  const auto seen_by = GENERATE(SeenBy::trace, SeenBy::trace | SeenBy::snapshot);
+  GivenRecording recording;
+  recording.process(kMaster, "server", 0);
+  recording.add(listener(1, 53).over(Protocol::udp).by(kMaster).from(1));
+  for (std::int64_t id = 2; id < 22; ++id) {
+    recording.add(
+        accepted(id, 53).over(Protocol::udp).by(kMaster).seen_by(seen_by).from(10).moving(1, 2));
+  }
+  CHECK(recording.rows("listeners", {"local", "accepted", "workers"}) == "0.0.0.0:53|-|-\n");
+  // Sockets that are connected to their peers can leak.
+  CHECK(recording.rows("leaks", {"open_now"}) == (seen_by == SeenBy::trace ? "" : "20\n"));
+  CHECK(recording.rows("overview", {"protocol", "direction", "bytes_received"})
+            .find("udp|inbound|40") != std::string::npos);
+}
+
 TEST_CASE("what was stuck at the first look is not growth", "[report]") {
   GivenRecording recording;
   recording.process(kMaster, "leaky", 0);

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "source/linux/trace.hpp"
 
-#include "os/linux/unique_fd.hpp"
+#include "source/linux/bpf/cgroup_root.hpp"
 #include "source/linux/bpf/prepare.hpp"
-#include "source/linux/procfs.hpp"
 #include "util/byte_reader.hpp"
-#include "util/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -22,42 +20,12 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
-#include <linux/magic.h>
-#include <sys/stat.h>
-#include <sys/statfs.h>
 
-#include <fcntl.h>
 #include <trace_bpf.skel.h>
 #include <unistd.h>
 
 namespace netlog::source {
 namespace {
-
-/// The root of the cgroup2 hierarchy, where it is mounted. Programs that are attached to a part of
-/// it would see only the processes in there: in a cgroup namespace a mount of such a part looks
-/// like one of the root.
-Result<os::UniqueFd> open_cgroup_root() {
-  constexpr std::size_t kMax = std::size_t{4} << 20U;
-  constexpr ino_t kRootInode = 1;  // cgroup_setup_root() in kernel/cgroup/cgroup.c
-  const auto bytes = read_file("/proc/self/mountinfo", kMax);
-  // proc(5): id, parent, device, root, mount point, options, optional fields, `-`, type, …
-  for (const auto line : split(bytes ? as_text(*bytes) : std::string_view{}, '\n')) {
-    const auto fields = words(line);
-    const auto dash = std::find(fields.begin(), fields.end(), "-");
-    if (fields.size() <= 5 || fields.end() - dash <= 1 || *(dash + 1) != "cgroup2") {
-      continue;
-    }
-    os::UniqueFd mounted{
-        ::open(std::string{fields[4]}.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    struct stat info {};
-    struct statfs system {};  // another one may be mounted over it
-    if (mounted && ::fstat(mounted.get(), &info) == 0 && info.st_ino == kRootInode &&
-        ::fstatfs(mounted.get(), &system) == 0 && system.f_type == CGROUP2_SUPER_MAGIC) {
-      return mounted;
-    }
-  }
-  return fail_errno(ENOENT, "a mount of the cgroup2 root");
-}
 
 /// A set of programs that are loaded and attached together.
 struct Variant {
