@@ -52,7 +52,7 @@ SELECT
   iif(count(*) = count(h.opened_ns), min(h.opened_ns), NULL) AS oldest_ns,
   h.netns
 FROM held AS h
-LEFT JOIN process AS r ON r.id = h.holder_id
+LEFT JOIN (SELECT id, pid, name, cmdline FROM process) AS r ON r.id = h.holder_id
 LEFT JOIN programs AS g ON g.process_id = h.holder_id
 GROUP BY
   g.lasting_id, r.name, h.direction, iif(h.direction = 'inbound', h.local_port, h.remote), h.state, h.netns

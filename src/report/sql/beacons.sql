@@ -84,7 +84,7 @@ found AS (
     c.netns,
     iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
   FROM callers AS c
-  LEFT JOIN process AS r ON r.id = c.process_id
+  LEFT JOIN (SELECT id, cmdline FROM process) AS r ON r.id = c.process_id
   GROUP BY caller
 )
 SELECT

@@ -50,7 +50,7 @@ programs_found AS (
     iif(count(DISTINCT c.pid) = 1, max(c.pid), NULL) AS pid,
     iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
   FROM counted AS c
-  LEFT JOIN process AS r ON r.id = c.process_id
+  LEFT JOIN (SELECT id, cmdline FROM process) AS r ON r.id = c.process_id
   GROUP BY c.lasting_id, c.process, c.user, c.direction
 )
 SELECT

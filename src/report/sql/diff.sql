@@ -159,7 +159,7 @@ counted AS (
     avg(lasted_after_ns) AS lasted_after_ns,
     iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
   FROM selected
-  LEFT JOIN process AS r ON r.id = selected.process_id
+  LEFT JOIN (SELECT id, cmdline, ended_ns FROM process) AS r ON r.id = selected.process_id
   GROUP BY process, line, netns
 ),
 former AS MATERIALIZED (
@@ -328,7 +328,7 @@ found AS (
     iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
   FROM selected AS s
   LEFT JOIN programs AS g ON g.process_id = s.process_id
-  LEFT JOIN process AS r ON r.id = s.process_id
+  LEFT JOIN (SELECT id, cmdline, ended_ns FROM process) AS r ON r.id = s.process_id
   GROUP BY g.lasting_id, s.process
 ),
 changes AS (

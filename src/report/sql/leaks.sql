@@ -52,7 +52,7 @@ FROM dwells AS s
 JOIN peaks AS p ON p.program IS s.program AND p.state = s.state AND p.is_orphan = s.is_orphan
 JOIN watched AS w ON w.program IS s.program AND w.state = s.state AND w.is_orphan = s.is_orphan
 JOIN firsts AS f ON f.program IS s.program AND f.state = s.state AND f.is_orphan = s.is_orphan
-LEFT JOIN process AS r ON r.id = s.process_id
+LEFT JOIN (SELECT id, cmdline FROM process) AS r ON r.id = s.process_id
 LEFT JOIN passed ON passed.program IS s.program AND passed.state = s.state
 WHERE NOT s.is_orphan
 GROUP BY s.state, s.program
@@ -169,7 +169,7 @@ SELECT
 FROM dwells AS s
 JOIN peaks AS p ON p.program IS s.program AND p.state = s.state AND p.is_orphan = s.is_orphan
 JOIN firsts AS f ON f.program IS s.program AND f.state = s.state AND f.is_orphan = s.is_orphan
-LEFT JOIN process AS r ON r.id = s.process_id
+LEFT JOIN (SELECT id, cmdline FROM process) AS r ON r.id = s.process_id
 WHERE s.is_orphan
 GROUP BY s.state, s.program
 ORDER BY now DESC, p.peak DESC, s.state, pid, s.process

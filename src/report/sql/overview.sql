@@ -87,7 +87,7 @@ top AS MATERIALIZED (
     sum(f.bytes_received) AS bytes_received,
     iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
   FROM owned AS f
-  LEFT JOIN process AS r ON r.id = f.owner_id
+  LEFT JOIN (SELECT id, pid, name, user, cmdline FROM process) AS r ON r.id = f.owner_id
   LEFT JOIN programs AS g ON g.process_id = f.owner_id
   GROUP BY g.lasting_id, r.name, r.user
   -- What has no process, such as TIME_WAIT, hides nobody.
@@ -159,7 +159,7 @@ top AS MATERIALIZED (
     f.netns,
     iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
   FROM flows AS f
-  LEFT JOIN process AS r ON r.id = f.process_id
+  LEFT JOIN (SELECT id, pid, name, user, cmdline FROM process) AS r ON r.id = f.process_id
   LEFT JOIN programs AS g ON g.process_id = f.process_id
   WHERE $failed(f.outcome, f.outcome_reason, f.direction)
   GROUP BY g.lasting_id, f.process, f.direction, f.peer_id, f.outcome, f.outcome_reason, f.netns

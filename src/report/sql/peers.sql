@@ -90,7 +90,7 @@ users AS MATERIALIZED (
     max(o.process_id) AS process_id,
     iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
   FROM owned AS o
-  LEFT JOIN process AS r ON r.id = o.process_id
+  LEFT JOIN (SELECT id, cmdline FROM process) AS r ON r.id = o.process_id
   GROUP BY o.peer_id, o.netns, o.process
 ),
 mostly AS (

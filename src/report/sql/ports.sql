@@ -52,7 +52,7 @@ SELECT
       WHERE o.netns = top.netns AND o.local_address_id = top.local_address_id AND o.remote_address_id = top.remote_address_id
         AND o.remote_port = top.remote_port
     ) AS used
-    LEFT JOIN process AS p ON p.id = used.process_id
+    LEFT JOIN (SELECT id, name, cmdline FROM process) AS p ON p.id = used.process_id
     GROUP BY p.name
     ORDER BY sum(used.n) DESC, p.name
     LIMIT 1
@@ -73,7 +73,7 @@ SELECT
       WHERE o.netns = top.netns AND o.local_address_id = top.local_address_id AND o.remote_address_id = top.remote_address_id
         AND o.remote_port = top.remote_port
     ) AS used
-    LEFT JOIN process AS p ON p.id = used.process_id
+    LEFT JOIN (SELECT id, name, cmdline FROM process) AS p ON p.id = used.process_id
     GROUP BY p.name
     ORDER BY sum(n) DESC, p.name
     LIMIT 1
@@ -166,7 +166,7 @@ SELECT
   (SELECT s.script FROM scripts AS s WHERE s.process_id = (
     SELECT iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL)
     FROM used AS x
-    LEFT JOIN process AS r ON r.id = x.process_id
+    LEFT JOIN (SELECT id, cmdline FROM process) AS r ON r.id = x.process_id
     WHERE x.netns IS p.netns AND x.local_address = p.local_address AND x.remote = p.remote
     GROUP BY x.process
     ORDER BY count(*) DESC, x.process

@@ -84,7 +84,7 @@ SELECT
   r.container,
   h.netns
 FROM held AS h
-LEFT JOIN process AS r ON r.id = h.process_id
+LEFT JOIN (SELECT id, pid, name, user, cmdline, container FROM process) AS r ON r.id = h.process_id
 LEFT JOIN programs AS g ON g.process_id = h.process_id
 GROUP BY
   h.direction, iif(h.direction = 'outbound', NULL, h.local_port), h.protocol, h.netns, g.lasting_id, r.name, r.user

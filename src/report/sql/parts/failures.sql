@@ -26,7 +26,7 @@ unsuccessful AS (
     max(e.last_closed_ns) AS last_ns,
     e.netns
   FROM ended AS e
-  LEFT JOIN process AS r ON r.id = e.process_id
+  LEFT JOIN (SELECT id, cmdline FROM process) AS r ON r.id = e.process_id
   LEFT JOIN programs AS g ON g.process_id = e.process_id
   GROUP BY e.outcome, e.outcome_reason, g.lasting_id, e.process, e.direction, e.peer_id, e.netns
 )

@@ -61,7 +61,7 @@ waiting AS (
     )) - s.from_ns) AS waited_ns,
     s.netns
   FROM waiting_connections AS s
-  LEFT JOIN process AS r ON r.id = s.process_id
+  LEFT JOIN (SELECT id, cmdline FROM process) AS r ON r.id = s.process_id
   LEFT JOIN programs AS g ON g.process_id = s.process_id
   WHERE coalesce(s.from_ns <= :until_ns, 1)
   GROUP BY g.lasting_id, s.process, s.direction, iif(s.direction = 'inbound', NULL, s.remote), s.state, s.netns
