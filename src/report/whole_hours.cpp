@@ -19,14 +19,14 @@ namespace {
 // Of a shorter window, single connections are read as fast.
 constexpr std::int64_t kMinLongWindowNs = 3 * kNsPerHour;
 
-// Without the CASTs, SQLite would compute columns that the query does not use: both sides of a
-// UNION ALL must have the same affinities.
 constexpr std::string_view kProcessColumns =
     "process_id, pid, process, exe, user, direction, protocol, netns";
 constexpr std::string_view kPeerColumns =
     "process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, "
     "remote_address, remote_port, peer_id, peer";
 
+// Without the CASTs, SQLite would compute columns that the query does not use: both sides of a
+// UNION ALL must have the same affinities.
 struct Sums {
   std::string_view name;  ///< of the views, without the granularity and the plural
   std::string_view columns;

@@ -26,8 +26,8 @@ constexpr std::int64_t kSamplesPerStep = 2'000;
 constexpr std::int64_t kPagesPerStep = 256;
 // The newest event stays, and so does its connection: the id of an event is never used again.
 constexpr const char* kNewest = "(SELECT connection_id FROM newest_event)";
-// Flows are merged, and what is unreferenced is deleted, after so many deleted connections. Both read
-// the flows, so with many of them it is done less often.
+// Flows are merged, and what is unreferenced is deleted, after so many deleted connections. Both
+// read the flows, so with many of them it is done less often.
 constexpr std::int64_t kMinMergeAfter = 10'000;
 constexpr std::int64_t kFlowsPerDeleted = 8;
 constexpr std::int64_t kFlowsPerStep = 500;

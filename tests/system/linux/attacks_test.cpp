@@ -530,7 +530,9 @@ TEST_CASE("too few descriptors at the start are named", "[cli]") {
       const auto text = by_shell(fmt::format(
           "ulimit -n {}; {} {} --db {}", most, std::getenv("NETLOG_BIN"), command, path));
       CAPTURE(command, most, text);
-      const bool failed = text.find("[0]") == std::string::npos;
+      // With 127 the loader lacked one before netlog began.
+      const bool failed =
+          text.find("[0]") == std::string::npos && text.find("[127]") == std::string::npos;
       refused += failed ? 1 : 0;
       CHECK((!failed || text.find("ulimit -n") != std::string::npos));
     }
