@@ -583,10 +583,9 @@ TEST_CASE("reports count what looking at every connection counts", "[report]") {
   const auto path = scratch / "a.db";
   const auto all = test::random_history(seed);
   test::record_history(path, all);
-  store::Reader reader{path};
-  const auto tried = filters();
-  for (std::size_t number = 0; number < tried.size(); ++number) {
-    const auto& filter = tried[number];
+  for (std::size_t number = 0; number < filters().size(); ++number) {
+    const auto filter = filters()[number];
+    store::Reader reader{path};  // each has a budget of processor time
     const auto lives = test::selected(all, filter);
     for (const auto granularity : granularities(filter)) {
       CAPTURE(seed, number, static_cast<int>(granularity));
