@@ -182,38 +182,13 @@ bool Retention::due(std::int64_t now_ns) {
 
 bool Retention::step(Flows& flows, std::int64_t now_ns) {
   if (old_hours_.is_merging()) {
-    old_hours_.merge(kFlowsPerStep);
-    if (!old_hours_.is_merging()) {
-      limit_hours();
-      delete_sessions(flows, deleted_to_ns_);
-      delete_unreferenced(deleted_to_ns_);
-      merge_after_ = std::max(kMinMergeAfter, old_hours_.flows() / kFlowsPerDeleted);
-    }
+    merge_hours(flows);
     return true;
   }
-  const bool for_size = too_large();
-  const auto before_ns = for_size ? std::nullopt : std::optional{now_ns - max_age_ns_};
-  if (for_size || too_old(now_ns)) {
-    const auto oldest = find_oldest(before_ns);
-    // Without closed connections there may still be counters.
-    const auto to_ns = oldest.ended_ns ? oldest.ended_ns : oldest_ns();
-    if (to_ns) {
-      delete_connections(flows, oldest.connections);
-      last_deleted_event_ = oldest.last_event;
-      record_gap(for_size ? "over --max-size" : "older than --max-age",
-                 *to_ns,
-                 static_cast<std::int64_t>(oldest.connections.size()));
-      delete_samples(*to_ns + 1);
-      deleted_ += static_cast<std::int64_t>(oldest.connections.size());
-    }
-    const bool nothing_left = oldest.connections.empty() && deleted_ > 0;
-    if (to_ns && (deleted_ >= merge_after_ || nothing_left)) {
-      deleted_ = 0;
-      deleted_to_ns_ = *to_ns;
-      old_hours_.begin(merged_hour_, hour_of(*to_ns));
-      merged_hour_ = hour_of(*to_ns);
-      return false;
-    }
+  if (too_large()) {
+    delete_oldest(flows, std::nullopt);
+  } else if (too_old(now_ns)) {
+    delete_oldest(flows, now_ns - max_age_ns_);
   } else if (has_old_hours(now_ns)) {
     old_hours_.delete_before(*first_young_hour(now_ns));
     delete_unreferenced(now_ns - max_age_ns_);
@@ -224,6 +199,40 @@ bool Retention::step(Flows& flows, std::int64_t now_ns) {
     database_.exec(fmt::format("PRAGMA incremental_vacuum({})", kPagesPerStep));
   }
   return false;
+}
+
+/// Merges some flows. At the end of all, deletes what nothing refers to.
+void Retention::merge_hours(Flows& flows) {
+  old_hours_.merge(kFlowsPerStep);
+  if (!old_hours_.is_merging()) {
+    limit_hours();
+    delete_sessions(flows, deleted_to_ns_);
+    delete_unreferenced(deleted_to_ns_);
+    merge_after_ = std::max(kMinMergeAfter, old_hours_.flows() / kFlowsPerDeleted);
+  }
+}
+
+/// Deletes the oldest connections. @param before_ns only what ended before; absent: for the size
+void Retention::delete_oldest(Flows& flows, std::optional<std::int64_t> before_ns) {
+  const auto oldest = find_oldest(before_ns);
+  // Without closed connections there may still be counters.
+  const auto to_ns = oldest.ended_ns ? oldest.ended_ns : oldest_ns();
+  if (!to_ns) {
+    return;
+  }
+  const auto connections = static_cast<std::int64_t>(oldest.connections.size());
+  delete_connections(flows, oldest.connections);
+  last_deleted_event_ = oldest.last_event;
+  record_gap(before_ns ? "older than --max-age" : "over --max-size", *to_ns, connections);
+  delete_samples(*to_ns + 1);
+  deleted_ += connections;
+  const bool nothing_left = connections == 0 && deleted_ > 0;
+  if (deleted_ >= merge_after_ || nothing_left) {
+    deleted_ = 0;
+    deleted_to_ns_ = *to_ns;
+    old_hours_.begin(merged_hour_, hour_of(*to_ns));
+    merged_hour_ = hour_of(*to_ns);
+  }
 }
 
 /// The time of the oldest row that may be deleted.

@@ -62,6 +62,8 @@ class Retention {
   std::optional<std::int64_t> first_young_hour(std::int64_t now_ns);
   bool has_old_hours(std::int64_t now_ns);
   void limit_hours();
+  void merge_hours(Flows& flows);
+  void delete_oldest(Flows& flows, std::optional<std::int64_t> before_ns);
   std::optional<std::int64_t> oldest_ns();
   Oldest find_oldest(std::optional<std::int64_t> before_ns);
   void delete_connections(Flows& flows, const std::vector<std::int64_t>& connections);

@@ -131,7 +131,7 @@ std::string all_answers(const std::filesystem::path& path) {
 
 }  // namespace
 
-TEST_CASE("columns of the user change no answer, whatever their names", "[report]") {
+TEST_CASE("columns of the user change no answer, whatever their names", "[report][sweep]") {
   const Scratch scratch;
   const auto path = scratch / "a.db";
   record(path, with_beacon());

@@ -93,7 +93,7 @@ TEST_CASE("with a window or a process no report reads all events", "[report]") {
   }
 }
 
-TEST_CASE("a report says the same by sums as by connections", "[report]") {
+TEST_CASE("a report says the same by sums as by connections", "[report][sweep]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   record(path, with_beacon());

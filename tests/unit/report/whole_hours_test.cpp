@@ -102,7 +102,7 @@ std::string widened(const std::filesystem::path& path, std::string_view report, 
 
 }  // namespace
 
-TEST_CASE("a report says the same by whole hours as by connections", "[report]") {
+TEST_CASE("a report says the same by whole hours as by connections", "[report][sweep]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   record(path);
