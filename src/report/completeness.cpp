@@ -187,7 +187,7 @@ std::string dropped_note(store::Reader& reader, const store::Parameters& window)
   return note;
 }
 
-/// `in sums by the hour`: single connections of this time are deleted, or too many.
+/// `from sums by the hour`: single connections of this time are deleted, or too many to read.
 std::string sums_note(store::Reader& reader, const Filter& filter, Granularity granularity) {
   if (granularity == Granularity::connections || !(filter.hours || deleted_until_ns(reader))) {
     return {};
@@ -213,11 +213,7 @@ std::string unknown_owners_note(store::Reader& reader,
       clause.sql);
   use_finer_views(sql, granularity, filter);
   auto parameters = clause.parameters;
-  if (filter.hours) {
-    parameters.insert({{"from_hour", filter.hours->from}, {"to_hour", filter.hours->to}});
-    parameters["since_ns"] = filter.since_ns ? Cell{*filter.since_ns} : Cell{};
-    parameters["until_ns"] = filter.until_ns ? Cell{*filter.until_ns} : Cell{};
-  }
+  bind_whole_hours(parameters, filter);
   std::string note;
   for (const auto& row : reader.query(sql, parameters).cells) {
     note += fmt::format(

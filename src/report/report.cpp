@@ -6,6 +6,7 @@
 #include "report/definition.hpp"
 #include "report/parts.hpp"
 #include "report/sql_text.hpp"
+#include "report/whole_hours.hpp"
 #include "store/db/sql_macros.hpp"
 #include "util/text.hpp"
 
@@ -52,10 +53,7 @@ store::Parameters common_parameters(const Filter& filter, std::int64_t limit) {
                                {"until_ns", cell_of(filter.until_ns)},
                                {"before_since_ns", Cell{}},
                                {"before_until_ns", Cell{}}};
-  if (filter.hours) {
-    parameters["from_hour"] = filter.hours->from;
-    parameters["to_hour"] = filter.hours->to;
-  }
+  bind_whole_hours(parameters, filter);
   if (filter.before_ns) {
     parameters["before_since_ns"] = filter.before_ns->first;
     parameters["before_until_ns"] = filter.before_ns->second;
@@ -112,10 +110,11 @@ PreparedReport prepare(std::string_view name,
     const auto reads = [&](std::string_view what) {
       return section.sql.find(what) != std::string::npos;
     };
-    const bool of_connections =
-        reads("FROM connection_opens") ||
+    const bool has_opens = reads("FROM connection_opens");
+    // Of whole hours there are sums of states, and none of single outbound opens.
+    const bool has_others =
         reads(filter.hours ? "FROM connection_outbound_opens" : "FROM connection_dwells");
-    replace_all(section.sql, kSumsMark, of_connections ? connections : sums);
+    replace_all(section.sql, kSumsMark, has_opens || has_others ? connections : sums);
     replace_all(section.sql, kOwnerMark, owner);
     replace_all(section.sql, kBothWindowsMark, both_windows);
     section.sql = store::expand_sql(section.sql);

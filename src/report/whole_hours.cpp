@@ -107,6 +107,16 @@ void answer_from_whole_hours(store::Reader& reader, std::string_view report, Fil
   }
 }
 
+void bind_whole_hours(store::Parameters& parameters, const Filter& filter) {
+  if (!filter.hours) {
+    return;
+  }
+  parameters["from_hour"] = filter.hours->from;
+  parameters["to_hour"] = filter.hours->to;
+  parameters["since_ns"] = filter.since_ns ? Cell{*filter.since_ns} : Cell{};
+  parameters["until_ns"] = filter.until_ns ? Cell{*filter.until_ns} : Cell{};
+}
+
 void use_whole_hours(std::string& sql) {
   for (const auto& sums : kSums) {
     for (const auto& [granularity, key] :

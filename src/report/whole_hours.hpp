@@ -24,6 +24,9 @@ std::optional<std::int64_t> deleted_until_ns(store::Reader& reader);
 /// @throws StoreError from the reader.
 void answer_from_whole_hours(store::Reader& reader, std::string_view report, Filter& filter);
 
+/// Adds the values that use_whole_hours() puts into a statement; none without hours.
+void bind_whole_hours(store::Parameters& parameters, const Filter& filter);
+
 /// Replaces the views of sums in a statement by their rows of `:from_hour` to `:to_hour` (not
 /// included) and the connections of the edges of the window.
 void use_whole_hours(std::string& sql);

@@ -100,20 +100,26 @@ bool Flows::remove(const std::vector<std::int64_t>& connections) {
 
 void Flows::keep_sums_of(const std::vector<std::int64_t>& connections) {
   std::vector<std::int64_t> missing;
+  std::vector<OpenRates::Second> opens;
   for (const auto connection : connections) {
     BoundStatement row{select_open_};
     row.with(connection);
-    if (row.step() && !row.number(3)) {
+    if (!row.step()) {
+      continue;
+    }
+    const auto direction = row.number(2).value_or(0);
+    if (is_counted_by_second(row.number(0), direction)) {
+      opens.push_back(second_of(*row.number(0), row.number(1), direction));
+    }
+    if (!row.number(3)) {
       missing.push_back(connection);
     }
   }
   add(missing);
+  for (const auto& second : opens) {
+    open_rates_.move_to_hour(second);
+  }
   for (const auto connection : connections) {
-    BoundStatement row{select_open_};
-    row.with(connection);
-    if (row.step() && is_counted_by_second(row.number(0), row.number(2).value_or(0))) {
-      open_rates_.move_to_hour(second_of(*row.number(0), row.number(1), row.number(2).value_or(0)));
-    }
     BoundStatement{remove_long_dwells_}.with(connection).exec();
   }
   write_and_delete_empty_seconds();

@@ -32,7 +32,8 @@ constexpr std::int64_t kMinMergeAfter = 10'000;
 constexpr std::int64_t kFlowsPerDeleted = 8;
 constexpr std::int64_t kFlowsPerStep = 500;
 constexpr std::int64_t kHoursPart = 8;  // an eighth of the limit is for sums of deleted connections
-// With its sums, its histogram and its share of the indexes (tools/measure-hours).
+// With its sums, its histogram and its share of the indexes: 343 on the invented day of
+// tools/generate, and more where connections pass more states.
 constexpr std::int64_t kBytesPerFlow = 512;
 // A clock that is wrong is set within this time. It may be wrong if a session of this boot began so
 // long after the one before it, or before the end of that. It may also be wrong after a step of

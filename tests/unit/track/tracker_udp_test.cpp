@@ -248,8 +248,8 @@ TEST_CASE("of too many peers of one socket the rest is summed in its own row", "
   Seen seen;
   tracker.apply(tables(0, {}));
   tracker.apply(tables(100, {row(0)}));
-  constexpr auto kMost = static_cast<std::uint16_t>(UdpFlowTracker::kMaxOfSocket);
-  for (std::uint16_t peer = 1; peer <= kMost + 3; ++peer) {
+  constexpr auto kMax = static_cast<std::uint16_t>(UdpFlowTracker::kMaxOfSocket);
+  for (std::uint16_t peer = 1; peer <= kMax + 3; ++peer) {
     tracker.apply(flow(peer, 200, 210));
   }
   auto rest = flow(9, 200, 210);  // the kernel's table was full
