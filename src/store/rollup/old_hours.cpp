@@ -32,7 +32,22 @@ OldHours::OldHours(SQLite::Database& database, std::int64_t session_id)
               "f.local_port, f.peer_id, (SELECT coalesce(sum(connections), 0) FROM flow_sum WHERE "
               "flow_id = f.id) FROM flow AS f WHERE {} AND f.id > ?2 ORDER BY f.id LIMIT ?3",
               kOfDeleted)},
-      delete_flow_{database, "DELETE FROM flow WHERE id = ?"} {}
+      delete_flow_{database, "DELETE FROM flow WHERE id = ?"},
+      has_process_flow_{database,
+                        "SELECT EXISTS (SELECT 1 FROM flow WHERE process_id IS ? AND hour = ? AND "
+                        "direction = ? AND protocol = ? AND netns IS ? AND local_address_id IS "
+                        "NULL)"},
+      find_program_{database,
+                    "SELECT t.id FROM process AS p JOIN programs AS g ON g.process_id = p.id LEFT "
+                    "JOIN process AS t ON t.pid IS NULL AND t.name = p.name AND t.exe IS p.exe AND "
+                    "t.user IS p.user WHERE p.id = ? AND p.pid IS NOT NULL AND g.lasting_id IS "
+                    "NULL"},
+      add_opens_{database,
+                 "INSERT INTO open_hour AS o (hour, process_id, direction, opened) SELECT hour, "
+                 "?1, direction, opened FROM open_hour WHERE hour BETWEEN ?2 - 1 AND ?2 AND "
+                 "process_id = ?3 ON CONFLICT DO UPDATE SET opened = o.opened + excluded.opened"},
+      delete_opens_{database,
+                    "DELETE FROM open_hour WHERE hour BETWEEN ?1 - 1 AND ?1 AND process_id = ?2"} {}
 
 void OldHours::begin(std::int64_t first, std::int64_t last) {
   hour_ = first;
@@ -155,11 +170,7 @@ std::optional<FlowKey> OldHours::target_of(const Flow& flow) {
 }
 
 bool OldHours::has_process_flow(const FlowKey& key) {
-  SQLite::Statement found{database_,
-                          "SELECT EXISTS (SELECT 1 FROM flow WHERE process_id IS ? AND hour = ? "
-                          "AND direction = ? AND protocol = ? AND netns IS ? AND local_address_id "
-                          "IS NULL)"};
-  return BoundStatement{found}
+  return BoundStatement{has_process_flow_}
              .with(null_if_none(key.process))
              .with(key.hour)
              .with(key.direction)
@@ -170,12 +181,7 @@ bool OldHours::has_process_flow(const FlowKey& key) {
 
 /// The row for all short processes of the program, if this was one of them.
 std::optional<std::int64_t> OldHours::program_of(std::int64_t process) {
-  SQLite::Statement find{
-      database_,
-      "SELECT t.id FROM process AS p JOIN programs AS g ON g.process_id = p.id LEFT JOIN process "
-      "AS t ON t.pid IS NULL AND t.name = p.name AND t.exe IS p.exe AND t.user IS p.user WHERE "
-      "p.id = ? AND p.pid IS NOT NULL AND g.lasting_id IS NULL"};
-  BoundStatement row{find};
+  BoundStatement row{find_program_};
   row.with(process);
   if (!row.step()) {
     return std::nullopt;
@@ -241,15 +247,8 @@ std::int64_t OldHours::other_peer(const FlowKey& key) {
 
 /// What a process opened in this hour and the one before counts for another one.
 void OldHours::move_opens(std::int64_t process, std::int64_t into) {
-  SQLite::Statement add{database_,
-                        "INSERT INTO open_hour AS o (hour, process_id, direction, opened) SELECT "
-                        "hour, ?1, direction, opened FROM open_hour WHERE hour BETWEEN ?2 - 1 AND "
-                        "?2 AND process_id = ?3 ON CONFLICT DO UPDATE SET opened = o.opened + "
-                        "excluded.opened"};
-  BoundStatement{add}.with(into).with(*hour_).with(process).exec();
-  SQLite::Statement remove{
-      database_, "DELETE FROM open_hour WHERE hour BETWEEN ?1 - 1 AND ?1 AND process_id = ?2"};
-  BoundStatement{remove}.with(*hour_).with(process).exec();
+  BoundStatement{add_opens_}.with(into).with(*hour_).with(process).exec();
+  BoundStatement{delete_opens_}.with(*hour_).with(process).exec();
 }
 
 std::optional<std::int64_t> OldHours::oldest() {

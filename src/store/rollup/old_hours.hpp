@@ -84,6 +84,10 @@ class OldHours {
   SQLite::Statement has_deleted_;
   SQLite::Statement select_flows_;
   SQLite::Statement delete_flow_;
+  SQLite::Statement has_process_flow_;
+  SQLite::Statement find_program_;
+  SQLite::Statement add_opens_;
+  SQLite::Statement delete_opens_;
 };
 
 }  // namespace netlog::store
