@@ -42,6 +42,7 @@ std::optional<Delivery::Loss> Delivery::flush(std::int64_t now_ns) {
   stamp();
   stamped_ = 0;
   auto pushed = push_(std::exchange(items_, {}));
+  items_ = std::move(pushed.spare);
   blocked_ns_ += pushed.blocked.count();
   wants_resync_ = pushed.wants_resync;
   return note_loss(std::move(pushed), now_ns);

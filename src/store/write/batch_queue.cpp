@@ -31,6 +31,16 @@ void drop(std::vector<Item>& items, std::vector<Item>& dropped) {
   items.erase(first, items.end());
 }
 
+/// Without items, but with their memory, unless they used little of it.
+std::vector<Item> emptied(std::vector<Item> items) {
+  constexpr std::size_t kLittle = 4;
+  if (items.size() < items.capacity() / kLittle) {
+    return {};
+  }
+  items.clear();
+  return items;
+}
+
 }  // namespace
 
 PushResult BatchQueue::push(std::vector<Item> items) {
@@ -55,10 +65,11 @@ PushResult BatchQueue::push(std::vector<Item> items) {
   if (needs_resync_) {
     drop(items, dropped_);
   }
-  if (items_.empty()) {
+  if (items_.capacity() == 0) {  // else its memory is used again
     items_ = std::move(items);
   } else {
     append(items_, items.begin(), items.end());
+    result.spare = emptied(std::move(items));
   }
   result.dropped = std::exchange(dropped_, {});
   result.why = why_;
@@ -105,10 +116,16 @@ std::optional<std::vector<Item>> BatchQueue::next_batch() {
   if (items_.empty()) {
     return std::nullopt;
   }
-  auto batch = std::exchange(items_, {});
+  auto batch = std::exchange(items_, std::exchange(spare_, {}));
   lock.unlock();
   changed_.notify_all();
   return batch;
+}
+
+void BatchQueue::give_back(std::vector<Item> batch) {
+  auto spare = emptied(std::move(batch));  // the items end without the lock
+  const std::lock_guard lock{mutex_};
+  std::swap(spare_, spare);
 }
 
 bool BatchQueue::begin_outage(DropReason why) {

@@ -27,6 +27,7 @@ struct PushResult {
   std::vector<Item> dropped;  ///< of this push or of earlier ones: the file will never have them
   DropReason why;             ///< meaningful if `dropped` is not empty
   bool wants_resync = false;  ///< push all open connections as a Resync now
+  std::vector<Item> spare;    ///< empty, with memory for the next items
 };
 
 /// The queue of items between the sampling thread and the writer thread. It is bounded: push()
@@ -62,6 +63,8 @@ class BatchQueue {
   /// Waits for items: the first time for any, later for a batch. @returns all that are queued, in
   /// order; none after `idle_after`; nothing when the queue is empty and stop() was called.
   std::optional<std::vector<Item>> next_batch();
+  /// The batch is done with. Its memory serves again.
+  void give_back(std::vector<Item> batch);
   /// The batch could not be written. push() no longer waits.
   /// @returns true if no outage was under way
   bool begin_outage(DropReason why);
@@ -85,6 +88,7 @@ class BatchQueue {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Item> items_;
+  std::vector<Item> spare_;    ///< empty, with memory for the next items
   std::vector<Item> dropped_;  ///< that no push has returned yet
   DropReason why_;
   bool outage_ = false;        ///< the current batch could not be written yet

@@ -138,7 +138,8 @@ void WriterThread::run() {
       if (batch->empty()) {
         look_at_file();
       } else {
-        write(std::move(*batch));
+        write(*batch);
+        queue_.give_back(std::move(*batch));
       }
     }
   } catch (const SQLite::Exception& error) {
@@ -164,7 +165,7 @@ void WriterThread::take_limits() {
 }
 
 /// Returns when all of the batch is written or dropped.
-void WriterThread::write(std::vector<Item> batch) {
+void WriterThread::write(std::vector<Item>& batch) {
   for (std::size_t written = 0; written < batch.size();) {
     try {
       if (recording_.is_lost()) {

@@ -53,7 +53,7 @@ class WriterThread {
   void stop();
   void run();
   void take_limits();
-  void write(std::vector<Item> batch);
+  void write(std::vector<Item>& batch);
   void look_at_file();
   void begin_new_file();
   void ask_for_resync();

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace netlog_tests::store_batch_queue_test {
+
 using namespace netlog;
 using namespace netlog::store;
 using std::chrono::milliseconds;
@@ -86,6 +88,33 @@ TEST_CASE("BatchQueue::next_batch() is woken by a push and by stop()", "[store]"
   auto last = std::async(std::launch::async, [&] { return queue.next_batch(); });
   queue.stop();
   CHECK_FALSE(last.get().has_value());
+}
+
+TEST_CASE("BatchQueue uses the memory of items again, if they needed it", "[store]") {
+  BatchQueue queue{limits(1'000)};
+  const auto items = [](std::int64_t count) {
+    std::vector<Item> made;
+    made.reserve(100);
+    for (std::int64_t number = 0; number < count; ++number) {
+      made.push_back(event(number));
+    }
+    return made;
+  };
+  CHECK(queue.push(items(100)).spare.capacity() == 0);  // the queue has it
+  auto first = *queue.next_batch();
+  const auto* const memory = first.data();
+  queue.give_back(std::move(first));
+
+  queue.push(items(1));
+  CHECK(queue.next_batch()->data() != memory);
+  CHECK(queue.push(items(60)).spare.capacity() == 100);
+  auto second = *queue.next_batch();
+  CHECK(second.data() == memory);
+  CHECK(second.size() == 60);
+  second.resize(1);
+  queue.give_back(std::move(second));
+
+  CHECK(queue.push(items(1)).spare.capacity() == 0);
 }
 
 TEST_CASE("BatchQueue::push() waits while the queue is full", "[store]") {
@@ -196,3 +225,5 @@ TEST_CASE("BatchQueue returns an empty batch where nothing comes", "[store]") {
   queue.stop();
   CHECK_FALSE(queue.next_batch().has_value());
 }
+
+}  // namespace netlog_tests::store_batch_queue_test
