@@ -77,6 +77,7 @@ void UtcStamper::stamp(std::span<store::Item> items) {
         stamper.stamp(connection, false, now);
       }
     }
+    void operator()(Lookup& lookup) const { stamp(lookup.at_ns); }
     void stamp(std::int64_t& at_ns) const { at_ns = stamper.to_utc(at_ns); }
   };
   const Visitor visitor{*this};

@@ -102,6 +102,11 @@ struct Release {
 };
 using Filter = std::unique_ptr<void, Release>;
 
+/// A condition on the first argument of a system call.
+scmp_arg_cmp first_argument(scmp_compare compare, scmp_datum_t value, scmp_datum_t masked = 0) {
+  return {0, compare, value, masked};
+}
+
 int forbid(const Filter& filter, int number) {
   return seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), number, 0);
 }
@@ -109,7 +114,7 @@ int forbid(const Filter& filter, int number) {
 /// Sockets of all kinds but those that netlog needs, of which none reaches another machine.
 int forbid_sockets(const Filter& filter) {
   const auto forbid_families = [&](scmp_compare compare, int family) {
-    const auto arg = SCMP_A0_32(compare, static_cast<scmp_datum_t>(family));
+    const auto arg = first_argument(compare, static_cast<scmp_datum_t>(family));
     return seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, arg);
   };
   static_assert(AF_UNIX < AF_NETLINK);
@@ -123,13 +128,13 @@ int forbid_sockets(const Filter& filter) {
 
 /// Signals to other processes. abort() sends one to this process.
 int forbid_signals(const Filter& filter) {
-  const auto arg = SCMP_A0_32(SCMP_CMP_NE, static_cast<scmp_datum_t>(::getpid()));
+  const auto arg = first_argument(SCMP_CMP_NE, static_cast<scmp_datum_t>(::getpid()));
   return seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1, arg);
 }
 
 /// clone() makes threads, not processes: CLONE_VM is set.
 int forbid_processes(const Filter& filter) {
-  const auto arg = SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_VM, 0);
+  const auto arg = first_argument(SCMP_CMP_MASKED_EQ, CLONE_VM);
   return seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1, arg);
 }
 

@@ -12,7 +12,7 @@
 namespace netlog::os {
 namespace {
 
-constexpr const wchar_t* kName = L"netlog";
+constexpr const wchar_t* kEventSource = L"netlog";
 constexpr const wchar_t* kKey =
     L"SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\netlog";
 
@@ -52,7 +52,7 @@ void begin_event_log() {
 
 void log_event(LogEvent event, const std::string& text) {
   constexpr std::size_t kMaxCharacters = 31'839;  // of one string, ReportEvent()
-  auto* const log = is_service() ? ::RegisterEventSourceW(nullptr, kName) : nullptr;
+  auto* const log = is_service() ? ::RegisterEventSourceW(nullptr, kEventSource) : nullptr;
   if (log == nullptr) {
     return;
   }

@@ -24,7 +24,6 @@ namespace {
 
 constexpr int kCacheKiB = 8'192;
 constexpr std::int64_t kCheckpointPages = 4'000;  // rarer than SQLite's 1,000
-constexpr int kBusyMs = 5'000;                    // for a reader that checkpoints
 // Beyond --max-size, while a reader keeps the WAL: no reader may cost what is recorded meanwhile.
 constexpr std::int64_t kMaxKeptWal = std::int64_t{1} << 30;
 

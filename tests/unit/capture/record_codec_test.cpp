@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+namespace netlog_tests::capture_record_codec_test {
+
 using namespace netlog;
 using namespace netlog::capture;
 
@@ -84,3 +86,5 @@ TEST_CASE("record_codec: a kind that is not known is an error", "[capture]") {
   REQUIRE(decoded.has_error());
   CHECK(decoded.error().message() == "record of unknown kind 99: malformed [netlog:4]");
 }
+
+}  // namespace netlog_tests::capture_record_codec_test

@@ -3,6 +3,8 @@
 
 #include "support/catch.hpp"
 
+namespace netlog_tests::record_process_registry_test {
+
 using namespace netlog;
 using namespace netlog::record;
 
@@ -92,3 +94,5 @@ TEST_CASE("ProcessRegistry: a new file gets the hashes of executables, too", "[r
   CHECK(running[0].exe_sha256 == "aa");
   CHECK_FALSE(running[1].exe_sha256.has_value());
 }
+
+}  // namespace netlog_tests::record_process_registry_test

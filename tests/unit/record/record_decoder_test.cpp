@@ -9,6 +9,8 @@
 #include <utility>
 #include <variant>
 
+namespace netlog_tests::record_record_decoder_test {
+
 using namespace netlog;
 using namespace netlog::record;
 using capture::RawRecord;
@@ -157,3 +159,5 @@ TEST_CASE("RecordDecoder: the counters of both families are one sample", "[recor
   CHECK(counters[0].in_datagrams == 15);
   CHECK(decoder.take_counters().empty());
 }
+
+}  // namespace netlog_tests::record_record_decoder_test

@@ -6,6 +6,8 @@
 
 #include <string>
 
+namespace netlog_tests::record_tick_monitor_test {
+
 using namespace netlog;
 using namespace netlog::record;
 
@@ -91,3 +93,5 @@ TEST_CASE("TickMonitor: heartbeats come each second, and refreshes", "[record]")
   CHECK(heartbeats == "x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.");
   CHECK(refreshes == heartbeats);
 }
+
+}  // namespace netlog_tests::record_tick_monitor_test

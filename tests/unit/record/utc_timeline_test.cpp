@@ -5,6 +5,8 @@
 
 #include <random>
 
+namespace netlog_tests::record_utc_timeline_test {
+
 using namespace netlog::record;
 
 TEST_CASE("UtcTimeline: a time keeps its UTC whatever the clock does later", "[record]") {
@@ -88,3 +90,5 @@ TEST_CASE("UtcTimeline: the number of offsets is bounded", "[record]") {
   CHECK(timeline.to_utc(50) == 50 + 5'000);
   CHECK(timeline.to_utc(0) == 5'000);  // by the oldest that is left
 }
+
+}  // namespace netlog_tests::record_utc_timeline_test

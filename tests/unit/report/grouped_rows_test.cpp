@@ -144,9 +144,11 @@ TEST_CASE("a burst is no rhythm, bursts at a rhythm are", "[report]") {
   for (int i = 0; i < 20; ++i) {  // every half second
     recording.add(closed_connection(++id).by(3).remote("203.0.113.3", 3).from(30 + 0.5 * i).to(60));
   }
-  CHECK(recording.rows("beacons", {"period_ns", "calls", "process"}) ==
-        "500000000|20|steady\n"
-        "10000000000|8|often\n");
+  for (const auto granularity : {report::Granularity::connections, report::Granularity::peers}) {
+    CHECK(recording.rows("beacons", {"period_ns", "calls", "process"}, {}, granularity) ==
+          "500000000|20|steady\n"
+          "10000000000|8|often\n");
+  }
 }
 
 TEST_CASE("failed connects come first, and a RST that is intended is no failure", "[report]") {

@@ -16,6 +16,8 @@
 
 #include <sqlite3.h>
 
+namespace netlog_tests::store_recreatable_recording_test {
+
 using namespace netlog;
 using namespace netlog::store;
 using test::rows;
@@ -212,3 +214,5 @@ TEST_CASE("RecreatableRecording::recreate() says that the file cannot be created
   }
   CHECK_FALSE(recording.is_open());
 }
+
+}  // namespace netlog_tests::store_recreatable_recording_test

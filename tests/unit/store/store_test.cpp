@@ -392,6 +392,8 @@ TEST_CASE("only one statement that reads is run", "[store]") {
               .cells[0][0]) == 3);
   CHECK(std::get<std::string>(reader.query("SELECT x'00ff'").cells[0][0]) == "00FF");
   CHECK(std::holds_alternative<std::monostate>(reader.query("SELECT NULL").cells[0][0]));
+  CHECK(reader.query("SELECT value FROM json_each('[1,2]')").cells.size() == 2);
+  CHECK(reader.query("SELECT fullkey FROM json_tree('[1,[2]]')").cells.size() == 4);
   for (const auto* sql : {"DELETE FROM event",
                           "ATTACH DATABASE 'other.db' AS other",
                           "PRAGMA query_only = OFF",

@@ -5,6 +5,8 @@
 
 #include <map>
 
+namespace netlog_tests::source_holder_table_test {
+
 using namespace netlog::source;
 
 namespace {
@@ -70,3 +72,5 @@ TEST_CASE("HolderTable names the processes that shared a socket with a holder", 
   holders.drop_vanished({kOther, kMaster});
   CHECK(holders.with_sharers({kMaster}) == Pids{kMaster});
 }
+
+}  // namespace netlog_tests::source_holder_table_test
