@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What recording costs: ticks, a second of recording, owners, start and stop."""
+import contextlib
 import json
 import os
 import signal
@@ -107,6 +108,32 @@ def recording(cases, seconds, repeats):
         rows.append(Row(what, "as many ss -tanp >>file", [run["ours"] for run in found], [run["ss"] for run in found], "% of a core"))
         rows.append(Row(f"its largest memory, {sockets:,} sockets" + (f", {rate} connections/s" if rate else ", idle"), "",
                         [run["memory"] for run in found], [], "MB", ratio=False))
+    return rows
+
+
+def measure_packets(kind, rate, seconds, is_recorded):
+    """Percent of one processor that the whole machine spends while so many packets a second go over loopback."""
+    with common.scratch_directory() as scratch:
+        with common.recorder(scratch / "a.db") if is_recorded else contextlib.nullcontext():
+            time.sleep(1)
+            before = common.busy_s()
+            done = subprocess.run([BIN / "netlog-bench-packets", kind, "--rate", str(rate), "--seconds", str(seconds)],
+                                  stdout=subprocess.PIPE, check=True)
+            busy = common.busy_s() - before
+        if int(done.stdout) < 0.95 * rate * seconds:
+            raise RuntimeError(f"{int(done.stdout)} packets of {rate * seconds:.0f}: this machine is too slow for the rate")
+        return 100 * busy / seconds
+
+
+def packets(rate, seconds, repeats):
+    """Over loopback each packet is looked at twice: where it is sent, and where it is received."""
+    rows = []
+    for kind, what in (("connected", "datagrams of a connected socket"), ("unconnected", "datagrams of a socket that names each peer"),
+                       ("tcp", "segments of TCP")):
+        found = [[common.in_own_network(measure_packets, kind, rate, seconds, is_recorded) for is_recorded in (True, False)]
+                 for _ in range(repeats)]
+        rows.append(Row(f"the machine, {rate:,}/s {what}, sent and received", "without netlog", [run[0] for run in found],
+                        [run[1] for run in found], "% of a core"))
     return rows
 
 

@@ -1,6 +1,20 @@
 -- SPDX-License-Identifier: MIT
 -- The views that reports read, beside those of views.sql. The same rules hold for them.
 
+-- Gaps in which nobody looked. In others single changes are missing, or what ended was deleted. A
+-- trace goes on while the recorder is late: what the kernel had no room for is a gap of its own.
+CREATE VIEW blind_gaps AS
+WITH traces AS (
+  SELECT s.id AS session_id, coalesce(min(g.from_ns), 9223372036854775807) AS until_ns
+  FROM session AS s LEFT JOIN gap AS g ON g.session_id = s.id AND g.reason = 'trace detached'
+  WHERE '+' || s.sources || '+' LIKE '%+trace+%'
+  GROUP BY s.id
+)
+SELECT g.netns, g.from_ns, g.to_ns, g.reason
+FROM gap AS g LEFT JOIN traces AS t ON t.session_id = g.session_id
+WHERE g.source <> 'retention' AND g.reason NOT LIKE 'missed %'
+  AND NOT (g.reason IN ('skipped ticks', 'interval stretched', 'queue full') AND coalesce(g.to_ns < t.until_ns, 0));
+
 -- What reports group by, beside the name of a program: processes that ended within a minute of
 -- their start, or before anybody could read more than their name, have no `lasting_id`, so that
 -- those of one program make up one row.
@@ -171,6 +185,7 @@ SELECT
   r.text AS remote_address,
   c.remote_port, c.peer_id,
   (SELECT peer FROM peers WHERE peers.id = c.peer_id) AS peer,
+  n.text AS remote_name,
   -- An earlier session left it open: whether it still is, is not known.
   $name(outcome, iif(
     c.duration_bucket IS NOT NULL AND c.outcome = $outcome.open, $outcome.unknown, c.outcome
@@ -215,12 +230,14 @@ FROM connection AS c
 LEFT JOIN session AS s ON s.id = c.session_id
 LEFT JOIN address AS l ON l.id = c.local_address_id
 LEFT JOIN address AS r ON r.id = c.remote_address_id
-LEFT JOIN process AS p ON p.id = c.process_id;
+LEFT JOIN process AS p ON p.id = c.process_id
+LEFT JOIN peer AS e ON e.id = c.peer_id
+LEFT JOIN name AS n ON n.id = e.name_id;
 
 CREATE VIEW connection_dwells AS
 SELECT
   c.process_id, c.pid, c.process, c.exe, c.user, c.direction, c.protocol, c.netns, c.local_address,
-  c.local_port, c.remote_address, c.remote_port, c.peer_id, c.peer, i.state,
+  c.local_port, c.remote_address, c.remote_port, c.peer_id, c.peer, c.remote_name, i.state,
   CAST(1 AS INTEGER) AS dwells,
   CAST(iif(c.duration_bucket IS NULL, i.to_ns IS NULL, 0) AS INTEGER) AS still,
   CAST(
@@ -235,7 +252,7 @@ JOIN state_intervals AS i ON i.connection_id = c.id;
 CREATE VIEW connection_lifetimes AS
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer,
+  remote_address, remote_port, peer_id, peer, remote_name,
   CAST(1 AS INTEGER) AS lifetimes,
   longest_ns AS lifetime_ns,
   id, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_ns, duration_bucket, outcome
@@ -245,7 +262,7 @@ WHERE longest_ns IS NOT NULL;
 CREATE VIEW connection_opens AS
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer,
+  remote_address, remote_port, peer_id, peer, remote_name,
   CAST(1 AS INTEGER) AS span_s, CAST(opened_ns / 1000000000 AS INTEGER) AS second,
   CAST(1 AS INTEGER) AS opens, CAST(1 AS INTEGER) AS max_opens,
   CAST(opened_ns / 1000000000 AS INTEGER) AS max_second,
@@ -256,8 +273,8 @@ WHERE opened_ns IS NOT NULL AND direction <> 'listen';
 CREATE VIEW connection_outbound_opens AS
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer, id, opened_ns, open_error_ns, first_seen_ns,
-  last_seen_ns, closed_ns, duration_bucket, outcome
+  remote_address, remote_port, peer_id, peer, remote_name, id, opened_ns, open_error_ns,
+  first_seen_ns, last_seen_ns, closed_ns, duration_bucket, outcome
 FROM connection_flows
 WHERE opened_ns IS NOT NULL AND direction = 'outbound' AND peer_id IS NOT NULL;
 
@@ -275,11 +292,13 @@ SELECT
   r.text AS remote_address,
   CAST(iif(f.direction = $direction.inbound, NULL, e.port) AS INTEGER) AS remote_port,
   f.peer_id,
-  (SELECT peer FROM peers WHERE peers.id = f.peer_id) AS peer
+  (SELECT peer FROM peers WHERE peers.id = f.peer_id) AS peer,
+  n.text AS remote_name
 FROM flow AS f
 LEFT JOIN address AS l ON l.id = f.local_address_id
 LEFT JOIN peer AS e ON e.id = f.peer_id
 LEFT JOIN address AS r ON r.id = e.remote_address_id
+LEFT JOIN name AS n ON n.id = e.name_id
 LEFT JOIN process AS p ON p.id = f.process_id
 WHERE f.local_address_id IS NOT NULL;
 
@@ -300,7 +319,7 @@ WHERE f.local_address_id IS NULL;
 CREATE VIEW peer_flow_sums AS
 SELECT
   k.hour, k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
-  k.local_address, k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer,
+  k.local_address, k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer, k.remote_name,
   $name(outcome, iif(u.outcome = $outcome.open, $outcome.unknown, u.outcome)) AS outcome,
   $name(outcome_reason, u.outcome_reason) AS outcome_reason,
   $name(owner_reason, u.owner_reason) AS owner_reason,
@@ -313,23 +332,23 @@ WHERE u.connections > 0;
 CREATE VIEW peer_flows AS
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer, outcome, outcome_reason, owner_reason, connections,
-  opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns, bytes_sent, bytes_received,
-  first_ns, last_ns, first_closed_ns, last_closed_ns
+  remote_address, remote_port, peer_id, peer, remote_name, outcome, outcome_reason, owner_reason,
+  connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns, bytes_sent,
+  bytes_received, first_ns, last_ns, first_closed_ns, last_closed_ns
 FROM peer_flow_sums
 UNION ALL
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer, outcome, outcome_reason, owner_reason, connections,
-  opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns, bytes_sent, bytes_received,
-  first_ns, last_ns, first_closed_ns, last_closed_ns
+  remote_address, remote_port, peer_id, peer, remote_name, outcome, outcome_reason, owner_reason,
+  connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, open_error_ns, bytes_sent,
+  bytes_received, first_ns, last_ns, first_closed_ns, last_closed_ns
 FROM connection_flows
 WHERE duration_bucket IS NULL;
 
 CREATE VIEW peer_dwell_sums AS
 SELECT
   k.hour, k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
-  k.local_address, k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer,
+  k.local_address, k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer, k.remote_name,
   $name(state, y.state) AS state,
   y.dwells,
   CAST(0 AS INTEGER) AS still,
@@ -341,19 +360,19 @@ WHERE y.state > $dwell.lifetime AND y.dwells > 0;
 CREATE VIEW peer_dwells AS
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer, state, dwells, still, dwell_ns
+  remote_address, remote_port, peer_id, peer, remote_name, state, dwells, still, dwell_ns
 FROM peer_dwell_sums
 UNION ALL
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer, state, dwells, still, dwell_ns
+  remote_address, remote_port, peer_id, peer, remote_name, state, dwells, still, dwell_ns
 FROM connection_dwells
 WHERE duration_bucket IS NULL;
 
 CREATE VIEW peer_lifetime_sums AS
 SELECT
   k.hour, k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
-  k.local_address, k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer,
+  k.local_address, k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer, k.remote_name,
   y.dwells AS lifetimes,
   y.longest_ns AS lifetime_ns,
   CAST(k.hour * 3600000000000 AS INTEGER) AS closed_ns,
@@ -367,12 +386,14 @@ WHERE y.state = $dwell.lifetime AND y.dwells > 0;
 CREATE VIEW peer_lifetimes AS
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer, lifetimes, lifetime_ns, closed_ns, open_error_ns
+  remote_address, remote_port, peer_id, peer, remote_name, lifetimes, lifetime_ns, closed_ns,
+  open_error_ns
 FROM peer_lifetime_sums
 UNION ALL
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer, lifetimes, lifetime_ns, closed_ns, open_error_ns
+  remote_address, remote_port, peer_id, peer, remote_name, lifetimes, lifetime_ns, closed_ns,
+  open_error_ns
 FROM connection_lifetimes
 WHERE duration_bucket IS NULL;
 
@@ -502,7 +523,7 @@ FROM connection_opens
 WHERE duration_bucket IS NULL;
 
 -- Outbound opens that may be periodic: the last hundred of each flow, and the last thousand flows of
--- each program to each peer, with six opens or more and, on average, at most one a second.
+-- each program to each peer, with six opens or more and, on average, at most ten a second.
 CREATE VIEW peer_outbound_opens AS
 WITH opened AS (
   SELECT
@@ -533,7 +554,8 @@ grouped AS (
 periodic AS MATERIALIZED (
   SELECT
     k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns,
-    k.local_address, k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer, k.flow_id,
+    k.local_address, k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer,
+    k.remote_name, k.flow_id,
     coalesce((
       SELECT n.id
       FROM connection AS n
@@ -544,18 +566,18 @@ periodic AS MATERIALIZED (
   FROM grouped AS g
   CROSS JOIN peer_keys AS k ON k.flow_id = g.flow_id
   WHERE g.opened >= 6 AND g.number <= 1000
-    AND g.last_ns - g.first_ns >= 1000000000 * (g.connections - 1)
+    AND g.last_ns - g.first_ns >= 100000000 * (g.connections - 1)
 )
 SELECT
   k.process_id, k.pid, k.process, k.exe, k.user, k.direction, k.protocol, k.netns, k.local_address,
-  k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer, c.opened_ns
+  k.local_port, k.remote_address, k.remote_port, k.peer_id, k.peer, k.remote_name, c.opened_ns
 FROM periodic AS k
 CROSS JOIN connection AS c ON c.flow_id = k.flow_id AND c.id >= k.from_id
 WHERE c.opened_ns IS NOT NULL
 UNION ALL
 SELECT
   process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port,
-  remote_address, remote_port, peer_id, peer, opened_ns
+  remote_address, remote_port, peer_id, peer, remote_name, opened_ns
 FROM connection_outbound_opens
 WHERE duration_bucket IS NULL;
 

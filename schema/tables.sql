@@ -81,16 +81,25 @@ INSERT INTO duration_bucket (code, span_ns) VALUES
   (5, 900000000000), (6, 3600000000000), (7, 21600000000000), (8, 86400000000000),
   (9, 604800000000000), (10, 4611686018427387904);
 
--- A remote address and the port of the service: our port if the connection is inbound, else the
--- remote port.
+-- A name that was looked up, as in Lookup (src/model/lookup.hpp).
+CREATE TABLE name (
+  id INTEGER PRIMARY KEY,
+  text TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- A remote address, the port of the service (our port if the connection is inbound, else the remote
+-- port) and the name by which the program knew the address.
 CREATE TABLE peer (
   id INTEGER PRIMARY KEY,
   direction INTEGER NOT NULL,
   protocol INTEGER NOT NULL,
   remote_address_id INTEGER NOT NULL REFERENCES address (id),
-  port INTEGER
+  port INTEGER,
+  name_id INTEGER REFERENCES name (id),
+  name_source INTEGER               -- NULL where name_id is
 ) STRICT;
-CREATE INDEX peer_by_address ON peer (remote_address_id, port, direction, protocol);
+CREATE INDEX peer_by_address ON peer (remote_address_id, port, direction, protocol, name_id);
+CREATE INDEX peer_by_name ON peer (name_id) WHERE name_id IS NOT NULL;
 
 -- Aggregated flows (RFC 7015) of the connections that ended within one hour: one for each process,
 -- peer and local address; and one for each process, with local_address_id, local_port and peer_id
@@ -233,6 +242,25 @@ CREATE TABLE counter_sample (
   no_ports INTEGER,
   in_errors INTEGER,
   out_datagrams INTEGER
+) STRICT;
+
+-- Questions that processes asked DNS servers. An id is larger than those of questions that were
+-- answered, or given up, before.
+CREATE TABLE lookup (
+  id INTEGER PRIMARY KEY,
+  session_id INTEGER NOT NULL REFERENCES session (id),
+  at_ns INTEGER NOT NULL,           -- when it was asked first
+  process_id INTEGER REFERENCES process (id),
+  netns_above INTEGER,              -- as in connection
+  netns INTEGER GENERATED ALWAYS AS (4026531840 + netns_above) VIRTUAL,
+  name_id INTEGER NOT NULL REFERENCES name (id),
+  type INTEGER NOT NULL,            -- of the records asked for
+  rcode INTEGER,                    -- NULL: no answer
+  answers TEXT,                     -- joined by ', '; NULL: none
+  ttl_s INTEGER,
+  latency_ns INTEGER,
+  server_id INTEGER NOT NULL REFERENCES address (id),
+  server_port INTEGER NOT NULL
 ) STRICT;
 
 -- When the wall clock was set, and by how much. Events up to after_event have the time of the clock

@@ -54,12 +54,16 @@ SELECT
   $endpoint(r.text, c.remote_port) AS remote,
   $name(outcome_reason, c.outcome_reason) AS outcome_reason,
   c.syns, p.container, c.clock_adjust_ns, c.unanswered_ms, p.unit, p.pod, p.container_name,
-  p.pod_name, c.errno, c.process_id, c.datagrams_sent, c.datagrams_received
+  p.pod_name, c.errno, c.process_id, c.datagrams_sent, c.datagrams_received,
+  n.text AS remote_name,
+  $name(name_source, e.name_source) AS name_source
 FROM connection AS c
 JOIN session AS s ON s.id = c.session_id
 JOIN address AS l ON l.id = c.local_address_id
 LEFT JOIN address AS r ON r.id = c.remote_address_id
-LEFT JOIN process AS p ON p.id = c.process_id;
+LEFT JOIN process AS p ON p.id = c.process_id
+LEFT JOIN peer AS e ON e.id = c.peer_id
+LEFT JOIN name AS n ON n.id = e.name_id;
 
 -- All events, with their stored codes: those of the table and those of connection.history. newest is
 -- the id of the last event that is stored in the same row: `newest > x AND id > x` finds the events
@@ -95,8 +99,10 @@ CREATE VIEW event_count AS
 SELECT (SELECT count(*) FROM event) + coalesce(sum(json_array_length($list(history))), 0) AS events
 FROM connection;
 
-CREATE VIEW events AS
+-- The rows of `events`, with `newest`.
+CREATE VIEW event_rows AS
 SELECT
+  e.newest,
   e.id,
   $utc(e.at_ns) AS at,
   e.at_ns, e.error_ns,
@@ -126,6 +132,12 @@ JOIN connection AS c ON c.id = e.connection_id
 JOIN address AS l ON l.id = c.local_address_id
 LEFT JOIN address AS r ON r.id = c.remote_address_id
 LEFT JOIN process AS p ON p.id = c.process_id;
+
+CREATE VIEW events AS
+SELECT
+  id, at, at_ns, error_ns, kind, connection_id, old, new, pid, process, protocol, local_address,
+  local_port, remote_address, remote_port, local, remote
+FROM event_rows;
 
 -- One row for each state entered. The next event is looked up for each row, so that a query about a
 -- few connections reads only their events. Ids order the events of a connection as they happened,
@@ -297,6 +309,27 @@ SELECT
   CASE
     WHEN p.direction = $direction.inbound THEN r.text || ' to port ' || p.port
     ELSE $endpoint(r.text, p.port)
-  END AS peer
+  END AS peer,
+  n.text AS remote_name,
+  $name(name_source, p.name_source) AS name_source
 FROM peer AS p
-JOIN address AS r ON r.id = p.remote_address_id;
+JOIN address AS r ON r.id = p.remote_address_id
+LEFT JOIN name AS n ON n.id = p.name_id;
+
+CREATE VIEW lookups AS
+SELECT
+  q.id, q.session_id,
+  $utc(q.at_ns) AS at,
+  q.at_ns, p.pid,
+  p.name AS process,
+  q.netns,
+  n.text AS name,
+  coalesce($name(dns_type, q.type), 'TYPE' || q.type) AS type,
+  coalesce($name(rcode, q.rcode), 'RCODE' || q.rcode) AS rcode,
+  q.answers, q.ttl_s, q.latency_ns,
+  $endpoint(a.text, q.server_port) AS server,
+  q.process_id
+FROM lookup AS q
+LEFT JOIN name AS n ON n.id = q.name_id
+LEFT JOIN process AS p ON p.id = q.process_id
+LEFT JOIN address AS a ON a.id = q.server_id;

@@ -50,6 +50,8 @@ enum class RecordKind : std::uint16_t {
   process_events = 31,
   process_events_lost = 32,
   udp_flows = 33,
+  dns_messages = 34,
+  hosts = 35,
 };
 
 using Bytes = std::vector<std::byte>;
@@ -242,6 +244,19 @@ struct UdpFlows {
   bool operator==(const UdpFlows&) const = default;
 };
 
+/// Messages of DNS that sockets have exchanged with port 53 of a server (docs/capture-format.md).
+struct DnsMessages {
+  std::int64_t lost = 0;  ///< messages for which there was no room
+  Bytes messages;
+  bool operator==(const DnsMessages&) const = default;
+};
+
+/// The text of /etc/hosts, as it is from here on. It holds for the record's network namespace.
+struct Hosts {
+  Bytes text;
+  bool operator==(const Hosts&) const = default;
+};
+
 /// One table of the IP Helper API and, where it was asked for, the one with offload states:
 /// MibTable sections (capture/sections.hpp).
 struct MibTableRead {
@@ -287,6 +302,8 @@ using Payload = std::variant<SessionText,
                              TraceLost,
                              TraceEnded,
                              UdpFlows,
+                             DnsMessages,
+                             Hosts,
                              MibTableRead,
                              MibStatisticsRead,
                              MibModulesRead>;

@@ -114,6 +114,10 @@ struct Encoder {
   PayloadFields operator()(const UdpFlows& p) const {
     return {RecordKind::udp_flows, p.until_ns, p.lost, 0, p.flows};
   }
+  PayloadFields operator()(const DnsMessages& p) const {
+    return {RecordKind::dns_messages, p.lost, 0, 0, p.messages};
+  }
+  PayloadFields operator()(const Hosts& p) const { return {RecordKind::hosts, 0, 0, 0, p.text}; }
   PayloadFields operator()(const MibTableRead& p) const {
     return {RecordKind::mib_tables, p.tables, 0, 0, p.sections};
   }
@@ -220,6 +224,10 @@ Result<Payload> decode_payload(const PayloadFields& fields, Bytes bytes) {
       return Payload{TraceEnded{text_of(bytes)}};
     case RecordKind::udp_flows:
       return Payload{UdpFlows{a, fields.b, std::move(bytes)}};
+    case RecordKind::dns_messages:
+      return Payload{DnsMessages{a, std::move(bytes)}};
+    case RecordKind::hosts:
+      return Payload{Hosts{std::move(bytes)}};
     case RecordKind::mib_tables:
       return Payload{MibTableRead{static_cast<TableSet>(a), std::move(bytes)}};
     case RecordKind::mib_statistics:

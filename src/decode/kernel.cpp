@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "decode/kernel.hpp"
 
+#include "util/byte_reader.hpp"
+#include "util/text.hpp"
+
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -32,6 +36,12 @@ std::optional<TcpState> state_from_kernel(unsigned number) {
                                                 : std::optional{kStates.at(number - 1)};
 }
 
+std::optional<Family> family_from_kernel(unsigned number) {
+  return number == 2    ? std::optional{Family::ipv4}
+         : number == 10 ? std::optional{Family::ipv6}
+                        : std::nullopt;
+}
+
 IpAddress read_address(ByteReader& in, Family family) {
   IpAddress address;
   address.family = family;
@@ -42,12 +52,21 @@ IpAddress read_address(ByteReader& in, Family family) {
   return address;
 }
 
-void set_scope(FiveTuple& tuple, std::uint32_t interface) {
-  for (auto* endpoint : {&tuple.local, &tuple.remote}) {
-    if (is_link_local(endpoint->address)) {
-      endpoint->address.scope = interface;
-    }
+void set_scope(IpAddress& address, std::uint32_t interface) {
+  if (is_link_local(address)) {
+    address.scope = interface;
   }
+}
+
+void set_scope(FiveTuple& tuple, std::uint32_t interface) {
+  set_scope(tuple.local.address, interface);
+  set_scope(tuple.remote.address, interface);
+}
+
+std::string read_comm(ByteReader& in) {
+  constexpr std::size_t kSize = 16;
+  const auto name = as_text(in.take(kSize));
+  return to_utf8(name.substr(0, std::min(name.find('\0'), name.size())), kSize);
 }
 
 }  // namespace netlog::decode

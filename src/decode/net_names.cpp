@@ -4,7 +4,6 @@
 #include "util/text.hpp"
 
 #include <algorithm>
-#include <functional>
 
 namespace netlog::decode {
 namespace {
@@ -20,6 +19,16 @@ bool is_service_name(std::string_view text) {
   return is_net_name(text) && std::any_of(text.begin(), text.end(), is_letter);
 }
 
+/// The line without its comment, and without the words that end behind the longest length.
+std::string_view entry_in(std::string_view line) {
+  line = line.substr(0, line.find('#'));
+  if (line.size() <= kLongestLine) {
+    return line;
+  }
+  const auto end = line.find_last_of(" \t", kLongestLine);
+  return line.substr(0, end == std::string_view::npos ? 0 : end);
+}
+
 /// The words of each line that has at least two, without its comment.
 void for_each_entry(std::string_view text,
                     const std::function<void(const std::vector<std::string_view>&)>& entry) {
@@ -27,11 +36,9 @@ void for_each_entry(std::string_view text,
     const auto end = std::min(text.find('\n'), text.size());
     const auto line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.size() <= kLongestLine) {
-      const auto fields = words(line.substr(0, line.find('#')));
-      if (fields.size() >= 2) {
-        entry(fields);
-      }
+    const auto fields = words(entry_in(line));
+    if (fields.size() >= 2) {
+      entry(fields);
     }
   }
 }
@@ -51,30 +58,16 @@ bool is_net_name(std::string_view text) {
          });
 }
 
-std::vector<HostName> parse_hosts(std::string_view text) {
-  std::vector<HostName> hosts;
+void for_each_host_name(std::string_view text,
+                        const std::function<void(const IpAddress&, std::string_view)>& host) {
   for_each_entry(text, [&](const auto& fields) {
     const auto address = parse_address(fields[0]);
     for (std::size_t i = 1; address && i < fields.size(); ++i) {
       if (is_net_name(fields[i])) {
-        hosts.push_back(HostName{lower(fields[i]), *address});
+        host(*address, fields[i]);
       }
     }
   });
-  return hosts;
-}
-
-std::vector<IpAddress> addresses_of(const std::vector<HostName>& hosts, std::string_view name) {
-  const auto folded = lower(name);
-  std::vector<IpAddress> addresses;
-  for (const auto& host : hosts) {
-    if (host.name == folded) {
-      addresses.push_back(host.address);
-    }
-  }
-  std::sort(addresses.begin(), addresses.end());
-  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
-  return addresses;
 }
 
 std::vector<Service> parse_services(std::string_view text) {

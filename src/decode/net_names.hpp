@@ -5,6 +5,7 @@
 #include "model/connection.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,18 +17,12 @@ namespace netlog::decode {
 /// `-`.
 bool is_net_name(std::string_view text);
 
-/// One name of a host, in lower case, and one of its addresses.
-struct HostName {
-  std::string name;
-  IpAddress address;
-};
-
-/// Reads the text of a hosts file, hosts(5): in the file's order, aliases after their name. Lines
-/// that are no entry or longer than 4096 bytes, and names that are none, are left out.
-std::vector<HostName> parse_hosts(std::string_view text);
-
-/// Every address of a name, whatever its case; empty: not there.
-std::vector<IpAddress> addresses_of(const std::vector<HostName>& hosts, std::string_view name);
+/// Reads the text of a hosts file, hosts(5): calls `host` with each name, as it is in the file, and
+/// its address, aliases after their name. Lines that are no entry, and names that are none, are
+/// left out; so are the names in a line that end behind its first 4096 bytes.
+void for_each_host_name(
+    std::string_view text,
+    const std::function<void(const IpAddress& address, std::string_view name)>& host);
 
 /// One name of a port, as the file writes it.
 struct Service {

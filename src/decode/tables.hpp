@@ -46,6 +46,9 @@ Result<std::vector<SocketRow>> decode_destroy_notices(std::span<const std::byte>
 /// One event of a trace.
 using Traced = std::variant<Transition, LastCloser, UdpSocketCreated, SocketUser>;
 
+/// The bytes of one of them.
+constexpr std::size_t kTraceEventSize = 152;
+
 /// Decodes the events of our BPF programs, 152 bytes each (docs/capture-format.md). Their times
 /// plus `clock_shift_ns` are on the boot clock.
 /// @return errc::truncated, unknown_family, unknown_state, or malformed for an unknown kind.
@@ -56,7 +59,7 @@ Result<std::vector<Traced>> decode_trace(std::span<const std::byte> bytes,
 /// Decodes the flows that our BPF programs have counted, 112 bytes each (docs/capture-format.md).
 /// Times are on the boot clock; addresses are in network order, other integers in host order.
 /// @return errc::truncated, unknown_family, or malformed for a time or a count that no host shows.
-/// Source: src/source/linux/bpf/udp_flows.bpf.c.
+/// Source: src/source/linux/bpf/packets.bpf.c.
 Result<std::vector<UdpFlow>> decode_udp_flows(std::span<const std::byte> bytes);
 
 /// Decodes the text of /proc/net/tcp, tcp6, udp or udp6, header line included. The incarnation of

@@ -11,7 +11,6 @@
 namespace netlog::decode {
 namespace {
 
-constexpr std::size_t kEventSize = 152;
 constexpr std::uint8_t kTransition = 1;
 constexpr std::uint8_t kLateOwner = 2;
 constexpr std::uint8_t kBirth = 3;
@@ -22,9 +21,6 @@ constexpr std::uint8_t kKernelSocket = 0x80;
 constexpr std::uint8_t kBeforeExec = 1;  // of a late owner
 // Some 146 years: sums of two such times do not overflow.
 constexpr std::int64_t kLatestNs = std::int64_t{1} << 62U;
-constexpr std::size_t kNameSize = 16;  // TASK_COMM_LEN
-// A clock tick as proc(5) counts process starts: USER_HZ is 100 on every platform.
-constexpr std::uint64_t kNsPerClockTick = 10'000'000;
 
 EndCause cause_of(unsigned error) {
   // asm-generic/errno-base.h, asm-generic/errno.h
@@ -89,7 +85,7 @@ struct Event {
   std::uint16_t local_port, remote_port, error;
   std::uint8_t kind, origin, old_state, new_state, family, flags;
   IpAddress local, remote;
-  std::string_view name;
+  std::string name;
 };
 
 Event read_event(ByteReader in) {
@@ -127,8 +123,7 @@ Event read_event(ByteReader in) {
   const auto family = event.family == 10 ? Family::ipv6 : Family::ipv4;
   event.local = read_address(in, family);
   event.remote = read_address(in, family);
-  const auto name = as_text(in.take(kNameSize));
-  event.name = name.substr(0, std::min(name.find('\0'), name.size()));
+  event.name = read_comm(in);
   return event;
 }
 
@@ -143,7 +138,7 @@ std::optional<Caller> caller_of(const Event& event, std::int64_t clock_shift_ns)
   }
   return Caller{ProcessId{event.pid, event.process_start_ns / kNsPerClockTick},
                 shifted(event.process_start_ns, clock_shift_ns),
-                to_utf8(event.name, kNameSize)};
+                event.name};
 }
 
 Result<Transition> transition_of(const Event& event, std::int64_t clock_shift_ns) {
@@ -244,13 +239,13 @@ Result<std::optional<Traced>> traced_of(const Event& event, std::int64_t clock_s
 
 Result<std::vector<Traced>> decode_trace(std::span<const std::byte> bytes,
                                          std::int64_t clock_shift_ns) {
-  if (bytes.size() % kEventSize != 0) {
+  if (bytes.size() % kTraceEventSize != 0) {
     return fail(errc::truncated, fmt::format("trace of {} bytes", bytes.size()));
   }
   std::vector<Traced> all;
-  all.reserve(bytes.size() / kEventSize);
-  for (; !bytes.empty(); bytes = bytes.subspan(kEventSize)) {
-    const auto event = read_event(ByteReader{bytes.first(kEventSize)});
+  all.reserve(bytes.size() / kTraceEventSize);
+  for (; !bytes.empty(); bytes = bytes.subspan(kTraceEventSize)) {
+    const auto event = read_event(ByteReader{bytes.first(kTraceEventSize)});
     if (auto checked = check_times(event, clock_shift_ns); !checked) {
       return checked.error();
     }

@@ -14,8 +14,6 @@ constexpr std::size_t kFlowBytes = 112;
 constexpr std::uint8_t kSentFirst = 1;
 constexpr std::uint8_t kConnected = 2;
 constexpr std::uint8_t kRest = 4;
-constexpr unsigned kInet = 2;
-constexpr unsigned kInet6 = 10;
 // Some 146 years: sums of two such times do not overflow.
 constexpr std::int64_t kLatestFlowNs = std::int64_t{1} << 62U;
 // More than any host sends in a second; sums of many do not overflow.
@@ -38,10 +36,11 @@ Result<UdpFlow> read_flow(ByteReader in) {
   flow.uid = in.u32();
   const auto local_port = in.u16();
   const auto remote_port = in.u16();
-  const unsigned family = in.u8();
+  const unsigned family_number = in.u8();
+  const auto family = family_from_kernel(family_number);
   const auto flags = in.u8();
-  if (family != kInet && family != kInet6) {
-    return fail(errc::unknown_family, fmt::format("UDP flow of family {}", family));
+  if (!family) {
+    return fail(errc::unknown_family, fmt::format("UDP flow of family {}", family_number));
   }
   if (first_ns < 0 || first_ns > kLatestFlowNs || last_ns < 0 || last_ns > kLatestFlowNs) {
     return fail(errc::malformed, fmt::format("UDP flow at {} ns since boot", first_ns));
@@ -49,9 +48,9 @@ Result<UdpFlow> read_flow(ByteReader in) {
   // Two processors can have counted at once.
   flow.first_ns = std::min(first_ns, last_ns);
   flow.last_ns = std::max(first_ns, last_ns);
-  const auto as = family == kInet6 ? Family::ipv6 : Family::ipv4;
-  const auto local = read_address(in, as);
-  flow.tuple = FiveTuple{Protocol::udp, {local, local_port}, {read_address(in, as), remote_port}};
+  const auto local = read_address(in, *family);
+  flow.tuple =
+      FiveTuple{Protocol::udp, {local, local_port}, {read_address(in, *family), remote_port}};
   set_scope(flow.tuple, interface);
   flow.sent_first = (flags & kSentFirst) != 0;
   flow.is_connected = (flags & kConnected) != 0;

@@ -158,6 +158,13 @@ std::string to_string(const IpAddress& address) {
   return out;
 }
 
+IpAddress ipv4_if_mapped(const IpAddress& address) {
+  const auto& b = address.bytes;
+  return address.family == Family::ipv6 && is_v4_mapped(address)
+             ? IpAddress::v4(b[12], b[13], b[14], b[15])
+             : address;
+}
+
 std::optional<IpAddress> parse_address(std::string_view text) {
   if (text.find(':') == std::string_view::npos) {
     return parse_ipv4(text);

@@ -35,6 +35,9 @@ struct IpAddress {
 /// RFC 5952 text, `fe80::1%2` with a scope, dotted quad for IPv4 and for IPv4-mapped tails.
 std::string to_string(const IpAddress& address);
 
+/// The IPv4 address behind ::ffff:a.b.c.d; any other address as it is.
+IpAddress ipv4_if_mapped(const IpAddress& address);
+
 /// Reads dotted quad or RFC 4291 text with an optional numeric `%scope`; nothing when it is
 /// neither.
 std::optional<IpAddress> parse_address(std::string_view text);

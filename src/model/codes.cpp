@@ -2,7 +2,9 @@
 #include "model/codes.hpp"
 
 #include "model/connection.hpp"
+#include "model/dns_names.hpp"
 #include "model/event.hpp"
+#include "model/lookup.hpp"
 #include "model/process.hpp"
 #include "model/tcp_state.hpp"
 
@@ -68,6 +70,14 @@ void add_events(std::vector<StoredCode>& codes) {
   add(codes, "event", {present, open, state, offload, owner, close});
 }
 
+void add_dns(std::vector<StoredCode>& codes,
+             std::string_view kind,
+             std::span<const DnsCode> named) {
+  for (const auto& [code, name] : named) {
+    codes.push_back({kind, code, std::string{name}});
+  }
+}
+
 }  // namespace
 
 const std::vector<StoredCode>& stored_codes() {
@@ -94,6 +104,9 @@ const std::vector<StoredCode>& stored_codes() {
     add_owner_reasons(codes);
     add_seen_by(codes);
     add_events(codes);
+    add(codes, "name_source", {NameSource::asked, NameSource::seen, NameSource::hosts});
+    add_dns(codes, "dns_type", dns_types());
+    add_dns(codes, "rcode", dns_response_codes());
     // In the table flow_dwell, in the place of a state.
     codes.push_back({"dwell", 0, "lifetime"});
     return codes;

@@ -15,8 +15,8 @@ struct StoredCode {
   std::string name;  ///< `TIME_WAIT`, `timed_out`
 };
 
-/// All stored codes, made from the enums of this folder. Each kind is one run, in ascending order
-/// of its codes. Codes are never renumbered.
+/// All stored codes, made from the enums and tables of this folder. Each kind is one run, in
+/// ascending order of its codes. Codes are never renumbered.
 const std::vector<StoredCode>& stored_codes();
 
 }  // namespace netlog

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/address.hpp"
+#include "model/lookup.hpp"
 #include "model/process.hpp"
 #include "model/tcp_state.hpp"
 
@@ -123,6 +124,8 @@ struct Connection {
   std::optional<std::uint32_t> syns;          ///< SYNs that a failed connect sent
   Metrics metrics;
   SeenBy seen_by = SeenBy::none;
+  std::string remote_name;  ///< of the remote address, as in Lookup; empty: not known
+  NameSource name_source = NameSource::none;
 
   bool operator==(const Connection&) const = default;
 };

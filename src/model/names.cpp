@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "model/connection.hpp"
 #include "model/event.hpp"
+#include "model/lookup.hpp"
 #include "model/process.hpp"
 
 #include <array>
@@ -81,6 +82,10 @@ std::string_view name(UnknownOwner why) {
   return pick(
       std::array<std::string_view, 5>{"not_yet", "not_permitted", "gone", "kernel", "no_source"},
       why);
+}
+
+std::string_view name(NameSource source) {
+  return pick(std::array<std::string_view, 4>{"", "asked", "seen", "hosts"}, source);
 }
 
 std::string_view name(EventKind kind) {

@@ -48,6 +48,15 @@ struct Process {
   bool operator==(const Process&) const = default;
 };
 
+/// The process in whose system call something happened.
+struct Caller {
+  ProcessId id;
+  std::int64_t started_ns = 0;  ///< boot-clock ns
+  std::string name;             ///< untrusted, at most 15 bytes
+
+  bool operator==(const Caller&) const = default;
+};
+
 /// What the kernel reported of a process.
 struct ProcessEvent {
   enum class Kind : std::uint8_t {

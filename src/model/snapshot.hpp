@@ -121,15 +121,6 @@ enum class EndCause : std::uint8_t {
   other,        ///< another one
 };
 
-/// The process in whose system call something happened.
-struct Caller {
-  ProcessId id;
-  std::int64_t started_ns = 0;  ///< boot-clock ns
-  std::string name;             ///< untrusted, at most 15 bytes
-
-  bool operator==(const Caller&) const = default;
-};
-
 /// One TCP state change, reported by the kernel as it happened (BPF). `row.state` is the new state.
 /// There is no holder key.
 struct Transition {

@@ -71,7 +71,7 @@ struct Completeness {
   std::int64_t uncounted_ns = 0;  ///< recorded time of the window that the counts do not include
   std::int64_t gaps = 0;
   std::int64_t gaps_ns = 0;  ///< length of the gaps within the window; around an instant, all of it
-  std::vector<GapReason> gap_reasons;  ///< two at most, the most important one first
+  std::vector<GapReason> gap_reasons;  ///< five at most, the longest first
   std::string note;  ///< what else limits the answer, such as unknown owners; may be empty
 };
 

@@ -35,6 +35,8 @@ std::string_view source_of(RecordKind kind) {
       return "trace";
     case RecordKind::udp_flows:
       return "udp flows";
+    case RecordKind::dns_messages:
+      return "dns";
     case RecordKind::namespace_found:
       return "namespaces";
     case RecordKind::mib_tables:

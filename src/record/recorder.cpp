@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "record/recorder.hpp"
 
+#include "decode/dns.hpp"
 #include "decode/tables.hpp"
 #include "util/byte_reader.hpp"
 #include "util/text.hpp"
@@ -91,6 +92,15 @@ void Recorder::finish() {
   for (const auto& connection : tracker_.take_refreshes()) {
     delivery_.add(store::Refresh{connection});
   }
+  if (const auto questions = tracker_.open_questions()) {
+    gaps_.add(Gap{std::nullopt,
+                  questions->since_ns,
+                  now_ns_,
+                  "dns",
+                  "no answer yet",
+                  questions->count,
+                  std::nullopt});
+  }
   deliver_windows();
   delivery_.add(ticks_.counts(now_ns_));
   deliver();
@@ -173,6 +183,9 @@ void Recorder::end_tick() {
   if (const auto heartbeat = ticks_.heartbeat(now_ns_)) {
     tracker_.expire(now_ns_);
     delivery_.add(*heartbeat);
+  }
+  for (auto& lookup : tracker_.take_lookups()) {
+    delivery_.add(std::move(lookup));
   }
   add_gaps(gaps_.take(now_ns_));
   deliver();
@@ -444,12 +457,19 @@ void Recorder::take(const Record& record, const capture::TraceEvents& trace) {
   while (!left_open_.empty()) {
     resume(by_cookie(left_open_.begin()->first));
   }
-  auto events = decode::decode_trace(trace.events, trace.clock_shift_ns);
-  if (!events) {
-    return gaps_.add(decoder_.unreadable(record, 0, events.error().message()));
-  }
-  for (auto& event : *events) {
-    std::visit([this](auto& one) { apply(one); }, event);
+  // A decoded event is larger than its bytes: few at once need little memory.
+  constexpr std::size_t kAtOnce = 256;
+  std::span<const std::byte> left{trace.events};
+  while (!left.empty()) {
+    const auto part = left.first(std::min(left.size(), kAtOnce * decode::kTraceEventSize));
+    left = left.subspan(part.size());
+    auto events = decode::decode_trace(part, trace.clock_shift_ns);
+    if (!events) {
+      return gaps_.add(decoder_.unreadable(record, 0, events.error().message()));
+    }
+    for (auto& event : *events) {
+      std::visit([this](auto& one) { apply(one); }, event);
+    }
   }
 }
 
@@ -509,6 +529,35 @@ void Recorder::take(const Record& record, const capture::UdpFlows& read) {
       gaps_.add(gap_of(record, std::nullopt, "udp flows", reason, lost));
     }
   }
+}
+
+void Recorder::take(const Record& record, const capture::DnsMessages& dns) {
+  auto decoded = decode::decode_dns_messages(dns.messages);
+  if (!decoded) {
+    tracker_.lose_dns_messages(record.asked);
+    return gaps_.add(decoder_.unreadable(record, 0, decoded.error().message()));
+  }
+  if (dns.lost > 0) {
+    tracker_.lose_dns_messages(record.asked);
+  }
+  for (auto& message : decoded->messages) {
+    if (message.caller) {
+      register_process(*message.caller, message.at_ns);
+    }
+    tracker_.apply(message);
+  }
+  for (const auto& [reason, lost] :
+       {std::pair{"buffer full", dns.lost},
+        std::pair{"unreadable", decoded->unreadable},
+        std::pair{"too many questions", tracker_.take_forgotten_questions()}}) {
+    if (lost > 0) {
+      gaps_.add(gap_of(record, std::nullopt, "dns", reason, lost));
+    }
+  }
+}
+
+void Recorder::take(const Record& record, const capture::Hosts& hosts) {
+  tracker_.set_hosts(record.netns, decode::decode_hosts(as_text(hosts.text)));
 }
 
 void Recorder::take(const Record& record, const capture::NamespaceFound& /*found*/) {

@@ -88,7 +88,9 @@ class Recorder final : public capture::RecordSink {
   void take(const Record& record, const capture::TraceEvents& trace);
   void take(const Record& record, const capture::TraceLost& lost);
   void take(const Record& record, const capture::TraceEnded& ended);
-  void take(const Record& record, const capture::UdpFlows& flows);
+  void take(const Record& record, const capture::UdpFlows& read);
+  void take(const Record& record, const capture::DnsMessages& dns);
+  void take(const Record& record, const capture::Hosts& hosts);
   void take(const Record& record, const capture::SockDiagDump& dump);
   void take(const Record& record, const capture::ProcfsTable& table);
   void take(const Record& record, const capture::MibTableRead& table);

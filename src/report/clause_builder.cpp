@@ -39,6 +39,15 @@ std::string in_range(ClauseBuilder& out, const AddressRange& range, std::size_t 
       "(family = $family.ipv6 AND hex(bytes) BETWEEN {} AND {}{})", first, last, scope);
 }
 
+/// `FROM address WHERE …`: the addresses in any of the filter's remote ranges.
+std::string remote_addresses(ClauseBuilder& out, const Filter& filter) {
+  std::string any;
+  for (std::size_t i = 0; i < filter.remote.size(); ++i) {
+    any += (i == 0 ? "" : " OR ") + in_range(out, filter.remote[i], i);
+  }
+  return "FROM address WHERE " + any;
+}
+
 /// Binds each value under its own name and lists the placeholders: `:f_pid0, :f_pid1`.
 template <typename T, typename ToCell>
 std::string bind_list(ClauseBuilder& out,
@@ -167,12 +176,41 @@ void add_outcomes(ClauseBuilder& out, const Filter& filter, std::string_view out
   }
 }
 
-std::string remote_addresses(ClauseBuilder& out, const Filter& filter) {
-  std::string any;
-  for (std::size_t i = 0; i < filter.remote.size(); ++i) {
-    any += (i == 0 ? "" : " OR ") + in_range(out, filter.remote[i], i);
+bool names_remote(const Filter& filter) {
+  return !filter.remote.empty() || filter.remote_name;
+}
+
+std::string name_matches(ClauseBuilder& out, std::string_view column, const std::string& name) {
+  if (name.find('*') == std::string::npos) {
+    return fmt::format("lower({}) = {}", column, out.bind("f_remote_name", name));
   }
-  return "FROM address WHERE " + any;
+  std::string pattern;
+  for (const char c : name) {
+    pattern += c == '?' || c == '[' ? fmt::format("[{}]", c) : std::string{c};
+  }
+  return fmt::format("lower({}) GLOB {}", column, out.bind("f_remote_name", pattern));
+}
+
+void add_remote(ClauseBuilder& out, const Filter& filter) {
+  if (!filter.remote.empty()) {
+    out.add(fmt::format("remote_address IN (SELECT text {})", remote_addresses(out, filter)));
+  }
+  if (filter.remote_name) {
+    out.add(name_matches(out, "remote_name", *filter.remote_name));
+  }
+}
+
+std::string remote_peers(ClauseBuilder& out, const Filter& filter) {
+  std::string sql = "SELECT p.id FROM peer AS p WHERE ";
+  if (!filter.remote.empty()) {
+    sql += fmt::format("p.remote_address_id IN (SELECT id {})", remote_addresses(out, filter));
+  }
+  if (filter.remote_name) {
+    sql += fmt::format("{}p.name_id IN (SELECT n.id FROM name AS n WHERE {})",
+                       filter.remote.empty() ? "" : " AND ",
+                       name_matches(out, "n.text", *filter.remote_name));
+  }
+  return sql;
 }
 
 std::string_view owner_table() {

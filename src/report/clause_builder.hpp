@@ -70,8 +70,17 @@ void add_states(ClauseBuilder& out, const Filter& filter);
 /// The filter's outcomes.
 void add_outcomes(ClauseBuilder& out, const Filter& filter, std::string_view outcome = "outcome");
 
-/// `FROM address WHERE …`: the addresses in any of the filter's remote ranges.
-std::string remote_addresses(ClauseBuilder& out, const Filter& filter);
+/// Whether the filter restricts the remote end.
+bool names_remote(const Filter& filter);
+
+/// The filter's remote addresses and name, over the columns `remote_address` and `remote_name`.
+void add_remote(ClauseBuilder& out, const Filter& filter);
+
+/// A SELECT of the ids of peers that the filter's remote addresses and name select.
+std::string remote_peers(ClauseBuilder& out, const Filter& filter);
+
+/// The column, of names, has the name that the filter gives, or one that matches its pattern.
+std::string name_matches(ClauseBuilder& out, std::string_view column, const std::string& name);
 
 /// `(SELECT id, process_id, pid, process, exe, user …)`: all processes, under the names that
 /// add_owner() uses.

@@ -2,6 +2,7 @@
 #include "report/completeness.hpp"
 
 #include "report/whole_hours.hpp"
+#include "store/db/sql_macros.hpp"
 #include "util/time.hpp"
 
 #include <algorithm>
@@ -16,10 +17,17 @@ namespace {
 
 /// A recorder that has written nothing for longer hangs or has ended.
 constexpr auto kLateWriteNs = 5 * kNsPerSecond;
-/// Of a gap: nobody looked. In other gaps single changes are missing, or what ended was deleted.
-constexpr std::string_view kIsBlind = "source <> 'retention' AND reason NOT LIKE 'missed %'";
 /// A busy recorder ticks after so many intervals at the latest (record::Pacer).
 constexpr std::int64_t kMaxIntervals = 64;
+
+/// Peers that answer DNS over TLS or QUIC (RFC 7858, RFC 9250), and public resolvers that answer
+/// DNS over HTTPS: those of Cloudflare, Google and Quad9.
+constexpr std::string_view kResolvers =
+    "SELECT p.id FROM peer AS p WHERE p.direction = $direction.outbound AND (p.port = 853 OR "
+    "(p.port = 443 AND p.remote_address_id IN (SELECT a.id FROM address AS a WHERE a.text IN ("
+    "'1.1.1.1', '1.0.0.1', '2606:4700:4700::1111', '2606:4700:4700::1001', '8.8.8.8', '8.8.4.4', "
+    "'2001:4860:4860::8888', '2001:4860:4860::8844', '9.9.9.9', '149.112.112.112', '2620:fe::fe', "
+    "'2620:fe::9'))))";
 
 std::int64_t integer(const Cell& cell, std::int64_t otherwise) {
   const auto* const value = std::get_if<std::int64_t>(&cell);
@@ -116,7 +124,7 @@ void set_gaps(Completeness& made, store::Reader& reader, const store::Parameters
   const auto reasons = reader.query(
       fmt::format(
           "SELECT reason, sum(to_ns - from_ns) AS length FROM ({}) GROUP BY reason ORDER BY "
-          "reason = 'skipped ticks', length DESC, reason LIMIT 2",
+          "length DESC, reason = 'skipped ticks', reason LIMIT 5",
           in_window),
       window);
   for (const auto& row : reasons.cells) {
@@ -129,10 +137,9 @@ std::string blind_note(store::Reader& reader, const store::Parameters& window) {
   const std::string counted =
       "SELECT max(from_ns, :from) AS from_ns, min(to_ns, :to) AS to_ns FROM coverage WHERE from_ns "
       "<= :to AND to_ns >= :from AND (:netns IS NULL OR netns = :netns)";
-  const auto blind = fmt::format(
-      "SELECT max(from_ns, :from), min(to_ns, :to) FROM gaps WHERE from_ns <= :to AND to_ns >= "
-      ":from AND {} AND (:netns IS NULL OR netns IS NULL OR netns = :netns)",
-      kIsBlind);
+  const std::string blind =
+      "SELECT max(from_ns, :from), min(to_ns, :to) FROM blind_gaps WHERE from_ns <= :to AND to_ns "
+      ">= :from AND (:netns IS NULL OR netns IS NULL OR netns = :netns)";
   const auto both = reader.query(fmt::format("{} UNION ALL {} ORDER BY 1", counted, blind), window);
   const auto uncounted_ns =
       united_length(both.cells) -
@@ -171,17 +178,20 @@ std::string silence_note(store::Reader& reader, const Filter& filter) {
                    format_duration(*filter.now_ns - plausible(integer(silent.cells[0][0], 0))));
 }
 
-/// `12 ended connections dropped, max-size`, a part for each limit.
+/// `12 ended connections dropped, over --max-size`, a part for each limit and for lookups.
 std::string dropped_note(store::Reader& reader, const store::Parameters& window) {
   const auto dropped = reader.query(
-      "SELECT reason, sum(lost) FROM gaps WHERE source = 'retention' AND from_ns <= :to AND to_ns "
-      ">= :from GROUP BY reason ORDER BY reason",
+      "SELECT iif(of_lookups, substr(reason, 9), reason), sum(lost), iif(of_lookups, 'lookups', "
+      "'ended connections') FROM (SELECT *, reason GLOB 'lookups *' AS of_lookups FROM gaps) WHERE "
+      "source = 'retention' AND from_ns <= :to AND to_ns >= :from GROUP BY reason ORDER BY "
+      "of_lookups, reason",
       window);
   std::string note;
   for (const auto& row : dropped.cells) {
-    note += fmt::format("{}{} ended connections dropped, {}",
+    note += fmt::format("{}{} {} dropped, {}",
                         note.empty() ? "" : " | ",
                         integer(row[1], 0),
+                        text_of(row[2]),
                         text_of(row[0]));
   }
   return note;
@@ -259,16 +269,44 @@ bool last_session_has_ended(store::Reader& reader) {
               .cells.empty();
 }
 
+std::string hidden_names_note(store::Reader& reader,
+                              const Filter& filter,
+                              Granularity granularity) {
+  const auto resolvers = store::expand_sql(kResolvers);
+  if (reader.query(fmt::format("SELECT 1 FROM ({}) LIMIT 1", resolvers)).cells.empty()) {
+    return {};
+  }
+  const auto clause = granularity == Granularity::connections ? window_connection_clause(filter)
+                                                              : sums_clause(filter);
+  auto sql = fmt::format(
+      "WITH hidden AS MATERIALIZED (SELECT connections FROM peer_flows WHERE direction = "
+      "'outbound' AND remote_name IS "
+      "NULL AND remote_address NOT GLOB '127.*' AND remote_address NOT GLOB '*:127.*' AND "
+      "remote_address <> '::1' AND peer_id NOT IN ({0}) AND process_id IN (SELECT f.process_id "
+      "FROM ({0}) AS r CROSS JOIN flow AS f ON f.peer_id = r.id UNION SELECT process_id FROM "
+      "connection WHERE duration_bucket IS NULL AND peer_id IN ({0})) AND ({1})) SELECT "
+      "sum(connections) FROM hidden",
+      resolvers,
+      clause.sql);
+  use_finer_views(sql, granularity, filter);
+  auto parameters = clause.parameters;
+  parameters.emplace("since_ns", filter.since_ns ? Cell{*filter.since_ns} : Cell{});
+  parameters.emplace("until_ns", filter.until_ns ? Cell{*filter.until_ns} : Cell{});
+  bind_whole_hours(parameters, filter);
+  const auto hidden = integer(reader.query(sql, parameters).cells.at(0).at(0), 0);
+  return hidden == 0 ? std::string{}
+                     : fmt::format("names of {} {} unknown: DNS over TLS or HTTPS",
+                                   hidden,
+                                   hidden == 1 ? "connection" : "connections");
+}
+
 std::optional<GapReason> gap_over_instant(store::Reader& reader, const Filter& filter) {
   if (!filter.since_ns || filter.since_ns != filter.until_ns) {
     return std::nullopt;
   }
   const auto found = reader.query(
-      fmt::format(
-          "SELECT reason, to_ns - from_ns FROM gaps WHERE from_ns < :at AND to_ns > :at AND "
-          "{} AND (:netns IS NULL OR netns IS NULL OR netns = :netns) ORDER BY to_ns - "
-          "from_ns DESC LIMIT 1",
-          kIsBlind),
+      "SELECT reason, to_ns - from_ns FROM blind_gaps WHERE from_ns < :at AND to_ns > :at AND "
+      "(:netns IS NULL OR netns IS NULL OR netns = :netns) ORDER BY to_ns - from_ns DESC LIMIT 1",
       {{"at", *filter.since_ns}, {"netns", filter.netns ? Cell{*filter.netns} : Cell{}}});
   return found.cells.empty()
              ? std::nullopt

@@ -38,4 +38,10 @@ bool last_session_has_ended(store::Reader& reader);
 /// @throws StoreError from the reader.
 std::optional<GapReason> gap_over_instant(store::Reader& reader, const Filter& filter);
 
+/// `names of 3 connections unknown: DNS over TLS or HTTPS`: outbound connections without a name of
+/// processes that have connected to port 853 or to port 443 of a well-known public resolver,
+/// without those to the resolvers. Empty: no process has.
+/// @throws StoreError from the reader.
+std::string hidden_names_note(store::Reader& reader, const Filter& filter, Granularity granularity);
+
 }  // namespace netlog::report

@@ -4,7 +4,7 @@
 #include "store/db/sql_macros.hpp"
 
 #include <algorithm>
-#include <limits>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -16,7 +16,13 @@ namespace {
 // How the connection ended is known with its end.
 constexpr std::string_view kSelect = R"(
 SELECT
-  at_ns, error_ns, kind, old, new, pid, process, protocol, local, remote,
+  at_ns, error_ns, kind, old, new, pid, process,
+  (
+    SELECT s.script FROM connection AS c JOIN scripts AS s ON s.process_id = c.process_id WHERE c.id = connection_id
+  ) AS script,
+  protocol, local, remote,
+  (SELECT c.remote_name FROM connections AS c WHERE c.id = connection_id) AS remote_name,
+  (SELECT c.name_source FROM connections AS c WHERE c.id = connection_id) AS name_source,
   (SELECT c.direction FROM connections AS c WHERE c.id = connection_id) AS direction,
   iif(kind = 'close', (SELECT c.outcome FROM connections AS c WHERE c.id = connection_id), NULL) AS outcome,
   iif(kind = 'close', (SELECT c.outcome_reason FROM connections AS c WHERE c.id = connection_id), NULL) AS outcome_reason,
@@ -24,7 +30,7 @@ SELECT
   iif(kind = 'close', (SELECT c.bytes_sent FROM connections AS c WHERE c.id = connection_id), NULL) AS bytes_sent,
   iif(kind = 'close', (SELECT c.bytes_received FROM connections AS c WHERE c.id = connection_id), NULL) AS bytes_received,
   connection_id, id
-FROM events
+FROM event_rows
 WHERE )";
 
 // Ids are in order for each connection only.
@@ -34,8 +40,19 @@ std::string recorded_time() {
 
 // Looks only at the rows of the file that hold such events.
 constexpr std::string_view kIsAfterLast =
-    "connection_id IN (SELECT connection_id FROM event_codes WHERE newest > :last_id) AND id > "
-    ":last_id";
+    "newest > :last_id AND id > :last_id AND id <= :newest_id";
+
+/// The newest rows of the file that hold events, at most `:rows`. Each holds one event or several,
+/// so the last events are in the last rows. The arguments select rows.
+std::string newest_rows(std::string_view of_event, std::string_view of_connection) {
+  return fmt::format(
+      "SELECT newest, connection_id FROM (SELECT * FROM (SELECT id AS newest, connection_id FROM "
+      "event {} ORDER BY id DESC LIMIT :rows) UNION ALL SELECT * FROM (SELECT last_event, id FROM "
+      "connection WHERE last_event IS NOT NULL {} ORDER BY last_event DESC LIMIT :rows)) ORDER BY "
+      "newest DESC LIMIT :rows",
+      of_event,
+      of_connection);
+}
 
 /// 0 where a file has none that is a number.
 std::int64_t id_of(const Cell& cell) {
@@ -53,9 +70,12 @@ std::vector<Column> event_columns() {
           {"new", "new", Unit::none, Align::left, false},
           {"pid", "pid", Unit::none, Align::right, false},
           {"process", "process", Unit::none, Align::left, false},
+          {"script", "script", Unit::none, Align::left, false},
           {"protocol", "proto", Unit::none, Align::left, false},
           {"local", "local", Unit::endpoint, Align::left, false},
           {"remote", "remote", Unit::endpoint, Align::left, false},
+          {"remote_name", "name", Unit::none, Align::left, false},
+          {"name_source", "name by", Unit::none, Align::left, false},
           {"direction", "direction", Unit::none, Align::left, false},
           {"outcome", "outcome", Unit::none, Align::left, false},
           {"outcome_reason", "why", Unit::none, Align::left, false},
@@ -86,49 +106,79 @@ EventFeed::EventFeed(store::Reader& reader, Filter filter, const std::vector<std
 }
 
 void EventFeed::last(std::int64_t count, const OnEvent& on_event) {
-  auto clause = connection_clause(filter_);
+  constexpr std::int64_t kRecentRows = 4'000;
+  const auto clause = connection_clause(filter_);
+  auto parameters = clause.parameters;
+  parameters.insert(kinds_.parameters.begin(), kinds_.parameters.end());
+  parameters["count"] = count;
+  parameters["newest_id"] = last_id_ = newest_id();
+  // Mostly they are in the newest rows.
+  const auto rows = std::max(count, kRecentRows);
+  parameters["rows"] = rows;
+  const auto recent = newest_rows("", "");
+  const auto found =
+      reader_.query(fmt::format("SELECT count(*), min(newest) - 1 FROM ({})", recent), parameters);
+  const bool are_all = id_of(found.cells[0][0]) < rows;
+  parameters["last_id"] = are_all ? 0 : id_of(found.cells[0][1]);
+  auto selected = fmt::format("{}{}", kIsAfterLast, kinds_.sql);
   if (clause.sql != "1") {
-    clause.sql = fmt::format("connection_id IN (SELECT id FROM connections WHERE {})", clause.sql);
+    selected += fmt::format(
+        " AND connection_id IN (SELECT id FROM connections WHERE id IN (SELECT connection_id FROM "
+        "({})) AND ({}))",
+        recent,
+        clause.sql);
   }
-  clause.parameters["count"] = count;
-  last_id_ = first_of_last(count, clause);
-  read(fmt::format("SELECT * FROM (SELECT * FROM ({{}}) AS e ORDER BY {0} DESC, id DESC LIMIT "
-                   ":count) AS e ORDER BY {0}, id",
-                   recorded_time()),
-       std::move(clause),
-       on_event);
+  const auto are_enough = [&] {
+    const auto counted = reader_.query(
+        fmt::format("SELECT count(*) FROM (SELECT 1 FROM event_rows WHERE {} LIMIT :count)",
+                    selected),
+        parameters);
+    return id_of(counted.cells[0][0]) == count;
+  };
+  if (!are_all && !are_enough()) {
+    selected = select_of_all(clause.sql, count, parameters);
+  }
+  // The ids first: what an event shows of its connection takes longer.
+  reader_.each(
+      fmt::format("WITH last_ids AS MATERIALIZED (SELECT id FROM event_rows AS e WHERE {1} "
+                  "ORDER BY {2} DESC, id DESC LIMIT :count) SELECT * FROM ({0}{1} AND id "
+                  "IN (SELECT id FROM last_ids)) AS e ORDER BY {2}, id",
+                  kSelect,
+                  selected,
+                  recorded_time()),
+      parameters,
+      [](const auto&) {},
+      on_event);
 }
 
-/// An id before the last `count` events that the clause selects. Each row of the file holds one
-/// event or several, so the last events are in the last rows.
-std::int64_t EventFeed::first_of_last(std::int64_t count, const Clause& clause) {
-  constexpr std::int64_t kMinRows = 1'000;
-  constexpr std::int64_t kMore = 16;
-  for (auto rows = std::max(count, kMinRows);; rows *= kMore) {
-    const auto found = reader_.query(
-        "SELECT min(id) - 1, count(*) FROM (SELECT id FROM (SELECT * FROM (SELECT id FROM event "
-        "ORDER BY id DESC LIMIT :rows) UNION ALL SELECT * FROM (SELECT last_event FROM connection "
-        "WHERE last_event IS NOT NULL ORDER BY last_event DESC LIMIT :rows)) ORDER BY id DESC "
-        "LIMIT :rows)",
-        {{"rows", rows}});
-    if (id_of(found.cells[0][1]) < rows ||
-        rows > std::numeric_limits<std::int64_t>::max() / kMore) {
-      return 0;
-    }
-    auto parameters = clause.parameters;
-    parameters.insert(kinds_.parameters.begin(), kinds_.parameters.end());
-    parameters["last_id"] = id_of(found.cells[0][0]);
-    const auto enough = reader_.query(
-        fmt::format("SELECT count(*) = :count FROM (SELECT 1 FROM events WHERE {} AND {}{} LIMIT "
-                    ":count)",
-                    kIsAfterLast,
-                    clause.sql,
-                    kinds_.sql),
-        parameters);
-    if (id_of(enough.cells[0][0]) != 0) {
-      return id_of(found.cells[0][0]);
-    }
+/// A condition for the last events that the filter selects in the whole file. Where it selects
+/// events by what they are, or many, all have to be looked at.
+std::string EventFeed::select_of_all(const std::string& connections,
+                                     std::int64_t count,
+                                     store::Parameters& parameters) {
+  // Ids are in order for each connection only: the last events may be in other rows than the last.
+  constexpr std::int64_t kFewRows = 1'000;
+  parameters["last_id"] = std::int64_t{0};
+  const auto chosen = fmt::format("SELECT id FROM connections WHERE {}", connections);
+  if (!kinds_.sql.empty() || count > kFewRows) {
+    return fmt::format("{}{} AND connection_id IN ({})", kIsAfterLast, kinds_.sql, chosen);
   }
+  parameters["rows"] = kFewRows;
+  const auto rows =
+      reader_.query(fmt::format("WITH chosen AS MATERIALIZED ({}) {}",
+                                chosen,
+                                newest_rows("WHERE connection_id IN (SELECT id FROM chosen)",
+                                            "AND id IN (SELECT id FROM chosen)")),
+                    parameters);
+  std::string ids;
+  for (const auto& row : rows.cells) {
+    ids += fmt::format("{}{}", ids.empty() ? "" : ", ", id_of(row[1]));
+  }
+  if (std::ssize(rows.cells) == kFewRows) {
+    parameters["last_id"] = id_of(rows.cells.back()[0]) - 1;
+  }
+  // SQLite looks for constant ids by an index, not for those of a subquery.
+  return fmt::format("{} AND connection_id IN ({})", kIsAfterLast, ids);
 }
 
 void EventFeed::next(const OnEvent& on_event) {
@@ -142,22 +192,24 @@ void EventFeed::next(const OnEvent& on_event) {
     clause.sql = fmt::format(
         "EXISTS (SELECT 1 FROM connections AS c WHERE c.id = connection_id AND ({}))", clause.sql);
   }
-  read(fmt::format("SELECT * FROM ({{}}) AS e ORDER BY {}, id", recorded_time()),
-       std::move(clause),
-       on_event);
+  const auto newest = newest_id();
+  clause.parameters["newest_id"] = newest;
+  clause.parameters["last_id"] = std::exchange(last_id_, newest);
+  clause.parameters.insert(kinds_.parameters.begin(), kinds_.parameters.end());
+  reader_.each(
+      fmt::format("SELECT * FROM ({}{} AND {}{}) AS e ORDER BY {}, id",
+                  kSelect,
+                  kIsAfterLast,
+                  clause.sql,
+                  kinds_.sql,
+                  recorded_time()),
+      clause.parameters,
+      [](const auto&) {},
+      on_event);
 }
 
-/// The events after those that were read before.
-void EventFeed::read(std::string_view sql, Clause clause, const OnEvent& on_event) {
-  const auto newest =
-      id_of(reader_.query("SELECT coalesce((SELECT id FROM newest_event), 0)").cells[0][0]);
-  clause.parameters["last_id"] = std::exchange(last_id_, newest);
-  clause.parameters["newest_id"] = newest;
-  clause.parameters.insert(kinds_.parameters.begin(), kinds_.parameters.end());
-  const auto select = fmt::format(
-      "{}{} AND id <= :newest_id AND {}{}", kSelect, kIsAfterLast, clause.sql, kinds_.sql);
-  reader_.each(
-      fmt::format(fmt::runtime(sql), select), clause.parameters, [](const auto&) {}, on_event);
+std::int64_t EventFeed::newest_id() {
+  return id_of(reader_.query("SELECT coalesce((SELECT id FROM newest_event), 0)").cells[0][0]);
 }
 
 }  // namespace netlog::report

@@ -37,8 +37,10 @@ class EventFeed {
   void next(const OnEvent& on_event);
 
  private:
-  std::int64_t first_of_last(std::int64_t count, const Clause& clause);
-  void read(std::string_view sql, Clause clause, const OnEvent& on_event);
+  std::string select_of_all(const std::string& connections,
+                            std::int64_t count,
+                            store::Parameters& parameters);
+  std::int64_t newest_id();
 
   store::Reader& reader_;
   Filter filter_;

@@ -73,20 +73,19 @@ void add_owner_of_connections(ClauseBuilder& out,
 
 /// Names the rows to look at, by the index that selects the fewest. The other conditions decide.
 void add_candidate_rows(ClauseBuilder& out, const Filter& filter) {
-  const bool only_since = filter.since_ns && !names_owner(filter) && filter.remote.empty();
+  const bool only_since = filter.since_ns && !names_owner(filter) && !names_remote(filter);
   if (is_short_window(filter) || only_since) {
     const auto until =
         filter.until_ns ? latest_opening(out, filter) : std::string{"9223372036854775807"};
     out.add(fmt::format("id IN ({} UNION ALL {})",
                         ended_within(out.bind("f_since", *filter.since_ns), until),
                         kNotEnded));
-  } else if (!names_owner(filter) && !filter.remote.empty()) {
-    out.add(fmt::format(
-        "id IN (SELECT c.id FROM peer AS p CROSS JOIN flow AS f ON f.peer_id = p.id "
-        "CROSS JOIN connection AS c ON c.flow_id = f.id WHERE p.remote_address_id IN (SELECT id "
-        "{}) UNION ALL {})",
-        remote_addresses(out, filter),
-        kNotEnded));
+  } else if (!names_owner(filter) && names_remote(filter)) {
+    out.add(
+        fmt::format("id IN (SELECT c.id FROM ({}) AS s CROSS JOIN flow AS f ON f.peer_id = s.id "
+                    "CROSS JOIN connection AS c ON c.flow_id = f.id UNION ALL {})",
+                    remote_peers(out, filter),
+                    kNotEnded));
   }
 }
 
@@ -102,20 +101,14 @@ void add_window(ClauseBuilder& out, const Filter& filter, std::string_view last)
   }
 }
 
-void add_remote_and_states(ClauseBuilder& out, const Filter& filter) {
-  if (!filter.remote.empty()) {
-    out.add(fmt::format("remote_address IN (SELECT text {})", remote_addresses(out, filter)));
-  }
-  add_states(out, filter);
-}
-
 /// @param last when a connection was there for the last time
 void add_connections(ClauseBuilder& out, const Filter& filter, std::string_view last) {
   add_candidate_rows(out, filter);
   add_owner_of_connections(out, filter, filter.since_ns, filter.until_ns);
   add_ports(out, filter);
   add_window(out, filter, last);
-  add_remote_and_states(out, filter);
+  add_remote(out, filter);
+  add_states(out, filter);
 }
 
 Clause clause_of_window(const Filter& filter, std::string_view last) {
@@ -152,7 +145,8 @@ Clause known_connection_clause(const Filter& filter) {
   add_owner_of_connections(out, filter, filter.since_ns, filter.until_ns, false);
   add_ports(out, filter);
   add_window(out, filter, kLastSeen);
-  add_remote_and_states(out, filter);
+  add_remote(out, filter);
+  add_states(out, filter);
   add_outcomes(out, filter);
   return out.take();
 }
@@ -170,7 +164,8 @@ Clause both_windows_clause(const Filter& filter) {
   add_owner_of_connections(
       out, filter, filter.before_ns ? filter.before_ns->first : filter.since_ns, std::nullopt);
   add_ports(out, filter);
-  add_remote_and_states(out, filter);
+  add_remote(out, filter);
+  add_states(out, filter);
   add_outcomes(out, filter);
   return out.take();
 }
@@ -179,12 +174,37 @@ Clause sums_clause(const Filter& filter) {
   ClauseBuilder out;
   add_owner(out, filter);
   add_ports(out, filter);
-  if (!filter.remote.empty()) {
-    out.add(fmt::format(
-        "peer_id IN (SELECT p.id FROM peer AS p WHERE p.remote_address_id IN (SELECT id {}))",
-        remote_addresses(out, filter)));
+  if (names_remote(filter)) {
+    out.add(fmt::format("peer_id IN ({})", remote_peers(out, filter)));
   }
   return out.take();
+}
+
+Clause lookups_clause(const Filter& filter) {
+  ClauseBuilder out;
+  if (names_owner(filter)) {
+    const auto owner = owner_clause(filter);
+    for (const auto& [parameter, value] : owner.parameters) {
+      out.bind(parameter, value);
+    }
+    out.add(fmt::format("process_id IN (SELECT id FROM {} WHERE {})", owner_table(), owner.sql));
+  }
+  out.add_equal("netns", filter.netns);
+  if (filter.since_ns) {
+    out.add("at_ns + coalesce(latency_ns, 0) >= " + out.bind("f_since", *filter.since_ns));
+  }
+  if (filter.until_ns) {
+    out.add("at_ns <= " + out.bind("f_until", *filter.until_ns));
+  }
+  if (filter.remote_name) {
+    out.add(name_matches(out, "name", *filter.remote_name));
+  }
+  return out.take();
+}
+
+bool is_of_connections_only(const Filter& filter) {
+  return filter.protocol || filter.port || filter.local_port || filter.remote_port ||
+         !filter.remote.empty() || !filter.states.empty() || !filter.outcomes.empty();
 }
 
 }  // namespace netlog::report

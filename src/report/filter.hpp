@@ -33,6 +33,8 @@ struct Filter {
   std::optional<std::uint16_t> remote_port;
   std::optional<std::int64_t> netns;  ///< the number of its network namespace
   std::vector<AddressRange> remote;
+  /// Name of the remote address, in lower case; `*` stands for any text.
+  std::optional<std::string> remote_name;
   std::vector<TcpState> states;          ///< was in one of them (within the window)
   std::vector<std::string> outcomes;     ///< names of outcomes
   std::optional<std::int64_t> since_ns;  ///< its life reaches to this time or later
@@ -73,5 +75,13 @@ Clause both_windows_clause(const Filter& filter);
 /// Over the views of sums, `peer_…` and `process_…`. Sums have no times and no states, so those of
 /// the filter are left out.
 Clause sums_clause(const Filter& filter);
+
+/// Over the view `lookups`: the owner, the network namespace, the time and, as `remote_name`, the
+/// name that was asked for.
+Clause lookups_clause(const Filter& filter);
+
+/// Whether it restricts what a lookup does not have: the protocol, ports, addresses, states or
+/// outcomes.
+bool is_of_connections_only(const Filter& filter);
 
 }  // namespace netlog::report

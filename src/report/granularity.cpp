@@ -54,7 +54,7 @@ bool sums_know_owners(store::Reader& reader, const Filter& filter) {
 // FROM and the view keeps the view.
 constexpr std::string_view kFlowsInWindow = R"sql(FROM (
   SELECT
-    process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+    process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer, remote_name,
     iif(coalesce(closed_ns, last_seen_ns) > :until_ns, 'open', outcome) AS outcome,
     iif(coalesce(closed_ns, last_seen_ns) > :until_ns, NULL, outcome_reason) AS outcome_reason,
     owner_reason, connections,
@@ -72,7 +72,7 @@ constexpr std::string_view kFlowsInWindow = R"sql(FROM (
 ))sql";
 constexpr std::string_view kDwellsInWindow = R"sql(FROM (
   SELECT
-    process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer,
+    process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, remote_address, remote_port, peer_id, peer, remote_name,
     state, dwells,
     CAST(iif(:until_ns IS NULL, still, coalesce(to_ns, iif(still, 9223372036854775807, last_seen_ns)) > :until_ns) AS INTEGER) AS still,
     CAST(iif(coalesce(to_ns, last_seen_ns) > :until_ns, max(0, :until_ns - from_ns - clock_adjust_ns), dwell_ns) AS INTEGER) AS dwell_ns,
@@ -105,7 +105,7 @@ Granularity choose_granularity(store::Reader& reader, const Filter& filter) {
     return Granularity::connections;
   }
   const bool of_peer = filter.netns || filter.port || filter.local_port || filter.remote_port ||
-                       !filter.remote.empty();
+                       names_remote(filter);
   return of_peer ? Granularity::peers : Granularity::processes;
 }
 

@@ -75,7 +75,8 @@ Table row_table(store::Reader& reader) {
                      "SELECT 'processes', count(*) FROM process UNION ALL "
                      "SELECT 'gaps', count(*) FROM gap UNION ALL "
                      "SELECT 'coverage', count(*) FROM coverage_window UNION ALL "
-                     "SELECT 'counters', count(*) FROM counter_sample")
+                     "SELECT 'counters', count(*) FROM counter_sample UNION ALL "
+                     "SELECT 'lookups', count(*) FROM lookup")
               .cells};
 }
 

@@ -4,11 +4,17 @@
 #include "report/joined_recordings.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
+#include <variant>
 
 namespace netlog::report {
 namespace {
+
+bool is_known(const Cell& cell) {
+  return !std::holds_alternative<std::monostate>(cell);
+}
 
 Table recordings_table(const JoinedRecordings& joined) {
   Table table{"recordings",
@@ -74,6 +80,7 @@ Table mismatches_table(const JoinedRecordings& joined) {
                {"a", "a's end", Unit::endpoint, Align::left, false},
                {"b", "b's end", Unit::endpoint, Align::left, false},
                {"b_process", "b's process", Unit::none, Align::left, false},
+               {"remote_name", "by name", Unit::none, Align::left, true, false, true},
                {"a_outcome", "at a", Unit::none, Align::left, false},
                {"b_outcome", "at b", Unit::none, Align::left, false},
                {"what", "what", Unit::none, Align::left, false},
@@ -91,6 +98,7 @@ Table mismatches_table(const JoinedRecordings& joined) {
                             a.local,
                             b.local,
                             b.process,
+                            is_known(a.remote_name) ? a.remote_name : b.remote_name,
                             a.outcome,
                             b.outcome,
                             std::move(what),
@@ -111,6 +119,7 @@ Table seen_by_one_table(const JoinedRecordings& joined,
                {"process", "process", Unit::none, Align::left, false},
                {"local", "local", Unit::endpoint, Align::left, false},
                {"remote", "remote", Unit::endpoint, Align::left, false},
+               {"remote_name", "by name", Unit::none, Align::left, true, false, true},
                {"outcome", "outcome", Unit::none, Align::left, false},
                {"why", "why not the other", Unit::none, Align::left, false},
                {"connection_id", "connection", Unit::none, Align::right, true}},
@@ -125,6 +134,7 @@ Table seen_by_one_table(const JoinedRecordings& joined,
                             end->process,
                             end->local,
                             end->remote,
+                            end->remote_name,
                             end->outcome,
                             missing_reason(*end, lacks, shift_ns),
                             end->id});
@@ -133,6 +143,17 @@ Table seen_by_one_table(const JoinedRecordings& joined,
   add("a", only_a, joined.b, joined.clock.offset_ns);
   add("b", only_b, joined.a, -joined.clock.offset_ns);
   return table;
+}
+
+/// Takes the title of the names, where none is known.
+void hide_unknown_names(Table& table) {
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i].known &&
+        std::none_of(
+            table.rows.begin(), table.rows.end(), [&](auto& row) { return is_known(row[i]); })) {
+      table.columns[i].title.clear();
+    }
+  }
 }
 
 void keep_first(Table& table, std::int64_t limit) {
@@ -149,6 +170,8 @@ Answer join(store::Reader& a, store::Reader& b, std::int64_t limit) {
   const auto only_b = find_unmatched(joined, joined.b, joined.a, -offset_ns);
   auto mismatches = mismatches_table(joined);
   auto seen_by_one = seen_by_one_table(joined, only_a, only_b);
+  hide_unknown_names(mismatches);
+  hide_unknown_names(seen_by_one);
   keep_first(mismatches, limit);
   keep_first(seen_by_one, limit);
   return {"join",

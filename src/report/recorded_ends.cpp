@@ -59,6 +59,7 @@ RecordedEnd end_of(const std::vector<Cell>& row) {
     end.rtt_ns = *rtt_us * kNsPerUs;
   }
   end.never_connected = number(row[16]).value_or(0) != 0;
+  end.remote_name = row[17];
   return end;
 }
 
@@ -84,7 +85,8 @@ RecordedEnds read_ends(store::Reader& reader) {
           "SELECT id, local, remote, local_address, remote_address, direction, outcome, process, "
           "opened_ns, open_error_ns, first_seen_ns, closed_ns, close_error_ns, bytes_sent, "
           "bytes_received, rtt_us, $connect_failed(outcome, outcome_reason) OR (outcome = 'open' "
-          "AND state = 'SYN_SENT') FROM connections WHERE protocol = 'tcp' AND direction <> "
+          "AND state = 'SYN_SENT'), remote_name FROM connections WHERE protocol = 'tcp' AND "
+          "direction <> "
           "'listen' AND remote_port IS NOT NULL ORDER BY first_seen_ns, id"),
       {},
       [](const auto&) {},

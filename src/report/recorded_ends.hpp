@@ -24,6 +24,7 @@ struct RecordedEnd {
   std::string outcome;
   bool never_connected = false;  ///< a connect that failed, or that still waits
   Cell process;
+  Cell remote_name;  ///< NULL: not known
   std::optional<std::int64_t> opened_ns;
   std::int64_t open_error_ns = 0;
   std::int64_t first_seen_ns = 0;

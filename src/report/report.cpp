@@ -24,6 +24,7 @@ namespace {
 constexpr std::string_view kConnectionsMark = "/*filter*/ 1";
 constexpr std::string_view kOwnerMark = "/*filter of owner*/ 1";
 constexpr std::string_view kSumsMark = "/*filter of sums*/ 1";
+constexpr std::string_view kLookupsMark = "/*filter of lookups*/ 1";
 constexpr std::string_view kBothWindowsMark = "/*filter of both windows*/ 1";
 
 constexpr std::string_view kProcessReport = "process";
@@ -94,6 +95,7 @@ PreparedReport prepare(std::string_view name,
   const auto living = by_connections ? sql_of(living_connection_clause(filter)) : connections;
   const auto sums = by_connections ? living : sql_of(sums_clause(filter));
   const auto owner = sql_of(owner_clause(filter));
+  const auto lookups = sql_of(lookups_clause(filter));
   const auto both_windows = sql_of(both_windows_clause(filter));
   const bool of_sums = !by_connections && !filter.hours && is_everything(filter);
   auto& sections = prepared.definition.sections;
@@ -116,6 +118,7 @@ PreparedReport prepare(std::string_view name,
         reads(filter.hours ? "FROM connection_outbound_opens" : "FROM connection_dwells");
     replace_all(section.sql, kSumsMark, has_opens || has_others ? connections : sums);
     replace_all(section.sql, kOwnerMark, owner);
+    replace_all(section.sql, kLookupsMark, lookups);
     replace_all(section.sql, kBothWindowsMark, both_windows);
     section.sql = store::expand_sql(section.sql);
   }
@@ -204,6 +207,21 @@ std::string left_out_bytes_note(store::Reader& reader, const Filter& filter, con
              : "";
 }
 
+/// Names that programs have asked others for than a server at port 53, where names are shown.
+std::string names_note(store::Reader& reader,
+                       const Filter& filter,
+                       Granularity granularity,
+                       const Answer& answer) {
+  const auto shows_names =
+      std::any_of(answer.tables.begin(), answer.tables.end(), [](const Table& table) {
+        return std::any_of(table.columns.begin(), table.columns.end(), [](const Column& column) {
+          return column.name == "remote_name";
+        });
+      });
+  return shows_names || answer.report == "lookups" ? hidden_names_note(reader, filter, granularity)
+                                                   : std::string{};
+}
+
 }  // namespace
 
 std::vector<std::string> section_names(std::string_view report, const Filter& filter) {
@@ -246,6 +264,18 @@ std::vector<OwnerCondition> unmet_conditions(store::Reader& reader, const Filter
   return unmet;
 }
 
+bool lacks_name(store::Reader& reader, const Filter& filter) {
+  if (!filter.remote_name) {
+    return false;
+  }
+  ClauseBuilder out;
+  out.add(name_matches(out, "text", *filter.remote_name));
+  const auto clause = out.take();
+  const auto known = reader.query(
+      fmt::format("SELECT EXISTS (SELECT 1 FROM name WHERE {})", clause.sql), clause.parameters);
+  return std::get<std::int64_t>(known.cells.at(0).at(0)) == 0;
+}
+
 Answer run_report(store::Reader& reader,
                   std::string_view name,
                   const Filter& filter,
@@ -280,9 +310,10 @@ Answer run_report(store::Reader& reader,
     answer.tables.push_back(std::move(table));
   }
   answer.completeness = completeness(reader, filter, granularity);
-  if (const auto note = left_out_bytes_note(reader, filter, answer); !note.empty()) {
+  for (const auto& note : {names_note(reader, filter, granularity, answer),
+                           left_out_bytes_note(reader, filter, answer)}) {
     auto& all = answer.completeness->note;
-    all += (all.empty() ? "" : " | ") + note;
+    all += (all.empty() || note.empty() ? "" : " | ") + note;
   }
   return answer;
 }

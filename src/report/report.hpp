@@ -44,6 +44,10 @@ struct OwnerCondition {
 /// @throws StoreError from the reader.
 std::vector<OwnerCondition> unmet_conditions(store::Reader& reader, const Filter& filter);
 
+/// Whether the filter gives a name, or a pattern of names, that the recording does not have.
+/// @throws StoreError from the reader.
+bool lacks_name(store::Reader& reader, const Filter& filter);
+
 /// The same by a granularity that is at least as fine as choose_granularity() returns. The answers
 /// are the same, except that sums know medians and the like to 12.5 % and only the ports of
 /// services.

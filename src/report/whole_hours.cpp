@@ -23,7 +23,7 @@ constexpr std::string_view kProcessColumns =
     "process_id, pid, process, exe, user, direction, protocol, netns";
 constexpr std::string_view kPeerColumns =
     "process_id, pid, process, exe, user, direction, protocol, netns, local_address, local_port, "
-    "remote_address, remote_port, peer_id, peer";
+    "remote_address, remote_port, peer_id, peer, remote_name";
 
 // Without the CASTs, SQLite would compute columns that the query does not use: both sides of a
 // UNION ALL must have the same affinities.
@@ -73,7 +73,8 @@ bool needs_connections(const Filter& filter) {
 }  // namespace
 
 std::optional<std::int64_t> deleted_until_ns(store::Reader& reader) {
-  const auto found = reader.query("SELECT max(to_ns) FROM gaps WHERE source = 'retention'");
+  const auto found = reader.query(
+      "SELECT max(to_ns) FROM gaps WHERE source = 'retention' AND reason NOT GLOB 'lookups *'");
   const auto* const ns = std::get_if<std::int64_t>(&found.cells.at(0).at(0));
   return ns == nullptr ? std::nullopt : std::optional{*ns};
 }

@@ -33,6 +33,8 @@ struct SourceOptions {
   int trace_buffer_bytes = 8 << 20;
   /// Count what UDP sockets exchange with their peers, where changes are traced.
   bool count_udp_flows = true;
+  /// Read the names that programs ask DNS servers for, and /etc/hosts, where changes are traced.
+  bool read_names = true;
   /// Emit the SHA-256 of the executable of each process that is emitted.
   bool hash_executables = false;
 };

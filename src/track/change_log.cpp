@@ -16,6 +16,9 @@ void ChangeLog::emit(Index index,
   assert(at.error_ns >= 0);
   assert(!table_[index].closed);
   pending_.push_back(Pending{kind, at, old_code, new_code, std::nullopt, index});
+  if (kind == EventKind::open) {
+    opened_.push_back(index);
+  }
 }
 
 void ChangeLog::emit_owner(Index index,
@@ -48,6 +51,7 @@ void ChangeLog::take_events(const std::function<void(const Event&)>& take) {
     }
   }
   pending_.clear();
+  opened_.clear();
 }
 
 std::vector<Connection> ChangeLog::take_refreshes() {

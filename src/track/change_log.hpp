@@ -41,6 +41,8 @@ class ChangeLog {
   /// The first event of this connection has been taken already, by an earlier session.
   void set_reported(Index index) { table_[index].reported = true; }
 
+  /// Connections whose open event is to be taken, in the order in which they were found.
+  [[nodiscard]] const std::vector<Index>& opened() const { return opened_; }
   /// How many events there are to take.
   [[nodiscard]] std::size_t events() const { return pending_.size(); }
   /// Calls `take` with each event since the last call. It must not call the tracker.
@@ -66,6 +68,7 @@ class ChangeLog {
 
   ConnectionTable& table_;
   std::vector<Pending> pending_;
+  std::vector<Index> opened_;
   std::vector<Index> changed_;  ///< entries with `needs_refresh`; some have been freed since
   std::vector<Connection> closed_;
 };

@@ -3,6 +3,7 @@
 
 #include "track/socket_rules.hpp"
 #include "track/time_bounds.hpp"
+#include "util/time.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -12,7 +13,6 @@ namespace {
 
 // The kernel counts these times in ticks of its timer, 10 ms at most.
 constexpr std::int64_t kTimerTickNs = 10'000'000;
-constexpr std::int64_t kNsPerMs = 1'000'000;
 
 constexpr std::int64_t at_most_ago(std::uint32_t ms) {
   return ms == 0 ? 0 : ms * kNsPerMs + kTimerTickNs;

@@ -4,6 +4,7 @@
 #include "track/event_codes.hpp"
 #include "track/socket_rules.hpp"
 #include "track/time_bounds.hpp"
+#include "util/time.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -292,7 +293,6 @@ void Lifecycle::see_snapshot(Index index,
 }
 
 void Lifecycle::see_at(Entry& entry, const std::optional<Metrics>& read, std::int64_t at_ns) {
-  constexpr std::int64_t kNsPerMs = 1'000'000;
   auto& connection = entry.connection;
   connection.last_seen_ns = at_ns;
   if (read) {
@@ -333,11 +333,16 @@ void Lifecycle::see_transition(Index index, const Transition& transition, std::i
 }
 
 void Lifecycle::set_direction(Index index, Direction direction) {
-  auto& known = table_[index].connection.direction;
-  if (known != direction) {
-    known = direction;
-    changes_.refresh(index);
+  auto& connection = table_[index].connection;
+  if (connection.direction == direction) {
+    return;
   }
+  connection.direction = direction;
+  if (direction != Direction::outbound) {
+    connection.remote_name.clear();
+    connection.name_source = NameSource::none;
+  }
+  changes_.refresh(index);
 }
 
 void Lifecycle::see_datagrams(Index index, const UdpFlow& flow) {

@@ -7,10 +7,13 @@
 #include "track/expected_notices.hpp"
 #include "track/lifecycle.hpp"
 #include "track/listeners.hpp"
+#include "track/lookup_matcher.hpp"
 #include "track/owner_tracker.hpp"
 #include "track/poll_history.hpp"
+#include "track/remote_names.hpp"
 #include "track/snapshot_differ.hpp"
 #include "track/socket_aliases.hpp"
+#include "track/socket_owners.hpp"
 #include "track/state_trace.hpp"
 #include "track/time_bounds.hpp"
 #include "track/trace_history.hpp"
@@ -31,13 +34,16 @@ constexpr std::int64_t kTimeWaitNs = 61'000'000'000;
 struct Tracker::Parts {
   explicit Parts(ConnectionId first)
       : aliases{table},
+        users{table},
         changes{table},
         owners{table, changes, listeners},
         lifecycle{table, changes, owners, listeners, aliases, expected_notices, first},
         snapshots{table, polls, trace, expected_notices, aliases, listeners, owners, lifecycle},
         notices{table, polls, trace, aliases, listeners, lifecycle},
         transitions{table, polls, trace, aliases, owners, lifecycle},
-        udp_flows{table, polls, trace, owners, lifecycle} {}
+        udp_flows{table, polls, trace, users, owners, lifecycle},
+        lookups{users},
+        names{table, changes} {}
 
   ConnectionTable table;
   PollHistory polls;
@@ -45,6 +51,7 @@ struct Tracker::Parts {
   ExpectedNotices expected_notices;
   Listeners listeners;
   SocketAliases aliases;
+  SocketOwners users;
   ChangeLog changes;
   OwnerTracker owners;
   Lifecycle lifecycle;
@@ -52,6 +59,9 @@ struct Tracker::Parts {
   DestroyNotices notices;
   StateTrace transitions;
   UdpFlowTracker udp_flows;
+  LookupMatcher lookups;
+  RemoteNames names;
+  std::vector<Lookup> ended_lookups;  ///< to be taken
 };
 
 Tracker::Tracker(ConnectionId first) : parts_{std::make_unique<Parts>(first)} {}
@@ -125,12 +135,12 @@ void Tracker::apply(const LastCloser& closer) {
 
 void Tracker::apply(const UdpSocketCreated& created) {
   parts_->transitions.apply(created);
-  parts_->udp_flows.apply(created);
+  parts_->users.apply(created);
 }
 
 void Tracker::apply(const SocketUser& user) {
   parts_->transitions.apply(user);
-  parts_->udp_flows.apply(user);
+  parts_->users.apply(user);
 }
 
 void Tracker::apply(const UdpFlow& flow) {
@@ -139,6 +149,33 @@ void Tracker::apply(const UdpFlow& flow) {
 
 void Tracker::apply(const UdpFlowsRead& read) {
   parts_->udp_flows.apply(read);
+}
+
+void Tracker::apply(const DnsMessage& message) {
+  if (auto lookup = parts_->lookups.apply(message)) {
+    parts_->names.apply(*lookup, message.addresses);
+    parts_->ended_lookups.push_back(std::move(*lookup));
+  }
+}
+
+void Tracker::lose_dns_messages(const Span& within) {
+  parts_->names.lose_answers(within);
+}
+
+void Tracker::set_hosts(std::uint64_t netns, const std::vector<HostsEntry>& entries) {
+  parts_->names.set_hosts(netns, entries);
+}
+
+std::vector<Lookup> Tracker::take_lookups() {
+  return std::exchange(parts_->ended_lookups, {});
+}
+
+std::optional<OpenQuestions> Tracker::open_questions() const {
+  return parts_->lookups.open();
+}
+
+std::int64_t Tracker::take_forgotten_questions() {
+  return parts_->lookups.take_forgotten();
 }
 
 void Tracker::set_udp_timeout(std::int64_t timeout_ns) {
@@ -151,6 +188,9 @@ std::int64_t Tracker::take_summed_datagrams() {
 
 void Tracker::expire(std::int64_t now_ns) {
   parts_->udp_flows.expire(now_ns);
+  for (auto& lookup : parts_->lookups.expire(now_ns)) {
+    parts_->ended_lookups.push_back(std::move(lookup));
+  }
   auto& table = parts_->table;
   std::vector<bool> is_unread(table.scopes());
   bool any = false;
@@ -225,6 +265,7 @@ void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
 }
 
 void Tracker::take_events(const std::function<void(const Event&)>& take) {
+  parts_->names.name_opened();
   parts_->changes.take_events(take);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/event.hpp"
+#include "model/lookup.hpp"
 #include "model/snapshot.hpp"
 #include "track/owner_tracker.hpp"
 #include "track/trace_history.hpp"
@@ -27,10 +28,10 @@ namespace netlog::track {
 /// carry their connection as it is at the end of the tick, so an owner that is found in the same
 /// tick costs no event of its own.
 ///
-/// The work is done by parts, one file each: SnapshotDiffer, DestroyNotices, StateTrace and
-/// UdpFlowTracker apply inputs; Lifecycle and OwnerTracker write connections; ConnectionTable,
-/// PollHistory, TraceHistory, ExpectedNotices, SocketAliases and Listeners hold what is known;
-/// ChangeLog holds what to take.
+/// The work is done by parts, one file each: SnapshotDiffer, DestroyNotices, StateTrace,
+/// UdpFlowTracker and LookupMatcher apply inputs; Lifecycle, OwnerTracker and RemoteNames write
+/// connections; ConnectionTable, PollHistory, TraceHistory, ExpectedNotices, SocketAliases,
+/// SocketOwners and Listeners hold what is known; ChangeLog holds what to take.
 class Tracker {
  public:
   /// @param first the number of the first new connection
@@ -71,13 +72,25 @@ class Tracker {
   void apply(const UdpFlow& flow);
   void apply(const UdpFlowsRead& read);
 
+  void apply(const DnsMessage& message);
+  /// Messages were lost within this time. Call it before those of that time are applied.
+  void lose_dns_messages(const Span& within);
+  /// The names in /etc/hosts of this namespace, in the place of those of before.
+  void set_hosts(std::uint64_t netns, const std::vector<HostsEntry>& entries);
+  /// Lookups that were answered since the last call, and those that had no answer in time.
+  std::vector<Lookup> take_lookups();
+  /// Questions that are no lookup yet; nothing if there are none.
+  [[nodiscard]] std::optional<OpenQuestions> open_questions() const;
+  /// Questions that will be no lookup, since the last call: too many waited for their answers.
+  std::int64_t take_forgotten_questions();
+
   /// A UDP flow that was silent for so long has ended.
   void set_udp_timeout(std::int64_t timeout_ns);
   /// Datagrams of UDP peers that have no connection of their own, since the last call.
   std::int64_t take_summed_datagrams();
 
   /// Closes connections in TIME_WAIT whose namespace is not read any more, and UDP flows that were
-  /// silent for long.
+  /// silent for long. Ends lookups that have waited long for their answer.
   void expire(std::int64_t now_ns);
 
   /// By when the connection existed whose holder is searched by this key: the holder that is found

@@ -9,10 +9,6 @@
 namespace netlog::track {
 namespace {
 
-Identity socket_of(std::uint64_t netns, std::uint64_t incarnation) {
-  return {netns, incarnation, {}};
-}
-
 Identity flow_of(const Identity& socket, const FiveTuple& tuple) {
   return {socket.netns, socket.incarnation, tuple};
 }
@@ -44,19 +40,6 @@ bool UdpFlowTracker::resume(const Connection& connection, const Span& seen) {
     ++flows_;
   }
   return true;
-}
-
-void UdpFlowTracker::apply(const UdpSocketCreated& created) {
-  if (created.caller) {
-    known_owners_.put(socket_of(created.netns, created.incarnation),
-                      Owner{created.caller->id, OwnerSource::held, {}});
-  }
-}
-
-void UdpFlowTracker::apply(const SocketUser& user) {
-  if (auto* const known = known_owners_.find(socket_of(user.netns, user.incarnation))) {
-    *known = Owner{user.caller.id, OwnerSource::exact, {}};
-  }
 }
 
 void UdpFlowTracker::apply(const UdpFlow& flow) {
@@ -138,7 +121,7 @@ void UdpFlowTracker::open_flow(const UdpFlow& flow, const Identity& socket) {
   opening.direction = direction_of(flow, socket);
   opening.is_direction_known = true;
   opening.alive_after_ns = flow.first_ns;
-  opening.owner = owner_of(socket);
+  opening.owner = users_.find(socket);
   opening.is_flow = true;
   const auto index = lifecycle_.open(flow_of(socket, flow.tuple), row_of(flow), opening);
   table_[index].evidence.noticed = true;  // no notice will come
@@ -168,17 +151,6 @@ void UdpFlowTracker::add_rest(const UdpFlow& flow, const Identity& socket) {
   }
 }
 
-std::optional<Owner> UdpFlowTracker::owner_of(const Identity& socket) {
-  if (const auto index = table_.find(socket)) {
-    const auto& owner = table_[*index].connection.owner;
-    if (owner.process) {
-      return owner;
-    }
-  }
-  const auto* const known = known_owners_.find(socket);
-  return known != nullptr ? std::optional{*known} : std::nullopt;
-}
-
 void UdpFlowTracker::apply(const UdpFlowsRead& read) {
   if (!began_ns_) {
     began_ns_ = read.until_ns;
@@ -188,7 +160,7 @@ void UdpFlowTracker::apply(const UdpFlowsRead& read) {
   for (auto next = sockets_.begin(); next != sockets_.end();) {
     const auto entry = next++;
     auto& [identity, socket] = *entry;
-    const auto owner = owner_of(identity);
+    const auto owner = users_.find(identity);
     const bool is_over = has_ended(identity, socket);
     for (const auto& tuple : socket.flows) {
       const auto index = table_.find(flow_of(identity, tuple));
@@ -205,7 +177,7 @@ void UdpFlowTracker::apply(const UdpFlowsRead& read) {
     }
     if (is_over) {
       flows_ -= socket.flows.size();
-      known_owners_.erase(identity);
+      users_.forget(identity);
       sockets_.erase(entry);
     }
   }

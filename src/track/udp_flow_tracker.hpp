@@ -6,8 +6,8 @@
 #include "track/lifecycle.hpp"
 #include "track/owner_tracker.hpp"
 #include "track/poll_history.hpp"
+#include "track/socket_owners.hpp"
 #include "track/trace_history.hpp"
-#include "util/bounded_map.hpp"
 #include "util/time.hpp"
 
 #include <cstddef>
@@ -36,9 +36,15 @@ class UdpFlowTracker {
   UdpFlowTracker(ConnectionTable& table,
                  const PollHistory& polls,
                  TraceHistory& trace,
+                 SocketOwners& users,
                  OwnerTracker& owners,
                  Lifecycle& lifecycle)
-      : table_{table}, polls_{polls}, trace_{trace}, owners_{owners}, lifecycle_{lifecycle} {}
+      : table_{table},
+        polls_{polls},
+        trace_{trace},
+        users_{users},
+        owners_{owners},
+        lifecycle_{lifecycle} {}
 
   /// A flow that was silent for so long has ended.
   void set_timeout(std::int64_t timeout_ns) { timeout_ns_ = timeout_ns; }
@@ -46,8 +52,6 @@ class UdpFlowTracker {
   /// Takes over a flow of an earlier session. @return false for a connection of another kind
   bool resume(const Connection& connection, const Span& seen);
 
-  void apply(const UdpSocketCreated& created);
-  void apply(const SocketUser& user);
   void apply(const UdpFlow& flow);
   /// Ends the flows of sockets that have ended before that time.
   void apply(const UdpFlowsRead& read);
@@ -68,7 +72,6 @@ class UdpFlowTracker {
     std::int64_t last_ns = 0;      ///< of its last datagram
     int reads_without = 0;         ///< how often flows were read since it is in no table any more
   };
-  static constexpr std::size_t kMaxOwners = 50'000;
   // The source reports two seconds late at the most.
   static constexpr std::int64_t kReportDelayNs = 3 * kNsPerSecond;
   // Of the reads after the end of a socket, the second one has all that it has exchanged.
@@ -79,7 +82,6 @@ class UdpFlowTracker {
   void open_flow(const UdpFlow& flow, const Identity& socket);
   void add_rest(const UdpFlow& flow, const Identity& socket);
   [[nodiscard]] Direction direction_of(const UdpFlow& flow, const Identity& socket) const;
-  std::optional<Owner> owner_of(const Identity& socket);
   [[nodiscard]] bool has_ended(const Identity& identity, Socket& socket) const;
   [[nodiscard]] bool is_silent(Index index, std::int64_t now_ns) const;
   void close(Index index);
@@ -87,6 +89,7 @@ class UdpFlowTracker {
   ConnectionTable& table_;
   const PollHistory& polls_;
   TraceHistory& trace_;
+  SocketOwners& users_;
   OwnerTracker& owners_;
   Lifecycle& lifecycle_;
   std::int64_t timeout_ns_ = kDefaultTimeoutNs;
@@ -98,8 +101,6 @@ class UdpFlowTracker {
   std::int64_t summed_ = 0;
   /// With how often flows were read since then, for a few times.
   boost::unordered_flat_map<std::uint64_t, int> ended_namespaces_;
-  /// Of UDP sockets that were created since the trace began: a short-lived one is in no table.
-  BoundedMap<Identity, Owner, IdentityHash> known_owners_{kMaxOwners};
 };
 
 }  // namespace netlog::track

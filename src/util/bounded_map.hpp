@@ -37,7 +37,7 @@ class BoundedMap {
       *known = std::move(value);
       return;
     }
-    if (by_age_.size() == max_size_) {
+    if (is_full()) {
       erase_oldest();
     }
     by_age_.emplace_back(key, std::move(value));
@@ -53,6 +53,11 @@ class BoundedMap {
     }
   }
 
+  void clear() {
+    by_key_.clear();
+    by_age_.clear();
+  }
+
   /// Erases the oldest entries up to the first one for which `is_over(value)` is false.
   template <typename Predicate>
   void erase_oldest_while(Predicate&& is_over) {
@@ -61,10 +66,16 @@ class BoundedMap {
     }
   }
 
+  /// The value that was put first; null when there is none. Valid as long as its key is there.
+  [[nodiscard]] const Value* oldest() const {
+    return by_age_.empty() ? nullptr : &by_age_.front().second;
+  }
+
   /// Gives back memory that is not needed any more.
   void shrink() { by_key_.rehash(0); }
 
   [[nodiscard]] std::size_t size() const { return by_age_.size(); }
+  [[nodiscard]] bool is_full() const { return by_age_.size() == max_size_; }
 
  private:
   using Entries = std::list<std::pair<Key, Value>>;

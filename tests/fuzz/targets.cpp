@@ -2,6 +2,7 @@
 #include "fuzz/targets.hpp"
 
 #include "capture/capture_file.hpp"
+#include "decode/dns.hpp"
 #include "decode/tables.hpp"
 #include "support/scratch.hpp"
 #include "util/byte_reader.hpp"
@@ -31,6 +32,14 @@ void trace(Bytes bytes) {
 
 void udp_flows(Bytes bytes) {
   static_cast<void>(decode::decode_udp_flows(bytes));
+}
+
+void dns(Bytes bytes) {
+  static_cast<void>(decode::decode_dns_messages(bytes));
+}
+
+void hosts(Bytes bytes) {
+  static_cast<void>(decode::decode_hosts(as_text(bytes)));
 }
 
 void procfs(Bytes bytes) {
@@ -101,6 +110,8 @@ const std::vector<FuzzTarget>& fuzz_targets() {
                                                {"notices", notices},
                                                {"trace", trace},
                                                {"udp_flows", udp_flows},
+                                               {"dns", dns},
+                                               {"hosts", hosts},
                                                {"procfs", procfs},
                                                {"snmp", snmp},
                                                {"process", process},

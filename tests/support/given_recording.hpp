@@ -172,10 +172,20 @@ class GivenRecording {
     processes_.back().image_since_ns = Given::ns(from);
     return *this;
   }
+  /// What the recorder sees with; by default it polls.
+  GivenRecording& seen_with(std::string sources) {
+    sources_ = std::move(sources);
+    return *this;
+  }
   /// The recorder was blind.
   GivenRecording& gap(double from, double to, std::string reason) {
     gaps_.push_back(
         Gap{std::nullopt, Given::ns(from), Given::ns(to), "recorder", std::move(reason), {}, {}});
+    return *this;
+  }
+  /// What the kernel and the recorder have counted.
+  GivenRecording& coverage(double from, double to, std::int64_t kernel, std::int64_t recorded) {
+    coverage_.push_back(Coverage{0, Given::ns(from), Given::ns(to), kernel, recorded, 0, 0});
     return *this;
   }
   /// One that was gone before anybody could read more than its name.
@@ -225,21 +235,24 @@ class GivenRecording {
       return a.at.at_ns < b.at.at_ns;
     });
     store::Writer writer{
-        path(), Session{"host1", "Debian", "6.1", "0.1.0", "boot", 0, 100'000'000, "poll", 0}};
+        path(), Session{"host1", "Debian", "6.1", "0.1.0", "boot", 0, 100'000'000, sources_, 0}};
     std::vector<store::Item> items{processes_.begin(), processes_.end()};
     items.insert(items.end(), events_.begin(), events_.end());
     items.insert(items.end(), ends_.begin(), ends_.end());
     items.insert(items.end(), gaps_.begin(), gaps_.end());
+    items.insert(items.end(), coverage_.begin(), coverage_.end());
     items.emplace_back(Heartbeat{Given::ns(100), 1, 0, 0});
     writer.push(std::move(items));
     writer.finish(Given::ns(100));
   }
 
   Scratch scratch_;
+  std::string sources_ = "poll";
   std::vector<Process> processes_;
   std::vector<store::ProcessEnded> ends_;
   std::vector<Event> events_;
   std::vector<Gap> gaps_;
+  std::vector<Coverage> coverage_;
   bool written_ = false;
 };
 

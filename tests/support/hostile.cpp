@@ -182,6 +182,12 @@ const std::vector<std::string>& schemes() {
       "UPDATE address SET text = text || char(10) || 'x', bytes = x''",
       "UPDATE gap SET from_ns = 9223372036854775807, to_ns = -9223372036854775808, lost = -1",
       "UPDATE counter_sample SET at_ns = -9223372036854775808, in_segs = -9223372036854775808",
+      "UPDATE lookup SET at_ns = -9223372036854775808, type = -1, rcode = 9223372036854775807, "
+      "latency_ns = -1, ttl_s = -1, name_id = 0, server_id = 0, server_port = -1",
+      "UPDATE name SET text = CAST(x'1b5d303b68610700e280ae' AS TEXT) || hex(zeroblob(300000)) || "
+      "id",
+      "UPDATE lookup SET answers = CAST(x'1b5d303b68610700e280ae' AS TEXT)",
+      "UPDATE peer SET name_id = 77, name_source = 99",
       "PRAGMA journal_mode = WAL",
       "PRAGMA journal_mode = PERSIST; CREATE TABLE x (y); DROP TABLE x",
       "PRAGMA page_size = 512; VACUUM",

@@ -42,6 +42,22 @@ std::vector<store::Item> processes(std::int64_t began_ns) {
   return items;
 }
 
+/// What has given the connection its name.
+Lookup lookup_of(const Connection& connection, std::int64_t at_ns) {
+  Lookup lookup;
+  lookup.netns = connection.netns;
+  lookup.process = connection.owner.process;
+  lookup.at_ns = at_ns;
+  lookup.name = connection.remote_name;
+  lookup.type = 28;
+  lookup.rcode = 0;
+  lookup.answers = {to_string(connection.tuple.remote.address)};
+  lookup.ttl_s = 60;
+  lookup.latency_ns = 2'000'000;
+  lookup.server = {*parse_address("192.0.2.53"), 53};
+  return lookup;
+}
+
 /// RFC 9293 figure 5: who closes first goes one way, the other another.
 std::optional<TcpState> after(TcpState state, std::mt19937_64& random) {
   using enum TcpState;
@@ -107,6 +123,11 @@ std::vector<store::Item> Load::batch(std::size_t opens) {
     made.direction = Direction::outbound;
     made.seen_by = SeenBy::notice;
     made.owner = {process_id(random_() % kProcesses), OwnerSource::exact, {}};
+    if (host % 3 == 0) {
+      made.remote_name = fmt::format("h{:x}.example", host / 9);
+      made.name_source = host % 2 == 0 ? NameSource::asked : NameSource::seen;
+      items.emplace_back(lookup_of(made, began_ns_ + events_ * kEventNs));
+    }
     items.emplace_back(next(EventKind::open, made, TcpState::established));
     open_.emplace(made.id, made);
   }

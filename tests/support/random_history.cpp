@@ -39,6 +39,13 @@ const std::array<IpAddress, 4> kPeers{IpAddress::v4(198, 51, 100, 1),
                                       IpAddress::v4(203, 0, 113, 9),
                                       *parse_address("2001:db8::7")};
 
+std::string name_of(const IpAddress& peer) {
+  if (peer == kPeers[0] || peer == kPeers[2]) {
+    return "a.corp.example";
+  }
+  return peer == kPeers[3] ? "v6.example" : "";
+}
+
 void choose_endpoints(RecordedLife& life, Dice& dice) {
   const auto peer = dice.one_of(kPeers);
   const auto ephemeral = static_cast<std::uint16_t>(30'000 + life.id);
@@ -53,6 +60,7 @@ void choose_endpoints(RecordedLife& life, Dice& dice) {
   } else {
     life.local = {ours, ephemeral};
     life.remote = {peer, dice.one_of(std::array<std::uint16_t, 2>{443, 5432})};
+    life.remote_name = name_of(peer);
   }
 }
 
@@ -171,6 +179,8 @@ Connection connection_of(const RecordedLife& life) {
   }
   connection.first_seen_ns = connection.last_seen_ns = life.began_ns;
   connection.seen_by = SeenBy::snapshot;
+  connection.remote_name = life.remote_name;
+  connection.name_source = life.remote_name.empty() ? NameSource::none : NameSource::asked;
   return connection;
 }
 
@@ -245,6 +255,16 @@ bool has_ports(const RecordedLife& life, const report::Filter& filter) {
          (!filter.remote_port || remote == filter.remote_port);
 }
 
+bool has_name(const RecordedLife& life, const report::Filter& filter) {
+  if (!filter.remote_name) {
+    return true;
+  }
+  const std::string_view name = *filter.remote_name;  // `*` is the first character, or none is
+  return name.starts_with('*')
+             ? !life.remote_name.empty() && life.remote_name.ends_with(name.substr(1))
+             : life.remote_name == name;
+}
+
 bool has_remote(const RecordedLife& life, const report::Filter& filter) {
   return filter.remote.empty() ||
          (life.direction != Direction::listen &&
@@ -269,7 +289,11 @@ bool RecordedLife::failed() const {
 std::string RecordedLife::peer() const {
   return direction == Direction::inbound
              ? fmt::format("{} to port {}", to_string(remote.address), local.port)
-             : to_string(remote);
+             : remote_text();
+}
+
+std::string RecordedLife::remote_text() const {
+  return remote_name.empty() ? to_string(remote) : fmt::format("{}:{}", remote_name, remote.port);
 }
 
 std::optional<std::int64_t> RecordedLife::left_ns(std::size_t i) const {
@@ -345,7 +369,7 @@ std::vector<RecordedLife> selected(const std::vector<RecordedLife>& lives,
   std::copy_if(
       lives.begin(), lives.end(), std::back_inserter(found), [&](const RecordedLife& life) {
         return in_window(life, filter) && was_in_state(life, filter) && has_owner(life, filter) &&
-               has_ports(life, filter) && has_remote(life, filter) &&
+               has_ports(life, filter) && has_remote(life, filter) && has_name(life, filter) &&
                (!filter.protocol || life.protocol == *filter.protocol);
       });
   return found;

@@ -19,7 +19,8 @@ struct RecordedLife {
   Protocol protocol = Protocol::tcp;
   Direction direction = Direction::unknown;
   Endpoint local;
-  Endpoint remote;  ///< all zero for a listener
+  Endpoint remote;          ///< all zero for a listener
+  std::string remote_name;  ///< empty: none; one remote address has one name
   std::optional<std::uint32_t> pid;
   UnknownOwner owner_reason = UnknownOwner::not_yet;  ///< meaningful without a pid
   std::int64_t began_ns = 0;                          ///< when it was opened or first seen
@@ -37,6 +38,8 @@ struct RecordedLife {
   [[nodiscard]] bool failed() const;
   /// `192.0.2.1:443`, `[2001:db8::1]:443`, `192.0.2.1 to port 80` for what came in.
   [[nodiscard]] std::string peer() const;
+  /// The remote end as reports show it: the name, if it has one, else the address, and the port.
+  [[nodiscard]] std::string remote_text() const;
   /// The time at which the state that was entered as number `i` was left; absent: still in it.
   [[nodiscard]] std::optional<std::int64_t> left_ns(std::size_t i) const;
 };

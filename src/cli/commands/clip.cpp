@@ -164,15 +164,17 @@ void print_totals(const ClipOptions& options,
                   const store::ClipTotals& totals) {
   std::error_code error;
   const auto bytes = std::filesystem::file_size(out, error);
-  std::cout << fmt::format("{}: {} connections, {} events, {} processes, {} bytes; {}\n",
-                           quote(utf8(out)),
-                           totals.connections,
-                           totals.events,
-                           totals.processes,
-                           bytes,
-                           totals.redacted  ? "replaced: " + *totals.redacted
-                           : options.redact ? "nothing was replaced, since all was kept"
-                                            : "names and addresses are as recorded");
+  std::cout << fmt::format(
+      "{}: {} connections, {} events, {} processes, {} lookups, {} bytes; {}\n",
+      quote(utf8(out)),
+      totals.connections,
+      totals.events,
+      totals.processes,
+      totals.lookups,
+      bytes,
+      totals.redacted  ? "replaced: " + *totals.redacted
+      : options.redact ? "nothing was replaced, since all was kept"
+                       : "names and addresses are as recorded");
   if (!totals.seen_within_kept.empty()) {
     std::cerr << fmt::format(
         "netlog clip: kept columns contain text that was replaced elsewhere: {}\n",

@@ -76,6 +76,15 @@ void check_required_options(const ReportOptions& options) {
   }
 }
 
+/// @throws UsageError: a lookup has nothing that such a filter restricts.
+void check_filters(const ReportOptions& options, const report::Filter& filter) {
+  if (options.name == "lookups" && report::is_of_connections_only(filter)) {
+    throw UsageError{
+        "lookups takes the filters --pid --process --exe --user --netns --since --until --at, and "
+        "--remote with a name"};
+  }
+}
+
 }  // namespace
 
 void add_report_options(CLI::App& command, ReportOptions& options) {
@@ -107,6 +116,7 @@ void print_report(const ReportOptions& options) {
   }
   const auto parsed = parse_filter(query);
   check_section(options, parsed.filter);
+  check_filters(options, parsed.filter);
   QueryProgress progress;
   store::Reader reader{database_path(query)};
   progress.watch(reader);
@@ -121,6 +131,7 @@ void print_report(const ReportOptions& options) {
   auto answer = report::run_report(reader, options.name, filter, limit, options.section);
   const auto unknown = report::unknown_pids(reader, filter.pids);
   const auto unmet = report::unmet_conditions(reader, filter);
+  const bool lacks_name = report::lacks_name(reader, filter);
   const auto gap = report::gap_over_instant(reader, filter);
   progress.clear();
   const auto style = text_style(query);
@@ -131,11 +142,15 @@ void print_report(const ReportOptions& options) {
   for (const auto& condition : unmet) {
     notes << unmet_condition_text(condition);
   }
+  if (lacks_name) {
+    notes << unknown_name_text(*filter.remote_name);
+  }
   if (gap) {
     notes << gap_text(*gap);
   }
+  notes << outside_text(*answer.completeness, style);
   const bool no_pid_known = !unknown.empty() && unknown.size() == filter.pids.size();
-  if ((no_pid_known || !unmet.empty()) && format == Format::text) {
+  if ((no_pid_known || !unmet.empty() || lacks_name) && format == Format::text) {
     answer.tables.clear();
   }
   if (format == Format::csv) {

@@ -219,6 +219,9 @@ void add_record_options(CLI::App& command, RecordOptions& options) {
   command.add_flag("--no-udp-flows",
                    options.no_udp_flows,
                    "Do not count what UDP sockets exchange with their peers");
+  command.add_flag("--no-names",
+                   options.no_names,
+                   "Do not read the names that programs ask DNS servers for, and /etc/hosts");
   command
       .add_option("--udp-timeout",
                   options.udp_timeout,
@@ -266,6 +269,7 @@ record::LiveOptions live_options_of(const RecordOptions& given) {
     options.source.trace_buffer_bytes = given.trace_buffer;
     options.source.hash_executables = given.hash_executables;
     options.source.count_udp_flows = !given.no_udp_flows;
+    options.source.read_names = !given.no_names;
   }
   if (given.hash_executables && replay) {
     throw UsageError{

@@ -30,6 +30,7 @@ struct RecordOptions {
   int trace_buffer = source::SourceOptions{}.trace_buffer_bytes;
   bool hash_executables = false;
   bool no_udp_flows = false;
+  bool no_names = false;
   std::string udp_timeout = "60s";
   std::int64_t max_size = 1 << 30;
   std::string max_age = "30d";

@@ -136,6 +136,9 @@ void print_events(const TailOptions& options) {
   for (const auto& owner : report::unmet_conditions(followed->reader, parsed.filter)) {
     std::cerr << unmet_condition_text(owner);
   }
+  if (report::lacks_name(followed->reader, parsed.filter)) {
+    std::cerr << unknown_name_text(*parsed.filter.remote_name);
+  }
   EventPrinter printer{format, text_style(options.query)};
   const auto print_event = [&](const std::vector<Cell>& event) { return printer.print(event); };
   followed->events.last(*lines, print_event);

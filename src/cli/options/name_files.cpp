@@ -48,22 +48,6 @@ std::optional<std::uint16_t> parse_port(const char* option,
                                read_failure(services))};
 }
 
-std::vector<IpAddress> find_host(std::string_view name) {
-  const auto path = os::name_files_directory() / "hosts";
-  const auto hosts = os::read_name_file(path);
-  auto addresses =
-      hosts ? decode::addresses_of(decode::parse_hosts(*hosts), name) : std::vector<IpAddress>{};
-  if (addresses.empty()) {
-    throw UsageError{
-        fmt::format("--remote {} is not an address, nor a name in {}{}; netlog does not ask the "
-                    "network for names: give the address",
-                    name,
-                    utf8(path),
-                    read_failure(hosts))};
-  }
-  return addresses;
-}
-
 ServiceNames read_service_names() {
   const auto services = os::read_name_file(services_path());
   if (!services) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "model/address.hpp"
 #include "model/connection.hpp"
 
 #include <cstdint>
@@ -10,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace netlog::cli {
 
@@ -20,10 +18,6 @@ namespace netlog::cli {
 std::optional<std::uint16_t> parse_port(const char* option,
                                         std::string_view text,
                                         std::optional<Protocol> protocol);
-
-/// The addresses of a host in the system's file `hosts`; at least one. The network is never asked.
-/// @throws UsageError
-std::vector<IpAddress> find_host(std::string_view name);
 
 /// Names of services by port and protocol, `tcp` or `udp`.
 using ServiceNames = std::map<std::pair<std::uint16_t, std::string_view>, std::string>;

@@ -84,12 +84,34 @@ std::string unmet_condition_text(const report::OwnerCondition& owner) {
                      quote(owner.value));
 }
 
+std::string unknown_name_text(const std::string& name) {
+  return fmt::format(
+      "No {} {} is in the recording. Names are those that programs looked up; netlog resolves "
+      "none.\n",
+      name.find('*') == std::string::npos ? "name" : "name like",
+      quote(name));
+}
+
 std::string gap_text(const GapReason& gap) {
   return fmt::format(
       "This moment is in a gap of {} ({}): nobody saw these states, they are those known before "
       "it.\n",
       format_duration(gap.ns),
       render::escape_for_terminal(gap.reason));
+}
+
+std::string outside_text(const Completeness& completeness, const render::TextStyle& style) {
+  const bool is_before = completeness.to_ns < completeness.recorded_from_ns;
+  const bool is_after = completeness.from_ns > completeness.recorded_to_ns;
+  if (!is_before && !is_after) {
+    return {};
+  }
+  return fmt::format(
+      "{} {} the recording, which holds {} .. {}.\n",
+      completeness.from_ns == completeness.to_ns ? "This moment is" : "This window is",
+      is_before ? "before" : "after",
+      render::local_time(completeness.recorded_from_ns, style, true),
+      render::local_time(completeness.recorded_to_ns, style, true));
 }
 
 render::CsvReader csv_reader() {

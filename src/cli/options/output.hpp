@@ -43,8 +43,15 @@ std::string unknown_pids_text(const std::vector<std::int64_t>& pids);
 /// A line that says that no process in the recording meets this condition.
 std::string unmet_condition_text(const report::OwnerCondition& owner);
 
+/// A line that says that the recording does not have this name, or no name of this pattern.
+std::string unknown_name_text(const std::string& name);
+
 /// A line that says that nobody saw what a table shows of this moment.
 std::string gap_text(const GapReason& gap);
+
+/// A line that says that a window, or a moment, lies before or after what was recorded; empty where
+/// it does not.
+std::string outside_text(const Completeness& completeness, const render::TextStyle& style);
 
 /// Whether CSV on standard output goes to a terminal or to a program.
 render::CsvReader csv_reader();

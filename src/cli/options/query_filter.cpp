@@ -103,25 +103,32 @@ HostAndPort split_endpoint(std::string_view text) {
 [[noreturn]] void refuse_remote(const std::string& text) {
   throw UsageError{
       fmt::format("--remote {} is not an address, a block, a name or an endpoint, such as "
-                  "192.0.2.1, 2001:db8::/32, db or 192.0.2.1:443",
+                  "192.0.2.1, 2001:db8::/32, '*.example.com' or 192.0.2.1:443",
                   quote(text))};
 }
 
-std::vector<AddressRange> parse_host(std::string_view host, const std::string& option_text) {
-  if (const auto range = parse_address_range(host)) {
-    return {*range};
-  }
-  if (!decode::is_net_name(host)) {
-    refuse_remote(option_text);
-  }
-  std::vector<AddressRange> ranges;
-  for (const auto& address : find_host(host)) {
-    ranges.push_back(AddressRange{address, address});
-  }
-  return ranges;
+/// A name of a host, or a pattern of names, in which `*` stands for any text. A name has a letter;
+/// `*` alone is every name.
+bool is_name_pattern(std::string_view text) {
+  auto letters = std::string{text};
+  std::replace(letters.begin(), letters.end(), '*', 'x');
+  const bool has_letter = std::any_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+  return (has_letter || text == "*") && decode::is_net_name(letters);
 }
 
-/// `HOST`, `HOST:PORT` or `[ADDR]:PORT`, where HOST is an address, a block or a name.
+/// In lower case and without the dot at its end, as names are recorded.
+std::string name_pattern(std::string_view text) {
+  auto name = lower(text);
+  if (name.size() > 1 && name.back() == '.') {
+    name.pop_back();
+  }
+  return name;
+}
+
+/// `HOST`, `HOST:PORT` or `[ADDR]:PORT`, where HOST is an address, a block, a name or a
+/// pattern of names.
 void parse_remote(const std::string& text, report::Filter& filter) {
   if (text.empty()) {
     return;
@@ -137,7 +144,13 @@ void parse_remote(const std::string& text, report::Filter& filter) {
     }
     filter.remote_port = parse_port("--remote", *port, filter.protocol);
   }
-  filter.remote = parse_host(host, text);
+  if (const auto range = parse_address_range(host)) {
+    filter.remote = {*range};
+  } else if (is_name_pattern(host)) {
+    filter.remote_name = name_pattern(host);
+  } else {
+    refuse_remote(text);
+  }
 }
 
 }  // namespace

@@ -64,8 +64,8 @@ void add_filter_options(CLI::App& command, QueryOptions& options) {
   command
       .add_option("--remote",
                   options.remote,
-                  "Remote ADDR, block ADDR/LEN, NAME of the hosts file, or endpoint such as "
-                  "ADDR:PORT")
+                  "Remote ADDR, block ADDR/LEN, NAME or pattern such as '*.example.com', or "
+                  "endpoint such as ADDR:PORT")
       ->type_name("HOST")
       ->group(kGroup);
   command

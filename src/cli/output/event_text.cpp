@@ -100,15 +100,18 @@ std::string EventText::end_text(const std::vector<Cell>& event) const {
   return end;
 }
 
-/// The process and the two ends, in the longest form for which there is room. `>` is a connection
-/// that this host has opened, `<` one that it has accepted, `-` one of which this is not known.
+/// The process, or the script that it runs, and the two ends, the remote one by its name and then
+/// its address, in the longest form for which there is room. `>` is a connection that this host has
+/// opened, `<` one that it has accepted, `-` one of which this is not known.
 std::string EventText::owner_text(const std::vector<Cell>& event, std::size_t width) const {
   constexpr std::size_t kShortProcess = 6;
-  const auto process = text(event, "process");
+  const auto process = text(event, is_known(cell(event, "script")) ? "script" : "process");
   const auto pid = text(event, "pid");
   const auto protocol = text(event, "protocol") == "tcp" ? "" : text(event, "protocol") + " ";
   const auto local = text(event, "local");
-  const auto remote = text(event, "remote");
+  const auto remote = is_known(cell(event, "remote_name"))
+                          ? text(event, "remote_name") + port_of(text(event, "remote"))
+                          : text(event, "remote");
   const auto direction = text(event, "direction");
   const std::string_view arrow = direction == "inbound"    ? " < "
                                  : direction == "outbound" ? " > "
@@ -118,9 +121,13 @@ std::string EventText::owner_text(const std::vector<Cell>& event, std::size_t wi
     return has_remote ? fmt::format("{}{}{}", own, arrow, remote) : own;
   };
   const auto brief = has_remote ? ends(port_of(local)) : local;
-  for (const auto& form : {fmt::format("{} {} {}{}", process, pid, protocol, ends(local)),
-                           fmt::format("{} {} {}{}", process, pid, protocol, brief),
-                           fmt::format("{} {}{}", process, protocol, brief)}) {
+  const auto address =
+      is_known(cell(event, "remote_name")) ? fmt::format(" ({})", text(event, "remote")) : "";
+  for (const auto& form :
+       {fmt::format("{} {} {}{}{}", process, pid, protocol, ends(local), address),
+        fmt::format("{} {} {}{}{}", process, pid, protocol, brief, address),
+        fmt::format("{} {} {}{}", process, pid, protocol, brief),
+        fmt::format("{} {}{}", process, protocol, brief)}) {
     if (render::display_width(form) <= width) {
       return form;
     }

@@ -2,7 +2,7 @@
 -- section: violations | Violations
 WITH
 -- Up to this hour there are sums of connections that were deleted.
-deleted AS (SELECT coalesce(max(to_ns) / 3600000000000, -1) AS hour FROM gap WHERE source = 'retention'),
+deleted AS (SELECT coalesce(max(to_ns) / 3600000000000, -1) AS hour FROM gap WHERE source = 'retention' AND reason NOT GLOB 'lookups *'),
 counted AS (
   SELECT
     flow_id,
@@ -52,6 +52,11 @@ FROM (
     (SELECT count(*) FROM connection WHERE flow_id IS NOT NULL AND opened_ns IS NOT NULL AND direction <> $direction.listen) AS opened
 )
 WHERE seconds <> opened OR minutes <> opened
+UNION ALL
+SELECT c.id, 'it is counted for another peer'
+FROM connection AS c
+JOIN flow AS f ON f.id = c.flow_id
+WHERE c.peer_id IS NOT f.peer_id
 UNION ALL
 SELECT id, 'it has ended and is in no sum'
 FROM connection

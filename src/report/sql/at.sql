@@ -8,13 +8,15 @@
 -- column: processes | processes | count optional several
 -- column: direction | direction |
 -- column: peer | peer | endpoint
+-- column: address | address | optional known
 -- column: state | state |
 -- column: oldest_ns | oldest | time
 -- column: netns | namespace | right optional several
 WITH
 selected AS MATERIALIZED (
   SELECT
-    id, process_id, process, pid, direction, remote, remote_address, local_port, netns, opened_ns,
+    id, process_id, process, pid, direction, coalesce(remote_name || ':' || remote_port, remote) AS remote_end, remote_name, remote_address, local_port, netns,
+    opened_ns,
     iif(:until_ns IS NULL, state, (
       SELECT i.state
       FROM state_intervals AS i
@@ -45,8 +47,10 @@ SELECT
     h.direction = 'inbound',
     iif(count(DISTINCT h.remote_address) = 1, max(h.remote_address), count(DISTINCT h.remote_address) || ' addresses')
       || ' to port ' || h.local_port,
-    h.remote
+    h.remote_end
   ) AS peer,
+  h.remote_name,
+  /*part with_addresses*/,
   h.state,
   -- NULL: one was there before the recorder.
   iif(count(*) = count(h.opened_ns), min(h.opened_ns), NULL) AS oldest_ns,
@@ -55,17 +59,18 @@ FROM held AS h
 LEFT JOIN (SELECT id, pid, name, cmdline FROM process) AS r ON r.id = h.holder_id
 LEFT JOIN programs AS g ON g.process_id = h.holder_id
 GROUP BY
-  g.lasting_id, r.name, h.direction, iif(h.direction = 'inbound', h.local_port, h.remote), h.state, h.netns
+  g.lasting_id, r.name, h.direction, iif(h.direction = 'inbound', h.local_port, h.remote_end), h.state, h.netns
 ORDER BY connections DESC, pid, process, peer, h.state
 LIMIT iif(:limit < 0, 20, :limit);
 -- section: time_wait | In TIME_WAIT, by service: they have ended, and no process holds them
 -- column: connections | connections | count
 -- column: peer | service | endpoint
+-- column: address | address | optional known
 -- column: netns | namespace | right optional several
 WITH
 selected AS MATERIALIZED (
   SELECT
-    id, direction, remote, remote_address, remote_port, local_port, netns,
+    id, direction, coalesce(remote_name || ':' || remote_port, remote) AS remote_end, remote_name, remote_address, remote_port, local_port, netns,
     iif(:until_ns IS NULL, state, (
       SELECT i.state
       FROM state_intervals AS i
@@ -82,14 +87,16 @@ placed AS (
     CASE
       WHEN direction = 'inbound' OR (direction = 'unknown' AND remote_port >= 32768 AND local_port < 32768) THEN 'to port ' || local_port
       WHEN direction = 'unknown' AND remote_port >= 32768 THEN 'ephemeral ports'
-      ELSE remote
+      ELSE remote_end
     END AS place
   FROM selected
   WHERE state = 'TIME_WAIT'
 )
 SELECT
   count(*) AS connections,
-  iif(place = remote, '', iif(count(DISTINCT remote_address) = 1, max(remote_address), count(DISTINCT remote_address) || ' addresses') || iif(place = 'ephemeral ports', ', ', ' ')) || place AS peer,
+  iif(place = remote_end, '', iif(count(DISTINCT remote_address) = 1, max(remote_address), count(DISTINCT remote_address) || ' addresses') || iif(place = 'ephemeral ports', ', ', ' ')) || place AS peer,
+  remote_name,
+  /*part with_addresses*/,
   netns
 FROM placed
 GROUP BY place, netns
@@ -107,6 +114,7 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: protocol | proto | optional
 -- column: local | local | endpoint
 -- column: remote | remote | endpoint
+-- column: remote_name | name | known
 -- column: state | state |
 -- column: sure | sure | optional
 -- column: outcome | outcome | optional
@@ -132,13 +140,12 @@ chosen AS (
   FROM connections
   WHERE (/*filter*/ 1) AND (:until_ns IS NOT NULL OR id IN (SELECT id FROM connection WHERE duration_bucket IS NULL))
 ),
--- A program gets those in TIME_WAIT, too, behind the others.
 ids AS MATERIALIZED (
   SELECT id
   FROM chosen
-  WHERE NOT is_leftover OR :limit >= 0
-  ORDER BY is_leftover, began_ns, id
+  WHERE NOT is_leftover
+  ORDER BY began_ns, id
   LIMIT iif(:limit < 0, 200, :limit)
 ),
 /*part connections*/
-ORDER BY state IS 'TIME_WAIT', began_ns, held.id;
+ORDER BY began_ns, held.id;

@@ -10,24 +10,28 @@
 -- column: script | script | known
 -- column: processes | processes | count optional several
 -- column: remote | remote | endpoint
+-- column: address | address | optional known
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time optional
 -- column: netns | namespace | right optional several
 WITH
+/*part lines*/,
 opened AS MATERIALIZED (SELECT process_id, pid, process, peer_id, netns, opened_ns FROM peer_outbound_opens WHERE /*filter of sums*/ 1),
 -- Short processes of one program call together: `while curl …; sleep`.
 callers AS MATERIALIZED (
   SELECT
-    dense_rank() OVER (ORDER BY o.peer_id, o.netns, g.lasting_id, o.process) AS caller,
+    dense_rank() OVER (ORDER BY coalesce(l.line, o.peer_id), o.netns, g.lasting_id, o.process) AS caller,
     o.process_id,
     o.pid,
     o.process,
-    o.peer_id,
+    coalesce(l.line, o.peer_id) AS line,
+    l.address_id,
     o.netns,
     o.opened_ns,
-    o.opened_ns - lag(o.opened_ns) OVER (PARTITION BY o.peer_id, o.netns, g.lasting_id, o.process ORDER BY o.opened_ns) AS pause_ns
+    o.opened_ns - lag(o.opened_ns) OVER (PARTITION BY coalesce(l.line, o.peer_id), o.netns, g.lasting_id, o.process ORDER BY o.opened_ns) AS pause_ns
   FROM opened AS o
   LEFT JOIN programs AS g ON g.process_id = o.process_id
+  LEFT JOIN lines AS l ON l.peer_id = o.peer_id
 ),
 -- Connections that follow within 100 ms belong to the same call.
 calls AS MATERIALIZED (
@@ -74,18 +78,26 @@ rhythms AS (
   FROM away
   GROUP BY caller, n, period_ns
 ),
-found AS (
+top AS (
   SELECT
     caller,
     iif(count(DISTINCT c.pid) = 1, max(c.pid), NULL) AS pid,
     count(DISTINCT c.pid) AS processes,
     c.process,
-    c.peer_id,
+    c.line,
+    count(DISTINCT c.address_id) AS addresses,
+    max(c.address_id) AS address_id,
     c.netns,
     iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
   FROM callers AS c
   LEFT JOIN (SELECT id, cmdline FROM process) AS r ON r.id = c.process_id
   GROUP BY caller
+),
+/*part shown*/,
+found AS (
+  SELECT top.caller, top.pid, top.processes, top.process, top.netns, top.script_id, /*part peer*/
+  FROM top
+  LEFT JOIN shown AS n ON n.id = top.line
 )
 SELECT
   round(max(0.0, 1.0 - 2.0 * r.jitter_ns / r.period_ns), 2) AS score,
@@ -95,7 +107,11 @@ SELECT
   f.pid,
   f.process,
   f.processes,
-  (SELECT p.peer FROM peers AS p WHERE p.id = f.peer_id) AS remote,
+  f.peer AS remote,
+  f.remote_name,
+  f.remote_address,
+  f.addresses,
+  f.address,
   r.first_ns,
   r.last_ns,
   f.netns,

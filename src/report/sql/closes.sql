@@ -3,12 +3,14 @@
 -- section: peers | Ends
 -- column: ended | ended | count
 -- column: peer | peer | endpoint
+-- column: address | address | optional known
 -- column: how | how |
 WITH
+/*part lines*/,
 flows AS MATERIALIZED (
   SELECT
     -- As in `peers`: leftovers in TIME_WAIT from before the recorder are one row.
-    iif(direction = 'unknown' AND owner_reason = 'kernel' AND remote_port >= 32768, -1, peer_id) AS line,
+    iif(direction = 'unknown' AND owner_reason = 'kernel' AND remote_port >= 32768, -1, peer_id) AS place,
     remote_address,
     outcome,
     connections,
@@ -19,11 +21,12 @@ flows AS MATERIALIZED (
     AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
     AND (/*filter of sums*/ 1)
 ),
-ends AS (
+top AS (
   SELECT
-    line,
-    count(DISTINCT remote_address) AS addresses,
-    max(remote_address) AS remote_address,
+    coalesce(l.line, place) AS line,
+    count(DISTINCT iif(place < 0, remote_address, l.address_id)) AS addresses,
+    max(l.address_id) AS address_id,
+    max(iif(place < 0, remote_address, NULL)) AS leftover_address,
     sum(connections) AS ended,
     sum(closed_by_us) AS by_us,
     sum(closed_by_peer) AS by_peer,
@@ -35,11 +38,18 @@ ends AS (
     sum(iif(outcome = 'timed_out', connections, 0)) AS timed_out,
     sum(iif(outcome = 'unknown', connections, 0)) AS unknown_end
   FROM flows
-  GROUP BY line
-)
+  LEFT JOIN lines AS l ON l.peer_id = place
+  GROUP BY coalesce(l.line, place)
+),
+/*part shown*/
 SELECT
   ended,
-  iif(line = -1, iif(addresses = 1, ends.remote_address, addresses || ' addresses') || ', ephemeral ports', p.peer) AS peer,
+  coalesce(
+    n.remote_name || ':' || n.port,
+    n.peer,
+    iif(top.addresses = 1, top.leftover_address, top.addresses || ' addresses') || ', ephemeral ports'
+  ) AS peer,
+  /*part remote*/,
   by_us,
   by_peer,
   by_whom,
@@ -58,7 +68,7 @@ SELECT
       || iif(unknown_end > 0, ', ' || unknown_end || ' unknown', ''),
     3
   ) AS how
-FROM ends
-LEFT JOIN peers AS p ON p.id = ends.line
+FROM top
+LEFT JOIN shown AS n ON n.id = top.line
 ORDER BY line = -1, ended DESC, peer
 LIMIT iif(:limit < 0, 20, :limit);

@@ -12,6 +12,7 @@
 -- column: protocol | proto | optional
 -- column: local | local | endpoint
 -- column: remote | remote | endpoint
+-- column: remote_name | name | known
 -- column: state | state |
 -- column: sure | sure | optional
 -- column: outcome | outcome |

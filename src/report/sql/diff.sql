@@ -51,6 +51,7 @@ ORDER BY rank;
 -- column: script | script | known
 -- column: direction | direction | optional
 -- column: peer | peer | endpoint
+-- column: address | address | optional known
 -- column: before | before | count
 -- column: after | after | count
 -- column: failed_before | failed before | count
@@ -59,7 +60,22 @@ ORDER BY rank;
 -- column: lasted_after_ns | lasted after | ns optional
 -- column: netns | namespace | right optional several
 WITH
+/*part lines*/,
 /*part watched*/,
+-- The answer to a lookup can be older than a connection by hours, and then the connection has no name. At an address that has just
+-- one name at this port it belongs to this name.
+named AS MATERIALIZED (
+  SELECT peer_id, line, address_id FROM lines
+  UNION ALL
+  SELECT u.id, min(l.line), u.remote_address_id
+  FROM lines AS l
+  CROSS JOIN peer AS p ON p.id = l.peer_id
+  CROSS JOIN peer AS u
+    ON u.remote_address_id = p.remote_address_id AND u.port = p.port AND u.direction = p.direction AND u.protocol = p.protocol
+  WHERE u.name_id IS NULL
+  GROUP BY u.id
+  HAVING min(l.line) = max(l.line)
+),
 -- What was first seen in TIME_WAIT lived before that, by an owner that nobody knows. A peer that it had is not new.
 leftovers AS MATERIALIZED (
   SELECT netns, remote_address, remote_port, local_port
@@ -74,7 +90,7 @@ leftovers AS MATERIALIZED (
     SELECT id FROM connection WHERE duration_bucket IS NULL
   ) AND first_seen_ns <= :before_until_ns AND coalesce(closed_ns, last_seen_ns) >= :before_since_ns
 ),
-lived AS MATERIALIZED (
+known AS MATERIALIZED (
   SELECT
     *,
     -- Since when it has had no answer: a connect, or what the peer has not acknowledged for a second.
@@ -94,6 +110,8 @@ lived AS MATERIALIZED (
         JOIN peer AS o
           ON o.remote_address_id = u.remote_address_id AND o.port = u.port AND o.direction = $direction.outbound AND o.protocol = u.protocol
         WHERE u.id = f.peer_id
+        ORDER BY o.name_id IS NOT u.name_id, o.id
+        LIMIT 1
       ),
       (
         SELECT o.id
@@ -103,9 +121,12 @@ lived AS MATERIALIZED (
         WHERE u.id = f.peer_id
       ),
       peer_id
-    ), peer_id) AS line
+    ), peer_id) AS peer_line
   FROM /* as they are now */ connection_flows AS f
   WHERE direction <> 'listen' AND NOT (opened_ns IS NULL AND coalesce(owner_reason, '') = 'kernel') AND (/*filter of both windows*/ 1)
+),
+lived AS MATERIALIZED (
+  SELECT k.*, coalesce(n.line, k.peer_line) AS line, n.address_id FROM known AS k LEFT JOIN named AS n ON n.peer_id = k.peer_line
 ),
 -- What has no known owner is counted with the program that has this peer, if there is just one.
 owners AS (
@@ -117,6 +138,7 @@ selected AS MATERIALIZED (
     l.process_id,
     l.line,
     l.netns,
+    l.address_id,
     coalesce(opened_ns, first_seen_ns) <= :before_until_ns
       AND coalesce(closed_ns, last_seen_ns) >= :before_since_ns AS before,
     coalesce(opened_ns, first_seen_ns) <= :until_ns AND coalesce(closed_ns, last_seen_ns) >= :since_ns AS after,
@@ -146,6 +168,8 @@ counted AS (
     process,
     line,
     netns,
+    count(DISTINCT iif(before OR after, address_id, NULL)) AS addresses,
+    max(iif(before OR after, address_id, NULL)) AS address_id,
     sum(before) AS before,
     sum(after) AS after,
     sum(before AND failed AND ended_before) AS failed_before,
@@ -167,21 +191,28 @@ former AS MATERIALIZED (
   UNION
   SELECT netns, remote_address, 1, local_port FROM leftovers
 ),
+former_lines AS MATERIALIZED (
+  SELECT DISTINCT n.line, f.netns
+  FROM former AS f
+  JOIN (SELECT n.line, p.remote_address, p.port FROM named AS n CROSS JOIN peers AS p ON p.id = n.peer_id) AS n
+    ON n.remote_address = f.remote_address AND n.port = f.port
+  WHERE NOT f.is_inbound
+),
 -- Whether another row of the peer may hold what this one lacks: one of the two has no known owner.
 compared AS (
   SELECT
     c.*,
     p.direction,
-    p.peer,
     sum(iif(c.process IS NULL, 0, c.before)) OVER peer AS owned_before,
     sum(iif(c.process IS NULL, 0, c.after)) OVER peer AS owned_after,
     sum(iif(c.process IS NULL, c.before, 0)) OVER peer AS unowned_before,
     sum(iif(c.process IS NULL, c.after, 0)) OVER peer AS unowned_after,
-    f.port IS NOT NULL AS is_former
+    f.port IS NOT NULL OR l.line IS NOT NULL AS is_former
   FROM counted AS c
   LEFT JOIN peers AS p ON p.id = c.line
   LEFT JOIN former AS f
     ON f.remote_address = p.remote_address AND f.port = p.port AND f.is_inbound = (p.direction = 'inbound') AND f.netns IS c.netns
+  LEFT JOIN former_lines AS l ON l.line = c.line AND l.netns IS c.netns
   WINDOW peer AS (PARTITION BY c.line, c.netns)
 ),
 doubtful AS (
@@ -191,7 +222,7 @@ doubtful AS (
     iif(process IS NULL, owned_after, unowned_after) > 0 AS perhaps_after
   FROM compared
 ),
-changes AS (
+top AS (
   SELECT
     *,
     CASE
@@ -210,12 +241,13 @@ changes AS (
       WHEN before > 0 AND after = 0 AND NOT perhaps_after AND (SELECT w.after FROM watched AS w) THEN 'gone'
     END AS change
   FROM doubtful
-)
+),
+/*part shown*/
 SELECT
   change,
   process,
-  direction,
-  peer,
+  top.direction,
+  /*part peer*/,
   before,
   after,
   failed_before,
@@ -226,7 +258,8 @@ SELECT
   CAST(lasted_after_ns AS INTEGER) AS lasted_after_ns,
   netns,
   (SELECT s.script FROM scripts AS s WHERE s.process_id = script_id) AS script
-FROM changes
+FROM top
+LEFT JOIN shown AS n ON n.id = top.line
 WHERE change IS NOT NULL
 ORDER BY
   CASE change WHEN 'no answer' THEN 1 WHEN 'all fail' THEN 1 WHEN 'fails more' THEN 2 WHEN 'slower' THEN 3 WHEN 'new' THEN 4 ELSE 5 END,
@@ -262,8 +295,7 @@ selected AS MATERIALIZED (
     coalesce(opened_ns, first_seen_ns) <= :until_ns AND coalesce(closed_ns, last_seen_ns) >= (SELECT r.until_ns FROM recorded AS r) AS at_end
   FROM connections
   WHERE direction = 'listen'
-    -- A UDP socket at an ephemeral port is one of a client.
-    AND NOT (protocol = 'udp' AND local_port >= 32768)
+    AND NOT $of_udp_client(connections)
     AND (/*filter of both windows*/ 1) AND id IN (
       SELECT c.id FROM flow AS f CROSS JOIN connection AS c ON c.flow_id = f.id WHERE f.direction = $direction.listen
       UNION ALL
@@ -321,6 +353,7 @@ found AS (
   SELECT
     sum(s.before) AS before,
     sum(s.after) AS after,
+    sum(s.before OR s.after) AS connections,
     max(iif(g.lasting_id IS NULL, s.after, s.after AND coalesce(r.ended_ns > (SELECT e.until_ns FROM recorded AS e), 1))) AS at_end,
     iif(count(DISTINCT s.pid) = 1, max(s.pid), NULL) AS pid,
     s.process,
@@ -336,10 +369,10 @@ changes AS (
     *,
     CASE WHEN before = 0 THEN iif(at_end, 'new', 'new, gone') WHEN NOT at_end THEN 'gone' END AS change
   FROM found
-  WHERE before + after > 0
+  WHERE connections > 0
 )
 SELECT
-  change, pid, process, processes, before + after AS connections,
+  change, pid, process, processes, connections,
   (SELECT s.script FROM scripts AS s WHERE s.process_id = script_id) AS script
 FROM changes
 WHERE change IS NOT NULL AND iif(change = 'gone', (SELECT w.after FROM watched AS w), (SELECT w.before FROM watched AS w))

@@ -42,6 +42,7 @@ GROUP BY state, total
 ORDER BY total DESC, state;
 -- section: peers | Time with each peer: to connect, and ESTABLISHED if it has ended
 -- column: peer | peer | endpoint
+-- column: address | address | optional known
 -- column: connections | connections | count optional
 -- column: connects | connects | count
 -- column: connect_half_ns | median | ns
@@ -50,35 +51,37 @@ ORDER BY total DESC, state;
 -- column: open_half_ns | open median | ns
 -- column: open_longest_ns | open longest | ns
 WITH
+/*part lines*/,
 flows AS MATERIALIZED (
   SELECT peer_id, connections
   FROM peer_flows
   WHERE direction <> 'listen' AND peer_id IS NOT NULL AND protocol = 'tcp' AND (/*filter of sums*/ 1)
 ),
-top AS MATERIALIZED (
-  SELECT peer_id, sum(connections) AS connections
-  FROM flows
-  GROUP BY peer_id
-  ORDER BY connections DESC, peer_id
-  LIMIT iif(:limit < 0, 20, :limit)
-),
+/*part busiest*/,
+/*part members*/,
+/*part shown*/,
 matching AS MATERIALIZED (
   SELECT peer_id, state, dwell_ns, dwells
   FROM peer_dwells
-  WHERE peer_id IN (SELECT peer_id FROM top) AND state IN ('SYN_SENT', 'ESTABLISHED') AND NOT still AND (/*filter of sums*/ 1)
+  WHERE peer_id IN (SELECT peer_id FROM members) AND state IN ('SYN_SENT', 'ESTABLISHED') AND NOT still AND (/*filter of sums*/ 1)
 ),
-dwells AS (SELECT peer_id, state, dwell_ns, sum(dwells) AS n FROM matching GROUP BY peer_id, state, dwell_ns),
+dwells AS (
+  SELECT coalesce(l.line, y.peer_id) AS line, y.state, y.dwell_ns, sum(y.dwells) AS n
+  FROM matching AS y
+  LEFT JOIN lines AS l ON l.peer_id = y.peer_id
+  GROUP BY coalesce(l.line, y.peer_id), y.state, y.dwell_ns
+),
 ranked AS (
   SELECT
     *,
-    sum(n) OVER (PARTITION BY peer_id, state ORDER BY dwell_ns) AS reached,
-    sum(n) OVER (PARTITION BY peer_id, state) AS total
+    sum(n) OVER (PARTITION BY line, state ORDER BY dwell_ns) AS reached,
+    sum(n) OVER (PARTITION BY line, state) AS total
   FROM dwells
 ),
 -- One row for each peer, so that the join below is short.
 summed AS MATERIALIZED (
   SELECT
-    peer_id,
+    line,
     -- Of how many the median is.
     coalesce(max(iif(state = 'SYN_SENT', total, NULL)), 0) AS connects,
     min(iif(state = 'SYN_SENT' AND reached >= (total + 1) / 2, dwell_ns, NULL)) AS connect_half_ns,
@@ -87,10 +90,10 @@ summed AS MATERIALIZED (
     min(iif(state = 'ESTABLISHED' AND reached >= (total + 1) / 2, dwell_ns, NULL)) AS open_half_ns,
     max(iif(state = 'ESTABLISHED', dwell_ns, NULL)) AS open_longest_ns
   FROM ranked
-  GROUP BY peer_id
+  GROUP BY line
 )
 SELECT
-  (SELECT peer FROM peers WHERE peers.id = top.peer_id) AS peer,
+  /*part peer*/,
   top.connections,
   coalesce(s.connects, 0) AS connects,
   s.connect_half_ns,
@@ -99,5 +102,6 @@ SELECT
   s.open_half_ns,
   s.open_longest_ns
 FROM top
-LEFT JOIN summed AS s ON s.peer_id = top.peer_id
+LEFT JOIN shown AS n ON n.id = top.line
+LEFT JOIN summed AS s ON s.line = top.line
 ORDER BY top.connections DESC, peer;

@@ -8,13 +8,16 @@
 -- column: processes | processes | count optional several
 -- column: direction | direction | optional several
 -- column: remote | remote | endpoint
+-- column: address | address | optional known
 -- column: state | state |
 -- column: since_ns | since | time
 -- column: waited_ns | waited | ns
 -- column: netns | namespace | right optional several
 WITH
 /*part waiting*/
-SELECT connections, pid, process, script, processes, direction, remote, state, since_ns, waited_ns, netns
+SELECT
+  connections, pid, process, script, processes, direction, remote, remote_name, remote_address, addresses, address, state, since_ns,
+  waited_ns, netns
 FROM waiting
 ORDER BY waited_ns DESC, pid, remote
 LIMIT :limit;
@@ -28,6 +31,7 @@ LIMIT :limit;
 -- column: processes | processes | count optional several
 -- column: direction | direction | optional
 -- column: peer | peer | endpoint
+-- column: address | address | optional known
 -- column: syns | SYNs | count
 -- column: longest_ns | longest | ns
 -- column: first_ns | first | time optional
@@ -35,7 +39,9 @@ LIMIT :limit;
 -- column: netns | namespace | right optional several
 WITH
 /*part failures*/
-SELECT connections, outcome, outcome_reason, pid, process, script, processes, direction, peer, syns, longest_ns, first_ns, last_ns, netns
+SELECT
+  connections, outcome, outcome_reason, pid, process, script, processes, direction, peer, remote_name, remote_address, addresses, address,
+  syns, longest_ns, first_ns, last_ns, netns
 FROM unsuccessful
 WHERE is_failure OR outcome_reason = 'retransmitting'
 ORDER BY NOT $connect_failed(outcome, outcome_reason), connections DESC, last_ns DESC, pid, peer
@@ -50,13 +56,16 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: processes | processes | count optional several
 -- column: direction | direction | optional
 -- column: peer | peer | endpoint
+-- column: address | address | optional known
 -- column: longest_ns | longest | ns
 -- column: first_ns | first | time optional
 -- column: last_ns | last | time
 -- column: netns | namespace | right optional several
 WITH
 /*part failures*/
-SELECT connections, outcome, outcome_reason, pid, process, script, processes, direction, peer, longest_ns, first_ns, last_ns, netns
+SELECT
+  connections, outcome, outcome_reason, pid, process, script, processes, direction, peer, remote_name, remote_address, addresses, address,
+  longest_ns, first_ns, last_ns, netns
 FROM unsuccessful
 WHERE outcome IN ('reset', 'aborted') AND NOT is_failure
 ORDER BY connections DESC, last_ns DESC, pid, peer

@@ -15,6 +15,7 @@
 -- column: newest_ns | newest since | time optional
 -- column: per_hour | an hour | count
 -- column: first_peer | first peer | endpoint
+-- column: first_name | its name | known
 WITH
 /*part recorded*/,
 /*part stuck*/,
@@ -47,7 +48,8 @@ SELECT
       iif(count(*) = 1, NULL, max(sum(s.to_ns IS NULL) - 1, 0))
     ) * 3.6e12 / iif(w.ns >= 10000000000, w.ns, NULL)
   ) AS INTEGER) AS per_hour,
-  f.peer AS first_peer
+  f.peer AS first_peer,
+  f.remote_name AS first_name
 FROM dwells AS s
 JOIN peaks AS p ON p.program IS s.program AND p.state = s.state AND p.is_orphan = s.is_orphan
 JOIN watched AS w ON w.program IS s.program AND w.state = s.state AND w.is_orphan = s.is_orphan
@@ -68,7 +70,9 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: first_ns | first | time
 -- column: last_ns | last | time
 -- column: first_peer | first peer | endpoint
+-- column: first_name | its name | known
 WITH
+/*part lines*/,
 -- A client that leaks connections to one peer may close those to others. What comes in is of one
 -- service, from many peers.
 opened AS (
@@ -77,8 +81,9 @@ opened AS (
     c.pid,
     c.process,
     c.direction,
-    iif(c.direction = 'inbound', NULL, n.peer_id) AS line,
+    iif(c.direction = 'inbound', NULL, coalesce(l.line, n.peer_id)) AS line,
     c.opened_ns,
+    c.remote_name,
     coalesce((SELECT p.peer FROM peers AS p WHERE p.id = n.peer_id), c.remote, c.local) AS peer
   FROM (
     SELECT *
@@ -108,20 +113,26 @@ opened AS (
     )
   ) AS c
   JOIN connection AS n ON n.id = c.id
+  LEFT JOIN lines AS l ON l.peer_id = n.peer_id
 ),
 grown AS (
   -- In a query with min(), SQLite takes the other columns from the row of the minimum.
-  SELECT process_id, pid, process, direction, line, peer, min(opened_ns) AS first_ns, count(*) AS open_now
+  SELECT process_id, pid, process, direction, line, peer, remote_name, min(opened_ns) AS first_ns, count(*) AS open_now
   FROM opened
   GROUP BY process_id, direction, line
 ),
 lasts AS (SELECT process_id, direction, line, max(opened_ns) AS last_ns FROM opened GROUP BY process_id, direction, line),
 flows AS MATERIALIZED (
-  SELECT process_id, direction, iif(direction = 'inbound', NULL, peer_id) AS line, opened
+  SELECT process_id, direction, peer_id, opened
   FROM peer_flows
   WHERE outcome <> 'open' AND (/*filter of sums*/ 1)
 ),
-ended AS MATERIALIZED (SELECT process_id, direction, line, sum(opened) AS n FROM flows GROUP BY process_id, direction, line)
+ended AS MATERIALIZED (
+  SELECT process_id, direction, iif(direction = 'inbound', NULL, coalesce(l.line, f.peer_id)) AS line, sum(opened) AS n
+  FROM flows AS f
+  LEFT JOIN lines AS l ON l.peer_id = f.peer_id
+  GROUP BY process_id, direction, iif(direction = 'inbound', NULL, coalesce(l.line, f.peer_id))
+)
 SELECT
   g.open_now,
   g.pid,
@@ -131,7 +142,8 @@ SELECT
   coalesce(e.n, 0) AS closed,
   g.first_ns,
   l.last_ns,
-  g.peer AS first_peer
+  g.peer AS first_peer,
+  g.remote_name AS first_name
 FROM grown AS g
 JOIN lasts AS l ON l.process_id IS g.process_id AND l.direction = g.direction AND l.line IS g.line
 LEFT JOIN ended AS e ON e.process_id IS g.process_id AND e.direction = g.direction AND e.line IS g.line
@@ -150,6 +162,7 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: oldest_ns | oldest since | time optional
 -- column: newest_ns | newest since | time optional
 -- column: first_peer | first peer | endpoint
+-- column: first_name | its name | known
 WITH
 /*part recorded*/,
 /*part stuck*/
@@ -165,7 +178,8 @@ SELECT
   max(max(coalesce(s.to_ns, s.end_ns) - s.from_ns - s.clock_adjust_ns, 0)) AS longest_ns,
   iif(max(s.is_old), NULL, min(s.from_ns)) AS oldest_ns,
   max(iif(s.is_old, NULL, s.from_ns)) AS newest_ns,
-  f.peer AS first_peer
+  f.peer AS first_peer,
+  f.remote_name AS first_name
 FROM dwells AS s
 JOIN peaks AS p ON p.program IS s.program AND p.state = s.state AND p.is_orphan = s.is_orphan
 JOIN firsts AS f ON f.program IS s.program AND f.state = s.state AND f.is_orphan = s.is_orphan

@@ -43,11 +43,13 @@ ORDER BY class;
 -- section: peers | By peer, at least
 -- column: connections | ended | count
 -- column: peer | peer | endpoint
+-- column: address | address | optional known
 -- column: half_ns | median | ns
 -- column: p90_ns | 90 % | ns
 -- column: longest_ns | longest | ns
 -- column: doubt_ns | at most more | ns optional
 WITH
+/*part lines*/,
 flows AS MATERIALIZED (
   SELECT peer_id, connections
   FROM peer_flows
@@ -55,37 +57,44 @@ flows AS MATERIALIZED (
     AND (:since_ns IS NULL OR last_closed_ns >= :since_ns) AND (:until_ns IS NULL OR first_closed_ns <= :until_ns)
     AND (/*filter of sums*/ 1)
 ),
-top AS MATERIALIZED (
-  SELECT peer_id, sum(connections) AS connections
-  FROM flows
-  GROUP BY peer_id
-  ORDER BY connections DESC, peer_id
-  LIMIT iif(:limit < 0, 20, :limit)
-),
+/*part busiest*/,
+/*part members*/,
+/*part shown*/,
 lifetimes AS MATERIALIZED (
   SELECT peer_id, lifetime_ns, open_error_ns, lifetimes
   FROM peer_lifetimes
-  WHERE peer_id IN (SELECT peer_id FROM top)
+  WHERE peer_id IN (SELECT peer_id FROM members)
     AND (:since_ns IS NULL OR closed_ns >= :since_ns) AND (:until_ns IS NULL OR closed_ns <= :until_ns)
     AND (/*filter of sums*/ 1)
 ),
 ranked AS (
   SELECT
-    peer_id,
+    line,
     lifetime_ns,
     open_error_ns,
-    sum(lifetimes) OVER (PARTITION BY peer_id ORDER BY lifetime_ns) AS reached,
-    sum(lifetimes) OVER (PARTITION BY peer_id) AS total
-  FROM lifetimes
+    sum(lifetimes) OVER (PARTITION BY line ORDER BY lifetime_ns) AS reached,
+    sum(lifetimes) OVER (PARTITION BY line) AS total
+  FROM (
+    SELECT coalesce(l.line, y.peer_id) AS line, y.lifetime_ns, y.open_error_ns, y.lifetimes
+    FROM lifetimes AS y
+    LEFT JOIN lines AS l ON l.peer_id = y.peer_id
+  )
+),
+-- One row for each line, so that the join below is short.
+summed AS MATERIALIZED (
+  SELECT
+    line,
+    total AS connections,
+    min(iif(reached >= (total + 1) / 2, lifetime_ns, NULL)) AS half_ns,
+    min(iif(reached >= (total * 90 + 99) / 100, lifetime_ns, NULL)) AS p90_ns,
+    max(lifetime_ns) AS longest_ns,
+    -- It may have been opened earlier, by this much at most.
+    max(open_error_ns) AS doubt_ns
+  FROM ranked
+  GROUP BY line, total
 )
-SELECT
-  total AS connections,
-  (SELECT peer FROM peers WHERE peers.id = peer_id) AS peer,
-  min(iif(reached >= (total + 1) / 2, lifetime_ns, NULL)) AS half_ns,
-  min(iif(reached >= (total * 90 + 99) / 100, lifetime_ns, NULL)) AS p90_ns,
-  max(lifetime_ns) AS longest_ns,
-  -- It may have been opened earlier, by this much at most.
-  max(open_error_ns) AS doubt_ns
-FROM ranked
-GROUP BY peer_id, total
-ORDER BY connections DESC, peer;
+SELECT s.connections, /*part peer*/, s.half_ns, s.p90_ns, s.longest_ns, s.doubt_ns
+FROM top
+JOIN summed AS s ON s.line = top.line
+LEFT JOIN shown AS n ON n.id = top.line
+ORDER BY s.connections DESC, peer;

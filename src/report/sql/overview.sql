@@ -117,13 +117,16 @@ ORDER BY entered DESC, state;
 -- column: processes | processes | count optional several
 -- column: direction | direction | optional several
 -- column: remote | remote | endpoint
+-- column: address | address | optional known
 -- column: state | state |
 -- column: since_ns | since | time
 -- column: waited_ns | waited | ns
 -- column: netns | namespace | right optional several
 WITH
 /*part waiting*/
-SELECT connections, pid, process, script, processes, direction, remote, state, since_ns, waited_ns, netns
+SELECT
+  connections, pid, process, script, processes, direction, remote, remote_name, remote_address, addresses, address, state, since_ns,
+  waited_ns, netns
 FROM waiting
 ORDER BY waited_ns DESC, pid, remote
 LIMIT iif(:limit < 0, 10, :limit);
@@ -134,12 +137,14 @@ LIMIT iif(:limit < 0, 10, :limit);
 -- column: processes | processes | count optional several
 -- column: direction | direction | optional
 -- column: peer | remote | endpoint
+-- column: address | address | optional known
 -- column: outcome | outcome |
 -- column: outcome_reason | why | optional
 -- column: connections | connections | count
 -- column: last_ns | last | time
 -- column: netns | namespace | right optional several
 WITH
+/*part lines*/,
 flows AS MATERIALIZED (
   SELECT process_id, pid, process, direction, peer_id, outcome, outcome_reason, netns, connections, last_closed_ns
   FROM peer_flows
@@ -151,7 +156,9 @@ top AS MATERIALIZED (
     f.process,
     count(DISTINCT f.pid) AS processes,
     f.direction,
-    (SELECT p.peer FROM peers AS p WHERE p.id = f.peer_id) AS peer,
+    coalesce(l.line, f.peer_id) AS line,
+    count(DISTINCT l.address_id) AS addresses,
+    max(l.address_id) AS address_id,
     f.outcome,
     f.outcome_reason,
     sum(f.connections) AS connections,
@@ -161,13 +168,25 @@ top AS MATERIALIZED (
   FROM flows AS f
   LEFT JOIN (SELECT id, pid, name, user, cmdline FROM process) AS r ON r.id = f.process_id
   LEFT JOIN programs AS g ON g.process_id = f.process_id
+  LEFT JOIN lines AS l ON l.peer_id = f.peer_id
   WHERE $failed(f.outcome, f.outcome_reason, f.direction)
-  GROUP BY g.lasting_id, f.process, f.direction, f.peer_id, f.outcome, f.outcome_reason, f.netns
+  GROUP BY g.lasting_id, f.process, f.direction, coalesce(l.line, f.peer_id), f.outcome, f.outcome_reason, f.netns
   ORDER BY NOT $connect_failed(f.outcome, f.outcome_reason), connections DESC, last_ns DESC
   LIMIT iif(:limit < 0, 10, :limit)
-)
+),
+/*part shown*/
 SELECT
-  pid, process, processes, direction, peer, outcome, outcome_reason, connections, last_ns, netns,
+  pid,
+  process,
+  processes,
+  top.direction,
+  /*part peer*/,
+  outcome,
+  outcome_reason,
+  connections,
+  last_ns,
+  netns,
   (SELECT s.script FROM scripts AS s WHERE s.process_id = script_id) AS script
 FROM top
-ORDER BY NOT $connect_failed(outcome, outcome_reason), connections DESC, last_ns DESC;
+LEFT JOIN shown AS n ON n.id = top.line
+ORDER BY NOT $connect_failed(top.outcome, top.outcome_reason), connections DESC, last_ns DESC;

@@ -9,6 +9,7 @@
 -- column: connections | connections | count
 -- column: local_address | local |
 -- column: remote | remote | endpoint
+-- column: remote_name | name | known
 -- column: process | mostly |
 -- column: script | script | known
 -- column: netns | namespace | right optional several
@@ -37,6 +38,13 @@ SELECT
   top.connections,
   l.text AS local_address,
   iif(r.text LIKE '%:%', '[' || r.text || ']', r.text) || ':' || top.remote_port AS remote,
+  -- One of several, in the order of the alphabet.
+  (
+    SELECT min(n.text)
+    FROM peer AS e
+    CROSS JOIN name AS n ON n.id = e.name_id
+    WHERE e.remote_address_id = top.remote_address_id AND e.port = top.remote_port AND e.direction IN ($direction.unknown, $direction.outbound) AND e.protocol = $protocol.tcp
+  ) AS remote_name,
   (
     SELECT p.name
     FROM (
@@ -94,6 +102,7 @@ ORDER BY top.peak DESC, remote, local_address;
 -- column: connections | connections | count
 -- column: local_address | local |
 -- column: remote | remote | endpoint
+-- column: remote_name | name | known
 -- column: process | mostly |
 -- column: script | script | known
 -- column: netns | namespace | right optional several
@@ -103,6 +112,7 @@ used AS (
     netns,
     local_address,
     remote,
+    remote_name,
     max(coalesce(opened_ns, first_seen_ns), coalesce(:since_ns, 0)) AS from_ns,
     -- NULL: until the end of the window. A connection that was open when an earlier recorder stopped counts until then.
     iif(
@@ -154,6 +164,7 @@ SELECT
   count(*) AS connections,
   p.local_address,
   p.remote,
+  min(u.remote_name) AS remote_name,
   (
     SELECT x.process
     FROM used AS x

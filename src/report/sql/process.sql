@@ -8,8 +8,8 @@
 -- column: started_ns | started | time
 -- column: ended_ns | ended | time
 -- column: how | ended by |
--- column: script | script | optional known
--- column: exe | exe |
+-- column: script | script | known
+-- column: exe | exe | optional
 -- column: cmdline | command line |
 -- column: executed_ns | executed | time optional
 -- column: cgroup | cgroup | optional
@@ -74,22 +74,26 @@ ORDER BY NOT l.shown, l.protocol, l.local_port, l.local, l.began_ns, l.id;
 -- column: pid | pid | right optional several
 -- column: direction | direction | optional several
 -- column: remote | remote | endpoint
+-- column: address | address | optional known
 -- column: state | state |
 -- column: since_ns | since | time
 -- column: waited_ns | waited | ns
 -- column: netns | namespace | right optional several
 WITH
 /*part waiting*/
-SELECT connections, pid, direction, remote, state, since_ns, waited_ns, netns
+SELECT
+  connections, pid, direction, remote, remote_name, remote_address, addresses, address, state, since_ns, waited_ns, netns
 FROM waiting
 ORDER BY waited_ns DESC, pid, remote
 LIMIT iif(:limit < 0, 10, :limit);
 -- section: peers | Peers
 -- column: process | process | optional
+-- column: script | script | optional known
 -- column: process_started_ns | of | time optional
 -- column: direction | direction | optional
 -- column: protocol | proto | optional
 -- column: peer | peer | endpoint
+-- column: address | address | optional known
 -- column: connections | connections | count
 -- column: open_now | open | count
 -- column: failed | failed | count
@@ -97,51 +101,79 @@ LIMIT iif(:limit < 0, 10, :limit);
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
 WITH
+/*part lines*/,
 /*part recorded*/,
 flows AS MATERIALIZED (
   SELECT process_id, direction, peer_id, outcome, outcome_reason, connections, longest_ns, bytes_sent, bytes_received, first_ns
   FROM peer_flows
   WHERE direction <> 'listen' AND peer_id IS NOT NULL AND (/*filter of sums*/ 1)
 ),
-met AS (
+top AS (
   SELECT
     process_id,
-    peer_id,
+    coalesce(l.line, f.peer_id) AS line,
+    count(DISTINCT l.address_id) AS addresses,
+    max(l.address_id) AS address_id,
     sum(connections) AS connections,
     sum(iif(outcome = 'open', connections, 0)) AS open_now,
     sum(iif($failed(outcome, outcome_reason, direction), connections, 0)) AS failed,
     max(coalesce(longest_ns, iif(outcome = 'open', max(0, (SELECT until_ns FROM recorded) - first_ns), NULL))) AS longest_ns,
     sum(bytes_sent) AS bytes_sent,
     sum(bytes_received) AS bytes_received
-  FROM flows
-  GROUP BY process_id, peer_id
-  ORDER BY connections DESC, peer_id
+  FROM flows AS f
+  LEFT JOIN lines AS l ON l.peer_id = f.peer_id
+  GROUP BY process_id, coalesce(l.line, f.peer_id)
+  ORDER BY connections DESC, coalesce(l.line, f.peer_id)
   LIMIT iif(:limit < 0, 20, :limit)
-)
+),
+/*part shown*/
 SELECT
   r.name AS process,
+  (SELECT t.script FROM scripts AS t WHERE t.process_id = r.id) AS script,
   r.started_ns AS process_started_ns,
-  p.direction,
-  p.protocol,
-  p.peer,
+  n.direction,
+  n.protocol,
+  /*part peer*/,
   connections,
   open_now,
   failed,
   longest_ns,
   bytes_sent,
   bytes_received
-FROM met
-JOIN peers AS p ON p.id = met.peer_id
-LEFT JOIN (SELECT id, name, started_ns FROM process) AS r ON r.id = met.process_id
-ORDER BY connections DESC, p.peer, r.name, r.started_ns;
+FROM top
+JOIN shown AS n ON n.id = top.line
+LEFT JOIN (SELECT id, name, started_ns FROM process) AS r ON r.id = top.process_id
+ORDER BY connections DESC, peer, r.name, r.started_ns;
+-- section: lookups | Names that it looked up
+-- column: lookups | lookups | count
+-- column: pid | pid | right optional several
+-- column: name | name |
+-- column: type | type |
+-- column: answered | answered | count
+-- column: failures | failed | known
+-- column: unanswered | no answer | count
+-- column: half_ns | median | ns
+-- column: longest_ns | longest | ns
+-- column: last_ns | last | time
+WITH
+/*part asked*/
+SELECT
+  top.lookups, top.pid, top.name, top.type, top.answered, top.failed, f.text AS failures, top.unanswered, h.half_ns, top.longest_ns,
+  top.last_ns
+FROM top
+LEFT JOIN failures AS f ON f.line = top.line
+LEFT JOIN halves AS h ON h.line = top.line
+ORDER BY top.lookups DESC, top.name, top.type, top.line;
 -- section: connections | Its last connections, those that wait or failed first
 -- column: opened_ns | opened | time
 -- column: process | process | optional
+-- column: script | script | optional known
 -- column: process_started_ns | of | time optional
 -- column: direction | direction | optional
 -- column: protocol | proto | optional
 -- column: local | local | endpoint
 -- column: remote | remote | endpoint
+-- column: remote_name | name | known
 -- column: outcome | outcome |
 -- column: duration_ns | duration | ns
 -- column: close_doubt_ns | close ± | ns known
@@ -179,12 +211,17 @@ SELECT
   opened_ns,
   process,
   (
+    SELECT t.script FROM connection AS c JOIN scripts AS t ON t.process_id = c.process_id WHERE c.id = selected.id
+  ) AS script,
+  (
     SELECT r.started_ns FROM connection AS c JOIN process AS r ON r.id = c.process_id WHERE c.id = selected.id
   ) AS process_started_ns,
   direction,
   protocol,
   local,
   remote,
+  remote_name,
+  name_source,
   iif(goes_on, 'open', outcome) AS outcome,
   iif(closed_ns > :until_ns, NULL, duration_ns) AS duration_ns,
   -- NULL where the bound is no more than a tick.

@@ -101,6 +101,7 @@ LIMIT iif(:limit < 0, 20, :limit);
 -- column: protocol | proto | optional
 -- column: local | local | endpoint optional
 -- column: remote | remote | endpoint
+-- column: remote_name | name | known
 -- column: state | state |
 -- column: sure | sure |
 -- column: from_ns | from | time
@@ -143,6 +144,8 @@ SELECT
   protocol,
   local,
   remote,
+  remote_name,
+  name_source,
   -- At the end of the window; CLOSED if it had ended.
   coalesce((
     SELECT state

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Replaces bpf/ in a build without clang, bpftool or libbpf.
 #include "source/linux/held_sockets.hpp"
+#include "source/linux/packets.hpp"
 #include "source/linux/trace.hpp"
-#include "source/linux/udp_flows.hpp"
 
 #include <cerrno>
 #include <utility>
@@ -61,26 +61,34 @@ Result<std::vector<HeldSocket>> HeldSockets::list() const {
   return absent();
 }
 
-struct UdpFlows::State {};
+struct Packets::State {};
 
-UdpFlows::UdpFlows(std::unique_ptr<State> state) : state_{std::move(state)} {}
-UdpFlows::UdpFlows(UdpFlows&& other) noexcept = default;
-UdpFlows& UdpFlows::operator=(UdpFlows&& other) noexcept = default;
-UdpFlows::~UdpFlows() = default;
+Packets::Packets(std::unique_ptr<State> state) : state_{std::move(state)} {}
+Packets::Packets(Packets&& other) noexcept = default;
+Packets& Packets::operator=(Packets&& other) noexcept = default;
+Packets::~Packets() = default;
 
-Result<UdpFlows> UdpFlows::open() {
+Result<Packets> Packets::open(const Wanted& /*wanted*/) {
   return absent();
 }
 
-Result<std::optional<capture::UdpFlows>> UdpFlows::drain() {
+Result<std::optional<capture::UdpFlows>> Packets::drain_flows() {
   return absent();
 }
 
-Result<capture::UdpFlows> UdpFlows::drain_all() {
+Result<capture::UdpFlows> Packets::drain_all_flows() {
   return absent();
 }
 
-bool UdpFlows::attached() const {
+capture::DnsMessages Packets::drain_dns() {
+  return {};
+}
+
+Result<Packets::Cost> Packets::measure(std::chrono::milliseconds /*period*/) const {
+  return absent();
+}
+
+bool Packets::attached() const {
   return false;
 }
 

@@ -7,16 +7,17 @@
 #include "source/linux/namespace_source.hpp"
 #include "source/linux/namespaces.hpp"
 #include "source/linux/notices.hpp"
+#include "source/linux/packets.hpp"
 #include "source/linux/process_watch.hpp"
 #include "source/linux/procfs.hpp"
 #include "source/linux/trace.hpp"
-#include "source/linux/udp_flows.hpp"
 #include "util/byte_reader.hpp"
 #include "util/text.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 
 #include <fmt/format.h>
 #include <linux/capability.h>
@@ -104,20 +105,54 @@ Finding examine_tracing() {
   return {"tracing", Allowed::all, "every TCP change with its process, by sock_ops", {}, {}};
 }
 
-Finding examine_udp_flows(bool traces) {
-  const auto flows =
-      traces ? UdpFlows::open() : Result<UdpFlows>{fail(errc::refused, "there is no tracing")};
-  if (flows) {
-    return {"udp flows", Allowed::all, "bytes and datagrams of each socket and peer", {}, {}};
+/// What reading packets costs this host now; empty where nobody may measure it.
+std::string price_of(const Packets& packets) {
+  constexpr std::chrono::milliseconds kPeriod{300};
+  constexpr double kNsPerSecond = 1e9;
+  const auto cost = packets.measure(kPeriod);
+  if (!cost) {
+    return {};
+  }
+  if (cost->ns_per_packet == 0) {
+    return "; no packets came to measure what they cost";
+  }
+  return fmt::format("; {:.0f} packets/s cost {:.2f} µs each, {:.2f} % of a processor",
+                     cost->packets_per_s,
+                     cost->ns_per_packet / 1000,
+                     cost->packets_per_s * cost->ns_per_packet / kNsPerSecond * 100);
+}
+
+/// UDP flows, and names.
+std::array<Finding, 2> examine_packets(bool traces) {
+  const auto packets =
+      traces ? Packets::open({}) : Result<Packets>{fail(errc::refused, "there is no tracing")};
+  if (packets) {
+    return {Finding{"udp flows",
+                    Allowed::all,
+                    "bytes and datagrams of each socket and peer" + price_of(*packets),
+                    {},
+                    {}},
+            Finding{"names",
+                    Allowed::all,
+                    "what programs ask DNS servers at port 53, and /etc/hosts",
+                    {},
+                    {}}};
   }
   const bool is_mount_missing =
-      flows.error().code == boost::system::errc::no_such_file_or_directory;
-  return {"udp flows",
-          Allowed::none,
-          flows.error().message(),
-          "UDP sockets have no bytes and no datagrams, and their peers are known only where they "
-          "are connected",
-          is_mount_missing ? "sudo mount -t cgroup2 none /mnt" : grant_command()};
+      packets.error().code == boost::system::errc::no_such_file_or_directory;
+  const auto remedy = is_mount_missing ? "sudo mount -t cgroup2 none /mnt" : grant_command();
+  return {
+      Finding{"udp flows",
+              Allowed::none,
+              packets.error().message(),
+              "UDP sockets have no bytes and no datagrams, and their peers are known only where "
+              "they are connected",
+              remedy},
+      Finding{"names",
+              Allowed::none,
+              packets.error().message(),
+              "remote addresses have no names, and there are no lookups",
+              remedy}};
 }
 
 /// What the trace reports, too.
@@ -315,9 +350,11 @@ std::vector<Finding> examine_host(const std::filesystem::path& recording) {
   const os::RaisedRights raised;
   auto tracing = examine_tracing();
   const bool traces = tracing.allowed != Allowed::none;
+  auto [udp_flows, names] = examine_packets(traces);
   return {examine_tables(),
           std::move(tracing),
-          examine_udp_flows(traces),
+          std::move(udp_flows),
+          std::move(names),
           examine_processes(traces),
           examine_notices(),
           examine_owners(),

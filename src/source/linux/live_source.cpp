@@ -6,6 +6,7 @@
 #include "os/linux/unique_fd.hpp"
 #include "source/linux/executable_hashes.hpp"
 #include "source/linux/held_sockets.hpp"
+#include "source/linux/hosts_file.hpp"
 #include "source/linux/kept_records.hpp"
 #include "source/linux/namespace_sources.hpp"
 #include "source/linux/owner_search.hpp"
@@ -61,6 +62,9 @@ class LinuxSource final : public LiveSource {
     if (options.hash_executables) {
       hashes_.emplace();
     }
+    if (tracer_ && options.read_names) {
+      hosts_.emplace();
+    }
     raise_descriptor_limit();
     return_large_blocks();
     // At once, so that what is traced from now on is compared with what is counted from now on.
@@ -75,7 +79,11 @@ class LinuxSource final : public LiveSource {
   }
   [[nodiscard]] std::string fallback_reason() const override {
     const auto& reason = namespaces_.own().fallback_reason();
-    return reason.empty() ? no_trace_reason_ : reason;
+    if (!reason.empty() || !no_trace_reason_.empty() || !tracer_) {
+      return reason.empty() ? no_trace_reason_ : reason;
+    }
+    const auto& no_packets = tracer_->no_packets_reason();
+    return no_packets.empty() ? no_packets : "no UDP flows and no names: " + no_packets;
   }
   [[nodiscard]] bool tracing() const override { return tracer_.has_value(); }
 
@@ -94,6 +102,7 @@ class LinuxSource final : public LiveSource {
     processes_.report_ended(ended, sink);
     if (plan.changes) {
       check_trace(sink);
+      report_hosts(sink);
       choose_notices(plan.has_untraced);
     }
   }
@@ -240,7 +249,7 @@ class LinuxSource final : public LiveSource {
       return;
     }
     if (tracer_->attached()) {
-      return tracer_->check_flows(sink);
+      return tracer_->check_packets(sink);
     }
     tracer_->drain(processes_, sink);
     tracer_.reset();
@@ -250,7 +259,16 @@ class LinuxSource final : public LiveSource {
     sink.consume(make(capture::TraceEnded{no_trace_reason_}, 0, checked_ns));
   }
 
+  void report_hosts(capture::RecordSink& sink) {
+    const auto began_ns = os::read_boot_clock_ns();
+    const auto text = hosts_ ? hosts_->read_if_changed() : std::nullopt;
+    if (text) {
+      sink.consume(make(capture::Hosts{bytes_of(*text)}, namespaces_.own_netns(), began_ns));
+    }
+  }
+
   KeptRecords first_counters_;
+  std::optional<HostsFile> hosts_;  ///< absent: no names are wanted
   std::optional<Tracer> tracer_;
   std::string no_trace_reason_;
   bool tcp_notices_ = true;                             ///< subscribed to closes of TCP sockets

@@ -10,6 +10,7 @@ target_sources(
           linux/file_hashes.cpp
           linux/holder_table.cpp
           linux/host.cpp
+          linux/hosts_file.cpp
           linux/live_source.cpp
           linux/namespace_source.cpp
           linux/namespace_sources.cpp
@@ -30,8 +31,8 @@ if(NETLOG_BPF_MISSING)
   target_sources(netlog_source PRIVATE linux/bpf_absent.cpp)
 else()
   target_sources(netlog_source PRIVATE linux/bpf/cgroup_root.cpp linux/bpf/held_sockets.cpp linux/bpf/prepare.cpp
-                                        linux/bpf/trace.cpp linux/bpf/udp_flows.cpp)
+                                        linux/bpf/trace.cpp linux/bpf/packets.cpp)
   netlog_bpf_skeleton(TARGET netlog_source SOURCE linux/bpf/held_sockets.bpf.c NAME held_sockets_bpf)
   netlog_bpf_skeleton(TARGET netlog_source SOURCE linux/bpf/trace.bpf.c NAME trace_bpf)
-  netlog_bpf_skeleton(TARGET netlog_source SOURCE linux/bpf/udp_flows.bpf.c NAME udp_flows_bpf)
+  netlog_bpf_skeleton(TARGET netlog_source SOURCE linux/bpf/packets.bpf.c NAME packets_bpf)
 endif()

@@ -18,27 +18,40 @@ Result<Tracer> Tracer::open(const SourceOptions& options) {
   if (!trace) {
     return trace.error();
   }
-  std::optional<UdpFlows> flows;
-  if (options.count_udp_flows) {
-    if (auto opened = UdpFlows::open()) {
-      flows.emplace(std::move(*opened));
+  const Packets::Wanted wanted{options.count_udp_flows, options.read_names};
+  std::optional<Packets> packets;
+  std::string no_packets;
+  if (wanted.flows || wanted.dns) {
+    if (auto opened = Packets::open(wanted)) {
+      packets.emplace(std::move(*opened));
+    } else {
+      no_packets = opened.error().message();
     }
   }
   // CAP_NET_ADMIN and CAP_SYS_ADMIN stay: other network namespaces need them.
   os::drop_capabilities((std::uint64_t{1} << CAP_BPF) | (std::uint64_t{1} << CAP_PERFMON));
-  return Tracer{std::move(*trace), std::move(flows)};
+  return Tracer{std::move(*trace), wanted, std::move(packets), std::move(no_packets)};
 }
 
-Tracer::Tracer(Trace trace, std::optional<UdpFlows> flows)
+Tracer::Tracer(Trace trace,
+               const Packets::Wanted& wanted,
+               std::optional<Packets> packets,
+               std::string no_packets)
     : trace_{std::move(trace)},
-      flows_{std::move(flows)},
-      flows_checked_ns_{os::read_boot_clock_ns()},
-      drained_ns_{flows_checked_ns_} {}
+      wanted_{wanted},
+      packets_{std::move(packets)},
+      no_packets_{std::move(no_packets)},
+      had_packets_{packets_.has_value()},
+      packets_checked_ns_{os::read_boot_clock_ns()},
+      drained_ns_{packets_checked_ns_} {}
 
 bool Tracer::drain(ProcessTable& processes, capture::RecordSink& sink) {
   const auto began_ns = os::read_boot_clock_ns();
   capture::TraceEvents trace;
   const auto lost = trace_.drain(trace.events);
+  // The answer that a program has connected by was copied before the trace reported its connect.
+  // At once after it: of answers that come later, the connects before them are not known yet.
+  auto dns = packets_ ? packets_->drain_dns() : capture::DnsMessages{};
   const Span asked{std::exchange(drained_ns_, began_ns), os::read_boot_clock_ns()};
   std::set<TracedProcess> named;
   const auto reports = trace_.take_processes();
@@ -63,6 +76,9 @@ bool Tracer::drain(ProcessTable& processes, capture::RecordSink& sink) {
     sink.consume({0, asked, std::move(trace)});
   }
   // After the processes that use the sockets, and before the notices of their ends.
+  if (!dns.messages.empty() || dns.lost > 0) {
+    sink.consume({0, asked, std::move(dns)});
+  }
   drain_flows(sink);
   // A process lets go of its sockets after its end is reported.
   for (const auto& report : reports) {
@@ -83,45 +99,52 @@ bool Tracer::drain(ProcessTable& processes, capture::RecordSink& sink) {
 }
 
 void Tracer::drain_flows(capture::RecordSink& sink) {
-  if (!flows_) {
+  if (!packets_) {
     return;
   }
   const auto began_ns = os::read_boot_clock_ns();
-  auto drained = flows_->drain();
-  if (!drained) {
-    return lose_flows(drained.error().message());
+  auto flows = packets_->drain_flows();
+  if (!flows) {
+    return lose_packets(flows.error().message());
   }
-  if (*drained) {
-    sink.consume({0, Span{began_ns, os::read_boot_clock_ns()}, std::move(**drained)});
+  if (*flows && wanted_.flows) {
+    sink.consume({0, Span{began_ns, os::read_boot_clock_ns()}, std::move(**flows)});
   }
 }
 
 void Tracer::flush(capture::RecordSink& sink) {
-  if (!flows_) {
+  if (!packets_ || !wanted_.flows) {
     return;
   }
   const auto began_ns = os::read_boot_clock_ns();
-  if (auto drained = flows_->drain_all()) {
-    sink.consume({0, Span{began_ns, os::read_boot_clock_ns()}, std::move(*drained)});
+  if (auto flows = packets_->drain_all_flows()) {
+    sink.consume({0, Span{began_ns, os::read_boot_clock_ns()}, std::move(*flows)});
   } else {
-    lose_flows(drained.error().message());
-    check_flows(sink);
+    lose_packets(flows.error().message());
+    check_packets(sink);
   }
 }
 
-void Tracer::lose_flows(std::string why) {
-  flows_.reset();
-  no_flows_ = std::move(why);
+void Tracer::lose_packets(std::string why) {
+  packets_.reset();
+  no_packets_ = std::move(why);
 }
 
-void Tracer::check_flows(capture::RecordSink& sink) {
-  const Span since{flows_checked_ns_, os::read_boot_clock_ns()};
-  flows_checked_ns_ = since.ended_ns;
-  if (flows_ && !flows_->attached()) {
-    lose_flows("somebody has detached the counters of UDP flows");
+void Tracer::check_packets(capture::RecordSink& sink) {
+  const Span since{packets_checked_ns_, os::read_boot_clock_ns()};
+  packets_checked_ns_ = since.ended_ns;
+  if (packets_ && !packets_->attached()) {
+    lose_packets("somebody has detached the programs that read packets");
   }
-  if (!no_flows_.empty()) {
-    sink.consume({0, since, capture::TableFailed{0, capture::RecordKind::udp_flows, no_flows_}});
+  if (no_packets_.empty() || !had_packets_) {
+    return;  // what was never there leaves no gap
+  }
+  using capture::RecordKind;
+  for (const auto& [is_wanted, kind] : {std::pair{wanted_.flows, RecordKind::udp_flows},
+                                        std::pair{wanted_.dns, RecordKind::dns_messages}}) {
+    if (is_wanted) {
+      sink.consume({0, since, capture::TableFailed{0, kind, no_packets_}});
+    }
   }
 }
 

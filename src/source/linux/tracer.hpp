@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "source/linux/packets.hpp"
 #include "source/linux/process.hpp"
 #include "source/linux/trace.hpp"
-#include "source/linux/udp_flows.hpp"
 #include "source/live_source.hpp"
 
 #include <cstdint>
@@ -25,24 +25,32 @@ class Tracer {
   /// Emits what is kept in the kernel until its time.
   void flush(capture::RecordSink& sink);
 
-  /// Emits a failure if UDP flows are not counted any more.
-  void check_flows(capture::RecordSink& sink);
+  /// Emits a failure if packets are not read any more.
+  void check_packets(capture::RecordSink& sink);
 
   /// Reports when this process executes a program and when it ends.
   void follow(std::uint32_t pid) { trace_.follow(pid); }
 
   [[nodiscard]] bool attached() const { return trace_.attached(); }
 
+  /// Why packets are not read though they are wanted; empty if they are.
+  [[nodiscard]] const std::string& no_packets_reason() const { return no_packets_; }
+
  private:
-  Tracer(Trace trace, std::optional<UdpFlows> flows);
+  Tracer(Trace trace,
+         const Packets::Wanted& wanted,
+         std::optional<Packets> packets,
+         std::string no_packets);
 
   void drain_flows(capture::RecordSink& sink);
-  void lose_flows(std::string why);
+  void lose_packets(std::string why);
 
   Trace trace_;
-  std::optional<UdpFlows> flows_;  ///< absent: they cannot be counted here, or not any more
-  std::string no_flows_;           ///< why not any more; empty: they are counted, or never were
-  std::int64_t flows_checked_ns_;
+  Packets::Wanted wanted_;
+  std::optional<Packets> packets_;  ///< absent: they cannot be read here, or not any more
+  std::string no_packets_;          ///< why not; empty: they are read, or not wanted
+  bool had_packets_;
+  std::int64_t packets_checked_ns_;
   std::int64_t drained_ns_;  ///< when the last drain began
   bool has_begun_ = false;   ///< a trace record was emitted
 };

@@ -85,6 +85,7 @@ class Clip {
     totals_.connections = count(out_, "connection");
     totals_.events = count(out_, "event");
     totals_.processes = count(out_, "process");
+    totals_.lookups = count(out_, "lookup");
   }
 
   ClipTotals check(const std::filesystem::path& path, const std::function<void()>& look) {

@@ -43,6 +43,7 @@ struct ClipTotals {
   std::int64_t connections = 0;
   std::int64_t events = 0;
   std::int64_t processes = 0;
+  std::int64_t lookups = 0;
   std::optional<std::string> redacted;     ///< the words that were replaced, joined by commas
   std::set<std::string> seen_within_kept;  ///< words some of whose originals are part of kept texts
 };
@@ -50,10 +51,11 @@ struct ClipTotals {
 /// Copies what touches a window into `out`, an empty file, which becomes a recording of its own:
 /// vacuumed, synced, without side files. Rows keep their ids; sums are those of the copied
 /// connections. A connection is copied with all its events, its owners and former owners, and their
-/// recorded parents. `source` is read in one transaction, so a recorder may write to it meanwhile.
-/// It is never changed. Text that is redacted is never written to `out`, not even temporarily, and
-/// the finished file is searched for it. The same source, options and key give the same bytes.
-/// After a failure the caller deletes `out`.
+/// recorded parents. Of the lookups of the window, all are copied, or those of the owners of the
+/// connections if unrelated processes are left out. `source` is read in one transaction, so a
+/// recorder may write to it meanwhile. It is never changed. Text that is redacted is never written
+/// to `out`, not even temporarily, and the finished file is searched for it. The same source,
+/// options and key give the same bytes. After a failure the caller deletes `out`.
 /// @throws StoreError what Reader throws, if go_on() returns false, if `out` cannot be written, or
 /// if an original was found in the finished file.
 ClipTotals clip(const std::filesystem::path& source,

@@ -42,6 +42,8 @@ family (id) AS (
   UNION
   SELECT new FROM temp.clip_connection AS k CROSS JOIN event AS e ON e.connection_id = k.id WHERE kind = $event.owner AND new IS NOT NULL
   UNION
+  SELECT process_id FROM lookup WHERE :include_unrelated_processes AND at_ns BETWEEN :from_ns AND :to_ns AND process_id IS NOT NULL
+  UNION
   SELECT id FROM lived WHERE :include_unrelated_processes AND started_ns <= :to_ns AND ended_ns >= :from_ns
   UNION
   SELECT parent.id
@@ -56,13 +58,23 @@ SELECT id FROM family WHERE id IN (SELECT id FROM process))sql";
 constexpr std::string_view kSelectRest = R"sql(
 CREATE TEMP TABLE clip_coverage AS SELECT id FROM coverage_window WHERE from_ns <= :to_ns AND to_ns >= :from_ns;
 CREATE TEMP TABLE clip_counters AS SELECT id FROM counter_sample WHERE at_ns BETWEEN :from_ns AND :to_ns;
+CREATE TEMP TABLE clip_lookup AS SELECT id FROM lookup WHERE at_ns BETWEEN :from_ns AND :to_ns AND (
+  :include_unrelated_processes
+  OR process_id IN (SELECT process_id FROM temp.clip_connection AS k CROSS JOIN connection AS c ON c.id = k.id)
+);
 -- Clock steps explain the times of whole connections, so those are copied, too.
 CREATE TEMP TABLE clip_gap AS SELECT id FROM gap WHERE from_ns <= :to_ns AND to_ns >= :from_ns OR source = 'clock'
   AND session_id IN (SELECT session_id FROM temp.clip_connection AS k CROSS JOIN connection AS c ON c.id = k.id);
 CREATE TEMP TABLE clip_peer AS
   SELECT DISTINCT peer_id AS id FROM temp.clip_connection AS k CROSS JOIN connection AS c ON c.id = k.id WHERE peer_id IS NOT NULL;
+CREATE TEMP TABLE clip_name AS
+  SELECT name_id AS id FROM temp.clip_peer AS k CROSS JOIN peer AS p ON p.id = k.id WHERE name_id IS NOT NULL
+  UNION
+  SELECT name_id FROM temp.clip_lookup AS k CROSS JOIN lookup AS q ON q.id = k.id;
 CREATE TEMP TABLE clip_address AS
-  SELECT local_address_id AS id FROM temp.clip_connection AS k CROSS JOIN connection AS c ON c.id = k.id
+  SELECT server_id AS id FROM temp.clip_lookup AS k CROSS JOIN lookup AS q ON q.id = k.id
+  UNION
+  SELECT local_address_id FROM temp.clip_connection AS k CROSS JOIN connection AS c ON c.id = k.id
   UNION
   SELECT remote_address_id FROM temp.clip_connection AS k CROSS JOIN connection AS c ON c.id = k.id WHERE remote_address_id IS NOT NULL
   UNION
@@ -73,6 +85,8 @@ CREATE TEMP TABLE clip_session AS
   SELECT session_id FROM temp.clip_connection AS k CROSS JOIN connection AS c ON c.id = k.id
   UNION
   SELECT session_id FROM temp.clip_process AS k CROSS JOIN process AS p ON p.id = k.id
+  UNION
+  SELECT session_id FROM temp.clip_lookup AS k CROSS JOIN lookup AS q ON q.id = k.id
   UNION
   SELECT session_id FROM temp.clip_gap AS k CROSS JOIN gap AS g ON g.id = k.id
   UNION
@@ -131,12 +145,14 @@ std::vector<TablePart> selected_parts() {
       by_id("session", "clip_session"),
       by_id("process", "clip_process"),
       by_id("address", "clip_address"),
+      by_id("name", "clip_name"),
       by_id("peer", "clip_peer"),
       by_id("connection", "clip_connection"),
       {"event", "temp.clip_connection AS k CROSS JOIN event_codes AS t ON t.connection_id = k.id"},
       by_id("gap", "clip_gap"),
       by_id("coverage_window", "clip_coverage"),
       by_id("counter_sample", "clip_counters"),
+      by_id("lookup", "clip_lookup"),
       {"service",
        "service AS t WHERE session_id IN (SELECT id FROM temp.clip_session) AND pid IN "
        "(SELECT p.pid FROM temp.clip_process AS k CROSS JOIN process AS p ON p.id = k.id)"},

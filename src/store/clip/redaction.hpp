@@ -42,6 +42,12 @@ class Redaction {
                       std::string_view place,
                       const std::string& original,
                       const std::function<std::string()>& pseudonym);
+  std::string keep(const std::string& original);
+  std::string address(std::string_view place, const std::string& original);
+  std::string dns_name(std::string_view place, const std::string& original);
+  std::string labels(std::string_view place, std::string_view name);
+  std::string answers(std::string_view place, std::string_view list);
+  [[nodiscard]] bool is_kept(std::string_view word) const { return keep_.contains(word); }
 
   Pseudonyms pseudonyms_;
   std::set<std::string, std::less<>> keep_;

@@ -100,6 +100,18 @@ std::optional<std::string> find_in_cells(SQLite::Database& clip,
   return std::nullopt;
 }
 
+/// Whether a pseudonym of a name has a label that is an original. The other searches allow what is
+/// part of a pseudonym.
+bool has_original_label(const RedactedTexts& texts) {
+  constexpr std::size_t kShortestLabel = 4;
+  return std::any_of(texts.names.begin(), texts.names.end(), [&](const std::string& name) {
+    const auto labels = split(name, '.');
+    return std::any_of(labels.begin(), labels.end(), [&](std::string_view label) {
+      return label.size() >= kShortestLabel && texts.labels.contains(std::string{label});
+    });
+  });
+}
+
 }  // namespace
 
 RedactionFindings find_originals(SQLite::Database& clip,
@@ -108,6 +120,9 @@ RedactionFindings find_originals(SQLite::Database& clip,
                                  const std::function<void()>& look) {
   RedactionFindings findings;
   findings.original = find_in_cells(clip, texts.allowed);
+  if (!findings.original && has_original_label(texts)) {
+    findings.original = "name.text";
+  }
   if (findings.original) {
     return findings;
   }

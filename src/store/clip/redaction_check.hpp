@@ -21,6 +21,8 @@ struct RedactedTexts {
   };
 
   std::unordered_map<std::string, Original> originals;  ///< texts and bytes that were replaced
+  std::unordered_set<std::string> labels;               ///< of names that were replaced
+  std::unordered_set<std::string> names;                ///< their pseudonyms
   std::unordered_set<std::string> kept;                 ///< texts whose word was kept
   std::unordered_set<std::string> allowed;              ///< texts and blobs that the clip may have
 };
@@ -32,9 +34,10 @@ struct RedactionFindings {
 };
 
 /// Searches a finished clip for originals. First its cells: each text and blob must be allowed.
-/// Then all bytes of the file, for originals of six bytes and more. Not counted are those that an
-/// empty recording has, too, and those that are part of an allowed text: the search of the cells
-/// covers them. An address counts where it is not part of a longer one.
+/// Then the pseudonyms of names: no label of four bytes and more may be an original. Then all bytes
+/// of the file, for originals of six bytes and more. Not counted are those that an empty recording
+/// has, too, and those that are part of an allowed text: the search of the cells covers them. An
+/// address counts where it is not part of a longer one.
 /// @param look is called every now and then; it may throw to end the search
 /// @throws StoreError: the file cannot be read.
 RedactionFindings find_originals(SQLite::Database& clip,

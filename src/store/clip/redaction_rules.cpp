@@ -11,9 +11,11 @@
 namespace netlog::store {
 namespace {
 
-constexpr std::array<RedactionRule, 28> kRules{{
+constexpr std::array<RedactionRule, 30> kRules{{
     {"address", "text", "address", Treatment::address},
     {"address", "bytes", "address", Treatment::address},
+    {"name", "text", "dns_name", Treatment::dns_name},
+    {"lookup", "answers", "dns_name", Treatment::answers},
     {"session", "host", "host", Treatment::replaced},
     {"session", "os", "os", Treatment::replaced},
     {"session", "kernel", "kernel", Treatment::replaced},
@@ -74,6 +76,9 @@ constexpr auto kOwnPhrases = std::to_array<std::string_view>({
     "file was damaged",
     "file was deleted or replaced",
     "interval stretched",
+    "lookups older than --max-age",
+    "lookups over --max-size",
+    "no answer yet",
     "not recording",
     "older than --max-age",
     "missed opens",
@@ -86,6 +91,7 @@ constexpr auto kOwnPhrases = std::to_array<std::string_view>({
     "suspended",
     "table full",
     "too many peers",
+    "too many questions",
     "unreadable",
 });
 
@@ -116,7 +122,7 @@ RedactionRule redaction_rule(std::string_view table, std::string_view column) {
 std::vector<std::string> redaction_words() {
   std::set<std::string> words;
   for (const auto& rule : kRules) {
-    if (rule.treatment == Treatment::replaced || rule.treatment == Treatment::address) {
+    if (rule.treatment != Treatment::own_phrases && rule.treatment != Treatment::left_out) {
       words.emplace(rule.word);
     }
   }

@@ -11,6 +11,8 @@ namespace netlog::store {
 enum class Treatment {
   replaced,     ///< by a pseudonym, unless the column's word is kept
   address,      ///< the same, by the pseudonym of an address
+  dns_name,     ///< the same, label by label
+  answers,      ///< a list, joined by ", ", of addresses and of what is treated as names
   own_phrases,  ///< stays if netlog writes this text itself, else it is replaced
   left_out,     ///< becomes NULL
 };

@@ -26,7 +26,6 @@
 namespace netlog::store {
 namespace {
 
-constexpr int kBusyMs = 5'000;
 constexpr int kMaxLengthToOpen = 1 << 20;
 constexpr int kMaxLength = 16 << 20;
 
@@ -226,6 +225,9 @@ SQLite::Database open_readonly(const std::filesystem::path& path, const Schema& 
     // A virtual table of the file is not even opened.
     std::array<const char*, 3> modules{"json_each", "json_tree", nullptr};
     sqlite3_drop_modules(database.getHandle(), modules.data());
+    // SQLite creates the tables of a module when a connection first uses it. The authorizer of
+    // queries would refuse that.
+    database.exec("SELECT 1 FROM json_each('[]'), json_tree('[]')");
     // One query reads the same pages many times; at most 128 MiB of them are kept.
     database.exec("PRAGMA cache_size = -131072");
     database.exec("PRAGMA temp_store = MEMORY");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/db/recording_check.hpp"
 
+#include "store/db/statement.hpp"
 #include "store/db/store_error.hpp"
 #include "util/text.hpp"
 
@@ -25,10 +26,6 @@ constexpr int kLastUnreleased = 5;
 
 [[noreturn]] void refuse_altered(const std::filesystem::path& path, std::string_view what) {
   refuse_recording(path, fmt::format("{}; it has been altered, look at it with sqlite3", what));
-}
-
-int pragma(SQLite::Database& database, const char* name) {
-  return database.execAndGet(fmt::format("PRAGMA main.{}", name)).getInt();
 }
 
 bool has_nothing(SQLite::Database& database) {
@@ -463,8 +460,8 @@ void refuse_slow_schema(const std::filesystem::path& path) {
 int recording_version(SQLite::Database& database,
                       const std::filesystem::path& path,
                       const Schema& schema) {
-  const auto application_id = pragma(database, "application_id");
-  const auto version = pragma(database, "user_version");
+  const auto application_id = static_cast<int>(pragma(database, "application_id"));
+  const auto version = static_cast<int>(pragma(database, "user_version"));
   if (application_id == 0 && version == 0 && has_nothing(database)) {
     return 0;
   }

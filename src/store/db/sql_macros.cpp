@@ -94,6 +94,15 @@ std::string failed(std::string_view outcome, std::string_view reason, std::strin
                      direction);
 }
 
+/// Whether a socket without a peer was one of a UDP client: it had an ephemeral port, and lived for
+/// less than a minute.
+std::string of_udp_client(std::string_view c) {
+  return fmt::format(
+      "coalesce({0}.protocol = 'udp' AND {0}.local_port >= 32768 AND {0}.closed_ns - "
+      "coalesce({0}.opened_ns, {0}.first_seen_ns) < 60e9, 0)",
+      c);
+}
+
 std::string by_clock_now(std::string_view e) {
   return fmt::format(
       "({0}.at_ns + coalesce((SELECT sum(k.step_ns) FROM clock_step AS k JOIN session AS s ON s.id "
@@ -191,6 +200,7 @@ constexpr std::array kMacros{
           [](const Arguments& given) {
             return connect_failed(operand(given[0]), operand(given[1]));
           }},
+    Macro{"of_udp_client", 1, [](const Arguments& given) { return of_udp_client(given[0]); }},
     Macro{"by_clock_now", 1, [](const Arguments& given) { return by_clock_now(given[0]); }},
     Macro{"list",
           1,

@@ -17,9 +17,10 @@ namespace netlog::store {
 ///     $failed(o, r, d)           the same, also by a RST that no client of ours has sent
 ///     $history(part, c, e)       `part` (id, kind, at, error, old, new) of the element `e` of the
 ///                                list c.history: an INTEGER
-///     $by_clock_now(e)           the time of the event `e` by the clock as it was set since: in
-///     its
-///                                session, or in a later one of the same boot
+///     $of_udp_client(c)          whether the row `c` of `connections`, a socket without a peer,
+///                                was one of a UDP client
+///     $by_clock_now(e)           the time of the event `e` by the clock as it was set since, in
+///                                its session or in a later one of the same boot
 ///     $list(text)                the text, or '[]' if it is not a JSON list as connection.history
 ///                                has them: of at most kMaxHistoryToRead elements
 ///

@@ -14,4 +14,7 @@ inline std::string sqlite_name(const std::filesystem::path& path) {
   return utf8(std::filesystem::absolute(path));
 }
 
+/// How long SQLite waits for another process that holds the file's lock, in milliseconds.
+constexpr int kBusyMs = 5'000;
+
 }  // namespace netlog::store

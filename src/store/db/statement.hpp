@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <type_traits>
 
 #include <SQLiteCpp/Column.h>
+#include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 
 namespace netlog::store {
@@ -61,5 +63,10 @@ class BoundStatement {
   SQLite::Statement& statement_;
   int index_ = 0;
 };
+
+/// The value of a PRAGMA of the recording.
+inline std::int64_t pragma(SQLite::Database& database, const char* name) {
+  return database.execAndGet(std::string{"PRAGMA main."} + name).getInt64();
+}
 
 }  // namespace netlog::store

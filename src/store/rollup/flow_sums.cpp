@@ -123,8 +123,8 @@ void FlowSums::add(std::int64_t flow,
                    std::int64_t sign) {
   const SumKey key{flow,
                    connection.outcome,
-                   connection.outcome_reason.value_or(kNone),
-                   connection.owner_reason.value_or(kNone)};
+                   connection.outcome_reason.value_or(kNoNumber),
+                   connection.owner_reason.value_or(kNoNumber)};
   add_sum(key, sum, sign);
   const auto count = [&](std::int64_t state, std::int64_t ns) {
     // 0 if the clock was set back
@@ -200,8 +200,8 @@ void FlowSums::move(std::int64_t from, std::int64_t to) {
     while (rows.step()) {
       const SumKey key{to,
                        rows.number(0).value_or(0),
-                       rows.number(1).value_or(kNone),
-                       rows.number(2).value_or(kNone)};
+                       rows.number(1).value_or(kNoNumber),
+                       rows.number(2).value_or(kNoNumber)};
       add_sum(key,
               {.connections = rows.number(3).value_or(0),
                .opened = rows.number(4).value_or(0),

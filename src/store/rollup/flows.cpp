@@ -23,7 +23,7 @@ bool is_counted_by_second(std::optional<std::int64_t> opened_ns, std::int64_t di
 OpenRates::Second second_of(std::int64_t opened_ns,
                             std::optional<std::int64_t> process,
                             std::int64_t direction) {
-  return {opened_ns / kSecondNs, process.value_or(kNone), direction};
+  return {opened_ns / kSecondNs, process.value_or(kNoNumber), direction};
 }
 
 }  // namespace

@@ -123,13 +123,13 @@ std::vector<OldHours::Flow> OldHours::read_flows(std::int64_t limit) {
   while (rows.step()) {
     flows.push_back({.id = rows.number(0).value_or(0),
                      .key = {.hour = *hour_,
-                             .process = rows.number(1).value_or(kNone),
+                             .process = rows.number(1).value_or(kNoNumber),
                              .direction = rows.number(2).value_or(0),
                              .protocol = rows.number(3).value_or(0),
-                             .netns = rows.number(4).value_or(kNone),
-                             .local_address = rows.number(5).value_or(kNone),
-                             .local_port = rows.number(6).value_or(kNone),
-                             .peer = rows.number(7).value_or(kNone)},
+                             .netns = rows.number(4).value_or(kNoNumber),
+                             .local_address = rows.number(5).value_or(kNoNumber),
+                             .local_port = rows.number(6).value_or(kNoNumber),
+                             .peer = rows.number(7).value_or(kNoNumber)},
                      .connections = rows.number(8).value_or(0)});
   }
   return flows;
@@ -150,7 +150,7 @@ std::optional<FlowKey> OldHours::target_of(const Flow& flow) {
         return std::nullopt;
       }
       key.process = other_programs();
-      key.netns = kNone;
+      key.netns = kNoNumber;
       return key;
     case Stage::peers:
       if (key.is_process_flow()) {
@@ -158,12 +158,12 @@ std::optional<FlowKey> OldHours::target_of(const Flow& flow) {
       }
       if (!has_process_flow(key)) {
         key.process = other_programs();
-        key.netns = kNone;
+        key.netns = kNoNumber;
       } else if (flow.connections > max_merged_) {
         return std::nullopt;
       }
       key.local_address = other_addresses();
-      key.peer = key.peer == kNone ? kNone : other_peer(key);
+      key.peer = key.peer == kNoNumber ? kNoNumber : other_peer(key);
       return key;
   }
   return std::nullopt;
@@ -224,7 +224,7 @@ std::int64_t OldHours::other_peer(const FlowKey& key) {
   const auto address = other_addresses();
   SQLite::Statement service{database_, "SELECT port FROM peer WHERE id = ?"};
   auto port = BoundStatement{service}.with(key.peer).number();
-  if (key.local_port == kNone && port >= kMinEphemeralPort) {
+  if (key.local_port == kNoNumber && port >= kMinEphemeralPort) {
     port.reset();
   }
   SQLite::Statement find{database_,

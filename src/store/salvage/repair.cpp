@@ -64,9 +64,15 @@ std::map<std::string, std::int64_t> repair_references(SQLite::Database& database
       "UNION ALL SELECT session_id, started_ns, coalesce(ended_ns, started_ns) FROM process "
       "UNION ALL SELECT session_id, from_ns, to_ns FROM gap "
       "UNION ALL SELECT session_id, from_ns, to_ns FROM coverage_window "
+      "UNION ALL SELECT session_id, at_ns, at_ns FROM lookup "
       "UNION ALL SELECT session_id, at_ns, at_ns FROM counter_sample) "
       "WHERE session_id NOT IN (SELECT id FROM session) GROUP BY session_id");
   database.exec("DELETE FROM service WHERE session_id NOT IN (SELECT id FROM session)");
+  dropped["lookup"] = database.exec(
+      "DELETE FROM lookup WHERE name_id NOT IN (SELECT id FROM name) OR server_id NOT IN (SELECT "
+      "id FROM address)");
+  database.exec(
+      "UPDATE lookup SET process_id = NULL WHERE process_id NOT IN (SELECT id FROM process)");
   if (database.exec(
           "UPDATE connection SET local_address_id = -1 WHERE local_address_id NOT IN (SELECT id "
           "FROM address)") > 0) {
@@ -97,20 +103,37 @@ std::map<std::string, std::int64_t> repair_references(SQLite::Database& database
   return dropped;
 }
 
-void recompute_sums(SQLite::Database& database) {
-  database.exec("UPDATE connection SET peer_id = NULL, flow_id = NULL, duration_bucket = NULL");
+/// Connections keep the peers that were saved, which know names. For others there are peers without
+/// a name.
+void repair_peers(SQLite::Database& database) {
+  constexpr std::string_view kIsPeer =
+      "p.remote_address_id = connection.remote_address_id AND p.port IS iif(connection.direction = "
+      "$direction.inbound, connection.local_port, connection.remote_port) AND p.direction = "
+      "connection.direction AND p.protocol = connection.protocol";
+  database.exec(
+      "UPDATE peer SET name_id = NULL, name_source = NULL WHERE name_id NOT IN (SELECT id FROM "
+      "name)");
+  database.exec(expand_sql(
+      fmt::format("UPDATE connection SET peer_id = NULL WHERE direction = $direction.listen OR NOT "
+                  "EXISTS (SELECT 1 FROM peer AS p WHERE p.id = connection.peer_id AND {})",
+                  kIsPeer)));
   database.exec(
       expand_sql("INSERT INTO peer (direction, protocol, remote_address_id, port) "
                  "SELECT DISTINCT direction, protocol, remote_address_id, iif(direction = "
-                 "$direction.inbound, local_port, "
-                 "remote_port) FROM connection WHERE remote_address_id IS NOT NULL AND direction "
-                 "<> $direction.listen"));
+                 "$direction.inbound, local_port, remote_port) FROM connection WHERE peer_id IS "
+                 "NULL AND remote_address_id IS NOT NULL AND direction <> $direction.listen"));
   database.exec(expand_sql(
-      "UPDATE connection SET peer_id = (SELECT p.id FROM peer AS p "
-      "WHERE p.remote_address_id = connection.remote_address_id "
-      "AND p.port IS iif(connection.direction = $direction.inbound, connection.local_port, "
-      "connection.remote_port) "
-      "AND p.direction = connection.direction AND p.protocol = connection.protocol)"));
+      fmt::format("UPDATE connection SET peer_id = (SELECT max(p.id) FROM peer AS p WHERE {}) "
+                  "WHERE peer_id IS NULL AND direction <> $direction.listen",
+                  kIsPeer)));
+  database.exec(
+      "DELETE FROM peer WHERE id NOT IN (SELECT peer_id FROM connection WHERE peer_id IS NOT "
+      "NULL)");
+}
+
+void recompute_sums(SQLite::Database& database) {
+  database.exec("UPDATE connection SET flow_id = NULL, duration_bucket = NULL");
+  repair_peers(database);
   Flows{database}.add_missing();
   sum_ports(database);
 }

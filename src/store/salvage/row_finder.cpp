@@ -61,6 +61,8 @@ class Finder {
   }
 
  private:
+  static constexpr std::int64_t kMaxIdsOfPage = std::int64_t{1} << 16U;
+
   struct Count {
     std::int64_t rows = 0;
     std::int64_t unreadable = 0;
@@ -68,21 +70,36 @@ class Finder {
     std::int64_t last = 0;
     std::int64_t last_key =
         0;  ///< of an inner page: there was a row with such an id, or a later one
-    std::int64_t longest_leaf = 0;  ///< most rows of one page
+    std::int64_t widest_leaf = 0;  ///< ids from the first to the last of one page, at most
+    bool lacks_end = false;        ///< the last page of the tree could not be read
     bool damaged = false;
   };
 
+  /// How many ids a leaf may have had: rows between the first and the last were deleted.
+  static std::int64_t width_of(const TreePage& page) {
+    if (page.records.empty()) {
+      return 0;
+    }
+    const auto [first, last] = std::minmax_element(
+        page.records.begin(), page.records.end(), [](const auto& a, const auto& b) {
+          return a.rowid < b.rowid;
+        });
+    const auto width = static_cast<std::uint64_t>(last->rowid) -
+                       static_cast<std::uint64_t>(first->rowid) + 1;  // ids may be damaged
+    return static_cast<std::int64_t>(std::min(width, std::uint64_t{kMaxIdsOfPage}));
+  }
+
   /// The id that a table's last row may have had. In a file that was cut off, the inner pages say
-  /// up to which id there were rows, all but those of the last leaf.
+  /// up to which id there were rows, all but those of the last leaf. A later id can stand in a page
+  /// that SQLite had given up.
   [[nodiscard]] std::int64_t last_row(const Count& count) const {
-    constexpr std::int64_t kMaxRowsOfPage = std::int64_t{1} << 16U;
-    if (file_.missing_pages() == 0 || count.last_key < count.last) {
+    if (file_.missing_pages() == 0 || !count.lacks_end) {
       return count.last;
     }
-    const auto most = file_.missing_pages() * kMaxRowsOfPage;  // the key may be damaged
-    const auto missing = std::min(count.last_key - count.last, most) + count.longest_leaf;
-    return count.last > std::numeric_limits<std::int64_t>::max() - missing ? count.last
-                                                                           : count.last + missing;
+    constexpr auto kLargestId = std::numeric_limits<std::int64_t>::max() / 2;  // sums fit
+    const auto most = file_.missing_pages() * kMaxIdsOfPage;  // the key may be damaged
+    const auto last = std::min(count.last, kLargestId);
+    return std::max(count.last, std::min(count.last_key, last + most) + count.widest_leaf);
   }
 
   /// Finds the root page of each table in the rows of sqlite_schema. If its tree is damaged, all
@@ -166,6 +183,7 @@ class Finder {
       const auto page = visit(number);
       const bool is_of_table = page && (page->kind == TreePage::Kind::table_leaf ||
                                         page->kind == TreePage::Kind::table_inner) == has_rowid;
+      counts_[table].lacks_end = !is_of_table;  // the last one of the loop is the last one of all
       if (!is_of_table) {
         ++damaged_pages_;
         counts_[table].damaged = true;
@@ -184,8 +202,7 @@ class Finder {
     }
     auto& count = counts_[table];
     count.unreadable += page.unreadable;
-    count.longest_leaf =
-        std::max(count.longest_leaf, static_cast<std::int64_t>(page.records.size()));
+    count.widest_leaf = std::max(count.widest_leaf, width_of(page));
     count.damaged = count.damaged || page.unreadable > 0;
     for (const auto& record : page.records) {
       if (!fits(tables_[table], record)) {

@@ -19,11 +19,9 @@ namespace {
 // One second after 1970: earlier than any clock, larger than any id or code.
 constexpr std::int64_t kMinTimeNs = 1'000'000'000;
 
-/// Peers are found again from the connections, too.
 bool is_saved(std::string_view table) {
-  return table != "peer" &&
-         std::find(kRebuildableTables.begin(), kRebuildableTables.end(), table) ==
-             kRebuildableTables.end();
+  return std::find(kRebuildableTables.begin(), kRebuildableTables.end(), table) ==
+         kRebuildableTables.end();
 }
 
 bool fits(const ColumnLayout& column, const Value& value) {
@@ -33,7 +31,8 @@ bool fits(const ColumnLayout& column, const Value& value) {
   switch (column.type) {
     case ColumnType::integer: {
       const auto* const number = std::get_if<std::int64_t>(&value);
-      return !column.is_rowid && number != nullptr && (!column.is_time || *number >= kMinTimeNs);
+      return !column.is_rowid && number != nullptr && (!column.is_time || *number >= kMinTimeNs) &&
+             (!column.is_address || *number < kMinTimeNs);
     }
     case ColumnType::text:
       return std::holds_alternative<std::string>(value);
@@ -84,6 +83,7 @@ std::vector<TableLayout> table_layouts() {
       column.required = columns.getColumn(2).getInt() != 0;
       column.is_rowid = columns.getColumn(3).getInt() != 0 && layout.has_rowid;
       column.is_time = column.name == "at_ns";
+      column.is_address = column.name.ends_with("address_id");
       layout.columns.push_back(std::move(column));
     }
     layouts.push_back(std::move(layout));

@@ -13,9 +13,10 @@ enum class ColumnType { integer, text, blob };
 struct ColumnLayout {
   std::string name;
   ColumnType type = ColumnType::integer;
-  bool required = false;  ///< NOT NULL
-  bool is_rowid = false;  ///< INTEGER PRIMARY KEY: stored as NULL
-  bool is_time = false;   ///< ns since 1970: never as small as an id or a code
+  bool required = false;    ///< NOT NULL
+  bool is_rowid = false;    ///< INTEGER PRIMARY KEY: stored as NULL
+  bool is_time = false;     ///< ns since 1970: never as small as an id or a code
+  bool is_address = false;  ///< the id of an address: never as large as a time
 };
 
 /// The form of a table's rows, from the schema of this build.

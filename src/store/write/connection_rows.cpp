@@ -70,15 +70,11 @@ std::optional<std::int64_t> known_netns(std::uint64_t netns) {
   return netns == 0 ? std::nullopt : std::optional{static_cast<std::int64_t>(netns)};
 }
 
-namespace {
-
 std::optional<std::int64_t> netns_above(std::uint64_t netns) {
   constexpr std::int64_t kFirst = 4'026'531'840;  // include/linux/proc_ns.h, PROC_DYNAMIC_FIRST
   const auto known = known_netns(netns);
   return known ? std::optional{*known - kFirst} : std::nullopt;
 }
-
-}  // namespace
 
 ConnectionRows::ConnectionRows(SQLite::Database& database,
                                const SessionStart& start,

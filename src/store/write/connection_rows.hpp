@@ -81,4 +81,7 @@ class ConnectionRows {
 /// The column netns. Absent where there are no network namespaces: their number is 0 then.
 std::optional<std::int64_t> known_netns(std::uint64_t netns);
 
+/// The column netns_above.
+std::optional<std::int64_t> netns_above(std::uint64_t netns);
+
 }  // namespace netlog::store

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <set>
 
+#include <fmt/format.h>
+
 namespace netlog::store {
 
 ItemWriter::ItemWriter(SQLite::Database& database, SessionStart& start)
@@ -54,6 +56,11 @@ ItemWriter::ItemWriter(SQLite::Database& database, SessionStart& start)
                        "INSERT INTO coverage_window (session_id, netns, from_ns, to_ns, "
                        "kernel_opens, recorded_opens, kernel_failures, recorded_failures) "
                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"},
+      insert_lookup_{
+          database,
+          "INSERT INTO lookup (session_id, at_ns, process_id, netns_above, name_id, type, rcode, "
+          "answers, ttl_s, latency_ns, server_id, server_port) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, "
+          "?, ?, ?)"},
       heartbeat_{database,
                  "UPDATE session SET alive_ns = ?, ticks = ?, late_ticks = ?, skipped_ticks = ? "
                  "WHERE id = ?"} {
@@ -350,6 +357,24 @@ void ItemWriter::operator()(const Coverage& coverage) {
       .with(coverage.recorded_opens)
       .with(coverage.kernel_failures)
       .with(coverage.recorded_failures)
+      .exec();
+}
+
+void ItemWriter::operator()(const Lookup& lookup) {
+  const auto answers = fmt::format("{}", fmt::join(lookup.answers, ", "));
+  BoundStatement{insert_lookup_}
+      .with(start_.session_id)
+      .with(lookup.at_ns)
+      .with(references_.process(lookup.process))
+      .with(netns_above(lookup.netns))
+      .with(references_.name(lookup.name))
+      .with(lookup.type)
+      .with(lookup.rcode)
+      .with(lookup.answers.empty() ? std::nullopt : std::optional{answers})
+      .with(lookup.ttl_s)
+      .with(lookup.latency_ns)
+      .with(references_.address(lookup.server.address))
+      .with(lookup.server.port)
       .exec();
 }
 

@@ -41,6 +41,7 @@ class ItemWriter {
   void operator()(const Heartbeat& heartbeat);
   void operator()(const Resumed& resumed);
   void operator()(const Resync& resync);
+  void operator()(const Lookup& lookup);
 
   /// Writes what was buffered since the last call. To be called before each commit.
   void end_batch();
@@ -80,6 +81,7 @@ class ItemWriter {
   SQLite::Statement step_open_;
   SQLite::Statement insert_counters_;
   SQLite::Statement insert_coverage_;
+  SQLite::Statement insert_lookup_;
   SQLite::Statement heartbeat_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/event.hpp"
+#include "model/lookup.hpp"
 #include "model/process.hpp"
 #include "model/recording.hpp"
 
@@ -60,6 +61,7 @@ using Item = std::variant<Event,
                           Coverage,
                           Heartbeat,
                           Resumed,
-                          Resync>;
+                          Resync,
+                          Lookup>;
 
 }  // namespace netlog::store

@@ -10,6 +10,7 @@ namespace {
 
 // Bounds of the caches; a row that is not cached is looked up in the file.
 constexpr std::size_t kMaxAddresses = 100'000;
+constexpr std::size_t kMaxNames = 50'000;
 constexpr std::size_t kMaxPeers = 100'000;
 constexpr std::size_t kMaxProcesses = 100'000;
 
@@ -27,12 +28,14 @@ ReferenceRows::ReferenceRows(SQLite::Database& database, const SessionStart& sta
           database,
           "INSERT INTO address (family, text, bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"},
       find_address_{database, "SELECT id FROM address WHERE text = ?"},
+      insert_name_{database, "INSERT INTO name (text) VALUES (?)"},
+      find_name_{database, "SELECT id FROM name WHERE text = ?"},
       insert_peer_{database,
-                   "INSERT INTO peer (direction, protocol, remote_address_id, port) VALUES (?, ?, "
-                   "?, ?)"},
+                   "INSERT INTO peer (direction, protocol, remote_address_id, port, name_id, "
+                   "name_source) VALUES (?, ?, ?, ?, ?, ?)"},
       find_peer_{database,
                  "SELECT id FROM peer WHERE remote_address_id = ? AND port IS ? AND direction = ? "
-                 "AND protocol = ?"},
+                 "AND protocol = ? AND name_id IS ? AND name_source IS ?"},
       insert_process_{database,
                       "INSERT INTO process (session_id, pid, start, started_ns, name, exe, "
                       "cmdline, user, cgroup, service, "
@@ -74,43 +77,78 @@ std::int64_t ReferenceRows::address(const IpAddress& address) {
   return *id;
 }
 
+std::int64_t ReferenceRows::name(const std::string& name) {
+  if (const auto cached = names_.find(name); cached != names_.end()) {
+    return cached->second;
+  }
+  auto id = BoundStatement{find_name_}.with(name).number();
+  if (!id) {
+    BoundStatement{insert_name_}.with(name).exec();
+    id = database_.getLastInsertRowid();
+  }
+  if (names_.size() >= kMaxNames) {
+    names_.clear();
+  }
+  names_.emplace(name, *id);
+  return *id;
+}
+
 std::optional<std::int64_t> ReferenceRows::peer(const Connection& connection) {
-  const auto& tuple = connection.tuple;
-  if (connection.direction == Direction::listen || !knows_remote(tuple)) {
+  if (connection.direction == Direction::listen || !knows_remote(connection.tuple)) {
     return std::nullopt;
   }
-  const Peer peer{
-      static_cast<std::int64_t>(connection.direction),
-      static_cast<std::int64_t>(tuple.protocol),
-      address(tuple.remote.address),
-      connection.direction == Direction::inbound ? tuple.local.port : tuple.remote.port};
+  const auto peer = peer_of(connection);
   if (const auto cached = peers_.find(peer); cached != peers_.end()) {
     return cached->second;
   }
-  std::optional<std::int64_t> port;
-  if (peer.port != 0) {
-    port = peer.port;
-  }
-  auto id = BoundStatement{find_peer_}
-                .with(peer.remote_address)
-                .with(port)
-                .with(peer.direction)
-                .with(peer.protocol)
-                .number();
-  if (!id) {
-    BoundStatement{insert_peer_}
-        .with(peer.direction)
-        .with(peer.protocol)
-        .with(peer.remote_address)
-        .with(port)
-        .exec();
-    id = database_.getLastInsertRowid();
-  }
+  const auto id = find_or_insert(peer);
   if (peers_.size() >= kMaxPeers) {
     peers_.clear();
   }
-  peers_.emplace(peer, *id);
+  peers_.emplace(peer, id);
   return id;
+}
+
+ReferenceRows::Peer ReferenceRows::peer_of(const Connection& connection) {
+  const auto& tuple = connection.tuple;
+  const bool inbound = connection.direction == Direction::inbound;
+  Peer peer{.direction = static_cast<std::int64_t>(connection.direction),
+            .protocol = static_cast<std::int64_t>(tuple.protocol),
+            .remote_address = address(tuple.remote.address),
+            .port = inbound ? tuple.local.port : tuple.remote.port};
+  if (!inbound && !connection.remote_name.empty()) {
+    peer.name = name(connection.remote_name);
+    peer.name_source = static_cast<std::int64_t>(connection.name_source);
+  }
+  return peer;
+}
+
+std::int64_t ReferenceRows::find_or_insert(const Peer& peer) {
+  const auto known = [](std::int64_t number) {
+    return number == 0 ? std::nullopt : std::optional{number};
+  };
+  const auto port = known(peer.port);
+  const auto name = known(peer.name);
+  const auto name_source = known(peer.name_source);
+  if (const auto id = BoundStatement{find_peer_}
+                          .with(peer.remote_address)
+                          .with(port)
+                          .with(peer.direction)
+                          .with(peer.protocol)
+                          .with(name)
+                          .with(name_source)
+                          .number()) {
+    return *id;
+  }
+  BoundStatement{insert_peer_}
+      .with(peer.direction)
+      .with(peer.protocol)
+      .with(peer.remote_address)
+      .with(port)
+      .with(name)
+      .with(name_source)
+      .exec();
+  return database_.getLastInsertRowid();
 }
 
 std::optional<std::int64_t> ReferenceRows::process(const std::optional<ProcessId>& process) {
@@ -190,6 +228,7 @@ void ReferenceRows::add(const Process& process) {
 void ReferenceRows::forget() {
   processes_.clear();
   addresses_.clear();
+  names_.clear();
   peers_.clear();
 }
 

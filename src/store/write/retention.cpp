@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <string>
 
 #include <fmt/format.h>
@@ -41,6 +42,11 @@ constexpr std::int64_t kBytesPerFlow = 512;
 constexpr std::int64_t kClockSettlesNs = 600 * kNsPerSecond;
 constexpr std::int64_t kDoubtfulPauseNs = 86'400 * kNsPerSecond;
 
+constexpr Retention::Deletion kOld{"older than --max-age", "ended connections were dropped"};
+constexpr Retention::Deletion kOverSize{"over --max-size", "ended connections were dropped"};
+constexpr Retention::Deletion kOldLookups{"lookups older than --max-age", "lookups were dropped"};
+constexpr Retention::Deletion kLookupsOverSize{"lookups over --max-size", "lookups were dropped"};
+
 // The ends of at most {0} connections after event ?1, by the ids of their events. A connection in
 // TIME_WAIT is over, even if its close event is not there yet.
 constexpr const char* kEnds =
@@ -57,10 +63,6 @@ constexpr const char* kEnds =
 constexpr const char* kSampleTime =
     "({1} + coalesce((SELECT sum(k.step_ns) FROM clock_step AS k WHERE k.step_ns > 0 AND "
     "k.session_id = {0}.session_id), 0))";
-
-std::int64_t pragma(SQLite::Database& database, const char* name) {
-  return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt64();
-}
 
 std::string ends(std::int64_t limit) {
   return fmt::format(fmt::runtime(expand_sql(kEnds)), limit, kNewest);
@@ -213,8 +215,12 @@ void Retention::merge_hours(Flows& flows) {
   }
 }
 
-/// Deletes the oldest connections. @param before_ns only what ended before; absent: for the size
+/// Deletes the oldest connections and the lookups that are older than the last of them.
+/// @param before_ns only what ended before; absent: for the size
 void Retention::delete_oldest(Flows& flows, std::optional<std::int64_t> before_ns) {
+  if (delete_older_lookups(before_ns)) {
+    return;
+  }
   const auto oldest = find_oldest(before_ns);
   // Without closed connections there may still be counters.
   const auto to_ns = oldest.ended_ns ? oldest.ended_ns : oldest_ns();
@@ -224,16 +230,57 @@ void Retention::delete_oldest(Flows& flows, std::optional<std::int64_t> before_n
   const auto connections = static_cast<std::int64_t>(oldest.connections.size());
   delete_connections(flows, oldest.connections);
   last_deleted_event_ = oldest.last_event;
-  record_gap(before_ns ? "older than --max-age" : "over --max-size", *to_ns, connections);
-  delete_samples(*to_ns + 1);
+  record_gap(before_ns ? kOld : kOverSize, *to_ns, connections);
   deleted_ += connections;
+  delete_lookups(*to_ns + 1, before_ns ? kOldLookups : kLookupsOverSize);
+  delete_samples(*to_ns + 1);
   const bool nothing_left = connections == 0 && deleted_ > 0;
   if (deleted_ >= merge_after_ || nothing_left) {
-    deleted_ = 0;
-    deleted_to_ns_ = *to_ns;
-    old_hours_.begin(merged_hour_, hour_of(*to_ns));
-    merged_hour_ = hour_of(*to_ns);
+    begin_merging(*to_ns);
   }
+}
+
+/// Deletes lookups that are older than the end of the oldest connection: where there are many of
+/// them, and where no connection is to be deleted.
+/// @returns whether any were deleted
+bool Retention::delete_older_lookups(std::optional<std::int64_t> before_ns) {
+  constexpr auto kNever = std::numeric_limits<std::int64_t>::max();
+  const auto ended_ns = oldest_end_ns().value_or(kNever);
+  const auto limit_ns = before_ns.value_or(kNever);
+  const auto older_ns = std::min(ended_ns, limit_ns);
+  SQLite::Statement select{
+      database_,
+      fmt::format("SELECT count(*), max(at_ns) FROM (SELECT {} AS at_ns FROM lookup ORDER BY id "
+                  "LIMIT ?) WHERE at_ns < ?",
+                  sample_time("lookup", "at_ns"))};
+  std::optional<std::int64_t> to_ns;
+  bool are_many = false;
+  {
+    BoundStatement row{select};
+    row.with(kSamplesPerStep).with(older_ns);
+    row.step();
+    are_many = row.number(0) == kSamplesPerStep;
+    to_ns = row.number(1);
+  }
+  const bool is_connection_next = ended_ns < limit_ns;
+  if (!to_ns || (is_connection_next && !are_many)) {
+    return false;
+  }
+  delete_lookups(older_ns, before_ns ? kOldLookups : kLookupsOverSize);
+  const bool nothing_left = !before_ns && !are_many;
+  if (deleted_ >= merge_after_ || nothing_left) {
+    begin_merging(*to_ns);
+  }
+  return true;
+}
+
+/// @param to_ns the time up to which rows were deleted
+void Retention::begin_merging(std::int64_t to_ns) {
+  deleted_ = 0;
+  deleted_to_ns_ = to_ns;
+  const auto last = std::max(merged_hour_, hour_of(to_ns));
+  old_hours_.begin(merged_hour_, last);
+  merged_hour_ = last;
 }
 
 /// The time of the oldest row that may be deleted.
@@ -241,9 +288,17 @@ std::optional<std::int64_t> Retention::oldest_ns() {
   SQLite::Statement first{
       database_,
       fmt::format("SELECT min(at_ns) FROM (SELECT at_ns FROM ({}) UNION ALL SELECT at_ns FROM "
-                  "(SELECT {} AS at_ns FROM counter_sample ORDER BY id LIMIT 1))",
+                  "(SELECT {} AS at_ns FROM counter_sample ORDER BY id LIMIT 1) UNION ALL SELECT "
+                  "at_ns FROM (SELECT {} AS at_ns FROM lookup ORDER BY id LIMIT 1))",
                   ends(1),
-                  sample_time("counter_sample", "at_ns"))};
+                  sample_time("counter_sample", "at_ns"),
+                  sample_time("lookup", "at_ns"))};
+  return BoundStatement{first}.with(last_deleted_event_).number();
+}
+
+/// When the connection ended that is deleted next.
+std::optional<std::int64_t> Retention::oldest_end_ns() {
+  SQLite::Statement first{database_, fmt::format("SELECT at_ns FROM ({})", ends(1))};
   return BoundStatement{first}.with(last_deleted_event_).number();
 }
 
@@ -284,6 +339,30 @@ void Retention::limit_hours() {
     if (old_hours_.oldest() == oldest) {
       return;  // connections refer to what is left
     }
+  }
+}
+
+/// Deletes the oldest lookups. Their ids are in the order of time, but for the time until an answer
+/// came. A gap of their own says how many.
+void Retention::delete_lookups(std::int64_t before_ns, const Deletion& what) {
+  std::int64_t count = 0;
+  std::int64_t to_ns = 0;
+  {
+    SQLite::Statement select{
+        database_,
+        fmt::format("DELETE FROM lookup WHERE {0} < ? AND id IN (SELECT id FROM lookup ORDER BY id "
+                    "LIMIT ?) RETURNING at_ns",
+                    sample_time("lookup", "at_ns"))};
+    BoundStatement rows{select};
+    rows.with(before_ns).with(kSamplesPerStep);
+    while (rows.step()) {
+      ++count;
+      to_ns = std::max(to_ns, rows.number(0).value_or(0));
+    }
+  }
+  if (count > 0) {
+    deleted_ += count;
+    record_gap(what, to_ns, count);
   }
 }
 
@@ -344,7 +423,7 @@ void Retention::delete_sessions(Flows& flows, std::int64_t before_ns) {
       continue;
     }
     for (const auto* const table :
-         {"service", "gap", "coverage_window", "counter_sample", "clock_step"}) {
+         {"service", "gap", "coverage_window", "counter_sample", "clock_step", "lookup"}) {
       SQLite::Statement rows{database_, fmt::format("DELETE FROM {} WHERE session_id = ?", table)};
       BoundStatement{rows}.with(session).exec();
     }
@@ -365,7 +444,8 @@ void Retention::delete_unreferenced(std::int64_t before_ns) {
           "AND id NOT IN (SELECT process_id FROM open_hour) "
           "AND id NOT IN (SELECT process_id FROM connection WHERE duration_bucket IS NULL AND "
           "process_id IS "
-          "NOT NULL) AND id NOT IN (SELECT old FROM event WHERE kind = $event.owner AND old IS NOT "
+          "NOT NULL) AND id NOT IN (SELECT process_id FROM lookup WHERE process_id IS NOT NULL) "
+          "AND id NOT IN (SELECT old FROM event WHERE kind = $event.owner AND old IS NOT "
           "NULL)")};
   BoundStatement{processes}.with(before_ns).with(session_id_).exec();
   SQLite::Statement ports{database_, "DELETE FROM port_use WHERE peak_ns < ?"};
@@ -381,31 +461,37 @@ void Retention::delete_unreferenced(std::int64_t before_ns) {
       "remote_address_id "
       "FROM connection WHERE duration_bucket IS NULL AND remote_address_id IS NOT NULL UNION "
       "SELECT "
-      "local_address_id FROM port_use UNION SELECT remote_address_id FROM port_use)");
+      "local_address_id FROM port_use UNION SELECT remote_address_id FROM port_use UNION SELECT "
+      "server_id FROM lookup)");
+  database_.exec(
+      "DELETE FROM name WHERE id NOT IN (SELECT name_id FROM peer WHERE name_id IS NOT NULL UNION "
+      "SELECT name_id FROM lookup)");
 }
 
-void Retention::record_gap(std::string_view reason, std::int64_t to_ns, std::int64_t connections) {
+void Retention::record_gap(const Deletion& what, std::int64_t to_ns, std::int64_t lost) {
   SQLite::Statement known{
       database_,
       "SELECT id FROM gap WHERE source = 'retention' AND reason = ? ORDER BY id LIMIT 1"};
-  const std::string text{reason};
-  if (const auto row = BoundStatement{known}.with(text).number()) {
+  const std::string reason{what.reason};
+  if (const auto row = BoundStatement{known}.with(reason).number()) {
     SQLite::Statement update{database_,
                              "UPDATE gap SET session_id = ?, to_ns = max(to_ns, ?), lost = lost + "
                              "? WHERE id = ?"};
-    BoundStatement{update}.with(session_id_).with(to_ns).with(connections).with(*row).exec();
+    BoundStatement{update}.with(session_id_).with(to_ns).with(lost).with(*row).exec();
     return;
   }
   SQLite::Statement insert{database_,
                            "INSERT INTO gap (session_id, from_ns, to_ns, source, reason, lost, "
-                           "detail) SELECT ?, min(min(started_ns), ?), ?, 'retention', ?, ?, "
-                           "'ended connections were dropped' FROM session"};
+                           "detail) SELECT ?, min(min(started_ns), ?), ?, 'retention', ?, ?, ? "
+                           "FROM session"};
+  const std::string detail{what.detail};
   BoundStatement{insert}
       .with(session_id_)
       .with(to_ns)
       .with(to_ns)
-      .with(text)
-      .with(connections)
+      .with(reason)
+      .with(lost)
+      .with(detail)
       .exec();
 }
 

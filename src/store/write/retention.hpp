@@ -15,9 +15,10 @@
 
 namespace netlog::store {
 
-/// Enforces --max-size and --max-age by deleting the oldest closed connections. A row of `gap`
-/// (source `retention`) records up to when and how many. Open connections stay, and so do rows that
-/// others refer to. Used on the writer thread; must be destroyed before the database.
+/// Enforces --max-size and --max-age by deleting the oldest closed connections and lookups. A row
+/// of `gap` (source `retention`) records up to when and how many, one for connections and one for
+/// lookups. Open connections stay, and so do rows that others refer to. Used on the writer thread;
+/// must be destroyed before the database.
 ///
 /// The sums by the hour of deleted connections stay until --max-age. They take an eighth of
 /// --max-size at the most: then the oldest hours go.
@@ -26,6 +27,12 @@ namespace netlog::store {
 /// next batch.
 class Retention {
  public:
+  /// Columns of a gap.
+  struct Deletion {
+    std::string_view reason;
+    std::string_view detail;
+  };
+
   Retention(SQLite::Database& database, const RetentionLimits& limits, std::int64_t session_id);
 
   void set_limits(const RetentionLimits& limits);
@@ -65,12 +72,16 @@ class Retention {
   void merge_hours(Flows& flows);
   void delete_oldest(Flows& flows, std::optional<std::int64_t> before_ns);
   std::optional<std::int64_t> oldest_ns();
+  std::optional<std::int64_t> oldest_end_ns();
   Oldest find_oldest(std::optional<std::int64_t> before_ns);
   void delete_connections(Flows& flows, const std::vector<std::int64_t>& connections);
+  bool delete_older_lookups(std::optional<std::int64_t> before_ns);
+  void delete_lookups(std::int64_t before_ns, const Deletion& what);
   void delete_samples(std::int64_t before_ns);
+  void begin_merging(std::int64_t to_ns);
   void delete_sessions(Flows& flows, std::int64_t before_ns);
   void delete_unreferenced(std::int64_t before_ns);
-  void record_gap(std::string_view reason, std::int64_t to_ns, std::int64_t connections);
+  void record_gap(const Deletion& what, std::int64_t to_ns, std::int64_t lost);
 
   SQLite::Database& database_;
   std::int64_t session_id_;
@@ -80,11 +91,11 @@ class Retention {
   std::int64_t max_age_ns_ = 0;
   std::int64_t clock_settles_ns_ = 0;    ///< not by age until then: the clock may be wrong
   std::int64_t last_deleted_event_ = 0;  ///< the last event whose connection was deleted
-  std::int64_t deleted_ = 0;             ///< connections, since the hours were merged
+  std::int64_t deleted_ = 0;             ///< connections and lookups, since the hours were merged
   std::int64_t merge_after_ = 0;         ///< of `deleted_`
   OldHours old_hours_;
   std::int64_t merged_hour_ = 0;    ///< since 1970; it may get more sums of deleted connections
-  std::int64_t deleted_to_ns_ = 0;  ///< when the last deleted connection ended
+  std::int64_t deleted_to_ns_ = 0;  ///< the time of the last deleted connection or lookup
 };
 
 }  // namespace netlog::store

@@ -13,6 +13,9 @@
 namespace netlog::store {
 namespace {
 
+// Of 255 bytes on the wire, each written as `\DDD`. A file may be damaged or forged.
+constexpr int kLongestName = 1'020;
+
 /// The session before this one.
 struct Earlier {
   std::int64_t id = 0;
@@ -130,16 +133,20 @@ void read_left_open(SQLite::Database& database,
       "max(c.last_seen_ns, s.alive_ns), c.closed_ns, c.close_error_ns, c.outcome, "
       "c.outcome_reason, c.bytes_sent, c.bytes_received, c.retransmits, c.rtt_us, "
       "c.seen_by, c.incarnation, c.process_id, coalesce(s.ended_ns, s.alive_ns), s.interval_ns, "
-      "coalesce(p.image, 0), c.datagrams_sent, c.datagrams_received "
+      "coalesce(p.image, 0), c.datagrams_sent, c.datagrams_received, substr(n.text, 1, :longest), "
+      "e.name_source "
       "FROM connection AS c JOIN session AS s ON s.id = c.session_id "
       "JOIN address AS l ON l.id = c.local_address_id "
       "LEFT JOIN address AS r ON r.id = c.remote_address_id "
       "LEFT JOIN process AS p ON p.id = c.process_id "
+      "LEFT JOIN peer AS e ON e.id = c.peer_id "
+      "LEFT JOIN name AS n ON n.id = e.name_id "
       // Also of sessions before the last one, whose source may not have known incarnations.
       "WHERE c.incarnation IS NOT NULL AND c.gone = 0 AND s.boot_id IS :boot ORDER BY c.id"};
   if (boot_id) {
     select.bind(":boot", *boot_id);
   }
+  select.bind(":longest", kLongestName);
   BoundStatement row{select};
   while (row.step()) {
     const auto moment = [&](int column) {
@@ -183,6 +190,10 @@ void read_left_open(SQLite::Database& database,
     connection.metrics.datagrams_sent = number_of<std::uint64_t>(row, 34);
     connection.metrics.datagrams_received = number_of<std::uint64_t>(row, 35);
     connection.metrics.rtt_us = number_of<std::uint32_t>(row, 27);
+    if (const auto name = select.getColumn(36); !name.isNull()) {
+      connection.remote_name = name.getString();
+      connection.name_source = code_of<NameSource>(row, 37).value_or(NameSource::none);
+    }
     connection.seen_by = static_cast<SeenBy>(row.number(28).value_or(0));
     connection.incarnation = static_cast<std::uint64_t>(row.number(29).value_or(0));
     // The last session that had one of them.

@@ -82,7 +82,8 @@ TEST_CASE("clip refuses what it does not understand", "[cli]") {
       {{kWindow, "--redact-key", "k"}, "need --redact"},
       {{kWindow, "--redact", "--redact-keep", "host,hosts"},
        "--redact-keep \"hosts\" is none of address, boot, cgroup, cmdline, container, "
-       "container_name, detail, exe, host, kernel, name, os, pod, pod_name, service, unit, user"},
+       "container_name, detail, dns_name, exe, host, kernel, name, os, pod, pod_name, service, "
+       "unit, user"},
       {{"14:00"}, "\"14:00\" is not a window"},
       {{kWindow, "--port", "no such service"}, "--port"},
       {{"2025-11-21T05:00:00Z..2025-11-21T04:00:00Z"}, "ends before it begins"},

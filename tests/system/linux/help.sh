@@ -86,7 +86,7 @@ is() {
   [ "$got" = "$expected " ] || fail "netlog $*: '$got' instead of '$expected '"
 }
 is "record report" re
-is "leaks lifetimes listeners" report l
+is "leaks lifetimes listeners lookups" report l
 is "--db --duration" record --d
 is "text json csv" report --format ""
 is "json" report --format = j

@@ -170,8 +170,8 @@ with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
     program = pathlib.Path(NETLOG_EXE).read_bytes()
     for what in ("FileVersion".encode("utf-16-le"), b"longPathAware", b"activeCodePage"):
         check("version and manifest", what in program, what)
-    nowhere = subprocess.run([EMULATOR, NETLOG_EXE, "info"], capture_output=True, timeout=120).stderr.decode()
-    check("the usual place", "\\ProgramData\\netlog\\netlog.db" in nowhere, nowhere)
+    nowhere = subprocess.run([EMULATOR, NETLOG_EXE, "info"], capture_output=True, timeout=120)
+    check("the usual place", b"\\ProgramData\\netlog\\netlog.db" in nowhere.stderr, nowhere)
 
     # wine takes its zone from TZ, and gives it to programs by the calls of the system.
     summer = subprocess.run([EMULATOR, NETLOG_EXE, "report", "gaps", "--db", at_windows[database], "--since", "2026-07-01T12:00:00Z",

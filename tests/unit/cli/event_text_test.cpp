@@ -40,6 +40,18 @@ std::vector<Cell> change(std::int64_t at_ns, std::int64_t error_ns = 0) {
                      {"direction", "outbound"}});
 }
 
+/// The same with one cell more.
+std::vector<Cell> change_with(const std::string& name, const char* text) {
+  const auto columns = report::event_columns();
+  auto event = change(kAt);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].name == name) {
+      event[i] = text;
+    }
+  }
+  return event;
+}
+
 std::vector<Cell> close_as(const char* outcome, const Cell& reason) {
   return event_with({{"at_ns", kAt},
                      {"error_ns", std::int64_t{0}},
@@ -74,6 +86,25 @@ TEST_CASE("without a terminal an event has everything in one line", "[cli]") {
   CHECK(line_of(close_as("closed", Cell{}), 0) ==
         "2026-11-28 18:24:07.250 close   closed 5.34s 83 B/16 MB  python3 20696 "
         "[2001:db8::1]:8080 < [2001:db8:1:2:3:4:5:6]:56366\n");
+}
+
+TEST_CASE("an interpreter is shown by its script", "[cli]") {
+  CHECK(line_of(change_with("script", "shop.py"), 0) ==
+        "2026-11-28 18:24:07.250 state   ESTABLISHED > CLOSE_WAIT shop.py 20696 127.0.0.1:43210 > "
+        "198.51.100.7:443\n");
+}
+
+TEST_CASE("a peer is shown by its name, and its address where there is room", "[cli]") {
+  const auto event = change_with("remote_name", "web.example");
+  CHECK(line_of(event, 0) ==
+        "2026-11-28 18:24:07.250 state   ESTABLISHED > CLOSE_WAIT python3 20696 127.0.0.1:43210 > "
+        "web.example:443 (198.51.100.7:443)\n");
+  CHECK(line_of(event, 105) ==
+        "2026-11-28 UTC\n18:24:07.250 state   ESTABLISHED > CLOSE_WAIT python3 20696 :43210 > "
+        "web.example:443 (198.51.100.7:443)\n");
+  CHECK(line_of(event, 85) ==
+        "2026-11-28 UTC\n18:24:07.250 state   ESTABLISHED > CLOSE_WAIT python3 20696 :43210 > "
+        "web.example:443\n");
 }
 
 TEST_CASE("on a terminal an event fits its width, and what repeats is left out", "[cli]") {

@@ -74,8 +74,38 @@ TEST_CASE("--remote takes an address, a block or an endpoint", "[cli]") {
   CHECK(filter.remote_port == port);
 }
 
+TEST_CASE("--remote takes a name or a pattern of names", "[cli]") {
+  const auto [text, name, port] =
+      GENERATE(table<std::string, std::string, std::optional<std::uint16_t>>({
+          {"db", "db", std::nullopt},
+          {"Web.Example.", "web.example", std::nullopt},
+          {"web.example:443", "web.example", 443},
+          {"*.EXAMPLE.com", "*.example.com", std::nullopt},
+          {"cdn*.example:80", "cdn*.example", 80},
+          {"_dns.resolver.arpa", "_dns.resolver.arpa", std::nullopt},
+          {"*", "*", std::nullopt},
+      }));
+  CAPTURE(text);
+  const auto filter = parse_filter(with_remote(text)).filter;
+  CHECK(filter.remote.empty());
+  CHECK(filter.remote_name == name);
+  CHECK(filter.remote_port == port);
+}
+
 TEST_CASE("--remote refuses what is neither an address nor a name", "[cli]") {
-  const auto* const text = GENERATE("[2001:db8::1", "192.0.2.1:", ":443", "a b", "-x", "[]:1");
+  const auto* const text = GENERATE("[2001:db8::1",
+                                    "192.0.2.1:",
+                                    ":443",
+                                    "a b",
+                                    "-x",
+                                    "[]:1",
+                                    "192.0.2.256",
+                                    "10.0.*",
+                                    "[a]b",
+                                    "web?",
+                                    "**",
+                                    "na\xC3\xAFve.example",
+                                    "a\\032b");
   CAPTURE(text);
   CHECK_THROWS_AS(parse_filter(with_remote(text)), UsageError);
 }

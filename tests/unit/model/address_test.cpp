@@ -36,6 +36,16 @@ TEST_CASE("to_string(IpAddress) prints RFC 5952 text, which parse_address reads 
   CHECK(parse_address(canonical) == address);
 }
 
+TEST_CASE("an IPv4-mapped address is one of IPv4", "[model]") {
+  const auto [text, expected] = GENERATE(table<const char*, const char*>({
+      {"::ffff:192.0.2.128", "192.0.2.128"},
+      {"::ffff:0:192.0.2.33", "::ffff:0:c000:221"},
+      {"2001:db8::1", "2001:db8::1"},
+      {"192.0.2.1", "192.0.2.1"},
+  }));
+  CHECK(ipv4_if_mapped(*parse_address(text)) == parse_address(expected));
+}
+
 TEST_CASE("parse_address refuses what is not an address", "[model]") {
   const auto* const text = GENERATE("",
                                     "1",

@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+namespace netlog_tests::record_utc_stamper_test {
+
 using namespace netlog;
 using namespace netlog::record;
 
@@ -131,3 +133,17 @@ TEST_CASE("UtcStamper: spans keep their length across a step", "[record]") {
   const auto open = stamped(stamper, store::Refresh{opened_at(100)});
   CHECK(open.connection.last_seen_ns == kAfter + 100);
 }
+
+TEST_CASE("UtcStamper: a lookup has the clock of when it is reported", "[record]") {
+  auto stamper = started();
+  Lookup lookup;
+  lookup.at_ns = 100;
+  lookup.latency_ns = 7;
+  CHECK(stamped(stamper, lookup).at_ns == kBefore + 100);
+  stamper.set(200, kAfter);
+  const auto late = stamped(stamper, lookup);
+  CHECK(late.at_ns == kAfter + 100);
+  CHECK(late.latency_ns == 7);
+}
+
+}  // namespace netlog_tests::record_utc_stamper_test

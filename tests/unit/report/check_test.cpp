@@ -90,6 +90,9 @@ TEST_CASE("each check finds what it is for", "[report]") {
        "DELETE "
        "FROM open_minute",
        "sums: it has ended and is in no sum"},
+      {"INSERT INTO peer (id, direction, protocol, remote_address_id) VALUES (7, 2, 6, 1); UPDATE "
+       "connection SET peer_id = 7",
+       "sums: it is counted for another peer"},
       {"UPDATE connection SET closed_after_ns = -50; DELETE FROM flow_dwell WHERE state = 0",
        "times: closed before it was opened"},
       {"UPDATE connection SET open_error_ns = -1", "times: a negative bound"},

@@ -107,7 +107,7 @@ TEST_CASE("a peer of leftovers that fails now is no new peer, and it fails", "[r
   CHECK(peers(recording) == "all fail|app|203.0.113.9:443|0|1\nnew|app|203.0.113.8:80|0|1\n");
 }
 
-TEST_CASE("UDP sockets of clients are no listeners", "[report]") {
+TEST_CASE("UDP sockets that clients use for a short time are no listeners", "[report]") {
   GivenRecording recording;
   recording.process(1, "resolver", 0);
   const auto udp = [&](std::int64_t id, std::uint16_t port) {
@@ -117,9 +117,13 @@ TEST_CASE("UDP sockets of clients are no listeners", "[report]") {
     recording.add(udp(1 + i, static_cast<std::uint16_t>(33'000 + i)).from(10).to(11));
     recording.add(udp(20 + i, static_cast<std::uint16_t>(43'000 + i)).from(50).to(51));
   }
-  recording.add(udp(40, 60'000).from(46));
+  recording.add(udp(40, 60'000).from(46));  // a server, for all that is known
   recording.add(udp(41, 53).from(47));
-  CHECK(listeners(recording) == "new|47|1|0.0.0.0:53\n");
+  recording.add(udp(42, 50'000).from(-30).to(46));  // it was there for long
+  CHECK(listeners(recording) ==
+        "new|47|1|0.0.0.0:53\n"
+        "new|46|1|0.0.0.0:60000\n"
+        "gone|46|1|0.0.0.0:50000\n");
 }
 
 TEST_CASE("a listener that died in the later window is gone", "[report]") {
@@ -149,7 +153,7 @@ TEST_CASE("a program that ended in the later window is gone", "[report]") {
   recording.add(closed_connection(3).by(3).from(10).to(11));
   recording.add(closed_connection(4).by(4).from(50).to(51));
   CHECK(recording.rows("diff", {"change", "pid", "process", "connections"}, windows()) ==
-        "gone|1|a|2\n");
+        "gone|1|a|1\n");  // it was in both windows
 }
 
 }  // namespace netlog_tests::report_diff_test

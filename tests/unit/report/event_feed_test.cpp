@@ -3,6 +3,7 @@
 
 #include "report/sql_text.hpp"
 #include "support/catch.hpp"
+#include "support/given_recording.hpp"
 #include "support/random_history.hpp"
 #include "support/scratch.hpp"
 
@@ -102,6 +103,42 @@ TEST_CASE("a feed has the events of the connections that the filter selects", "[
   }
   EventFeed feed{reader, filter};
   CHECK(ids([&](const auto& on_event) { feed.last(1'000'000, on_event); }).size() == expected);
+}
+
+TEST_CASE("a feed finds the last events of what is rare in a long recording", "[report]") {
+  test::GivenRecording recording;
+  recording.process(1, "busy", 0).process(2, "rare", 0).process(3, "early", 0);
+  for (std::int64_t id = 1; id <= 5; ++id) {
+    recording.add(test::closed_connection(id).by(2).from(static_cast<double>(id)).to(9));
+  }
+  recording.add(test::open_connection(6).by(2).from(8));
+  for (std::int64_t id = 7; id <= 1'100; ++id) {  // more than are looked for one by one
+    recording.add(
+        test::closed_connection(id).by(3).from(1 + 0.001 * static_cast<double>(id)).to(9));
+  }
+  for (std::int64_t id = 1'101; id <= 5'200; ++id) {
+    recording.add(test::closed_connection(id).by(1).from(10).to(20));
+  }
+  static_cast<void>(recording.rows("gaps", {"reason"}));
+  store::Reader reader{recording.path()};
+  const auto last =
+      [&](const std::vector<std::string>& kinds, std::int64_t count, std::int64_t pid = 2) {
+        Filter filter;
+        filter.pids = {pid};
+        EventFeed feed{reader, filter, kinds};
+        const auto found = times([&](const auto& on_event) { feed.last(count, on_event); });
+        CHECK(ids([&](const auto& on_event) { feed.next(on_event); }).empty());
+        return found;
+      };
+  using Times = std::vector<std::int64_t>;
+  CHECK(last({"open"}, 2) == Times{5'000'000'000, 8'000'000'000});
+  CHECK(last({"close"}, 3) == Times(3, 9'000'000'000));
+  CHECK(last({}, 1) == Times{9'000'000'000});
+  CHECK(last({}, 6).front() == 8'000'000'000);
+  CHECK(last({}, 1'000).size() == 11);
+  CHECK(last({"owner"}, 2).empty());
+  CHECK(last({}, 3, 3) == Times(3, 9'000'000'000));
+  CHECK(last({}, 1'100, 3).size() == 1'100);
 }
 
 TEST_CASE("a feed with a window has no events from outside it", "[report]") {

@@ -9,7 +9,12 @@
 #include "support/scratch.hpp"
 #include "track/tracker.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <sstream>
+#include <string>
+
+#include <SQLiteCpp/Database.h>
 
 namespace netlog_tests::report_join_test {
 
@@ -196,6 +201,38 @@ a   1970-01-01 00:00:03.000  -        192.0.2.1:4004    198.51.100.7:443  closed
 b   1970-01-01 00:00:03.752  -        198.51.100.7:443  192.0.2.1:4005    closed   not seen                        5
 
 )");
+}
+
+TEST_CASE("ends show the name by which the other was reached", "[report]") {
+  const test::Scratch scratch;
+  HostScript a{"laptop", 0};
+  HostScript b{"web", kAhead};
+  a.connects(4004, 3000, 3100, How::orderly);
+  a.connects(4007, 4100, 4200, How::orderly, 1000);
+  b.accepts(4007, 4100, 4200, How::orderly, 900);
+  a.write(scratch / "a.db");
+  b.write(scratch / "b.db");
+  SQLite::Database{(scratch / "a.db").string(), SQLite::OPEN_READWRITE}.exec(
+      "INSERT INTO name (id, text) VALUES (1, 'www.example');"
+      "UPDATE peer SET name_id = 1, name_source = 1");
+  store::Reader first{scratch / "a.db"};
+  store::Reader second{scratch / "b.db"};
+  const auto answer = join(first, second, 100);
+  for (const auto* const name : {"mismatches", "seen_by_one"}) {
+    CAPTURE(name);
+    const auto& tables = answer.tables;
+    const auto table = std::find_if(
+        tables.begin(), tables.end(), [&](const Table& found) { return found.name == name; });
+    REQUIRE(table != tables.end());
+    const auto& columns = table->columns;
+    const auto column = std::find_if(columns.begin(), columns.end(), [](const Column& found) {
+      return found.name == "remote_name";
+    });
+    REQUIRE(column != columns.end());
+    REQUIRE(table->rows.size() == 1);
+    CHECK(table->rows[0].at(static_cast<std::size_t>(column - columns.begin())) ==
+          Cell{std::string{"www.example"}});
+  }
 }
 
 }  // namespace netlog_tests::report_join_test

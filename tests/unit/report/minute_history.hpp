@@ -158,8 +158,8 @@ inline void record(const std::filesystem::path& path, const std::vector<Seen>& a
         auto ended = row_of(seen, closed);
         ended.metrics = Metrics{};
         ended.metrics->segments_out = 2;
-        ended.delivery =
-            seen.cookie == 5 ? Delivery{0, 0, 1, 0, 2, 0, 0, 0} : Delivery{1, 0, 0, 0, 0, 0, 0, 0};
+        ended.delivery = seen.cookie == 5 ? netlog::Delivery{0, 0, 1, 0, 2, 0, 0, 0}
+                                          : netlog::Delivery{1, 0, 0, 0, 0, 0, 0, 0};
         tracker.apply(Notice{0, Moment{second * kSecond, kSecond / 2}, ended});
       }
     }

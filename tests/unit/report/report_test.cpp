@@ -275,6 +275,9 @@ process  of            direction  proto  peer                     connections  o
 nginx    00:00:00.010  inbound    tcp    198.51.100.7 to port 80            1     0       0      10s     -         -
 nginx    00:00:00.010  inbound    tcp    198.51.100.8 to port 80            1     1       0   1m 10s     -         -
 
+Names that it looked up
+none
+
 Its last connections, those that wait or failed first
 opened        process  of            direction  proto  local         remote              outcome  duration  states                          sent  received      ±
 00:00:30.000  nginx    00:00:00.010  inbound    tcp    192.0.2.1:80  198.51.100.8:40001  open            -  ESTABLISHED                        -         -  100ms
@@ -432,7 +435,7 @@ TEST_CASE("coverage is unknown where the kernel counted nothing and opens were r
 }
 
 TEST_CASE("columns with endpoints and ports say so, for --names and narrow terminals", "[report]") {
-  const std::set<std::string> endpoints{"local", "remote", "peer", "first_peer"};
+  const std::set<std::string> endpoints{"local", "remote", "peer", "first_peer", "server"};
   const std::set<std::string> ports{"local_port", "remote_port"};
   for (const auto& [name, about] : list_reports()) {
     for (const auto& part : definition(name).sections) {

@@ -175,6 +175,12 @@ TEST_CASE("reports show the script beside the process", "[report]") {
   CHECK(script_in("who", "connections") == "python3|worker.py|1\npython3|worker.py|2\n");
   CHECK(script_in("leaks", "now") == "python3|worker.py|1\n");
   CHECK(script_in("failed", "outcome") == "python3|worker.py|refused\n");
+  Filter worker;
+  worker.pids = {kWorker};
+  CHECK(recording.section("process", "peers", {"process", "script"}, worker) ==
+        "python3|worker.py\n");
+  CHECK(recording.section("process", "connections", {"script", "outcome"}, worker) ==
+        "worker.py|refused\nworker.py|open\n");
 }
 
 TEST_CASE("one row for several processes has a script only if it is that of all", "[report]") {

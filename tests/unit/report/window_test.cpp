@@ -207,6 +207,46 @@ TEST_CASE("what nobody saw at an instant is said", "[report]") {
   CHECK(!report::gap_over_instant(reader, until(40)));
 }
 
+TEST_CASE("what counts for the interval after is not missing", "[report]") {
+  GivenRecording recording;
+  recording.coverage(0, 10, 100, 98).coverage(10, 20, 100, 102).coverage(20, 30, 100, 97);
+  recording.coverage(30, 40, 100, 100).coverage(40, 50, 100, 96).coverage(50, 60, 100, 103);
+  CHECK(recording.section("gaps", "coverage", {"kernel_opens", "recorded_opens"}) ==
+        "100|97\n100|96\n");
+}
+
+TEST_CASE("the reasons of gaps are named, the longest first", "[report]") {
+  GivenRecording recording;
+  recording.gap(10, 12, "queue full").gap(10, 50, "skipped ticks").gap(60, 61, "unreadable");
+  static_cast<void>(recording.rows("gaps", {"reason"}));
+  store::Reader reader{recording.path()};
+  CHECK(report::completeness(reader, {}).gap_reasons ==
+        std::vector<GapReason>{{"skipped ticks", 40'000'000'000},
+                               {"queue full", 2'000'000'000},
+                               {"unreadable", 1'000'000'000}});
+}
+
+TEST_CASE("a trace goes on while the recorder is late", "[report]") {
+  GivenRecording recording;
+  recording.seen_with("trace+sock_diag").process(1, "app", 0);
+  for (int id = 1; id <= 40; ++id) {
+    recording.add(closed_connection(id).by(1).from(30.1).to(40));
+  }
+  recording.gap(10, 30.2, "skipped ticks").gap(10, 30.2, "queue full");
+  recording.gap(50, 60, "suspended").gap(70, 71, "trace detached").gap(80, 90, "skipped ticks");
+  CHECK(recording.section("churn", "times", {"opened", "per_second", "gap_ns"}) == "40|40|-\n");
+  store::Reader reader{recording.path()};
+  const auto reason_at = [&](double second) {
+    auto filter = until(second);
+    filter.since_ns = filter.until_ns;
+    const auto found = report::gap_over_instant(reader, filter);
+    return found ? found->reason : "";
+  };
+  CHECK(reason_at(20).empty());
+  CHECK(reason_at(55) == "suspended");
+  CHECK(reason_at(85) == "skipped ticks");
+}
+
 TEST_CASE("what was opened in a gap is no burst at its end", "[report]") {
   GivenRecording recording;
   recording.process(1, "app", 0);

@@ -115,6 +115,8 @@ std::vector<Item> other_connections(std::int64_t began_ns, ConnectionId first) {
   refused.owner = {std::nullopt, OwnerSource::unknown, UnknownOwner::not_permitted};
   refused.opened = at(6);
   refused.seen_by = SeenBy::trace;
+  refused.remote_name = "www.example";
+  refused.name_source = NameSource::hosts;
   add(EventKind::open, at(6), refused, TcpState::syn_sent);
   refused.closed = at(7);
   refused.gone = true;
@@ -132,6 +134,15 @@ std::vector<Item> other_connections(std::int64_t began_ns, ConnectionId first) {
   udp.opened = at(8, 100);
   udp.seen_by = SeenBy::snapshot;
   add(EventKind::open, at(8, 100), udp, std::nullopt);
+
+  Lookup unanswered;
+  unanswered.netns = kNetns;
+  unanswered.process = child;
+  unanswered.at_ns = at(9).at_ns;
+  unanswered.name = "nothing.example";
+  unanswered.type = 65;
+  unanswered.server = udp.tuple.remote;
+  items.emplace_back(unanswered);
   return items;
 }
 
@@ -172,7 +183,7 @@ const std::vector<std::pair<std::string, std::string>>& views_of_version_1() {
        "opened_at, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_at, closed_ns, "
        "close_error_ns, duration_ns, state, offload, outcome, bytes_sent, bytes_received, "
        "retransmits, rtt_us, seen_by, owner_reason, uid, gone, local, remote, outcome_reason, "
-       "syns, container, clock_adjust_ns, unanswered_ms, errno"},
+       "syns, container, clock_adjust_ns, unanswered_ms, errno, remote_name, name_source"},
       {"events",
        "id, at, at_ns, error_ns, kind, connection_id, old, new, pid, process, protocol, "
        "local_address, local_port, remote_address, remote_port, local, remote"},
@@ -187,9 +198,13 @@ const std::vector<std::pair<std::string, std::string>>& views_of_version_1() {
       {"clips",
        "id, cut_at, cut_ns, from_ns, to_ns, filters, source, source_connections, source_events, "
        "redacted, netlog_version"},
-      {"peers", "id, direction, protocol, remote_address, port, peer"},
+      {"peers", "id, direction, protocol, remote_address, port, peer, remote_name, name_source"},
+      {"lookups",
+       "id, session_id, at, at_ns, pid, process, netns, name, type, rcode, answers, ttl_s, "
+       "latency_ns, server"},
       {"peer_flows",
-       "pid, process, direction, protocol, peer, outcome, outcome_reason, owner_reason, "
+       "pid, process, direction, protocol, peer, remote_name, outcome, outcome_reason, "
+       "owner_reason, "
        "connections, opened, closed_by_us, closed_by_peer, syns, longest_ns, bytes_sent, "
        "bytes_received, first_ns, last_ns"},
       {"process_dwells", "pid, process, direction, protocol, state, dwells, still, dwell_ns"},

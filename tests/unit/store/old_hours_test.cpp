@@ -60,8 +60,8 @@ void add_flow(SQLite::Database& database,
               std::int64_t peer,
               std::int64_t connections,
               std::int64_t hour = kHour) {
-  for (const FlowKey& key : {FlowKey{hour, process, 1, 6, 5, 1, kNone, peer},
-                             FlowKey{hour, process, 1, 6, 5, kNone, kNone, kNone}}) {
+  for (const FlowKey& key : {FlowKey{hour, process, 1, 6, 5, 1, kNoNumber, peer},
+                             FlowKey{hour, process, 1, 6, 5, kNoNumber, kNoNumber, kNoNumber}}) {
     database.exec(fmt::format(
         "INSERT INTO flow_sum AS s (flow_id, outcome, outcome_reason, owner_reason, connections, "
         "opened, closed_by_us, closed_by_peer, bytes_sent, longest_ns, first_ns, last_ns) VALUES "
@@ -161,6 +161,26 @@ TEST_CASE("an old hour keeps the peers and processes with the most connections",
         "server|11|5|other addresses:443|59340|59340|3440\n");
   CHECK(rows(database, "SELECT process, opens FROM process_opens ORDER BY 1") ==
         "other programs|200\nserver|180300\n");
+}
+
+TEST_CASE("rare peers lose their names, others keep them", "[store]") {
+  auto database = make_file();
+  database.exec(
+      "INSERT INTO name (id, text) SELECT id, 'h' || id || '.example' FROM peer;"
+      "UPDATE peer SET name_id = id, name_source = 1");
+  add_process(database, 11, "server", 1'000);
+  for (std::int64_t i = 1; i <= 300; ++i) {
+    add_flow(database, 11, 1000 + i, i);
+  }
+  const auto before = totals(database);
+  merge(database);
+  CHECK(totals(database) == before);
+  CHECK(rows(database,
+             "SELECT remote_name, connections FROM peer_flow_sums ORDER BY connections DESC LIMIT "
+             "2") == "NULL|990\nh1300.example|300\n");
+  CHECK(rows(database,
+             "SELECT count(*) FROM peer_flow_sums WHERE remote_name = 'h' || (1000 + connections) "
+             "|| '.example'") == "256\n");
 }
 
 TEST_CASE("a thousand peers with one connection each are one row of an old hour", "[store]") {

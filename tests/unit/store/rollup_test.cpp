@@ -16,6 +16,8 @@
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 
+namespace netlog_tests::store_rollup_test {
+
 using namespace netlog;
 using namespace netlog::store;
 using netlog::test::rows;
@@ -111,10 +113,11 @@ TEST_CASE("first_fin() finds who closed first", "[store]") {
 TEST_CASE("flow_key() has our port for inbound connections only", "[store]") {
   auto closed = closed_connection();
   closed.closed_ns = 3 * kHour;
-  CHECK((flow_key(closed) == FlowKey{3, 7, 1, 6, kNone, 1, kNone, 3}));
+  CHECK((flow_key(closed) == FlowKey{3, 7, 1, 6, kNoNumber, 1, kNoNumber, 3}));
   closed.direction = static_cast<std::int64_t>(Direction::inbound);
-  CHECK((flow_key(closed) == FlowKey{3, 7, 2, 6, kNone, 1, 40'000, 3}));
-  CHECK((process_flow_key(closed) == FlowKey{3, 7, 2, 6, kNone, kNone, kNone, kNone}));
+  CHECK((flow_key(closed) == FlowKey{3, 7, 2, 6, kNoNumber, 1, 40'000, 3}));
+  CHECK((process_flow_key(closed) ==
+         FlowKey{3, 7, 2, 6, kNoNumber, kNoNumber, kNoNumber, kNoNumber}));
   CHECK(process_flow_key(closed).is_process_flow());
 }
 
@@ -198,3 +201,5 @@ TEST_CASE("OpenRates counts seconds, and minutes with their busiest second", "[s
   CHECK(rows(database, "SELECT * FROM open_minute ORDER BY 1, 2") == "1|7|1|4|4|61\n");
   CHECK(rows(database, "SELECT * FROM open_hour") == "0|7|1|3\n");
 }
+
+}  // namespace netlog_tests::store_rollup_test

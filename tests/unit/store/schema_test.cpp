@@ -378,14 +378,17 @@ TEST_CASE("what stands in the place of our tables is refused in one line", "[sto
        "gap is not an ordinary table"},
       {"DROP TABLE gap; CREATE VIRTUAL TABLE gap USING fts5(id)", "gap is not an ordinary table"},
       {"DROP TABLE gap", "it has no table gap"},
-      {"DROP VIEW gaps; ALTER TABLE gap DROP COLUMN lost", "table gap has no column lost"},
+      {"DROP VIEW blind_gaps; DROP VIEW gaps; ALTER TABLE gap DROP COLUMN lost",
+       "table gap has no column lost"},
       // SQLite takes a byte-order mark for a blank.
       {"ALTER TABLE gap ADD COLUMN mine INTEGER \xEF\xBB\xBF"
        "CHECK (mine > 0)",
        "table gap"},
-      {"DROP VIEW gaps; ALTER TABLE gap DROP COLUMN lost; ALTER TABLE gap ADD COLUMN lost TEXT",
+      {"DROP VIEW blind_gaps; DROP VIEW gaps; ALTER TABLE gap DROP COLUMN lost; ALTER TABLE gap "
+       "ADD COLUMN lost TEXT",
        "column lost of gap has another type"},
-      {"DROP VIEW gaps; ALTER TABLE gap DROP COLUMN lost; ALTER TABLE gap ADD COLUMN lost INTEGER "
+      {"DROP VIEW blind_gaps; DROP VIEW gaps; ALTER TABLE gap DROP COLUMN lost; ALTER TABLE gap "
+       "ADD COLUMN lost INTEGER "
        "AS (abs(id))",
        "column lost of gap is generated"},
       {"DROP TABLE long_dwell; CREATE TABLE long_dwell (connection_id INTEGER PRIMARY KEY, state "
@@ -520,13 +523,13 @@ TEST_CASE("a file of an older version is read without being changed", "[store]")
       make_schema(current_schema().creation +
                       "ALTER TABLE gap ADD COLUMN severity INTEGER;"
                       "ALTER TABLE gap ADD COLUMN checked INTEGER NOT NULL DEFAULT 7;"
-                      "CREATE TABLE lookup (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;",
+                      "CREATE TABLE remark (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;",
                   {"ALTER TABLE gap ADD COLUMN severity INTEGER;"
                    "ALTER TABLE gap ADD COLUMN checked INTEGER NOT NULL DEFAULT 7;"
-                   "CREATE TABLE lookup (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;"},
+                   "CREATE TABLE remark (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;"},
                   views +
                       "\nCREATE VIEW severities AS SELECT id, severity, checked, reason FROM gap;\n"
-                      "\nCREATE VIEW lookups AS SELECT id, name FROM lookup;\n");
+                      "\nCREATE VIEW remarks AS SELECT id, name FROM remark;\n");
   REQUIRE(later.version == 2);
   run(path,
       "INSERT INTO gap (session_id, from_ns, to_ns, source, reason) VALUES (1, 2, 3, 's', 'r')");
@@ -537,14 +540,14 @@ TEST_CASE("a file of an older version is read without being changed", "[store]")
     return text(
                "SELECT id || ' ' || coalesce(severity, 'NULL') || ' ' || checked || ' ' || reason "
                "FROM severities") +
-           ", " + text("SELECT count(*) FROM lookups") + " lookups, " +
+           ", " + text("SELECT count(*) FROM remarks") + " remarks, " +
            text("SELECT count(*) FROM connections") + " connections";
   };
-  CHECK(answers(path) == "1 NULL 7 r, 0 lookups, 20 connections");
+  CHECK(answers(path) == "1 NULL 7 r, 0 remarks, 20 connections");
   SECTION("the recorder migrates it") {
     SQLite::Database database{path.string(), SQLite::OPEN_READWRITE};
     migrate(database, path, later);
-    CHECK(answers(path) == "1 NULL 7 r, 0 lookups, 20 connections");
+    CHECK(answers(path) == "1 NULL 7 r, 0 remarks, 20 connections");
     CHECK(rows(path, "SELECT severity, checked FROM severities") == "NULL|7\n");
     CHECK_THAT(refusal(path),
                contains_text("schema version 2 is newer than this build's 1; use a newer netlog"));

@@ -62,6 +62,9 @@ TEST_CASE("abbreviations in SQL are replaced by plain SQL", "[store]") {
        "NOT ((o IN ('refused', 'unreachable', 'timed_out') OR coalesce(r, '') IN ('unanswered', "
        "'caller_gave_up')) OR (o = 'reset' AND "
        "d <> 'inbound'))"},
+      {"NOT $of_udp_client(c)",
+       "NOT coalesce(c.protocol = 'udp' AND c.local_port >= 32768 AND c.closed_ns - "
+       "coalesce(c.opened_ns, c.first_seen_ns) < 60e9, 0)"},
       {"'$state.closed' -- $state.closed\n/* $state.closed */ $state.closed",
        "'$state.closed' -- $state.closed\n/* $state.closed */ 1"},
   }));

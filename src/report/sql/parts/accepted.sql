@@ -32,7 +32,7 @@ sockets AS (
     o.from_ns AS taken_ns,
     coalesce(o.until_ns, c.closed_ns) AS closed_ns,
     coalesce(c.opened_ns, c.first_seen_ns) AS began_ns,
-    coalesce(c.protocol = 'udp' AND c.local_port >= 32768 AND c.closed_ns - coalesce(c.opened_ns, c.first_seen_ns) < 60e9, 0) AS is_query,
+    $of_udp_client(c) AS is_query,
     -- What was there before the recorder may have accepted since the end of the recorder before the
     -- one that saw it first. The session of a connection is the last one that saw it.
     coalesce(

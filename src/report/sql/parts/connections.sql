@@ -22,6 +22,8 @@ SELECT
   protocol,
   local,
   remote,
+  remote_name,
+  name_source,
   -- The state at the end of the window, else the last one.
   coalesce((
     SELECT i.state

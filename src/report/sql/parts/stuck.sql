@@ -23,7 +23,8 @@ dwells AS MATERIALIZED (
     ) AS is_orphan,
     coalesce(min(:until_ns, max(c.last_seen_ns, coalesce((SELECT until_ns FROM recorded), 0))), c.last_seen_ns) AS end_ns,
     -- Of what came in, the port of the service.
-    coalesce((SELECT p.peer FROM peers AS p WHERE p.id = n.peer_id), c.remote, c.remote_address) AS peer
+    coalesce((SELECT p.peer FROM peers AS p WHERE p.id = n.peer_id), c.remote, c.remote_address) AS peer,
+    c.remote_name
   FROM long_dwells AS y
   CROSS JOIN (SELECT * FROM connections WHERE /*filter*/ 1) AS c ON c.id = y.connection_id
   JOIN connection AS n ON n.id = y.connection_id
@@ -56,4 +57,4 @@ watched AS (
   GROUP BY program, state, is_orphan
 ),
 -- In a query with min(), SQLite takes the other columns from the row of the minimum.
-firsts AS (SELECT program, state, is_orphan, peer, min(from_ns) FROM dwells GROUP BY program, state, is_orphan)
+firsts AS (SELECT program, state, is_orphan, peer, remote_name, min(from_ns) FROM dwells GROUP BY program, state, is_orphan)

@@ -5,7 +5,9 @@ waiting_connections AS MATERIALIZED (
   SELECT
     c.pid,
     c.process,
-    c.remote,
+    coalesce(c.remote_name || ':' || c.remote_port, c.remote) AS remote,
+    c.remote_name,
+    c.remote_address,
     c.direction,
     -- At the end of the window.
     iif(c.hung, 'SYN_SENT', coalesce((
@@ -53,6 +55,8 @@ waiting AS (
     count(DISTINCT s.pid) AS processes,
     s.direction,
     s.remote,
+    s.remote_name,
+    /*part with_addresses*/,
     s.state,
     iif(count(*) = count(s.since_ns), min(s.since_ns), NULL) AS since_ns,
     -- Until the end of the window, or of the recording if that is earlier.

@@ -19,8 +19,8 @@ namespace netlog::source {
 
 struct HeldSockets::State {
   struct Destroy {
-    void operator()(held_sockets_bpf* programs) const { held_sockets_bpf__destroy(programs); }
-    void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+    void operator()(held_sockets_bpf* made) const { held_sockets_bpf__destroy(made); }
+    void operator()(bpf_link* made) const { bpf_link__destroy(made); }
   };
   std::unique_ptr<held_sockets_bpf, Destroy> programs;
   std::unique_ptr<bpf_link, Destroy> link;

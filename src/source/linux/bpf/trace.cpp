@@ -110,9 +110,9 @@ Error failed(int error, std::string_view step, const Variant& variant) {
 
 struct Trace::State {
   struct Destroy {
-    void operator()(trace_bpf* programs) const { trace_bpf__destroy(programs); }
-    void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-    void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+    void operator()(trace_bpf* made) const { trace_bpf__destroy(made); }
+    void operator()(bpf_link* made) const { bpf_link__destroy(made); }
+    void operator()(ring_buffer* made) const { ring_buffer__free(made); }
   };
 
   std::string_view hook;

@@ -4,7 +4,7 @@
 // trace.bpf.c. Most calls end after one lookup: the socket's last user is the current process.
 #pragma once
 
-enum { kTcp = 6, kUdp = 17, kMaxUserReports = 8, kTryAgain = 11 /* EAGAIN */ };
+enum { kMaxUserReports = 8, kTryAgain = 11 /* EAGAIN */ };
 
 // Whether the kernel opened the socket for itself, as for NFS. The process in whose context it is
 // used is not its owner. A subflow of MPTCP is opened like that, too, on behalf of a process.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// Counts what each UDP socket exchanges with each peer: datagrams and their payload. It runs for
-// every packet at the sockets of the cgroup2 hierarchy; packets of other protocols cost a look at
-// their socket. docs/capture-format.md has the layout of a flow.
+// Counts what each UDP socket exchanges with each peer: datagrams and their payload. Copies messages
+// of DNS (dns.bpf.h). It runs for every packet at the sockets of the cgroup2 hierarchy; packets of
+// other protocols cost a look at their socket. docs/capture-format.md has the layout of a flow.
 //
 // A send is counted when the kernel has made a packet of it, before the packet is cut into
 // segments or fragments. A datagram is received when its socket takes it, before its filter and
@@ -14,40 +14,12 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "kernel.bpf.h"
+
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct ns_common {
-  unsigned int inum;
-};
-struct net {
-  struct ns_common ns;
-};
-typedef struct {
-  struct net* net;
-} possible_net_t;
-typedef struct {
-  unsigned int val;
-} kuid_t;
-struct in6_addr {
-  __u8 bytes[16];
-};
-struct sock_common {
-  __be32 skc_daddr;
-  __be32 skc_rcv_saddr;
-  __be16 skc_dport;
-  possible_net_t skc_net;
-  struct in6_addr skc_v6_daddr;
-  struct in6_addr skc_v6_rcv_saddr;
-};
-struct sock {
-  struct sock_common __sk_common;
-  kuid_t sk_uid;
-};
-#pragma clang attribute pop
-
-enum { kInet = 2, kInet6 = 10, kEstablished = 1 };
-enum { kHopByHop = 0, kUdp = 17, kRouting = 43, kFragment = 44, kDestination = 60 };
+enum { kEstablished = 1 };
+enum { kHopByHop = 0, kRouting = 43, kFragment = 44, kDestination = 60 };
 enum { kIpv4Header = 20, kIpv6Header = 40, kUdpHeader = 8, kMaxExtensions = 6 };
 enum { kSentFirst = 1, kConnected = 2, kManyPeers = 4 };  // flags of a flow
 enum { kMaxFlows = 16384, kMaxSockets = 1024 };
@@ -124,6 +96,10 @@ struct {
   __type(key, __u32);
   __type(value, struct named_peer);
 } named_peers SEC(".maps");
+
+// What is wanted. User space sets it before the programs are loaded.
+const volatile __u32 counts_flows = 1;
+const volatile __u32 copies_dns = 1;
 
 // Which of the two maps the programs count in. User space sets it.
 volatile __u32 counting = 0;
@@ -271,13 +247,21 @@ static __always_inline void add(
   }
 }
 
+#include "dns.bpf.h"
+
 static __always_inline int count(struct __sk_buff* skb, int is_sent) {
   struct bpf_sock* sk = skb->sk;
   if (!sk) {
     return 1;
   }
   sk = bpf_sk_fullsock(sk);
-  if (!sk || sk->protocol != kUdp) {
+  if (!sk) {
+    return 1;
+  }
+  if (sk->protocol != kUdp) {
+    if (copies_dns && sk->protocol == kTcp && sk->dst_port == bpf_htons(kDnsPort)) {
+      copy_dns_of_tcp(skb, sk, is_sent);
+    }
     return 1;
   }
   struct flow_key key = {};
@@ -288,6 +272,12 @@ static __always_inline int count(struct __sk_buff* skb, int is_sent) {
   }
   key.cookie = bpf_get_socket_cookie(skb);
   const int connected = set_known_peer(sk, is_sent, &key);
+  if (copies_dns && key.remote_port == bpf_htons(kDnsPort)) {
+    copy_dns(skb, sk, &key, is_sent ? kDnsSent : 0, header + kUdpHeader);
+  }
+  if (!counts_flows) {
+    return 1;
+  }
   const __u64 bytes = skb->len - header - kUdpHeader;
   const __u64 datagrams = skb->gso_segs ? skb->gso_segs : 1;
   const __u64 now_ns = bpf_ktime_get_boot_ns();
@@ -400,7 +390,7 @@ static __always_inline void report(void* flows, const struct flow_key* key) {
 
 SEC("cgroup/sock_release")
 int netlog_udp_release(struct bpf_sock* sk) {
-  if (sk->protocol != kUdp || sk->state != kEstablished) {
+  if (!counts_flows || sk->protocol != kUdp || sk->state != kEstablished) {
     return 1;
   }
   struct sock* address = address_of(sk);

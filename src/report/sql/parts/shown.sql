@@ -1,0 +1,5 @@
+-- SPDX-License-Identifier: MIT
+-- `shown`: the lines in `top` as the view `peers` has them. A LEFT JOIN with the view itself would read all peers.
+shown AS MATERIALIZED (
+  SELECT id, direction, protocol, remote_address, port, peer, remote_name FROM peers WHERE id IN (SELECT line FROM top)
+)
