@@ -25,11 +25,6 @@ std::optional<ScopeIndex> ConnectionTable::find_scope(std::uint64_t netns, Table
   return std::nullopt;
 }
 
-bool ConnectionTable::has_ending() const {
-  return std::any_of(
-      scopes_.begin(), scopes_.end(), [](const Scope& scope) { return scope.members.ending > 0; });
-}
-
 Index ConnectionTable::add(const Identity& identity, ScopeIndex scope, Phase phase) {
   assert(scope < scopes_.size());
   Index index = capacity();

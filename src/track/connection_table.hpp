@@ -98,9 +98,6 @@ class ConnectionTable {
   [[nodiscard]] TableKind kind_of(ScopeIndex scope) const { return scopes_[scope].table; }
   [[nodiscard]] const Members& members(ScopeIndex scope) const { return scopes_[scope].members; }
 
-  /// True if any entry is in Phase::ending.
-  [[nodiscard]] bool has_ending() const;
-
   /// A new entry with this identity, which must not be in the table. It counts as seen by the sweep
   /// under way.
   Index add(const Identity& identity, ScopeIndex scope, Phase phase);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "track/destroy_notices.hpp"
 
+#include "track/notice_times.hpp"
 #include "track/socket_rules.hpp"
 #include "track/time_bounds.hpp"
 #include "util/time.hpp"
@@ -10,25 +11,6 @@
 
 namespace netlog::track {
 namespace {
-
-// The kernel counts these times in ticks of its timer, 10 ms at most.
-constexpr std::int64_t kTimerTickNs = 10'000'000;
-
-constexpr std::int64_t at_most_ago(std::uint32_t ms) {
-  return ms == 0 ? 0 : ms * kNsPerMs + kTimerTickNs;
-}
-
-/// When the full socket ended: after its peer was heard of last. The notice comes later, by more
-/// where the kernel's worker has to wait, or an application keeps a socket that was reset.
-Moment end_of(const Entry& entry, const Notice& notice) {
-  const auto& at = notice.at;
-  const auto& delivery = entry.evidence.delivery;
-  if (!delivery || entry.evidence.disconnected ||
-      !was_answered(entry.connection, entry.evidence, *delivery)) {
-    return {at.at_ns, at.error_ns + SocketAliases::kMaxNoticeDelayNs};
-  }
-  return {at.at_ns, at.error_ns + at_most_ago(delivery->since_acked_ms)};
-}
 
 /// False for a socket that was never bound, or bound and never connected.
 bool was_connection(const SocketRow& row) {
@@ -110,9 +92,8 @@ Index DestroyNotices::open(const Notice& notice, const Identity& identity) {
     alive_ns -= at_most_ago(newest);
     opened_until_ns -= std::max<std::int64_t>(oldest * kNsPerMs - kTimerTickNs, 0);
   } else if (const auto& first = polls_.first(scope)) {
-    alive_ns = row.delivery
-                   ? first->ended_ns
-                   : std::max(alive_ns - SocketAliases::kMaxNoticeDelayNs, first->ended_ns);
+    alive_ns =
+        row.delivery ? first->ended_ns : std::max(alive_ns - kMaxNoticeDelayNs, first->ended_ns);
   }
   auto after_ns = polls_.opened_after(scope, alive_ns);
   const auto created = trace_.take_created(identity);
@@ -148,7 +129,8 @@ bool DestroyNotices::join_minisock(const Notice& notice) {
     return false;
   }
   lifecycle_.apply_destroy_info(*index, notice.row);
-  lifecycle_.narrow_closed(*index, end_of(table_[*index], notice));
+  const auto& entry = table_[*index];
+  lifecycle_.narrow_closed(*index, end_of(entry.connection, entry.evidence, notice));
   return true;
 }
 
@@ -160,7 +142,7 @@ void DestroyNotices::begin_end(Index index, const Notice& notice) {
   }
   const auto& entry = table_[index];
   const auto& connection = entry.connection;
-  auto ended = end_of(entry, notice);
+  auto ended = end_of(connection, entry.evidence, notice);
   ended = between(std::max(ended.at_ns - ended.error_ns, entry.seen.began_ns), ended.at_ns);
   const auto left = entry.left ? overlap(*entry.left, ended) : ended;
   const bool unseen_state = !connection.state && connection.tuple.protocol == Protocol::tcp;

@@ -2,6 +2,7 @@
 #include "track/lifecycle.hpp"
 
 #include "track/event_codes.hpp"
+#include "track/notice_times.hpp"
 #include "track/socket_rules.hpp"
 #include "track/time_bounds.hpp"
 #include "util/time.hpp"
@@ -231,8 +232,10 @@ void Lifecycle::close(Index index, const Moment& at) {
     set_outcome(connection, entry.evidence);
   }
   connection.gone = true;
-  // The notice comes under the cookie of the socket that followed the handshake.
-  const bool was_handshake = connection.state == TcpState::syn_received;
+  // The notice comes under the cookie of the socket that followed the handshake, or that the
+  // minisock followed.
+  const bool has_another_cookie =
+      connection.state == TcpState::syn_received || aliases_.awaits_notice(index);
   const bool notice_may_come = connection.state != TcpState::time_wait && !entry.evidence.noticed &&
                                entry.traced_ns == 0 &&
                                expected_notices_.until(connection, at.at_ns).has_value();
@@ -241,7 +244,7 @@ void Lifecycle::close(Index index, const Moment& at) {
   }
   if (notice_may_come) {
     recently_closed_.put(
-        was_handshake ? tuple_key(connection.netns, connection.tuple) : entry.identity,
+        has_another_cookie ? tuple_key(connection.netns, connection.tuple) : entry.identity,
         ClosedConnection{connection, entry.evidence});
   }
   owners_.close(index);
@@ -410,7 +413,8 @@ bool Lifecycle::apply_late_notice(const Notice& notice) {
     identity = tuple_key(notice.netns, row.tuple);
     closed = recently_closed_.find(identity);
     if (closed == nullptr || !closed->connection.closed ||
-        closed->connection.closed->at_ns < notice.at.at_ns - SocketAliases::kMaxNoticeDelayNs) {
+        !may_have_ended(
+            closed->connection, closed->evidence, notice, closed->connection.closed->at_ns)) {
       return false;
     }
   }

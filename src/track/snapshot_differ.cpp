@@ -36,7 +36,7 @@ bool precedes_noticed_end(const Entry& entry, const Snapshot& snapshot) {
 
 void SnapshotDiffer::apply(const Snapshot& snapshot) {
   table_.begin_sweep();
-  aliases_.begin_snapshot(snapshot);
+  aliases_.begin_snapshot();
   auto unseen = count_expected(snapshot);
   auto rows = see_rows(snapshot, unseen);
   drop_answered_handshakes(rows, snapshot);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "track/socket_aliases.hpp"
 
+#include "track/notice_times.hpp"
 #include "track/socket_rules.hpp"
 #include "track/trace_history.hpp"
 
@@ -18,9 +19,18 @@ bool was_shown(const Entry& entry) {
   return (entry.connection.seen_by | SeenBy::snapshot) == entry.connection.seen_by;
 }
 
+bool was_shown_once(const Entry& entry) {
+  return entry.connection.first_seen_ns >= entry.seen.began_ns;
+}
+
 bool may_have_another_cookie(const Entry& entry) {
-  const bool was_shown_once = entry.connection.first_seen_ns >= entry.seen.began_ns;
-  return entry.named_by_notice || entry.evidence.noticed || was_shown_once;
+  return entry.named_by_notice || entry.evidence.noticed || was_shown_once(entry);
+}
+
+bool is_before_time_wait(const Entry& entry) {
+  const auto state = entry.connection.state;
+  return state == TcpState::fin_wait_1 || state == TcpState::fin_wait_2 ||
+         state == TcpState::closing;
 }
 
 }  // namespace
@@ -47,14 +57,9 @@ bool SocketAliases::is_stale_handshake(const SocketRow& row, const Snapshot& sna
          snapshot.taken.began_ns <= *accepted_ns + TraceHistory::kReportLeadNs;
 }
 
-void SocketAliases::begin_snapshot(const Snapshot& snapshot) {
+void SocketAliases::begin_snapshot() {
   ending_.reset();
   unseen_.reset();
-  auto& recent = minisocks_[snapshot.netns];
-  if (snapshot.taken.began_ns - recent.begun_ns >= kMaxNoticeDelayNs) {
-    recent.older = std::exchange(recent.fresh, {});
-    recent.begun_ns = snapshot.taken.began_ns;
-  }
 }
 
 std::optional<Index> SocketAliases::match_minisock(const SocketRow& row,
@@ -67,25 +72,36 @@ std::optional<Index> SocketAliases::match_minisock(const SocketRow& row,
     ending_ = index_ending();
   }
   const auto found = ending_->find(tuple_key(snapshot.netns, row.tuple));
-  if (found != ending_->end() && table_.phase(found->second) == Phase::ending) {
+  if (found != ending_->end() && is_ending(found->second)) {
     return found->second;
   }
   const auto traced = find_time_wait(snapshot.netns, row.tuple);
   return traced && !was_shown(table_[*traced]) ? traced : std::nullopt;
 }
 
-SocketAliases::ByTuple SocketAliases::index_ending() const {
-  ByTuple ending;
-  if (!table_.has_ending()) {
-    return ending;
+/// True if the full socket has ended, or this snapshot lacks it, and its minisock may have another
+/// cookie.
+bool SocketAliases::is_ending(Index index) const {
+  const auto& entry = table_[index];
+  if (table_.phase(index) == Phase::ending) {
+    return entry.left && may_have_another_cookie(entry);
   }
+  return table_.phase(index) == Phase::active && !table_.is_seen(index) && entry.traced_ns == 0 &&
+         was_shown_once(entry) && is_before_time_wait(entry);
+}
+
+SocketAliases::ByTuple SocketAliases::index_ending() const {
+  const auto ended_ns = [&](Index index) {
+    const auto& left = table_[index].left;
+    return left ? left->at_ns : std::numeric_limits<std::int64_t>::max();
+  };
+  ByTuple ending;
   table_.for_each([&](Index index) {
-    const auto& entry = table_[index];
-    if (table_.phase(index) == Phase::ending && entry.left && may_have_another_cookie(entry)) {
+    if (is_ending(index)) {
+      const auto& connection = table_[index].connection;
       auto& latest =
-          ending.emplace(tuple_key(entry.connection.netns, entry.connection.tuple), index)
-              .first->second;
-      if (table_[latest].left->at_ns < entry.left->at_ns) {
+          ending.emplace(tuple_key(connection.netns, connection.tuple), index).first->second;
+      if (ended_ns(latest) < ended_ns(index)) {
         latest = index;
       }
     }
@@ -115,28 +131,26 @@ std::optional<Index> SocketAliases::match_without_timestamp(const Snapshot& snap
                                                                    : std::nullopt;
 }
 
-/// The entry may have changed, or its place may hold another one.
-bool SocketAliases::is_minisock_of(Index index, const Notice& notice) const {
-  const auto phase = table_.phase(index);
-  if (phase != Phase::time_wait && phase != Phase::active) {
-    return false;
-  }
-  const auto& entry = table_[index];
-  return !entry.evidence.noticed && entry.connection.netns == notice.netns &&
-         entry.connection.tuple == notice.row.tuple;
+bool SocketAliases::awaits_notice(Index index) const {
+  const auto& connection = table_[index].connection;
+  const auto found = minisocks_.find(tuple_key(connection.netns, connection.tuple));
+  return found != minisocks_.end() && found->second == index;
 }
 
 std::optional<Index> SocketAliases::take_minisock(const Notice& notice) {
-  auto& recent = minisocks_[notice.netns];
-  for (auto* const map : {&recent.fresh, &recent.older}) {
-    const auto found = map->find(tuple_key(notice.netns, notice.row.tuple));
-    if (found != map->end() && is_minisock_of(found->second, notice)) {
-      const auto index = found->second;
-      map->erase(found);
-      return index;
-    }
+  const auto found = minisocks_.find(tuple_key(notice.netns, notice.row.tuple));
+  if (found == minisocks_.end()) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  // A socket that ended after the minisock was shown is a later use of the tuple.
+  const auto index = found->second;
+  const auto& entry = table_[index];
+  if (entry.evidence.noticed ||
+      !may_have_ended(entry.connection, entry.evidence, notice, entry.connection.first_seen_ns)) {
+    return std::nullopt;
+  }
+  minisocks_.erase(found);
+  return index;
 }
 
 std::optional<Index> SocketAliases::take_orphan(std::uint64_t netns, const FiveTuple& tuple) {
@@ -169,7 +183,7 @@ void SocketAliases::forget(Index index) {
       time_wait_.erase(found);
     }
   }
-  for (auto* const map : {&handshakes_, &orphaned_fin_wait2_}) {
+  for (auto* const map : {&handshakes_, &minisocks_, &orphaned_fin_wait2_}) {
     if (map->empty()) {
       continue;
     }
@@ -214,6 +228,7 @@ void SocketAliases::shrink() {
   accepted_.shrink();
   ended_.shrink();
   handshakes_.rehash(0);
+  minisocks_.rehash(0);
   orphaned_fin_wait2_.rehash(0);
   time_wait_.rehash(0);
 }

@@ -20,10 +20,6 @@ namespace netlog::track {
 /// It answers which entry it is; the caller gives the entry its new identity.
 class SocketAliases {
  public:
-  /// A notice is not later than this, also where the kernel's worker has to wait for a processor:
-  /// the real-time processes of a host leave the others some time of each second.
-  static constexpr std::int64_t kMaxNoticeDelayNs = 1'000'000'000;
-
   explicit SocketAliases(const ConnectionTable& table) : table_{table} {}
 
   // Handshakes of peers.
@@ -49,7 +45,7 @@ class SocketAliases {
   // Minisocks whose full socket is known.
 
   /// A snapshot begins: what was found for the last one is forgotten.
-  void begin_snapshot(const Snapshot& snapshot);
+  void begin_snapshot();
   /// The entry whose minisock this row shows: it has ended, or this snapshot lacks it.
   /// @param identity of the row
   std::optional<Index> match_minisock(const SocketRow& row,
@@ -59,8 +55,10 @@ class SocketAliases {
   // Minisocks that were shown before the destroy notice of their full socket.
 
   void add_minisock(std::uint64_t netns, const FiveTuple& tuple, Index index) {
-    minisocks_[netns].fresh.emplace(tuple_key(netns, tuple), index);
+    minisocks_[tuple_key(netns, tuple)] = index;
   }
+  /// True if the entry is such a minisock.
+  [[nodiscard]] bool awaits_notice(Index index) const;
   /// The entry that was opened for the minisock of this socket, once.
   std::optional<Index> take_minisock(const Notice& notice);
 
@@ -96,8 +94,6 @@ class SocketAliases {
 
   /// The entry is closed.
   void forget(Index index);
-  /// The namespace is gone.
-  void forget_namespace(std::uint64_t netns) { minisocks_.erase(netns); }
   /// Forgets what no snapshot that begins at this time or later can show.
   void forget_before(std::int64_t snapshot_began_ns);
   /// Gives back memory that is not needed any more.
@@ -106,20 +102,12 @@ class SocketAliases {
  private:
   using ByTuple = boost::unordered_flat_map<Identity, Index, IdentityHash>;
 
-  /// Minisocks that the last snapshots of one namespace were the first to show. An entry may have
-  /// been freed since.
-  struct RecentMinisocks {
-    std::int64_t begun_ns = 0;  ///< of `fresh`
-    ByTuple fresh;
-    ByTuple older;
-  };
-
   static std::size_t hash_of(std::uint64_t netns, const FiveTuple& tuple) {
     return IdentityHash{}(tuple_key(netns, tuple));
   }
+  [[nodiscard]] bool is_ending(Index index) const;
   [[nodiscard]] ByTuple index_ending() const;
   std::optional<Index> match_without_timestamp(const Snapshot& snapshot, const Identity& identity);
-  [[nodiscard]] bool is_minisock_of(Index index, const Notice& notice) const;
 
   static constexpr std::size_t kMaxAccepted = 20'000;
   static constexpr std::size_t kMaxEnded = 50'000;
@@ -127,12 +115,13 @@ class SocketAliases {
   const ConnectionTable& table_;
   ByTuple handshakes_;
   BoundedMap<Identity, std::int64_t, IdentityHash> accepted_{kMaxAccepted};
-  boost::unordered_flat_map<std::uint64_t, RecentMinisocks> minisocks_;  ///< by namespace
+  ByTuple minisocks_;
   BoundedMap<Identity, std::int64_t, IdentityHash> ended_{kMaxEnded};
   ByTuple orphaned_fin_wait2_;
   /// By hash_of(): there can be a hundred thousand. An entry may have left TIME_WAIT since.
   boost::unordered_flat_map<std::size_t, Index> time_wait_;
-  /// Ended entries that only a notice has reported; made for a snapshot's first unknown minisock.
+  /// Ended entries whose minisock may have another cookie; made for a snapshot's first unknown
+  /// minisock.
   std::optional<ByTuple> ending_;
   /// Entries that this snapshot has not shown; made for its first minisock without a timestamp.
   std::optional<ByTuple> unseen_;

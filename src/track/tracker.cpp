@@ -260,7 +260,6 @@ void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
     }
   }
   parts_->udp_flows.end_namespace(netns);
-  parts_->aliases.forget_namespace(netns);
   parts_->expected_notices.forget(netns);
 }
 

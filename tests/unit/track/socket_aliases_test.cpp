@@ -114,7 +114,7 @@ TEST_CASE("SocketAliases finds the noticed connection of a minisock", "[track]")
   of.table[shown_and_noticed].seen = {90, 95};
   of.table[shown_and_noticed].evidence.noticed = true;
   const auto snapshot = tcp_snapshot(300, {});
-  of.aliases.begin_snapshot(snapshot);
+  of.aliases.begin_snapshot();
   const auto match = [&](std::uint16_t port) {
     return of.aliases.match_minisock(tcp_row(9, time_wait, port, 443), snapshot, by_cookie(9));
   };
@@ -127,6 +127,39 @@ TEST_CASE("SocketAliases finds the noticed connection of a minisock", "[track]")
   CHECK(match(4000) == kNone);  // it has one
 }
 
+TEST_CASE("SocketAliases finds the minisock of a socket that was shown once, before its end",
+          "[track]") {
+  Fixture of;
+  const auto index = of.add(by_cookie(1), kTuple);
+  auto& entry = of.table[index];
+  entry.connection.seen_by = SeenBy::snapshot;
+  entry.connection.state = fin_wait_2;
+  entry.connection.first_seen_ns = 95;
+  entry.seen = {90, 95};
+  const auto snapshot = tcp_snapshot(300, {});
+  const auto match = [&] {
+    of.table.begin_sweep();
+    of.aliases.begin_snapshot();
+    return of.aliases.match_minisock(tcp_row(9, time_wait, 4000, 443), snapshot, by_cookie(9));
+  };
+  CHECK(match() == index);
+  SECTION("a minisock that was shown twice keeps its cookie") {
+    entry.seen = {190, 195};
+    CHECK(match() == kNone);
+  }
+  SECTION("a socket that was shown long before its end has a cookie for its minisock") {
+    entry.connection.state = established;
+    CHECK(match() == kNone);
+  }
+  SECTION("a socket that this snapshot shows has not ended") {
+    of.table.begin_sweep();
+    of.table.set_seen(index);
+    of.aliases.begin_snapshot();
+    CHECK(of.aliases.match_minisock(tcp_row(9, time_wait, 4000, 443), snapshot, by_cookie(9)) ==
+          kNone);
+  }
+}
+
 TEST_CASE("SocketAliases finds the minisock of a connection that only the trace has seen",
           "[track]") {
   Fixture of;
@@ -134,7 +167,7 @@ TEST_CASE("SocketAliases finds the minisock of a connection that only the trace 
   of.table[index].connection.seen_by = SeenBy::trace;
   of.aliases.add_time_wait(0, kTuple, index);
   const auto snapshot = tcp_snapshot(300, {});
-  of.aliases.begin_snapshot(snapshot);
+  of.aliases.begin_snapshot();
   const auto match = [&] {
     return of.aliases.match_minisock(tcp_row(9, time_wait, 4000, 443), snapshot, by_cookie(9));
   };
@@ -155,7 +188,7 @@ TEST_CASE("SocketAliases finds the use of a tuple that a minisock without a time
     return of.aliases.match_minisock(tcp_row(0, time_wait, 4000, 443), snapshot, identity(0));
   };
   of.table.begin_sweep();
-  of.aliases.begin_snapshot(snapshot);
+  of.aliases.begin_snapshot();
   CHECK(match() == latest);
   of.table.set_seen(latest);
   CHECK(match() == kNone);  // the snapshot shows that use
@@ -164,36 +197,39 @@ TEST_CASE("SocketAliases finds the use of a tuple that a minisock without a time
 TEST_CASE("SocketAliases finds the minisock that was shown before its notice", "[track]") {
   Fixture of;
   const auto index = of.add(by_cookie(1), kTuple, Phase::time_wait);
-  const Notice notice{0, Moment{100, 10}, tcp_row(2, established, 4000, 443)};
-  of.aliases.begin_snapshot(tcp_snapshot(kSecond, {}));
+  of.table[index].connection.first_seen_ns = 2 * kSecond;
   of.aliases.add_minisock(0, kTuple, index);
+  CHECK(of.aliases.awaits_notice(index));
+  // The peer was heard of last at 1.99 s or later, by a timer of 10 ms.
+  Notice notice{0, Moment{12 * kSecond, 0}, tcp_row(2, established, 4000, 443)};
+  notice.row.delivery = Delivery{};
+  notice.row.delivery->since_acked_ms = 10'000;
 
   SECTION("once") {
     CHECK(of.aliases.take_minisock(notice) == index);
     CHECK(of.aliases.take_minisock(notice) == kNone);
+    CHECK_FALSE(of.aliases.awaits_notice(index));
   }
-  SECTION("for a second or more") {
-    of.aliases.begin_snapshot(tcp_snapshot(2 * kSecond, {}));
-    CHECK(of.aliases.take_minisock(notice) == index);
-  }
-  SECTION("not for ever") {
-    of.aliases.begin_snapshot(tcp_snapshot(2 * kSecond, {}));
-    of.aliases.begin_snapshot(tcp_snapshot(3 * kSecond, {}));
+  SECTION("not when the socket of the notice heard of its peer later") {
+    notice.row.delivery->since_acked_ms = 9'980;
     CHECK(of.aliases.take_minisock(notice) == kNone);
   }
-  SECTION("not when its place holds another connection") {
-    of.table[index].connection.tuple = tcp_tuple(4009, 443);
+  SECTION("for a second when its socket does not say when it heard of its peer") {
+    notice.row.delivery.reset();
+    CHECK(of.aliases.take_minisock(notice) == kNone);
+    notice.at.at_ns = 3 * kSecond;
+    CHECK(of.aliases.take_minisock(notice) == index);
+  }
+  SECTION("not after it has closed") {
+    of.aliases.forget(index);
     CHECK(of.aliases.take_minisock(notice) == kNone);
   }
   SECTION("not when it has had a notice") {
     of.table[index].evidence.noticed = true;
     CHECK(of.aliases.take_minisock(notice) == kNone);
   }
-  SECTION("not of another namespace, nor after the namespace has ended") {
-    auto other = notice;
-    other.netns = 5;
-    CHECK(of.aliases.take_minisock(other) == kNone);
-    of.aliases.forget_namespace(0);
+  SECTION("not of another namespace") {
+    notice.netns = 5;
     CHECK(of.aliases.take_minisock(notice) == kNone);
   }
 }

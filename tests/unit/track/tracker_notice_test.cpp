@@ -130,6 +130,56 @@ TEST_CASE("a notice joins the TIME_WAIT row that was read before it", "[track]")
   CHECK(refreshed[0].seen_by == (SeenBy::snapshot | SeenBy::notice));
 }
 
+TEST_CASE("a notice joins the minisock of its socket, however late it is", "[track]") {
+  constexpr std::int64_t kMs = 1'000'000;
+  Tracker tracker;
+  tracker.expect_notices(0, kAllTables, 100 * kMs);
+  const auto poll = [&](std::int64_t at_ms, std::vector<SocketRow> rows) {
+    auto taken = snapshot(0, std::move(rows));
+    taken.taken = Span{at_ms * kMs, at_ms * kMs + kMs};
+    tracker.apply(taken);
+  };
+  const auto late = [&](std::uint32_t since_acked_ms) {
+    auto row = tcp(1, closed, 4000, 443);
+    row.delivery = Delivery{};
+    row.delivery->since_acked_ms = since_acked_ms;
+    tracker.apply(Notice{0, Moment{5'100 * kMs, 100 * kMs}, row});
+    return texts(tracker);
+  };
+  poll(0, {});
+  SECTION("in TIME_WAIT") {
+    poll(100, {tcp(2, time_wait, 4000, 443)});
+    poll(5'000, {tcp(2, time_wait, 4000, 443)});
+    CHECK(texts(tracker).size() == 1);
+    CHECK(late(5'000).empty());
+  }
+  SECTION("in FIN_WAIT_2, which has ended since") {
+    poll(100, {tcp(2, fin_wait_2, 4000, 443)});
+    poll(200, {});
+    poll(5'000, {});
+    CHECK(texts(tracker).size() == 2);
+    CHECK(late(5'000).empty());
+  }
+  SECTION("but not that of an earlier socket with the same addresses and ports") {
+    poll(100, {tcp(2, time_wait, 4000, 443)});
+    poll(5'000, {tcp(2, time_wait, 4000, 443)});
+    CHECK(texts(tracker).size() == 1);
+    CHECK_FALSE(late(2'000).empty());
+  }
+}
+
+TEST_CASE("TIME_WAIT joins FIN_WAIT_2 that one snapshot has shown under another cookie",
+          "[track]") {
+  Tracker tracker;
+  tracker.expect_notices(0, kAllTables, 0);
+  tracker.apply(snapshot(0, {}));
+  tracker.apply(snapshot(1, {tcp(1, fin_wait_2, 4000, 443)}));
+  tracker.apply(snapshot(2, {tcp(2, time_wait, 4000, 443)}));
+  CHECK(texts(tracker) ==
+        Lines{"1 open ->FIN_WAIT_2 (0,110]", "1 state FIN_WAIT_2>TIME_WAIT (100,210]"});
+  CHECK(tracker.open_connections() == 1);
+}
+
 TEST_CASE("an accepted socket joins its handshake, whatever its cookie", "[track]") {
   Tracker tracker;
   tracker.apply(snapshot(0, {tcp(9, listen, 80, 0)}));
