@@ -146,6 +146,11 @@ std::optional<Index> ConnectionTable::find_after(std::optional<Index> before,
 }
 
 std::string ConnectionTable::broken_invariant() const {
+  auto broken = broken_entry();
+  return broken.empty() ? broken_block() : broken;
+}
+
+std::string ConnectionTable::broken_entry() const {
   std::vector<Members> counted(scopes_.size());
   std::size_t open = 0;
   for (Index index = 0; index < marks_.size(); ++index) {
@@ -177,6 +182,10 @@ std::string ConnectionTable::broken_invariant() const {
       return fmt::format("the members of scope {} are counted wrong", i);
     }
   }
+  return {};
+}
+
+std::string ConnectionTable::broken_block() const {
   std::vector<std::size_t> used(blocks_.size());
   for (Index index = 0; index < capacity(); ++index) {
     ++used[index / kBlock];

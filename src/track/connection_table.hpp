@@ -198,6 +198,9 @@ class ConnectionTable {
   };
   /// Null for Phase::free.
   static std::size_t* count_of(Members& members, Phase phase);
+  /// As broken_invariant(), of the entries and of their blocks.
+  [[nodiscard]] std::string broken_entry() const;
+  [[nodiscard]] std::string broken_block() const;
 
   boost::unordered_flat_map<Identity, Index, IdentityHash> by_identity_;
   std::vector<std::unique_ptr<Block>> blocks_;  ///< null: all of it is free
