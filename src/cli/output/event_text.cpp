@@ -35,14 +35,22 @@ EventText::EventText(std::vector<Column> columns, render::TextStyle style)
 std::string EventText::lines(const std::vector<Cell>& event) {
   constexpr std::size_t kKindWidth = 7;
   constexpr std::size_t kChangeWidth = 24;  // `ESTABLISHED > CLOSE_WAIT`
+  constexpr std::size_t kOwnerWidth = 30;   // `python :49152 > 192.0.2.100:443`
   const bool closed = text(event, "kind") == "close";
-  const auto begin = fmt::format("{} {:<{}} {:<{}} ",
-                                 time_text(event),
-                                 text(event, "kind"),
-                                 kKindWidth,
-                                 closed ? end_text(event) : change_text(event),
-                                 kChangeWidth);
-  const auto used = render::display_width(begin);
+  std::string begin;
+  std::size_t used = 0;
+  for (const auto& change : closed ? end_texts(event) : std::vector{change_text(event)}) {
+    begin = fmt::format("{} {:<{}} {:<{}} ",
+                        time_text(event),
+                        text(event, "kind"),
+                        kKindWidth,
+                        change,
+                        kChangeWidth);
+    used = render::display_width(begin);
+    if (style_.width == 0 || used + kOwnerWidth <= style_.width) {
+      break;
+    }
+  }
   const auto room = style_.width > used ? style_.width - used : 0;
   auto line = begin + owner_text(event, style_.width == 0 ? std::string::npos : room);
   line.erase(line.find_last_not_of(' ') + 1);
@@ -84,20 +92,21 @@ std::string EventText::change_text(const std::vector<Cell>& event) const {
                                       : text(event, "new");
 }
 
-/// `closed 5.34s 83 B/16 MB`: the outcome, the duration, what was sent and received.
-std::string EventText::end_text(const std::vector<Cell>& event) const {
-  auto end = text(event, "outcome");
-  if (is_known(cell(event, "outcome_reason"))) {
-    end += " (" + text(event, "outcome_reason") + ")";
-  }
-  if (is_known(cell(event, "duration_ns"))) {
-    end += " " + text(event, "duration_ns");
-  }
+/// `closed 5.34s 83 B/16 MB`: the outcome, the duration, what was sent and received. The same
+/// without bytes, and without the reason of the outcome, follow.
+std::vector<std::string> EventText::end_texts(const std::vector<Cell>& event) const {
+  const auto outcome = text(event, "outcome");
+  const auto reason = is_known(cell(event, "outcome_reason"))
+                          ? " (" + text(event, "outcome_reason") + ")"
+                          : std::string{};
+  const auto duration =
+      is_known(cell(event, "duration_ns")) ? " " + text(event, "duration_ns") : std::string{};
   const bool carried = is_known(cell(event, "remote"));  // a listener carries no bytes
-  if (carried && (is_known(cell(event, "bytes_sent")) || is_known(cell(event, "bytes_received")))) {
-    end += " " + text(event, "bytes_sent") + "/" + text(event, "bytes_received");
-  }
-  return end;
+  const auto bytes =
+      carried && (is_known(cell(event, "bytes_sent")) || is_known(cell(event, "bytes_received")))
+          ? " " + text(event, "bytes_sent") + "/" + text(event, "bytes_received")
+          : std::string{};
+  return {outcome + reason + duration + bytes, outcome + reason + duration, outcome + duration};
 }
 
 /// The process, or the script that it runs, and the two ends, the remote one by its name and then

@@ -31,7 +31,7 @@ class EventText {
   [[nodiscard]] std::string text(const std::vector<Cell>& event, std::string_view name) const;
   [[nodiscard]] std::string time_text(const std::vector<Cell>& event) const;
   [[nodiscard]] std::string change_text(const std::vector<Cell>& event) const;
-  [[nodiscard]] std::string end_text(const std::vector<Cell>& event) const;
+  [[nodiscard]] std::vector<std::string> end_texts(const std::vector<Cell>& event) const;
   [[nodiscard]] std::string owner_text(const std::vector<Cell>& event, std::size_t width) const;
   std::string date_line(const std::vector<Cell>& event);
 

@@ -11,6 +11,7 @@ namespace netlog_tests::cli_event_text_test {
 
 using namespace netlog;
 using namespace netlog::cli;
+using netlog::test::contains_text;
 
 namespace {
 
@@ -122,6 +123,15 @@ TEST_CASE("on a terminal an event fits its width, and what repeats is left out",
       CHECK(render::display_width(line.substr(0, line.size() - 1)) <= width);
     }
   }
+}
+
+TEST_CASE("a long end leaves room for the peer", "[cli]") {
+  CHECK_THAT(line_of(close_as("unknown", "peer_end_unseen"), 80),
+             contains_text(" unknown 5.34s ") && contains_text(":56366\n"));
+  CHECK_THAT(line_of(close_as("unknown", "peer_end_unseen"), 90),
+             contains_text(" unknown (peer_end_unseen) 5.34s ") && contains_text(":56366\n"));
+  CHECK_THAT(line_of(close_as("unknown", "peer_end_unseen"), 100),
+             contains_text(" unknown (peer_end_unseen) 5.34s 83 B/16 MB "));
 }
 
 TEST_CASE("the date stands before the first event and where it changes", "[cli]") {
