@@ -198,12 +198,18 @@ FROM (
         LIMIT 1
       ), iif(c.duration_bucket IS NULL OR c.session_id = k.session_id, k.after_event + 1, 0))
     ), 0) AS INTEGER),
-    CAST((
-      SELECT $history(at, c, n)
-      FROM json_each($list(c.history)) AS n
-      WHERE n.key > e.key AND $history(kind, c, n) <> $event.offload
-      ORDER BY n.key
-      LIMIT 1
+    -- Nearly always the next element is a number, and that of a state.
+    CAST(iif(
+      typeof(c.history ->> (e.key + 1)) = 'integer'
+        AND ((c.history ->> (e.key + 1)) >> 8 & 7) <> $event.offload,
+      c.first_seen_ns + ((c.history ->> (e.key + 1)) >> 11),
+      (
+        SELECT $history(at, c, n)
+        FROM json_each($list(c.history)) AS n
+        WHERE n.key > e.key AND $history(kind, c, n) <> $event.offload
+        ORDER BY n.key
+        LIMIT 1
+      )
     ) AS INTEGER)
   FROM connection AS c
   JOIN json_each($list(c.history)) AS e
