@@ -104,7 +104,10 @@ users AS MATERIALIZED (
   GROUP BY coalesce(l.line, o.peer_id), o.netns, o.process
 ),
 mostly AS (
-  SELECT *, row_number() OVER (PARTITION BY line, netns ORDER BY n DESC, process) AS rank FROM users
+  SELECT line, netns, max(process) AS process, max(process_id) AS process_id, max(script_id) AS script_id
+  FROM (SELECT *, row_number() OVER (PARTITION BY line, netns ORDER BY n DESC, process) AS rank FROM users)
+  WHERE rank = 1
+  GROUP BY line, netns
 )
 SELECT
   top.connections,
@@ -132,5 +135,5 @@ SELECT
 FROM top
 LEFT JOIN shown AS n ON n.id = top.line
 LEFT JOIN halves ON halves.line = top.line AND halves.netns IS top.netns
-LEFT JOIN mostly ON mostly.line = top.line AND mostly.netns IS top.netns AND mostly.rank = 1
+LEFT JOIN mostly ON mostly.line = top.line AND mostly.netns IS top.netns
 ORDER BY top.connections DESC, top.direction, peer;
