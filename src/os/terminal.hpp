@@ -25,6 +25,9 @@ bool output_is_closed();
 /// The columns of the terminal behind the stream; 0 if it is not a terminal or does not say.
 std::size_t terminal_width(StandardStream stream);
 
+/// The same for its rows.
+std::size_t terminal_height(StandardStream stream);
+
 /// True if the user's locale uses UTF-8.
 bool locale_is_utf8();
 

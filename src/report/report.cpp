@@ -78,6 +78,33 @@ void insert_parts(std::string& sql) {
   }
 }
 
+bool describes(const Section& section, std::string_view name) {
+  const auto& columns = section.heading.columns;
+  return std::any_of(
+      columns.begin(), columns.end(), [&](const Column& column) { return column.name == name; });
+}
+
+/// A statement without its last semicolon, so that another one can read from it.
+std::string_view without_semicolon(std::string_view sql) {
+  sql = trim(sql);
+  if (sql.ends_with(';')) {
+    sql.remove_suffix(1);
+  }
+  return sql;
+}
+
+/// All rows of a statement, those with the largest values of a column first, as many as the limit
+/// allows if the statement has one.
+std::string sorted_sql(std::string_view sql, std::string_view column) {
+  std::string all{without_semicolon(sql)};
+  const bool is_limited = all.find(":limit") != std::string::npos;
+  replace_all(all, ":limit", ":no_limit");
+  return fmt::format("SELECT * FROM (\n{}\n)\nORDER BY \"{}\" DESC NULLS LAST{};",
+                     all,
+                     column,
+                     is_limited ? "\nLIMIT iif(:limit < 0, 20, :limit)" : "");
+}
+
 PreparedReport prepare(std::string_view name,
                        const Filter& filter,
                        std::int64_t limit,
@@ -125,6 +152,42 @@ PreparedReport prepare(std::string_view name,
   return prepared;
 }
 
+/// Sorts the tables that have this column by it.
+/// @throws UsageError: none has it
+void sort_by(store::Reader& reader, PreparedReport& prepared, std::string_view column) {
+  if (column.empty()) {
+    return;
+  }
+  auto& sections = prepared.definition.sections;
+  const bool is_described = std::any_of(sections.begin(), sections.end(), [&](const auto& section) {
+    return describes(section, column);
+  });
+  std::vector<std::string> names;
+  bool found = false;
+  for (auto& section : sections) {
+    bool has = describes(section, column);
+    if (!is_described) {  // CSV has more columns than text
+      auto parameters = prepared.parameters;
+      parameters["limit"] = std::int64_t{1};
+      const auto all = reader.query(section.sql, parameters).names;
+      has = std::find(all.begin(), all.end(), column) != all.end();
+      names.insert(names.end(), all.begin(), all.end());
+    }
+    if (has) {
+      section.sql = sorted_sql(section.sql, column);
+      found = true;
+    }
+  }
+  if (!found) {
+    const auto near = nearest(column, names);
+    throw UsageError{fmt::format("--sort {} is none of {}{}",
+                                 quote(column),
+                                 fmt::join(names, ", "),
+                                 near ? "; did you mean " + *near + "?" : "")};
+  }
+  prepared.parameters["no_limit"] = std::numeric_limits<std::int64_t>::max();
+}
+
 /// The described column of this name, else one without a title.
 Column column_of(const Section& section, const std::string& name) {
   for (const auto& column : section.heading.columns) {
@@ -158,11 +221,8 @@ std::int64_t count_rows(store::Reader& reader,
                         store::Parameters parameters,
                         std::int64_t most) {
   parameters["limit"] = most;
-  sql = trim(sql);
-  if (sql.ends_with(';')) {
-    sql.remove_suffix(1);
-  }
-  const auto rows = reader.query(fmt::format("SELECT count(*) FROM (\n{}\n)", sql), parameters);
+  const auto rows = reader.query(
+      fmt::format("SELECT count(*) FROM (\n{}\n)", without_semicolon(sql)), parameters);
   return std::get<std::int64_t>(rows.cells.at(0).at(0));
 }
 
@@ -280,8 +340,9 @@ Answer run_report(store::Reader& reader,
                   std::string_view name,
                   const Filter& filter,
                   std::int64_t limit,
-                  std::string_view section) {
-  return run_report(reader, name, filter, limit, choose_granularity(reader, filter), section);
+                  std::string_view section,
+                  std::string_view sort) {
+  return run_report(reader, name, filter, limit, choose_granularity(reader, filter), section, sort);
 }
 
 Answer run_report(store::Reader& reader,
@@ -289,14 +350,21 @@ Answer run_report(store::Reader& reader,
                   const Filter& filter,
                   std::int64_t limit,
                   Granularity granularity,
-                  std::string_view wanted) {
-  const auto prepared = prepare(name, filter, limit, granularity, wanted);
+                  std::string_view wanted,
+                  std::string_view sort) {
+  auto prepared = prepare(name, filter, limit, granularity, wanted);
+  sort_by(reader, prepared, sort);
   Answer answer{prepared.name, {}, {}};
   for (const auto& section : prepared.definition.sections) {
     auto rows = reader.query(section.sql, prepared.parameters);
     Table table{section.heading.name, section.heading.title, {}, std::move(rows.cells)};
     for (const auto& column : rows.names) {
       table.columns.push_back(column_of(section, column));
+      if (column == sort) {
+        auto& sorted = table.columns.back();
+        sorted.optional = false;  // a narrow terminal shows it, too
+        sorted.title = sorted.title.empty() ? sorted.name : sorted.title;
+      }
     }
     if (may_have_more(section.sql, table.rows.size(), limit)) {
       // Each row can take as long as one that is shown.
@@ -318,12 +386,15 @@ Answer run_report(store::Reader& reader,
   return answer;
 }
 
-std::string report_sql(std::string_view name,
+std::string report_sql(store::Reader& reader,
+                       std::string_view name,
                        const Filter& filter,
                        std::int64_t limit,
                        Granularity granularity,
-                       std::string_view wanted) {
-  const auto prepared = prepare(name, filter, limit, granularity, wanted);
+                       std::string_view wanted,
+                       std::string_view sort) {
+  auto prepared = prepare(name, filter, limit, granularity, wanted);
+  sort_by(reader, prepared, sort);
   std::string text;
   for (const auto& section : prepared.definition.sections) {
     text += fmt::format("{}-- {}\n{}\n",

@@ -16,13 +16,16 @@ namespace netlog::report {
 /// Runs a named report. `limit` bounds the rows of each table that has no bound of its own; -1: as
 /// many as people want to read. A table that has more rows says how many. `overview` with a pid
 /// runs `process` instead. `section` is the name of the only table that is wanted; empty: all.
+/// `sort` is a column, as CSV names it, of which the largest values come first where a table has
+/// it; empty: each table has an order of its own.
 /// @throws UsageError for an unknown name (it suggests the nearest one); StoreError from the
 /// reader.
 Answer run_report(store::Reader& reader,
                   std::string_view name,
                   const Filter& filter,
                   std::int64_t limit,
-                  std::string_view section = {});
+                  std::string_view section = {},
+                  std::string_view sort = {});
 
 /// The names of a report's tables, as `section` in JSON. With this filter `overview` may be
 /// `process`.
@@ -56,15 +59,18 @@ Answer run_report(store::Reader& reader,
                   const Filter& filter,
                   std::int64_t limit,
                   Granularity granularity,
-                  std::string_view wanted = {});
+                  std::string_view wanted = {},
+                  std::string_view sort = {});
 
 /// The statements that run_report() runs, each after its title, with their values in place. They
 /// can be pasted into a plain `sqlite3` shell.
 /// @throws UsageError for an unknown name.
-std::string report_sql(std::string_view name,
+std::string report_sql(store::Reader& reader,
+                       std::string_view name,
                        const Filter& filter,
                        std::int64_t limit,
                        Granularity granularity,
-                       std::string_view wanted = {});
+                       std::string_view wanted = {},
+                       std::string_view sort = {});
 
 }  // namespace netlog::report

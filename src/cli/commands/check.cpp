@@ -73,7 +73,7 @@ void run_check(const CheckOptions& options) {
     throw;
   }
   progress.clear();
-  print(checked.answer, format, text_style(query));
+  print(std::cout, checked.answer, format, text_style(query));
   if (checked.violations > 0) {
     if (const auto damage = damage_message(path, progress)) {
       throw CommandFailed{*damage};
@@ -126,7 +126,8 @@ void run_salvage(const CheckOptions& options) {
   for (const auto& one : salvaged.tables) {
     table.rows.push_back({one.name, one.rows - one.dropped, one.lost, one.dropped});
   }
-  print(Answer{"salvage", {std::move(table)}, {}},
+  print(std::cout,
+        Answer{"salvage", {std::move(table)}, {}},
         parse_format(options.query.format),
         text_style(options.query));
   std::cerr << fmt::format(

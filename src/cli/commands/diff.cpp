@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli/commands/commands.hpp"
-#include "cli/commands/named_report.hpp"
+#include "cli/commands/watched_report.hpp"
 
 #include <memory>
 
@@ -22,7 +22,7 @@ void add_diff(CLI::App& app) {
   for (const auto* const window : {"--since", "--until", "--at"}) {
     command->remove_option(command->get_option(window));
   }
-  command->callback([options] { print_report(*options); });
+  command->callback([options] { show_report(*options); });
 }
 
 }  // namespace netlog::cli

@@ -110,7 +110,7 @@ void add_doctor(CLI::App& app) {
     if (format == Format::text) {
       write_findings(findings);
     } else {
-      print(answer_of(findings), format, text_style(*options));
+      print(std::cout, answer_of(findings), format, text_style(*options));
     }
   });
 }

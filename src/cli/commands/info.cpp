@@ -7,6 +7,7 @@
 #include "cli/options/query_progress.hpp"
 #include "store/read/reader.hpp"
 
+#include <iostream>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -22,7 +23,7 @@ void print_info(const QueryOptions& options) {
   progress.watch(reader);
   const auto answer = report::info(reader, path);
   progress.clear();
-  print(answer, format, text_style(options));
+  print(std::cout, answer, format, text_style(options));
 }
 
 }  // namespace

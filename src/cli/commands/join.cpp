@@ -8,6 +8,7 @@
 #include "util/text.hpp"
 
 #include <cstdint>
+#include <iostream>
 #include <limits>
 #include <memory>
 #include <string>
@@ -38,7 +39,7 @@ void run_join(const JoinOptions& options) {
   progress.watch(b);
   const auto answer = report::join(a, b, limit);
   progress.clear();
-  print(answer, format, text_style(options.query));
+  print(std::cout, answer, format, text_style(options.query));
 }
 
 }  // namespace

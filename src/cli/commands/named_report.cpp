@@ -44,6 +44,43 @@ void check_section(const ReportOptions& options, const report::Filter& filter) {
   }
 }
 
+/// The columns of numbers of the tables that have more than one row, each once.
+std::vector<std::string> ranked_columns(const Answer& answer) {
+  using enum Unit;
+  std::vector<std::string> names;
+  for (const auto& table : answer.tables) {
+    for (const auto& column : table.columns) {
+      const auto unit = column.unit;
+      const bool is_number = unit == count || unit == bytes || unit == time || unit == ns ||
+                             unit == us || unit == percent;
+      if (table.rows.size() > 1 && is_number &&
+          std::find(names.begin(), names.end(), column.name) == names.end()) {
+        names.push_back(column.name);
+      }
+    }
+  }
+  return names;
+}
+
+/// Removes the rows without this text in any cell.
+void keep_rows_with(Answer& answer, const std::string& text, const render::TextStyle& style) {
+  if (text.empty()) {
+    return;
+  }
+  const auto wanted = lower(text);
+  for (auto& table : answer.tables) {
+    std::erase_if(table.rows, [&](const auto& row) {
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        const auto shown = render::cell_text(row[i], table.columns[i].unit, style);
+        if (lower(shown).find(wanted) != std::string::npos) {
+          return false;
+        }
+      }
+      return true;
+    });
+  }
+}
+
 /// A program that reads CSV wants one table.
 void point_out_sections(const Answer& answer) {
   if (answer.tables.size() > 1) {
@@ -98,6 +135,17 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
                   options.section,
                   "Only the table of this name; `netlog help` with a report's name lists them")
       ->type_name("SECTION");
+  command
+      .add_option("--sort",
+                  options.sort,
+                  "The largest values of this column first, such as bytes_sent; --format csv shows "
+                  "the names")
+      ->type_name("COLUMN");
+  command
+      .add_flag("--watch",
+                options.watch,
+                "Show it again and again, each 2 s or so often; on a terminal in place, with keys")
+      ->type_name("[=INTERVAL]");
   add_database_options(command, options.query);
   add_names_option(command, options.query);
   add_filter_options(command, options.query);
@@ -107,35 +155,52 @@ void print_report(const ReportOptions& options) {
   if (options.list) {
     return print_report_list();
   }
+  QueryProgress progress;
+  write_report(options, progress, std::cout);
+}
+
+WrittenReport write_report(const ReportOptions& options,
+                           QueryProgress& progress,
+                           std::ostream& out) {
   check_required_options(options);
   const auto format = parse_format(options.query.format);
-  const auto limit = limit_of(options.limit, format);
+  const auto limit = options.containing.empty() ? limit_of(options.limit, format)
+                                                : std::numeric_limits<std::int64_t>::max();
   auto query = options.query;
   if (options.name == "who" && query.local_port.empty()) {
     query.local_port = std::exchange(query.port, {});  // a process holds the local port
   }
-  const auto parsed = parse_filter(query);
+  auto parsed = parse_filter(query);
+  parsed.fixed = options.window;
   check_section(options, parsed.filter);
   check_filters(options, parsed.filter);
-  QueryProgress progress;
   store::Reader reader{database_path(query)};
   progress.watch(reader);
   auto filter = resolve(parsed, reader);
-  close_window(filter, report::recorded_span(reader));
+  const auto recorded = report::recorded_span(reader);
+  close_window(filter, recorded);
+  WrittenReport written{{filter.since_ns, filter.until_ns}, recorded ? recorded->ended_ns : 0, {}};
+  if (filter.asked_ns) {
+    written.window = {filter.asked_ns, filter.asked_ns};
+  }
   report::answer_from_whole_hours(reader, options.name, filter);
   if (options.sql) {
     const auto granularity = report::choose_granularity(reader, filter);
-    std::cout << report::report_sql(options.name, filter, limit, granularity, options.section);
-    return;
+    out << report::report_sql(
+        reader, options.name, filter, limit, granularity, options.section, options.sort);
+    return written;
   }
-  auto answer = report::run_report(reader, options.name, filter, limit, options.section);
+  auto answer =
+      report::run_report(reader, options.name, filter, limit, options.section, options.sort);
   const auto unknown = report::unknown_pids(reader, filter.pids);
   const auto unmet = report::unmet_conditions(reader, filter);
   const bool lacks_name = report::lacks_name(reader, filter);
   const auto gap = report::gap_over_instant(reader, filter);
   progress.clear();
+  written.ranked = ranked_columns(answer);
   const auto style = text_style(query);
-  auto& notes = format == Format::text ? std::cout : std::cerr;
+  keep_rows_with(answer, options.containing, style);
+  auto& notes = format == Format::text ? out : std::cerr;
   if (!unknown.empty()) {
     notes << unknown_pids_text(unknown);
   }
@@ -153,13 +218,14 @@ void print_report(const ReportOptions& options) {
   if ((no_pid_known || !unmet.empty() || lacks_name) && format == Format::text) {
     answer.tables.clear();
   }
-  if (format == Format::csv) {
+  if (format == Format::csv && options.watch.empty()) {
     point_out_sections(answer);
   }
   if (!options.section.empty() && format == Format::json) {
     answer.completeness.reset();  // every line is a row of the table
   }
-  print(answer, format, style);
+  print(out, answer, format, style);
+  return written;
 }
 
 }  // namespace netlog::cli

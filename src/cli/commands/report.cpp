@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli/commands/commands.hpp"
-#include "cli/commands/named_report.hpp"
+#include "cli/commands/watched_report.hpp"
 
 #include <memory>
 
@@ -17,7 +17,7 @@ void add_report(CLI::App& app) {
   command->add_flag("--list", options->list, "Name all reports");
   command->add_flag("--sql", options->sql, "Print the query instead of its answer");
   add_report_options(*command, *options);
-  command->callback([options] { print_report(*options); });
+  command->callback([options] { show_report(*options); });
 }
 
 }  // namespace netlog::cli

@@ -89,7 +89,7 @@ void describe_report(const report::ReportName& report) {
     }
     answer.tables.push_back(std::move(table));
   }
-  print(answer, Format::text, text_style({}));
+  print(std::cout, answer, Format::text, text_style({}));
   std::cout
       << "Options: netlog help report. The form of JSON and CSV: netlog help formats. What the "
          "words\nin the columns mean: netlog help words, netlog help states.\n";

@@ -119,16 +119,16 @@ render::CsvReader csv_reader() {
                                                      : render::CsvReader::program;
 }
 
-void print(const Answer& answer, Format format, const render::TextStyle& style) {
+void print(std::ostream& out, const Answer& answer, Format format, const render::TextStyle& style) {
   switch (format) {
     case Format::text:
-      render::write_text(std::cout, answer, style);
+      render::write_text(out, answer, style);
       break;
     case Format::json:
-      render::write_json(std::cout, answer);
+      render::write_json(out, answer);
       break;
     case Format::csv:
-      render::write_csv(std::cout, answer, csv_reader());
+      render::write_csv(out, answer, csv_reader());
       break;
   }
 }

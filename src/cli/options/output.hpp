@@ -8,6 +8,7 @@
 #include "report/report.hpp"
 
 #include <cstdint>
+#include <iosfwd>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,7 +57,7 @@ std::string outside_text(const Completeness& completeness, const render::TextSty
 /// Whether CSV on standard output goes to a terminal or to a program.
 render::CsvReader csv_reader();
 
-/// Writes a whole answer to standard output.
-void print(const Answer& answer, Format format, const render::TextStyle& style);
+/// Writes a whole answer, in the end to standard output.
+void print(std::ostream& out, const Answer& answer, Format format, const render::TextStyle& style);
 
 }  // namespace netlog::cli

@@ -177,7 +177,7 @@ ParsedFilter parse_filter(const QueryOptions& options) {
   for (const auto& outcome : options.outcomes) {
     filter.outcomes.push_back(parse_outcome(outcome));
   }
-  return {std::move(filter), parse_time_window(options)};
+  return {std::move(filter), parse_time_window(options), {}};
 }
 
 report::Filter resolve(const ParsedFilter& parsed, store::Reader& reader) {
@@ -185,6 +185,10 @@ report::Filter resolve(const ParsedFilter& parsed, store::Reader& reader) {
   const auto now_ns = os::read_wall_clock_ns();
   const auto recorded = report::recorded_span(reader).value_or(Span{now_ns, now_ns});
   resolve_window(parsed.window, now_ns, recorded, filter);
+  if (parsed.fixed) {
+    filter.since_ns = parsed.fixed->since_ns;
+    filter.until_ns = parsed.fixed->until_ns;
+  }
   report::answer_as_of_last_sign_of_life(reader, filter);
   filter.now_ns = now_ns;
   return filter;

@@ -9,9 +9,16 @@
 namespace netlog::cli {
 
 /// The filters of a query, checked. Only its times are still as the user wrote them.
+/// A window as Filter has it.
+struct FixedWindow {
+  std::optional<std::int64_t> since_ns;
+  std::optional<std::int64_t> until_ns;
+};
+
 struct ParsedFilter {
   report::Filter filter;  ///< without times
   TimeWindow window;
+  std::optional<FixedWindow> fixed;  ///< instead of `window`
 };
 
 /// Checks all filter options before a recording is opened.

@@ -4,6 +4,7 @@
 #include "report/completeness.hpp"
 
 #include <iostream>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -33,8 +34,15 @@ QueryProgress::~QueryProgress() {
 }
 
 void QueryProgress::watch(store::Reader& reader) {
-  warn_of_missing_wal(reader);
+  if (!std::exchange(has_warned_, true)) {
+    warn_of_missing_wal(reader);
+  }
   reader.on_progress([this] { return go_on(); });
+}
+
+void QueryProgress::restart() {
+  began_ = std::chrono::steady_clock::now();
+  shown_ = std::chrono::seconds{0};
 }
 
 bool QueryProgress::go_on() {

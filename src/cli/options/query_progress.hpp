@@ -24,6 +24,10 @@ class QueryProgress {
   ~QueryProgress();
 
   void watch(store::Reader& reader);
+  /// A new query begins.
+  void restart();
+  /// False after Ctrl-C.
+  [[nodiscard]] bool goes_on() const { return !stopped_; }
   /// False after Ctrl-C. Whatever has no reader to be watched calls it every few milliseconds.
   bool go_on();
   /// Clears the line on the terminal; to be called before the answer is printed.
@@ -31,8 +35,9 @@ class QueryProgress {
 
  private:
   StatusLine line_;
-  const std::chrono::steady_clock::time_point began_;
+  std::chrono::steady_clock::time_point began_;
   std::chrono::seconds shown_{0};  ///< the time that the terminal shows
+  bool has_warned_ = false;
   std::atomic<bool> stopped_{false};
   std::unique_ptr<os::StopRequests> requests_;
 };

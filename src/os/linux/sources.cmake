@@ -7,6 +7,7 @@ target_sources(
           linux/event_log.cpp
           linux/file_trust.cpp
           linux/files.cpp
+          linux/keyboard.cpp
           linux/memory.cpp
           linux/name_files.cpp
           linux/privileges.cpp

@@ -58,6 +58,11 @@ std::size_t terminal_width(StandardStream stream) {
   return ::ioctl(descriptor_of(stream), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+std::size_t terminal_height(StandardStream stream) {
+  winsize size{};
+  return ::ioctl(descriptor_of(stream), TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+}
+
 bool locale_is_utf8() {
   const std::unique_ptr<std::remove_pointer_t<locale_t>, decltype(&::freelocale)> locale{
       ::newlocale(LC_CTYPE_MASK, "", nullptr), ::freelocale};

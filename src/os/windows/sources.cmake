@@ -7,6 +7,7 @@ target_sources(
           windows/event_log.cpp
           windows/file_trust.cpp
           windows/files.cpp
+          windows/keyboard.cpp
           windows/memory.cpp
           windows/name_files.cpp
           windows/privileges.cpp

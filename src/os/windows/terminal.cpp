@@ -53,6 +53,13 @@ std::size_t terminal_width(StandardStream stream) {
              : 0;
 }
 
+std::size_t terminal_height(StandardStream stream) {
+  CONSOLE_SCREEN_BUFFER_INFO info{};
+  return ::GetConsoleScreenBufferInfo(handle_of(stream), &info) != 0
+             ? static_cast<std::size_t>(info.srWindow.Bottom - info.srWindow.Top + 1)
+             : 0;
+}
+
 bool locale_is_utf8() {
   return true;  // set_up_standard_streams() sets the console to UTF-8
 }

@@ -87,7 +87,7 @@ class Host:
         assert done.returncode == 0, f"{shlex.join(words)} exits with {done.returncode}: {done.stdout.decode()[-1000:]}"
 
     def run_until_stopped(self, words):
-        """A command that goes on: a recorder until its first tick, `tail -f` until it has shown something."""
+        """A command that goes on: a recorder until its first tick, the others until they have shown something."""
         with subprocess.Popen([self.netlog, *words], cwd=self.folder, env=self.environment, stdout=subprocess.PIPE) as process:
             try:
                 if words[0] == "record":
@@ -99,7 +99,7 @@ class Host:
                     shown = process.stdout.readline()
                     too_late.cancel()
                     assert shown, f"{shlex.join(words)} shows nothing"
-                    self.end(process, -signal.SIGINT)
+                    self.end(process, -signal.SIGINT if "-f" in words else 0)
             finally:
                 process.kill()
 
@@ -112,7 +112,8 @@ class Host:
                 os.remove(f"{self.folder}/{words[i + 1]}")
         if "--db" in words and words[words.index("--db") + 1].startswith("/"):
             words[words.index("--db") + 1] = f"{self.folder}/netlog.db"
-        goes_on = (words[:1] == ["record"] and not any(word.startswith("capture:") for word in words)) or "-f" in words
+        records = words[:1] == ["record"] and not any(word.startswith("capture:") for word in words)
+        goes_on = records or "-f" in words or "--watch" in words
         (self.run_until_stopped if goes_on else self.run)(words)
 
 

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "support/catch.hpp"
 #include "support/command.hpp"
+#include "support/loopback.hpp"
 #include "support/scratch.hpp"
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -20,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <poll.h>
 #include <pty.h>
 #include <unistd.h>
 
@@ -50,16 +55,21 @@ Ended shell(const std::string& script) {
   return ended;
 }
 
-/// What the real binary writes to a terminal of so many columns. `environment`: NAME=value.
-std::string on_terminal(std::vector<std::string> arguments,
-                        std::uint16_t columns,
-                        const std::vector<std::string>& environment) {
+struct OnTerminal {
+  int terminal = -1;
+  pid_t pid = 0;
+};
+
+/// Starts the real binary on a terminal of so many columns. `environment`: NAME=value.
+OnTerminal start_on_terminal(std::vector<std::string> arguments,
+                             std::uint16_t columns,
+                             const std::vector<std::string>& environment) {
   winsize size{};
   size.ws_row = 24;
   size.ws_col = columns;
-  int terminal = -1;
-  const auto pid = ::forkpty(&terminal, nullptr, nullptr, &size);
-  if (pid == 0) {
+  OnTerminal started;
+  started.pid = ::forkpty(&started.terminal, nullptr, nullptr, &size);
+  if (started.pid == 0) {
     for (const auto& each : environment) {
       const auto equals = each.find('=');
       ::setenv(each.substr(0, equals).c_str(), each.substr(equals + 1).c_str(), 1);
@@ -72,20 +82,55 @@ std::string on_terminal(std::vector<std::string> arguments,
     ::execv(argv[0], argv.data());
     ::_exit(127);
   }
-  std::string out;
-  std::array<char, 4096> buffer{};
-  for (ssize_t got = 0; (got = ::read(terminal, buffer.data(), buffer.size())) > 0;) {
-    out.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-  ::waitpid(pid, nullptr, 0);
-  ::close(terminal);
-  return out;
+  return started;
 }
 
-/// A short recording, made once.
+/// What it writes until its end. `seen` gets all that it has written up to now.
+/// @return its text and its exit status, as of wait(2)
+std::pair<std::string, int> read_terminal(
+    const OnTerminal& started, const std::function<void(const std::string&)>& seen = {}) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes{1};
+  std::string out;
+  std::array<char, 4096> buffer{};
+  while (true) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    pollfd output{started.terminal, POLLIN, 0};
+    if (left.count() <= 0 || ::poll(&output, 1, static_cast<int>(left.count())) == 0) {
+      ::kill(started.pid, SIGKILL);
+      break;
+    }
+    const auto got = ::read(started.terminal, buffer.data(), buffer.size());
+    if (got <= 0) {
+      break;
+    }
+    out.append(buffer.data(), static_cast<std::size_t>(got));
+    if (seen) {
+      seen(out);
+    }
+  }
+  int status = -1;
+  ::waitpid(started.pid, &status, 0);
+  ::close(started.terminal);
+  return {out, status};
+}
+
+/// What the real binary writes to a terminal of so many columns.
+std::string on_terminal(const std::vector<std::string>& arguments,
+                        std::uint16_t columns,
+                        const std::vector<std::string>& environment) {
+  return read_terminal(start_on_terminal(arguments, columns, environment)).first;
+}
+
+/// A short recording of four listeners at least, made once.
 const std::string& recording() {
   static const test::Scratch scratch;
   static const auto db = [] {
+    std::array<os::UniqueFd, 4> listeners;
+    for (auto& listener : listeners) {
+      sockaddr_in address{};
+      listener = test::listen_on_loopback(address);
+    }
     auto path = (scratch / "a.db").string();
     REQUIRE(run({"record", "--db", path, "--source", "poll", "--duration", "300ms"}).exit_code ==
             0);
@@ -363,6 +408,110 @@ TEST_CASE("one section is one table", "[cli]") {
   CHECK_THAT(wrong.err, contains_text("--section 'recording' is none of recordings, "));
   CHECK_THAT(run({"report", "--sql", "--db", db, "--section", "recordings"}).out,
              contains_text("-- Recorded") && !contains_text("-- Connections"));
+}
+
+TEST_CASE("--sort shows the largest values of a column first", "[cli]") {
+  const auto db = recording();
+  const auto ids = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> command{"report", "connections", "--db", db, "--format", "json"};
+    command.insert(command.end(), more.begin(), more.end());
+    std::istringstream lines{run(command).out};
+    std::vector<int> found;
+    for (std::string line; std::getline(lines, line);) {
+      constexpr std::string_view kKey = ",\"id\":";
+      if (const auto at = line.find(kKey); at != std::string::npos) {
+        found.push_back(std::stoi(line.substr(at + kKey.size())));
+      }
+    }
+    return found;
+  };
+  const auto all = ids({});
+  REQUIRE(all.size() > 2);
+  const auto sorted = ids({"--sort", "id"});
+  CHECK(sorted.size() == all.size());
+  CHECK(std::is_sorted(sorted.begin(), sorted.end(), std::greater{}));
+  // The largest of all, not of the first rows.
+  CHECK(ids({"--sort", "id", "--limit", "1"}) == std::vector{sorted.front()});
+  const auto wrong = run({"report", "peers", "--db", db, "--sort", "bytes"});
+  CHECK(wrong.exit_code == 2);
+  CHECK_THAT(wrong.err, contains_text("--sort 'bytes' is none of "));
+  CHECK_THAT(run({"report", "peers", "--db", db, "--sort", "bytes_sent", "--sql"}).out,
+             contains_text("ORDER BY \"bytes_sent\" DESC"));
+}
+
+/// How often the screen was drawn.
+int frames_in(const std::string& text) {
+  constexpr std::string_view kUpdate = "\x1b[?2026h";
+  int count = 0;
+  for (auto at = text.find(kUpdate); at != std::string::npos; at = text.find(kUpdate, at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+TEST_CASE("--watch shows a report again and again, and its last answer stays", "[cli]") {
+  const auto db = recording();
+  const auto started = start_on_terminal(
+      {"report", "connections", "--watch=200ms", "--db", db}, 100, {"TERM=xterm"});
+  bool interrupted = false;
+  const auto [text, status] = read_terminal(started, [&](const std::string& shown) {
+    if (!interrupted && frames_in(shown) >= 3) {
+      interrupted = true;
+      ::kill(started.pid, SIGINT);
+    }
+  });
+  CHECK(status == 0);
+  CHECK(frames_in(text) >= 3);
+  CHECK_THAT(text, contains_text("every ") && contains_text("s | q ends, "));
+  const auto left = text.find("\x1b[?1049l");
+  REQUIRE(left != std::string::npos);
+  CHECK(text.find("\x1b[?1049h") < left);
+  CHECK_THAT(text.substr(left), contains_text("Connections") && contains_text("window "));
+}
+
+TEST_CASE("keys change what --watch shows", "[cli]") {
+  struct Step {
+    std::string keys;
+    std::string then_shown;
+  };
+  const std::vector<Step> steps{{" ", "paused | q ends"},
+                                {" /no sucx\x7fh", "rows with: no such_"},
+                                {"\r", "rows with: no such |"},
+                                {"\x1b", "s | q ends"},
+                                {">", "| by opened_ns |"},
+                                {"<<", "| by "},
+                                {"\x1b[D\x1b[D", "4s earlier"},
+                                {"\x1b[C", "2s earlier"},
+                                {"q", ""}};
+  const auto started = start_on_terminal({"report", "connections", "--watch", "--db", recording()},
+                                         100,
+                                         {"TERM=xterm", "LC_ALL=C.UTF-8"});
+  std::size_t step = 0;
+  std::size_t from = 0;
+  std::string expected = "every ";
+  const auto [text, status] = read_terminal(started, [&](const std::string& shown) {
+    if (step < steps.size() && shown.find(expected, from) != std::string::npos) {
+      from = shown.size();
+      expected = steps[step].then_shown;
+      const auto& keys = steps[step++].keys;
+      REQUIRE(::write(started.terminal, keys.data(), keys.size()) ==
+              static_cast<ssize_t>(keys.size()));
+    }
+  });
+  CHECK(step == steps.size());
+  CHECK(status == 0);
+}
+
+TEST_CASE("--watch in a pipe writes one block after the other", "[cli]") {
+  const auto db = recording();
+  const auto blocks =
+      shell("netlog report gaps --watch=100ms --db " + db + " | grep -c -m 3 '^window '");
+  CHECK(blocks.out == "3\n");
+  const auto missing = run({"report", "--watch", "--db", "/nonexistent/a.db"});
+  CHECK(missing.exit_code == 1);
+  const auto wrong = run({"report", "--watch=soon", "--db", db});
+  CHECK(wrong.exit_code == 2);
+  CHECK_THAT(wrong.err, contains_text("--watch 'soon' is not a duration of 100ms or more"));
 }
 
 TEST_CASE("a pid that no process had is said in one sentence", "[cli]") {

@@ -22,20 +22,20 @@ TEST_CASE("the query of every report runs as it is printed, values and all", "[r
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   record(path, history());
+  store::Reader reader{path};
   Filter filter;
   filter.process = "ng'inx:limit";
   filter.since_ns = 5;
-  CHECK(
-      report_sql("failed", filter, 7, Granularity::connections).find("process = 'ng''inx:limit'") !=
-      std::string::npos);
+  CHECK(report_sql(reader, "failed", filter, 7, Granularity::connections)
+            .find("process = 'ng''inx:limit'") != std::string::npos);
   SQLite::Database database{path.string(), SQLite::OPEN_READONLY};
   for (const auto& [name, about] : list_reports()) {
     CAPTURE(name);
-    const auto sql = report_sql(name, filter, 7, Granularity::connections);
+    const auto sql = report_sql(reader, name, filter, 7, Granularity::connections);
     CHECK_NOTHROW(database.exec(sql));
-    CHECK_NOTHROW(database.exec(report_sql(name, {}, 7, Granularity::processes)));
+    CHECK_NOTHROW(database.exec(report_sql(reader, name, {}, 7, Granularity::processes)));
   }
-  CHECK(test::rows(path, report_sql("listeners", {}, -1, Granularity::processes)) ==
+  CHECK(test::rows(path, report_sql(reader, "listeners", {}, -1, Granularity::processes)) ==
         "tcp|0.0.0.0:80|11|nginx|NULL|25000000000|NULL|5000000000|1|0|1|NULL|NULL|NULL|NULL|NULL\n"
         "tcp|0.0.0.0:80|10|nginx|NULL|NULL|20000000000|NULL|1|0|1|NULL|NULL|NULL|NULL|NULL\n");
 }
@@ -72,6 +72,7 @@ TEST_CASE("with a window or a process no report reads all events", "[report]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   record(path, history());
+  store::Reader reader{path};
   SQLite::Database database{path.string(), SQLite::OPEN_READONLY};
   CHECK(scans_events(database, "SELECT count(*) FROM event WHERE at_ns > 5"));
   Filter window;
@@ -83,7 +84,7 @@ TEST_CASE("with a window or a process no report reads all events", "[report]") {
   process.pids = {kLeaky};
   for (const auto& [name, about] : list_reports()) {
     for (const auto& filter : {name == "diff" ? two_windows : window, process}) {
-      auto sql = report_sql(name, filter, -1, Granularity::connections);
+      auto sql = report_sql(reader, name, filter, -1, Granularity::connections);
       for (auto end = sql.find(";\n"); end != std::string::npos; end = sql.find(";\n")) {
         CAPTURE(name, sql.substr(0, end));
         CHECK_FALSE(scans_events(database, sql.substr(0, end)));
@@ -91,6 +92,46 @@ TEST_CASE("with a window or a process no report reads all events", "[report]") {
       }
     }
   }
+}
+
+TEST_CASE("every table of a report can be sorted by each of its columns", "[report]") {
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  record(path, history());
+  store::Reader reader{path};
+  constexpr std::int64_t kAll = 1'000'000;
+  for (const auto& [name, about] : list_reports()) {
+    Filter filter;
+    if (name == "diff") {
+      filter.since_ns = 20 * kSecond;
+      filter.until_ns = 40 * kSecond;
+      filter.before_ns = {0, 20 * kSecond};
+    } else if (name == "process") {
+      filter.pids = {kLeaky};
+    }
+    for (const auto& table : run_report(reader, name, filter, kAll).tables) {
+      for (std::size_t i = 0; i < table.columns.size(); ++i) {
+        const auto& column = table.columns[i].name;
+        CAPTURE(name, table.name, column);
+        const auto sorted = run_report(reader, name, filter, kAll, table.name, column).tables.at(0);
+        // Unknown is less than any value.
+        CHECK(std::is_sorted(sorted.rows.begin(),
+                             sorted.rows.end(),
+                             [&](const auto& a, const auto& b) { return a[i] > b[i]; }));
+        auto rows = sorted.rows;
+        auto expected = table.rows;
+        std::sort(rows.begin(), rows.end());
+        std::sort(expected.begin(), expected.end());
+        CHECK(rows == expected);
+        if (!sorted.rows.empty()) {
+          const auto first = run_report(reader, name, filter, 1, table.name, column).tables.at(0);
+          CHECK(first.rows.at(0).at(i) == sorted.rows[0][i]);
+        }
+      }
+    }
+  }
+  CHECK_THROWS_WITH(run_report(reader, "peers", {}, -1, std::string_view{}, "bytes"),
+                    Catch::Matchers::StartsWith("--sort 'bytes' is none of connections, "));
 }
 
 TEST_CASE("a report says the same by sums as by connections", "[report][sweep]") {
