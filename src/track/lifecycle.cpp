@@ -232,8 +232,7 @@ void Lifecycle::close(Index index, const Moment& at) {
     set_outcome(connection, entry.evidence);
   }
   connection.gone = true;
-  // The notice comes under the cookie of the socket that followed the handshake, or that the
-  // minisock followed.
+  // The notice has the cookie of the full socket. Its handshake and its minisock can have others.
   const bool has_another_cookie =
       connection.state == TcpState::syn_received || aliases_.awaits_notice(index);
   const bool notice_may_come = connection.state != TcpState::time_wait && !entry.evidence.noticed &&

@@ -36,9 +36,10 @@ void add_report_options(CLI::App& command, ReportOptions& options);
 /// @throws UsageError, CommandFailed, StoreError
 void print_report(const ReportOptions& options);
 
+/// What write_report() has written.
 struct WrittenReport {
-  FixedWindow window;               ///< that it answers; without an end it reaches to `end_ns`
-  std::int64_t end_ns;              ///< of the recording
+  FixedWindow window;               ///< without an end it reaches to `end_ns`
+  std::int64_t end_ns = 0;          ///< of the recording, UTC ns
   std::vector<std::string> ranked;  ///< columns of numbers that differ from row to row
 };
 

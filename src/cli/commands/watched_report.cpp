@@ -132,7 +132,8 @@ class WatchedReport {
     if (!first) {
       return;
     }
-    answered_ = live_ = std::move(*first);
+    answered_ = std::move(*first);
+    live_ = answered_.written;
     while (watch() == WatchEffect::suspend) {
       os::suspend();
     }
@@ -177,7 +178,7 @@ class WatchedReport {
       const WatchLimits limits{answered_.lines(),
                                lines_on(Screen::size()),
                                answered_.written.ranked,
-                               !live_.written.window.until_ns};
+                               !live_.window.until_ns};
       effect = std::max(effect, press(view_, key, limits));
     }
     return effect;
@@ -186,7 +187,7 @@ class WatchedReport {
   /// The window of the last live answer, so many steps away.
   [[nodiscard]] FixedWindow stepped() const {
     const auto by_ns = view_.steps * report_.interval().count();
-    const auto& [window, end_ns, ranked] = live_.written;
+    const auto& [window, end_ns, ranked] = live_;
     FixedWindow moved{window.since_ns, window.until_ns.value_or(end_ns) + by_ns};
     if (moved.since_ns) {
       *moved.since_ns += by_ns;
@@ -205,7 +206,7 @@ class WatchedReport {
       if (auto next = report_.answer(options)) {
         answered_ = std::move(*next);
         if (is_live()) {
-          live_ = answered_;
+          live_ = answered_.written;
         }
       }
     } catch (const store::StoreError& error) {
@@ -264,7 +265,7 @@ class WatchedReport {
   WatchView view_;
   bool has_keys_ = false;
   Answered answered_;
-  Answered live_;  ///< the last one that was not of a moved window
+  WrittenReport live_;  ///< the last one whose window was not moved
   steady_clock::time_point due_ = steady_clock::now() + report_.interval();
 };
 

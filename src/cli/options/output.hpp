@@ -57,7 +57,7 @@ std::string outside_text(const Completeness& completeness, const render::TextSty
 /// Whether CSV on standard output goes to a terminal or to a program.
 render::CsvReader csv_reader();
 
-/// Writes a whole answer, in the end to standard output.
+/// Writes a whole answer. CSV is escaped where standard output is a terminal.
 void print(std::ostream& out, const Answer& answer, Format format, const render::TextStyle& style);
 
 }  // namespace netlog::cli

@@ -6,15 +6,18 @@
 #include "report/filter.hpp"
 #include "store/read/reader.hpp"
 
+#include <cstdint>
+#include <optional>
+
 namespace netlog::cli {
 
-/// The filters of a query, checked. Only its times are still as the user wrote them.
-/// A window as Filter has it.
+/// A window as report::Filter has it, UTC ns.
 struct FixedWindow {
   std::optional<std::int64_t> since_ns;
   std::optional<std::int64_t> until_ns;
 };
 
+/// The filters of a query, checked. Only its times are still as the user wrote them.
 struct ParsedFilter {
   report::Filter filter;  ///< without times
   TimeWindow window;
