@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/cli.hpp"
+#include "os/cut_files.hpp"
 #include "os/privileges.hpp"
-#include "os/signals.hpp"
 #include "os/terminal.hpp"
 
 int main(int argc, char** argv) {

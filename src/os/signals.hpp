@@ -25,9 +25,4 @@ class StopRequests {
 std::unique_ptr<StopRequests> watch_stop_requests(std::function<void()> stop,
                                                   std::function<void()> reload = {});
 
-/// From now on, when somebody cuts short a file that this process has mapped, such as the -shm of a
-/// recording, the process says so in one line and ends with 1. Without this, SIGBUS kills it. It
-/// cannot go on: SQLite's index of the WAL was in that file. Windows refuses to cut such a file.
-void end_when_a_mapped_file_is_cut();
-
 }  // namespace netlog::os

@@ -3,6 +3,7 @@
 
 #include "decode/tables.hpp"
 #include "os/clock.hpp"
+#include "os/cut_files.hpp"
 #include "os/files.hpp"
 #include "os/privileges.hpp"
 #include "os/side_files.hpp"
@@ -210,6 +211,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   auto writing = writer_options(options.storage, place, [&](const std::string& text) {
     asio::post(io, [&observer, text] { observer.on_message(text); });
   });
+  os::go_on_when_a_mapped_file_is_cut();
   store::Writer writer{options.database,
                        session_from(std::get<capture::SessionText>(about.payload)).value(),
                        std::move(writing)};

@@ -10,13 +10,11 @@
 #include <cstdint>
 #include <cstdlib>
 #include <span>
-#include <string_view>
 #include <thread>
 #include <utility>
 
 #include <sys/eventfd.h>
 
-#include <poll.h>
 #include <unistd.h>
 
 namespace netlog::os {
@@ -43,20 +41,6 @@ void on_stop(int /*signal*/) {
 
 void on_reload(int /*signal*/) {
   add(kReload);
-}
-
-void on_bus_error(int signal, siginfo_t* info, void* /*context*/) {
-  constexpr std::string_view kText{
-      "netlog: a file that is open, such as the -shm of the recording, was cut short; what was "
-      "committed is safe, start netlog again\n"};
-  if (info->si_code == BUS_ADRERR) {
-    pollfd err{STDERR_FILENO, POLLOUT, 0};
-    if (::poll(&err, 1, 0) == 1) {  // a full pipe would block
-      [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kText.data(), kText.size());
-    }
-    ::_exit(EXIT_FAILURE);
-  }
-  static_cast<void>(std::raise(signal));  // its default effect, which SA_RESETHAND has restored
 }
 
 void handle(int signal, void (*handler)(int), int flags) {
@@ -139,13 +123,6 @@ class SignalWatcher final : public StopRequests {
 };
 
 }  // namespace
-
-void end_when_a_mapped_file_is_cut() {
-  struct sigaction action {};
-  action.sa_sigaction = on_bus_error;
-  action.sa_flags = SA_SIGINFO | static_cast<int>(SA_RESETHAND);
-  ::sigaction(SIGBUS, &action, nullptr);
-}
 
 std::unique_ptr<StopRequests> watch_stop_requests(std::function<void()> stop,
                                                   std::function<void()> reload) {

@@ -4,6 +4,7 @@ target_sources(
   netlog_os
   PRIVATE linux/capabilities.cpp
           linux/clock.cpp
+          linux/cut_files.cpp
           linux/event_log.cpp
           linux/file_trust.cpp
           linux/files.cpp

@@ -92,8 +92,6 @@ void on_watching(std::function<void()> on_start) {
   watched().on_start = std::move(on_start);
 }
 
-void end_when_a_mapped_file_is_cut() {}
-
 std::unique_ptr<StopRequests> watch_stop_requests(std::function<void()> stop,
                                                   std::function<void()> /*reload*/) {
   return std::make_unique<ConsoleWatcher>(std::move(stop));

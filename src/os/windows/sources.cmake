@@ -4,6 +4,7 @@ target_sources(
   netlog_os
   PRIVATE windows/access.cpp
           windows/clock.cpp
+          windows/cut_files.cpp
           windows/event_log.cpp
           windows/file_trust.cpp
           windows/files.cpp

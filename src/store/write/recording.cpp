@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "store/write/recording.hpp"
 
+#include "os/cut_files.hpp"
 #include "store/db/migrate.hpp"
 #include "store/db/opening_limit.hpp"
 #include "store/db/recording_check.hpp"
 #include "store/db/schema.hpp"
 #include "store/db/sqlite_name.hpp"
 #include "store/db/statement.hpp"
+#include "store/write/wal_index.hpp"
 #include "util/text.hpp"
 
 #include <algorithm>
@@ -57,7 +59,7 @@ void refuse_used_up_ids(SQLite::Database& database, const std::filesystem::path&
   refuse_used_up(path, last, "connection (last_event)");
 }
 
-SQLite::Database open_for_writing(const std::filesystem::path& path) {
+SQLite::Database open_for_writing(const std::filesystem::path& path, Synchronous synchronous) {
   SQLite::Database database{sqlite_name(path),
                             SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX,
                             kBusyMs};
@@ -75,17 +77,9 @@ SQLite::Database open_for_writing(const std::filesystem::path& path) {
   database.exec("PRAGMA journal_mode = WAL");
   // The cache holds the pages of a batch.
   database.exec(fmt::format("PRAGMA cache_size = -{}", kCacheKiB));
+  database.exec(synchronous == Synchronous::every_batch ? "PRAGMA synchronous = FULL"
+                                                        : "PRAGMA synchronous = NORMAL");
   return database;
-}
-
-/// A file that SQLite has open, whatever its name is now; nullptr if it has not. `which`:
-/// SQLITE_FCNTL_FILE_POINTER or, in WAL mode for the WAL, SQLITE_FCNTL_JOURNAL_POINTER.
-sqlite3_file* open_file(SQLite::Database& database, int which) {
-  sqlite3_file* file = nullptr;
-  const bool is_open =
-      sqlite3_file_control(database.getHandle(), "main", which, &file) == SQLITE_OK &&
-      file != nullptr && file->pMethods != nullptr;
-  return is_open ? file : nullptr;
 }
 
 std::optional<std::int64_t> size_of(SQLite::Database& database, int which) {
@@ -99,23 +93,6 @@ std::optional<std::int64_t> size_of(SQLite::Database& database, int which) {
 /// A size that is not known is not 0.
 bool is_empty(const std::optional<std::int64_t>& size) {
   return size == std::optional<std::int64_t>{0};
-}
-
-/// How many frames the index of the WAL counts (mxFrame, sqlite.org/walformat.html, 2.2.1). Nothing
-/// without an index.
-std::optional<std::uint32_t> frames_in_wal(SQLite::Database& database) {
-  constexpr int kIndexRegion = 32'768;
-  constexpr std::size_t kFrames = 16;
-  auto* const file = open_file(database, SQLITE_FCNTL_FILE_POINTER);
-  if (file == nullptr || file->pMethods->iVersion < 2) {
-    return std::nullopt;
-  }
-  volatile void* index = nullptr;
-  if (file->pMethods->xShmMap(file, 0, kIndexRegion, 0, &index) != SQLITE_OK || index == nullptr) {
-    return std::nullopt;
-  }
-  return *reinterpret_cast<const volatile std::uint32_t*>(static_cast<const volatile char*>(index) +
-                                                          kFrames);
 }
 
 /// Sets the format versions of the header (sqlite.org/fileformat.html, 1.3.3), if nobody else has
@@ -148,35 +125,37 @@ Recording::Recording(const std::filesystem::path& path,
                      const Session& session,
                      const WriterOptions& options)
     : path_{path},
-      max_bytes_{options.limits.max_bytes},
+      limits_{options.limits},
+      synchronous_{options.synchronous},
       on_message_{options.on_message ? options.on_message : [](const std::string&) {}},
       secure_side_files_{options.secure_side_files},
-      database_{open_for_writing(path)},
+      database_{open_for_writing(path, synchronous_)},
       start_{start_session(database_, session)},
-      retention_{database_, options.limits, start_.session_id},
+      retention_{std::in_place, database_, limits_, start_.session_id},
       now_ns_{session.started_ns},
       latest_ns_{session.started_ns},
-      page_bytes_{database_.execAndGet("PRAGMA page_size").getInt64()} {
-  database_.exec(options.synchronous == Synchronous::every_batch ? "PRAGMA synchronous = FULL"
-                                                                 : "PRAGMA synchronous = NORMAL");
+      page_bytes_{database_.execAndGet("PRAGMA page_size").getInt64()},
+      replaced_pages_{os::replaced_pages()} {
   bound_wal();
 }
 
 Recording::~Recording() {
-  if (is_wal_cut()) {
+  if (has_lost_index() || is_wal_cut()) {
     abandon();  // closing would merge it
   }
 }
 
 void Recording::set_limits(const RetentionLimits& limits) {
-  max_bytes_ = limits.max_bytes;
-  retention_.set_limits(limits);
-  bound_wal();
+  limits_ = limits;
+  if (retention_) {
+    retention_->set_limits(limits);
+    bound_wal();
+  }
 }
 
 /// A commit may grow the WAL beyond the first bound; a checkpoint truncates it to the second.
 void Recording::bound_wal() {
-  const auto wal = retention_.wal_bytes();
+  const auto wal = retention_->wal_bytes();
   const auto checkpoint_pages = wal ? *wal / 2 / page_bytes_ : kCheckpointPages;
   database_.exec(fmt::format("PRAGMA wal_autocheckpoint = {}", checkpoint_pages));
   database_.exec(fmt::format("PRAGMA journal_size_limit = {}", wal ? *wal / 2 : -1));
@@ -206,6 +185,7 @@ void Recording::write(std::span<const Item> batch) {
     transaction.commit();
   } catch (...) {
     inserts_.reset();
+    check_index();  // the error may come from it
     throw;
   }
   note_pages();
@@ -219,30 +199,31 @@ void Recording::write(std::span<const Item> batch) {
     } else if (const auto* const step = std::get_if<ClockStep>(&item)) {
       now_ns_ += step->step_ns;
       latest_ns_ += step->step_ns;
-      retention_.note_clock_step(*step);
+      retention_->note_clock_step(*step);
     }
   }
 }
 
 bool Recording::trim() {
-  if (!retention_.due(now_ns_)) {
+  if (!retention_ || !retention_->due(now_ns_)) {
     return false;
   }
   try {
     SQLite::Transaction transaction{database_, SQLite::TransactionBehavior::IMMEDIATE};
     auto& rows = inserts();
-    if (retention_.step(rows.flows(), now_ns_)) {
+    if (retention_->step(rows.flows(), now_ns_)) {
       rows.forget();
     }
     check_wal();
     transaction.commit();
   } catch (...) {
-    retention_.forget();
+    retention_->forget();
     inserts_.reset();
+    check_index();
     throw;
   }
   note_pages();
-  return retention_.due(now_ns_);
+  return retention_->due(now_ns_);
 }
 
 /// Never throws: it is called when a transaction is committed.
@@ -285,6 +266,7 @@ bool Recording::is_wal_cut() {
 
 /// A commit would leave a hole in a WAL that was cut short, and a checkpoint would copy it.
 void Recording::check_wal() {
+  check_index();
   if (is_wal_cut()) {
     throw SQLite::Exception{"somebody has cut its -wal short", SQLITE_CORRUPT};
   }
@@ -309,7 +291,7 @@ void Recording::check_size() {
 
 /// Empties a WAL that is too large. A reader that keeps an old snapshot prevents that.
 void Recording::make_room_in_wal() {
-  const auto most = retention_.wal_bytes();
+  const auto most = retention_->wal_bytes();
   if (!most || (!reported_reader_ && wal_bytes() <= *most)) {
     return;
   }
@@ -318,7 +300,7 @@ void Recording::make_room_in_wal() {
   database_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
   sqlite3_busy_timeout(database_.getHandle(), kBusyMs);
   const bool is_kept = wal_bytes() > *most;
-  const auto over = is_kept ? bytes() - max_bytes_ : 0;
+  const auto over = is_kept ? bytes() - limits_.max_bytes : 0;
   if (over > kMaxKeptWal) {
     throw SQLite::Exception{
         "a reader keeps the write-ahead log from being emptied, which is 1 GiB over --max-size",
@@ -403,6 +385,34 @@ bool Recording::renew_wal() {
   in_wal_ = database_.tryExec("PRAGMA journal_mode = WAL") == SQLITE_OK &&
             database_.tryExec("SELECT count(*) FROM session") == SQLITE_OK;
   return in_wal_;
+}
+
+bool Recording::has_lost_index() {
+  const bool has_index = open_file(database_, SQLITE_FCNTL_JOURNAL_POINTER) != nullptr;
+  const bool is_there = !has_index || is_index_whole(database_);
+  return !is_there || os::replaced_pages() != replaced_pages_;
+}
+
+void Recording::check_index() {
+  if (has_lost_index()) {
+    throw SQLite::Exception{"somebody has cut its -shm short", SQLITE_BUSY};
+  }
+}
+
+/// Another connection of this process would get the mapping with the replaced pages, so this one is
+/// closed first.
+void Recording::restore_index() {
+  inserts_.reset();
+  retention_.reset();
+  replaced_pages_.reset();
+  invalidate_index(database_);
+  abandon();
+  database_ = SQLite::Database{":memory:"};
+  const auto replaced_pages = os::replaced_pages();
+  database_ = open_for_writing(path_, synchronous_);
+  retention_.emplace(database_, limits_, start_.session_id);
+  bound_wal();
+  replaced_pages_ = replaced_pages;
 }
 
 void Recording::abandon() {

@@ -50,6 +50,13 @@ class Recording {
   /// Merges the WAL and makes new side files. @returns false if a reader prevents it; then as much
   /// is merged as it allows
   bool renew_wal();
+  /// Whether somebody has cut short the index of the WAL (the -shm), which this process has mapped.
+  /// Nothing is committed then. Without os::go_on_when_a_mapped_file_is_cut() the process ends
+  /// first.
+  [[nodiscard]] bool has_lost_index();
+  /// Opens the file again, which makes the index again. It must be at its path.
+  void restore_index();
+
   /// The file is damaged: closing it leaves it and its WAL as they are.
   void abandon();
   /// Closing merges the WAL and deletes no side files: SQLite would delete them by names that now
@@ -74,25 +81,29 @@ class Recording {
   void check_size();
   [[nodiscard]] bool is_wal_cut();
   void check_wal();
+  void check_index();
   void note_pages();
   [[nodiscard]] std::int64_t pages();
   [[nodiscard]] std::int64_t wal_bytes();
   void make_room_in_wal();
 
   std::filesystem::path path_;
-  std::int64_t max_bytes_;
+  RetentionLimits limits_;
+  Synchronous synchronous_;
   std::function<void(const std::string&)> on_message_;
   std::function<Result<void>()> secure_side_files_;
   bool in_wal_ = true;
   SQLite::Database database_;
   SessionStart start_;
-  Retention retention_;
-  std::optional<ItemWriter> inserts_;  ///< absent after a batch that failed
-  bool reported_reader_ = false;       ///< that it keeps the WAL from being emptied
-  std::int64_t now_ns_ = 0;            ///< the last heartbeat that was written, UTC
-  Heartbeat last_heartbeat_;           ///< that was written, with the counts of the recorder
+  std::optional<Retention> retention_;  ///< absent after a restore_index() that failed
+  std::optional<ItemWriter> inserts_;   ///< absent after a batch that failed
+  bool reported_reader_ = false;        ///< that it keeps the WAL from being emptied
+  std::int64_t now_ns_ = 0;             ///< the last heartbeat that was written, UTC
+  Heartbeat last_heartbeat_;            ///< that was written, with the counts of the recorder
   std::int64_t latest_ns_ = 0;
   std::int64_t page_bytes_ = 0;
+  /// In this process, when the file was opened; absent after a restore_index() that failed.
+  std::optional<std::uint64_t> replaced_pages_;
   std::uint32_t wal_frames_ = 0;   ///< at the last check_wal()
   std::int64_t fewest_pages_ = 0;  ///< that the database had since check_size()
   std::int64_t file_bytes_ = 0;    ///< at the last check_size()

@@ -63,6 +63,9 @@ bool RecreatableRecording::is_lost() {
   if (!recording_) {
     return true;
   }
+  if (recording_->has_lost_index()) {
+    return !restore_index();
+  }
   const auto now = std::chrono::steady_clock::now();
   if (!options_.in_place || now < next_check_ || is_leaving()) {
     return false;
@@ -75,6 +78,28 @@ bool RecreatableRecording::is_lost() {
   }
   follow();
   return !moved_to_;
+}
+
+/// @returns false if the file is not at its path
+/// @throws SQLite::Exception: not now; try again later.
+bool RecreatableRecording::restore_index() {
+  if (!is_in_place()) {
+    return false;
+  }
+  try {
+    recording_->restore_index();
+  } catch (const StoreError& error) {
+    throw SQLite::Exception{error.what(), SQLITE_CANTOPEN};
+  }
+  if (options_.opened) {
+    options_.opened();
+  }
+  if (options_.on_message) {
+    options_.on_message(
+        fmt::format("somebody has cut the -shm of {} short; nothing is lost, and it is whole again",
+                    utf8(path_)));
+  }
+  return true;
 }
 
 /// SQLite goes on with side files that somebody has deleted, and others would not see what it
@@ -152,6 +177,9 @@ void RecreatableRecording::retire(std::int64_t ended_ns) {
 }
 
 bool RecreatableRecording::end(std::int64_t ended_ns) {
+  if (recording_->has_lost_index()) {
+    static_cast<void>(restore_index());
+  }
   if (!moved_to_) {
     return !recording_->end(ended_ns);
   }

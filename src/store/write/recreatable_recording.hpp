@@ -67,6 +67,7 @@ class RecreatableRecording {
 
  private:
   [[nodiscard]] bool is_in_place() const;
+  bool restore_index();
   void renew_side_files();
   void follow();
   void retire(std::int64_t ended_ns);

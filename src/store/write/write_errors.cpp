@@ -4,6 +4,8 @@
 #include "os/files.hpp"
 #include "util/text.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include <sqlite3.h>
@@ -40,7 +42,7 @@ StoreError store_error(std::string_view action,
                                 action,
                                 utf8(path),
                                 one_line(error.what()),
-                                error.getExtendedErrorCode(),
+                                std::max(error.getErrorCode(), error.getExtendedErrorCode()),
                                 advice(error.getErrorCode()))};
 }
 

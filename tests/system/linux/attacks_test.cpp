@@ -496,30 +496,6 @@ TEST_CASE("descriptors that run out are a gap with its reason", "[cli][root]") {
   CHECK(recorder.wait().exit_code == 0);
 }
 
-TEST_CASE("a -shm that is cut short ends who has it open, in one line", "[cli]") {
-  const Scratch scratch;
-  const auto path = scratch / "r.db";
-  Command recorder{{"record", "--db", path.string(), "--source", "poll"}};
-  REQUIRE(recorder.wait_for_error_text("recording into"));
-  REQUIRE(eventually([&] { return rows(path, "SELECT sum(ticks) > 2 FROM session") == "1\n"; }));
-  Command reader{{"tail", "-f", "--db", path.string()}};
-  REQUIRE(eventually([&] {
-    std::ifstream maps{fmt::format("/proc/{}/maps", reader.pid())};
-    return std::string{std::istreambuf_iterator<char>{maps}, {}}.find("r.db-shm") !=
-           std::string::npos;
-  }));
-  fs::resize_file(with_suffix(path, "-shm"), 0);
-  for (auto* const one : {&recorder, &reader}) {
-    const auto ended = one->wait();
-    CHECK(ended.exit_code == 1);
-    CHECK_THAT(ended.err, contains_text("was cut short; what was committed is safe"));
-  }
-  CHECK(
-      run({"sql", "--db", path.string(), "SELECT sum(ticks) > 2 AS all_there FROM session"}).out ==
-      "all_there\n1\n");
-  CHECK(run({"check", "--db", path.string()}).exit_code == 0);
-}
-
 TEST_CASE("too few descriptors at the start are named", "[cli]") {
   const Scratch scratch;
   const auto path = (scratch / "r.db").string();

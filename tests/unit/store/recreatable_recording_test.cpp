@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/write/recreatable_recording.hpp"
 
+#include "os/cut_files.hpp"
 #include "support/catch.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
@@ -79,6 +80,46 @@ TEST_CASE("RecreatableRecording asks in_place whether its file is lost", "[store
   RecreatableRecording recording{scratch / "a.db", session(), options};
   CHECK(recording.is_lost());
   CHECK_FALSE(recording.is_lost());  // not again at once
+}
+
+TEST_CASE("RecreatableRecording makes the -shm whole again that somebody has cut",
+          "[store][posix]") {
+  os::go_on_when_a_mapped_file_is_cut();
+  const test::Scratch scratch;
+  const auto path = scratch / "a.db";
+  const auto index = with_suffix(path, "-shm");
+  std::vector<std::string> messages;
+  WriterOptions options;
+  options.on_message = [&](const std::string& text) { messages.push_back(text); };
+  RecreatableRecording recording{path, session(), options};
+  const auto write_gap_at = [&](std::int64_t at_ns) {
+    const Item gap = Gap{{}, at_ns, at_ns + 1, "tick", "skipped ticks", {}, {}};
+    recording->write({&gap, 1});
+  };
+  write_gap_at(11);
+  const auto whole = std::filesystem::file_size(index);
+  std::filesystem::resize_file(index, GENERATE(0U, 1U, 4'096U, 16'384U));
+  if (GENERATE(false, true)) {
+    std::filesystem::resize_file(index, whole);  // with zeros
+  }
+  CHECK_THROWS_AS(write_gap_at(12), SQLite::Exception);
+  SECTION("before the next batch") {
+    CHECK_FALSE(recording.is_lost());
+    CHECK(messages.size() == 1);
+    write_gap_at(12);
+    CHECK(rows(path, "SELECT from_ns FROM gaps") == "11\n12\n");
+    recording.end(20);
+    recording.close();
+    CHECK(rows(path, "SELECT from_ns FROM gaps") == "11\n12\n");
+  }
+  SECTION("before the end") {
+    recording.end(20);
+    recording.close();
+    CHECK(rows(path, "SELECT from_ns FROM gaps") == "11\n");
+  }
+  CHECK(rows(path, "SELECT ended_ns, (SELECT count(*) FROM session) FROM session") == "20|1\n");
+  CHECK(rows(path, "PRAGMA integrity_check") == "ok\n");
+  CHECK_FALSE(std::filesystem::exists(index));
 }
 
 TEST_CASE("RecreatableRecording makes side files again that somebody has deleted",
