@@ -2,11 +2,11 @@
 -- about: what was open at a moment (`netlog at TIME`): by program, peer and state, then one by one
 -- section: summary | Open, by program, peer and state
 -- column: connections | connections | count
--- column: pid | pid | right optional
+-- column: pid | pid | right
 -- column: process | process |
 -- column: script | script | optional known
 -- column: processes | processes | count optional several
--- column: direction | direction |
+-- column: direction | direction | optional
 -- column: peer | peer | endpoint
 -- column: address | address | optional known
 -- column: state | state |

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Whether the row of `connections` only stood in TIME_WAIT in the window: it had ended, and no process held it.
-coalesce((
+-- Whether the row of `connections` only stood in TIME_WAIT in the window: it had ended, and no process held it. States are read
+-- only of what had ended before the window or the first look, and of what was there before the recorder.
+iif(connections.opened_ns IS NULL OR connections.closed_ns <= max(connections.first_seen_ns, coalesce(:since_ns, connections.first_seen_ns)), coalesce((
   SELECT f.state = 'TIME_WAIT'
   FROM (
     SELECT i.state, i.from_ns
@@ -9,4 +10,4 @@ coalesce((
     ORDER BY i.from_ns
     LIMIT 1
   ) AS f
-), 0)
+), 0), 0)

@@ -16,7 +16,7 @@ owned AS (
     SELECT id, process_id, NULL, 9223372036854775807 FROM connection WHERE id IN (SELECT id FROM changed)
   )
 ),
-holders AS MATERIALIZED (
+places AS (
   SELECT *, row_number() OVER (PARTITION BY id ORDER BY is_selected DESC, number DESC) AS place
   FROM (
     SELECT
@@ -31,4 +31,6 @@ holders AS MATERIALIZED (
     WHERE coalesce(o.from_ns <= :until_ns, 1) AND coalesce(o.until_ns >= :since_ns, 1)
   )
 ),
-owners AS (SELECT id, process_id, from_ns, until_ns FROM holders WHERE place = 1)
+-- Each place is a row of its own. With a GROUP BY SQLite expects many, and joins them by an index.
+holders AS MATERIALIZED (SELECT id, process_id, from_ns, until_ns, is_selected, place FROM places GROUP BY id, place),
+owners AS MATERIALIZED (SELECT id, process_id, from_ns, until_ns FROM holders WHERE place = 1 GROUP BY id)
