@@ -72,7 +72,15 @@ owned AS (
   SELECT f.*, iif(coalesce((/*filter of owner*/ 1), 0) OR (SELECT c.process_id FROM chosen AS c) IS NULL, process_id, (SELECT c.process_id FROM chosen AS c)) AS owner_id
   FROM flows AS f
 ),
--- Short processes of one program are one row.
+-- Read once for each command line: a loop of a shell has many processes of one.
+lines AS MATERIALIZED (
+  SELECT p.name, p.cmdline, s.script
+  FROM (SELECT name, cmdline, min(id) AS id FROM process WHERE cmdline IS NOT NULL GROUP BY name, cmdline) AS p
+  JOIN scripts AS s ON s.process_id = p.id
+  WHERE s.script IS NOT NULL
+  GROUP BY p.name, p.cmdline
+),
+-- Short processes of one program are one row, those of an interpreter for each script.
 top AS MATERIALIZED (
   SELECT
     iif(count(DISTINCT r.pid) = 1, max(r.pid), NULL) AS pid,
@@ -85,18 +93,18 @@ top AS MATERIALIZED (
     sum(iif($failed(f.outcome, f.outcome_reason, f.direction), f.connections, 0)) AS failed,
     sum(f.bytes_sent) AS bytes_sent,
     sum(f.bytes_received) AS bytes_received,
-    iif(min(r.cmdline) = max(r.cmdline), max(r.id), NULL) AS script_id
+    l.script
   FROM owned AS f
   LEFT JOIN (SELECT id, pid, name, user, cmdline FROM process) AS r ON r.id = f.owner_id
+  LEFT JOIN lines AS l ON l.name = r.name AND l.cmdline = r.cmdline
   LEFT JOIN programs AS g ON g.process_id = f.owner_id
-  GROUP BY g.lasting_id, r.name, r.user
+  GROUP BY g.lasting_id, r.name, l.script, r.user
   -- What has no process, such as TIME_WAIT, hides nobody.
   ORDER BY r.name IS NULL, connections DESC, pid, process
   LIMIT iif(:limit < 0, 10, :limit)
 )
 SELECT
-  pid, process, processes, user, connections, opened, open_now, failed, bytes_sent, bytes_received,
-  (SELECT s.script FROM scripts AS s WHERE s.process_id = script_id) AS script
+  pid, process, script, processes, user, connections, opened, open_now, failed, bytes_sent, bytes_received
 FROM top
 ORDER BY process IS NULL, connections DESC, pid, process;
 -- section: states | TCP states

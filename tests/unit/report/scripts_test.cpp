@@ -202,6 +202,21 @@ TEST_CASE("one row for several processes has a script only if it is that of all"
         "3|203.0.113.9:443|probe.py\n2|203.0.113.9:80|-\n1|203.0.113.10:80|probe22.py\n");
 }
 
+TEST_CASE("the overview has a row for each script of an interpreter", "[report]") {
+  GivenRecording recording;
+  for (std::uint32_t pid = 20; pid < 26; ++pid) {
+    const auto* const script = pid % 3 == 0 ? "backup.py" : "probe.py";
+    recording.process(pid, "python3", 10, 12)
+        .called("python3 " + std::string{script} + " --host " + std::to_string(pid));
+    recording.add(closed_connection(pid).by(pid).from(10).to(11));
+  }
+  recording.process(30, "python3", 10, 12).called("python3 -c pass");
+  recording.add(closed_connection(30).by(30).from(10).to(11));
+  CHECK(recording.section(
+            "overview", "processes", {"connections", "process", "script", "processes"}) ==
+        "4|python3|probe.py|4\n2|python3|backup.py|2\n1|python3|-|1\n");
+}
+
 TEST_CASE("the column of scripts is shown only where a row has one", "[report]") {
   GivenRecording recording;
   scripts(recording).rows("who", {"pid"});
