@@ -13,7 +13,7 @@ if(CMAKE_SCRIPT_MODE_FILE)
   endforeach()
   file(
     WRITE "${HEADER}"
-    "#pragma once\n#include <array>\n#include <string_view>\n#include <utility>\n\nnamespace netlog {\n"
+    "#pragma once\n#pragma GCC system_header // texts longer than 65,536 bytes\n#include <array>\n#include <string_view>\n#include <utility>\n\nnamespace netlog {\n"
     "inline constexpr std::array<std::pair<std::string_view, std::string_view>, ${count}> ${VARIABLE}{{\n"
     "${entries}}};\n}  // namespace netlog\n")
   return()
@@ -32,7 +32,7 @@ set(NETLOG_EMBED_SCRIPT "${CMAKE_CURRENT_LIST_FILE}")
 function(netlog_embed_text)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "TARGET;HEADER;VARIABLE" "FILES")
   set(header "${CMAKE_CURRENT_BINARY_DIR}/embedded/${arg_HEADER}")
-  list(TRANSFORM arg_FILES PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/")
+  list(TRANSFORM arg_FILES REPLACE "^([^/].*)$" "${CMAKE_CURRENT_SOURCE_DIR}/\\1")
   list(JOIN arg_FILES "$<SEMICOLON>" files)
   add_custom_command(
     OUTPUT "${header}"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "render/json_text.hpp"
 #include "render/render.hpp"
 #include "util/text.hpp"
 
@@ -25,10 +26,48 @@ std::string json_escape(char32_t point) {
   return unit(0xD7C0 + (point >> 10U)) + unit(0xDC00 + (point & 0x3FFU));
 }
 
-// Bytes that are not UTF-8 become U+FFFD. Characters that could change a terminal are written as
-// escapes, which mean the same to a program. Boost.JSON writes neither, nor doubles without an
-// exponent.
-std::string json_string(std::string_view text) {
+std::string json_members(const std::vector<Column>& columns, const std::vector<Cell>& row) {
+  std::string out;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    out +=
+        fmt::format("{}{}:{}", i == 0 ? "" : ",", json_text(columns[i].name), json_value(row[i]));
+  }
+  return out;
+}
+
+std::string json_reasons(const std::vector<GapReason>& reasons) {
+  std::string out;
+  for (const auto& [reason, ns] : reasons) {
+    out +=
+        fmt::format(R"({}{{"reason":{},"ns":{}}})", out.empty() ? "" : ",", json_text(reason), ns);
+  }
+  return "[" + out + "]";
+}
+
+std::string json_completeness(const Completeness& completeness) {
+  return fmt::format(
+      "{{\"section\":\"completeness\",\"from_ns\":{},\"to_ns\":{},\"recorded_from_ns\":{},"
+      "\"recorded_to_ns\":{},\"kernel_opens\":{},\"recorded_opens\":{},"
+      "\"percent\":{},\"uncounted_ns\":{},\"gaps\":{},\"gaps_ns\":{},\"gap_reasons\":{},"
+      "\"note\":{}}}",
+      completeness.from_ns,
+      completeness.to_ns,
+      completeness.recorded_from_ns,
+      completeness.recorded_to_ns,
+      json_value(completeness.kernel_opens),
+      json_value(completeness.recorded_opens),
+      json_value(completeness.percent),
+      completeness.uncounted_ns,
+      completeness.gaps,
+      completeness.gaps_ns,
+      json_reasons(completeness.gap_reasons),
+      completeness.note.empty() ? "null" : json_text(completeness.note));
+}
+
+}  // namespace
+
+// Boost.JSON writes no escapes for what could change a terminal, nor doubles without an exponent.
+std::string json_text(std::string_view text) {
   std::string out = "\"";
   const auto utf8_text = to_utf8(text, text.size() * 3);
   for (std::size_t at = 0; at < utf8_text.size();) {
@@ -46,7 +85,7 @@ std::string json_string(std::string_view text) {
   return out + "\"";
 }
 
-std::string json_cell(const Cell& cell) {
+std::string json_value(const Cell& cell) {
   if (const auto* integer = std::get_if<std::int64_t>(&cell)) {
     return fmt::format("{}", *integer);
   }
@@ -54,50 +93,10 @@ std::string json_cell(const Cell& cell) {
     return std::isfinite(*real) ? fmt::format("{}", *real) : "null";
   }
   if (const auto* text = std::get_if<std::string>(&cell)) {
-    return json_string(*text);
+    return json_text(*text);
   }
   return "null";
 }
-
-std::string json_members(const std::vector<Column>& columns, const std::vector<Cell>& row) {
-  std::string out;
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    out +=
-        fmt::format("{}{}:{}", i == 0 ? "" : ",", json_string(columns[i].name), json_cell(row[i]));
-  }
-  return out;
-}
-
-std::string json_reasons(const std::vector<GapReason>& reasons) {
-  std::string out;
-  for (const auto& [reason, ns] : reasons) {
-    out += fmt::format(
-        R"({}{{"reason":{},"ns":{}}})", out.empty() ? "" : ",", json_string(reason), ns);
-  }
-  return "[" + out + "]";
-}
-
-std::string json_completeness(const Completeness& completeness) {
-  return fmt::format(
-      "{{\"section\":\"completeness\",\"from_ns\":{},\"to_ns\":{},\"recorded_from_ns\":{},"
-      "\"recorded_to_ns\":{},\"kernel_opens\":{},\"recorded_opens\":{},"
-      "\"percent\":{},\"uncounted_ns\":{},\"gaps\":{},\"gaps_ns\":{},\"gap_reasons\":{},"
-      "\"note\":{}}}",
-      completeness.from_ns,
-      completeness.to_ns,
-      completeness.recorded_from_ns,
-      completeness.recorded_to_ns,
-      json_cell(completeness.kernel_opens),
-      json_cell(completeness.recorded_opens),
-      json_cell(completeness.percent),
-      completeness.uncounted_ns,
-      completeness.gaps,
-      completeness.gaps_ns,
-      json_reasons(completeness.gap_reasons),
-      completeness.note.empty() ? "null" : json_string(completeness.note));
-}
-
-}  // namespace
 
 std::string json_row(const std::vector<Column>& columns, const std::vector<Cell>& row) {
   return "{" + json_members(columns, row) + "}";
@@ -126,7 +125,7 @@ std::vector<std::string> distinct(const std::vector<std::string>& names) {
 
 void write_json(std::ostream& out, const Answer& answer) {
   for (const auto& table : answer.tables) {
-    const auto begin = "{\"section\":" + json_string(table.name) + ",";
+    const auto begin = "{\"section\":" + json_text(table.name) + ",";
     for (const auto& row : table.rows) {
       out << begin << json_members(table.columns, row) << "}\n";
     }

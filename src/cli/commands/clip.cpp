@@ -13,6 +13,7 @@
 #include "util/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <iostream>
 #include <limits>
@@ -20,6 +21,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -75,33 +77,12 @@ std::set<std::string, std::less<>> parse_keep(const std::vector<std::string>& wo
 
 /// The filters as they were given. With --redact, values that may identify somebody are left out.
 std::optional<std::string> filters_of(const ClipOptions& options) {
-  const auto& query = options.query;
+  constexpr std::array<std::string_view, 4> kPrivate{"--process", "--exe", "--user", "--remote"};
   std::string text;
-  const auto add = [&](const char* option, const std::string& value) {
-    if (!value.empty()) {
-      text += fmt::format("{}{} {}", text.empty() ? "" : " ", option, value);
-    }
-  };
-  const auto add_private = [&](const char* option, const std::string& value) {
-    add(option, options.redact && !value.empty() ? "..." : value);
-  };
-  for (const auto& pid : query.pids) {
-    add("--pid", pid);
-  }
-  add_private("--process", query.process);
-  add_private("--exe", query.exe);
-  add_private("--user", query.user);
-  add("--protocol", query.protocol);
-  add("--port", query.port);
-  add("--netns", query.netns);
-  add("--local-port", query.local_port);
-  add("--remote-port", query.remote_port);
-  add_private("--remote", query.remote);
-  for (const auto& state : query.states) {
-    add("--state", state);
-  }
-  for (const auto& outcome : query.outcomes) {
-    add("--outcome", outcome);
+  for (const auto& [option, value] : filter_words(options.query)) {
+    const bool is_private = std::find(kPrivate.begin(), kPrivate.end(), option) != kPrivate.end();
+    text += fmt::format(
+        "{}{} {}", text.empty() ? "" : " ", option, options.redact && is_private ? "..." : value);
   }
   return text.empty() ? std::nullopt : std::optional{text};
 }

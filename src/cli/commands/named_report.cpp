@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/commands/named_report.hpp"
 
+#include "cli/commands/page_file.hpp"
 #include "cli/options/option_values.hpp"
 #include "cli/options/output.hpp"
 #include "cli/options/query_filter.hpp"
@@ -122,6 +123,21 @@ void check_filters(const ReportOptions& options, const report::Filter& filter) {
   }
 }
 
+/// The report as a page, with the connections of its window.
+void print_page(const ReportOptions& options) {
+  check_required_options(options);
+  const auto parsed = parse_filter(options.query);
+  check_section(options, parsed.filter);
+  check_filters(options, parsed.filter);
+  write_page({options.query,
+              {options.name},
+              std::nullopt,
+              parse_limit(options.limit),
+              options.section,
+              options.sort,
+              options.out});
+}
+
 }  // namespace
 
 void add_report_options(CLI::App& command, ReportOptions& options) {
@@ -146,7 +162,10 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
                 options.watch,
                 "Show it again and again, each 2 s or so often; on a terminal in place, with keys")
       ->type_name("[=INTERVAL]");
+  command.add_option("-o,--output", options.out, "New file to make, for --format html")
+      ->type_name("FILE");
   add_database_options(command, options.query);
+  command.get_option("--format")->description("text, json, csv or html (a page for a browser)");
   add_names_option(command, options.query);
   add_filter_options(command, options.query);
 }
@@ -154,6 +173,12 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
 void print_report(const ReportOptions& options) {
   if (options.list) {
     return print_report_list();
+  }
+  if (options.query.format == kHtml) {
+    return print_page(options);
+  }
+  if (!options.out.empty()) {
+    throw UsageError{"-o is for --format html; other formats go to standard output: > FILE"};
   }
   QueryProgress progress;
   write_report(options, progress, std::cout);

@@ -24,6 +24,7 @@ struct ReportOptions {
   std::string sort;        ///< largest values of this column first; empty: as the report has it
   bool list = false;       ///< print the names of all reports
   bool sql = false;        ///< print the statements instead of their rows
+  std::string out;         ///< new file for a page; empty: standard output
   std::string watch;       ///< show it again and again, at such intervals; empty: once
   std::string containing;  ///< only rows with this text, in any case of its letters; empty: all
   std::optional<FixedWindow> window;  ///< instead of that of `query`

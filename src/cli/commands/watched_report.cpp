@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cli/commands/watched_report.hpp"
 
+#include "cli/commands/page_file.hpp"
 #include "cli/options/output.hpp"
 #include "cli/options/query_progress.hpp"
 #include "cli/output/screen.hpp"
@@ -274,6 +275,9 @@ class WatchedReport {
 void show_report(const ReportOptions& options) {
   if (options.watch.empty() || options.list || options.sql) {
     return print_report(options);
+  }
+  if (options.query.format == kHtml) {
+    throw UsageError{"--watch is for a terminal; --format html makes one page"};
   }
   const bool is_text = parse_format(options.query.format) == Format::text;
   if (is_text && os::understands_escapes(os::StandardStream::output)) {

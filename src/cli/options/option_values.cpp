@@ -25,7 +25,7 @@ std::vector<std::string> code_names(std::string_view kind) {
 }  // namespace
 
 std::vector<std::string> format_names() {
-  return {"text", "json", "csv"};
+  return {"text", "json", "csv", "html"};
 }
 
 std::vector<std::string> protocol_names() {

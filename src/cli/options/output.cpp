@@ -26,6 +26,10 @@ Format parse_format(const std::string& text) {
   if (text == "csv") {
     return Format::csv;
   }
+  if (text == "html") {
+    throw UsageError{
+        "--format html is for netlog report, and for netlog html, which needs no --format"};
+  }
   throw UsageError{fmt::format(
       "--format {} is none of text, json, csv{}", quote(text), suggestion(text, format_names()))};
 }

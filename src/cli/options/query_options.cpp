@@ -96,6 +96,34 @@ void add_filter_options(CLI::App& command, QueryOptions& options) {
   command.add_option("--at", options.at, "Lived at this instant")->type_name("TIME")->group(kGroup);
 }
 
+std::vector<std::pair<const char*, std::string>> filter_words(const QueryOptions& options) {
+  std::vector<std::pair<const char*, std::string>> words;
+  const auto add = [&](const char* option, const std::string& value) {
+    if (!value.empty()) {
+      words.emplace_back(option, value);
+    }
+  };
+  for (const auto& pid : options.pids) {
+    add("--pid", pid);
+  }
+  add("--process", options.process);
+  add("--exe", options.exe);
+  add("--user", options.user);
+  add("--protocol", options.protocol);
+  add("--port", options.port);
+  add("--netns", options.netns);
+  add("--local-port", options.local_port);
+  add("--remote-port", options.remote_port);
+  add("--remote", options.remote);
+  for (const auto& state : options.states) {
+    add("--state", state);
+  }
+  for (const auto& outcome : options.outcomes) {
+    add("--outcome", outcome);
+  }
+  return words;
+}
+
 std::filesystem::path database_path(const QueryOptions& options) {
   auto path =
       options.database.empty() ? os::default_recording_path() : path_from_utf8(options.database);

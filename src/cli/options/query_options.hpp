@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -41,6 +42,9 @@ void add_database_options(CLI::App& command, QueryOptions& options);
 void add_names_option(CLI::App& command, QueryOptions& options);
 /// --pid, --process, … --at.
 void add_filter_options(CLI::App& command, QueryOptions& options);
+
+/// The filters without times, as they were given: options and their values.
+std::vector<std::pair<const char*, std::string>> filter_words(const QueryOptions& options);
 
 /// The recording to read: --db, else the default place, which `record` writes.
 std::filesystem::path database_path(const QueryOptions& options);

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "cli/options/query_options.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace netlog::cli {
+
+/// The name of the format that is a page.
+constexpr std::string_view kHtml = "html";
+
+/// What a page shows.
+struct PageOptions {
+  QueryOptions query;
+  std::vector<std::string> reports;             ///< empty: all that fit any window
+  std::optional<std::int64_t> max_connections;  ///< absent: as many as fit a page of usual size
+  std::optional<std::int64_t> max_rows;         ///< of each table of a report
+  std::string section;                          ///< only this table of the reports; empty: all
+  std::string sort;                             ///< as in ReportOptions
+  std::string out;                              ///< new file; empty: standard output
+};
+
+/// @throws CommandFailed: this build has no pages.
+void check_pages_are_built();
+
+/// Writes a page about the filter's window.
+/// @throws UsageError, CommandFailed, StoreError
+void write_page(const PageOptions& options);
+
+}  // namespace netlog::cli

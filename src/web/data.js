@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+// Reads the data of the page (docs/topics/html.md) into arrays.
+'use strict';
+
+page.data = (() => {
+  const {shown, setBase} = page.texts;
+
+  /** States in the order in which charts stack them, with their patterns in lanes. */
+  const states = [
+    {name: 'ESTABLISHED', pattern: ''},
+    {name: 'SYN_SENT', pattern: 'dots'},
+    {name: 'SYN_RECEIVED', pattern: 'dots'},
+    {name: 'FIN_WAIT_1', pattern: 'rising'},
+    {name: 'FIN_WAIT_2', pattern: 'rising'},
+    {name: 'CLOSE_WAIT', pattern: 'falling'},
+    {name: 'CLOSING', pattern: 'cross'},
+    {name: 'LAST_ACK', pattern: 'cross'},
+    {name: 'TIME_WAIT', pattern: 'rows'},
+    {name: 'UDP', pattern: ''},
+    {name: 'CLOSED', pattern: ''},
+    {name: 'DELETE_TCB', pattern: ''},
+    {name: 'LISTEN', pattern: ''},
+    {name: 'unknown', pattern: 'cross'},
+  ];
+  const stateNumbers = new Map(states.map((state, number) => [state.name, number]));
+  const unknown = states.length - 1;
+  /** @param {any} name */
+  const stateNumber = (name) => stateNumbers.get(name) ?? unknown;
+
+  /** @param {string} text base64 of zlib's deflate */
+  async function inflate(text) {
+    const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'));
+    return new Response(stream).text();
+  }
+
+  /** A column of a table. `get` is the value of a row, or null. */
+  class Column {
+    /** @param {any} json */
+    constructor(json) {
+      Object.assign(this, {name: json.name, title: json.title, unit: json.unit});
+      /** @type {any[]|undefined} */
+      this.words = json.words?.map((word) => (typeof word === 'string' ? shown(word) : word));
+      /** As given: a program's name may have characters that people should not see. */
+      this.rawWords = json.words;
+      /** @type {(number|null)[]} */
+      this.values = json.values;
+    }
+
+    /** @param {number} row */
+    get(row) {
+      const value = this.values[row];
+      return this.words && value !== null ? this.words[value] : value;
+    }
+  }
+
+  /** @param {any} json */
+  function table(json) {
+    const columns = json.columns.map((column) => new Column(column));
+    const named = new Map(columns.map((column) => [column.name, column]));
+    return {
+      name: json.name,
+      title: shown(json.title),
+      rows: json.rows,
+      total: json.total,
+      more: json.has_more,
+      columns,
+      /** @param {string} name @returns {Column} */
+      column: (name) => named.get(name) ?? new Column({name, title: name, unit: '', values: []}),
+    };
+  }
+
+  /** The connections in arrays: begin, end, and the states of each one after another. */
+  function timeLines(connections, events, to) {
+    const rows = connections.rows;
+    const began = Float64Array.from(connections.column('began_ns').values);
+    const ended = connections.column('ended_ns').values;
+    const seen = connections.column('last_seen_ns').values;
+    const direction = connections.column('direction');
+    const protocol = connections.column('protocol');
+    const end = new Float64Array(rows);
+    const isOpen = new Uint8Array(rows); // nobody saw its end
+    const isListener = new Uint8Array(rows);
+    const isUdp = new Uint8Array(rows);
+    for (let i = 0; i < rows; ++i) {
+      isOpen[i] = ended[i] === null ? 1 : 0;
+      end[i] = ended[i] ?? Math.min(to, Math.max(began[i], seen[i] ?? to));
+      isListener[i] = direction.get(i) === 'listen' ? 1 : 0;
+      isUdp[i] = protocol.get(i) === 'udp' ? 1 : 0;
+    }
+    const owner = events.column('connection').values;
+    const after = events.column('after_ns').values;
+    const kind = events.column('kind');
+    const entered = events.column('new');
+    const numbers = (entered.words ?? []).map(stateNumber);
+    const kinds = (kind.words ?? []).map((word) => ['present', 'open', 'state'].includes(word));
+    const isClose = (kind.words ?? []).map((word) => word === 'close');
+    const firstEvent = new Uint32Array(rows + 1);
+    const firstState = new Uint32Array(rows + 1);
+    const from = new Float64Array(events.rows + rows);
+    const until = new Float64Array(events.rows + rows);
+    const state = new Uint8Array(events.rows + rows);
+    let at = 0;
+    let used = 0;
+    for (let i = 0; i < rows; ++i) {
+      firstEvent[i] = at;
+      firstState[i] = used;
+      for (; at < events.rows && owner[at] === i; ++at) {
+        const enters = kinds[kind.values[at]];
+        if (!enters && !isClose[kind.values[at]]) continue;
+        const time = began[i] + after[at];
+        if (used > firstState[i]) until[used - 1] = Math.max(from[used - 1], time);
+        if (enters) {
+          from[used] = time;
+          state[used] =
+            entered.values[at] === null
+              ? isUdp[i] ? stateNumber('UDP') : unknown
+              : numbers[entered.values[at]];
+          until[used] = Math.max(time, end[i]);
+          used += 1;
+        } else {
+          end[i] = Math.max(end[i], time); // TIME_WAIT goes on after the end
+        }
+      }
+      if (used === firstState[i]) {
+        from[used] = began[i];
+        until[used] = end[i];
+        state[used] = isUdp[i] ? stateNumber('UDP') : unknown;
+        used += 1;
+      }
+      // The last state lasts until its end, or as long as it was seen.
+      until[used - 1] = Math.max(until[used - 1], isOpen[i] ? end[i] : until[used - 1]);
+      end[i] = Math.max(end[i], until[used - 1]);
+    }
+    firstEvent[rows] = at;
+    firstState[rows] = used;
+    return {began, end, isOpen, isListener, isUdp, firstEvent, firstState, from, until, state};
+  }
+
+  /** The peer of each connection, as a number, and the texts of the numbers. */
+  function peers(connections) {
+    const [address, name, direction] = ['remote_address', 'remote_name', 'direction'].map((column) =>
+      connections.column(column));
+    const [local, remote] = ['local_port', 'remote_port'].map((column) => connections.column(column));
+    const numbers = new Map();
+    const labels = [];
+    const of = new Int32Array(connections.rows);
+    for (let i = 0; i < connections.rows; ++i) {
+      const inbound = direction.get(i) !== 'outbound';
+      const host = name.values[i] ?? -1;
+      const port = (inbound ? local : remote).values[i] ?? 0;
+      const far = host >= 0 ? host : (address.values[i] ?? -1) + 1;
+      const key = ((far * 2 + (host >= 0 ? 1 : 0)) * 2 + (inbound ? 1 : 0)) * 65536 + port;
+      let number = numbers.get(key);
+      if (number === undefined) {
+        number = labels.length;
+        numbers.set(key, number);
+        const text = String(host >= 0 ? name.get(i) : (address.get(i) ?? 'no peer'));
+        const bracketed = text.includes(':') && host < 0 ? `[${text}]` : text;
+        labels.push(
+          direction.get(i) === 'listen' ? `listens at port ${port}`
+          : inbound ? `${text} to port ${port}` : `${bracketed}:${port}`);
+      }
+      of[i] = number;
+    }
+    return {of, labels};
+  }
+
+  /** The process of each connection, as a number: those of one name are one. */
+  function processes(connections) {
+    const column = connections.column('process');
+    const labels = [...(column.words ?? []), 'unknown process'];
+    const last = labels.length - 1;
+    const of = Int32Array.from({length: connections.rows}, (_, i) => column.values[i] ?? last);
+    return {of, labels};
+  }
+
+  /** Reads everything. */
+  async function load() {
+    const block = JSON.parse(document.getElementById('netlog-data').textContent);
+    const json = JSON.parse(await inflate(block.data));
+    setBase(json.base_ns);
+    const tables = new Map(json.tables.map((one) => [one.name, table(one)]));
+    const to = Math.max(1e6, json.completeness.to_ns);
+    const connections = tables.get('connections');
+    const events = tables.get('events');
+    const trouble = connections.column('trouble');
+    const mild = new Set(['retransmits']);
+    const severity = (trouble.words ?? []).map((word) => (mild.has(word) ? 1 : 2));
+    return {
+      ...json,
+      to,
+      connections,
+      events,
+      gaps: tables.get('gaps'),
+      sessions: tables.get('sessions'),
+      open: tables.get('open'),
+      rates: tables.get('rates'),
+      total: json.connections,
+      lines: timeLines(connections, events, to),
+      groups: {process: processes(connections), peer: peers(connections)},
+      severity: Uint8Array.from(trouble.values, (word) => (word === null ? 0 : severity[word])),
+      reports: json.reports.map(({name, tables: all}) => ({name, tables: all.map(table)})),
+    };
+  }
+
+  return {load, states, stateNumber};
+})();
