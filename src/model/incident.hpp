@@ -20,6 +20,7 @@ struct Incident {
   /// rows of `events` are those of the first connection, then those of the second, …
   std::vector<Table> tables;
   std::vector<Answer> reports;
+  std::vector<std::string> left_out;  ///< names of reports that would take long
 };
 
 }  // namespace netlog

@@ -193,7 +193,11 @@ std::string incident_json(const Incident& incident) {
   add_completeness(out, incident.completeness, base_ns);
   out.add(",\"tables\":");
   add_tables(out, incident.tables);
-  out.add(",\"reports\":[");
+  out.add(",\"left_out\":[");
+  for (std::size_t i = 0; i < incident.left_out.size(); ++i) {
+    out.add_formatted("{}{}", i == 0 ? "" : ",", script_string(incident.left_out[i]));
+  }
+  out.add("],\"reports\":[");
   for (std::size_t i = 0; i < incident.reports.size(); ++i) {
     out.add_formatted("{}{{\"name\":{},\"tables\":",
                       i == 0 ? "" : ",",

@@ -3,7 +3,7 @@
 
 #include "report/completeness.hpp"
 #include "report/definition.hpp"
-#include "report/incident_tables.hpp"
+#include "report/incident_events.hpp"
 #include "report/report.hpp"
 #include "report/sql_text.hpp"
 #include "report/whole_hours.hpp"
@@ -11,7 +11,11 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <iterator>
+#include <limits>
+#include <map>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -23,14 +27,6 @@ namespace {
 constexpr std::int64_t kBuckets = 720;  // of a time series: about one for each two pixels
 constexpr std::string_view kFilterMark = "/*filter*/ 1";
 
-/// A table of the incident, of one section, as its file defines it.
-Section incident_section(std::string_view name) {
-  const auto* const found = std::find_if(kIncidentTables.begin(),
-                                         kIncidentTables.end(),
-                                         [&](const auto& entry) { return entry.first == name; });
-  return parse_definition(found->second).sections.front();
-}
-
 /// A connection of the window.
 struct Chosen {
   std::int64_t id = 0;
@@ -38,43 +34,92 @@ struct Chosen {
   std::int64_t badness = 0;
 };
 
-std::vector<Chosen> choose(store::Reader& reader,
-                           const Filter& filter,
-                           const store::Parameters& window) {
-  auto sql = incident_section("chosen").sql;
+/// The connections of the window, in the order in which they began, and the rates of the window.
+struct Choice {
+  std::vector<Chosen> connections;
+  Table rates;
+};
+
+Choice choose(store::Reader& reader, const Filter& filter, const Incident& incident) {
+  constexpr std::int64_t kBadnessOfFailure = 4;
+  const auto from_ns = incident.completeness.from_ns;
+  const auto to_ns = incident.completeness.to_ns;
   const auto clause = window_connection_clause(filter);
-  replace_all(sql, kFilterMark, clause.sql);
-  auto parameters = window;
-  parameters.insert(clause.parameters.begin(), clause.parameters.end());
-  std::vector<Chosen> all;
+  auto sql = incident_sql("chosen");
+  replace_all(sql, kFilterMark, store::expand_sql(clause.sql));
+  auto parameters = clause.parameters;
+  parameters.emplace("until_ns", to_ns);
+  struct Ends {
+    std::int64_t opened = 0;
+    std::int64_t failed = 0;
+    std::int64_t reset = 0;
+  };
+  std::map<std::int64_t, Ends> rates;
+  Choice choice;
+  const auto number = [](const std::vector<Cell>& row, std::size_t at) {
+    const auto* const value = std::get_if<std::int64_t>(&row.at(at));
+    return value == nullptr ? std::nullopt : std::optional{*value};
+  };
+  const auto is_within = [&](const std::optional<std::int64_t>& at_ns) {
+    return at_ns && *at_ns >= from_ns && *at_ns <= to_ns;
+  };
   reader.each(
-      store::expand_sql(sql),
+      sql,
       parameters,
       [](const auto&) {},
       [&](const std::vector<Cell>& row) {
-        const auto number = [&](std::size_t i) {
-          const auto* const value = std::get_if<std::int64_t>(&row.at(i));
-          return value == nullptr ? 0 : *value;
-        };
-        all.push_back({number(0), number(1), number(2)});
+        const auto opened_ns = number(row, 2);
+        const auto ended_ns = number(row, 3);
+        const bool failed = number(row, 4).value_or(0) != 0;
+        const bool was_reset = number(row, 5).value_or(0) != 0;
+        if (is_within(opened_ns)) {
+          ++rates[(*opened_ns - from_ns) / incident.bucket_ns].opened;
+        }
+        if (is_within(ended_ns) && (failed || was_reset)) {
+          auto& ends = rates[(*ended_ns - from_ns) / incident.bucket_ns];
+          ++(was_reset ? ends.reset : ends.failed);
+        }
+        const bool is_bad = failed && is_within(ended_ns);
+        choice.connections.push_back(
+            {number(row, 0).value_or(0),
+             number(row, 1).value_or(0),
+             number(row, 6).value_or(0) + (is_bad ? kBadnessOfFailure : 0)});
         return true;
       });
-  return all;
+  std::sort(choice.connections.begin(), choice.connections.end(), [](const auto& a, const auto& b) {
+    return std::pair{a.began_ns, a.id} < std::pair{b.began_ns, b.id};
+  });
+  choice.rates = incident_table("rates");
+  for (const auto& [bucket, ends] : rates) {
+    choice.rates.rows.push_back({bucket, ends.opened, ends.failed, ends.reset});
+  }
+  return choice;
 }
 
-/// The worst, in the order in which they began.
-std::vector<Chosen> worst_of(std::vector<Chosen> all, std::int64_t most) {
-  const auto by_begin = [](const Chosen& a, const Chosen& b) {
-    return std::pair{a.began_ns, a.id} < std::pair{b.began_ns, b.id};
-  };
-  if (std::ssize(all) > most) {
-    std::sort(all.begin(), all.end(), [&](const Chosen& a, const Chosen& b) {
-      return a.badness != b.badness ? a.badness > b.badness : by_begin(a, b);
-    });
-    all.resize(static_cast<std::size_t>(most));
+/// At most so many, in the same order: the worst, and of those that are equally bad as many as
+/// there is room for, at equal distances.
+std::vector<Chosen> worst_of(const std::vector<Chosen>& all, std::int64_t most) {
+  std::map<std::int64_t, std::int64_t, std::greater<>> counts;
+  for (const auto& one : all) {
+    ++counts[one.badness];
   }
-  std::sort(all.begin(), all.end(), by_begin);
-  return all;
+  std::map<std::int64_t, std::int64_t> room;
+  auto left = most;
+  for (const auto& [badness, count] : counts) {
+    room[badness] = std::min(left, count);
+    left -= room[badness];
+  }
+  std::map<std::int64_t, std::int64_t> seen;
+  std::vector<Chosen> kept;
+  for (const auto& one : all) {
+    const auto count = counts[one.badness];
+    const auto place = seen[one.badness]++;
+    // The multiples of count / room among the places.
+    if ((place + 1) * room[one.badness] / count > place * room[one.badness] / count) {
+      kept.push_back(one);
+    }
+  }
+  return kept;
 }
 
 /// A JSON list, which a query reads by json_each().
@@ -89,29 +134,23 @@ std::string list_of(const std::vector<Chosen>& chosen) {
 Table read_table(store::Reader& reader,
                  std::string_view name,
                  const store::Parameters& parameters) {
-  auto section = incident_section(name);
-  auto rows = reader.query(store::expand_sql(section.sql), parameters);
-  auto table = std::move(section.heading);
-  table.rows = std::move(rows.cells);
+  auto table = incident_table(name);
+  table.rows = reader.query(incident_sql(name), parameters).cells;
   return table;
 }
 
-store::Parameters window_parameters(const Filter& filter, const Incident& incident) {
-  return {{"since_ns", filter.since_ns ? Cell{*filter.since_ns} : Cell{}},
-          {"until_ns", filter.until_ns ? Cell{*filter.until_ns} : Cell{}},
-          {"from_ns", incident.completeness.from_ns},
-          {"to_ns", incident.completeness.to_ns},
-          {"bucket_ns", incident.bucket_ns}};
-}
-
 void add_worst(store::Reader& reader,
-               std::vector<Chosen> all,
+               const std::vector<Chosen>& all,
                std::int64_t most,
-               store::Parameters parameters,
+               const Filter& filter,
                Incident& incident) {
-  parameters["ids"] = list_of(worst_of(std::move(all), most));
+  const auto ids = list_of(worst_of(all, most));
+  const store::Parameters parameters{
+      {"ids", ids}, {"until_ns", filter.until_ns ? Cell{*filter.until_ns} : Cell{}}};
   incident.tables.push_back(read_table(reader, "connections", parameters));
-  incident.tables.push_back(read_table(reader, "events", parameters));
+  incident.tables.push_back(read_table(reader, "processes", parameters));
+  const auto until_ns = filter.until_ns.value_or(std::numeric_limits<std::int64_t>::max());
+  incident.tables.push_back(event_rows(reader, ids, until_ns, incident.tables.back()));
 }
 
 std::string host_of(const Table& sessions) {
@@ -147,20 +186,25 @@ Incident read_incident(store::Reader& reader,
                        const IncidentOptions& options) {
   Incident incident;
   incident.completeness = completeness(reader, filter);
-  const auto& [from_ns, to_ns] =
-      std::pair{incident.completeness.from_ns, incident.completeness.to_ns};
+  const auto from_ns = incident.completeness.from_ns;
+  const auto to_ns = incident.completeness.to_ns;
   incident.bucket_ns = std::max<std::int64_t>(1, (to_ns - from_ns) / kBuckets + 1);
-  auto parameters = window_parameters(filter, incident);
-  auto all = choose(reader, filter, parameters);
-  incident.connections = std::ssize(all);
-  incident.tables.push_back(read_table(reader, "sessions", parameters));
+  const store::Parameters window{{"from_ns", from_ns}, {"to_ns", to_ns}};
+  incident.tables.push_back(read_table(reader, "sessions", window));
   incident.host = host_of(incident.tables.back());
-  incident.tables.push_back(read_table(reader, "gaps", parameters));
-  parameters["ids"] = list_of(all);
-  incident.tables.push_back(read_table(reader, "open", parameters));
-  incident.tables.push_back(read_table(reader, "rates", parameters));
-  add_worst(reader, std::move(all), options.max_connections, parameters, incident);
-  for (const auto& name : options.reports) {
+  incident.tables.push_back(read_table(reader, "gaps", window));
+  auto choice = choose(reader, filter, incident);
+  incident.connections = std::ssize(choice.connections);
+  incident.tables.push_back(
+      open_changes(reader, list_of(choice.connections), from_ns, to_ns, incident.bucket_ns));
+  incident.tables.push_back(std::move(choice.rates));
+  add_worst(reader, choice.connections, options.max_connections, filter, incident);
+  constexpr std::int64_t kFewConnections = 20'000;
+  auto names = options.reports.value_or(incident_reports(filter));
+  if (!options.reports && incident.connections > kFewConnections) {
+    incident.left_out = std::exchange(names, {});
+  }
+  for (const auto& name : names) {
     auto narrowed = filter;
     answer_from_whole_hours(reader, name, narrowed);
     incident.reports.push_back(
@@ -174,10 +218,10 @@ void read_connections(store::Reader& reader,
                       std::int64_t max_connections,
                       Incident& incident) {
   std::erase_if(incident.tables, [](const Table& table) {
-    return table.name == "connections" || table.name == "events";
+    return table.name == "connections" || table.name == "processes" || table.name == "events";
   });
-  const auto parameters = window_parameters(filter, incident);
-  add_worst(reader, choose(reader, filter, parameters), max_connections, parameters, incident);
+  add_worst(
+      reader, choose(reader, filter, incident).connections, max_connections, filter, incident);
 }
 
 }  // namespace netlog::report

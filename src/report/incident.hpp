@@ -6,6 +6,7 @@
 #include "store/read/reader.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,10 +15,12 @@ namespace netlog::report {
 /// What is in an incident.
 struct IncidentOptions {
   std::int64_t max_connections = 0;  ///< the worst are kept: those that failed, then …
-  std::vector<std::string> reports;  ///< names, in this order
-  std::int64_t max_rows = 0;         ///< of each table of a report
-  std::string section;               ///< only this table of the reports; empty: all
-  std::string sort;                  ///< as in run_report()
+  /// Names, in this order. Absent: all that say something about any window, if it has few enough
+  /// connections that they take no longer than the rest; else none.
+  std::optional<std::vector<std::string>> reports;
+  std::int64_t max_rows = 0;  ///< of each table of a report
+  std::string section;        ///< only this table of the reports; empty: all
+  std::string sort;           ///< as in run_report()
 };
 
 /// The names of the reports that say something about any window with this filter.

@@ -29,7 +29,9 @@ page.data = (() => {
 
   /** @param {string} text base64 of zlib's deflate */
   async function inflate(text) {
-    const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+    const binary = atob(text);
+    const bytes = new Uint8Array(binary.length);
+    for (let i = 0; i < bytes.length; ++i) bytes[i] = binary.charCodeAt(i);
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'));
     return new Response(stream).text();
   }
@@ -65,6 +67,8 @@ page.data = (() => {
       total: json.total,
       more: json.has_more,
       columns,
+      /** @param {Column} column */
+      add: (column) => named.set(column.name, column),
       /** @param {string} name @returns {Column} */
       column: (name) => named.get(name) ?? new Column({name, title: name, unit: '', values: []}),
     };
@@ -175,6 +179,18 @@ page.data = (() => {
     return {of, labels};
   }
 
+  /** Gives each connection the columns of its process. */
+  function addOwners(connections, owners) {
+    const places = new Map(owners.column('id').values.map((id, place) => [id, place]));
+    const rows = connections.column('process_id').values.map((id) => places.get(id) ?? -1);
+    for (const [name, title] of [['name', 'process'], ['pid', 'pid'], ['script', 'script'],
+      ['cmdline', 'command line'], ['user', 'user'], ['container', 'container']]) {
+      const {words, values, unit} = owners.column(name);
+      connections.add(new Column({name: name === 'name' ? 'process' : name, title, unit, words,
+        values: rows.map((row) => (row < 0 ? null : values[row]))}));
+    }
+  }
+
   /** Reads everything. */
   async function load() {
     const block = JSON.parse(document.getElementById('netlog-data').textContent);
@@ -184,6 +200,7 @@ page.data = (() => {
     const to = Math.max(1e6, json.completeness.to_ns);
     const connections = tables.get('connections');
     const events = tables.get('events');
+    addOwners(connections, tables.get('processes'));
     const trouble = connections.column('trouble');
     const mild = new Set(['retransmits']);
     const severity = (trouble.words ?? []).map((word) => (mild.has(word) ? 1 : 2));

@@ -162,6 +162,9 @@ page.lanes = (() => {
       this.ink = colour('--ink');
       this.bad = colour('--failed');
       drawGaps(context, view, area);
+      context.strokeStyle = colour('--line');
+      context.lineWidth = 1;
+      context.strokeRect(area.x + 0.5, 0.5, area.w - 1, area.h);
       const top = box.scrollTop;
       for (const group of this.groups) {
         if (group.bottom < top || group.top > top + area.h) continue;
@@ -372,9 +375,6 @@ page.lanes = (() => {
       const {context, view} = this;
       context.fillStyle = colour('--paper');
       context.fillRect(0, height - axisHeight, width, axisHeight);
-      context.strokeStyle = colour('--line');
-      context.lineWidth = 1;
-      context.strokeRect(area.x + 0.5, 0.5, area.w - 1, area.h);
       context.fillStyle = colour('--quiet');
       context.font = '12px system-ui, sans-serif';
       context.textBaseline = 'middle';

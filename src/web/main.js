@@ -69,12 +69,13 @@ page.main = (() => {
     const bad = severity.reduce((sum, one) => sum + (one === 2 ? 1 : 0), 0);
     let open = 0;
     for (let i = 0; i < connections.rows; ++i) open += lines.isOpen[i] && !lines.isListener[i] ? 1 : 0;
+    const part = view.isComplete ? '' : ' on the page';
     const facts = [
       [count(data.total), 'connections', null],
-      [count(bad), 'with trouble', () => view.setFilter({trouble: true})],
-      [count(open), 'open at the end', () => view.setFilter({outcome: 'open'})],
-      [count(new Set(data.groups.process.of).size), 'processes', () => view.setGroup('process')],
-      [count(data.groups.peer.labels.length), 'peers', () => view.setGroup('peer')],
+      [count(bad), `with trouble${part}`, () => view.setFilter({trouble: true})],
+      [count(open), `open at the end${part}`, () => view.setFilter({outcome: 'open'})],
+      [count(new Set(data.groups.process.of).size), `processes${part}`, () => view.setGroup('process')],
+      [count(data.groups.peer.labels.length), `peers${part}`, () => view.setGroup('peer')],
       [count(data.gaps.rows), data.gaps.rows === 1 ? 'gap' : 'gaps', null],
     ];
     for (const [number, what, click] of facts) {
@@ -89,7 +90,7 @@ page.main = (() => {
       const rest = `netlog html --limit ${data.total}${data.filters ? ` ${data.filters}` : ''} ` +
         `--since ${page.texts.iso(of.from_ns)}..${page.texts.iso(of.to_ns)} -o all.html`;
       note.append(`The page has ${count(connections.rows)} of ${count(data.total)} connections: those ` +
-        'with trouble first, then the earliest. The charts count all of them as long as there is no ' +
+        'with trouble, and an even sample of the others. The charts count all of them as long as there is no ' +
         'filter. All connections: ', element('code', {}, shown(rest)));
     }
     const last = sessions.rows - 1;

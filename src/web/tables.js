@@ -246,6 +246,14 @@ page.tables = (() => {
   function showReports(data) {
     const all = byId('reports');
     const made = [];
+    if (data.left_out.length > 0) {
+      const {from_ns: from, to_ns: to} = data.completeness;
+      const list = element('ul', {}, ...data.left_out.map((name) => element('li', {}, element('code', {},
+        `netlog report ${name} --since ${page.texts.iso(from)}..${page.texts.iso(to)} ${data.filters}`))));
+      all.append(element('details', {}, element('summary', {}, element('h2', {},
+        'Reports that are not on this page')), element('p', {},
+        'The window has many connections. netlog html --reports all puts them on the page.'), list));
+    }
     data.reports.forEach(({name, tables}, place) => {
       const filled = tables.filter((one) => one.rows > 0);
       const rows = filled.reduce((sum, one) => sum + one.rows, 0);

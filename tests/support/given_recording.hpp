@@ -226,6 +226,14 @@ class GivenRecording {
         report::run_report(reader, report, filter, -1, granularity, name), columns, 0);
   }
 
+  /// The recording, to be read.
+  store::Reader open() {
+    if (!written_) {
+      write();
+    }
+    return store::Reader{path()};
+  }
+
   [[nodiscard]] std::filesystem::path path() const { return scratch_ / "a.db"; }
 
  private:

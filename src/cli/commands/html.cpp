@@ -2,9 +2,11 @@
 #include "cli/commands/commands.hpp"
 #include "cli/commands/page_file.hpp"
 #include "cli/options/output.hpp"
+#include "report/definition.hpp"
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -14,6 +16,7 @@ void add_html(CLI::App& app) {
   struct Options {
     PageOptions page;
     std::string limit;
+    std::vector<std::string> reports;
   };
   auto* const command =
       app.add_subcommand("html", "Show a window as one page for any browser, with charts");
@@ -26,6 +29,14 @@ void add_html(CLI::App& app) {
                    options->limit,
                    "At most so many connections, the worst ones; by default as many as fit 10 MB")
       ->type_name("ROWS");
+  command
+      ->add_option("--reports",
+                   options->reports,
+                   "Names of reports with commas, or all; by default all where they take no longer "
+                   "than the rest")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("REPORT");
   add_database_options(*command, options->page.query);
   add_filter_options(*command, options->page.query);
   for (const auto* const other : {"--at", "--format", "--utc", "--ascii"}) {
@@ -33,6 +44,14 @@ void add_html(CLI::App& app) {
   }
   command->callback([options] {
     options->page.max_connections = parse_limit(options->limit);
+    if (!options->reports.empty()) {
+      for (const auto& name : options->reports) {
+        if (name != kAllReports) {
+          report::check_report_name(name);
+        }
+      }
+      options->page.reports = options->reports;
+    }
     write_page(options->page);
   });
 }

@@ -130,7 +130,7 @@ void print_page(const ReportOptions& options) {
   check_section(options, parsed.filter);
   check_filters(options, parsed.filter);
   write_page({options.query,
-              {options.name},
+              std::vector<std::string>{options.name},
               std::nullopt,
               parse_limit(options.limit),
               options.section,

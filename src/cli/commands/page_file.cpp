@@ -84,7 +84,7 @@ std::string make_page(const PageOptions& options) {
                                  options.max_rows.value_or(kRowsOfPage),
                                  options.section,
                                  options.sort};
-  if (wanted.reports.empty()) {
+  if (wanted.reports == std::vector<std::string>{std::string{kAllReports}}) {
     wanted.reports = report::incident_reports(filter);
   }
   auto incident = report::read_incident(reader, filter, wanted);

@@ -6,6 +6,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace netlog::store {
 
@@ -43,5 +45,11 @@ HistoryPart history_after(std::span<const StoredEvent> events,
                           std::int64_t first_seen_ns,
                           std::int64_t first_event,
                           std::int64_t length);
+
+/// The events of connection.history, which may be of a stranger's file: as the view event_codes has
+/// them, which is many times slower. A text that is not of the form has no events.
+std::vector<StoredEvent> read_history(std::string_view list,
+                                      std::int64_t first_seen_ns,
+                                      std::int64_t first_event);
 
 }  // namespace netlog::store

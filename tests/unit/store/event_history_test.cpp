@@ -132,6 +132,45 @@ TEST_CASE("an id that does not follow the one before is in the history", "[store
         "[1,2,5,6,0,1]");
 }
 
+TEST_CASE("a history is read as it was written", "[store]") {
+  const std::vector<StoredEvent> events{
+      {7, kOpen, 100, 0, std::nullopt, 5},
+      {9, kState, 101, 40, 5, std::nullopt},
+      {10, kState, 90, 0, 3, 15},
+      {13, kState, std::numeric_limits<std::int64_t>::max(), 0, 14, 0}};
+  const auto read = read_history("[" + history_of(events, 100).elements + "]", 100, 7);
+  REQUIRE(read.size() == events.size());
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    CAPTURE(i);
+    CHECK(read[i].id == events[i].id);
+    CHECK(read[i].kind == events[i].kind);
+    CHECK(read[i].at_ns == events[i].at_ns);
+    CHECK(read[i].error_ns == events[i].error_ns);
+    CHECK(read[i].from == events[i].from);
+    CHECK(read[i].to == events[i].to);
+  }
+}
+
+TEST_CASE("a text that is no history has no events", "[store]") {
+  const std::string text = GENERATE(as<std::string>{},
+                                    "",
+                                    "[",
+                                    "[]",
+                                    "[1",
+                                    "[1,",
+                                    "1",
+                                    "[1]x",
+                                    "[[1,2]",
+                                    "[[]]",
+                                    "[x]",
+                                    "[1,null]",
+                                    "[1e3]",
+                                    "[99999999999999999999]",
+                                    "{\"a\":1}");
+  CAPTURE(text);
+  CHECK(read_history(text, 0, 1).empty());
+}
+
 TEST_CASE("a connection that is over is one row, and its close joins it later", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";

@@ -1,15 +1,20 @@
 -- SPDX-License-Identifier: MIT
--- about: the connections of the window, with how bad each is
+-- about: the connections of the window: when each began, opened and ended there, and how bad it is
 -- section: chosen | Chosen
+-- column: id | id |
+-- column: began_ns | began | time
+-- column: opened_ns | opened | time
+-- column: ended_ns | ended | time
+-- column: failed | failed | count
+-- column: reset | reset | count
+-- column: badness | badness | count
 SELECT
   id,
   coalesce(opened_ns, first_seen_ns) AS began_ns,
-  CASE
-    WHEN coalesce(closed_ns, last_seen_ns) <= coalesce(:until_ns, 9e18) AND $failed(outcome, outcome_reason, direction) THEN 4
-    WHEN outcome = 'aborted' THEN 3
-    WHEN retransmits > 0 THEN 2
-    WHEN direction = 'listen' THEN 1
-    ELSE 0
-  END AS badness
+  iif(direction = 'listen', NULL, opened_ns) AS opened_ns,
+  closed_ns AS ended_ns,
+  $failed(outcome, outcome_reason, direction) AS failed,
+  outcome = 'reset' AS reset,
+  coalesce(retransmits > 0, 0) + 2 * (outcome = 'aborted') AS badness
 FROM connections
 WHERE /*filter*/ 1;

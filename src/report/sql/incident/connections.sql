@@ -2,17 +2,12 @@
 -- about: the connections with the given ids, in this order, as they were at the end of the window
 -- section: connections | Connections
 -- column: id | id | right
+-- column: process_id | process | right
 -- column: began_ns | began | time
 -- column: open_error_ns | began ± | ns
 -- column: ended_ns | ended | time
 -- column: close_error_ns | ended ± | ns
 -- column: last_seen_ns | last seen | time
--- column: process | process |
--- column: pid | pid | right
--- column: script | script |
--- column: cmdline | command line |
--- column: user | user |
--- column: container | container |
 -- column: owner_source | owner by |
 -- column: owner_reason | owner unknown |
 -- column: protocol | protocol |
@@ -23,7 +18,7 @@
 -- column: remote_port | remote port | port
 -- column: remote_name | name |
 -- column: name_source | name by |
--- column: state | state |
+-- column: state | last state |
 -- column: outcome | outcome |
 -- column: outcome_reason | why |
 -- column: trouble | trouble |
@@ -35,57 +30,44 @@
 -- column: syns | SYNs | count
 -- column: netns | namespace | right
 -- column: seen_by | seen by |
-WITH
-held AS (
-  SELECT
-    i.key AS place,
-    c.*,
-    coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18) AS goes_on
-  FROM json_each(:ids) AS i
-  CROSS JOIN connections AS c ON c.id = i.value
-)
+-- The order is that of json_each(): the outer loop of a CROSS JOIN.
 SELECT
-  id,
-  coalesce(opened_ns, first_seen_ns) AS began_ns,
+  c.id,
+  c.process_id,
+  coalesce(c.opened_ns, c.first_seen_ns) AS began_ns,
   -- NULL: it was there before the recorder.
-  iif(opened_ns IS NULL, NULL, open_error_ns) AS open_error_ns,
-  iif(goes_on, NULL, closed_ns) AS ended_ns,
-  iif(goes_on, NULL, close_error_ns) AS close_error_ns,
-  last_seen_ns,
-  process,
-  pid,
-  (SELECT s.script FROM connection AS k JOIN scripts AS s ON s.process_id = k.process_id WHERE k.id = held.id) AS script,
-  cmdline,
-  user,
-  container,
-  owner_source,
-  owner_reason,
-  protocol,
-  direction,
-  local_address,
-  local_port,
-  remote_address,
-  remote_port,
-  remote_name,
-  name_source,
-  iif(goes_on, NULL, state) AS state,
-  iif(goes_on, 'open', outcome) AS outcome,
-  iif(goes_on, NULL, outcome_reason) AS outcome_reason,
-  CASE
-    WHEN goes_on THEN NULL
-    WHEN outcome = 'reset' AND direction <> 'inbound' THEN 'reset'
-    WHEN $failed(outcome, outcome_reason, direction) THEN coalesce(nullif(outcome, 'unknown'), outcome_reason)
-    WHEN outcome = 'aborted' THEN 'aborted'
-    WHEN retransmits > 0 THEN 'retransmits'
-  END AS trouble,
-  iif(goes_on, NULL, duration_ns) AS duration_ns,
+  iif(c.opened_ns IS NULL, NULL, c.open_error_ns) AS open_error_ns,
   -- What it had later is not what it had then.
-  iif(goes_on, NULL, bytes_sent) AS bytes_sent,
-  iif(goes_on, NULL, bytes_received) AS bytes_received,
-  iif(goes_on, NULL, retransmits) AS retransmits,
-  iif(goes_on, NULL, rtt_us) AS rtt_us,
-  syns,
-  netns,
-  seen_by
-FROM held
-ORDER BY place;
+  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.closed_ns) AS ended_ns,
+  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.close_error_ns) AS close_error_ns,
+  c.last_seen_ns,
+  c.owner_source,
+  c.owner_reason,
+  c.protocol,
+  c.direction,
+  c.local_address,
+  c.local_port,
+  c.remote_address,
+  c.remote_port,
+  c.remote_name,
+  c.name_source,
+  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.state) AS state,
+  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), 'open', c.outcome) AS outcome,
+  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.outcome_reason) AS outcome_reason,
+  CASE
+    WHEN coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18) THEN NULL
+    WHEN c.outcome = 'reset' AND c.direction <> 'inbound' THEN 'reset'
+    WHEN $failed(c.outcome, c.outcome_reason, c.direction) THEN coalesce(nullif(c.outcome, 'unknown'), c.outcome_reason)
+    WHEN c.outcome = 'aborted' THEN 'aborted'
+    WHEN c.retransmits > 0 THEN 'retransmits'
+  END AS trouble,
+  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.duration_ns) AS duration_ns,
+  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.bytes_sent) AS bytes_sent,
+  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.bytes_received) AS bytes_received,
+  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.retransmits) AS retransmits,
+  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.rtt_us) AS rtt_us,
+  c.syns,
+  c.netns,
+  c.seen_by
+FROM json_each(:ids) AS i
+CROSS JOIN connections AS c ON c.id = i.value;
