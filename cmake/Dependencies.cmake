@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Debian 12: libboost1.81-dev libsqlite3-dev libsqlitecpp-dev libspdlog-dev libfmt-dev libcli11-dev libsodium-dev
-# libtomlplusplus-dev libseccomp-dev
+# libtomlplusplus-dev libseccomp-dev; for pages libjs-dygraphs zlib1g-dev (WebPage.cmake)
 if(NETLOG_STATIC)
   set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
 endif()

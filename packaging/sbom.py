@@ -28,8 +28,10 @@ def files_used(build):
     compiler = re.findall(r"(?<=&& )/\S+(?= )", link)[-1:] + re.findall(r"(?<!\S)-B\S+", link)[-1:]
     names = ("libstdc++.a", "libgcc.a", "libgcc_eh.a", "libc.a", "libm.a")
     runtime = [output(*compiler, f"-print-file-name={name}").strip() for name in names]
+    cache = (pathlib.Path(build) / "CMakeCache.txt").read_text(encoding="utf-8")
+    scripts = re.findall(r"^NETLOG_DYGRAPHS:FILEPATH=(/.*)$", cache, re.M)  # a part of the program, for its pages
     root = "".join(re.findall(r"(?<!\S)--sysroot=(\S+)", link)[-1:])
-    return sorted({os.path.realpath(name) for name in headers + archives + runtime}), root
+    return sorted({os.path.realpath(name) for name in headers + archives + runtime + scripts}), root
 
 
 def packages_of(files, root):

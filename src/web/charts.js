@@ -33,7 +33,8 @@ page.charts = (() => {
     /** @type {{x: number, y: number, time: number}|null} */
     let start = null;
     target.addEventListener('pointerdown', (event) => {
-      if (event.button === 0) start = {x: event.clientX, y: event.clientY, time: timeAt(event.clientX)};
+      if (event.button === 0)
+        start = {x: event.clientX, y: event.clientY, time: timeAt(event.clientX)};
     });
     target.addEventListener('pointermove', (event) => {
       if (!start || Math.abs(event.clientX - start.x) < 5 || event.pointerType === 'touch') return;
@@ -61,15 +62,19 @@ page.charts = (() => {
       }
     });
     target.addEventListener('pointercancel', stop);
-    target.addEventListener('wheel', (event) => {
-      if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
-        event.preventDefault();
-        view.move((event.deltaX || event.deltaY) / 1000);
-      } else if (event.ctrlKey || target.dataset.wheel !== 'scroll') {
-        event.preventDefault();
-        view.zoom(Math.pow(1.002, event.deltaY), timeAt(event.clientX));
-      }
-    }, {passive: false});
+    target.addEventListener(
+      'wheel',
+      (event) => {
+        if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+          event.preventDefault();
+          view.move((event.deltaX || event.deltaY) / 1000);
+        } else if (event.ctrlKey || target.dataset.wheel !== 'scroll') {
+          event.preventDefault();
+          view.zoom(Math.pow(1.002, event.deltaY), timeAt(event.clientX));
+        }
+      },
+      {passive: false},
+    );
     target.addEventListener('dblclick', () => view.showTime(0, view.data.to));
   }
 
@@ -120,20 +125,56 @@ page.charts = (() => {
   /** Marks of the time axis: round times, as many as there is room for.
    * @param {number} from @param {number} to ms since 1970 @param {number} width pixels */
   function timeTicks(from, to, width) {
-    const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 30e3, 60e3, 120e3,
-      300e3, 600e3, 900e3, 1800e3, 3600e3, 7200e3, 14400e3, 21600e3, 43200e3, dayMs, 2 * dayMs,
-      7 * dayMs, 14 * dayMs, 30 * dayMs, 90 * dayMs, 365 * dayMs];
+    const steps = [
+      1,
+      2,
+      5,
+      10,
+      20,
+      50,
+      100,
+      200,
+      500,
+      1e3,
+      2e3,
+      5e3,
+      1e4,
+      15e3,
+      30e3,
+      60e3,
+      120e3,
+      300e3,
+      600e3,
+      900e3,
+      1800e3,
+      3600e3,
+      7200e3,
+      14400e3,
+      21600e3,
+      43200e3,
+      dayMs,
+      2 * dayMs,
+      7 * dayMs,
+      14 * dayMs,
+      30 * dayMs,
+      90 * dayMs,
+      365 * dayMs,
+    ];
     const room = Math.max(2, width / 100);
     const step = steps.find((one) => (to - from) / one <= room) ?? steps[steps.length - 1];
     const ticks = [];
     for (let at = Math.ceil(from / step) * step; at <= to; at += step) {
       const text = new Date(at).toISOString();
       const label =
-        step >= dayMs ? text.slice(0, 10)
-        : at % dayMs === 0 ? text.slice(5, 10)
-        : step >= 60e3 ? text.slice(11, 16)
-        : step >= 1e3 ? text.slice(11, 19)
-        : text.slice(11, 23);
+        step >= dayMs
+          ? text.slice(0, 10)
+          : at % dayMs === 0
+            ? text.slice(5, 10)
+            : step >= 60e3
+              ? text.slice(11, 16)
+              : step >= 1e3
+                ? text.slice(11, 19)
+                : text.slice(11, 23);
       ticks.push({v: at, label});
     }
     return ticks;
@@ -153,7 +194,10 @@ page.charts = (() => {
         box.addEventListener('pointerleave', () => tip.hide());
       }
       view.listeners.push((changed) => {
-        if (changed.has('time') || changed.has('filter')) this.draw();
+        clearTimeout(this.timer);
+        if (changed.has('filter')) this.draw();
+        // The lanes follow each step of a zoom, the charts when it pauses.
+        else if (changed.has('time')) this.timer = setTimeout(() => this.draw(), 40);
         else if (changed.has('theme')) this.recolour();
       });
     }
@@ -302,12 +346,25 @@ page.charts = (() => {
       const first = Math.max(0, Math.floor((view.from - from) / width));
       const last = Math.min(open[0].length, Math.ceil((view.to - from) / width));
       const step = Math.max(1, Math.ceil((last - first) / 60));
-      const heads = ['time (UTC)', ...this.shown.map((state) => states[state].name),
-        ...rateNames.map((name) => `${name} a second`)];
-      const table = element('table', {},
-        element('caption', {}, `Each row is the moment at its time; rates are means of ${duration(width * step)}.`),
-        element('thead', {}, element('tr', {}, ...heads.map((head) =>
-          element('th', {scope: 'col'}, head)))));
+      const heads = [
+        'time (UTC)',
+        ...this.shown.map((state) => states[state].name),
+        ...rateNames.map((name) => `${name} a second`),
+      ];
+      const table = element(
+        'table',
+        {},
+        element(
+          'caption',
+          {},
+          `Each row is the moment at its time; rates are means of ${duration(width * step)}.`,
+        ),
+        element(
+          'thead',
+          {},
+          element('tr', {}, ...heads.map((head) => element('th', {scope: 'col'}, head))),
+        ),
+      );
       const body = element('tbody');
       for (let at = first; at < last; at += step) {
         const mean = (values) => {
@@ -316,10 +373,17 @@ page.charts = (() => {
           for (let i = at; i < end; ++i) sum += values[i];
           return sum / (end - at);
         };
-        body.append(element('tr', {},
-          element('th', {scope: 'row'}, moment(from + at * width)),
-          ...this.shown.map((state) => element('td', {className: 'number'}, count(open[state][at]))),
-          ...rates.map((values) => element('td', {className: 'number'}, count(mean(values))))));
+        body.append(
+          element(
+            'tr',
+            {},
+            element('th', {scope: 'row'}, moment(from + at * width)),
+            ...this.shown.map((state) =>
+              element('td', {className: 'number'}, count(open[state][at])),
+            ),
+            ...rates.map((values) => element('td', {className: 'number'}, count(mean(values)))),
+          ),
+        );
       }
       table.append(body);
       byId('series-table').replaceChildren(table);

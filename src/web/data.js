@@ -118,7 +118,9 @@ page.data = (() => {
           from[used] = time;
           state[used] =
             entered.values[at] === null
-              ? isUdp[i] ? stateNumber('UDP') : unknown
+              ? isUdp[i]
+                ? stateNumber('UDP')
+                : unknown
               : numbers[entered.values[at]];
           until[used] = Math.max(time, end[i]);
           used += 1;
@@ -141,11 +143,37 @@ page.data = (() => {
     return {began, end, isOpen, isListener, isUdp, firstEvent, firstState, from, until, state};
   }
 
+  /** The longest stay of each connection in a state that should be short, as a place in `from`, or
+   * -1 where it is shorter than five seconds. */
+  function stuckStates(lines, rows) {
+    const short = new Set([
+      'SYN_SENT',
+      'SYN_RECEIVED',
+      'FIN_WAIT_1',
+      'CLOSE_WAIT',
+      'CLOSING',
+      'LAST_ACK',
+    ]);
+    const isShort = states.map((state) => short.has(state.name));
+    const stuck = new Int32Array(rows).fill(-1);
+    for (let i = 0; i < rows; ++i) {
+      let longest = 5e9;
+      for (let s = lines.firstState[i]; s < lines.firstState[i + 1]; ++s) {
+        const stay = lines.until[s] - lines.from[s];
+        if (isShort[lines.state[s]] && stay >= longest) [longest, stuck[i]] = [stay, s];
+      }
+    }
+    return stuck;
+  }
+
   /** The peer of each connection, as a number, and the texts of the numbers. */
   function peers(connections) {
-    const [address, name, direction] = ['remote_address', 'remote_name', 'direction'].map((column) =>
-      connections.column(column));
-    const [local, remote] = ['local_port', 'remote_port'].map((column) => connections.column(column));
+    const [address, name, direction] = ['remote_address', 'remote_name', 'direction'].map(
+      (column) => connections.column(column),
+    );
+    const [local, remote] = ['local_port', 'remote_port'].map((column) =>
+      connections.column(column),
+    );
     const numbers = new Map();
     const labels = [];
     const of = new Int32Array(connections.rows);
@@ -162,8 +190,12 @@ page.data = (() => {
         const text = String(host >= 0 ? name.get(i) : (address.get(i) ?? 'no peer'));
         const bracketed = text.includes(':') && host < 0 ? `[${text}]` : text;
         labels.push(
-          direction.get(i) === 'listen' ? `listens at port ${port}`
-          : inbound ? `${text} to port ${port}` : `${bracketed}:${port}`);
+          direction.get(i) === 'listen'
+            ? `listens at port ${port}`
+            : inbound
+              ? `${text} to port ${port}`
+              : `${bracketed}:${port}`,
+        );
       }
       of[i] = number;
     }
@@ -183,11 +215,24 @@ page.data = (() => {
   function addOwners(connections, owners) {
     const places = new Map(owners.column('id').values.map((id, place) => [id, place]));
     const rows = connections.column('process_id').values.map((id) => places.get(id) ?? -1);
-    for (const [name, title] of [['name', 'process'], ['pid', 'pid'], ['script', 'script'],
-      ['cmdline', 'command line'], ['user', 'user'], ['container', 'container']]) {
+    for (const [name, title] of [
+      ['name', 'process'],
+      ['pid', 'pid'],
+      ['script', 'script'],
+      ['cmdline', 'command line'],
+      ['user', 'user'],
+      ['container', 'container'],
+    ]) {
       const {words, values, unit} = owners.column(name);
-      connections.add(new Column({name: name === 'name' ? 'process' : name, title, unit, words,
-        values: rows.map((row) => (row < 0 ? null : values[row]))}));
+      connections.add(
+        new Column({
+          name: name === 'name' ? 'process' : name,
+          title,
+          unit,
+          words,
+          values: rows.map((row) => (row < 0 ? null : values[row])),
+        }),
+      );
     }
   }
 
@@ -204,8 +249,23 @@ page.data = (() => {
     const trouble = connections.column('trouble');
     const mild = new Set(['retransmits']);
     const severity = (trouble.words ?? []).map((word) => (mild.has(word) ? 1 : 2));
+    const lines = timeLines(connections, events, to);
+    const stuck = stuckStates(lines, connections.rows);
+    const bad = Uint8Array.from(trouble.values, (word) => (word === null ? 0 : severity[word]));
     return {
       ...json,
+      stuck,
+      /** Why a connection is marked; empty: it is not. @param {number} i */
+      trouble: (i) =>
+        [
+          ...(trouble.values[i] === null ? [] : [trouble.get(i)]),
+          ...(stuck[i] < 0
+            ? []
+            : [
+                `${states[lines.state[stuck[i]]].name} for ` +
+                  page.texts.duration(lines.until[stuck[i]] - lines.from[stuck[i]]),
+              ]),
+        ].join(', '),
       to,
       connections,
       events,
@@ -214,9 +274,10 @@ page.data = (() => {
       open: tables.get('open'),
       rates: tables.get('rates'),
       total: json.connections,
-      lines: timeLines(connections, events, to),
+      lines,
       groups: {process: processes(connections), peer: peers(connections)},
-      severity: Uint8Array.from(trouble.values, (word) => (word === null ? 0 : severity[word])),
+      hasFailed: bad,
+      severity: bad.map((one, i) => (stuck[i] >= 0 ? 2 : one)),
       reports: json.reports.map(({name, tables: all}) => ({name, tables: all.map(table)})),
     };
   }

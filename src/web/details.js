@@ -25,7 +25,10 @@ page.details = (() => {
     };
     const opened = get('open_error_ns');
     const rows = [
-      ['Process', get('process') === null ? unknownOwner : `${get('process')}, pid ${known('pid')}`],
+      [
+        'Process',
+        get('process') === null ? unknownOwner : `${get('process')}, pid ${known('pid')}`,
+      ],
       ['Script', get('script')],
       ['Command line', get('cmdline')],
       ['User', get('user')],
@@ -36,14 +39,24 @@ page.details = (() => {
       ['Remote', endpoint('remote')],
       ['Name', get('remote_name') && `${get('remote_name')} (${known('name_source')})`],
       ['Peer', groups.peer.labels[groups.peer.of[row]]],
-      ['Began', opened === null
-        ? `before ${moment(lines.began[row], 6)}: it was there before the recorder`
-        : `${moment(lines.began[row], 6)} UTC, ${bound(opened)}`],
-      ['Ended', lines.isOpen[row]
-        ? `not before the end of the window; last seen ${known('last_seen_ns')} UTC`
-        : `${moment(connections.column('ended_ns').values[row], 6)} UTC, ${bound(get('close_error_ns') ?? 0)}`],
+      [
+        'Began',
+        opened === null
+          ? `before ${moment(lines.began[row], 6)}: it was there before the recorder`
+          : `${moment(lines.began[row], 6)} UTC, ${bound(opened)}`,
+      ],
+      [
+        'Ended',
+        lines.isOpen[row]
+          ? `not before the end of the window; last seen ${known('last_seen_ns')} UTC`
+          : `${moment(connections.column('ended_ns').values[row], 6)} UTC, ${bound(get('close_error_ns') ?? 0)}`,
+      ],
       ['Duration', get('duration_ns') === null ? 'unknown' : known('duration_ns')],
-      ['Outcome', `${known('outcome')}${get('outcome_reason') ? `: ${get('outcome_reason')}` : ''}`],
+      ['Trouble', view.data.trouble(row) || null],
+      [
+        'Outcome',
+        `${known('outcome')}${get('outcome_reason') ? `: ${get('outcome_reason')}` : ''}`,
+      ],
       ['Sent, received', `${known('bytes_sent')}, ${known('bytes_received')}`],
       ['Retransmits', get('retransmits') === null ? null : known('retransmits')],
       ['Round trip', get('rtt_us') === null ? null : known('rtt_us')],
@@ -56,8 +69,18 @@ page.details = (() => {
     for (const [name, value] of rows) {
       if (value === null || value === undefined) continue;
       const text = String(value);
-      list.append(element('div', {}, element('dt', {}, name),
-        element('dd', {}, text.length > 4000 ? `${text.slice(0, 4000)}… (${text.length} characters)` : text)));
+      list.append(
+        element(
+          'div',
+          {},
+          element('dt', {}, name),
+          element(
+            'dd',
+            {},
+            text.length > 4000 ? `${text.slice(0, 4000)}… (${text.length} characters)` : text,
+          ),
+        ),
+      );
     }
     return list;
   }
@@ -69,10 +92,15 @@ page.details = (() => {
     const strip = element('div', {className: 'strip', 'aria-hidden': 'true'});
     const span = Math.max(1, to - from);
     for (let s = lines.firstState[row]; s < lines.firstState[row + 1]; ++s) {
-      const part = element('span', {title: states[lines.state[s]].name}, states[lines.state[s]].name);
+      const part = element(
+        'span',
+        {title: states[lines.state[s]].name},
+        states[lines.state[s]].name,
+      );
       part.style.left = `${(100 * (lines.from[s] - from)) / span}%`;
       part.style.width = `${Math.max(0.3, (100 * (lines.until[s] - lines.from[s])) / span)}%`;
       part.style.background = stateColour(lines.state[s]);
+      part.style.color = page.charts.colour(`--on-state-${lines.state[s]}`) || '#10161d';
       strip.append(part);
     }
     return strip;
@@ -84,8 +112,14 @@ page.details = (() => {
     const {lines} = data;
     const column = (name) => data.events.column(name);
     const body = element('tbody');
-    const what = {present: 'already there, in', open: 'opened, in', state: 'entered', close: 'ended',
-      offload: 'offload', owner: 'new owner:'};
+    const what = {
+      present: 'already there, in',
+      open: 'opened, in',
+      state: 'entered',
+      close: 'ended',
+      offload: 'offload',
+      owner: 'new owner:',
+    };
     let before = null;
     for (let e = lines.firstEvent[row]; e < lines.firstEvent[row + 1]; ++e) {
       const time = lines.began[row] + column('after_ns').values[e];
@@ -93,25 +127,58 @@ page.details = (() => {
       const entered = column('new').get(e);
       const name = kind === 'close' ? '' : String(entered ?? '');
       const dot = element('i', {className: 'dot'});
-      dot.style.background = entered && kind !== 'owner' && kind !== 'offload'
-        ? stateColour(stateNumber(entered)) : 'transparent';
-      body.append(element('tr', {},
-        element('th', {scope: 'row'}, moment(time, 6)),
-        element('td', {className: 'number'}, bound(column('error_ns').values[e])),
-        element('td', {className: 'number'}, before === null ? '' : `+ ${duration(time - before)}`),
-        element('td', {}, dot, ` ${what[kind] ?? kind} ${name}`)));
+      dot.style.background =
+        entered && kind !== 'owner' && kind !== 'offload'
+          ? stateColour(stateNumber(entered))
+          : 'transparent';
+      body.append(
+        element(
+          'tr',
+          {},
+          element('th', {scope: 'row'}, moment(time, 6)),
+          element('td', {}, dot, ` ${what[kind] ?? kind} ${name}`),
+          element(
+            'td',
+            {className: 'number'},
+            before === null ? '' : `+ ${duration(time - before)}`,
+          ),
+          element('td', {className: 'number'}, bound(column('error_ns').values[e])),
+        ),
+      );
       before = time;
     }
     if (lines.isOpen[row]) {
-      body.append(element('tr', {}, element('th', {scope: 'row'}, moment(lines.end[row], 6)),
-        element('td'), element('td', {className: 'number'}, before === null ? '' : `+ ${duration(lines.end[row] - before)}`),
-        element('td', {}, 'still open here')));
+      body.append(
+        element(
+          'tr',
+          {},
+          element('th', {scope: 'row'}, moment(lines.end[row], 6)),
+          element('td', {}, 'still open here'),
+          element(
+            'td',
+            {className: 'number'},
+            before === null ? '' : `+ ${duration(lines.end[row] - before)}`,
+          ),
+          element('td'),
+        ),
+      );
     }
-    const heads = ['time (UTC)', 'up to so much earlier', 'after', 'what'];
-    return element('div', {className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': 'Time line'},
-      element('table', {}, element('caption', {className: 'hidden'}, 'Time line of the connection'),
-        element('thead', {}, element('tr', {}, ...heads.map((head) => element('th', {scope: 'col'}, head)))),
-        body));
+    const heads = ['time (UTC)', 'what', 'after', 'up to so much earlier'];
+    return element(
+      'div',
+      {className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': 'Time line'},
+      element(
+        'table',
+        {},
+        element('caption', {className: 'hidden'}, 'Time line of the connection'),
+        element(
+          'thead',
+          {},
+          element('tr', {}, ...heads.map((head) => element('th', {scope: 'col'}, head))),
+        ),
+        body,
+      ),
+    );
   }
 
   function draw(view) {

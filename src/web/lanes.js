@@ -60,7 +60,7 @@ page.lanes = (() => {
       this.space = byId('lanes-space');
       /** @type {CanvasRenderingContext2D} */
       this.context = this.canvas.getContext('2d');
-        addGestures(this.box, view, () => charts.area(), {click: (event) => this.click(event)});
+      addGestures(this.box, view, () => charts.area(), {click: (event) => this.click(event)});
       this.box.addEventListener('scroll', () => this.drawSoon());
       this.box.addEventListener('pointermove', (event) => this.showTip(event));
       this.box.addEventListener('pointerleave', () => tip.hide());
@@ -88,16 +88,22 @@ page.lanes = (() => {
         if (end[row] < from || isListener[row]) continue;
         living += 1;
         let group = groups.get(of[row]);
-        if (!group) groups.set(of[row], (group = {label: labels[of[row]], rows: [], bad: 0, mild: 0}));
+        if (!group)
+          groups.set(of[row], (group = {label: labels[of[row]], rows: [], bad: 0, mild: 0}));
         group.rows.push(row);
         if (data.severity[row] === 2) group.bad += 1;
         else if (data.severity[row] === 1) group.mild += 1;
       }
-      this.groups = [...groups.values()].sort((a, b) =>
-        b.bad - a.bad || b.mild - a.mild || b.rows.length - a.rows.length ||
-        (a.label < b.label ? -1 : 1));
+      this.groups = [...groups.values()].sort(
+        (a, b) =>
+          b.bad - a.bad ||
+          b.mild - a.mild ||
+          b.rows.length - a.rows.length ||
+          (a.label < b.label ? -1 : 1),
+      );
       this.living = living;
-      const room = this.box.clientHeight - axisHeight;
+      const most = parseFloat(getComputedStyle(this.box).maxHeight);
+      const room = most - axisHeight - 2;
       this.isHeat = living > maxLaidOut;
       let lanes = 0;
       if (!this.isHeat) {
@@ -105,18 +111,23 @@ page.lanes = (() => {
           Object.assign(group, fit(group.rows, data));
           lanes += group.height;
         }
-        this.isHeat = lanes > Math.max(300, room);
+        this.isHeat = lanes > room;
       }
       const heads = this.groups.length * headHeight;
-      this.laneHeight = Math.max(minLane, Math.min(maxLane, Math.floor((room - heads) / (lanes || 1))));
+      this.laneHeight = Math.max(
+        minLane,
+        Math.min(maxLane, Math.floor((room - heads) / (lanes || 1))),
+      );
       let top = 0;
       for (const group of this.groups) {
         group.top = top;
-        group.bottom = top + headHeight + (this.isHeat ? heatHeight : group.height * this.laneHeight) + 4;
+        group.bottom =
+          top + headHeight + (this.isHeat ? heatHeight : group.height * this.laneHeight) + 4;
         top = group.bottom;
       }
       this.box.dataset.wheel = top > room ? 'scroll' : '';
-      this.space.style.height = `${Math.max(room, top) + axisHeight}px`;
+      this.box.style.height = `${Math.min(most, Math.max(120, top + axisHeight + 2))}px`;
+      this.space.style.height = `${Math.max(120 - axisHeight - 2, top) + axisHeight}px`;
       this.note(lanes);
     }
 
@@ -146,7 +157,10 @@ page.lanes = (() => {
       const {canvas, context, view, box} = this;
       const ratio = devicePixelRatio || 1;
       const [width, height] = [box.clientWidth, box.clientHeight];
-      if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+      if (
+        canvas.width !== Math.round(width * ratio) ||
+        canvas.height !== Math.round(height * ratio)
+      ) {
         canvas.width = Math.round(width * ratio);
         canvas.height = Math.round(height * ratio);
         canvas.style.width = `${width}px`;
@@ -187,7 +201,8 @@ page.lanes = (() => {
       context.fillRect(0, y, width, headHeight - 3);
       context.textBaseline = 'middle';
       context.font = '600 12px system-ui, sans-serif';
-      const counts = `${count(group.rows.length)}` + (group.bad ? `, ${count(group.bad)} with trouble` : '');
+      const counts =
+        `${count(group.rows.length)}` + (group.bad ? `, ${count(group.bad)} with trouble` : '');
       const room = width - 24 - context.measureText(counts).width;
       context.fillStyle = this.ink;
       const label = this.cut(group.label, room);
@@ -210,10 +225,13 @@ page.lanes = (() => {
 
     drawLanes(group, y, area) {
       const {context, view, left} = this;
-      const {lines, severity, connections} = view.data;
+      const {lines, connections} = view.data;
       const h = this.laneHeight;
       const bar = Math.max(3, h - 2);
-      const errors = [connections.column('open_error_ns').values, connections.column('close_error_ns').values];
+      const errors = [
+        connections.column('open_error_ns').values,
+        connections.column('close_error_ns').values,
+      ];
       const [firstY, lastY] = [-h, area.h];
       for (const {row, lane} of group.lanes) {
         const top = y + lane * h;
@@ -228,12 +246,20 @@ page.lanes = (() => {
         this.drawBound(begin, errors[0][row], top, bar);
         if (!lines.isOpen[row]) this.drawBound(end, errors[1][row], top, bar);
         if (errors[0][row] === null) this.drawEarlier(Math.max(area.x, begin), top, bar);
-        if (severity[row] === 2) this.drawTrouble(end, top, bar);
+        if (view.data.hasFailed[row] === 2) this.drawTrouble(end, top, bar);
+        if (view.data.stuck[row] >= 0) {
+          this.drawStuck(Math.max(area.x, left(lines.from[view.data.stuck[row]])), top, bar);
+        }
         if (row === view.selected) {
           context.strokeStyle = this.ink;
           context.lineWidth = 2;
           const from = Math.max(area.x, begin);
-          context.strokeRect(from - 2, top - 2, Math.max(6, Math.min(area.x + area.w, end) - from + 4), bar + 4);
+          context.strokeRect(
+            from - 2,
+            top - 2,
+            Math.max(6, Math.min(area.x + area.w, end) - from + 4),
+            bar + 4,
+          );
         }
       }
     }
@@ -289,7 +315,10 @@ page.lanes = (() => {
       const {context} = this;
       const size = Math.max(4, Math.min(10, h));
       const middle = y + h / 2;
-      for (const [width, style] of [[4, colour('--paper')], [2, this.bad]]) {
+      for (const [width, style] of [
+        [4, colour('--paper')],
+        [2, this.bad],
+      ]) {
         context.strokeStyle = style;
         context.lineWidth = width;
         context.beginPath();
@@ -299,6 +328,16 @@ page.lanes = (() => {
         context.lineTo(x - size / 2, middle + size / 2);
         context.stroke();
       }
+    }
+
+    /** It stayed for long in a state that should be short. */
+    drawStuck(x, y, h) {
+      const {context} = this;
+      context.fillStyle = colour('--paper');
+      context.fillRect(x, y, 5, h);
+      context.fillStyle = this.bad;
+      context.fillRect(x + 1, y, 3, h - 4);
+      context.fillRect(x + 1, y + h - 2, 3, 2);
     }
 
     /** Lines over the colour of a state, for those who do not see the colour. */
@@ -311,10 +350,17 @@ page.lanes = (() => {
       made.lineWidth = 1.2;
       made.beginPath();
       const kind = states[state].pattern;
-      if (kind === 'rising' || kind === 'cross') for (const d of [-8, 0, 8]) made.moveTo(d, 8), made.lineTo(d + 8, 0);
-      if (kind === 'falling' || kind === 'cross') for (const d of [-8, 0, 8]) made.moveTo(d, 0), made.lineTo(d + 8, 8);
-      if (kind === 'rows') for (const y of [2, 6]) made.moveTo(0, y), made.lineTo(8, y);
-      if (kind === 'dots') for (const [x, y] of [[1, 1], [5, 5]]) made.fillRect(x, y, 2, 2);
+      if (kind === 'rising' || kind === 'cross')
+        for (const d of [-8, 0, 8]) (made.moveTo(d, 8), made.lineTo(d + 8, 0));
+      if (kind === 'falling' || kind === 'cross')
+        for (const d of [-8, 0, 8]) (made.moveTo(d, 0), made.lineTo(d + 8, 8));
+      if (kind === 'rows') for (const y of [2, 6]) (made.moveTo(0, y), made.lineTo(8, y));
+      if (kind === 'dots')
+        for (const [x, y] of [
+          [1, 1],
+          [5, 5],
+        ])
+          made.fillRect(x, y, 2, 2);
       made.stroke();
       const pattern = this.context.createPattern(tile, 'repeat');
       this.patterns.set(state, pattern);
@@ -383,7 +429,11 @@ page.lanes = (() => {
       for (const {v, label} of timeTicks(from, to, area.w)) {
         const x = area.x + ((v - from) / (to - from)) * area.w;
         const half = context.measureText(label).width / 2;
-        context.fillText(label, Math.max(half + 2, Math.min(width - half - 2, x)), height - axisHeight / 2);
+        context.fillText(
+          label,
+          Math.max(half + 2, Math.min(width - half - 2, x)),
+          height - axisHeight / 2,
+        );
         context.fillRect(x, area.h, 1, 4);
       }
       context.textAlign = 'left';
@@ -422,8 +472,12 @@ page.lanes = (() => {
       if (!group || event.buttons !== 0) return this.tip.hide();
       if (!(row >= 0)) {
         const bad = group.bad ? [`${count(group.bad)} with trouble`] : [];
-        return this.tip.show(event, [group.label, `${count(group.rows.length)} connections`, ...bad,
-          'click: only these']);
+        return this.tip.show(event, [
+          group.label,
+          `${count(group.rows.length)} connections`,
+          ...bad,
+          'click: only these',
+        ]);
       }
       const {connections, lines, groups} = this.view.data;
       const get = (name) => connections.column(name).get(row);

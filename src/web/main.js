@@ -14,8 +14,11 @@ page.main = (() => {
 
     /** @param {PointerEvent} event @param {string[]} lines */
     show(event, lines) {
-      this.box.replaceChildren(...lines.map((line) =>
-        element('div', {}, line.length > 120 ? `${line.slice(0, 120)}…` : line)));
+      this.box.replaceChildren(
+        ...lines.map((line) =>
+          element('div', {}, line.length > 120 ? `${line.slice(0, 120)}…` : line),
+        ),
+      );
       this.box.hidden = false;
       const {offsetWidth, offsetHeight} = this.box;
       const left = Math.min(innerWidth - offsetWidth - 8, event.clientX + 14);
@@ -48,12 +51,18 @@ page.main = (() => {
     const parts = [];
     if (of.percent === null) parts.push('coverage unknown: nobody counted the opens of the kernel');
     else {
-      parts.push(`coverage ${Number(of.percent.toFixed(2))} %: ` +
-        `${count(of.recorded_opens)} of ${count(of.kernel_opens)} opens that the kernel counted`);
+      parts.push(
+        `coverage ${Number(of.percent.toFixed(2))} %: ` +
+          `${count(of.recorded_opens)} of ${count(of.kernel_opens)} opens that the kernel counted`,
+      );
     }
     if (of.uncounted_ns > 0) parts.push(`${duration(of.uncounted_ns)} without such a count`);
-    parts.push(of.gaps === 0 ? 'no gaps' : `${count(of.gaps)} ${of.gaps === 1 ? 'gap' : 'gaps'} of ` +
-      `${duration(of.gaps_ns)} together (${of.gap_reasons.map((one) => shown(one.reason)).join(', ')})`);
+    parts.push(
+      of.gaps === 0
+        ? 'no gaps'
+        : `${count(of.gaps)} ${of.gaps === 1 ? 'gap' : 'gaps'} of ` +
+            `${duration(of.gaps_ns)} together (${of.gap_reasons.map((one) => shown(one.reason)).join(', ')})`,
+    );
     if (of.note) parts.push(...shown(of.note).split(' | '));
     return parts.join('; ') + '.';
   }
@@ -68,45 +77,62 @@ page.main = (() => {
     byId('complete').textContent = completeText(data);
     const bad = severity.reduce((sum, one) => sum + (one === 2 ? 1 : 0), 0);
     let open = 0;
-    for (let i = 0; i < connections.rows; ++i) open += lines.isOpen[i] && !lines.isListener[i] ? 1 : 0;
+    for (let i = 0; i < connections.rows; ++i)
+      open += lines.isOpen[i] && !lines.isListener[i] ? 1 : 0;
     const part = view.isComplete ? '' : ' on the page';
     const facts = [
       [count(data.total), 'connections', null],
       [count(bad), `with trouble${part}`, () => view.setFilter({trouble: true})],
       [count(open), `open at the end${part}`, () => view.setFilter({outcome: 'open'})],
-      [count(new Set(data.groups.process.of).size), `processes${part}`, () => view.setGroup('process')],
+      [
+        count(new Set(data.groups.process.of).size),
+        `processes${part}`,
+        () => view.setGroup('process'),
+      ],
       [count(data.groups.peer.labels.length), `peers${part}`, () => view.setGroup('peer')],
       [count(data.gaps.rows), data.gaps.rows === 1 ? 'gap' : 'gaps', null],
     ];
     for (const [number, what, click] of facts) {
       const inside = [element('b', {}, number), element('span', {}, ` ${what}`)];
-      const item = click ? element('button', {type: 'button'}, ...inside) : element('span', {}, ...inside);
+      const item = click
+        ? element('button', {type: 'button'}, ...inside)
+        : element('span', {}, ...inside);
       if (click) item.addEventListener('click', click);
       byId('facts').append(element('li', {}, item));
     }
     if (!view.isComplete) {
       const note = byId('left-out');
       note.hidden = false;
-      const rest = `netlog html --limit ${data.total}${data.filters ? ` ${data.filters}` : ''} ` +
+      const rest =
+        `netlog html --limit ${data.total}${data.filters ? ` ${data.filters}` : ''} ` +
         `--since ${page.texts.iso(of.from_ns)}..${page.texts.iso(of.to_ns)} -o all.html`;
-      note.append(`The page has ${count(connections.rows)} of ${count(data.total)} connections: those ` +
-        'with trouble, and an even sample of the others. The charts count all of them as long as there is no ' +
-        'filter. All connections: ', element('code', {}, shown(rest)));
+      note.append(
+        `The page has ${count(connections.rows)} of ${count(data.total)} connections: those ` +
+          'with trouble, and an even sample of the others. The charts count all of them as long as there is no ' +
+          'filter. All connections: ',
+        element('code', {}, shown(rest)),
+      );
     }
     const last = sessions.rows - 1;
     const get = (name) => (last < 0 ? null : sessions.column(name).get(last));
-    byId('footer').textContent = last < 0 ? '' :
-      `Recorded by netlog ${get('netlog_version')} on ${get('os')} ${get('kernel')}, from ` +
-      `${get('sources')}, each ${duration(get('interval_ns'))}.` +
-      (get('redacted') ? ` Replaced by pseudonyms: ${get('redacted')}.` : '') +
-      ` Made by netlog ${shown(data.netlog)}. Charts: dygraphs (MIT licence, in the source of the page).`;
-    byId('gaps-summary').textContent = data.gaps.rows === 0 ? 'No gaps' :
-      `${count(data.gaps.rows)} ${data.gaps.rows === 1 ? 'gap' : 'gaps'} as a table`;
+    byId('footer').textContent =
+      last < 0
+        ? ''
+        : `Recorded by netlog ${get('netlog_version')} on ${get('os')} ${get('kernel')}, from ` +
+          `${get('sources')}, each ${duration(get('interval_ns'))}.` +
+          (get('redacted') ? ` Replaced by pseudonyms: ${get('redacted')}.` : '') +
+          ` Made by netlog ${shown(data.netlog)}. Charts: dygraphs (MIT licence, in the source of the page).`;
+    byId('gaps-summary').textContent =
+      data.gaps.rows === 0
+        ? 'No gaps'
+        : `${count(data.gaps.rows)} ${data.gaps.rows === 1 ? 'gap' : 'gaps'} as a table`;
     if (data.gaps.rows > 0) page.tables.plain(byId('gaps-table'), data.gaps, true);
   }
 
   function legend(data) {
-    const used = new Set(data.lines.state);
+    const used = new Set();
+    const {state: entered, firstState} = data.lines;
+    for (let s = 0; s < firstState[firstState.length - 1]; ++s) used.add(entered[s]);
     for (const word of data.open.column('state').words ?? []) used.add(page.data.stateNumber(word));
     states.forEach((state, number) => {
       if (!used.has(number)) return;
@@ -114,11 +140,22 @@ page.main = (() => {
       swatch.style.backgroundColor = `var(--state-${number})`;
       byId('legend').append(element('span', {role: 'listitem'}, swatch, state.name));
     });
-    const others = [['mark-trouble', '×', 'failed or reset'], ['mark-earlier', '◀', 'there before the recorder'],
-      ['mark-bound', '|–', 'error bound'], ['mark-gap', '', 'gap of the recorder']];
+    const others = [
+      ['mark-trouble', '×', 'failed or reset'],
+      ['mark-trouble', '!', 'stuck in a state'],
+      ['mark-earlier', '◀', 'there before the recorder'],
+      ['mark-bound', '|–', 'error bound'],
+      ['mark-gap', '', 'gap of the recorder'],
+    ];
     for (const [name, sign, text] of others) {
-      byId('legend').append(element('span', {role: 'listitem'},
-        element('i', {className: `swatch ${name}`, 'aria-hidden': 'true'}, sign), text));
+      byId('legend').append(
+        element(
+          'span',
+          {role: 'listitem'},
+          element('i', {className: `swatch ${name}`, 'aria-hidden': 'true'}, sign),
+          text,
+        ),
+      );
     }
   }
 
@@ -126,15 +163,20 @@ page.main = (() => {
   function ranked(of, labels) {
     const counts = new Float64Array(labels.length);
     for (const number of of) if (number >= 0) counts[number] += 1;
-    return labels.map((label, number) => ({label: String(label), count: counts[number]}))
+    return labels
+      .map((label, number) => ({label: String(label), count: counts[number]}))
       .filter((one) => one.count > 0)
       .sort((a, b) => b.count - a.count)
       .slice(0, 500);
   }
 
   function fillSelect(select, entries) {
-    select.replaceChildren(element('option', {value: ''}, 'all'), ...entries.map((one) =>
-      element('option', {value: one.label}, `${one.label.slice(0, 80)} (${count(one.count)})`)));
+    select.replaceChildren(
+      element('option', {value: ''}, 'all'),
+      ...entries.map((one) =>
+        element('option', {value: one.label}, `${one.label.slice(0, 80)} (${count(one.count)})`),
+      ),
+    );
   }
 
   /** @param {any} select @param {string} value one that may not be among the most frequent */
@@ -150,16 +192,30 @@ page.main = (() => {
     fillSelect(byId('process'), ranked(groups.process.of, groups.process.labels));
     fillSelect(byId('peer'), ranked(groups.peer.of, groups.peer.labels));
     const service = connections.column('direction');
-    const [local, remote] = [connections.column('local_port').values, connections.column('remote_port').values];
+    const [local, remote] = [
+      connections.column('local_port').values,
+      connections.column('remote_port').values,
+    ];
     const ports = new Map();
     for (let i = 0; i < connections.rows; ++i) {
       const port = service.get(i) === 'outbound' ? remote[i] : local[i];
       if (port) ports.set(port, (ports.get(port) ?? 0) + 1);
     }
-    fillSelect(byId('port'), [...ports].map(([port, number]) => ({label: String(port), count: number}))
-      .sort((a, b) => b.count - a.count).slice(0, 300));
+    fillSelect(
+      byId('port'),
+      [...ports]
+        .map(([port, number]) => ({label: String(port), count: number}))
+        .sort((a, b) => b.count - a.count)
+        .slice(0, 300),
+    );
     const outcome = connections.column('outcome');
-    fillSelect(byId('outcome'), ranked(outcome.values.map((value) => value ?? -1), outcome.words ?? []));
+    fillSelect(
+      byId('outcome'),
+      ranked(
+        outcome.values.map((value) => value ?? -1),
+        outcome.words ?? [],
+      ),
+    );
     for (const name of ['process', 'peer', 'port', 'outcome']) {
       byId(name).addEventListener('change', () => view.setFilter({[name]: byId(name).value}));
     }
@@ -168,13 +224,16 @@ page.main = (() => {
       clearTimeout(timer);
       timer = setTimeout(() => view.setFilter({text: byId('text').value}), 80);
     });
-    byId('trouble').addEventListener('change', () => view.setFilter({trouble: byId('trouble').checked}));
+    byId('trouble').addEventListener('change', () =>
+      view.setFilter({trouble: byId('trouble').checked}),
+    );
     byId('clear').addEventListener('click', () => view.clearFilter());
     byId('filters').addEventListener('submit', (event) => event.preventDefault());
     const show = () => {
       const {filter} = view;
       if (byId('text').value !== filter.text) byId('text').value = filter.text;
-      for (const name of ['process', 'peer', 'port', 'outcome']) setSelect(byId(name), filter[name]);
+      for (const name of ['process', 'peer', 'port', 'outcome'])
+        setSelect(byId(name), filter[name]);
       byId('trouble').checked = filter.trouble;
       byId('clear').disabled = !view.isFiltered;
       byId('group').value = view.group;
@@ -206,10 +265,14 @@ page.main = (() => {
       if (event.key === 'Enter' && event.target.id === 'text') byId('connections').focus();
       if (inField) return;
       const actions = {
-        w: () => view.zoom(0.6), '+': () => view.zoom(0.6),
-        s: () => view.zoom(1 / 0.6), '-': () => view.zoom(1 / 0.6),
-        a: () => view.move(-0.2), d: () => view.move(0.2),
-        ArrowLeft: () => view.move(-0.2), ArrowRight: () => view.move(0.2),
+        w: () => view.zoom(0.6),
+        '+': () => view.zoom(0.6),
+        s: () => view.zoom(1 / 0.6),
+        '-': () => view.zoom(1 / 0.6),
+        a: () => view.move(-0.2),
+        d: () => view.move(0.2),
+        ArrowLeft: () => view.move(-0.2),
+        ArrowRight: () => view.move(0.2),
         Home: () => view.showTime(0, view.data.to),
         End: () => view.showTime(view.data.to * 0.9, view.data.to),
         '/': () => byId('text').focus(),
@@ -254,6 +317,7 @@ page.main = (() => {
     const dark = matchMedia('(prefers-color-scheme: dark)');
     setTheme(dark.matches ? 'dark' : 'light');
     const view = new page.view.View(data);
+    view.readFragment();
     const tip = new Tip();
     summary(data, view);
     legend(data);
@@ -261,15 +325,19 @@ page.main = (() => {
     const charts = new page.charts.Charts(view, tip);
     const lanes = new page.lanes.Lanes(view, charts, tip);
     const table = page.tables.showConnections(view, openDetails);
-    page.tables.showReports(data);
+    setTimeout(() => page.tables.showReports(data));
     keys(view, table);
     byId('series-details').addEventListener('toggle', () => charts.fillTable());
     byId('theme').addEventListener('click', () =>
-      setTheme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark', view));
+      setTheme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark', view),
+    );
     dark.addEventListener('change', () => setTheme(dark.matches ? 'dark' : 'light', view));
     const showRange = () => {
-      byId('range').textContent = `${moment(view.from)} to ${moment(view.to)} UTC, ${duration(view.to - view.from)}` +
-        (charts.series.isExact ? '' : '; with this filter, charts count only connections on the page');
+      byId('range').textContent =
+        `${moment(view.from)} to ${moment(view.to)} UTC, ${duration(view.to - view.from)}` +
+        (charts.series.isExact
+          ? ''
+          : '; with this filter, charts count only connections on the page');
     };
     view.listeners.push((changed) => {
       if (changed.has('selected')) page.details.draw(view);
@@ -284,12 +352,18 @@ page.main = (() => {
       table.draw(true);
     });
     addEventListener('hashchange', () => view.readFragment());
-    view.readFragment();
-    view.flush();
     lanes.draw();
     page.details.draw(view);
+    if (view.selected >= 0) table.show(view.selected);
     showRange();
-    page.state = {data, view, charts, lanes, table, times: {load: loaded - began, all: performance.now()}};
+    page.state = {
+      data,
+      view,
+      charts,
+      lanes,
+      table,
+      times: {load: loaded - began, all: performance.now()},
+    };
     window.netlogPage = page.state;
     document.documentElement.dataset.ready = '1';
   }

@@ -31,7 +31,9 @@ page.series = (() => {
     const outcome = connections.column('outcome');
     const trouble = connections.column('trouble');
     const isReset = (outcome.words ?? []).map((word) => word === 'reset');
-    const isFailure = (trouble.words ?? []).map((word) => !['retransmits', 'reset', 'aborted'].includes(word));
+    const isFailure = (trouble.words ?? []).map(
+      (word) => !['retransmits', 'reset', 'aborted'].includes(word),
+    );
     const known = connections.column('open_error_ns').values;
     const ended = connections.column('ended_ns').values;
     for (const i of rows) {

@@ -33,9 +33,13 @@ page.tables = (() => {
         return th;
       });
       this.body = element('tbody');
-      this.table = element('table', {'aria-rowcount': '0'},
+      this.table = element(
+        'table',
+        {'aria-rowcount': '0'},
         element('caption', {className: 'hidden'}, caption),
-        element('thead', {}, head), this.body);
+        element('thead', {}, head),
+        this.body,
+      );
       box.replaceChildren(this.table);
       box.addEventListener('scroll', () => this.drawSoon());
       if (select) {
@@ -170,16 +174,37 @@ page.tables = (() => {
     };
     const earlier = connections.column('open_error_ns').values;
     const columns = [
-      {...column('began_ns', 'began (UTC)', 170),
-        text: (row) => `${earlier[row] === null ? '≤ ' : ''}${cell(lines.began[row], 'time')}`},
-      {name: 'lasted', title: 'lasted', unit: 'ns', width: 80,
+      {
+        ...column('began_ns', 'began (UTC)', 170),
+        text: (row) => `${earlier[row] === null ? '≤ ' : ''}${cell(lines.began[row], 'time')}`,
+      },
+      {
+        name: 'lasted',
+        title: 'lasted',
+        unit: 'ns',
+        width: 80,
         get: (row) => lines.end[row] - lines.began[row],
-        text: (row) => `${earlier[row] === null || lines.isOpen[row] ? '≥ ' : ''}` +
-          cell(lines.end[row] - lines.began[row], 'ns')},
+        text: (row) =>
+          `${earlier[row] === null || lines.isOpen[row] ? '≥ ' : ''}` +
+          cell(lines.end[row] - lines.began[row], 'ns'),
+      },
       {...column('process', undefined, 120)},
       column('pid'),
       column('direction'),
-      {name: 'peer', title: 'peer', unit: '', width: 190, get: (row) => groups.peer.labels[groups.peer.of[row]]},
+      {
+        name: 'peer',
+        title: 'peer',
+        unit: '',
+        width: 190,
+        get: (row) => groups.peer.labels[groups.peer.of[row]],
+      },
+      {
+        name: 'trouble',
+        title: 'trouble',
+        unit: '',
+        get: (row) => data.trouble(row) || null,
+        mark: (row) => (severity[row] === 2 ? 'bad' : ''),
+      },
       {...column('outcome'), mark: (row) => (severity[row] === 2 ? 'bad' : '')},
       column('outcome_reason'),
       column('state', 'last state'),
@@ -202,7 +227,9 @@ page.tables = (() => {
       open: openDetails,
     });
     const choose = () => {
-      const rows = view.rows.filter((row) => lines.began[row] <= view.to && lines.end[row] >= view.from);
+      const rows = view.rows.filter(
+        (row) => lines.began[row] <= view.to && lines.end[row] >= view.from,
+      );
       byId('count').textContent = `${count(rows.length)} of ${count(connections.rows)}`;
       table.setRows(rows);
     };
@@ -222,12 +249,14 @@ page.tables = (() => {
 
   /** A table of the data as it is, with a filter of its own if it is long. */
   function plain(box, data, isCompact = false) {
-    const columns = data.columns.filter((column) => column.title).map((column) => ({
-      name: column.name,
-      title: column.title,
-      unit: column.unit,
-      get: (row) => column.get(row),
-    }));
+    const columns = data.columns
+      .filter((column) => column.title)
+      .map((column) => ({
+        name: column.name,
+        title: column.title,
+        unit: column.unit,
+        get: (row) => column.get(row),
+      }));
     const table = new Table(box, columns, data.title);
     const all = Array.from({length: data.rows}, (_, row) => row);
     table.setRows(all);
@@ -236,8 +265,11 @@ page.tables = (() => {
       table,
       filter: (text) => {
         const wanted = text.toLowerCase();
-        table.setRows(all.filter((row) => columns.some(({get, unit}) =>
-          cell(get(row), unit).toLowerCase().includes(wanted))));
+        table.setRows(
+          all.filter((row) =>
+            columns.some(({get, unit}) => cell(get(row), unit).toLowerCase().includes(wanted)),
+          ),
+        );
       },
     };
   }
@@ -248,35 +280,78 @@ page.tables = (() => {
     const made = [];
     if (data.left_out.length > 0) {
       const {from_ns: from, to_ns: to} = data.completeness;
-      const list = element('ul', {}, ...data.left_out.map((name) => element('li', {}, element('code', {},
-        `netlog report ${name} --since ${page.texts.iso(from)}..${page.texts.iso(to)} ${data.filters}`))));
-      all.append(element('details', {}, element('summary', {}, element('h2', {},
-        'Reports that are not on this page')), element('p', {},
-        'The window has many connections. netlog html --reports all puts them on the page.'), list));
+      const list = element(
+        'ul',
+        {},
+        ...data.left_out.map((name) =>
+          element(
+            'li',
+            {},
+            element(
+              'code',
+              {},
+              `netlog report ${name} --since ${page.texts.iso(from)}..${page.texts.iso(to)} ${data.filters}`,
+            ),
+          ),
+        ),
+      );
+      all.append(
+        element(
+          'details',
+          {},
+          element('summary', {}, element('h2', {}, 'Reports that are not on this page')),
+          element(
+            'p',
+            {},
+            'The window has many connections. netlog html --reports all puts them on the page.',
+          ),
+          list,
+        ),
+      );
     }
     data.reports.forEach(({name, tables}, place) => {
       const filled = tables.filter((one) => one.rows > 0);
       const rows = filled.reduce((sum, one) => sum + one.rows, 0);
-      const details = element('details', {id: `report-${name}`},
-        element('summary', {}, element('h2', {}, `Report ${name}`), ' ',
-          element('span', {className: 'quiet'}, rows ? `${count(rows)} rows` : 'nothing to report')));
+      const details = element(
+        'details',
+        {id: `report-${name}`},
+        element(
+          'summary',
+          {},
+          element('h2', {}, `Report ${name}`),
+          ' ',
+          element('span', {className: 'quiet'}, rows ? `${count(rows)} rows` : 'nothing to report'),
+        ),
+      );
       const fill = () => {
         if (details.dataset.filled || !details.open) return;
         details.dataset.filled = '1';
         for (const one of filled) {
-          const box = element('div', {className: 'scroll rows', tabIndex: 0, role: 'region',
-            'aria-label': `${name}: ${one.title}`});
+          const box = element('div', {
+            className: 'scroll rows',
+            tabIndex: 0,
+            role: 'region',
+            'aria-label': `${name}: ${one.title}`,
+          });
           const bar = element('div', {className: 'bar'}, element('h3', {}, one.title));
           if (one.total > one.rows || one.more) {
-            bar.append(element('span', {className: 'quiet'},
-              `${count(one.rows)} of ${one.more ? 'more than ' : ''}${count(one.total)} rows`));
+            bar.append(
+              element(
+                'span',
+                {className: 'quiet'},
+                `${count(one.rows)} of ${one.more ? 'more than ' : ''}${count(one.total)} rows`,
+              ),
+            );
           }
           details.append(bar, box);
           const {filter, table} = plain(box, one);
           made.push(table);
           if (one.rows > 8) {
-            const input = element('input', {type: 'search', placeholder: 'filter these rows',
-              'aria-label': `Filter the rows of ${one.title}`});
+            const input = element('input', {
+              type: 'search',
+              placeholder: 'filter these rows',
+              'aria-label': `Filter the rows of ${one.title}`,
+            });
             input.addEventListener('input', () => filter(input.value));
             bar.append(input);
           }

@@ -65,7 +65,9 @@ page.texts = (() => {
     const ns = absolute(offset);
     const seconds = ns / 1000000000n;
     const text = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
-    const rest = String(ns - seconds * 1000000000n).padStart(9, '0').slice(0, digits);
+    const rest = String(ns - seconds * 1000000000n)
+      .padStart(9, '0')
+      .slice(0, digits);
     return `${text}${digits > 0 ? '.' + rest : ''}Z`;
   }
 
@@ -116,5 +118,19 @@ page.texts = (() => {
   /** @param {string} id @returns {any} */
   const byId = (id) => document.getElementById(id);
 
-  return {shown, count, bytes, duration, setBase, absolute, ms, iso, clock, moment, cell, element, byId};
+  return {
+    shown,
+    count,
+    bytes,
+    duration,
+    setBase,
+    absolute,
+    ms,
+    iso,
+    clock,
+    moment,
+    cell,
+    element,
+    byId,
+  };
 })();

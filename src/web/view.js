@@ -134,17 +134,38 @@ page.view = (() => {
     /** Whether a row has this text in one of its columns. @param {string} word */
     textTest(word) {
       const {connections, groups} = this.data;
-      const texts = ['process', 'script', 'cmdline', 'user', 'container', 'local_address',
-        'remote_address', 'remote_name', 'state', 'outcome', 'outcome_reason', 'trouble',
-        'direction', 'protocol'].map((name) => connections.column(name)).filter((one) => one.words);
-      const found = texts.map((one) => ({
-        values: one.values,
-        has: one.words.map((text) => String(text).toLowerCase().includes(word)),
-      })).filter(({has}) => has.includes(true));
+      const texts = [
+        'process',
+        'script',
+        'cmdline',
+        'user',
+        'container',
+        'local_address',
+        'remote_address',
+        'remote_name',
+        'state',
+        'outcome',
+        'outcome_reason',
+        'trouble',
+        'direction',
+        'protocol',
+      ]
+        .map((name) => connections.column(name))
+        .filter((one) => one.words);
+      const found = texts
+        .map((one) => ({
+          values: one.values,
+          has: one.words.map((text) => String(text).toLowerCase().includes(word)),
+        }))
+        .filter(({has}) => has.includes(true));
       const inPeer = groups.peer.labels.map((label) => label.toLowerCase().includes(word));
       const number = /^\d+$/.test(word) ? Number(word) : -1;
-      const numbers = number < 0 ? [] : ['pid', 'local_port', 'remote_port', 'id'].map((name) =>
-        connections.column(name).values);
+      const numbers =
+        number < 0
+          ? []
+          : ['pid', 'local_port', 'remote_port', 'id'].map(
+              (name) => connections.column(name).values,
+            );
       return (i) =>
         inPeer[groups.peer.of[i]] ||
         numbers.some((values) => values[i] === number) ||
@@ -161,7 +182,11 @@ page.view = (() => {
       if (this.selected >= 0) parts.set('c', this.data.connections.column('id').get(this.selected));
       const text = parts.toString();
       if (location.hash.slice(1) !== text) {
-        history.replaceState(null, '', text ? `#${text}` : `${location.pathname}${location.search}`);
+        history.replaceState(
+          null,
+          '',
+          text ? `#${text}` : `${location.pathname}${location.search}`,
+        );
       }
     }
 
@@ -198,7 +223,8 @@ page.view = (() => {
       }
       if (filter.port) parts.push('--port', String(Number(filter.port)));
       if (filter.outcome) parts.push('--outcome', filter.outcome);
-      if (filter.trouble) parts.push('--outcome', 'refused,timed_out,reset,unreachable,aborted,unknown');
+      if (filter.trouble)
+        parts.push('--outcome', 'refused,timed_out,reset,unreachable,aborted,unknown');
       if (filter.text) parts.push('| grep -iF --', word(filter.text));
       return parts.join(' ');
     }

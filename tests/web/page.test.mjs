@@ -20,8 +20,15 @@ const complaints = [];
 before(async () => {
   browser = await chromium.launch({
     executablePath: process.env.NETLOG_CHROMIUM,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
   });
 });
 after(() => browser?.close());
@@ -29,7 +36,12 @@ after(() => browser?.close());
 /** Opens the page; whatever it complains about or asks for is a failure of the test. */
 async function open({width = 1280, height = 1000, colorScheme = 'light', hash = '', ...more} = {}) {
   const context = await browser.newContext({
-    viewport: {width, height}, colorScheme, offline: true, bypassCSP: false, ...more});
+    viewport: {width, height},
+    colorScheme,
+    offline: true,
+    bypassCSP: false,
+    ...more,
+  });
   const page = await context.newPage();
   page.on('console', (message) => {
     const ours = /willReadFrequently/.test(message.text()); // lanesHash() reads pixels
@@ -48,19 +60,29 @@ async function open({width = 1280, height = 1000, colorScheme = 'light', hash = 
   return page;
 }
 
-const lanesHash = (page) => page.$eval('#lanes', (canvas) => {
-  const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-  let hash = 0;
-  for (let i = 0; i < data.length; i += 101) hash = (hash * 31 + data[i]) | 0;
-  return hash;
-});
-const drawn = (page) => page.evaluate(() => new Promise((done) =>
-  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 180)))));
-const range = (page) => page.evaluate(() => [window.netlogPage.view.from, window.netlogPage.view.to]);
+const lanesHash = (page) =>
+  page.$eval('#lanes', (canvas) => {
+    const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let hash = 0;
+    for (let i = 0; i < data.length; i += 101) hash = (hash * 31 + data[i]) | 0;
+    return hash;
+  });
+const drawn = (page) =>
+  page.evaluate(
+    () =>
+      new Promise((done) =>
+        requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 180))),
+      ),
+  );
+const range = (page) =>
+  page.evaluate(() => [window.netlogPage.view.from, window.netlogPage.view.to]);
 
 test('the page states its window, coverage, gaps and counts', async () => {
   const page = await open();
-  assert.match(await page.textContent('#window'), /1970-01-01 00:00:00\.000 to 1970-01-01 00:01:40\.000 UTC/);
+  assert.match(
+    await page.textContent('#window'),
+    /1970-01-01 00:00:00\.000 to 1970-01-01 00:01:40\.000 UTC/,
+  );
   assert.match(await page.textContent('#complete'), /coverage .* %: .*1 gap of 20 s/);
   assert.match(await page.textContent('#facts'), /[1-9]\d* with trouble/);
   await page.click('#gaps-summary');
@@ -89,7 +111,10 @@ test('the wheel, a drag and the keys choose a time, and Home shows all', async (
   await drawn(page);
   const brushed = await range(page);
   assert.ok(brushed[1] - brushed[0] < 0.3 * whole[1]);
-  for (const [key, narrower] of [['w', true], ['s', false]]) {
+  for (const [key, narrower] of [
+    ['w', true],
+    ['s', false],
+  ]) {
     const [from, to] = await range(page);
     await page.keyboard.press(key);
     await drawn(page);
@@ -115,7 +140,9 @@ test('filters choose connections in the table, the lanes and the charts', async 
   await page.keyboard.type('refused');
   await drawn(page);
   assert.notEqual(await page.textContent('#count'), all);
-  for (const text of await page.$$eval('#connections tr[data-row]', (rows) => rows.map((row) => row.textContent))) {
+  for (const text of await page.$$eval('#connections tr[data-row]', (rows) =>
+    rows.map((row) => row.textContent),
+  )) {
     assert.match(text, /refused/);
   }
   assert.match(await page.textContent('#lanes-note'), /connections in \d+ lanes/);
@@ -125,8 +152,9 @@ test('filters choose connections in the table, the lanes and the charts', async 
   assert.equal(await page.textContent('#count'), all);
   await page.selectOption('#process', 'web');
   await drawn(page);
-  const processes = await page.$$eval('#connections tr[data-row] td:nth-child(3)', (cells) =>
-    [...new Set(cells.map((cell) => cell.textContent))]);
+  const processes = await page.$$eval('#connections tr[data-row] td:nth-child(3)', (cells) => [
+    ...new Set(cells.map((cell) => cell.textContent)),
+  ]);
   assert.deepEqual(processes, ['web']);
   await page.click('#clear');
   await page.check('#trouble');
@@ -171,7 +199,11 @@ test('a click on a lane opens the time line, one on a group chooses it', async (
     const {x, w} = charts.area();
     const {began, end} = view.data.lines;
     const middle = ((began[row] + end[row]) / 2 - view.from) / (view.to - view.from);
-    return {x: x + middle * w, y: group.top + 20 + (lane + 0.4) * lanes.laneHeight, head: group.top + 8};
+    return {
+      x: x + middle * w,
+      y: group.top + 20 + (lane + 0.4) * lanes.laneHeight,
+      head: group.top + 8,
+    };
   });
   await page.click('#lanes-box', {position: {x: place.x, y: place.y}});
   await drawn(page);
@@ -200,16 +232,23 @@ test('what is unknown and what is open says so', async () => {
 test('a column sorts, and a report filters its rows', async () => {
   const page = await open();
   await page.click('#connections th:has-text("lasted") button');
-  assert.equal(await page.getAttribute('#connections th:has-text("lasted")', 'aria-sort'), 'descending');
+  assert.equal(
+    await page.getAttribute('#connections th:has-text("lasted")', 'aria-sort'),
+    'descending',
+  );
   await page.click('#report-failed summary');
-  assert.ok(await page.locator('#report-failed tbody tr[data-row]').count() > 0);
+  assert.ok((await page.locator('#report-failed tbody tr[data-row]').count()) > 0);
 });
 
 test('names are text, whatever is in them', async () => {
   const page = await open();
   await page.fill('#text', 'onerror');
   await drawn(page);
-  assert.ok(await page.locator('#connections td:has-text("</script><img src=x onerror=alert(1)>")').count() > 0);
+  assert.ok(
+    (await page
+      .locator('#connections td:has-text("</script><img src=x onerror=alert(1)>")')
+      .count()) > 0,
+  );
   assert.equal(await page.locator('img, svg, iframe').count(), 0);
   await page.fill('#text', 'gnp.exe');
   await drawn(page);
@@ -224,7 +263,10 @@ test('names are text, whatever is in them', async () => {
 test('the command for the view is one line of netlog', async () => {
   const page = await open({hash: '#t=10000000000..40000000000&process=web&outcome=refused'});
   const command = await page.evaluate(() => window.netlogPage.view.command());
-  assert.match(command, /^netlog report connections --since 1970-01-01T00:00:10\.000000000Z\.\.\S+ --process 'web' --outcome refused$/);
+  assert.match(
+    command,
+    /^netlog report connections --since 1970-01-01T00:00:10\.000000000Z\.\.\S+ --process 'web' --outcome refused$/,
+  );
 });
 
 test('the theme toggles', async () => {
@@ -234,20 +276,47 @@ test('the theme toggles', async () => {
   assert.equal(await page.getAttribute('html', 'data-theme'), 'light');
 });
 
-for (const [width, colorScheme] of [[360, 'light'], [360, 'dark'], [1280, 'light'], [1280, 'dark'], [3840, 'light']]) {
+for (const [width, colorScheme] of [
+  [360, 'light'],
+  [360, 'dark'],
+  [1280, 'light'],
+  [1280, 'dark'],
+  [3840, 'light'],
+]) {
   test(`at ${width} px, ${colorScheme}: nothing is too wide, axe finds nothing`, async () => {
-    const page = await open({width, height: width < 500 ? 740 : 1000, colorScheme, reducedMotion: 'reduce'});
-    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
-    for (const details of await page.$$('details')) await details.evaluate((one) => (one.open = true));
+    const page = await open({
+      width,
+      height: width < 500 ? 740 : 1000,
+      colorScheme,
+      reducedMotion: 'reduce',
+    });
+    assert.equal(
+      await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+      true,
+    );
+    for (const details of await page.$$('details'))
+      await details.evaluate((one) => (one.open = true));
     await page.evaluate(() => window.netlogPage.view.select(window.netlogPage.view.rows[2]));
     await drawn(page);
-    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
+    assert.equal(
+      await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+      true,
+    );
     await page.evaluate(axe + ';0');
-    const found = await page.evaluate(async () => (await window.axe.run()).violations.map((one) =>
-      `${one.id}: ${one.nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} ${node.failureSummary}`).join(' | ')}`));
+    const found = await page.evaluate(async () =>
+      (await window.axe.run()).violations.map(
+        (one) =>
+          `${one.id}: ${one.nodes
+            .slice(0, 3)
+            .map((node) => `${node.html.slice(0, 160)} ${node.failureSummary}`)
+            .join(' | ')}`,
+      ),
+    );
     assert.deepEqual(found, []);
-    if (shots) await page.screenshot({path: `${shots}/${width}-${colorScheme}.png`, fullPage: true});
+    if (shots)
+      await page.screenshot({path: `${shots}/${width}-${colorScheme}.png`, fullPage: true});
   });
 }
 
-test('no browser complained, and nothing was asked of a network', () => assert.deepEqual(complaints, []));
+test('no browser complained, and nothing was asked of a network', () =>
+  assert.deepEqual(complaints, []));

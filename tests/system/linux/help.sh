@@ -19,7 +19,7 @@ lists() { grep -qxF -e "$2" <<<"$1" || fail "$3 lacks $2"; }
 mapfile -t commands < <("$netlog" --help | sed -n '/^Subcommands:/,$s/^  \([a-z]*\) .*/\1/p')
 mapfile -t reports < <("$netlog" report --list | cut -d ' ' -f 1)
 mapfile -t topics < <(cd "$(dirname "$0")/../../../docs/topics" && printf '%s\n' *.md | sed 's/\.md$//')
-((${#commands[@]} >= 12 && ${#reports[@]} >= 16 && ${#topics[@]} == 8)) || fail "too few names were found"
+((${#commands[@]} >= 12 && ${#reports[@]} >= 16 && ${#topics[@]} == 9)) || fail "too few names were found"
 cmake --install "$build" --prefix "$scratch/root" >"$scratch/log" || fail "cmake --install: $(<"$scratch/log")"
 man=$scratch/root/share/man/man1
 words=$("$netlog" complete -- "" | first)

@@ -15,6 +15,9 @@ SELECT
   closed_ns AS ended_ns,
   $failed(outcome, outcome_reason, direction) AS failed,
   outcome = 'reset' AS reset,
-  coalesce(retransmits > 0, 0) + 2 * (outcome = 'aborted') AS badness
+  coalesce(retransmits > 0, 0)
+    + 2 * (outcome = 'aborted' OR EXISTS (SELECT 1 FROM long_dwell AS d WHERE d.connection_id = connections.id)
+      OR coalesce(outcome = 'open' AND state IN ('SYN_SENT', 'SYN_RECEIVED', 'FIN_WAIT_1', 'CLOSE_WAIT', 'CLOSING', 'LAST_ACK'), 0)
+    ) AS badness
 FROM connections
 WHERE /*filter*/ 1;
