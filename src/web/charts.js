@@ -8,7 +8,8 @@ page.charts = (() => {
   const rateNames = ['opened', 'failed', 'reset'];
   const dayMs = 86400e3;
 
-  // The legend of dygraphs sets a style that the policy of the page does not allow. The page has its own.
+  // The legend of dygraphs sets a style that the policy of the page does not allow; the page has a
+  // legend of its own.
   Dygraph.PLUGINS = Dygraph.PLUGINS.filter((one) => !/Legend/.test(one.prototype.toString()));
 
   /** A colour of the style. @param {string} name */

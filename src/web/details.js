@@ -21,7 +21,8 @@ page.details = (() => {
     const endpoint = (side) => {
       const address = get(`${side}_address`);
       if (address === null) return 'none';
-      return `${String(address).includes(':') ? `[${address}]` : address}:${get(`${side}_port`) ?? ''}`;
+      const host = String(address).includes(':') ? `[${address}]` : address;
+      return `${host}:${get(`${side}_port`) ?? ''}`;
     };
     const opened = get('open_error_ns');
     const rows = [
@@ -49,7 +50,7 @@ page.details = (() => {
         'Ended',
         lines.isOpen[row]
           ? `not before the end of the window; last seen ${known('last_seen_ns')} UTC`
-          : `${moment(connections.column('ended_ns').values[row], 6)} UTC, ${bound(get('close_error_ns') ?? 0)}`,
+          : `${moment(get('ended_ns'), 6)} UTC, ${bound(get('close_error_ns') ?? 0)}`,
       ],
       ['Duration', get('duration_ns') === null ? 'unknown' : known('duration_ns')],
       ['Trouble', view.data.trouble(row) || null],

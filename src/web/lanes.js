@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A lane for each connection, by group. Where there are more lanes than pixels, a heat map by group.
+// A lane for each connection, by group; a heat map by group where there are too many lanes.
 'use strict';
 
 page.lanes = (() => {
@@ -367,7 +367,7 @@ page.lanes = (() => {
       return pattern;
     }
 
-    /** A strip: in each column the states in proportion, darker where there are more connections. */
+    /** A strip: in each column the states in proportion, darker where there are more of them. */
     drawHeat(group, y, area) {
       const {context, view} = this;
       const {lines, severity} = view.data;

@@ -24,7 +24,8 @@ page.main = (() => {
       const left = Math.min(innerWidth - offsetWidth - 8, event.clientX + 14);
       const below = event.clientY + 16 + offsetHeight < innerHeight;
       this.box.style.left = `${Math.max(4, left)}px`;
-      this.box.style.top = `${below ? event.clientY + 16 : Math.max(4, event.clientY - offsetHeight - 8)}px`;
+      const top = below ? event.clientY + 16 : Math.max(4, event.clientY - offsetHeight - 8);
+      this.box.style.top = `${top}px`;
     }
 
     hide() {
@@ -48,6 +49,7 @@ page.main = (() => {
 
   /** How complete it is, in the words of a report. */
   function completeText({completeness: of}) {
+    const reasons = of.gap_reasons.map((one) => shown(one.reason)).join(', ');
     const parts = [];
     if (of.percent === null) parts.push('coverage unknown: nobody counted the opens of the kernel');
     else {
@@ -61,7 +63,7 @@ page.main = (() => {
       of.gaps === 0
         ? 'no gaps'
         : `${count(of.gaps)} ${of.gaps === 1 ? 'gap' : 'gaps'} of ` +
-            `${duration(of.gaps_ns)} together (${of.gap_reasons.map((one) => shown(one.reason)).join(', ')})`,
+            `${duration(of.gaps_ns)} together (${reasons})`,
     );
     if (of.note) parts.push(...shown(of.note).split(' | '));
     return parts.join('; ') + '.';
@@ -108,7 +110,8 @@ page.main = (() => {
         `--since ${page.texts.iso(of.from_ns)}..${page.texts.iso(of.to_ns)} -o all.html`;
       note.append(
         `The page has ${count(connections.rows)} of ${count(data.total)} connections: those ` +
-          'with trouble, and an even sample of the others. The charts count all of them as long as there is no ' +
+          'with trouble, and an even sample of the others. Charts count all of them as long as ' +
+          'there is no ' +
           'filter. All connections: ',
         element('code', {}, shown(rest)),
       );
@@ -121,7 +124,7 @@ page.main = (() => {
         : `Recorded by netlog ${get('netlog_version')} on ${get('os')} ${get('kernel')}, from ` +
           `${get('sources')}, each ${duration(get('interval_ns'))}.` +
           (get('redacted') ? ` Replaced by pseudonyms: ${get('redacted')}.` : '') +
-          ` Made by netlog ${shown(data.netlog)}. Charts: dygraphs (MIT licence, in the source of the page).`;
+          ` Made by netlog ${shown(data.netlog)}. Charts by dygraphs (MIT).`;
     byId('gaps-summary').textContent =
       data.gaps.rows === 0
         ? 'No gaps'

@@ -7,7 +7,8 @@ page.series = (() => {
   const buckets = 600;
 
   /** Time series of `buckets` numbers for the time of the view.
-   * @typedef {{from: number, width: number, open: Float64Array[], rates: Float64Array[], isExact: boolean}} Series */
+   * @typedef {{from: number, width: number, open: Float64Array[], rates: Float64Array[],
+   *   isExact: boolean}} Series */
 
   const empty = (count, length) => Array.from({length: count}, () => new Float64Array(length));
 
@@ -62,7 +63,8 @@ page.series = (() => {
     return {from, width, open: open.map((one) => one.subarray(0, buckets)), rates, isExact: true};
   }
 
-  /** Of all connections of the window, as netlog counted them. @param {any} view @returns {Series} */
+  /** Of all connections of the window, as netlog counted them.
+   * @param {any} view @returns {Series} */
   function ofWindow(view) {
     const {data} = view;
     const length = Math.max(1, Math.ceil(data.to / data.bucket_ns) + 1);

@@ -9,7 +9,8 @@ page.tables = (() => {
   const numeric = new Set(['count', 'bytes', 'ns', 'us', 'percent', 'time', 'port']);
 
   /** @typedef {{title: string, name: string, unit: string, get: (row: number) => any,
-   *   text?: (row: number) => string, width?: number, mark?: (row: number) => string}} TableColumn */
+   *   text?: (row: number) => string, width?: number,
+   *   mark?: (row: number) => string}} TableColumn */
 
   class Table {
     /** @param {HTMLElement} box @param {TableColumn[]} columns @param {string} caption
@@ -280,6 +281,7 @@ page.tables = (() => {
     const made = [];
     if (data.left_out.length > 0) {
       const {from_ns: from, to_ns: to} = data.completeness;
+      const window = `${page.texts.iso(from)}..${page.texts.iso(to)}`;
       const list = element(
         'ul',
         {},
@@ -290,7 +292,7 @@ page.tables = (() => {
             element(
               'code',
               {},
-              `netlog report ${name} --since ${page.texts.iso(from)}..${page.texts.iso(to)} ${data.filters}`,
+              `netlog report ${name} --since ${window} ${data.filters}`,
             ),
           ),
         ),

@@ -60,7 +60,8 @@ page.texts = (() => {
   /** Milliseconds since 1970. @param {number} offset */
   const ms = (offset) => Number(base / 1000n) / 1e3 + offset / 1e6;
 
-  /** `2026-11-21T14:03:07.250Z`, up to nanoseconds. @param {number} offset @param {number} digits */
+  /** `2026-11-21T14:03:07.250Z`, up to nanoseconds.
+   * @param {number} offset @param {number} digits */
   function iso(offset, digits = 9) {
     const ns = absolute(offset);
     const seconds = ns / 1000000000n;
@@ -77,7 +78,8 @@ page.texts = (() => {
   /** `2026-11-21 14:03:07.250` @param {number} offset @param {number} digits */
   const moment = (offset, digits = 3) => iso(offset, digits).replace('T', ' ').slice(0, -1);
 
-  /** How a value of this unit is shown; unknown is a dash. @param {any} value @param {string} unit */
+  /** How a value of this unit is shown; unknown is a dash.
+   * @param {any} value @param {string} unit */
   function cell(value, unit) {
     if (value === null || value === undefined) return '–';
     if (typeof value === 'number') {
