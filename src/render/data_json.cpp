@@ -199,9 +199,8 @@ std::string incident_json(const Incident& incident) {
   }
   out.add("],\"reports\":[");
   for (std::size_t i = 0; i < incident.reports.size(); ++i) {
-    out.add_formatted("{}{{\"name\":{},\"tables\":",
-                      i == 0 ? "" : ",",
-                      script_string(incident.reports[i].report));
+    out.add_formatted(
+        R"({}{{"name":{},"tables":)", i == 0 ? "" : ",", script_string(incident.reports[i].report));
     add_tables(out, incident.reports[i].tables);
     out.add("}");
   }

@@ -8,7 +8,7 @@
 
 namespace netlog::render {
 
-/// What this build lacks for pages, such as `dygraphs, zlib`; empty: nothing.
+/// What this build lacks for pages, such as `no dygraphs, no zlib`; empty: nothing.
 std::string_view html_missing();
 
 /// A page that shows the incident: one file without references to others. Its scripts and its style

@@ -87,6 +87,55 @@ std::string state_name(const ConnectionEvents& connection,
                            : states.name(code).value_or(std::string{kUnknownState});
 }
 
+/// How many connections enter and leave each state, by buckets of a window.
+class OpenCounts {
+ public:
+  OpenCounts(std::int64_t from_ns, std::int64_t to_ns, std::int64_t bucket_ns)
+      : from_ns_{from_ns}, to_ns_{to_ns}, bucket_ns_{bucket_ns} {}
+
+  void add(const ConnectionEvents& connection) {
+    std::optional<std::string> now;
+    for (const auto& event : connection.events) {
+      if (event.at_ns > to_ns_ || is_kind(event, EventKind::owner) ||
+          is_kind(event, EventKind::offload)) {
+        continue;
+      }
+      change(event.at_ns, now, -1);
+      now = is_kind(event, EventKind::close)
+                ? std::nullopt
+                : std::optional{state_name(connection, event.to, states_)};
+      change(event.at_ns, now, 1);
+    }
+    if (connection.lost_ns && *connection.lost_ns < to_ns_) {
+      change(*connection.lost_ns, now, -1);
+    }
+  }
+
+  [[nodiscard]] Table table() const {
+    auto table = incident_table("open");
+    for (const auto& [place, by] : changes_) {
+      if (by != 0) {
+        table.rows.push_back({place.first, place.second, by});
+      }
+    }
+    return table;
+  }
+
+ private:
+  void change(std::int64_t at_ns, const std::optional<std::string>& state, std::int64_t by) {
+    if (state) {
+      const auto bucket = at_ns <= from_ns_ ? 0 : (at_ns - from_ns_) / bucket_ns_;
+      changes_[{bucket, *state}] += by;
+    }
+  }
+
+  CodeNames states_{"state"};
+  std::int64_t from_ns_;
+  std::int64_t to_ns_;
+  std::int64_t bucket_ns_;
+  std::map<std::pair<std::int64_t, std::string>, std::int64_t> changes_;
+};
+
 /// The cell of a code's name; unknown if it has none.
 Cell cell_of_name(const std::optional<std::string>& name) {
   return name ? Cell{*name} : Cell{};
@@ -139,45 +188,13 @@ Table open_changes(store::Reader& reader,
                    std::int64_t from_ns,
                    std::int64_t to_ns,
                    std::int64_t bucket_ns) {
-  const CodeNames states{"state"};
-  std::map<std::pair<std::int64_t, std::string>, std::int64_t> changes;
-  const auto bucket_of = [&](std::int64_t at_ns) {
-    return at_ns <= from_ns ? 0 : (at_ns - from_ns) / bucket_ns;
-  };
+  OpenCounts counts{from_ns, to_ns, bucket_ns};
   each_history(reader, ids, [&](const ConnectionEvents& connection) {
-    if (connection.is_listener) {
-      return;
-    }
-    std::optional<std::string> now;
-    const auto enter = [&](std::int64_t at_ns, std::optional<std::string> state) {
-      if (now) {
-        --changes[{bucket_of(at_ns), *now}];
-      }
-      now = std::move(state);
-      if (now) {
-        ++changes[{bucket_of(at_ns), *now}];
-      }
-    };
-    for (const auto& event : connection.events) {
-      if (event.at_ns > to_ns || is_kind(event, EventKind::owner) ||
-          is_kind(event, EventKind::offload)) {
-        continue;
-      }
-      const bool ends = is_kind(event, EventKind::close);
-      enter(event.at_ns,
-            ends ? std::nullopt : std::optional{state_name(connection, event.to, states)});
-    }
-    if (connection.lost_ns && *connection.lost_ns < to_ns) {
-      enter(*connection.lost_ns, std::nullopt);
+    if (!connection.is_listener) {
+      counts.add(connection);
     }
   });
-  auto table = incident_table("open");
-  for (const auto& [place, change] : changes) {
-    if (change != 0) {
-      table.rows.push_back({place.first, place.second, change});
-    }
-  }
-  return table;
+  return counts.table();
 }
 
 Table event_rows(store::Reader& reader,

@@ -136,8 +136,8 @@ void write_new_file(const std::string& name, const std::string& bytes) {
 void check_pages_are_built() {
   if (const auto missing = render::html_missing(); !missing.empty()) {
     throw CommandFailed{
-        fmt::format("this netlog writes no pages: it was built without {}; install libjs-dygraphs "
-                    "and zlib1g-dev and build it again",
+        fmt::format("this netlog was built without pages ({}); install libjs-dygraphs and "
+                    "zlib1g-dev, and build it again",
                     missing)};
   }
 }
