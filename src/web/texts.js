@@ -15,8 +15,11 @@ page.texts = (() => {
     return String(text).replace(harmful, (one) => `\\u{${one.codePointAt(0).toString(16)}}`);
   }
 
+  // One for all: toLocaleString() would make one for each number.
+  const numbers = new Intl.NumberFormat('en-US', {maximumFractionDigits: 2});
+
   /** @param {number} value */
-  const count = (value) => value.toLocaleString('en-US', {maximumFractionDigits: 2});
+  const count = (value) => numbers.format(value);
 
   /** @param {number} value */
   function bytes(value) {

@@ -237,6 +237,7 @@ test('a column sorts, and a report filters its rows', async () => {
     'descending',
   );
   await page.click('#report-failed summary');
+  await page.waitForSelector('#report-failed tbody tr[data-row]');
   assert.ok((await page.locator('#report-failed tbody tr[data-row]').count()) > 0);
 });
 
