@@ -9,7 +9,7 @@
 
 namespace netlog {
 
-/// A window of a recording, as one page shows it (docs/topics/html.md).
+/// A window of a recording, as one page shows it (docs/topics/pages.md).
 struct Incident {
   std::string host;              ///< of the last session in the window; empty without one
   std::string filters;           ///< as words of a command line; empty: none

@@ -13,7 +13,7 @@ namespace netlog::render {
 std::string script_string(std::string_view text);
 
 /// The data of a page in one JSON object: tables by columns, texts by dictionaries, times as
-/// offsets from `base_ns` (docs/topics/html.md).
+/// offsets from `base_ns` (docs/topics/pages.md).
 std::string incident_json(const Incident& incident);
 
 }  // namespace netlog::render

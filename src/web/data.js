@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reads the data of the page (docs/topics/html.md) into arrays.
+// Reads the data of the page (docs/topics/pages.md) into arrays.
 'use strict';
 
 page.data = (() => {
