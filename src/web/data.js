@@ -109,6 +109,7 @@ page.data = (() => {
     for (let i = 0; i < rows; ++i) {
       firstEvent[i] = at;
       firstState[i] = used;
+      let isClosed = false;
       for (; at < events.rows && owner[at] === i; ++at) {
         const enters = kinds[kind.values[at]];
         if (!enters && !isClose[kind.values[at]]) continue;
@@ -126,6 +127,7 @@ page.data = (() => {
           used += 1;
         } else {
           end[i] = Math.max(end[i], time); // TIME_WAIT goes on after the end
+          isClosed = true;
         }
       }
       if (used === firstState[i]) {
@@ -134,8 +136,10 @@ page.data = (() => {
         state[used] = isUdp[i] ? stateNumber('UDP') : unknown;
         used += 1;
       }
-      // The last state lasts until its end, or as long as it was seen.
-      until[used - 1] = Math.max(until[used - 1], isOpen[i] ? end[i] : until[used - 1]);
+      // The last state lasts until its end, or as long as it was seen: TIME_WAIT may have no end.
+      if (!isClosed) {
+        until[used - 1] = Math.max(until[used - 1], end[i], Math.min(to, seen[i] ?? to));
+      }
       end[i] = Math.max(end[i], until[used - 1]);
     }
     firstEvent[rows] = at;

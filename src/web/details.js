@@ -49,7 +49,9 @@ page.details = (() => {
       [
         'Ended',
         lines.isOpen[row]
-          ? `not before the end of the window; last seen ${known('last_seen_ns')} UTC`
+          ? get('outcome') === 'closed'
+            ? 'before it was seen: it only stood in TIME_WAIT'
+            : `not before the end of the window; last seen ${known('last_seen_ns')} UTC`
           : `${moment(get('ended_ns'), 6)} UTC, ${bound(get('close_error_ns') ?? 0)}`,
       ],
       ['Duration', get('duration_ns') === null ? 'unknown' : known('duration_ns')],
@@ -148,7 +150,7 @@ page.details = (() => {
       );
       before = time;
     }
-    if (lines.isOpen[row]) {
+    if (data.connections.column('outcome').get(row) === 'open') {
       body.append(
         element(
           'tr',

@@ -79,8 +79,9 @@ page.main = (() => {
     byId('complete').textContent = completeText(data);
     const bad = severity.reduce((sum, one) => sum + (one === 2 ? 1 : 0), 0);
     let open = 0;
+    const outcome = connections.column('outcome');
     for (let i = 0; i < connections.rows; ++i)
-      open += lines.isOpen[i] && !lines.isListener[i] ? 1 : 0;
+      open += outcome.get(i) === 'open' && !lines.isListener[i] ? 1 : 0;
     const part = view.isComplete ? '' : ' on the page';
     const facts = [
       [count(data.total), 'connections', null],

@@ -174,6 +174,8 @@ page.tables = (() => {
       return {name, title: title ?? one.title, unit: one.unit, width, get: (row) => one.get(row)};
     };
     const earlier = connections.column('open_error_ns').values;
+    const took = connections.column('duration_ns').values;
+    const lasted = (row) => took[row] ?? lines.end[row] - lines.began[row];
     const columns = [
       {
         ...column('began_ns', 'began (UTC)', 170),
@@ -184,10 +186,9 @@ page.tables = (() => {
         title: 'lasted',
         unit: 'ns',
         width: 80,
-        get: (row) => lines.end[row] - lines.began[row],
+        get: lasted,
         text: (row) =>
-          `${earlier[row] === null || lines.isOpen[row] ? '≥ ' : ''}` +
-          cell(lines.end[row] - lines.began[row], 'ns'),
+          `${earlier[row] === null || lines.isOpen[row] ? '≥ ' : ''}` + cell(lasted(row), 'ns'),
       },
       {...column('process', undefined, 120)},
       column('pid'),

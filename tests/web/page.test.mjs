@@ -162,6 +162,17 @@ test('filters choose connections in the table, the lanes and the charts', async 
   assert.match(page.url(), /trouble=1/);
 });
 
+test('the charts count what is open as netlog does', async () => {
+  const shown = await open();
+  const ends = await shown.evaluate(() =>
+    ['ofConnections', 'ofWindow'].map((way) =>
+      page.series[way](window.netlogPage.view).open.map((counts) => counts.at(-1)),
+    ),
+  );
+  assert.deepEqual(ends[0], ends[1]);
+  assert.ok(ends[0].some((count) => count > 0));
+});
+
 test('a link shows the same view again', async () => {
   const page = await open({hash: '#t=10000000000..40000000000&text=refused&by=peer'});
   assert.deepEqual(await range(page), [10e9, 40e9]);
