@@ -165,7 +165,9 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
   command.add_option("-o,--output", options.out, "New file to make, for --format html")
       ->type_name("FILE");
   add_database_options(command, options.query);
-  command.get_option("--format")->description("text, json, csv or html (a page for a browser)");
+  command.get_option("--format")
+      ->description("text, json, csv or html (a page for a browser)")
+      ->type_name("FORMAT|html");
   add_names_option(command, options.query);
   add_filter_options(command, options.query);
 }

@@ -25,7 +25,13 @@ std::vector<std::string> code_names(std::string_view kind) {
 }  // namespace
 
 std::vector<std::string> format_names() {
-  return {"text", "json", "csv", "html"};
+  return {"text", "json", "csv"};
+}
+
+std::vector<std::string> report_format_names() {
+  auto names = format_names();
+  names.emplace_back("html");
+  return names;
 }
 
 std::vector<std::string> protocol_names() {

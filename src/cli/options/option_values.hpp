@@ -8,6 +8,8 @@ namespace netlog::cli {
 
 /// The values of options that take one of a fixed list, for error messages and completion.
 std::vector<std::string> format_names();
+/// Those of a report, which may be a page.
+std::vector<std::string> report_format_names();
 std::vector<std::string> protocol_names();
 std::vector<std::string> state_names();
 std::vector<std::string> outcome_names();

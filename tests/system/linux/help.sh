@@ -88,7 +88,8 @@ is() {
 is "record report" re
 is "leaks lifetimes listeners lookups" report l
 is "--db --duration" record --d
-is "text json csv" report --format ""
+is "text json csv html" report --format ""
+is "text json csv" sql --format ""
 is "json" report --format = j
 is "--format=json" report --format=j
 is "CLOSED CLOSE_WAIT CLOSING" report --state CLO
