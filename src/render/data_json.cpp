@@ -45,6 +45,12 @@ std::string_view unit_name(Unit unit) {
   return "";
 }
 
+/// A difference of two times may not fit; nobody's clock has such times.
+std::int64_t after(std::int64_t at_ns, std::int64_t base_ns) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(at_ns) -
+                                   static_cast<std::uint64_t>(base_ns));
+}
+
 /// Appends JSON lists and objects to one text: a table has millions of values.
 class DataWriter {
  public:
@@ -98,10 +104,7 @@ class DataWriter {
       add(is_first ? "" : ",");
       is_first = false;
       if (const auto* const number = std::get_if<std::int64_t>(&row[at])) {
-        // A difference of two of them may not fit; nobody's clock has such times.
-        add_formatted("{}",
-                      static_cast<std::int64_t>(static_cast<std::uint64_t>(*number) -
-                                                static_cast<std::uint64_t>(base_ns)));
+        add_formatted("{}", after(*number, base_ns));
       } else {
         add(json_value(row[at]));
       }
@@ -138,10 +141,10 @@ class DataWriter {
 void add_completeness(DataWriter& out, const Completeness& of, std::int64_t base_ns) {
   out.add_formatted(
       R"({{"from_ns":{},"to_ns":{},"recorded_from_ns":{},"recorded_to_ns":{},"kernel_opens":{},)",
-      of.from_ns - base_ns,
-      of.to_ns - base_ns,
-      of.recorded_from_ns - base_ns,
-      of.recorded_to_ns - base_ns,
+      after(of.from_ns, base_ns),
+      after(of.to_ns, base_ns),
+      after(of.recorded_from_ns, base_ns),
+      after(of.recorded_to_ns, base_ns),
       json_value(of.kernel_opens));
   out.add_formatted(R"("recorded_opens":{},"percent":{},"uncounted_ns":{},"gaps":{},"gaps_ns":{},)",
                     json_value(of.recorded_opens),

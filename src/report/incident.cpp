@@ -8,6 +8,7 @@
 #include "report/sql_text.hpp"
 #include "report/whole_hours.hpp"
 #include "store/db/sql_macros.hpp"
+#include "util/error.hpp"
 
 #include <algorithm>
 #include <array>
@@ -24,6 +25,7 @@
 namespace netlog::report {
 namespace {
 
+constexpr std::int64_t kMaxWindowNs = 3'000'000'000'000'000'000;  // 95 years
 constexpr std::int64_t kBuckets = 720;  // of a time series: about one for each two pixels
 constexpr std::string_view kFilterMark = "/*filter*/ 1";
 
@@ -188,6 +190,12 @@ Incident read_incident(store::Reader& reader,
   incident.completeness = completeness(reader, filter);
   const auto from_ns = incident.completeness.from_ns;
   const auto to_ns = incident.completeness.to_ns;
+  // A file may hold any times; those of one that was written by a recorder are no problem.
+  if (to_ns / 2 - from_ns / 2 > kMaxWindowNs / 2) {
+    throw UsageError{
+        "the recording has times that are more than 95 years apart; choose a window with --since "
+        "and --until"};
+  }
   incident.bucket_ns = std::max<std::int64_t>(1, (to_ns - from_ns) / kBuckets + 1);
   const store::Parameters window{{"from_ns", from_ns}, {"to_ns", to_ns}};
   incident.tables.push_back(read_table(reader, "sessions", window));

@@ -28,7 +28,8 @@ std::vector<std::string> incident_reports(const Filter& filter);
 
 /// Reads everything that a page about the window of the filter shows. The time series count all
 /// connections that the filter selects; the tables of connections and their events have the worst.
-/// @throws UsageError for the name of a report; StoreError from the reader.
+/// @throws UsageError for the name of a report, and for a window of more than 95 years; StoreError
+/// from the reader.
 Incident read_incident(store::Reader& reader, const Filter& filter, const IncidentOptions& options);
 
 /// Reads the tables of connections and their events again, with at most so many connections.

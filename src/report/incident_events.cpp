@@ -5,6 +5,7 @@
 #include "model/event.hpp"
 #include "report/definition.hpp"
 #include "report/incident_tables.hpp"
+#include "store/db/arithmetic.hpp"
 #include "store/db/sql_macros.hpp"
 
 #include <algorithm>
@@ -223,7 +224,7 @@ Table event_rows(store::Reader& reader,
     for (const auto& event : connection.events) {
       if (event.at_ns <= until_ns) {
         table.rows.push_back({connection.place,
-                              event.at_ns - connection.began_ns,
+                              store::wrapping_subtract(event.at_ns, connection.began_ns),
                               event.error_ns,
                               cell_of_name(kinds.name(event.kind)),
                               entered(event)});

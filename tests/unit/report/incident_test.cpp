@@ -11,6 +11,8 @@
 #include "support/scratch.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 
 namespace netlog_tests::report_incident_test {
 
@@ -55,6 +57,15 @@ Filter window(double from, double to) {
 }
 
 }  // namespace
+
+TEST_CASE("a page of a file with impossible times asks for a window", "[report]") {
+  GivenRecording recording;
+  recording.add(closed_connection(1).from(10).to(20));
+  Filter filter;
+  filter.since_ns = GENERATE(std::numeric_limits<std::int64_t>::min(), -2'000'000'000'000'000'000);
+  filter.until_ns = std::numeric_limits<std::int64_t>::max();
+  CHECK_THROWS_WITH(incident_of(recording, filter), test::contains_text("choose a window"));
+}
 
 TEST_CASE("a page has connections in the order of their begin, and all their events", "[report]") {
   GivenRecording recording;
