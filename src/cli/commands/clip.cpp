@@ -5,6 +5,7 @@
 #include "cli/options/option_values.hpp"
 #include "cli/options/query_filter.hpp"
 #include "cli/options/query_progress.hpp"
+#include "cli/output/new_file.hpp"
 #include "os/files.hpp"
 #include "os/side_files.hpp"
 #include "report/clip_conditions.hpp"
@@ -40,26 +41,6 @@ struct ClipOptions {
   bool redact = false;
   std::string key_file;
   std::vector<std::string> keep;
-};
-
-/// Deletes a file at the end of the scope, unless it is kept.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(std::filesystem::path path) : path_{std::move(path)} {}
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  ~TemporaryFile() {
-    std::error_code ignored;
-    if (!path_.empty()) {
-      std::filesystem::remove(path_, ignored);
-    }
-  }
-
-  void watch(std::filesystem::path path) { path_ = std::move(path); }
-  void keep() { path_.clear(); }
-
- private:
-  std::filesystem::path path_;
 };
 
 std::set<std::string, std::less<>> parse_keep(const std::vector<std::string>& words) {
@@ -168,24 +149,11 @@ void run_clip(const ClipOptions& options) {
   store::ClipOptions clip;
   const auto keep = parse_keep(options.keep);
   const auto parsed = parse_filter(options.query);
-  const auto out = path_from_utf8(options.out);
-  const auto part = with_suffix(out, ".part");
   const auto source = database_path(options.query);
 
   QueryProgress progress;
-  std::error_code error;
-  if (std::filesystem::exists(std::filesystem::symlink_status(out, error))) {
-    throw CommandFailed{
-        fmt::format("cannot make {}: it exists; name another file with -o", utf8(out))};
-  }
-  if (const auto recording = os::find_recording_of(out)) {
-    throw CommandFailed{
-        fmt::format("cannot make {}: SQLite would take it for a part of {}; name another file "
-                    "with -o",
-                    utf8(out),
-                    utf8(*recording))};
-  }
-  for (const auto& made : {out, part}) {
+  NewFile out{options.out};
+  for (const auto& made : {out.path(), out.part()}) {
     if (const auto beside = os::find_side_file(made)) {
       throw CommandFailed{
           fmt::format("cannot make {}: {} exists, which would be taken for a part of it; delete "
@@ -214,23 +182,12 @@ void run_clip(const ClipOptions& options) {
     }
     clip.redaction = store::RedactionOptions{*key, keep};
   }
-  if (const auto made = os::create_private_file(part); !made) {
-    throw CommandFailed{
-        fmt::format("cannot make {}: {}{}",
-                    utf8(part),
-                    made.error().message(),
-                    std::filesystem::exists(part, error)
-                        ? "; another clip is being made there; if none is, delete it"
-                        : "; check that its directory exists and is writable")};
-  }
-  const TemporaryFile unfinished{part};
-  const auto totals = store::clip(source, part, clip, [&] { return progress.go_on(); });
-  if (const auto moved = os::move_into_place(part, out); !moved) {
-    throw CommandFailed{fmt::format("cannot make {}: {}", utf8(out), moved.error().message())};
-  }
+  out.create();
+  const auto totals = store::clip(source, out.part(), clip, [&] { return progress.go_on(); });
+  out.finish();
   new_key.keep();
   progress.clear();
-  print_totals(options, out, totals);
+  print_totals(options, out.path(), totals);
 }
 
 }  // namespace

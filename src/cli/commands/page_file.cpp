@@ -4,7 +4,7 @@
 #include "cli/options/output.hpp"
 #include "cli/options/query_filter.hpp"
 #include "cli/options/query_progress.hpp"
-#include "os/files.hpp"
+#include "cli/output/new_file.hpp"
 #include "os/terminal.hpp"
 #include "render/html.hpp"
 #include "report/completeness.hpp"
@@ -15,10 +15,8 @@
 #include "util/text.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -103,36 +101,19 @@ std::string make_page(const PageOptions& options) {
   return page;
 }
 
-/// Writes a new file, which has its name only when it is complete.
 /// @throws CommandFailed
-void write_new_file(const std::string& name, const std::string& bytes) {
-  const auto out = path_from_utf8(name);
-  const auto part = with_suffix(out, ".part");
-  std::error_code ignored;
-  if (const auto made = os::create_private_file(part); !made) {
-    throw CommandFailed{
-        fmt::format("cannot make {}: {}{}",
-                    utf8(part),
-                    made.error().message(),
-                    std::filesystem::exists(part, ignored)
-                        ? "; another page is being made there; if none is, delete it"
-                        : "; check that its directory exists and is writable")};
-  }
-  std::ofstream file{part, std::ios::binary};
+void write_new_file(NewFile& out, const std::string& bytes) {
+  out.create();
+  std::ofstream file{out.part(), std::ios::binary};
   file << bytes;
   file.close();
   if (!file) {
-    std::filesystem::remove(part, ignored);
-    throw CommandFailed{fmt::format("cannot write {}; free some space", utf8(part))};
+    throw CommandFailed{fmt::format("cannot write {}; free some space", utf8(out.part()))};
   }
-  if (const auto moved = os::move_into_place(part, out); !moved) {
-    std::filesystem::remove(part, ignored);
-    throw CommandFailed{fmt::format("cannot make {}: {}", utf8(out), moved.error().message())};
-  }
+  out.finish();
 }
 
-}  // namespace
-
+/// @throws CommandFailed: this build has no pages.
 void check_pages_are_built() {
   if (const auto missing = render::html_missing(); !missing.empty()) {
     throw CommandFailed{
@@ -142,25 +123,25 @@ void check_pages_are_built() {
   }
 }
 
+}  // namespace
+
 void write_page(const PageOptions& options) {
+  std::optional<NewFile> out;
+  if (!options.out.empty()) {
+    out.emplace(options.out);
+  }
   check_pages_are_built();
-  std::error_code error;
-  const auto out = path_from_utf8(options.out);
-  if (options.out.empty() && os::is_terminal(os::StandardStream::output)) {
+  if (!out && os::is_terminal(os::StandardStream::output)) {
     throw UsageError{"a page is for a browser; name a file for it with -o"};
   }
-  if (!options.out.empty() &&
-      std::filesystem::exists(std::filesystem::symlink_status(out, error))) {
-    throw CommandFailed{
-        fmt::format("cannot make {}: it exists; name another file with -o", utf8(out))};
-  }
   const auto page = make_page(options);
-  if (options.out.empty()) {
+  if (!out) {
     std::cout << page;
     return;
   }
-  write_new_file(options.out, page);
-  std::cout << fmt::format("{}: {} bytes; open it in a browser\n", quote(utf8(out)), page.size());
+  write_new_file(*out, page);
+  std::cout << fmt::format(
+      "{}: {} bytes; open it in a browser\n", quote(utf8(out->path())), page.size());
 }
 
 }  // namespace netlog::cli

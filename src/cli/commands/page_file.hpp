@@ -29,9 +29,6 @@ struct PageOptions {
   std::string out;                              ///< new file; empty: standard output
 };
 
-/// @throws CommandFailed: this build has no pages.
-void check_pages_are_built();
-
 /// Writes a page about the filter's window.
 /// @throws UsageError, CommandFailed, StoreError
 void write_page(const PageOptions& options);

@@ -320,6 +320,7 @@ TEST_CASE("no file takes the name of a recording's -wal", "[cli]") {
        {std::vector<std::string>{"clip", "-1h..now", "-o", taken},
         {"clip", "-1h..now", "-o", (scratch / "c.db").string(), "--redact", "--redact-key", taken},
         {"check", "--salvage", taken},
+        {"html", "-o", taken},
         {"record", "--duration", "300ms", "--capture", taken}}) {
     auto command = words;
     command.insert(command.end(), {"--db", path.string()});
