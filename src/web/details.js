@@ -7,7 +7,7 @@ page.details = (() => {
   const {states, stateNumber} = page.data;
   const {stateColour} = page.charts;
 
-  /** `± 2 ms`, `exact` or `unknown`. @param {number|null} error */
+  /** `− 2 ms`, `exact`, or nothing where it is unknown. @param {number|null} error */
   const bound = (error) => (error === null ? '' : error === 0 ? 'exact' : `− ${duration(error)}`);
 
   function facts(view, row) {

@@ -111,9 +111,8 @@ page.main = (() => {
         `--since ${page.texts.iso(of.from_ns)}..${page.texts.iso(of.to_ns)} -o all.html`;
       note.append(
         `The page has ${count(connections.rows)} of ${count(data.total)} connections: those ` +
-          'with trouble, and an even sample of the others. Charts count all of them as long as ' +
-          'there is no ' +
-          'filter. All connections: ',
+          'with trouble, and an even sample of the others. Charts without a filter count all of ' +
+          'them. All connections: ',
         element('code', {}, shown(rest)),
       );
     }

@@ -207,10 +207,12 @@ page.view = (() => {
 
     /** The command that shows what the page shows now. */
     command(report = 'report connections') {
-      const {iso} = page.texts;
+      const {iso, shown} = page.texts;
       const {filter, data} = this;
-      // A character that a terminal would not show as it is becomes `?`, which stands for any.
-      const word = (text) => `'${text.replace(/\\u\{[0-9a-f]+\}/g, '?').replace(/'/g, "'\\''")}'`;
+      // The filter may come from somebody else's link. A character that a terminal would not show
+      // as it is becomes `?`, which stands for any.
+      const word = (text) =>
+        `'${shown(text).replace(/\\u\{[0-9a-f]+\}/g, '?').replace(/'/g, "'\\''")}'`;
       const parts = ['netlog', report, '--since', `${iso(this.from)}..${iso(this.to)}`];
       if (data.filters) parts.push(data.filters);
       if (filter.process && filter.process !== 'unknown process') {
@@ -219,10 +221,10 @@ page.view = (() => {
       if (filter.peer) {
         const [host, port] = filter.peer.split(' to port ');
         parts.push('--remote', word(host));
-        if (port) parts.push('--local-port', port);
+        if (port) parts.push('--local-port', String(Number(port)));
       }
       if (filter.port) parts.push('--port', String(Number(filter.port)));
-      if (filter.outcome) parts.push('--outcome', filter.outcome);
+      if (filter.outcome) parts.push('--outcome', word(filter.outcome));
       if (filter.trouble)
         parts.push('--outcome', 'refused,timed_out,reset,unreachable,aborted,unknown');
       if (filter.text) parts.push('| grep -iF --', word(filter.text));

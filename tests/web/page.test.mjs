@@ -2,6 +2,7 @@
 // A page in a real browser: clicks, keys, zoom, filters, links, hostile names, accessibility.
 // tools/test-web runs it. The recording is that of tests/unit/report/web_recording_test.cpp.
 import assert from 'node:assert/strict';
+import {execFileSync} from 'node:child_process';
 import fs from 'node:fs';
 import {createRequire} from 'node:module';
 import test, {after, before} from 'node:test';
@@ -277,8 +278,21 @@ test('the command for the view is one line of netlog', async () => {
   const command = await page.evaluate(() => window.netlogPage.view.command());
   assert.match(
     command,
-    /^netlog report connections --since 1970-01-01T00:00:10\.000000000Z\.\.\S+ --process 'web' --outcome refused$/,
+    /^netlog report connections --since 1970-01-01T00:00:10\.000000000Z\.\.\S+ --process 'web' --outcome 'refused'$/,
   );
+});
+
+test('a link brings no other command into the copied one', async () => {
+  const hostile = "x'\x03\n; touch it; '";
+  const names = ['text', 'process', 'peer', 'port', 'outcome'];
+  const parts = new URLSearchParams(names.map((name) => [name, hostile]));
+  parts.set('peer', `${hostile} to port ${hostile}`);
+  const page = await open({hash: `#${parts}`});
+  const command = await page.evaluate(() => window.netlogPage.view.command());
+  assert.match(command, /touch it/);
+  assert.doesNotMatch(command, /[\x00-\x1f]/);
+  const functions = 'netlog() { :; }; grep() { :; }; touch() { echo "another command ran"; }; ';
+  assert.equal(execFileSync('sh', ['-c', functions + command], {encoding: 'utf8'}), '');
 });
 
 test('the theme toggles', async () => {
