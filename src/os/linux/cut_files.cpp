@@ -56,7 +56,7 @@ void replace_page(int signal, siginfo_t* info, void* /*context*/) {
   ++replaced;
 }
 
-void on_bus_error(BusHandler handler) {
+void handle_bus_errors(BusHandler handler) {
   struct sigaction action {};
   action.sa_sigaction = handler;
   action.sa_flags = SA_SIGINFO;
@@ -66,11 +66,11 @@ void on_bus_error(BusHandler handler) {
 }  // namespace
 
 void end_when_a_mapped_file_is_cut() {
-  on_bus_error(end_in_one_line);
+  handle_bus_errors(end_in_one_line);
 }
 
 void go_on_when_a_mapped_file_is_cut() {
-  on_bus_error(replace_page);
+  handle_bus_errors(replace_page);
 }
 
 std::uint64_t replaced_pages() {

@@ -38,8 +38,8 @@ SELECT
   -- NULL: it was there before the recorder.
   iif(c.opened_ns IS NULL, NULL, c.open_error_ns) AS open_error_ns,
   -- What it had later is not what it had then.
-  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.closed_ns) AS ended_ns,
-  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.close_error_ns) AS close_error_ns,
+  iif(c.goes_on, NULL, c.closed_ns) AS ended_ns,
+  iif(c.goes_on, NULL, c.close_error_ns) AS close_error_ns,
   c.last_seen_ns,
   c.owner_source,
   c.owner_reason,
@@ -51,23 +51,26 @@ SELECT
   c.remote_port,
   c.remote_name,
   c.name_source,
-  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.state) AS state,
-  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), 'open', c.outcome) AS outcome,
-  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.outcome_reason) AS outcome_reason,
+  iif(c.goes_on, NULL, c.state) AS state,
+  iif(c.goes_on, 'open', c.outcome) AS outcome,
+  iif(c.goes_on, NULL, c.outcome_reason) AS outcome_reason,
   CASE
-    WHEN coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18) THEN NULL
+    WHEN c.goes_on THEN NULL
     WHEN c.outcome = 'reset' AND c.direction <> 'inbound' THEN 'reset'
     WHEN $failed(c.outcome, c.outcome_reason, c.direction) THEN coalesce(nullif(c.outcome, 'unknown'), c.outcome_reason)
     WHEN c.outcome = 'aborted' THEN 'aborted'
     WHEN c.retransmits > 0 THEN 'retransmits'
   END AS trouble,
-  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.duration_ns) AS duration_ns,
-  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.bytes_sent) AS bytes_sent,
-  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.bytes_received) AS bytes_received,
-  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.retransmits) AS retransmits,
-  iif(coalesce(c.closed_ns, c.last_seen_ns) > coalesce(:until_ns, 9e18), NULL, c.rtt_us) AS rtt_us,
+  iif(c.goes_on, NULL, c.duration_ns) AS duration_ns,
+  iif(c.goes_on, NULL, c.bytes_sent) AS bytes_sent,
+  iif(c.goes_on, NULL, c.bytes_received) AS bytes_received,
+  iif(c.goes_on, NULL, c.retransmits) AS retransmits,
+  iif(c.goes_on, NULL, c.rtt_us) AS rtt_us,
   c.syns,
   c.netns,
   c.seen_by
-FROM json_each(:ids) AS i
-CROSS JOIN connections AS c ON c.id = i.value;
+FROM (
+  SELECT n.*, coalesce(n.closed_ns, n.last_seen_ns) > coalesce(:until_ns, 9e18) AS goes_on
+  FROM json_each(:ids) AS i
+  CROSS JOIN connections AS n ON n.id = i.value
+) AS c;
