@@ -57,7 +57,8 @@ CREATE TABLE process (
   exit_signal INTEGER,
   container_name TEXT,
   pod_name TEXT,
-  exe_sha256 TEXT                   -- lower-case hexadecimal; NULL: not read
+  exe_sha256 TEXT,                  -- lower-case hexadecimal; NULL: not read
+  service_caption TEXT              -- Windows: the names of its services for people
 ) STRICT;
 CREATE INDEX process_by_pid ON process (pid);
 
@@ -67,6 +68,7 @@ CREATE TABLE service (
   pid INTEGER NOT NULL,
   tag INTEGER NOT NULL,
   name TEXT NOT NULL,
+  caption TEXT,                     -- the name for people
   PRIMARY KEY (session_id, pid, tag)
 ) STRICT, WITHOUT ROWID;
 
@@ -241,7 +243,14 @@ CREATE TABLE counter_sample (
   in_datagrams INTEGER,
   no_ports INTEGER,
   in_errors INTEGER,
-  out_datagrams INTEGER
+  out_datagrams INTEGER,
+  num_conns INTEGER,                -- Windows, as the next two
+  num_addrs INTEGER,
+  bound_sockets INTEGER,
+  rto_algorithm INTEGER,            -- from here on: at first, and with each coverage_window
+  rto_min INTEGER,
+  rto_max INTEGER,
+  max_conn INTEGER
 ) STRICT;
 
 -- Questions that processes asked DNS servers. An id is larger than those of questions that were

@@ -56,7 +56,15 @@ SELECT
   c.syns, p.container, c.clock_adjust_ns, c.unanswered_ms, p.unit, p.pod, p.container_name,
   p.pod_name, c.errno, c.process_id, c.datagrams_sent, c.datagrams_received,
   n.text AS remote_name,
-  $name(name_source, e.name_source) AS name_source
+  $name(name_source, e.name_source) AS name_source,
+  coalesce(
+    (
+      SELECT caption
+      FROM service AS v
+      WHERE v.session_id = c.session_id AND v.pid = p.pid AND v.tag = c.module
+    ),
+    p.service_caption
+  ) AS service_caption
 FROM connection AS c
 JOIN session AS s ON s.id = c.session_id
 JOIN address AS l ON l.id = c.local_address_id
@@ -224,7 +232,8 @@ SELECT
   name, exe, cmdline, user, cgroup, service, parent_pid, started_ns, ended_ns, end_error_ns,
   session_id, container, unit, pod, exit_status, exit_signal, image, container_name, pod_name,
   exe_sha256,
-  (SELECT script FROM scripts WHERE process_id = p.id) AS script
+  (SELECT script FROM scripts WHERE process_id = p.id) AS script,
+  service_caption
 FROM process AS p
 WHERE image = (
   SELECT max(n.image) FROM process AS n
@@ -268,7 +277,7 @@ SELECT
   kernel_failures, recorded_failures
 FROM coverage_window;
 
--- MIB names.
+-- MIB names, but for BoundSockets.
 CREATE VIEW counters AS
 SELECT
   at_ns,
@@ -290,6 +299,13 @@ FROM (
   UNION ALL SELECT at_ns, session_id, netns, 'udp', 'NoPorts', no_ports FROM counter_sample
   UNION ALL SELECT at_ns, session_id, netns, 'udp', 'InErrors', in_errors FROM counter_sample
   UNION ALL SELECT at_ns, session_id, netns, 'udp', 'OutDatagrams', out_datagrams FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'NumConns', num_conns FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'udp', 'NumAddrs', num_addrs FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'BoundSockets', bound_sockets FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'RtoAlgorithm', rto_algorithm FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'RtoMin', rto_min FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'RtoMax', rto_max FROM counter_sample
+  UNION ALL SELECT at_ns, session_id, netns, 'tcp', 'MaxConn', max_conn FROM counter_sample
 )
 WHERE value IS NOT NULL;
 

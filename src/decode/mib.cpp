@@ -239,9 +239,16 @@ void add(std::optional<std::int64_t>& sum, std::uint64_t value) {
   sum = sum.value_or(0) + static_cast<std::int64_t>(std::min(value, kMax));
 }
 
-// RtoAlgorithm, RtoMin, RtoMax, MaxConn, then these; NumConns is last.
 void add_tcp(ByteReader& in, bool wide, Counters& counters) {
-  in.skip(16);
+  TcpParameters parameters;  // of the family; both have the same
+  for (auto* const member :
+       {&parameters.rto_algorithm, &parameters.rto_min_ms, &parameters.rto_max_ms}) {
+    *member = in.u32();
+  }
+  parameters.max_conn = static_cast<std::int32_t>(in.u32());  // -1: there is no fixed one
+  if (!counters.parameters.rto_algorithm) {
+    counters.parameters = parameters;
+  }
   for (auto* const member : {&counters.active_opens,
                              &counters.passive_opens,
                              &counters.attempt_fails,
@@ -255,15 +262,31 @@ void add_tcp(ByteReader& in, bool wide, Counters& counters) {
   for (auto* const member : {&counters.retrans_segs, &counters.in_errs, &counters.out_rsts}) {
     add(*member, in.u32());
   }
-  in.skip(4);
+  add(counters.num_conns, in.u32());
 }
 
-void add_udp(ByteReader& in, Counters& counters) {
-  for (auto* const member :
-       {&counters.in_datagrams, &counters.no_ports, &counters.in_errors, &counters.out_datagrams}) {
-    add(*member, in.u32());
+void add_udp(ByteReader& in, bool wide, Counters& counters) {
+  add(counters.in_datagrams, wide ? in.u64() : in.u32());
+  add(counters.no_ports, in.u32());
+  add(counters.in_errors, in.u32());
+  add(counters.out_datagrams, wide ? in.u64() : in.u32());
+  add(counters.num_addrs, in.u32());
+}
+
+/// @return false if the table is cut
+bool add_bound(std::span<const std::byte> bytes, Family family, Counters& counters) {
+  ByteReader in{bytes};
+  const Layout layout{Protocol::tcp, family, capture::MibTable::offload};
+  const auto count = in.u32();
+  if (!in.ok() || in.remaining() / layout.row_bytes() < count) {
+    return false;
   }
-  in.skip(4);
+  std::uint64_t bound = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    bound += read_row(in, layout).state == kBound ? 1U : 0U;
+  }
+  add(counters.bound_sockets, bound);
+  return true;
 }
 
 }  // namespace
@@ -272,21 +295,34 @@ Result<Counters> decode_mib_statistics(std::span<const std::byte> sections) {
   Counters counters;
   int tcp_families = 0;
   bool sound = true;
+  bool bound_is_sound = true;
   const bool whole = capture::for_each_section<capture::MibStatistics>(
       sections, [&](capture::MibStatistics tag, auto bytes) {
-        const bool udp = tag == capture::MibStatistics::udp4 || tag == capture::MibStatistics::udp6;
-        const bool wide =
-            tag == capture::MibStatistics::tcp4_wide || tag == capture::MibStatistics::tcp6_wide;
-        tcp_families += udp ? 0 : 1;
-        if (!bytes.empty()) {
-          ByteReader in{bytes};
-          udp ? add_udp(in, counters) : add_tcp(in, wide, counters);
-          sound = sound && in.ok();
+        using enum capture::MibStatistics;
+        const bool udp = tag == udp4 || tag == udp6 || tag == udp4_wide || tag == udp6_wide;
+        const bool bound = tag == bound4 || tag == bound6;
+        tcp_families += udp || bound ? 0 : 1;
+        if (bytes.empty()) {
+          return true;
         }
+        ByteReader in{bytes};
+        if (bound) {  // what Windows does not document costs no other counter
+          bound_is_sound =
+              add_bound(bytes, tag == bound4 ? Family::ipv4 : Family::ipv6, counters) &&
+              bound_is_sound;
+        } else if (udp) {
+          add_udp(in, tag == udp4_wide || tag == udp6_wide, counters);
+        } else {
+          add_tcp(in, tag == tcp4_wide || tag == tcp6_wide, counters);
+        }
+        sound = sound && in.ok();
         return true;
       });
   if (!whole || !sound) {
     return fail(errc::truncated, fmt::format("IP Helper statistics of {} bytes", sections.size()));
+  }
+  if (!bound_is_sound) {
+    counters.bound_sockets.reset();
   }
   if (tcp_families != 2) {
     // One family's opens would pass for all.
@@ -295,6 +331,9 @@ Result<Counters> decode_mib_statistics(std::span<const std::byte> sections) {
     udp_only.no_ports = counters.no_ports;
     udp_only.in_errors = counters.in_errors;
     udp_only.out_datagrams = counters.out_datagrams;
+    udp_only.num_addrs = counters.num_addrs;
+    udp_only.bound_sockets = counters.bound_sockets;
+    udp_only.parameters = counters.parameters;
     return udp_only;
   }
   return counters;
@@ -303,9 +342,17 @@ Result<Counters> decode_mib_statistics(std::span<const std::byte> sections) {
 Result<std::vector<ServiceName>> decode_mib_modules(std::span<const std::byte> sections) {
   std::vector<ServiceName> services;
   bool sound = true;
+  bool is_named = false;
   const bool whole = capture::for_each_section<capture::ModuleSection>(
-      sections, [&](capture::ModuleSection /*tag*/, auto bytes) {
+      sections, [&](capture::ModuleSection section, auto bytes) {
         const auto text = as_text(bytes);
+        if (section == capture::ModuleSection::caption) {
+          if (is_named) {
+            services.back().caption = to_utf8(text, kMaxServiceName);
+          }
+          return true;
+        }
+        is_named = false;
         const auto fields = words(text);
         if (fields.size() == 2) {
           return true;  // a service without a name
@@ -315,7 +362,8 @@ Result<std::vector<ServiceName>> decode_mib_modules(std::span<const std::byte> s
         sound = pid && tag;
         if (sound) {
           const auto name = text.substr(static_cast<std::size_t>(fields[2].data() - text.data()));
-          services.push_back(ServiceName{*pid, *tag, to_utf8(name, kMaxServiceName)});
+          services.push_back(ServiceName{*pid, *tag, to_utf8(name, kMaxServiceName), {}});
+          is_named = true;
         }
         return sound;
       });

@@ -56,13 +56,12 @@ Result<void> read_listed(std::string_view listed, Process& process) {
   return {};
 }
 
-void add_service(std::string_view name, Process& process) {
-  auto& services = process.service;
+void append_name(std::string_view name, std::optional<std::string>& names) {
   const auto one = to_utf8(name, kMaxName);
-  if (!services) {
-    services = one;
-  } else if (services->size() + one.size() < kMaxText) {
-    *services += ", " + one;
+  if (!names) {
+    names = one;
+  } else if (names->size() + one.size() < kMaxText) {
+    *names += ", " + one;
   }
 }
 
@@ -124,7 +123,10 @@ Result<void> read_section(capture::ProcessSection tag, std::string_view text, Pr
     case capture::ProcessSection::listed:
       return read_listed(text, process);
     case capture::ProcessSection::service:
-      add_service(text, process);
+      append_name(text, process.service);
+      break;
+    case capture::ProcessSection::service_caption:
+      append_name(text, process.service_caption);
       break;
   }
   return {};

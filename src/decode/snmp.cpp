@@ -33,11 +33,21 @@ constexpr std::array<std::pair<std::string_view, Member>, 4> kUdp{{
     {"OutDatagrams", &Counters::out_datagrams},
 }};
 
-template <std::size_t N>
-bool read_group(std::string_view names,
-                std::string_view values,
-                const std::array<std::pair<std::string_view, Member>, N>& wanted,
-                Counters& counters) {
+using Parameter = std::optional<std::int64_t> TcpParameters::*;
+
+constexpr std::array<std::pair<std::string_view, Parameter>, 4> kParameters{{
+    {"RtoAlgorithm", &TcpParameters::rto_algorithm},
+    {"RtoMin", &TcpParameters::rto_min_ms},
+    {"RtoMax", &TcpParameters::rto_max_ms},
+    {"MaxConn", &TcpParameters::max_conn},
+}};
+
+template <typename Values, std::size_t N>
+bool read_group(
+    std::string_view names,
+    std::string_view values,
+    const std::array<std::pair<std::string_view, std::optional<std::int64_t> Values::*>, N>& wanted,
+    Values& read) {
   const auto columns = words(names);
   const auto cells = words(values);
   if (columns.size() != cells.size()) {
@@ -46,7 +56,7 @@ bool read_group(std::string_view names,
   for (std::size_t i = 1; i < columns.size(); ++i) {
     for (const auto& [name, member] : wanted) {
       if (columns[i] == name) {
-        counters.*member = parse_number<std::int64_t>(cells[i]);
+        read.*member = parse_number<std::int64_t>(cells[i]);
       }
     }
   }
@@ -63,8 +73,10 @@ Result<Counters> decode_snmp(std::string_view text) {
     const bool tcp = lines[i].starts_with("Tcp: ");
     const bool udp = lines[i].starts_with("Udp: ");
     const bool well_formed =
-        !(tcp || udp) || (tcp ? read_group(lines[i], lines[i + 1], kTcp, counters)
-                              : read_group(lines[i], lines[i + 1], kUdp, counters));
+        !(tcp || udp) ||
+        (tcp ? read_group(lines[i], lines[i + 1], kTcp, counters) &&
+                   read_group(lines[i], lines[i + 1], kParameters, counters.parameters)
+             : read_group(lines[i], lines[i + 1], kUdp, counters));
     if (!well_formed) {
       return fail(errc::malformed, fmt::format("line {} of /proc/net/snmp", i + 2));
     }

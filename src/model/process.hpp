@@ -34,16 +34,17 @@ struct Process {
   std::optional<std::string> cmdline;  ///< arguments joined by single blanks, bounded
   std::optional<std::string> user;
   std::optional<std::string> cgroup;
-  std::optional<std::string> service;
+  std::optional<std::string> service;  ///< Windows: those that run in it, joined by `, `
   std::optional<std::uint32_t> parent_pid;
   std::optional<std::string> container;  ///< the id that its runtime gave it, from the cgroup
   /// When it executed this program, as of Moment; absent: not seen, it was met with it.
   std::optional<std::int64_t> image_since_ns;
   std::optional<std::string> unit;  ///< of systemd, from the cgroup: a service, or a scope
   std::optional<std::string> pod;   ///< the uid of its Kubernetes pod, from the cgroup
-  std::optional<std::string> container_name;  ///< from the files of its runtime
-  std::optional<std::string> pod_name;        ///< `namespace/name`, from the files of the kubelet
-  std::optional<std::string> exe_sha256;      ///< of the file `exe`, in lower-case hexadecimal
+  std::optional<std::string> container_name;   ///< from the files of its runtime
+  std::optional<std::string> pod_name;         ///< `namespace/name`, from the files of the kubelet
+  std::optional<std::string> exe_sha256;       ///< of the file `exe`, in lower-case hexadecimal
+  std::optional<std::string> service_caption;  ///< the names of its services for people
 
   bool operator==(const Process&) const = default;
 };

@@ -37,6 +37,17 @@ struct Gap {
   bool operator==(const Gap&) const = default;
 };
 
+/// What the kernel's TCP is set to, MIB names (RFC 4022). Absent: not offered, or left out because
+/// it hardly ever changes.
+struct TcpParameters {
+  std::optional<std::int64_t> rto_algorithm;  ///< 1 other, 2 constant, 3 RSRE, 4 Van Jacobson's
+  std::optional<std::int64_t> rto_min_ms;
+  std::optional<std::int64_t> rto_max_ms;
+  std::optional<std::int64_t> max_conn;  ///< -1: there is no fixed limit
+
+  bool operator==(const TcpParameters&) const = default;
+};
+
 /// The kernel's own counters of one namespace at one moment, MIB names (RFC 4022 tcp, RFC 4113
 /// udp). Absent: not offered.
 struct Counters {
@@ -56,6 +67,10 @@ struct Counters {
   std::optional<std::int64_t> no_ports;
   std::optional<std::int64_t> in_errors;
   std::optional<std::int64_t> out_datagrams;
+  std::optional<std::int64_t> num_conns;      ///< Windows: connections in the system
+  std::optional<std::int64_t> num_addrs;      ///< Windows: entries of the UDP table
+  std::optional<std::int64_t> bound_sockets;  ///< Windows: TCP, neither listening nor connected
+  TcpParameters parameters;
 
   bool operator==(const Counters&) const = default;
 };
@@ -78,6 +93,7 @@ struct ServiceName {
   std::uint32_t pid = 0;
   std::uint64_t tag = 0;
   std::string name;
+  std::optional<std::string> caption;  ///< the name that people see
 
   bool operator==(const ServiceName&) const = default;
 };

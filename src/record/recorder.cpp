@@ -164,9 +164,14 @@ void Recorder::take_events() {
 
 void Recorder::end_tick() {
   take_events();
-  for (const auto& counters : decoder_.take_counters()) {
+  for (auto& counters : decoder_.take_counters()) {
+    const bool is_first = !coverage_.is_measuring(counters.netns);
+    const auto coverage = coverage_.measure(counters);
+    if (!coverage && !is_first) {
+      counters.parameters = {};  // they hardly ever change
+    }
     delivery_.add(counters);
-    if (const auto coverage = coverage_.measure(counters)) {
+    if (coverage) {
       delivery_.add(*coverage);
     }
   }

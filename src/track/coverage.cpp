@@ -106,6 +106,11 @@ std::optional<Coverage> CoverageMeter::end(std::uint64_t netns) {
   return coverage;
 }
 
+bool CoverageMeter::is_measuring(std::uint64_t netns) const {
+  const auto of = namespaces_.find(netns);
+  return of != namespaces_.end() && of->second.first.has_value();
+}
+
 std::optional<Coverage> CoverageMeter::measure(const Counters& counters) {
   if (!counters.active_opens || !counters.passive_opens) {
     return std::nullopt;

@@ -41,6 +41,9 @@ class CoverageMeter {
   /// Adds the kernel's counters. @return the window that they complete, if they do
   std::optional<Coverage> measure(const Counters& counters);
 
+  /// Whether it has had counters of the namespace, or their begin.
+  [[nodiscard]] bool is_measuring(std::uint64_t netns) const;
+
   /// The windows that have begun, up to the last counters of each.
   std::vector<Coverage> finish();
 

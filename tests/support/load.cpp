@@ -148,7 +148,8 @@ std::vector<store::Item> Load::batch(std::size_t opens) {
     }
   }
   const auto at_ns = now_ns() - kEventNs;
-  items.emplace_back(Counters{4026531840, at_ns, 10, 20, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+  items.emplace_back(
+      Counters{4026531840, at_ns, 10, 20, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, {}, {}, {}, {}});
   items.emplace_back(Heartbeat{at_ns, events_, 0, 0});
   return items;
 }

@@ -24,7 +24,7 @@ inline Session session(std::int64_t started_s, std::string boot = "boot-a") {
 }
 
 inline Process server() {
-  return {{70, 7}, 0, "server", {}, {}, {}, {}, {}, 1, {}, {}, {}, {}, {}, {}, {}};
+  return {{70, 7}, 0, "server", {}, {}, {}, {}, {}, 1, {}, {}, {}, {}, {}, {}, {}, {}};
 }
 
 inline Connection open_connection(ConnectionId id, std::int64_t opened_s) {

@@ -51,6 +51,7 @@ struct ProcessDetails {
 struct RunningService {
   std::uint32_t pid = 0;
   std::string name;
+  std::string caption;  ///< the name that people see, Win32_Service.Caption
 };
 
 /// The module that a row of an OWNER_MODULE table belongs to: a service, but also a program or a
@@ -89,7 +90,8 @@ class Api {
   /// Appends every process once.
   virtual std::uint32_t list_processes(std::vector<ListedProcess>& processes) = 0;
   /// Details of the process with this pid and creation time (FILETIME). Empty if another process
-  /// has the pid by now.
+  /// has the pid by now. The process is held from then on, if it may be, so that its end is
+  /// known; until forget() nobody else gets its pid.
   virtual ProcessDetails describe(std::uint32_t pid, std::uint64_t created) = 0;
   /// Appends every running service. Several can share a process.
   virtual std::uint32_t list_services(std::vector<RunningService>& services) = 0;

@@ -22,6 +22,10 @@ bool is_same_word(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+const std::string& caption_of(const RunningService& service) {
+  return service.caption.empty() ? service.name : service.caption;
+}
+
 std::uint32_t ProcessTable::refresh(capture::RecordSink& sink) {
   std::vector<ListedProcess> processes;
   const auto before_ns = std::exchange(refreshed_ns_, os::read_boot_clock_ns());
@@ -88,13 +92,17 @@ const ListedProcess* ProcessTable::find(const List& list,
   return began_later ? nullptr : &listed->second;
 }
 
-bool ProcessTable::runs(std::uint32_t pid, std::string_view service) {
+const RunningService* ProcessTable::find_service(std::uint32_t pid, std::string_view name) {
   read_services();
   const auto services = services_->find(pid);
-  return services != services_->end() &&
-         std::any_of(services->second.begin(), services->second.end(), [&](const auto& name) {
-           return is_same_word(name, service);
-         });
+  if (services == services_->end()) {
+    return nullptr;
+  }
+  const auto found = std::find_if(
+      services->second.begin(), services->second.end(), [&](const RunningService& service) {
+        return is_same_word(service.name, name);
+      });
+  return found == services->second.end() ? nullptr : &*found;
 }
 
 std::vector<std::byte> ProcessTable::sections_of(const ListedProcess& process, bool is_running) {
@@ -116,7 +124,8 @@ std::vector<std::byte> ProcessTable::sections_of(const ListedProcess& process, b
   add(capture::ProcessSection::user, details.account);
   read_services();
   for (const auto& service : (*services_)[process.pid]) {
-    add(capture::ProcessSection::service, service);
+    add(capture::ProcessSection::service, service.name);
+    add(capture::ProcessSection::service_caption, caption_of(service));
   }
   return sections;
 }
@@ -128,7 +137,7 @@ void ProcessTable::read_services() {
     api_.list_services(services);  // on an error processes have no services
     services_.emplace();
     for (auto& service : services) {
-      (*services_)[service.pid].push_back(std::move(service.name));
+      (*services_)[service.pid].push_back(std::move(service));
     }
   }
 }

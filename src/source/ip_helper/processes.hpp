@@ -14,6 +14,9 @@
 
 namespace netlog::source::ip_helper {
 
+/// Its name for people, its name if it has none.
+const std::string& caption_of(const RunningService& service);
+
 /// The processes that own sockets. Each is reported once, with the services in it, and once more
 /// when it has ended. refresh() takes time linear in the number of all processes.
 class ProcessTable {
@@ -29,8 +32,9 @@ class ProcessTable {
   /// @return false if no process had the pid at `alive_at_ns`; a later process may have it now
   bool report(std::uint32_t pid, std::int64_t alive_at_ns, capture::RecordSink& sink);
 
-  /// Whether the process with this pid runs a service of this name.
-  [[nodiscard]] bool runs(std::uint32_t pid, std::string_view service);
+  /// The service of this name that the process with this pid runs; null: it runs none. Valid until
+  /// the services are read again.
+  [[nodiscard]] const RunningService* find_service(std::uint32_t pid, std::string_view name);
   /// The services are read again when they are needed next.
   void forget_services() { services_.reset(); }
 
@@ -51,7 +55,7 @@ class ProcessTable {
   /// Reported, and ended at the last refresh(). When, if that is to be reported; absent: it was.
   std::map<ProcessId, std::optional<Span>> ended_;
   std::unordered_map<std::uint32_t, std::uint64_t> reported_;  ///< creation times by pid
-  std::optional<std::unordered_map<std::uint32_t, std::vector<std::string>>>
+  std::optional<std::unordered_map<std::uint32_t, std::vector<RunningService>>>
       services_;  ///< by pid; absent: not read since the last refresh()
   std::int64_t refreshed_ns_ = 0;
   std::int64_t listed_ns_ = 0;      ///< the list of that refresh() is not newer

@@ -224,11 +224,14 @@ class IpHelperSource final : public LiveSource {
       processes_.forget_services();  // a service may have begun since
     }
     for (const auto& module : named) {
-      if (!processes_.runs(module.pid, module.service)) {
+      const auto* const service = processes_.find_service(module.pid, module.service);
+      if (service == nullptr) {
         continue;  // the system may also answer with the name of the program, or of a part of it
       }
-      const auto text = fmt::format("{} {} {}", module.pid, module.tag, module.service);
+      const auto text = fmt::format("{} {} {}", module.pid, module.tag, service->name);
       capture::append_section(modules.sections, capture::ModuleSection::service, as_bytes(text));
+      capture::append_section(
+          modules.sections, capture::ModuleSection::caption, as_bytes(caption_of(*service)));
     }
     if (!modules.sections.empty()) {
       sink.consume(make(std::move(modules), began_ns));
@@ -264,13 +267,21 @@ class IpHelperSource final : public LiveSource {
     };
     for (const auto& [wide, narrow] :
          {std::pair{capture::MibStatistics::tcp4_wide, capture::MibStatistics::tcp4},
-          std::pair{capture::MibStatistics::tcp6_wide, capture::MibStatistics::tcp6}}) {
+          std::pair{capture::MibStatistics::tcp6_wide, capture::MibStatistics::tcp6},
+          std::pair{capture::MibStatistics::udp4_wide, capture::MibStatistics::udp4},
+          std::pair{capture::MibStatistics::udp6_wide, capture::MibStatistics::udp6}}) {
       if (!read(wide)) {
         read(narrow);
       }
     }
-    read(capture::MibStatistics::udp4);
-    read(capture::MibStatistics::udp6);
+    for (const auto& [family, which] : {std::pair{Family::ipv4, capture::MibStatistics::bound4},
+                                        std::pair{Family::ipv6, capture::MibStatistics::bound6}}) {
+      // A call that Windows does not document may fail: then nothing is known of such sockets.
+      std::vector<std::byte> table;
+      if (api_->read_bound(family, table) == kNoError && !table.empty()) {
+        capture::append_section(statistics.sections, which, table);
+      }
+    }
     sink.consume(make(std::move(statistics), began_ns));
   }
 

@@ -243,7 +243,9 @@ class Report {
                              capture::MibStatistics::tcp4_wide,
                              capture::MibStatistics::tcp6_wide,
                              capture::MibStatistics::udp4,
-                             capture::MibStatistics::udp6}) {
+                             capture::MibStatistics::udp6,
+                             capture::MibStatistics::udp4_wide,
+                             capture::MibStatistics::udp6_wide}) {
       std::vector<std::byte> bytes;
       const auto code = api_.read_statistics(which, bytes);
       add(fmt::format("{} ({})", call_name(which), static_cast<int>(which)),

@@ -3,6 +3,7 @@
 
 #include "os/windows/library.hpp"
 #include "os/windows/text.hpp"
+#include "source/ip_helper/tables.hpp"
 #include "source/windows/processes.hpp"
 
 #include <cstring>
@@ -136,23 +137,23 @@ class WindowsCalls final : public ip_helper::Api {
   std::uint32_t read_statistics(capture::MibStatistics which,
                                 std::vector<std::byte>& statistics) override {
     constexpr std::size_t kMaxBytes = 256;
-    const bool udp = which == capture::MibStatistics::udp4 || which == capture::MibStatistics::udp6;
+    using enum capture::MibStatistics;
+    const bool udp = which == udp4 || which == udp6 || which == udp4_wide || which == udp6_wide;
     const bool wide =
-        which == capture::MibStatistics::tcp4_wide || which == capture::MibStatistics::tcp6_wide;
-    const bool ipv6 = which == capture::MibStatistics::tcp6 ||
-                      which == capture::MibStatistics::udp6 ||
-                      which == capture::MibStatistics::tcp6_wide;
-    const auto call = os::look_up<Statistics>(ip_helper_library(),
-                                              udp    ? "GetUdpStatisticsEx"
-                                              : wide ? "GetTcpStatisticsEx2"
-                                                     : "GetTcpStatisticsEx");
+        which == tcp4_wide || which == tcp6_wide || which == udp4_wide || which == udp6_wide;
+    const bool ipv6 = which == tcp6 || which == udp6 || which == tcp6_wide || which == udp6_wide;
+    const std::string name{ip_helper::call_name(which)};
+    const auto call = os::look_up<Statistics>(ip_helper_library(), name.c_str());
     if (call == nullptr) {
       return kProcNotFound;
     }
-    constexpr std::size_t kWideBytes = 72;  // MIB_TCPSTATS2 is missing in mingw-w64
+    // MIB_TCPSTATS2 and MIB_UDPSTATS2 are missing in mingw-w64.
+    constexpr std::size_t kWideTcpBytes = 72;
+    constexpr std::size_t kWideUdpBytes = 32;
     statistics.assign(kMaxBytes, std::byte{});
     const auto code = call(statistics.data(), ipv6 ? AF_INET6 : AF_INET);
-    const auto bytes = udp ? sizeof(MIB_UDPSTATS) : wide ? kWideBytes : sizeof(MIB_TCPSTATS);
+    const auto bytes = udp ? (wide ? kWideUdpBytes : sizeof(MIB_UDPSTATS))
+                           : (wide ? kWideTcpBytes : sizeof(MIB_TCPSTATS));
     statistics.resize(code == NO_ERROR ? bytes : 0);
     return code;
   }

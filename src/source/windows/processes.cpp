@@ -224,7 +224,9 @@ std::uint32_t list_services(std::vector<ip_helper::RunningService>& services) {
       ENUM_SERVICE_STATUS_PROCESSW service;
       std::memcpy(&service, buffer.data() + i * sizeof(service), sizeof(service));
       services.push_back(
-          {service.ServiceStatusProcess.dwProcessId, os::narrow(service.lpServiceName)});
+          {service.ServiceStatusProcess.dwProcessId,
+           os::narrow(service.lpServiceName),
+           service.lpDisplayName == nullptr ? std::string{} : os::narrow(service.lpDisplayName)});
     }
     if (all) {
       return ERROR_SUCCESS;

@@ -17,11 +17,12 @@ class ProcessReader {
  public:
   ProcessReader();
 
-  /// Details of the process with this pid and creation time (FILETIME). Empty if another process
-  /// has the pid by now.
+  /// These three as those of ip_helper::Api.
   ip_helper::ProcessDetails describe(std::uint32_t pid, std::uint64_t created);
 
  private:
+  using Id = std::pair<std::uint32_t, std::uint64_t>;
+
   ip_helper::AccountNames accounts_;
 };
 

@@ -11,7 +11,7 @@
 namespace netlog::store {
 namespace {
 
-constexpr std::array<RedactionRule, 30> kRules{{
+constexpr std::array<RedactionRule, 32> kRules{{
     {"address", "text", "address", Treatment::address},
     {"address", "bytes", "address", Treatment::address},
     {"name", "text", "dns_name", Treatment::dns_name},
@@ -28,6 +28,7 @@ constexpr std::array<RedactionRule, 30> kRules{{
     {"process", "user", "user", Treatment::replaced},
     {"process", "cgroup", "cgroup", Treatment::replaced},
     {"process", "service", "service", Treatment::replaced},
+    {"process", "service_caption", "service", Treatment::replaced},
     {"process", "container", "container", Treatment::replaced},
     {"process", "unit", "unit", Treatment::replaced},
     {"process", "pod", "pod", Treatment::replaced},
@@ -35,6 +36,7 @@ constexpr std::array<RedactionRule, 30> kRules{{
     {"process", "pod_name", "pod_name", Treatment::replaced},
     {"process", "exe_sha256", "exe", Treatment::replaced},
     {"service", "name", "service", Treatment::replaced},
+    {"service", "caption", "service", Treatment::replaced},
     {"gap", "detail", "detail", Treatment::replaced},
     {"gap", "source", "source", Treatment::own_phrases},
     {"gap", "reason", "reason", Treatment::own_phrases},

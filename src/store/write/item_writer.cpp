@@ -31,8 +31,10 @@ ItemWriter::ItemWriter(SQLite::Database& database, SessionStart& start)
       hash_process_{database,
                     "UPDATE process SET exe_sha256 = coalesce(exe_sha256, ?) WHERE id = ?"},
       insert_service_{database,
-                      "INSERT INTO service (session_id, pid, tag, name) VALUES (?, ?, ?, ?) "
-                      "ON CONFLICT DO UPDATE SET name = excluded.name"},
+                      "INSERT INTO service (session_id, pid, tag, name, caption) VALUES (?, ?, ?, "
+                      "?, ?) "
+                      "ON CONFLICT DO UPDATE SET name = excluded.name, caption = "
+                      "excluded.caption"},
       insert_gap_{
           database,
           "INSERT INTO gap (session_id, netns, from_ns, to_ns, source, reason, lost, detail) "
@@ -51,7 +53,9 @@ ItemWriter::ItemWriter(SQLite::Database& database, SessionStart& start)
           "attempt_fails, "
           "estab_resets, curr_estab, in_segs, out_segs, retrans_segs, in_errs, out_rsts, "
           "in_datagrams, no_ports, "
-          "in_errors, out_datagrams) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+          "in_errors, out_datagrams, num_conns, num_addrs, bound_sockets, rto_algorithm, "
+          "rto_min, rto_max, max_conn) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+          "?, ?, ?, ?, ?, ?, ?)"},
       insert_coverage_{database,
                        "INSERT INTO coverage_window (session_id, netns, from_ns, to_ns, "
                        "kernel_opens, recorded_opens, kernel_failures, recorded_failures) "
@@ -297,6 +301,7 @@ void ItemWriter::operator()(const ServiceName& service) {
       .with(service.pid)
       .with(service.tag)
       .with(service.name)
+      .with(service.caption)
       .exec();
 }
 
@@ -344,6 +349,13 @@ void ItemWriter::operator()(const Counters& counters) {
       .with(counters.no_ports)
       .with(counters.in_errors)
       .with(counters.out_datagrams)
+      .with(counters.num_conns)
+      .with(counters.num_addrs)
+      .with(counters.bound_sockets)
+      .with(counters.parameters.rto_algorithm)
+      .with(counters.parameters.rto_min_ms)
+      .with(counters.parameters.rto_max_ms)
+      .with(counters.parameters.max_conn)
       .exec();
 }
 

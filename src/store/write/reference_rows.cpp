@@ -40,8 +40,8 @@ ReferenceRows::ReferenceRows(SQLite::Database& database, const SessionStart& sta
                       "INSERT INTO process (session_id, pid, start, started_ns, name, exe, "
                       "cmdline, user, cgroup, service, "
                       "parent_pid, container, image, image_since_ns, unit, pod, container_name, "
-                      "pod_name, exe_sha256) "
-                      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+                      "pod_name, exe_sha256, service_caption) "
+                      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       complete_process_{
           database,
           "UPDATE process SET exe = coalesce(exe, ?2), cmdline = coalesce(cmdline, ?3), "
@@ -219,6 +219,7 @@ void ReferenceRows::add(const Process& process) {
         .with(process.container_name)
         .with(process.pod_name)
         .with(process.exe_sha256)
+        .with(process.service_caption)
         .exec();
     known = database_.getLastInsertRowid();
   }

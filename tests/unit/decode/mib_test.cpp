@@ -425,7 +425,44 @@ TEST_CASE("statistics of both families add up, in 32 and in 64 bits", "[decode]"
   CHECK(counters->no_ports == 40);
   CHECK(counters->in_errors == 60);
   CHECK(counters->out_datagrams == 80);
+  CHECK(counters->num_conns == 111 + 1011);
+  CHECK(counters->num_addrs == 10);
+  CHECK(counters->parameters == TcpParameters{4, 10, 60'000, -1});
 
+  SECTION("UDP in 64 bits") {
+    MibBytes udp_wide;
+    udp_wide.qword(8'000'000'000).dword(20).dword(30).qword(9'000'000'000).dword(5).dword(0);
+    REQUIRE(udp_wide.bytes().size() == 32);
+    capture::append_section(sections, capture::MibStatistics::udp4_wide, udp_wide.bytes());
+    const auto more = decode_mib_statistics(sections);
+    REQUIRE(more.has_value());
+    CHECK(more->in_datagrams == 8'000'000'020);
+    CHECK(more->no_ports == 60);
+    CHECK(more->in_errors == 90);
+    CHECK(more->out_datagrams == 9'000'000'080);
+    CHECK(more->num_addrs == 15);
+  }
+  SECTION("sockets that are only bound are counted, whatever else the table has") {
+    CHECK(counters->bound_sockets == std::nullopt);
+    MibBytes bound;
+    bound.dword(2);
+    for (const std::uint32_t state : {100U, 2U}) {
+      bound.dword(state).hex("C0000201").port(50'000).hex("00000000").port(0);
+      bound.dword(1234).dword(0);
+    }
+    MibBytes bound6;
+    const std::string any(32, '0');
+    bound6.dword(1).hex(any).dword(0).port(1).hex(any).dword(0).port(0).dword(100).dword(7).dword(
+        0);
+    capture::append_section(sections, capture::MibStatistics::bound4, bound.bytes());
+    capture::append_section(sections, capture::MibStatistics::bound6, bound6.bytes());
+    CHECK(decode_mib_statistics(sections)->bound_sockets == 2);
+    CHECK(decode_mib_statistics(sections)->active_opens == 101 + 1001);
+    capture::append_section(
+        sections, capture::MibStatistics::bound4, std::span{bound.bytes()}.first(59));
+    CHECK(decode_mib_statistics(sections)->bound_sockets == std::nullopt);
+    CHECK(decode_mib_statistics(sections)->active_opens == 101 + 1001);
+  }
   SECTION("a family that is not installed counts nothing") {
     std::vector<std::byte> one;
     capture::append_section(one, capture::MibStatistics::tcp4, narrow(0).bytes());
@@ -438,6 +475,8 @@ TEST_CASE("statistics of both families add up, in 32 and in 64 bits", "[decode]"
     capture::append_section(one, capture::MibStatistics::udp4, udp.bytes());
     CHECK(decode_mib_statistics(one)->active_opens == std::nullopt);
     CHECK(decode_mib_statistics(one)->in_datagrams == 10);
+    CHECK(decode_mib_statistics(one)->num_conns == std::nullopt);
+    CHECK(decode_mib_statistics(one)->num_addrs == 5);
   }
   SECTION("a structure that is too short is an error") {
     std::vector<std::byte> cut;
@@ -456,7 +495,9 @@ TEST_CASE("a process as Windows lists it", "[decode]") {
   add(capture::ProcessSection::exe, "C:\\Programme\\Dienst für alle\\my service host.exe");
   add(capture::ProcessSection::user, "NT AUTHORITY\\LOCAL SERVICE");
   add(capture::ProcessSection::service, "Dnscache");
+  add(capture::ProcessSection::service_caption, "DNS Client");
   add(capture::ProcessSection::service, "W32Time");
+  add(capture::ProcessSection::service_caption, "Windows Time");
   const auto process = decode_process(sections, 0);
   REQUIRE(process.has_value());
   CHECK(process->id == ProcessId{1234, 133'500'000'000'000'000});
@@ -465,6 +506,7 @@ TEST_CASE("a process as Windows lists it", "[decode]") {
   CHECK(process->exe == "C:\\Programme\\Dienst für alle\\my service host.exe");
   CHECK(process->user == "NT AUTHORITY\\LOCAL SERVICE");
   CHECK(process->service == "Dnscache, W32Time");
+  CHECK(process->service_caption == "DNS Client, Windows Time");
   CHECK(process->cmdline == std::nullopt);
   for (const auto* const text : {"", "1234", "x 5 6", "x 5 6 name", "1234 -5 6 name"}) {
     std::vector<std::byte> bad;
@@ -476,16 +518,21 @@ TEST_CASE("a process as Windows lists it", "[decode]") {
 TEST_CASE("services of one process, by the tags of their sockets", "[decode]") {
   std::vector<std::byte> sections;
   capture::append_section(sections, capture::ModuleSection::service, as_bytes("1234 66 Dnscache"));
+  capture::append_section(sections, capture::ModuleSection::caption, as_bytes("DNS Client"));
   capture::append_section(sections, capture::ModuleSection::service, as_bytes("1234 68 "));
+  capture::append_section(sections, capture::ModuleSection::caption, as_bytes("of no name"));
   capture::append_section(
       sections, capture::ModuleSection::service, as_bytes("1234 67 name with blanks\xFF"));
   const auto services = decode_mib_modules(sections);
   REQUIRE(services.has_value());
-  CHECK(*services == std::vector{ServiceName{1234, 66, "Dnscache"},
-                                 ServiceName{1234, 67, "name with blanks\xEF\xBF\xBD"}});
+  CHECK(*services == std::vector{ServiceName{1234, 66, "Dnscache", "DNS Client"},
+                                 ServiceName{1234, 67, "name with blanks\xEF\xBF\xBD", {}}});
   std::vector<std::byte> bad;
   capture::append_section(bad, capture::ModuleSection::service, as_bytes("1234 x Dnscache"));
   CHECK_FALSE(decode_mib_modules(bad).has_value());
+  std::vector<std::byte> alone;
+  capture::append_section(alone, capture::ModuleSection::caption, as_bytes("DNS Client"));
+  CHECK(decode_mib_modules(alone)->empty());
 }
 
 }  // namespace netlog_tests::decode_mib_test

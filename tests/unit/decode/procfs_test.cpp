@@ -104,6 +104,8 @@ TEST_CASE("counters carry their MIB names' values", "[decode]") {
   CHECK(counters->passive_opens == 20);
   CHECK(counters->attempt_fails == 3);
   CHECK(counters->out_rsts == 11);
+  CHECK(counters->parameters == TcpParameters{1, 200, 120'000, -1});
+  CHECK(counters->num_conns == std::nullopt);
   CHECK(counters->in_datagrams == 100);
   // RFC 4113 counts both IP versions together.
   REQUIRE(

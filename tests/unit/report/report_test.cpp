@@ -55,6 +55,7 @@ Process process(std::uint32_t pid, std::string name, std::string user) {
           std::nullopt,
           std::nullopt,
           std::nullopt,
+          std::nullopt,
           std::nullopt};
 }
 

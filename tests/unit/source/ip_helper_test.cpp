@@ -105,6 +105,23 @@ TEST_CASE("a UDP socket whose port the system chose does not listen", "[source]"
         "53|NULL|listen|open|chrome.exe\n60000|NULL|outbound|open|chrome.exe\n");
 }
 
+TEST_CASE("a row in TIME_WAIT without an owner goes on, with or without its timestamp",
+          "[source]") {
+  const auto created = GENERATE(std::uint64_t{0}, kOpened);
+  CAPTURE(created);
+  Host host;
+  host.show({{.created = kOpened}});
+  REQUIRE(host.open().has_value());
+  host.tick();
+  host.show({{.state = 11, .pid = 0, .created = created}});
+  host.tick();
+  host.show({});
+  host.tick();
+  CHECK(host.rows("SELECT kind, old, new FROM events ORDER BY id") ==
+        "present|NULL|ESTABLISHED\nstate|ESTABLISHED|TIME_WAIT\nclose|TIME_WAIT|CLOSED\n");
+  CHECK(host.rows("SELECT process, outcome FROM connections") == "chrome.exe|closed\n");
+}
+
 TEST_CASE("without timestamps another owner is another use", "[source]") {
   Host host;
   host.script.processes.push_back({77, 4, kLongAgo, "curl.exe"});
@@ -251,7 +268,7 @@ TEST_CASE("a process is reported once, also if it is asked for after its end", "
 TEST_CASE("what is no service of the process is not its service", "[source]") {
   Host host;
   host.script.processes = {{900, 700, kLongAgo, "svchost.exe"}, {901, 700, kLongAgo, "b.exe"}};
-  host.script.services = {{900, "Dnscache"}, {900, "W32Time"}, {901, "Spooler"}};
+  host.script.services = {{900, "Dnscache", {}}, {900, "W32Time", {}}, {901, "Spooler", {}}};
   host.show({{.local_port = 1, .pid = 900, .tag = 66},
              {.local_port = 2, .pid = 900, .tag = 67},
              {.local_port = 3, .pid = 900, .tag = 68}});
@@ -259,13 +276,14 @@ TEST_CASE("what is no service of the process is not its service", "[source]") {
   host.script.modules = {{900, 66, "svchost.exe"}, {900, 67, "Spooler"}, {900, 68, "DNSCACHE"}};
   host.tick();
   CHECK(host.rows("SELECT local_port, service FROM connections ORDER BY local_port") ==
-        "1|Dnscache, W32Time\n2|Dnscache, W32Time\n3|DNSCACHE\n");
+        "1|Dnscache, W32Time\n2|Dnscache, W32Time\n3|Dnscache\n");
 }
 
 TEST_CASE("services that share a process are distinguished by their sockets", "[source]") {
   Host host;
   host.script.processes = {{900, 700, kLongAgo, "svchost.exe"}};
-  host.script.services = {{900, "Dnscache"}, {900, "W32Time"}, {901, "Spooler"}};
+  host.script.services = {
+      {900, "Dnscache", "DNS-Client für alle"}, {900, "W32Time", {}}, {901, "Spooler", "Druck"}};
   host.show({{.local_port = 1, .pid = 900, .tag = 66},
              {.local_port = 2, .pid = 900, .tag = 67},
              {.local_port = 3, .pid = 900, .tag = 0}});
@@ -274,13 +292,16 @@ TEST_CASE("services that share a process are distinguished by their sockets", "[
   host.tick();
   CHECK(host.rows("SELECT local_port, process, service FROM connections ORDER BY local_port") ==
         "1|svchost.exe|Dnscache\n2|svchost.exe|W32Time\n3|svchost.exe|Dnscache, W32Time\n");
-  CHECK(host.rows("SELECT service FROM processes") == "Dnscache, W32Time\n");
+  CHECK(host.rows("SELECT service, service_caption FROM processes") ==
+        "Dnscache, W32Time|DNS-Client für alle, W32Time\n");
+  CHECK(host.rows("SELECT service_caption FROM connections ORDER BY local_port") ==
+        "DNS-Client für alle\nW32Time\nDNS-Client für alle, W32Time\n");
 }
 
 TEST_CASE("coverage is counted over both families", "[source]") {
   const auto statistics = [](std::uint32_t active) {
     MibBytes bytes;
-    bytes.dword(4).dword(0).dword(0).dword(0).dword(active);
+    bytes.dword(4).dword(20).dword(60'000).dword(0xFFFF'FFFF).dword(active);
     for (int i = 0; i < 10; ++i) {
       bytes.dword(0);
     }
@@ -297,6 +318,20 @@ TEST_CASE("coverage is counted over both families", "[source]") {
   host.tick();
   CHECK(host.rows("SELECT kernel_opens, recorded_opens, percent, netns FROM coverage") ==
         "4|3|75.0|NULL\n");
+  CHECK(host.rows("SELECT protocol, name, value FROM counters WHERE name IN ('RtoAlgorithm', "
+                  "'RtoMin', 'RtoMax', 'MaxConn') ORDER BY name") ==
+        "tcp|MaxConn|-1\ntcp|RtoAlgorithm|4\ntcp|RtoMax|60000\ntcp|RtoMin|20\n");
+  CHECK(host.rows("SELECT count(*) FROM counters WHERE name = 'NumConns'") == "2\n");
+  CHECK(host.rows("SELECT count(*) FROM counters WHERE name = 'BoundSockets'") == "0\n");
+}
+
+TEST_CASE("sockets that are only bound are counted", "[source]") {
+  Host host;
+  host.script.bound = table_of_offloads({{.state = 100, .local_port = 1}, {.state = 100}});
+  REQUIRE(host.open().has_value());
+  host.tick();
+  CHECK(host.rows("SELECT protocol, name, value FROM counters") == "tcp|BoundSockets|2\n");
+  CHECK(host.rows("SELECT count(*) FROM connections") == "0\n");
 }
 
 }  // namespace netlog_tests::source_ip_helper_test

@@ -12,7 +12,7 @@ using namespace netlog_tests::ip_helper;
 TEST_CASE("a witness has numbers, and nothing that is private", "[source]") {
   Script script;
   script.processes = {{1234, 700, kLongAgo, "secret.exe"}, {55, 700, kOpened + 9, "other.exe"}};
-  script.services = {{1234, "Dnscache"}};
+  script.services = {{1234, "Dnscache", {}}};
   script.modules = {{1234, 66, "Dnscache"}, {1234, 67, "secret.exe"}};
   script.tables[kTcp4] = table_of_modules({{.state = 2, .local_port = 50'001, .created = kOpened},
                                            {.local_port = 50'001, .created = kOpened, .tag = 66},

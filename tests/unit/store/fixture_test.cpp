@@ -45,6 +45,8 @@ std::vector<Item> other_connections(std::int64_t began_ns, ConnectionId first) {
     process.user = "www-data";
     process.cgroup = "/system.slice/server.service";
     process.container = std::string(64, 'c');
+    process.service = "web";
+    process.service_caption = "Web Server";
     items.emplace_back(process);
   }
   const auto at = [&](std::int64_t ms, std::int64_t error_ms = 0) {
@@ -154,11 +156,15 @@ void record_sessions(const std::filesystem::path& path) {
     writer.push(other_connections(began_ns, 101));
     writer.push({ClockStep{began_ns + 61 * kSecond, kSecond / 2}});
     writer.push(load.batch(8));
-    writer.push({ServiceName{91, 7, "web"},
-                 Gap{kNetns, began_ns, began_ns + kSecond, "tick", "skipped ticks", 3, "busy"},
-                 Coverage{kNetns, began_ns, began_ns + 60 * kSecond, 14, 13, 1, 1},
-                 ProcessEnded{{90, 900}, Moment{began_ns + 3 * kSecond, kSecond}, {}},
-                 Heartbeat{began_ns + 70 * kSecond, 700, 2, 3}});
+    writer.push(
+        {ServiceName{91, 7, "web", "Web Server"},
+         Gap{kNetns, began_ns, began_ns + kSecond, "tick", "skipped ticks", 3, "busy"},
+         Coverage{kNetns, began_ns, began_ns + 60 * kSecond, 14, 13, 1, 1},
+         Counters{
+             kNetns, began_ns + 60 * kSecond, 14, 0, 1, 0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+             16,     {4, 20, 60'000, -1}},
+         ProcessEnded{{90, 900}, Moment{began_ns + 3 * kSecond, kSecond}, {}},
+         Heartbeat{began_ns + 70 * kSecond, 700, 2, 3}});
     writer.finish(began_ns + 70 * kSecond);
   }
   test::Load load{1, 2};
@@ -176,14 +182,15 @@ const std::vector<std::pair<std::string, std::string>>& views_of_version_1() {
        "skipped_ticks"},
       {"processes",
        "id, pid, started_at, ended_at, name, exe, cmdline, user, cgroup, service, parent_pid, "
-       "started_ns, ended_ns, end_error_ns, session_id, container"},
+       "started_ns, ended_ns, end_error_ns, session_id, container, service_caption"},
       {"connections",
        "id, session_id, protocol, family, local_address, local_port, remote_address, remote_port, "
        "direction, pid, process, exe, cmdline, user, cgroup, service, netns, owner_source, "
        "opened_at, opened_ns, open_error_ns, first_seen_ns, last_seen_ns, closed_at, closed_ns, "
        "close_error_ns, duration_ns, state, offload, outcome, bytes_sent, bytes_received, "
        "retransmits, rtt_us, seen_by, owner_reason, uid, gone, local, remote, outcome_reason, "
-       "syns, container, clock_adjust_ns, unanswered_ms, errno, remote_name, name_source"},
+       "syns, container, clock_adjust_ns, unanswered_ms, errno, remote_name, name_source, "
+       "service_caption"},
       {"events",
        "id, at, at_ns, error_ns, kind, connection_id, old, new, pid, process, protocol, "
        "local_address, local_port, remote_address, remote_port, local, remote"},

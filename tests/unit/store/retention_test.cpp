@@ -103,7 +103,8 @@ TEST_CASE("what ended too long ago goes, what is open stays", "[store]") {
                  opens(goes),
                  opens(late),
                  opens(waits),
-                 Counters{5, 20 * kSecond, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}},
+                 Counters{5,  20 * kSecond, {}, {}, {}, {}, {}, {}, {}, {},
+                          {}, {},           {}, {}, {}, {}, {}, {}, {}, {}},
                  closes(goes, 30 * kSecond)});
     waits.state = TcpState::time_wait;
     waits.outcome = Outcome::closed;
@@ -156,7 +157,9 @@ TEST_CASE("what is young by the boot clock stays, whatever the wall clock says",
         {server(),
          opens(ends),
          closes(ends, (now_s + 1) * kSecond),
-         Counters{5, now_s * kSecond, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}},
+         Counters{
+             5, now_s * kSecond, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
+             {}},
          opens(next)});
     for (const auto step_s : given.steps_s) {
       now_s += step_s;

@@ -50,6 +50,7 @@ Process nginx() {
           std::nullopt,
           "web",
           std::nullopt,
+          std::nullopt,
           std::nullopt};
 }
 
@@ -106,12 +107,30 @@ TEST_CASE("a connection's life reads the same through every view", "[store]") {
   const auto path = scratch / "a.db";
   Writer writer{path, session()};
   writer.push(one_life());
-  writer.push(
-      {Gap{std::nullopt, 10, 20, "tick", "skipped ticks", 3, std::nullopt},
-       Counters{4026531840, 2'000'000'000, 10, 20, std::nullopt, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10},
-       Coverage{4026531840, 1'000'000'000, 2'000'000'000, 200, 199, 3, 2},
-       Heartbeat{3'500'000'000, 35, 2, 3},
-       ProcessEnded{{1234, 55}, Moment{3'200'000'000, 1'000'000'000}, {}}});
+  writer.push({Gap{std::nullopt, 10, 20, "tick", "skipped ticks", 3, std::nullopt},
+               Counters{4026531840,
+                        2'000'000'000,
+                        10,
+                        20,
+                        std::nullopt,
+                        0,
+                        1,
+                        2,
+                        3,
+                        4,
+                        5,
+                        6,
+                        7,
+                        8,
+                        9,
+                        10,
+                        11,
+                        12,
+                        13,
+                        {4, 20, 60'000, -1}},
+               Coverage{4026531840, 1'000'000'000, 2'000'000'000, 200, 199, 3, 2},
+               Heartbeat{3'500'000'000, 35, 2, 3},
+               ProcessEnded{{1234, 55}, Moment{3'200'000'000, 1'000'000'000}, {}}});
   writer.finish(4'000'000'000);
 
   CHECK(rows(path,
@@ -165,6 +184,12 @@ TEST_CASE("a connection's life reads the same through every view", "[store]") {
              "SELECT protocol, name, value FROM counters WHERE name LIKE '%Opens' OR name LIKE "
              "'%Fails' ORDER BY name") ==
         "tcp|ActiveOpens|10\ntcp|PassiveOpens|20\n");  // a counter that is not offered is no row
+  CHECK(
+      rows(path,
+           "SELECT protocol, name, value FROM counters WHERE name LIKE 'Num%' OR name LIKE "
+           "'Rto%' OR name IN ('BoundSockets', 'MaxConn') ORDER BY name") ==
+      "tcp|BoundSockets|13\ntcp|MaxConn|-1\nudp|NumAddrs|12\ntcp|NumConns|11\ntcp|RtoAlgorithm|4\n"
+      "tcp|RtoMax|60000\ntcp|RtoMin|20\n");
   CHECK(rows(path, "PRAGMA integrity_check") == "ok\n");
   CHECK_FALSE(std::filesystem::exists(path.string() + "-wal"));
 }
