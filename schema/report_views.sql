@@ -36,12 +36,12 @@ FROM process AS p;
 -- The script that an interpreter runs, by its command line: the first argument that is no option,
 -- without its folders; the module of `python -m`, the class of Java. NULL where code is given in
 -- its place, and where the process is named after it. An argument ends at a blank, unless Windows
--- has put it in quotes.
+-- has put it in quotes. Of svchost.exe, which runs most services of Windows, the services.
 CREATE VIEW scripts AS
 SELECT
   p.id AS process_id,
   -- Few command lines are worth a closer look. The recorder stores at most 4096 bytes of one.
-  iif(
+  coalesce(iif(p.service IS NOT NULL AND lower(p.name) = 'svchost.exe', p.service, NULL), iif(
     substr(p.cmdline, 1, 4096) GLOB '*[Pp][YyEeHh]*'
       OR substr(p.cmdline, 1, 4096) GLOB '*[Rr][Uu][Bb][Yy]*'
       OR substr(p.cmdline, 1, 4096) GLOB '*[Nn][Oo][Dd][Ee]*'
@@ -165,7 +165,7 @@ SELECT
     WHERE next IN ('code', 'joined') OR before = 'script' OR (word NOT GLOB '[-+]?*' AND before IS NOT 'value')
     ORDER BY n
     LIMIT 1
-  ), NULL) AS script
+  ), NULL)) AS script
 FROM process AS p;
 
 -- The views below answer reports on whole recordings. A view `peer_…` or `process_…` reads the sums

@@ -82,19 +82,20 @@ Clause ClauseBuilder::take() {
 
 namespace {
 
-/// The owner has this name, or is an interpreter that runs this script. Only processes whose
-/// command line has the text are looked at more closely.
+/// The owner has this name, or runs this script or service. Only processes whose command line or
+/// services have the text are looked at more closely.
 void add_program(ClauseBuilder& out, const std::string& text) {
   const auto wanted = out.bind("f_process", text);
   const auto* const match = is_pattern(text) ? "GLOB" : "=";
-  const auto in_cmdline = is_pattern(text) ? fmt::format("p.cmdline GLOB '*' || {} || '*'", wanted)
-                                           : fmt::format("instr(p.cmdline, {})", wanted);
+  const auto* const has = is_pattern(text)
+                              ? "p.cmdline GLOB '*' || {0} || '*' OR p.service GLOB {0}"
+                              : "instr(p.cmdline, {0}) OR p.service = {0}";
   out.add(
       fmt::format("(process {0} {1} OR process_id IN (SELECT s.process_id FROM process AS p CROSS "
-                  "JOIN scripts AS s ON s.process_id = p.id WHERE {2} AND s.script {0} {1}))",
+                  "JOIN scripts AS s ON s.process_id = p.id WHERE ({2}) AND s.script {0} {1}))",
                   match,
                   wanted,
-                  in_cmdline));
+                  fmt::format(fmt::runtime(has), wanted)));
 }
 
 }  // namespace

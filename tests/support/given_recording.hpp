@@ -165,6 +165,11 @@ class GivenRecording {
     processes_.back().cmdline = std::move(command_line);
     return *this;
   }
+  /// The last process runs services of Windows.
+  GivenRecording& serving(std::string services) {
+    processes_.back().service = std::move(services);
+    return *this;
+  }
   /// A process executes a program for the first time since it began.
   GivenRecording& executed(std::uint32_t pid, std::string name, double from) {
     process(pid, std::move(name), 0);

@@ -288,4 +288,24 @@ TEST_CASE("people see the script in the place of the interpreter", "[report]") {
                  Catch::Matchers::Contains("192.0.2.2:80 12 app"));
 }
 
+TEST_CASE("people know svchost.exe by its services, another program by its name", "[report]") {
+  GivenRecording recording;
+  recording.process(kWorker, "svchost.exe", 0)
+      .called("C:\\Windows\\System32\\svchost.exe -k NetworkService -p -s Dnscache")
+      .serving("Dnscache");
+  recording.process(kOther, "SvcHost.EXE", 0)
+      .serving("LanmanServer, W32Time");  // may not be opened
+  recording.process(kPlain, "spoolsv.exe", 0).called("spoolsv.exe").serving("Spooler");
+  recording.add(listener(1, 53).by(kWorker).from(1));
+  recording.add(listener(2, 445).by(kOther).from(1));
+  recording.add(listener(3, 515).by(kPlain).from(1));
+  CHECK(recording.rows("listeners", {"pid", "process", "script"}) ==
+        "10|svchost.exe|Dnscache\n11|SvcHost.EXE|LanmanServer, W32Time\n12|spoolsv.exe|-\n");
+  CHECK(recording.rows("listeners", {"pid"}, of_program("Dnscache")) == "10\n");
+  CHECK(recording.rows("listeners", {"pid"}, of_program("*W32Time*")) == "11\n");
+  CHECK(recording.rows("listeners", {"pid"}, of_program("Spooler")).empty());
+  store::Reader reader{recording.path()};
+  CHECK(report::unmet_conditions(reader, of_program("Dnscache")).empty());
+}
+
 }  // namespace netlog_tests::report_scripts_test
