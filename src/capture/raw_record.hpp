@@ -161,7 +161,8 @@ struct ProcessRead {
 /// A process ended within the record's time.
 struct ProcessExit {
   ProcessId id;
-  std::optional<int> wait_status;  ///< as of wait(2); absent: unknown
+  /// As of wait(2); on Windows the exit code in the place of a status. Absent: unknown.
+  std::optional<std::int64_t> wait_status;
   bool operator==(const ProcessExit&) const = default;
 };
 

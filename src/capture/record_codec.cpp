@@ -12,7 +12,8 @@
 namespace netlog::capture {
 namespace {
 
-constexpr std::int64_t kMaxWaitStatus = 0xffff;
+constexpr std::int64_t kMaxWaitStatus = std::int64_t{0xFFFF'FFFF}
+                                        << 8U;  // the exit codes of Windows have 32 bits
 
 // Bits of `b` of a sock_diag dump.
 constexpr std::int64_t kWithTimeWait = 1;
@@ -199,9 +200,8 @@ Result<Payload> decode_payload(const PayloadFields& fields, Bytes bytes) {
     case RecordKind::process_ended:
       return Payload{ProcessExit{
           ProcessId{static_cast<std::uint32_t>(a), static_cast<std::uint64_t>(fields.b)},
-          fields.c > 0 && fields.c <= kMaxWaitStatus + 1
-              ? std::optional{static_cast<int>(fields.c - 1)}
-              : std::nullopt}};
+          fields.c > 0 && fields.c <= kMaxWaitStatus + 1 ? std::optional{fields.c - 1}
+                                                         : std::nullopt}};
     case RecordKind::executable_hash:
       return hash_from(fields, bytes);
     case RecordKind::process_events:

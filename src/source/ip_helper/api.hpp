@@ -47,6 +47,12 @@ struct ProcessDetails {
   std::optional<std::string> account;
 };
 
+/// How a process ended.
+struct EndedProcess {
+  std::uint64_t ended = 0;  ///< FILETIME; the system's clock goes in ticks of 15.6 ms
+  std::uint32_t exit_code = 0;
+};
+
 /// One service and the process that it runs in.
 struct RunningService {
   std::uint32_t pid = 0;
@@ -93,6 +99,9 @@ class Api {
   /// has the pid by now. The process is held from then on, if it may be, so that its end is
   /// known; until forget() nobody else gets its pid.
   virtual ProcessDetails describe(std::uint32_t pid, std::uint64_t created) = 0;
+  /// How a process that is held has ended. Absent: it runs, or is not held.
+  virtual std::optional<EndedProcess> end_of(std::uint32_t pid, std::uint64_t created) = 0;
+  virtual void forget(std::uint32_t pid, std::uint64_t created) = 0;
   /// Appends every running service. Several can share a process.
   virtual std::uint32_t list_services(std::vector<RunningService>& services) = 0;
   /// The modules of the rows of an OWNER_MODULE table, without those returned before.

@@ -20,6 +20,11 @@ bool is_same_word(std::string_view a, std::string_view b) {
       a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
 }
 
+std::optional<std::int64_t> wait_status_of(const std::optional<EndedProcess>& end) {
+  constexpr int kStatusShift = 8;
+  return end ? std::optional{std::int64_t{end->exit_code} << kStatusShift} : std::nullopt;
+}
+
 }  // namespace
 
 const std::string& caption_of(const RunningService& service) {
@@ -48,16 +53,33 @@ std::uint32_t ProcessTable::refresh(capture::RecordSink& sink) {
   }
   std::erase_if(reported_, [&](const auto& reported) {
     const auto& [pid, created] = reported;
+    const auto end = api_.end_of(pid, created);
     const auto now = listed_.find(pid);
     if (now != listed_.end() && now->second.created == created) {
-      return false;
+      if (!end) {
+        return false;
+      }
+      listed_.erase(now);  // it is there because it is held
     }
+    api_.forget(pid, created);
     const ProcessId id{pid, created};
-    sink.consume({0, Span{before_ns, refreshed_ns_}, capture::ProcessExit{id, {}}});
+    sink.consume({0, end_span(end), capture::ProcessExit{id, wait_status_of(end)}});
     ended_.emplace(id, std::nullopt);
     return true;
   });
   return kNoError;
+}
+
+Span ProcessTable::end_span(const std::optional<EndedProcess>& end) const {
+  constexpr std::int64_t kClockTickNs = 15'625'000;
+  const Span between{before_ns_, refreshed_ns_};
+  if (!end) {
+    return between;
+  }
+  const auto from_ns = utc_ns_of(end->ended) - utc_offset_ns_;
+  const Span exact{std::max(from_ns, between.began_ns),
+                   std::min(from_ns + kClockTickNs, between.ended_ns)};
+  return exact.began_ns <= exact.ended_ns ? exact : between;  // else the clock was set
 }
 
 bool ProcessTable::report(std::uint32_t pid, std::int64_t alive_at_ns, capture::RecordSink& sink) {

@@ -46,6 +46,8 @@ class ProcessTable {
                                           std::uint32_t pid,
                                           std::int64_t alive_at_ns) const;
   [[nodiscard]] std::vector<std::byte> sections_of(const ListedProcess& process, bool is_running);
+  /// When a process ended that was gone at the last refresh().
+  [[nodiscard]] Span end_span(const std::optional<EndedProcess>& end) const;
   void read_services();
 
   Api& api_;

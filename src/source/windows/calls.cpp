@@ -166,6 +166,12 @@ class WindowsCalls final : public ip_helper::Api {
     return reader_.describe(pid, created);
   }
 
+  std::optional<ip_helper::EndedProcess> end_of(std::uint32_t pid, std::uint64_t created) override {
+    return reader_.end_of(pid, created);
+  }
+
+  void forget(std::uint32_t pid, std::uint64_t created) override { reader_.forget(pid, created); }
+
   std::uint32_t list_services(std::vector<ip_helper::RunningService>& services) override {
     return source::list_services(services);
   }

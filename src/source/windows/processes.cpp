@@ -56,6 +56,10 @@ struct ProcessEntry {
   void* parent = nullptr;
 };
 
+std::uint64_t units_of(const FILETIME& time) {
+  return static_cast<std::uint64_t>(time.dwHighDateTime) << 32U | time.dwLowDateTime;
+}
+
 std::uint32_t pid_of(const void* handle) {
   return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(handle));
 }
@@ -173,11 +177,17 @@ ProcessReader::ProcessReader()
 
 ip_helper::ProcessDetails ProcessReader::describe(std::uint32_t pid, std::uint64_t created) {
   ip_helper::ProcessDetails details;
-  const auto process = os::own(::OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid));
+  bool may_be_held = true;
+  auto process =
+      os::own(::OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION | SYNCHRONIZE, FALSE, pid));
+  if (!process) {
+    may_be_held = false;
+    process = os::own(::OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid));
+  }
   FILETIME began{};
   FILETIME unused{};
   if (!process || ::GetProcessTimes(process.get(), &began, &unused, &unused, &unused) == 0 ||
-      (static_cast<std::uint64_t>(began.dwHighDateTime) << 32U | began.dwLowDateTime) != created) {
+      units_of(began) != created) {
     return details;
   }
   details.image = image_of(process.get());
@@ -188,7 +198,28 @@ ip_helper::ProcessDetails ProcessReader::describe(std::uint32_t pid, std::uint64
       details.account = std::move(account);
     }
   }
+  if (may_be_held) {
+    held_.insert_or_assign(Id{pid, created}, std::move(process));
+  }
   return details;
+}
+
+std::optional<ip_helper::EndedProcess> ProcessReader::end_of(std::uint32_t pid,
+                                                             std::uint64_t created) const {
+  const auto held = held_.find(Id{pid, created});
+  FILETIME unused{};
+  FILETIME ended{};
+  DWORD code = 0;
+  if (held == held_.end() || ::WaitForSingleObject(held->second.get(), 0) != WAIT_OBJECT_0 ||
+      ::GetProcessTimes(held->second.get(), &unused, &ended, &unused, &unused) == 0 ||
+      ::GetExitCodeProcess(held->second.get(), &code) == 0) {
+    return std::nullopt;
+  }
+  return ip_helper::EndedProcess{units_of(ended), code};
+}
+
+void ProcessReader::forget(std::uint32_t pid, std::uint64_t created) {
+  held_.erase(Id{pid, created});
 }
 
 std::uint32_t list_services(std::vector<ip_helper::RunningService>& services) {

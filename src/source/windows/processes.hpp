@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "os/windows/handle.hpp"
 #include "source/ip_helper/account_names.hpp"
 #include "source/ip_helper/api.hpp"
 
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace netlog::source {
@@ -19,11 +23,14 @@ class ProcessReader {
 
   /// These three as those of ip_helper::Api.
   ip_helper::ProcessDetails describe(std::uint32_t pid, std::uint64_t created);
+  std::optional<ip_helper::EndedProcess> end_of(std::uint32_t pid, std::uint64_t created) const;
+  void forget(std::uint32_t pid, std::uint64_t created);
 
  private:
   using Id = std::pair<std::uint32_t, std::uint64_t>;
 
   ip_helper::AccountNames accounts_;
+  std::map<Id, os::UniqueHandle> held_;
 };
 
 /// Appends all running services. @return a system error code

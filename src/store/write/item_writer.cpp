@@ -268,7 +268,7 @@ void ItemWriter::operator()(const ProcessEnded& ended) {
   if (const auto row = references_.process(ended.id)) {
     // It stays in the cache: its connections may outlive it.
     // wait(2): the signal that ended it, or its exit status.
-    constexpr int kSignal = 0x7f;
+    constexpr std::int64_t kSignal = 0x7f;
     constexpr int kStatusShift = 8;
     std::optional<std::int64_t> status;
     std::optional<std::int64_t> signal;

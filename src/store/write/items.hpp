@@ -18,7 +18,7 @@ namespace netlog::store {
 struct ProcessEnded {
   ProcessId id;
   Moment at;
-  std::optional<int> wait_status;  ///< as of wait(2); absent: unknown
+  std::optional<std::int64_t> wait_status;  ///< as of ProcessExit; absent: unknown
 };
 
 /// The executable of a process, with its image, has been read.

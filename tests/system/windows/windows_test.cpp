@@ -166,6 +166,51 @@ TEST_CASE("a process is listed and described, ours and others'", "[live]") {
   CHECK_FALSE(services.empty());
 }
 
+TEST_CASE("the end of a process that was described is known", "[live]") {
+  STARTUPINFOW startup{};
+  startup.cb = sizeof(startup);
+  PROCESS_INFORMATION made{};
+  std::wstring command = L"cmd.exe /c \"set /p line= & exit 42\"";
+  HANDLE read_end = nullptr;
+  HANDLE write_end = nullptr;
+  SECURITY_ATTRIBUTES inherited{sizeof(inherited), nullptr, TRUE};
+  REQUIRE(::CreatePipe(&read_end, &write_end, &inherited, 0) != 0);
+  const auto input = os::own(read_end);
+  auto line = os::own(write_end);
+  REQUIRE(::SetHandleInformation(line.get(), HANDLE_FLAG_INHERIT, 0) != 0);
+  startup.dwFlags = STARTF_USESTDHANDLES;
+  startup.hStdInput = input.get();
+  REQUIRE(::CreateProcessW(nullptr,
+                           command.data(),
+                           nullptr,
+                           nullptr,
+                           TRUE,
+                           CREATE_NO_WINDOW,
+                           nullptr,
+                           nullptr,
+                           &startup,
+                           &made) != 0);
+  const auto process = os::own(made.hProcess);
+  const auto thread = os::own(made.hThread);
+  const auto pid = ::GetProcessId(process.get());
+  std::vector<ip_helper::ListedProcess> processes;
+  REQUIRE(list_processes(processes) == ip_helper::kNoError);
+  const auto listed = std::find_if(
+      processes.begin(), processes.end(), [&](const auto& one) { return one.pid == pid; });
+  REQUIRE(listed != processes.end());
+  ProcessReader reader;
+  CHECK(reader.describe(pid, listed->created).image.has_value());
+  CHECK_FALSE(reader.end_of(pid, listed->created).has_value());
+  line.reset();  // its input ends, and so does it
+  REQUIRE(::WaitForSingleObject(process.get(), 60'000) == WAIT_OBJECT_0);
+  const auto end = reader.end_of(pid, listed->created);
+  REQUIRE(end.has_value());
+  CHECK(end->exit_code == 42);
+  CHECK(end->ended >= listed->created);
+  reader.forget(pid, listed->created);
+  CHECK_FALSE(reader.end_of(pid, listed->created).has_value());
+}
+
 TEST_CASE("what is made for a recording is private", "[live]") {
   const test::Scratch scratch;
   const auto path = scratch / "Ordner für €";

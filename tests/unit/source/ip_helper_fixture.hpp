@@ -45,6 +45,8 @@ struct Script {
   std::vector<ListedProcess> processes;
   std::uint32_t processes_code = kNoError;
   std::map<std::uint32_t, ProcessDetails> details;
+  std::map<std::uint32_t, EndedProcess> ended;
+  std::vector<std::uint32_t> forgotten;
   std::vector<RunningService> services;
   std::vector<NamedModule> modules;
   std::map<capture::MibStatistics, std::vector<std::byte>> statistics;
@@ -99,6 +101,13 @@ class ScriptedCalls final : public Api {
   }
   ProcessDetails describe(std::uint32_t pid, std::uint64_t /*created*/) override {
     return script_.details[pid];
+  }
+  std::optional<EndedProcess> end_of(std::uint32_t pid, std::uint64_t /*created*/) override {
+    const auto ended = script_.ended.find(pid);
+    return ended == script_.ended.end() ? std::nullopt : std::optional{ended->second};
+  }
+  void forget(std::uint32_t pid, std::uint64_t /*created*/) override {
+    script_.forgotten.push_back(pid);
   }
   std::uint32_t list_services(std::vector<RunningService>& services) override {
     services = script_.services;

@@ -265,6 +265,41 @@ TEST_CASE("a process is reported once, also if it is asked for after its end", "
   CHECK(counts.exits == 1);
 }
 
+TEST_CASE("the end of a process that is held is known, also while the list has it", "[source]") {
+  const bool is_listed = GENERATE(false, true);
+  CAPTURE(is_listed);
+  Host host;
+  host.show({{}});
+  REQUIRE(host.open().has_value());
+  host.tick();
+  const auto ended = filetime_now();
+  host.script.ended[1234] = {ended, 0xC000'0005};
+  if (!is_listed) {
+    host.script.processes.erase(host.script.processes.begin());
+  }
+  host.tick();
+  CHECK(host.script.forgotten == std::vector<std::uint32_t>{1234});
+  host.tick();
+  CHECK(host.script.forgotten.size() == 1);
+  CHECK(host.rows("SELECT name, exit_status, exit_signal, end_error_ns <= 15625000 FROM "
+                  "processes") == "chrome.exe|3221225477|NULL|1\n");
+  // FILETIME counts in 100 ns, the clocks are compared with an error of some µs.
+  CHECK(host.rows(fmt::format("SELECT abs(ended_ns - end_error_ns - {}) < 10000000 FROM processes",
+                              utc_ns_of(ended))) == "1\n");
+}
+
+TEST_CASE("the end of a process by a clock that was set is between two lists", "[source]") {
+  Host host;
+  host.show({{}});
+  REQUIRE(host.open().has_value());
+  host.tick();
+  host.script.processes.erase(host.script.processes.begin());
+  host.script.ended[1234] = {kOpened, 7};  // long before
+  host.tick();
+  CHECK(host.rows("SELECT exit_status, end_error_ns > 0, ended_ns > started_ns + 1000000000 FROM "
+                  "processes") == "7|1|1\n");
+}
+
 TEST_CASE("what is no service of the process is not its service", "[source]") {
   Host host;
   host.script.processes = {{900, 700, kLongAgo, "svchost.exe"}, {901, 700, kLongAgo, "b.exe"}};
