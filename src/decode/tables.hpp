@@ -88,8 +88,8 @@ struct MibRows {
 /// 0, but the pid for rows whose tuple repeats. Rows in the state 100 (bound only) are left out;
 /// rows in LISTEN have no remote; rows in a state that tcpmib.h does not name have none. UDP rows
 /// without SpecificPortBind have a port that the system chose. Addresses and ports are in network
-/// order (a port in the first two of its four bytes), other integers in host order; scope ids are
-/// kept as they are.
+/// order (a port in the first two of its four bytes), other integers in host order. So are scope
+/// ids, which the page of MIB_TCP6ROW_OWNER_PID takes for network order: .NET reads them like this.
 /// @return errc::truncated when the rows are fewer than the table's own count, malformed without a
 /// table. Source: learn.microsoft.com, tcpmib.h, udpmib.h,
 /// MIB_TCPROW_OWNER_MODULE and its kin.

@@ -175,7 +175,7 @@ class IpHelperSource final : public LiveSource {
     const auto began_ns = os::read_boot_clock_ns();
     auto rows = reader_.read(reading.protocol, reading.family, *reading.rows);
     if (rows && reading.rows == capture::MibTable::owner_module && row_count(*rows) == 0) {
-      rows = recheck_empty(reading, std::move(*rows));
+      rows = recheck_empty(reading);
     }
     capture::MibTableRead table{reading.table(), {}};
     if (!rows) {
@@ -184,6 +184,9 @@ class IpHelperSource final : public LiveSource {
     }
     const Span asked{began_ns, os::read_boot_clock_ns()};
     capture::append_section(table.sections, *reading.rows, *rows);
+    if (reading.rows == capture::MibTable::owner_module) {
+      report_modules(reading, *rows, sink);
+    }
     if (with_offload && reading.offload) {
       const auto offload =
           reader_.read(reading.protocol, reading.family, capture::MibTable::offload);
@@ -194,18 +197,15 @@ class IpHelperSource final : public LiveSource {
         report_failure(capture::RecordKind::mib_tables, 0, began_ns, offload.error().text, sink);
       }
     }
-    if (reading.rows == capture::MibTable::owner_module) {
-      report_modules(reading, *rows, sink);
-    }
     sink.consume({0, asked, std::move(table)});
   }
 
   /// wine returns an OWNER_MODULE table that is always empty for one family. Such a table changes
   /// to class OWNER_PID, unless it has had rows.
-  Answer<std::vector<std::byte>> recheck_empty(Reading& reading, std::vector<std::byte> empty) {
+  Answer<std::span<const std::byte>> recheck_empty(Reading& reading) {
     auto plain = reader_.read(reading.protocol, reading.family, capture::MibTable::owner_pid);
     if (!plain || row_count(*plain) == 0 || seen_rows_.contains(reading.table())) {
-      return empty;
+      return no_rows();
     }
     reading.rows = capture::MibTable::owner_pid;
     return plain;

@@ -4,6 +4,7 @@
 #include "util/error.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -49,6 +50,11 @@ bool any_set(std::span<const std::byte> table,
 
 }  // namespace
 
+std::span<const std::byte> no_rows() {
+  static constexpr std::array<std::byte, 4> kNoRows{};
+  return kNoRows;
+}
+
 std::uint32_t row_count(std::span<const std::byte> table) {
   std::uint32_t count = 0;
   if (table.empty()) {
@@ -93,6 +99,12 @@ std::string_view call_name(capture::MibStatistics which) {
     case capture::MibStatistics::udp4:
     case capture::MibStatistics::udp6:
       return "GetUdpStatisticsEx";
+    case capture::MibStatistics::udp4_wide:
+    case capture::MibStatistics::udp6_wide:
+      return "GetUdpStatisticsEx2";
+    case capture::MibStatistics::bound4:
+    case capture::MibStatistics::bound6:
+      return "InternalGetBoundTcpEndpointTable";
     case capture::MibStatistics::tcp4_wide:
     case capture::MibStatistics::tcp6_wide:
       return "GetTcpStatisticsEx2";
@@ -106,22 +118,24 @@ Refusal refuse(Api& api, std::string_view call, std::uint32_t code) {
   return {code, fmt::format("{}: {} [win32:{}]", call, words.empty() ? "failed" : words, code)};
 }
 
-Answer<std::vector<std::byte>> TableReader::read(Protocol protocol,
-                                                 Family family,
-                                                 capture::MibTable table) {
+Answer<std::span<const std::byte>> TableReader::read(Protocol protocol,
+                                                     Family family,
+                                                     capture::MibTable table) {
   auto& size = sizes_.try_emplace({protocol, family, table}, kMin).first->second;
-  std::vector<std::byte> buffer;
+  std::span<std::byte> buffer;
   std::uint32_t code = kInsufficientBuffer;
   for (int tries = 0; tries < kMaxTries && is_transient(code); ++tries) {
-    buffer.resize(size);
+    if (buffer_.size() < size) {
+      buffer_.resize(size);
+    }
+    buffer = std::span{buffer_}.first(size);
     auto used = size;
     code = api_.read_table(protocol, family, table, buffer, used);
     if (code == kNoError) {
-      buffer.resize(std::clamp<std::uint32_t>(used, 4, size));
-      return buffer;
+      return buffer.first(std::clamp<std::uint32_t>(used, 4, size));
     }
     if (code == kNoData) {
-      return std::vector<std::byte>(4);
+      return no_rows();
     }
     if (is_transient(code)) {
       size = with_headroom(std::max(used, size));

@@ -35,6 +35,9 @@ std::string_view call_name(capture::MibStatistics which);
 /// Describes a failed call.
 Refusal refuse(Api& api, std::string_view call, std::uint32_t code);
 
+/// An empty table.
+std::span<const std::byte> no_rows();
+
 /// The number of rows that a table says it has.
 std::uint32_t row_count(std::span<const std::byte> table);
 
@@ -46,20 +49,23 @@ bool shows_create_timestamp(std::span<const std::byte> table);
 /// MIB_TCPTABLE2, MIB_TCP6TABLE2.
 bool shows_offload(std::span<const std::byte> table, Family family);
 
-/// Reads whole tables. It remembers the size of each table and adds room for new rows. If the
-/// buffer is still too small, or the table changed meanwhile, it tries again with a larger one, a
-/// limited number of times.
+/// Reads whole tables, all into one buffer. It remembers the size of each table and adds room for
+/// new rows. If the buffer is still too small, or the table changed meanwhile, it tries again with
+/// a larger one, a limited number of times.
 class TableReader {
  public:
   explicit TableReader(Api& api) : api_{api} {}
 
-  /// The bytes of a table. An empty table is four zero bytes. Errors: the code of the call;
-  /// a transient one if no try has succeeded.
-  Answer<std::vector<std::byte>> read(Protocol protocol, Family family, capture::MibTable table);
+  /// The bytes of a table, valid until the next read. An empty table is four zero bytes. Errors:
+  /// the code of the call; a transient one if no try has succeeded.
+  Answer<std::span<const std::byte>> read(Protocol protocol,
+                                          Family family,
+                                          capture::MibTable table);
 
  private:
   Api& api_;
   std::map<std::tuple<Protocol, Family, capture::MibTable>, std::uint32_t> sizes_;
+  std::vector<std::byte> buffer_;  ///< as large as the largest table needed
 };
 
 }  // namespace netlog::source::ip_helper

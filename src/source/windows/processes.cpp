@@ -78,7 +78,7 @@ std::optional<std::string> command_line_of(HANDLE process) {
   using Query = long(WINAPI*)(HANDLE, int, void*, unsigned long, unsigned long*);
   static const auto query = os::look_up<Query>(L"ntdll.dll", "NtQueryInformationProcess");
   unsigned long size = 0;
-  if (query == nullptr || query(process, kCommandLine, nullptr, 0, &size) != kInfoLengthMismatch ||
+  if (query == nullptr || !is_too_short(query(process, kCommandLine, nullptr, 0, &size)) ||
       size < sizeof(CountedText) || size > kMaxBytes) {
     return std::nullopt;
   }
@@ -136,6 +136,12 @@ std::string account_of(std::string sid) {
 }
 
 }  // namespace
+
+bool is_too_short(long status) {
+  constexpr auto kBufferOverflow = static_cast<long>(0x80000005);
+  constexpr auto kBufferTooSmall = static_cast<long>(0xC0000023);
+  return status == kInfoLengthMismatch || status == kBufferOverflow || status == kBufferTooSmall;
+}
 
 std::uint32_t list_processes(std::vector<ip_helper::ListedProcess>& processes) {
   constexpr int kProcesses = 5;  // SystemProcessInformation

@@ -13,6 +13,10 @@
 
 namespace netlog::source {
 
+/// Whether an NTSTATUS of NtQueryInformationProcess() asks for a larger buffer. It differs from one
+/// Windows to another. Source: psutil, which accepts the three.
+bool is_too_short(long status);
+
 /// Appends all processes of all users. @return a system error code
 std::uint32_t list_processes(std::vector<ip_helper::ListedProcess>& processes);
 

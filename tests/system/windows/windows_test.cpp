@@ -211,6 +211,15 @@ TEST_CASE("the end of a process that was described is known", "[live]") {
   CHECK_FALSE(reader.end_of(pid, listed->created).has_value());
 }
 
+TEST_CASE("a command line needs a buffer, whatever Windows calls that", "[live]") {
+  for (const auto status : {0xC000'0004U, 0xC000'0023U, 0x8000'0005U}) {
+    CHECK(is_too_short(static_cast<long>(status)));
+  }
+  for (const auto status : {0U, 0xC000'0022U, 0xC000'0003U}) {  // denied, no such class
+    CHECK_FALSE(is_too_short(static_cast<long>(status)));
+  }
+}
+
 TEST_CASE("what is made for a recording is private", "[live]") {
   const test::Scratch scratch;
   const auto path = scratch / "Ordner für €";

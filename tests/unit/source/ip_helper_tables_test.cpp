@@ -37,6 +37,22 @@ TEST_CASE("a table that grows between two calls is read whole", "[source]") {
   CHECK(host.rows("SELECT count(*) FROM gaps").substr(0, 1) == "0");
 }
 
+TEST_CASE("all tables are read into one buffer, which stays", "[source]") {
+  Script script;
+  script.tables[kTcp4] = table_of_modules(std::vector<Tcp>(1'000));
+  ScriptedCalls calls{script};
+  TableReader reader{calls};
+  const auto read = [&](Protocol protocol) {
+    return *reader.read(protocol, Family::ipv4, capture::MibTable::owner_module);
+  };
+  const auto first = read(Protocol::tcp);
+  CHECK(first.size() == 8 + 1'000 * 160);
+  CHECK(row_count(read(Protocol::udp)) == 0);
+  const auto again = read(Protocol::tcp);
+  CHECK(again.data() == first.data());
+  CHECK(row_count(again) == 1'000);
+}
+
 TEST_CASE("a buffer that never suffices is a gap and ends", "[source]") {
   Host host;
   host.show({{}});
