@@ -3,6 +3,7 @@
 
 #include "os/side_files.hpp"
 #include "os/windows/access.hpp"
+#include "os/windows/folders.hpp"
 #include "os/windows/handle.hpp"
 #include "os/windows/text.hpp"
 #include "util/text.hpp"
@@ -66,17 +67,6 @@ Result<UniqueHandle> open_file(const std::filesystem::path& path,
   return file;
 }
 
-/// A folder that the registry names. Not by SHGetKnownFolderPath(): with SHELL32 come user32 and
-/// gdi32, and a program that has loaded these hears nothing of a shutdown
-/// (learn.microsoft.com, SetConsoleCtrlHandler).
-std::optional<std::filesystem::path> folder_of(HKEY root, const wchar_t* key, const wchar_t* name) {
-  std::array<wchar_t, 1024> text{};
-  DWORD size = sizeof(text);
-  const auto found = ::RegGetValueW(root, key, name, RRF_RT_REG_SZ, nullptr, text.data(), &size);
-  const std::filesystem::path folder{found == ERROR_SUCCESS ? text.data() : L""};
-  return folder.is_absolute() ? std::optional{folder} : std::nullopt;
-}
-
 bool is_administrator() {
   SID_IDENTIFIER_AUTHORITY authority = SECURITY_NT_AUTHORITY;
   PSID administrators = nullptr;
@@ -101,12 +91,13 @@ bool is_administrator() {
 std::filesystem::path default_directory() {
   const auto folder =
       is_administrator()
-          ? folder_of(HKEY_LOCAL_MACHINE,
-                      L"SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList",
-                      L"ProgramData")
-          : folder_of(HKEY_CURRENT_USER,
-                      L"Software\\Microsoft\\Windows\\CurrentVersion\\Explorer\\User Shell Folders",
-                      L"Local AppData");
+          ? registry_folder(RegistryRoot::machine,
+                            L"SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList",
+                            L"ProgramData")
+          : registry_folder(
+                RegistryRoot::user,
+                L"Software\\Microsoft\\Windows\\CurrentVersion\\Explorer\\User Shell Folders",
+                L"Local AppData");
   return folder.value_or(".") / "netlog";
 }
 

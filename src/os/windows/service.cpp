@@ -4,6 +4,7 @@
 #include "os/event_log.hpp"
 #include "os/windows/access.hpp"
 #include "os/windows/event_log.hpp"
+#include "os/windows/service_program.hpp"
 #include "os/windows/signals.hpp"
 #include "os/windows/text.hpp"
 
@@ -150,23 +151,42 @@ void WINAPI service_main(DWORD /*count*/, wchar_t** /*arguments*/) {
 class WindowsServices final : public ServiceManager {
  public:
   ServiceSteps install(const RecordCommand& command) override {
-    const std::filesystem::path program = own_path();
-    for (const auto& path :
-         {program, program.parent_path(), command.config, command.config.parent_path()}) {
-      if (const auto safe = path.empty() ? Result<void>{} : refuse_writable_by_others(path);
-          !safe) {
-        return safe.error();
-      }
+    if (const auto safe = command.config.empty() ? Result<void>{} : refuse_open(command.config);
+        !safe) {
+      return safe.error();
+    }
+    std::vector<ServiceStep> steps;
+    std::filesystem::path program = own_path();
+    const auto kept = kept_program();
+    if (!kept) {
+      return kept.error();
+    }
+    // Elsewhere programs without rights of their own may write, also where only this user may.
+    if (!is_below(kept->parent_path().parent_path(), program) || !refuse_open(program)) {
+      steps.push_back({"copy " + narrow(program.native()) + " to " + narrow(kept->native()),
+                       [program, kept = *kept] {
+                         const auto absent = refuse_second();
+                         return absent ? keep_program(program, kept) : absent;
+                       }});
+      program = *kept;
     }
     auto line = quote_argument(program.native()) + L" service serve";
     for (const auto& word : command.words()) {
       line += L' ' + quote_argument(wide(word));
     }
-    return one_step("create the service netlog: " + narrow(line), [line] { return create(line); });
+    steps.push_back(
+        {"create the service netlog: " + narrow(line), [line] { return create(line); }});
+    return steps;
   }
 
   ServiceSteps uninstall() override {
-    return one_step("stop the service netlog if it runs, and delete it", remove);
+    std::vector<ServiceStep> steps{{"stop the service netlog if it runs, and delete it", remove}};
+    const auto kept = kept_program();
+    if (kept && std::filesystem::exists(*kept)) {
+      steps.push_back({"remove " + narrow(kept->native()),
+                       [kept = *kept] { return remove_kept_program(kept); }});
+    }
+    return steps;
   }
   ServiceSteps start() override { return one_step("start the service netlog", start_now); }
   ServiceSteps stop() override { return one_step("stop the service netlog", stop_now); }
@@ -208,6 +228,26 @@ class WindowsServices final : public ServiceManager {
  private:
   static ServiceSteps one_step(std::string what, std::function<Result<void>()> take) {
     return std::vector<ServiceStep>{{std::move(what), std::move(take)}};
+  }
+
+  /// Refuses a file that others may write, or replace in its folder.
+  static Result<void> refuse_open(const std::filesystem::path& file) {
+    auto safe = refuse_writable_by_others(file);
+    return safe ? refuse_writable_by_others(file.parent_path()) : safe;
+  }
+
+  static bool is_below(const std::filesystem::path& folder, const std::filesystem::path& file) {
+    const auto begin = folder.native() + L'\\';
+    const auto size = static_cast<int>(begin.size());
+    return file.native().size() > begin.size() &&
+           ::CompareStringOrdinal(begin.c_str(), size, file.c_str(), size, TRUE) == CSTR_EQUAL;
+  }
+
+  /// Its program must not change under a service that is there.
+  static Result<void> refuse_second() {
+    return open_service(SERVICE_QUERY_STATUS)
+               ? fail_win32(ERROR_SERVICE_EXISTS, "create the service netlog")
+               : Result<void>{};
   }
 
   static Result<void> create(const std::wstring& command) {

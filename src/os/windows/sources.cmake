@@ -8,11 +8,13 @@ target_sources(
           windows/event_log.cpp
           windows/file_trust.cpp
           windows/files.cpp
+          windows/folders.cpp
           windows/keyboard.cpp
           windows/memory.cpp
           windows/name_files.cpp
           windows/privileges.cpp
           windows/service.cpp
+          windows/service_program.cpp
           windows/signals.cpp
           windows/supervisor.cpp
           windows/terminal.cpp

@@ -199,12 +199,33 @@ with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
               and planted.stat().st_size == 0, refused)
 
     # Who may replace the program of a service may do what the system may.
-    replaceable = pathlib.Path(folder, "netlog.exe")
-    shutil.copy(NETLOG_EXE, replaceable)
-    replaceable.chmod(0o777)
-    refused = subprocess.run([EMULATOR, str(replaceable), "service", "install", "--dry-run"], capture_output=True, timeout=120)
-    check("a program that others may write is no service", refused.returncode == 1 and b"others than administrators" in refused.stderr,
-          refused)
+    unpacked = pathlib.Path(folder, "netlog.exe")
+    shutil.copy(NETLOG_EXE, unpacked)
+
+    def by_unpacked(*arguments, program=str(unpacked)):
+        return subprocess.run([EMULATOR, program, "service", *arguments], capture_output=True, timeout=120)
+
+    planned = by_unpacked("install", "--dry-run").stdout.decode().splitlines()
+    kept = r"C:\Program Files\netlog\netlog.exe"
+    check("a program that others may write is copied to where they may not",
+          len(planned) == 2 and planned[0].endswith(f"netlog.exe to {kept}") and f'"{kept}" service serve' in planned[1], planned)
+    try:
+        installed = by_unpacked("install", "--db", "Q:\\no such drive\\x.db")
+        check("it is installed there", installed.returncode == 0 and not installed.stderr, installed)
+        planned = by_unpacked("install", "--dry-run", program=kept).stdout.decode().splitlines()
+        check("there it stays", len(planned) == 1 and f'"{kept}" service serve' in planned[0], planned)
+        again = by_unpacked("install")
+        check("a second install changes no program", again.returncode == 1 and b"[win32:1073]" in again.stderr, again)
+        # Who starts the service sees that it cannot record.
+        failed = by_unpacked("start")
+        check("a service that cannot record says so", failed.returncode == 1 and b"the event log says why" in failed.stderr, failed)
+        status = by_unpacked("status")
+        check("its status after a failure", status.returncode == 1 and status.stdout == b"stopped\n", status)
+    finally:
+        removed = by_unpacked("uninstall")
+    check("nothing stays of it", removed.returncode == 0 and b"remove " not in by_unpacked("uninstall", "--dry-run").stdout, removed)
+    status = by_unpacked("status")
+    check("the status without a service", status.returncode == 1 and status.stdout == b"not installed\n", status)
 
     # As a service: what was recorded is whole when it has stopped.
     served = str(pathlib.Path(folder, "Dienst.db"))
@@ -215,6 +236,7 @@ with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
         check("a second install is refused in one line",
               again.returncode == 1 and b"[win32:1073]" in again.stderr and again.stderr.count(b"\n") == 1, again)
         by_windows("service", "start")
+        check("the status of a service that runs", by_windows("service", "status") == b"running\n")
         for _ in range(300):  # the service makes the file, then its tables
             asked = subprocess.run([EMULATOR, NETLOG_EXE, "sql", "--db", at_windows[served], "--format", "csv",
                                     "SELECT count(*) > 0 FROM events"], capture_output=True, timeout=120)
