@@ -20,6 +20,13 @@ constexpr std::int64_t kMinDriftNs = 10 * kNsPerUs;
 
 }  // namespace
 
+std::int64_t timer_resolution_for(std::int64_t interval_ns) {
+  constexpr std::int64_t kUsual = 15'625 * kNsPerUs;
+  constexpr std::int64_t kFinest = kNsPerMs / 2;
+  const auto wanted = interval_ns / 20;
+  return wanted >= kUsual ? 0 : std::max(wanted, kFinest);
+}
+
 std::int64_t measure_utc_offset_ns() {
   // UTC between two readings of the boot clock, where these are nearest to each other.
   std::int64_t narrowest_ns = std::numeric_limits<std::int64_t>::max();

@@ -53,4 +53,20 @@ std::int32_t local_utc_offset_s(std::int64_t utc_s);
 /// which is as much or more. Only differences count. Defined once in linux/ or windows/.
 std::int64_t read_thread_cpu_clock_ns();
 
+/// How finely timers must end so that the ticks of an interval are on time, ns; a tick is late by a
+/// tenth of it. 0: 15.6 ms, in which Windows counts, are fine enough.
+std::int64_t timer_resolution_for(std::int64_t interval_ns);
+
+/// While it lives, the timers of this process end as finely as an interval needs. Linux' always do.
+class FineTimers {
+ public:
+  explicit FineTimers(std::int64_t interval_ns);
+  FineTimers(const FineTimers&) = delete;
+  FineTimers& operator=(const FineTimers&) = delete;
+  ~FineTimers();
+
+ private:
+  bool are_fine_ = false;
+};
+
 }  // namespace netlog::os

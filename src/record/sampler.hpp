@@ -91,6 +91,7 @@ class Sampler {
   /// Reports the offset of UTC, the first time and when it has changed.
   void follow_utc();
 
+  os::FineTimers fine_timers_;
   TickSchedule schedule_;
   std::int64_t interval_ns_;
   Pacer pacer_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "os/clock.hpp"
 
+#include "os/windows/library.hpp"
 #include "util/filetime.hpp"
 #include "util/time.hpp"
 
@@ -11,6 +12,17 @@ namespace {
 
 std::uint64_t units_of(const FILETIME& time) {
   return static_cast<std::uint64_t>(time.dwHighDateTime) << 32U | time.dwLowDateTime;
+}
+
+/// In effect for this process alone, since Windows 10 2004. False: the system does not take it.
+bool set_timer_resolution(std::int64_t resolution_ns, bool is_wanted) {
+  constexpr std::int64_t kUnitNs = 100;
+  using Set = long(WINAPI*)(unsigned long, BOOLEAN, unsigned long*);
+  static const auto set = look_up<Set>(L"ntdll.dll", "NtSetTimerResolution");
+  unsigned long current = 0;
+  return set != nullptr && set(static_cast<unsigned long>(resolution_ns / kUnitNs),
+                               static_cast<BOOLEAN>(is_wanted),
+                               &current) >= 0;
 }
 
 }  // namespace
@@ -57,6 +69,19 @@ std::int32_t local_utc_offset_s(std::int64_t utc_s) {
 /// GetThreadTimes() counts in steps of 15.6 ms, of which a tick of 2 ms has none or a whole one.
 std::int64_t read_thread_cpu_clock_ns() {
   return read_boot_clock_ns();
+}
+
+/// Not by timeBeginPeriod(), which calls this: with winmm comes user32, see folders.hpp.
+FineTimers::FineTimers(std::int64_t interval_ns) {
+  if (const auto resolution_ns = timer_resolution_for(interval_ns); resolution_ns != 0) {
+    are_fine_ = set_timer_resolution(resolution_ns, true);
+  }
+}
+
+FineTimers::~FineTimers() {
+  if (are_fine_) {
+    set_timer_resolution(0, false);
+  }
 }
 
 }  // namespace netlog::os

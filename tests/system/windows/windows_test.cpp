@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Against the running Windows, or wine, whose tables have neither timestamps nor modules.
+#include "os/clock.hpp"
 #include "os/files.hpp"
 #include "os/privileges.hpp"
 #include "os/service.hpp"
@@ -8,6 +9,7 @@
 #include "os/windows/access.hpp"
 #include "os/windows/event_log.hpp"
 #include "os/windows/handle.hpp"
+#include "os/windows/library.hpp"
 #include "os/windows/signals.hpp"
 #include "os/windows/text.hpp"
 #include "source/doctor.hpp"
@@ -426,6 +428,26 @@ TEST_CASE("a request to stop is answered once", "[live]") {
   CHECK(times == 2);
   os::request_stop();
   CHECK(times == 2);
+}
+
+TEST_CASE("a recorder with a short interval has fine timers, and gives them back", "[live]") {
+  using Set = long(WINAPI*)(unsigned long, BOOLEAN, unsigned long*);
+  const auto set = os::look_up<Set>(L"ntdll.dll", "NtSetTimerResolution");
+  REQUIRE(set != nullptr);
+  constexpr auto kNotSet = static_cast<long>(0xC000'0245);  // STATUS_TIMER_RESOLUTION_NOT_SET
+  const auto give_back = [&] {
+    unsigned long current = 0;
+    return set(0, FALSE, &current);
+  };
+  constexpr std::int64_t kMs = 1'000'000;
+  { const os::FineTimers fine{20 * kMs}; }
+  CHECK(give_back() == kNotSet);
+  {
+    const os::FineTimers usual{1'000 * kMs};
+    CHECK(give_back() == kNotSet);
+    const os::FineTimers fine{20 * kMs};
+    CHECK(give_back() == 0);
+  }
 }
 
 TEST_CASE("errors have the system's words and their number", "[live]") {

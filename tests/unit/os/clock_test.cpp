@@ -28,6 +28,16 @@ TEST_CASE("what is more than a slew is a step, and followed at once", "[os]") {
   CHECK(follow(-kNsPerMs, 0) == std::pair{std::int64_t{0}, false});
 }
 
+TEST_CASE("timers are as fine as an interval needs, and no finer", "[os]") {
+  constexpr std::int64_t kMs = 1'000'000;
+  for (const auto& [interval_ms, resolution_us] :
+       std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {1, 500}, {10, 500}, {20, 1'000}, {100, 5'000}, {312, 15'600}, {313, 0}, {1'000, 0}}) {
+    CAPTURE(interval_ms);
+    CHECK(os::timer_resolution_for(interval_ms * kMs) == resolution_us * 1'000);
+  }
+}
+
 TEST_CASE("whatever UTC does, time goes on by its steps and within a thousandth", "[os]") {
   for (unsigned seed = 0; seed < 100; ++seed) {
     CAPTURE(seed);
