@@ -36,26 +36,15 @@ bool stop_watcher() {
   return static_cast<bool>(stop);
 }
 
-// learn.microsoft.com, HandlerRoutine: after a close or a shutdown the process ends when this
-// returns, or some seconds later. Only services get logoff events, those of all users.
-BOOL WINAPI handle_console_event(DWORD event) {
-  if (event == CTRL_LOGOFF_EVENT) {
-    return TRUE;
-  }
-  const bool has_stopped = stop_watcher();
-  if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) {
-    return has_stopped ? TRUE : FALSE;  // a second one ends the process
-  }
-  std::unique_lock lock{watched().mutex};
-  watched().over.wait(lock, [] { return !watched().watching; });
-  return FALSE;
+BOOL WINAPI take_console_event(DWORD event) {
+  return handle_console_event(event) ? TRUE : FALSE;
 }
 
 class ConsoleWatcher final : public StopRequests {
  public:
   explicit ConsoleWatcher(std::function<void()> stop) {
     // Never unregistered: that would wait for a handler that waits for us.
-    static const bool registered = ::SetConsoleCtrlHandler(handle_console_event, TRUE) != 0;
+    static const bool registered = ::SetConsoleCtrlHandler(take_console_event, TRUE) != 0;
     static_cast<void>(registered);
     const std::lock_guard lock{watched().mutex};
     watched().watching = true;
@@ -79,6 +68,21 @@ class ConsoleWatcher final : public StopRequests {
 };
 
 }  // namespace
+
+// learn.microsoft.com, HandlerRoutine: after a close or a shutdown the process ends when this
+// returns, or some seconds later. Only services get logoff events, those of all users.
+bool handle_console_event(unsigned long event) {
+  if (event == CTRL_LOGOFF_EVENT) {
+    return true;
+  }
+  const bool has_stopped = stop_watcher();
+  if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) {
+    return has_stopped;  // a second one ends the process
+  }
+  std::unique_lock lock{watched().mutex};
+  watched().over.wait(lock, [] { return !watched().watching; });
+  return false;
+}
 
 void request_stop() {
   if (!stop_watcher()) {

@@ -25,6 +25,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <memory>
 #include <vector>
 
@@ -447,6 +448,34 @@ TEST_CASE("a recorder with a short interval has fine timers, and gives them back
     CHECK(give_back() == kNotSet);
     const os::FineTimers fine{20 * kMs};
     CHECK(give_back() == 0);
+  }
+}
+
+TEST_CASE("a console program hears of its end", "[live]") {
+  std::atomic<int> times = 0;
+  CHECK(os::handle_console_event(CTRL_LOGOFF_EVENT));  // somebody's, of a service
+  {
+    const auto watcher = os::watch_stop_requests([&] { ++times; });
+    CHECK(os::handle_console_event(CTRL_LOGOFF_EVENT));
+    CHECK(times == 0);
+    CHECK(os::handle_console_event(CTRL_C_EVENT));
+    CHECK(times == 1);
+    CHECK_FALSE(os::handle_console_event(CTRL_C_EVENT));  // the second one ends the process
+    CHECK(times == 1);
+  }
+  // After a close or a shutdown the process ends when the handler returns: not before the
+  // recording is closed.
+  for (const auto event : {CTRL_CLOSE_EVENT, CTRL_SHUTDOWN_EVENT}) {
+    std::promise<void> stopped;
+    std::atomic<bool> is_closed = false;
+    auto watcher = os::watch_stop_requests([&] { stopped.set_value(); });
+    auto handler = std::async(std::launch::async, [&] {
+      return !os::handle_console_event(static_cast<unsigned long>(event)) && is_closed;
+    });
+    stopped.get_future().wait();
+    is_closed = true;
+    watcher.reset();
+    CHECK(handler.get());
   }
 }
 
