@@ -75,6 +75,18 @@ Result<Readers> find_readers(const std::string& group);
 /// replaced by one for these.
 Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem::path& path);
 
+/// The whole name of a file. On Windows also of one on another machine (`\\server\share\x.db`) and
+/// by a long name (`\\?\C:\x.db`), of which std::filesystem::absolute() of mingw-w64 makes another.
+std::filesystem::path absolute_path(const std::filesystem::path& path);
+
+/// Whether statfs(2) says that a file system is another machine's. Source: statfs(2),
+/// linux/magic.h.
+bool is_network_file_system(std::int64_t type);
+
+/// Whether a file is, or would be, on a network drive. There SQLite's WAL cannot be shared with
+/// readers on other machines. False where that is not known.
+bool is_on_network(const std::filesystem::path& path);
+
 /// Whether a recorder holds this file. On Windows always, since this cannot be asked there.
 bool is_being_recorded(const std::filesystem::path& path);
 

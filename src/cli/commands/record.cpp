@@ -190,6 +190,14 @@ void run_record(const RecordOptions& given, const ReadAgain& read_again) {
           "using {}, which is not the best source: {}", source, message_text(fallback_reason));
     }
   };
+  if (os::is_on_network(options.database)) {
+    const auto warning = fmt::format(
+        "{} is on a network drive, where no other machine may read it while it is recorded; name a "
+        "file on a local disk with --db",
+        utf8(options.database));
+    os::log_event(os::LogEvent::message, warning);
+    spdlog::warn(message_text(warning));
+  }
   observer.fell_back = [&](std::string_view source, std::string_view reason) {
     status.clear();
     os::log_event(os::LogEvent::fallback, fmt::format("using {} from now on: {}", source, reason));

@@ -3,6 +3,7 @@
 
 #include "cli/cli.hpp"
 #include "cli/commands/commands.hpp"
+#include "os/files.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
 #include "util/time.hpp"
@@ -39,7 +40,7 @@ struct ServiceOptions {
  private:
   // A service starts in a system directory.
   static std::filesystem::path absolute(const std::string& path) {
-    return path.empty() ? std::filesystem::path{} : std::filesystem::absolute(path_from_utf8(path));
+    return path.empty() ? std::filesystem::path{} : os::absolute_path(path_from_utf8(path));
   }
 };
 

@@ -21,6 +21,7 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <fcntl.h>
 #include <grp.h>
@@ -347,6 +348,16 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
   }
   return std::unique_ptr<RecordingFile>{
       std::make_unique<HeldFile>(std::move(fd), path, created, std::move(aside))};
+}
+
+std::filesystem::path absolute_path(const std::filesystem::path& path) {
+  return std::filesystem::absolute(path);
+}
+
+bool is_on_network(const std::filesystem::path& path) {
+  struct statfs about {};
+  const auto folder = path.parent_path().empty() ? std::filesystem::path{"."} : path.parent_path();
+  return ::statfs(folder.c_str(), &about) == 0 && is_network_file_system(about.f_type);
 }
 
 bool is_being_recorded(const std::filesystem::path& path) {

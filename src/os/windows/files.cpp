@@ -280,6 +280,26 @@ Result<std::unique_ptr<RecordingFile>> hold_recording_file(const std::filesystem
       std::make_unique<HeldFile>(path, std::move(*file), created)};
 }
 
+std::filesystem::path absolute_path(const std::filesystem::path& path) {
+  std::array<wchar_t, 32'768> whole{};
+  const auto size =
+      ::GetFullPathNameW(path.c_str(), static_cast<DWORD>(whole.size()), whole.data(), nullptr);
+  return size < whole.size() ? std::filesystem::path{std::wstring{whole.data(), size}} : path;
+}
+
+bool is_on_network(const std::filesystem::path& path) {
+  const auto whole = absolute_path(path).native();
+  const std::wstring_view name{whole};
+  const bool is_local_form = name.starts_with(L"\\\\?\\") || name.starts_with(L"\\\\.\\");
+  if ((name.starts_with(L"\\\\") && !is_local_form) || name.starts_with(L"\\\\?\\UNC\\")) {
+    return true;
+  }
+  std::wstring volume(MAX_PATH, L'\0');
+  return ::GetVolumePathNameW(whole.c_str(), volume.data(), static_cast<DWORD>(volume.size())) !=
+             0 &&
+         ::GetDriveTypeW(volume.c_str()) == DRIVE_REMOTE;
+}
+
 bool is_being_recorded(const std::filesystem::path& /*path*/) {
   return true;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "source/doctor.hpp"
 
+#include "os/files.hpp"
 #include "source/ip_helper/tables.hpp"
 #include "source/ip_helper/witness.hpp"
 #include "source/windows/calls.hpp"
@@ -106,7 +107,7 @@ Finding examine_counters(ip_helper::Api& calls) {
 
 Finding examine_recording(const std::filesystem::path& recording) {
   std::error_code error;
-  auto place = std::filesystem::absolute(recording, error).parent_path();
+  auto place = os::absolute_path(recording).parent_path();
   // `record` makes the directories that are missing.
   while (!std::filesystem::exists(place, error) && place.has_relative_path()) {
     place = place.parent_path();

@@ -71,8 +71,11 @@ void check_file(const std::filesystem::path& path) {
 // In a directory that may not be written SQLite cannot make the shared memory of a WAL; without a
 // WAL there is nothing to share.
 std::string immutable_uri(const std::filesystem::path& path) {
-  const auto absolute = std::filesystem::absolute(path).generic_u8string();
-  std::string uri = absolute.starts_with(u8'/') ? "file:" : "file:/";
+  const auto absolute = os::absolute_path(path).generic_u8string();
+  // Two slashes at its begin would be those before the name of a machine.
+  std::string uri = absolute.starts_with(u8"//")  ? "file://"
+                    : absolute.starts_with(u8'/') ? "file:"
+                                                  : "file:/";
   for (const auto unit : absolute) {
     const auto byte = static_cast<unsigned char>(unit);
     const auto c = static_cast<char>(unit);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/db/temp_files.hpp"
 
+#include "os/files.hpp"
 #include "util/text.hpp"
 
 #include <sqlite3.h>
@@ -8,8 +9,7 @@
 namespace netlog::store {
 
 TempFilesBeside::TempFilesBeside(const std::filesystem::path& file) {
-  std::error_code error;
-  const auto directory = std::filesystem::absolute(file, error).parent_path();
+  const auto directory = os::absolute_path(file).parent_path();
   sqlite3_temp_directory = sqlite3_mprintf("%s", utf8(directory).c_str());
 }
 

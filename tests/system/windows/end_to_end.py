@@ -136,6 +136,11 @@ with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
             expected = by_linux(*asked, "--db", database)
             check("both builds agree", theirs == expected, f"{asked}:\n{theirs.decode()}\n{expected.decode()}")
 
+    # Also by a long name, as of a file on another machine.
+    asked = ["sql", "--format", "csv", "SELECT count(*) FROM events"]
+    check("a long name is that of the same file",
+          by_windows(*asked, "--db", "\\\\?\\" + at_windows[database]) == by_windows(*asked, "--db", at_windows[database]))
+
     # What was captured replays here to the same events.
     replayed = str(pathlib.Path(folder, "replayed.db"))
     by_linux("record", "--source", "capture:" + capture, "--db", replayed)

@@ -223,6 +223,27 @@ TEST_CASE("a command line needs a buffer, whatever Windows calls that", "[live]"
   }
 }
 
+TEST_CASE("names of other machines and long names stay whole", "[live]") {
+  for (const auto* const name : {L"\\\\server\\share\\x.db",
+                                 L"\\\\?\\UNC\\server\\share\\x.db",
+                                 L"\\\\?\\C:\\x.db",
+                                 L"C:\\x.db"}) {
+    CHECK(os::absolute_path(name).native() == name);
+  }
+  CHECK(os::absolute_path(L"//server/share/x.db").native() == L"\\\\server\\share\\x.db");
+  CHECK(os::absolute_path(L"x.db").is_absolute());
+}
+
+TEST_CASE("the name of a network drive shows it", "[live]") {
+  for (const auto* const name :
+       {L"\\\\server\\share\\x.db", L"\\\\?\\UNC\\server\\share\\x.db", L"//server/share/x.db"}) {
+    CHECK(os::is_on_network(name));
+  }
+  for (const auto* const name : {L"C:\\x.db", L"\\\\?\\C:\\x.db", L"x.db"}) {
+    CHECK_FALSE(os::is_on_network(name));
+  }
+}
+
 TEST_CASE("what is made for a recording is private", "[live]") {
   const test::Scratch scratch;
   const auto path = scratch / "Ordner für €";

@@ -5,6 +5,7 @@
 #include "support/scratch.hpp"
 #include "util/text.hpp"
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -24,6 +25,21 @@ TEST_CASE("no recording has the name of another one's side file", "[os]") {
     CHECK(std::filesystem::exists(scratch / name) == was_there);
   }
   CHECK(os::hold_recording_file(scratch / "b.db-wal").has_value());
+}
+
+TEST_CASE("file systems of other machines are known", "[os]") {
+  for (const auto type : std::to_array<std::int64_t>(
+           {0x6969, 0x517B, 0xFE534D42, 0xFF534D42, 0x00C36400, 0x01021997})) {
+    CHECK(os::is_network_file_system(type));
+  }
+  // ext4, tmpfs, XFS, btrfs
+  for (const auto type :
+       std::to_array<std::int64_t>({0xEF53, 0x01021994, 0x58465342, 0x9123683E, 0})) {
+    CHECK_FALSE(os::is_network_file_system(type));
+  }
+  const test::Scratch scratch;
+  CHECK_FALSE(os::is_on_network(scratch / "x.db"));
+  CHECK_FALSE(os::is_on_network("x.db"));
 }
 
 TEST_CASE("a recording file is held by one", "[os]") {
