@@ -3,15 +3,18 @@
 """end_to_end.py EMULATOR netlog.exe talker.exe netlog: records native sockets and a Windows program's with netlog.exe under wine,
 and asks both builds of netlog the same of the recording and of its capture. Ends with 1 and what was wrong."""
 
+import base64
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 EMULATOR, NETLOG_EXE, TALKER, NETLOG = sys.argv[1:5]
 wrong = []
@@ -135,6 +138,17 @@ with tempfile.TemporaryDirectory(prefix="netlog für € ") as folder:
             theirs = by_windows(*asked, "--db", at_windows[database])
             expected = by_linux(*asked, "--db", database)
             check("both builds agree", theirs == expected, f"{asked}:\n{theirs.decode()}\n{expected.decode()}")
+
+    # And make the same page of it.
+    def page_of(run_netlog, file, arguments):
+        run_netlog("html", "-o", arguments[0], "--db", arguments[1])
+        data = re.search(r'id="netlog-data">(.*?)</script>', pathlib.Path(folder, file).read_text(), re.DOTALL)
+        return json.loads(zlib.decompress(base64.b64decode(json.loads(data[1])["data"])))
+
+    made = page_of(by_windows, "windows.html", ["Z:" + str(pathlib.Path(folder, "windows.html")).replace("/", "\\"), at_windows[database]])
+    expected = page_of(by_linux, "linux.html", [str(pathlib.Path(folder, "linux.html")), database])
+    check("both pages have the same data", made == expected and made["connections"] > 0,
+          {key: (made[key], expected.get(key)) for key in made if made[key] != expected.get(key)})
 
     # Also by a long name, as of a file on another machine.
     asked = ["sql", "--format", "csv", "SELECT count(*) FROM events"]
