@@ -179,7 +179,8 @@ CREATE TABLE connection (
   first_event INTEGER,              -- NULL where history is
   last_event INTEGER,               -- the id of the last element
   datagrams_sent INTEGER,           -- UDP; NULL: not counted
-  datagrams_received INTEGER
+  datagrams_received INTEGER,
+  max_age_ns INTEGER                -- at first_seen_ns, where opened_ns is NULL; NULL: not known
 ) STRICT;
 CREATE INDEX connection_by_duration
 ON connection (duration_bucket, coalesce(opened_ns, first_seen_ns));

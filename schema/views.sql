@@ -64,7 +64,8 @@ SELECT
       WHERE v.session_id = c.session_id AND v.pid = p.pid AND v.tag = c.module
     ),
     p.service_caption
-  ) AS service_caption
+  ) AS service_caption,
+  coalesce(c.opened_ns - c.open_error_ns, c.first_seen_ns - c.max_age_ns) AS not_before_ns
 FROM connection AS c
 JOIN session AS s ON s.id = c.session_id
 JOIN address AS l ON l.id = c.local_address_id

@@ -126,6 +126,9 @@ struct Connection {
   SeenBy seen_by = SeenBy::none;
   std::string remote_name;  ///< of the remote address, as in Lookup; empty: not known
   NameSource name_source = NameSource::none;
+  /// Of one that was there before the recorder: how old it was at most when it was first seen.
+  /// Absent: not known.
+  std::optional<std::int64_t> max_age_ns;
 
   bool operator==(const Connection&) const = default;
 };

@@ -41,6 +41,7 @@ Index Lifecycle::open(const Identity& identity, const SocketRow& row, const Open
   connection.module = row.module;
   connection.incarnation = row.incarnation;
   connection.opened = opening.opened;
+  connection.max_age_ns = opening.max_age_ns;
   connection.first_seen_ns = opening.first_seen_ns;
   see_at(entry, row.metrics, opening.last_seen_ns);
   connection.seen_by = opening.seen_by;

@@ -21,8 +21,9 @@ namespace netlog::track {
 struct Opening {
   SeenBy seen_by = SeenBy::none;  ///< one source
   Span seen;
-  std::optional<Moment> opened;  ///< absent: it was there before the recorder
-  Moment reported;               ///< the time of its first event
+  std::optional<Moment> opened;            ///< absent: it was there before the recorder
+  Moment reported;                         ///< the time of its first event
+  std::optional<std::int64_t> max_age_ns;  ///< as of Connection
   std::int64_t first_seen_ns = 0;
   std::int64_t last_seen_ns = 0;
   Direction direction = Direction::unknown;

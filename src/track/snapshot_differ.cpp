@@ -264,6 +264,8 @@ void SnapshotDiffer::open(const NewRow& entry, const Snapshot& snapshot) {
   if (const auto created_ns = created_after(row, snapshot); created_ns && before) {
     const auto [at_ns, error_ns] = opening.reported;
     opening.reported = between(std::max(*created_ns, at_ns - error_ns), at_ns);
+  } else if (created_ns && !created) {
+    opening.max_age_ns = opening.first_seen_ns - *created_ns;
   }
   opening.owner = trace_.take_owner(entry.identity, created);
   if (before || created) {

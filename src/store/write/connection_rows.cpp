@@ -89,11 +89,12 @@ ConnectionRows::ConnectionRows(SQLite::Database& database,
           database,
           "INSERT INTO connection (id, session_id, protocol, local_address_id, local_port, "
           "remote_address_id, remote_port, netns_above, first_seen_ns, opened_after_ns, "
-          "open_error_ns, module, flow_id, duration_bucket, history, first_event, last_event, "
+          "open_error_ns, max_age_ns, module, flow_id, duration_bucket, history, first_event, "
+          "last_event, "
           "direction, peer_id, process_id, owner_source, owner_reason, uid, last_seen_after_ns, "
           "closed_after_ns, close_error_ns, gone, state, offload, outcome, outcome_reason, syns, "
           "errno, bytes_sent, bytes_received, retransmits, rtt_us, unanswered_ms, seen_by, "
-          "incarnation, datagrams_sent, datagrams_received) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, "
+          "incarnation, datagrams_sent, datagrams_received) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
           "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
           "?, ?, ?, ?)"},
       update_{database,
@@ -183,6 +184,7 @@ void ConnectionRows::insert(PendingRow& pending) {
       .with(first.first_seen_ns)
       .with(after(first.first_seen_ns, first.opened))
       .with(error(first.opened))
+      .with(first.max_age_ns)
       .with(first.module != 0 ? std::optional{first.module} : std::nullopt)
       .with(place ? std::optional{place->flow} : std::nullopt)
       .with(place ? place->duration_bucket : std::nullopt)

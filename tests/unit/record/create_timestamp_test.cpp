@@ -116,6 +116,19 @@ TEST_CASE("the create timestamp bounds the opening from below", "[record]") {
   CHECK(error_ms(filetime(1'080), utc(1'100, 500, 500)) == "101|101\n");
 }
 
+TEST_CASE("what was there before the recorder is no older than its create timestamp", "[record]") {
+  const auto not_before_ms = [](std::uint64_t created) {
+    return recorded({tick(100'000), utc(100'000), table(100'000, {created}), tick_end(100'001)},
+                    fmt::format("SELECT kind, opened_ns, not_before_ns / 1000000 - {} FROM "
+                                "connections JOIN events ON connection_id = connections.id",
+                                kUtcOffsetMs));
+  };
+  // The offset to UTC may be wrong by 20 ms.
+  CHECK(not_before_ms(filetime(50'000)) == "present|NULL|49980\n");
+  CHECK(not_before_ms(0) == "present|NULL|NULL\n");
+  CHECK(not_before_ms(filetime(900'000)) == "present|NULL|NULL\n");  // a time to come
+}
+
 TEST_CASE("no process owns a socket that is older", "[record]") {
   const auto found = [](std::uint64_t created, std::int64_t process_ms) {
     std::vector<RawRecord> records{tick(100'000), utc(100'000), table(100'000, {created})};

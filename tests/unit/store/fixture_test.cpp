@@ -190,7 +190,7 @@ const std::vector<std::pair<std::string, std::string>>& views_of_version_1() {
        "close_error_ns, duration_ns, state, offload, outcome, bytes_sent, bytes_received, "
        "retransmits, rtt_us, seen_by, owner_reason, uid, gone, local, remote, outcome_reason, "
        "syns, container, clock_adjust_ns, unanswered_ms, errno, remote_name, name_source, "
-       "service_caption"},
+       "service_caption, not_before_ns"},
       {"events",
        "id, at, at_ns, error_ns, kind, connection_id, old, new, pid, process, protocol, "
        "local_address, local_port, remote_address, remote_port, local, remote"},
