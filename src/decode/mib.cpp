@@ -289,6 +289,25 @@ bool add_bound(std::span<const std::byte> bytes, Family family, Counters& counte
   return true;
 }
 
+bool is_of_udp(capture::MibStatistics tag) {
+  using enum capture::MibStatistics;
+  return tag == udp4 || tag == udp6 || tag == udp4_wide || tag == udp6_wide;
+}
+
+/// @return false if the structure is cut
+bool add_structure(std::span<const std::byte> bytes,
+                   capture::MibStatistics tag,
+                   Counters& counters) {
+  using enum capture::MibStatistics;
+  ByteReader in{bytes};
+  if (is_of_udp(tag)) {
+    add_udp(in, tag == udp4_wide || tag == udp6_wide, counters);
+  } else {
+    add_tcp(in, tag == tcp4_wide || tag == tcp6_wide, counters);
+  }
+  return in.ok();
+}
+
 }  // namespace
 
 Result<Counters> decode_mib_statistics(std::span<const std::byte> sections) {
@@ -299,23 +318,13 @@ Result<Counters> decode_mib_statistics(std::span<const std::byte> sections) {
   const bool whole = capture::for_each_section<capture::MibStatistics>(
       sections, [&](capture::MibStatistics tag, auto bytes) {
         using enum capture::MibStatistics;
-        const bool udp = tag == udp4 || tag == udp6 || tag == udp4_wide || tag == udp6_wide;
-        const bool bound = tag == bound4 || tag == bound6;
-        tcp_families += udp || bound ? 0 : 1;
-        if (bytes.empty()) {
+        if (tag == bound4 || tag == bound6) {  // not documented: costs no other counter
+          const auto family = tag == bound4 ? Family::ipv4 : Family::ipv6;
+          bound_is_sound = (bytes.empty() || add_bound(bytes, family, counters)) && bound_is_sound;
           return true;
         }
-        ByteReader in{bytes};
-        if (bound) {  // what Windows does not document costs no other counter
-          bound_is_sound =
-              add_bound(bytes, tag == bound4 ? Family::ipv4 : Family::ipv6, counters) &&
-              bound_is_sound;
-        } else if (udp) {
-          add_udp(in, tag == udp4_wide || tag == udp6_wide, counters);
-        } else {
-          add_tcp(in, tag == tcp4_wide || tag == tcp6_wide, counters);
-        }
-        sound = sound && in.ok();
+        tcp_families += is_of_udp(tag) ? 0 : 1;
+        sound = sound && (bytes.empty() || add_structure(bytes, tag, counters));
         return true;
       });
   if (!whole || !sound) {
