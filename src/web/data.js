@@ -206,9 +206,9 @@ page.data = (() => {
     return {of, labels};
   }
 
-  /** The process of each connection, as a number: those of one name are one. */
+  /** The process of each connection, as a number: those of one name or script are one. */
   function processes(connections) {
-    const column = connections.column('process');
+    const column = connections.column('program');
     const labels = [...(column.words ?? []), 'unknown process'];
     const last = labels.length - 1;
     const of = Int32Array.from({length: connections.rows}, (_, i) => column.values[i] ?? last);
@@ -238,6 +238,13 @@ page.data = (() => {
         }),
       );
     }
+    // People know an interpreter by the script that it runs.
+    const [names, scripts] = ['name', 'script'].map((name) => owners.column(name));
+    const programs = Array.from({length: owners.rows}, (_, i) => scripts.get(i) ?? names.get(i));
+    const words = [...new Set(programs.filter((one) => one !== null))];
+    const numbers = new Map(words.map((word, place) => [word, place]));
+    const values = rows.map((row) => (row < 0 ? null : (numbers.get(programs[row]) ?? null)));
+    connections.add(new Column({name: 'program', title: 'process', unit: '', words, values}));
   }
 
   /** Reads everything. */

@@ -189,7 +189,7 @@ page.details = (() => {
     byId('details').hidden = row < 0;
     if (row < 0) return;
     const {connections, groups} = view.data;
-    const process = connections.column('process').get(row) ?? 'unknown process';
+    const process = connections.column('program').get(row) ?? 'unknown process';
     const title = `Connection: ${process} – ${groups.peer.labels[groups.peer.of[row]]}`;
     byId('details-title').textContent = title.length > 200 ? `${title.slice(0, 200)}…` : title;
     byId('details-body').replaceChildren(bar(view, row), events(view, row), facts(view, row));

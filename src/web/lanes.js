@@ -11,6 +11,7 @@ page.lanes = (() => {
   const heatHeight = 22;
   const minLane = 6;
   const maxLane = 18;
+  const connectionsText = (n) => `${count(n)} ${n === 1 ? 'connection' : 'connections'}`;
   const maxLaidOut = 20000; // connections; more are more than there are pixels
 
   /** First fit: the lane of each connection of a group, those with trouble above the others.
@@ -202,7 +203,7 @@ page.lanes = (() => {
       context.textBaseline = 'middle';
       context.font = '600 12px system-ui, sans-serif';
       const counts =
-        `${count(group.rows.length)}` + (group.bad ? `, ${count(group.bad)} with trouble` : '');
+        connectionsText(group.rows.length) + (group.bad ? `, ${count(group.bad)} with trouble` : '');
       const room = width - 24 - context.measureText(counts).width;
       context.fillStyle = this.ink;
       const label = this.cut(group.label, room);
@@ -279,9 +280,9 @@ page.lanes = (() => {
         const name = states[state].name;
         const width = context.measureText(name).width;
         context.fillStyle = this.colours[state];
-        context.fillRect(x + 2, y, width + 6, h);
+        context.fillRect(x + 2, y, width + 9, h);
         context.fillStyle = colour(`--on-state-${state}`) || '#000';
-        context.fillText(name, x + 5, y + h / 2 + 0.5);
+        context.fillText(name, x + 8, y + h / 2 + 0.5);
       }
     }
 
@@ -474,7 +475,7 @@ page.lanes = (() => {
         const bad = group.bad ? [`${count(group.bad)} with trouble`] : [];
         return this.tip.show(event, [
           group.label,
-          `${count(group.rows.length)} connections`,
+          connectionsText(group.rows.length),
           ...bad,
           'click: only these',
         ]);
@@ -482,7 +483,7 @@ page.lanes = (() => {
       const {connections, lines, groups} = this.view.data;
       const get = (name) => connections.column(name).get(row);
       this.tip.show(event, [
-        `${get('process') ?? 'unknown process'} ${get('pid') ?? ''}`,
+        `${get('program') ?? 'unknown process'} ${get('pid') ?? ''}`,
         groups.peer.labels[groups.peer.of[row]],
         `${clock(lines.began[row])}, ${duration(lines.end[row] - lines.began[row])}`,
         `${get('outcome')}${get('outcome_reason') ? `, ${get('outcome_reason')}` : ''}`,

@@ -83,16 +83,22 @@ page.main = (() => {
     for (let i = 0; i < connections.rows; ++i)
       open += outcome.get(i) === 'open' && !lines.isListener[i] ? 1 : 0;
     const part = view.isComplete ? '' : ' on the page';
+    const processes = new Set(data.groups.process.of).size;
+    const peers = data.groups.peer.labels.length;
     const facts = [
-      [count(data.total), 'connections', null],
+      [count(data.total), data.total === 1 ? 'connection' : 'connections', null],
       [count(bad), `with trouble${part}`, () => view.setFilter({trouble: true})],
       [count(open), `open at the end${part}`, () => view.setFilter({outcome: 'open'})],
       [
-        count(new Set(data.groups.process.of).size),
-        `processes${part}`,
+        count(processes),
+        `${processes === 1 ? 'process' : 'processes'}${part}`,
         () => view.setGroup('process'),
       ],
-      [count(data.groups.peer.labels.length), `peers${part}`, () => view.setGroup('peer')],
+      [
+        count(peers),
+        `${peers === 1 ? 'peer' : 'peers'}${part}`,
+        () => view.setGroup('peer'),
+      ],
       [count(data.gaps.rows), data.gaps.rows === 1 ? 'gap' : 'gaps', null],
     ];
     for (const [number, what, click] of facts) {

@@ -175,11 +175,16 @@ page.tables = (() => {
     };
     const earlier = connections.column('open_error_ns').values;
     const took = connections.column('duration_ns').values;
+    // Without the date, where it is that of the window: a phone has room for the process as well.
+    const day = (time) => page.texts.iso(time, 0).slice(0, 10);
+    const isOneDay = day(0) === day(data.to);
+    const began = (time) =>
+      isOneDay && day(time) === day(0) ? page.texts.clock(time) : cell(time, 'time');
     const lasted = (row) => took[row] ?? lines.end[row] - lines.began[row];
     const columns = [
       {
-        ...column('began_ns', 'began (UTC)', 170),
-        text: (row) => `${earlier[row] === null ? '≤ ' : ''}${cell(lines.began[row], 'time')}`,
+        ...column('began_ns', 'began (UTC)', isOneDay ? 110 : 170),
+        text: (row) => `${earlier[row] === null ? '≤ ' : ''}${began(lines.began[row])}`,
       },
       {
         name: 'lasted',
@@ -190,7 +195,7 @@ page.tables = (() => {
         text: (row) =>
           `${earlier[row] === null || lines.isOpen[row] ? '≥ ' : ''}` + cell(lasted(row), 'ns'),
       },
-      {...column('process', undefined, 120)},
+      {...column('program', undefined, 120)},
       column('pid'),
       column('direction'),
       {

@@ -119,7 +119,8 @@ page.view = (() => {
         const wanted = (outcome.words ?? []).indexOf(filter.outcome);
         tests.push((i) => outcome.values[i] === wanted);
       }
-      if (filter.trouble) tests.push((i) => data.severity[i] > 0);
+      // As many as the summary counts; with retransmits alone most connections would be shown.
+      if (filter.trouble) tests.push((i) => data.severity[i] === 2);
       for (const word of filter.text.toLowerCase().split(/\s+/).filter(Boolean)) {
         tests.push(this.textTest(word));
       }

@@ -161,6 +161,8 @@ test('filters choose connections in the table, the lanes and the charts', async 
   await page.check('#trouble');
   await drawn(page);
   assert.match(page.url(), /trouble=1/);
+  const [shown] = /^\d+/.exec(await page.textContent('#count'));
+  assert.match(await page.textContent('#facts'), new RegExp(`[a-z]${shown} with trouble`));
 });
 
 test('the charts count what is open as netlog does', async () => {
@@ -251,6 +253,16 @@ test('a column sorts, and a report filters its rows', async () => {
   await page.click('#report-failed summary');
   await page.waitForSelector('#report-failed tbody tr[data-row]');
   assert.ok((await page.locator('#report-failed tbody tr[data-row]').count()) > 0);
+});
+
+test('a script has its own name, not that of its interpreter', async () => {
+  const page = await open({hash: '#process=orders-api.py'});
+  assert.match(await page.textContent('#count'), /^1 of /);
+  assert.equal(
+    await page.textContent('#connections tr[data-row] td:nth-child(3)'),
+    'orders-api.py',
+  );
+  assert.match(await page.evaluate(() => window.netlogPage.view.command()), /'orders-api\.py'$/);
 });
 
 test('names are text, whatever is in them', async () => {

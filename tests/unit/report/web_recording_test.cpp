@@ -30,6 +30,7 @@ TEST_CASE("the recording of the web tests", "[.web]") {
   recording.process(4, "\u202Egnp.exe", 0);
   recording.process(5, std::string(kHuge, 'y'), 0);
   recording.process(6, "nobody-knows-its-begin", 0);
+  recording.process(7, "python3", 0).called("python3 /srv/orders-api.py");
   recording.gap(40, 60, "skipped ticks").coverage(0, 100, 200, 190);
   recording.add(listener(1, 443).by(1).from_before());
   int id = 2;
@@ -67,6 +68,7 @@ TEST_CASE("the recording of the web tests", "[.web]") {
                     .remote("2001:db8::7", 8443)
                     .from(5)
                     .to(95));
+  recording.add(closed_connection(id++).by(7).from(33).to(73));
   // Still in TIME_WAIT at the end.
   recording.add(open_connection(id++).by(2).from(90).through({established, time_wait}));
   recording.open();
