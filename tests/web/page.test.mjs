@@ -356,5 +356,77 @@ for (const [width, colorScheme] of [
   });
 }
 
+/** CIELAB of the colours of the states, as people with such a vision see them. */
+async function seenColours(page, deficiency) {
+  const client = await page.context().newCDPSession(page);
+  await client.send('Emulation.setEmulatedVisionDeficiency', {type: deficiency});
+  const [png, places] = [
+    await page.screenshot(),
+    await page.$$eval('#all-states > div', (boxes) =>
+      boxes.map((box) => {
+        const {left, top} = box.getBoundingClientRect();
+        return [left + 10, top + 10];
+      }),
+    ),
+  ];
+  await client.detach();
+  const blank = await page.context().newPage(); // the policy of the page does not allow images
+  const colours = await blank.evaluate(
+    async ([data, at]) => {
+      const image = new Image();
+      image.src = `data:image/png;base64,${data}`;
+      await image.decode();
+      const context = new OffscreenCanvas(image.width, image.height).getContext('2d');
+      context.drawImage(image, 0, 0);
+      return at.map(([x, y]) => [...context.getImageData(x, y, 1, 1).data]);
+    },
+    [png.toString('base64'), places],
+  );
+  await blank.close();
+  return colours.map((rgb) => {
+    const linear = (value) =>
+      value <= 0.04045 * 255 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+    const [r, g, b] = rgb.slice(0, 3).map(linear);
+    const root = (t) => (t > 0.008856 ? Math.cbrt(t) : 7.787 * t + 16 / 116);
+    const x = root((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.95047);
+    const y = root(0.2126 * r + 0.7152 * g + 0.0722 * b);
+    const z = root((0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.08883);
+    return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
+  });
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`states differ for colour-blind people, ${colorScheme}`, async () => {
+    const page = await open({colorScheme});
+    const states = await page.evaluate(() => {
+      const all = document.createElement('div');
+      all.id = 'all-states';
+      all.style.cssText = 'position: fixed; inset: 0; z-index: 99';
+      for (const number of page.data.states.keys()) {
+        const box = document.createElement('div');
+        box.style.cssText = `height: 24px; background: var(--state-${number})`;
+        all.append(box);
+      }
+      document.body.append(all);
+      return page.data.states;
+    });
+    // In charts, which have no patterns, these stand side by side.
+    const frequent = ['ESTABLISHED', 'SYN_SENT', 'FIN_WAIT_2', 'CLOSE_WAIT', 'TIME_WAIT'];
+    const absent = ['CLOSED', 'DELETE_TCB', 'LISTEN', 'unknown']; // from the lanes, or not a state
+    for (const vision of ['none', 'deuteranopia', 'protanopia', 'tritanopia', 'achromatopsia']) {
+      const seen = await seenColours(page, vision);
+      states.forEach((a, i) =>
+        states.slice(i + 1).forEach((b, after) => {
+          if (absent.includes(a.name) || absent.includes(b.name)) return;
+          const areFrequent = frequent.includes(a.name) && frequent.includes(b.name);
+          if (a.pattern !== b.pattern && !areFrequent) return;
+          const far = Math.hypot(...seen[i].map((value, k) => value - seen[i + 1 + after][k]));
+          assert.ok(far >= 8.5, `${vision}: ${a.name} and ${b.name} differ by ${far.toFixed(1)}`);
+        }),
+      );
+    }
+  });
+}
+
 test('no browser complained, and nothing was asked of a network', () =>
   assert.deepEqual(complaints, []));
