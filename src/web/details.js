@@ -3,7 +3,7 @@
 'use strict';
 
 page.details = (() => {
-  const {byId, cell, duration, moment, element} = page.texts;
+  const {byId, cell, clock, duration, iso, moment, element} = page.texts;
   const {states, stateNumber} = page.data;
   const {stateColour} = page.charts;
 
@@ -123,6 +123,9 @@ page.details = (() => {
       offload: 'offload',
       owner: 'new owner:',
     };
+    // Without the date, where it is the same throughout: a phone has room for what happened as well.
+    const day = (time) => iso(time, 0).slice(0, 10);
+    const when = day(lines.began[row]) === day(lines.end[row]) ? clock : moment;
     let before = null;
     for (let e = lines.firstEvent[row]; e < lines.firstEvent[row + 1]; ++e) {
       const time = lines.began[row] + column('after_ns').values[e];
@@ -138,7 +141,7 @@ page.details = (() => {
         element(
           'tr',
           {},
-          element('th', {scope: 'row'}, moment(time, 6)),
+          element('th', {scope: 'row'}, when(time, 6)),
           element('td', {}, dot, ` ${what[kind] ?? kind} ${name}`),
           element(
             'td',
@@ -155,7 +158,7 @@ page.details = (() => {
         element(
           'tr',
           {},
-          element('th', {scope: 'row'}, moment(lines.end[row], 6)),
+          element('th', {scope: 'row'}, when(lines.end[row], 6)),
           element('td', {}, 'still open here'),
           element(
             'td',
