@@ -6,6 +6,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/host.sh"
 scratch=$(mktemp -d)
 chmod 755 "$scratch" # for servers of another user
+readonly slower=${NETLOG_INCIDENT_SLOWER:-1} # so many times as slow; for pictures
 started=()   # processes that end with the script
 recorders=() # those of them that must not end by themselves
 
@@ -118,10 +119,11 @@ start_recording() { # into $scratch/netlog.db
   begin_recorder netlog "$netlog" record --cpu-budget 100% --db "$scratch/netlog.db"
   started_recording netlog "$before"
 }
-stop_recording() { # when all that has happened by now is on record
-  record_ticks netlog 15
+stop_recording() { # when all that has happened by now is on record. tools/gallery keeps it in a file
+  record_ticks netlog $((15 * slower))
   end_recorder
   consistent "$scratch/netlog.db"
+  [ -z "${NETLOG_INCIDENT_KEEP:-}" ] || cp "$scratch/netlog.db" "$NETLOG_INCIDENT_KEEP"
 }
 
 # The cells of these columns in the first row of the first table that has them, joined by blanks. The report is shown as well.

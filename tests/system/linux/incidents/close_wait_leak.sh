@@ -6,7 +6,10 @@ netlog=$1
 . "$(dirname "$0")/../common.sh"
 need nginx python3 sqlite3
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=8080 # in a network of its own
+if [ -z "${NETLOG_INCIDENT_NETWORK:-}" ]; then
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+fi
 cat >"$scratch/nginx.conf" <<CONF
 daemon off;
 worker_processes 1;
@@ -28,7 +31,7 @@ http {
 }
 CONF
 # Of four connections it loses one, and it never looks at them again.
-cat >"$scratch/leaky.py" <<'CLIENT'
+cat >"$scratch/orders-api.py" <<'CLIENT'
 import http.client, sys, time
 lost = []
 for number in range(80):
@@ -39,7 +42,7 @@ for number in range(80):
         lost.append(connection)
     else:
         connection.close()
-    time.sleep(0.05)
+    time.sleep(0.05 * int(sys.argv[2]))
 print("done", flush=True)
 time.sleep(600)
 CLIENT
@@ -48,7 +51,7 @@ in_background nginx nginx -e stderr -c "$scratch/nginx.conf" -p "$scratch"
 wait_until "nginx" listens "$port"
 start_recording
 began=$(date +%s)
-in_background leaky python3 "$scratch/leaky.py" "$port"
+in_background orders-api python3 "$scratch/orders-api.py" "$port" "$slower"
 client=$!
 wait_until "twenty sockets in CLOSE_WAIT" gives "$scratch/netlog.db" \
   "SELECT count(*) FROM connections WHERE pid = $client AND state = 'CLOSE_WAIT'" 20

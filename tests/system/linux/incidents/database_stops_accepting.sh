@@ -31,7 +31,7 @@ in_background pgbench pgbench --connect --client $clients --jobs $clients --rate
 bench=$!
 ours="FROM connections WHERE pid = $bench AND remote_port = $port"
 many_more_than() { [ "$(query "$scratch/netlog.db" "SELECT count(*) $ours AND outcome = 'closed'")" -gt "$1" ]; }
-wait_until "a busy database" many_more_than 200
+wait_until "a busy database" many_more_than $((200 * slower))
 stopped=$(date +%s)
 kill -STOP "$postmaster"
 hanging() { [ "$(query "$scratch/netlog.db" "SELECT count(*) $ours AND state = 'SYN_SENT'")" -ge 8 ]; }

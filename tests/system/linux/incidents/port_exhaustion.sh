@@ -11,7 +11,7 @@ in_own_network
 ports=4000
 set_limit ipv4/ip_local_port_range "20000 $((20000 + ports - 1))"
 set_limit ipv4/tcp_tw_reuse 0 # on loopback it is on, unlike elsewhere
-cat >"$scratch/server.py" <<'SERVER'
+cat >"$scratch/price-api.py" <<'SERVER'
 import socket
 listener = socket.socket()
 listener.bind(("127.0.0.1", 8080))
@@ -22,28 +22,29 @@ while True:
     connection.recv(1)  # until the client has closed: its port is the one in TIME_WAIT
     connection.close()
 SERVER
-cat >"$scratch/client.py" <<'CLIENT'
-import errno, os, socket, time
+cat >"$scratch/price-sync.py" <<'CLIENT'
+import errno, os, socket, sys, time
 done = 0
 while True:
     try:
         with socket.create_connection(("127.0.0.1", 8080)) as connection:
             connection.recv(1)
             done += 1
+        time.sleep(0.001 * (int(sys.argv[1]) - 1))
     except OSError as error:
         assert error.errno == errno.EADDRNOTAVAIL, error
         print(done, os.strerror(error.errno), flush=True)
         break
 time.sleep(600)
 CLIENT
-in_background server python3 "$scratch/server.py"
+in_background price-api python3 "$scratch/price-api.py"
 wait_until "a server" listens 8080
 start_recording
-in_background client python3 "$scratch/client.py"
-wait_until "an end of the ports" grep -q 'Cannot assign requested address' "$scratch/client.log"
-cat "$scratch/client.log"
+in_background price-sync python3 "$scratch/price-sync.py" "$slower"
+wait_until "an end of the ports" grep -q 'Cannot assign requested address' "$scratch/price-sync.log"
+cat "$scratch/price-sync.log"
 # Seldom the kernel gives one to another just before it is in TIME_WAIT.
-[ "$(cut -d ' ' -f 1 "$scratch/client.log")" -ge "$ports" ]
+[ "$(cut -d ' ' -f 1 "$scratch/price-sync.log")" -ge "$ports" ]
 stop_recording
 
 answer=$(first_row report ports -- peak local_address remote process)
