@@ -12,8 +12,19 @@ page.charts = (() => {
   // legend of its own.
   Dygraph.PLUGINS = Dygraph.PLUGINS.filter((one) => !/Legend/.test(one.prototype.toString()));
 
+  /** By theme and name: the browser takes long to say a colour. @type {Map<string, string>} */
+  const colours = new Map();
+
   /** A colour of the style. @param {string} name */
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  function colour(name) {
+    const root = document.documentElement;
+    const key = `${root.dataset.theme} ${name}`;
+    let known = colours.get(key);
+    if (known === undefined) {
+      colours.set(key, (known = getComputedStyle(root).getPropertyValue(name).trim()));
+    }
+    return known;
+  }
   /** @param {number} state */
   const stateColour = (state) => colour(`--state-${state}`);
 
