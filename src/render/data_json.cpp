@@ -200,7 +200,13 @@ std::string incident_json(const Incident& incident) {
   for (std::size_t i = 0; i < incident.left_out.size(); ++i) {
     out.add_formatted("{}{}", i == 0 ? "" : ",", script_string(incident.left_out[i]));
   }
-  out.add("],\"reports\":[");
+  out.add("]}");
+  return out.take();
+}
+
+std::string reports_json(const Incident& incident) {
+  DataWriter out{incident.completeness.from_ns};
+  out.add("{\"reports\":[");
   for (std::size_t i = 0; i < incident.reports.size(); ++i) {
     out.add_formatted(
         R"({}{{"name":{},"tables":)", i == 0 ? "" : ",", script_string(incident.reports[i].report));

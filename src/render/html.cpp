@@ -18,9 +18,10 @@ namespace {
 
 constexpr int kCompression = 6;
 
-/// Scripts in the order in which they run, after the one of dygraphs.
-constexpr std::array<std::string_view, 9> kModules{
-    "texts", "data", "view", "series", "charts", "lanes", "tables", "details", "main"};
+/// Scripts in the order in which they run. The first ones begin to read the data, which goes on
+/// while the browser compiles the others.
+constexpr std::array<std::string_view, 10> kScripts{
+    "texts", "data", "dygraph", "view", "series", "charts", "lanes", "tables", "details", "main"};
 
 std::string_view web_file(std::string_view name) {
   for (const auto& [known, text] : kWebFiles) {
@@ -48,8 +49,8 @@ std::string hash_of(std::string_view text) {
   return fmt::format("'sha256-{}'", base64(hash.data(), hash.size()));
 }
 
-/// The text by `deflate` of zlib (RFC 1950), in base64.
-std::string deflated(std::string_view text) {
+/// The JSON text by `deflate` of zlib (RFC 1950) and base64, in an object that says so.
+std::string packed(std::string_view text) {
   auto size = compressBound(static_cast<uLong>(text.size()));
   std::vector<unsigned char> bytes(size);
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): text is bytes
@@ -57,7 +58,8 @@ std::string deflated(std::string_view text) {
   if (compress2(bytes.data(), &size, from, static_cast<uLong>(text.size()), kCompression) != Z_OK) {
     throw std::runtime_error{"cannot compress the data of the page: not enough memory"};
   }
-  return base64(bytes.data(), size);
+  return fmt::format(R"({{"format":"netlog-page","encoding":"deflate+base64","data":"{}"}})",
+                     base64(bytes.data(), size));
 }
 
 /// Text for HTML, between tags.
@@ -100,14 +102,13 @@ std::string html_page(const Incident& incident) {
   std::string page{web_file("page")};
   std::string scripts;
   std::string hashes;
-  const auto add_script = [&](const std::string& text) {
+  for (const auto name : kScripts) {
+    // The licence of dygraphs wants to be with every copy.
+    const auto text = name == "dygraph"
+                          ? fmt::format("/*\n{}*/\n{}", web_file("copyright"), web_file(name))
+                          : std::string{web_file(name)};
     scripts += "<script>" + text + "</script>\n";
     hashes += " " + hash_of(text);
-  };
-  // The licence wants to be with every copy.
-  add_script(fmt::format("/*\n{}*/\n{}", web_file("copyright"), web_file("dygraph")));
-  for (const auto name : kModules) {
-    add_script(std::string{web_file(name)});
   }
   const std::string style{web_file("style")};
   insert_at(page,
@@ -121,10 +122,8 @@ std::string html_page(const Incident& incident) {
   insert_at(page,
             "<!--title-->",
             html_text(incident.host.empty() ? "netlog" : "netlog: " + incident.host));
-  insert_at(page,
-            "<!--data-->",
-            fmt::format(R"({{"format":"netlog-page","encoding":"deflate+base64","data":"{}"}})",
-                        deflated(incident_json(incident))));
+  insert_at(page, "<!--data-->", packed(incident_json(incident)));
+  insert_at(page, "<!--reports-->", packed(reports_json(incident)));
   return page;
 }
 

@@ -27,13 +27,17 @@ page.data = (() => {
   /** @param {any} name */
   const stateNumber = (name) => stateNumbers.get(name) ?? unknown;
 
-  /** @param {string} text base64 of zlib's deflate */
-  async function inflate(text) {
-    const binary = atob(text);
+  /** The object in an element: JSON, packed by zlib's deflate and base64. @param {string} id */
+  async function unpack(id) {
+    const {data} = JSON.parse(document.getElementById(id).textContent);
+    const binary = atob(data);
     const bytes = new Uint8Array(binary.length);
     for (let i = 0; i < bytes.length; ++i) bytes[i] = binary.charCodeAt(i);
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'));
-    return new Response(stream).text();
+    const {readable, writable} = new DecompressionStream('deflate');
+    const writer = writable.getWriter();
+    writer.write(bytes).catch(() => {}); // what is wrong with it, the reader is told, too
+    writer.close().catch(() => {});
+    return new Response(readable).json();
   }
 
   /** A column of a table. `get` is the value of a row, or null. */
@@ -247,10 +251,12 @@ page.data = (() => {
     connections.add(new Column({name: 'program', title: 'process', unit: '', words, values}));
   }
 
-  /** Reads everything. */
+  // Begins before the other scripts of the page are read.
+  const packed = unpack('netlog-data');
+
+  /** Reads everything but the reports. */
   async function load() {
-    const block = JSON.parse(document.getElementById('netlog-data').textContent);
-    const json = JSON.parse(await inflate(block.data));
+    const json = await packed;
     setBase(json.base_ns);
     const tables = new Map(json.tables.map((one) => [one.name, table(one)]));
     const to = Math.max(1e6, json.completeness.to_ns);
@@ -289,9 +295,17 @@ page.data = (() => {
       groups: {process: processes(connections), peer: peers(connections)},
       hasFailed: bad,
       severity: bad.map((one, i) => (stuck[i] >= 0 ? 2 : one)),
-      reports: json.reports.map(({name, tables: all}) => ({name, tables: all.map(table)})),
     };
   }
 
-  return {load, states, stateNumber};
+  /** Reads the reports, which stand after the scripts. */
+  async function loadReports() {
+    if (document.readyState === 'loading') {
+      await new Promise((done) => addEventListener('DOMContentLoaded', done, {once: true}));
+    }
+    const {reports} = await unpack('netlog-reports');
+    return reports.map(({name, tables}) => ({name, tables: tables.map(table)}));
+  }
+
+  return {load, loadReports, states, stateNumber};
 })();

@@ -180,12 +180,14 @@ page.main = (() => {
   }
 
   function fillSelect(select, entries) {
+    const {value} = select;
     select.replaceChildren(
       element('option', {value: ''}, 'all'),
       ...entries.map((one) =>
         element('option', {value: one.label}, `${one.label.slice(0, 80)} (${count(one.count)})`),
       ),
     );
+    setSelect(select, value);
   }
 
   /** @param {any} select @param {string} value one that may not be among the most frequent */
@@ -196,8 +198,8 @@ page.main = (() => {
     select.value = value;
   }
 
-  function filters(data, view) {
-    const {connections, groups} = data;
+  /** What the filters offer. @param {any} data */
+  function fillFilters({connections, groups}) {
     fillSelect(byId('process'), ranked(groups.process.of, groups.process.labels));
     fillSelect(byId('peer'), ranked(groups.peer.of, groups.peer.labels));
     const service = connections.column('direction');
@@ -225,6 +227,9 @@ page.main = (() => {
         outcome.words ?? [],
       ),
     );
+  }
+
+  function filters(view) {
     for (const name of ['process', 'peer', 'port', 'outcome']) {
       byId(name).addEventListener('change', () => view.setFilter({[name]: byId(name).value}));
     }
@@ -326,15 +331,13 @@ page.main = (() => {
     const dark = matchMedia('(prefers-color-scheme: dark)');
     setTheme(dark.matches ? 'dark' : 'light');
     const view = new page.view.View(data);
-    view.readFragment();
     const tip = new Tip();
     summary(data, view);
     legend(data);
-    filters(data, view);
+    filters(view);
     const charts = new page.charts.Charts(view, tip);
     const lanes = new page.lanes.Lanes(view, charts, tip);
     const table = page.tables.showConnections(view, openDetails);
-    setTimeout(() => page.tables.showReports(data));
     keys(view, table);
     byId('series-details').addEventListener('toggle', () => charts.fillTable());
     byId('theme').addEventListener('click', () =>
@@ -375,6 +378,9 @@ page.main = (() => {
     };
     window.netlogPage = page.state;
     document.documentElement.dataset.ready = '1';
+    // What people use later.
+    fillFilters(data);
+    page.tables.showReports(data, await page.data.loadReports());
   }
 
   start().catch((error) => {

@@ -282,7 +282,7 @@ page.tables = (() => {
   }
 
   /** Every report, closed but for the first one. */
-  function showReports(data) {
+  function showReports(data, reports) {
     const all = byId('reports');
     const made = [];
     if (data.left_out.length > 0) {
@@ -317,7 +317,7 @@ page.tables = (() => {
         ),
       );
     }
-    data.reports.forEach(({name, tables}, place) => {
+    reports.forEach(({name, tables}, place) => {
       const filled = tables.filter((one) => one.rows > 0);
       const rows = filled.reduce((sum, one) => sum + one.rows, 0);
       const details = element(

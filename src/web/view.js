@@ -21,8 +21,8 @@ page.view = (() => {
       this.listeners = [];
       /** @type {Set<string>} */
       this.changed = new Set();
-      this.places = null;
-      this.choose();
+      this.readFragment();
+      this.changed.clear(); // nobody has drawn it before
     }
 
     /** Whether all connections of the window are on the page. */
@@ -124,12 +124,8 @@ page.view = (() => {
       for (const word of filter.text.toLowerCase().split(/\s+/).filter(Boolean)) {
         tests.push(this.textTest(word));
       }
-      const rows = new Int32Array(data.connections.rows);
-      let used = 0;
-      for (let i = 0; i < rows.length; ++i) {
-        if (tests.every((test) => test(i))) rows[used++] = i;
-      }
-      this.rows = rows.subarray(0, used);
+      const all = Int32Array.from({length: data.connections.rows}, (_, i) => i);
+      this.rows = tests.length === 0 ? all : all.filter((i) => tests.every((test) => test(i)));
     }
 
     /** Whether a row has this text in one of its columns. @param {string} word */

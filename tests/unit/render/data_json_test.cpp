@@ -7,6 +7,7 @@ namespace netlog_tests::render_data_json_test {
 
 using namespace netlog;
 using netlog::render::incident_json;
+using netlog::render::reports_json;
 using netlog::render::script_string;
 
 TEST_CASE("a string in a script ends neither the script nor a line", "[render]") {
@@ -52,7 +53,23 @@ TEST_CASE("tables are columns, texts are words, times are after the base", "[ren
         R"({"name":"process","title":"process","unit":"","words":["sh"],"values":[0,null,0]},)"
         "\n"
         R"({"name":"sent","title":"sent","unit":"bytes","values":[7,null,0.5]}]}],)"
-        R"("left_out":["dwell"],"reports":[]})");
+        R"("left_out":["dwell"]})");
+}
+
+TEST_CASE("reports stand in an object of their own", "[render]") {
+  Incident incident;
+  incident.completeness.from_ns = 1'000;
+  incident.reports.push_back(Answer{"closes",
+                                    {Table{"closes",
+                                           "Closes",
+                                           {{"at_ns", "at", Unit::time, Align::left, false}},
+                                           {{std::int64_t{1'500}}}}},
+                                    {}});
+  CHECK(reports_json(incident) ==
+        "{\"reports\":[{\"name\":\"closes\",\"tables\":[\n"
+        R"({"name":"closes","title":"Closes","rows":1,"total":1,"has_more":false,"columns":[)"
+        "\n"
+        R"({"name":"at_ns","title":"at","unit":"time","values":[500]}]}]}]})");
 }
 
 TEST_CASE("a column with texts and numbers has both as words", "[render]") {

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -45,9 +46,9 @@ std::string sha256(const std::string& text) {
   return fmt::format("'sha256-{}'", text64.data());
 }
 
-/// What the page's data block holds.
-std::string inflated(std::string_view page) {
-  const auto data = between(page, R"("data":")", "\"").at(0);
+/// What a block of the page holds: 0 has the data, 1 has the reports.
+std::string inflated(std::string_view page, std::size_t block = 0) {
+  const auto data = between(page, R"("data":")", "\"").at(block);
   std::string bytes(data.size(), '\0');
   std::size_t size = 0;
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): text is bytes
@@ -110,6 +111,7 @@ TEST_CASE("a page refers to no other file", "[render]") {
   CHECK(between(page, "<link", ">") == std::vector<std::string>{R"( rel="icon" href="data:,")"});
   CHECK(page.find("@import") == std::string::npos);
   CHECK(page.find("<!--data-->") == std::string::npos);
+  CHECK(page.find("<!--reports-->") == std::string::npos);
   CHECK(page.find("<!--scripts-->") == std::string::npos);
 }
 
@@ -128,16 +130,23 @@ TEST_CASE("what a process or a peer can choose is no part of the markup", "[rend
   CAPTURE(name);
   const auto plain = html_page(incident_named("web-1"));
   const auto page = html_page(incident_named(name));
-  // Only the title and the data differ.
-  const auto without = [](const std::string& text) {
-    auto rest = text.substr(0, text.find("<title>"));
-    rest += text.substr(text.find("</title>"), text.find(R"("data":")") - text.find("</title>"));
-    return rest + text.substr(text.find("</script>", text.find(R"("data":")")));
+  // Only the title, the data and the reports differ.
+  const auto without = [](std::string text) {
+    for (const auto& [begin, end] : {std::pair{"<title>", "</title>"},
+                                     std::pair{R"("data":")", "\"}</script>\n<script>"},
+                                     std::pair{R"("data":")", "\"}</script>\n</body>"}}) {
+      const auto at = text.find(begin);
+      text.erase(at, text.find(end) - at);
+    }
+    return text;
   };
   CHECK(without(page) == without(plain));
   CHECK(between(page, "<title>", "</title>").at(0).find('<') == std::string::npos);
-  CHECK(between(page, R"("data":")", "\"}").at(0).find('<') == std::string::npos);
-  CHECK(inflated(page) == render::incident_json(incident_named(name)));
+  const auto blocks = between(page, R"("data":")", "\"}");
+  REQUIRE(blocks.size() == 2);
+  CHECK((blocks[0] + blocks[1]).find('<') == std::string::npos);
+  CHECK(inflated(page, 0) == render::incident_json(incident_named(name)));
+  CHECK(inflated(page, 1) == render::reports_json(incident_named(name)));
 }
 
 TEST_CASE("a name of a megabyte is in the data once", "[render]") {

@@ -183,8 +183,8 @@ TEST_CASE("a page of a redacted clip has no name that was replaced", "[report]")
   REQUIRE(os::create_private_file(scratch / "clip.db").has_value());
   store::clip(recording.path(), scratch / "clip.db", clip, [] { return true; });
   store::Reader reader{scratch / "clip.db"};
-  const auto json = render::incident_json(
-      read_incident(reader, {}, IncidentOptions{10, std::nullopt, 10, {}, {}}));
+  const auto incident = read_incident(reader, {}, IncidentOptions{10, std::nullopt, 10, {}, {}});
+  const auto json = render::incident_json(incident) + render::reports_json(incident);
   CHECK(json.find(R"("name":"connections","title":"Connections","rows":1)") != std::string::npos);
   for (const auto* const secret : {"secret", "198.51.100.77", "host1"}) {
     CHECK(json.find(secret) == std::string::npos);
