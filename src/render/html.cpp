@@ -16,7 +16,7 @@
 namespace netlog::render {
 namespace {
 
-constexpr int kCompression = 6;
+constexpr int kCompression = 4;  // 6 takes three times as long for 4 % less
 
 /// Scripts in the order in which they run. The first ones begin to read the data, which goes on
 /// while the browser compiles the others.

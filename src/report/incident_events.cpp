@@ -9,9 +9,10 @@
 #include "store/db/sql_macros.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <map>
 #include <optional>
-#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -21,9 +22,6 @@ namespace netlog::report {
 namespace {
 
 using store::StoredEvent;
-
-constexpr std::string_view kUdp = "UDP";
-constexpr std::string_view kUnknownState = "unknown";
 
 std::optional<std::int64_t> number_at(const std::vector<Cell>& row, std::size_t at) {
   const auto* const number = std::get_if<std::int64_t>(&row.at(at));
@@ -81,21 +79,17 @@ std::unordered_map<std::int64_t, std::vector<StoredEvent>> single_events(store::
   return found;
 }
 
-std::string state_name(const ConnectionEvents& connection,
-                       const std::optional<std::int64_t>& code,
-                       const CodeNames& states) {
-  return connection.is_udp ? std::string{kUdp}
-                           : states.name(code).value_or(std::string{kUnknownState});
-}
-
 /// How many connections enter and leave each state, by buckets of a window.
 class OpenCounts {
  public:
   OpenCounts(std::int64_t from_ns, std::int64_t to_ns, std::int64_t bucket_ns)
-      : from_ns_{from_ns}, to_ns_{to_ns}, bucket_ns_{bucket_ns} {}
+      : from_ns_{from_ns},
+        to_ns_{to_ns},
+        bucket_ns_{bucket_ns},
+        changes_(static_cast<std::size_t>((to_ns - from_ns) / bucket_ns + 1)) {}
 
   void add(const ConnectionEvents& connection) {
-    std::optional<std::string> now;
+    std::optional<std::size_t> now;
     for (const auto& event : connection.events) {
       if (event.at_ns > to_ns_ || is_kind(event, EventKind::owner) ||
           is_kind(event, EventKind::offload)) {
@@ -104,7 +98,7 @@ class OpenCounts {
       change(event.at_ns, now, -1);
       now = is_kind(event, EventKind::close)
                 ? std::nullopt
-                : std::optional{state_name(connection, event.to, states_)};
+                : std::optional{connection.is_udp ? kUdp : place_of(event.to)};
       change(event.at_ns, now, 1);
     }
     if (connection.lost_ns && *connection.lost_ns < to_ns_) {
@@ -113,28 +107,44 @@ class OpenCounts {
   }
 
   [[nodiscard]] Table table() const {
+    const CodeNames states{"state"};
     auto table = incident_table("open");
-    for (const auto& [place, by] : changes_) {
-      if (by != 0) {
-        table.rows.push_back({place.first, place.second, by});
+    for (std::size_t bucket = 0; bucket < changes_.size(); ++bucket) {
+      for (std::size_t state = 0; state < kPlaces; ++state) {
+        if (const auto by = changes_[bucket][state]; by != 0) {
+          auto name = state == kUdp
+                          ? "UDP"
+                          : states.name(static_cast<std::int64_t>(state)).value_or("unknown");
+          table.rows.push_back({static_cast<std::int64_t>(bucket), std::move(name), by});
+        }
       }
     }
     return table;
   }
 
  private:
-  void change(std::int64_t at_ns, const std::optional<std::string>& state, std::int64_t by) {
+  // The places of the states are their codes, which a history stores in four bits. None is 0.
+  static constexpr std::size_t kUnknown = 0;
+  static constexpr std::size_t kUdp = 16;
+  static constexpr std::size_t kPlaces = 17;
+
+  static std::size_t place_of(const std::optional<std::int64_t>& state) {
+    const auto code = state.value_or(0);
+    return code > 0 && code < static_cast<std::int64_t>(kUdp) ? static_cast<std::size_t>(code)
+                                                              : kUnknown;
+  }
+
+  void change(std::int64_t at_ns, std::optional<std::size_t> state, std::int64_t by) {
     if (state) {
       const auto bucket = at_ns <= from_ns_ ? 0 : (at_ns - from_ns_) / bucket_ns_;
-      changes_[{bucket, *state}] += by;
+      changes_[static_cast<std::size_t>(bucket)][*state] += by;
     }
   }
 
-  CodeNames states_{"state"};
   std::int64_t from_ns_;
   std::int64_t to_ns_;
   std::int64_t bucket_ns_;
-  std::map<std::pair<std::int64_t, std::string>, std::int64_t> changes_;
+  std::vector<std::array<std::int64_t, kPlaces>> changes_;  ///< by bucket
 };
 
 /// The cell of a code's name; unknown if it has none.

@@ -109,8 +109,8 @@ TEST_CASE("the time series of a page count what is open, opened and failed", "[r
   REQUIRE(incident.bucket_ns == 100'000'001);  // 720 of them
   CHECK(rows_of(incident, "open", {"bucket", "state", "change"}) ==
         "49|ESTABLISHED|1\n"
-        "99|ESTABLISHED|2\n"
         "99|SYN_SENT|1\n"
+        "99|ESTABLISHED|2\n"
         "119|ESTABLISHED|-1\n"
         "299|SYN_SENT|-1\n"
         "499|ESTABLISHED|-1\n");
