@@ -143,6 +143,7 @@ int run(std::vector<std::string> words) {
   app.require_subcommand(1);
   add_record(app);
   add_report(app);
+  add_top(app);
   add_at(app);
   add_diff(app);
   add_join(app);

@@ -35,7 +35,7 @@ page.data = (() => {
     for (let i = 0; i < bytes.length; ++i) bytes[i] = binary.charCodeAt(i);
     const {readable, writable} = new DecompressionStream('deflate');
     const writer = writable.getWriter();
-    writer.write(bytes).catch(() => {}); // what is wrong with it, the reader is told, too
+    writer.write(bytes).catch(() => {}); // the reader fails, too
     writer.close().catch(() => {});
     return new Response(readable).json();
   }

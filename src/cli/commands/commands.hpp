@@ -9,6 +9,7 @@ namespace netlog::cli {
 /// UsageError for input that it does not understand and CommandFailed for what does not work.
 void add_record(CLI::App& app);
 void add_report(CLI::App& app);
+void add_top(CLI::App& app);
 void add_at(CLI::App& app);
 void add_diff(CLI::App& app);
 void add_join(CLI::App& app);

@@ -113,7 +113,7 @@ class Host:
         if "--db" in words and words[words.index("--db") + 1].startswith("/"):
             words[words.index("--db") + 1] = f"{self.folder}/netlog.db"
         records = words[:1] == ["record"] and not any(word.startswith("capture:") for word in words)
-        goes_on = records or "-f" in words or "--watch" in words
+        goes_on = records or "-f" in words or "--watch" in words or "top" in words
         (self.run_until_stopped if goes_on else self.run)(words)
 
 

@@ -32,6 +32,25 @@ from          opened  shape                           a second  mostly
 )");
 }
 
+TEST_CASE("who opens and ends how many connections a second", "[report]") {
+  CHECK(text_of("rates") == R"(
+Processes
+opened/s  ended/s  failed/s  open  pid  process  user
+    0.05     0.03      0.02     1   40  pool     -
+    0.05        0         0     3   30  leaky    -
+    0.03     0.02      0.02     1   20  curl     -
+    0.02     0.02         0     0   10  nginx    -
+    0.02     0.02         0     0   11  nginx    -
+
+Peers
+opened/s  ended/s  failed/s  open  direction  peer
+    0.05     0.03      0.02     1  outbound   203.0.113.50:5432
+    0.03     0.03         0     0  inbound    198.51.100.7 to port 80
+    0.05        0         0     3  outbound   203.0.113.60:8080
+    0.03     0.02      0.02     1  outbound   203.0.113.9:443
+)");
+}
+
 TEST_CASE("who closes first, and who resets", "[report]") {
   CHECK(text_of("closes") == R"(
 Ends
