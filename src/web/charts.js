@@ -207,7 +207,7 @@ page.charts = (() => {
       }
       view.listeners.push((changed) => {
         clearTimeout(this.timer);
-        if (changed.has('filter')) this.draw();
+        if (changed.has('filter') || changed.has('hidden')) this.draw();
         // The lanes follow each step of a zoom, the charts when it pauses.
         else if (changed.has('time')) this.timer = setTimeout(() => this.draw(), 40);
         else if (changed.has('theme')) this.recolour();
@@ -244,6 +244,7 @@ page.charts = (() => {
         ...common(),
         labels: ['time', ...this.shown.map((state) => states[state].name)],
         colors: this.shown.map(stateColour),
+        visibility: this.visibility(),
         stackedGraph: true,
         stepPlot: true,
         fillAlpha: 0.75,
@@ -287,6 +288,10 @@ page.charts = (() => {
       return rows;
     }
 
+    visibility() {
+      return this.shown.map((state) => !this.view.hidden.has(states[state].name));
+    }
+
     openRows() {
       return this.rowsOf(this.shown.map((state) => this.series.open[state]));
     }
@@ -297,7 +302,11 @@ page.charts = (() => {
 
     draw() {
       this.series = page.series.ofView(this.view);
-      this.open.updateOptions({file: this.openRows(), dateWindow: this.window()});
+      this.open.updateOptions({
+        file: this.openRows(),
+        visibility: this.visibility(),
+        dateWindow: this.window(),
+      });
       this.rates.updateOptions({file: this.rateRows(), dateWindow: this.window()});
       if (byId('series-details').open) this.fillTable();
     }

@@ -138,7 +138,8 @@ page.main = (() => {
     if (data.gaps.rows > 0) page.tables.plain(byId('gaps-table'), data.gaps, true);
   }
 
-  function legend(data) {
+  /** The states, each a button that leaves it out of the chart, and the marks. */
+  function legend(data, view) {
     const used = new Set();
     const {state: entered, firstState} = data.lines;
     for (let s = 0; s < firstState[firstState.length - 1]; ++s) used.add(entered[s]);
@@ -147,7 +148,12 @@ page.main = (() => {
       if (!used.has(number)) return;
       const swatch = element('i', {className: `swatch ${state.pattern}`, 'aria-hidden': 'true'});
       swatch.style.backgroundColor = `var(--state-${number})`;
-      byId('legend').append(element('span', {role: 'listitem'}, swatch, state.name));
+      const button = element('button', {type: 'button'}, swatch, state.name);
+      button.addEventListener('click', () => view.toggleState(state.name));
+      const show = () => button.setAttribute('aria-pressed', String(!view.hidden.has(state.name)));
+      view.listeners.push((changed) => changed.has('hidden') && show());
+      show();
+      byId('legend').append(element('span', {role: 'listitem'}, button));
     });
     const others = [
       ['mark-trouble', '×', 'failed or reset'],
@@ -333,7 +339,7 @@ page.main = (() => {
     const view = new page.view.View(data);
     const tip = new Tip();
     summary(data, view);
-    legend(data);
+    legend(data, view);
     filters(view);
     const charts = new page.charts.Charts(view, tip);
     const lanes = new page.lanes.Lanes(view, charts, tip);

@@ -21,6 +21,18 @@ page.series = (() => {
     }
   }
 
+  /** Rates of counts. In less than a second, or than a thirtieth of all, a single event would be a
+   * peak: so they are means of such a time.
+   * @param {Float64Array} counts @param {number} width ns of each */
+  function perSecond(counts, width) {
+    const size = Math.max(1, Math.min(Math.round(1e9 / width), Math.ceil(counts.length / 30)));
+    for (let first = 0; first < counts.length; first += size) {
+      const part = counts.subarray(first, first + size);
+      const total = part.reduce((all, one) => all + one, 0);
+      part.fill(total / ((part.length * width) / 1e9));
+    }
+  }
+
   /** From the connections on the page. @param {any} view @returns {Series} */
   function ofConnections(view) {
     const {data, rows, from, to} = view;
@@ -57,9 +69,7 @@ page.series = (() => {
       }
     }
     open.forEach(sum);
-    for (const series of rates) {
-      for (let i = 0; i < buckets; ++i) series[i] /= width / 1e9;
-    }
+    rates.forEach((one) => perSecond(one, width));
     return {from, width, open: open.map((one) => one.subarray(0, buckets)), rates, isExact: true};
   }
 
@@ -79,9 +89,10 @@ page.series = (() => {
     for (let row = 0; row < ends.rows; ++row) {
       const at = Math.min(length - 1, ends.column('bucket').get(row));
       ['opened', 'failed', 'reset'].forEach((name, number) => {
-        rates[number][at] += ends.column(name).get(row) / (data.bucket_ns / 1e9);
+        rates[number][at] += ends.column(name).get(row);
       });
     }
+    rates.forEach((one) => perSecond(one, data.bucket_ns));
     return {from: 0, width: data.bucket_ns, open, rates, isExact: true};
   }
 

@@ -14,6 +14,8 @@ page.view = (() => {
       this.to = data.to;
       this.filter = {text: '', process: '', peer: '', port: '', outcome: '', trouble: false};
       this.group = 'process';
+      /** Names of states that the chart leaves out. @type {Set<string>} */
+      this.hidden = new Set();
       this.selected = -1;
       /** Rows of the filter, in the order of their begin. @type {Int32Array} */
       this.rows = new Int32Array(0);
@@ -89,6 +91,12 @@ page.view = (() => {
     setGroup(group) {
       this.group = group === 'peer' ? 'peer' : 'process';
       this.notify('group');
+    }
+
+    /** @param {string} state its name */
+    toggleState(state) {
+      if (!this.hidden.delete(state)) this.hidden.add(state);
+      this.notify('hidden');
     }
 
     /** @param {number} row -1: none */
@@ -176,6 +184,7 @@ page.view = (() => {
         if (value) parts.set(name, value === true ? '1' : value);
       }
       if (this.group !== 'process') parts.set('by', this.group);
+      if (this.hidden.size > 0) parts.set('hide', [...this.hidden].join(' '));
       if (this.selected >= 0) parts.set('c', this.data.connections.column('id').get(this.selected));
       const text = parts.toString();
       if (location.hash.slice(1) !== text) {
@@ -198,6 +207,8 @@ page.view = (() => {
       this.showTime(from, to);
       this.setFilter({...filter, trouble: parts.get('trouble') === '1'});
       this.setGroup(parts.get('by') ?? 'process');
+      this.hidden = new Set((parts.get('hide') ?? '').split(' ').filter(Boolean));
+      this.notify('hidden');
       const id = Number(parts.get('c') ?? NaN);
       this.select(this.data.connections.column('id').values.indexOf(id));
     }

@@ -176,6 +176,36 @@ test('the charts count what is open as netlog does', async () => {
   assert.ok(ends[0].some((count) => count > 0));
 });
 
+test('rates are means of a second, and their sum is the count', async () => {
+  const page = await open();
+  const {opened, rates, seconds} = await page.evaluate(() => {
+    const {view, data} = window.netlogPage;
+    const {rates, width} = page.series.ofConnections(view);
+    const opened = data.rates.column('opened').values.reduce((all, one) => all + one, 0);
+    return {opened, rates: [...rates[0]], seconds: width / 1e9};
+  });
+  assert.ok(opened > 10);
+  assert.ok(Math.abs(rates.reduce((all, one) => all + one * seconds, 0) - opened) < 1e-6);
+  const changes = rates.filter((rate, i) => i > 0 && rate !== rates[i - 1]).length;
+  assert.ok(changes <= seconds * rates.length + 1, `${changes} changes`);
+});
+
+test('a state can be left out of the chart', async () => {
+  const page = await open();
+  const top = () => page.evaluate(() => window.netlogPage.charts.open.yAxisRange()[1]);
+  const before = await top();
+  await page.click('#legend button:has-text("ESTABLISHED")');
+  await drawn(page);
+  assert.ok((await top()) < before);
+  assert.match(page.url(), /hide=ESTABLISHED/);
+  const again = await open({hash: new URL(page.url()).hash});
+  assert.equal(
+    await again.getAttribute('#legend button:has-text("ESTABLISHED")', 'aria-pressed'),
+    'false',
+  );
+  assert.ok((await again.evaluate(() => window.netlogPage.charts.open.yAxisRange()[1])) < before);
+});
+
 test('a link shows the same view again', async () => {
   const page = await open({hash: '#t=10000000000..40000000000&text=refused&by=peer'});
   assert.deepEqual(await range(page), [10e9, 40e9]);
