@@ -189,7 +189,8 @@ Incident read_incident(store::Reader& reader,
   Incident incident;
   incident.completeness = completeness(reader, filter);
   const auto from_ns = incident.completeness.from_ns;
-  const auto to_ns = incident.completeness.to_ns;
+  const auto to_ns = std::max(from_ns, incident.completeness.to_ns);
+  incident.completeness.to_ns = to_ns;  // a damaged file may end before it begins
   // A file may hold any times; those of one that was written by a recorder are no problem.
   if (to_ns / 2 - from_ns / 2 > kMaxWindowNs / 2) {
     throw UsageError{
