@@ -80,6 +80,7 @@ struct Answer {
   std::string report;
   std::vector<Table> tables;
   std::optional<Completeness> completeness;  ///< absent where no recording was read
+  std::string about{};                       ///< the question that it answers; empty: not said
 };
 
 }  // namespace netlog

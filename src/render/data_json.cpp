@@ -208,8 +208,10 @@ std::string reports_json(const Incident& incident) {
   DataWriter out{incident.completeness.from_ns};
   out.add("{\"reports\":[");
   for (std::size_t i = 0; i < incident.reports.size(); ++i) {
-    out.add_formatted(
-        R"({}{{"name":{},"tables":)", i == 0 ? "" : ",", script_string(incident.reports[i].report));
+    out.add_formatted(R"({}{{"name":{},"about":{},"tables":)",
+                      i == 0 ? "" : ",",
+                      script_string(incident.reports[i].report),
+                      script_string(incident.reports[i].about));
     add_tables(out, incident.reports[i].tables);
     out.add("}");
   }

@@ -213,11 +213,15 @@ Incident read_incident(store::Reader& reader,
   if (!options.reports && incident.connections > kFewConnections) {
     incident.left_out = std::exchange(names, {});
   }
+  const auto all = list_reports();
   for (const auto& name : names) {
     auto narrowed = filter;
     answer_from_whole_hours(reader, name, narrowed);
-    incident.reports.push_back(
+    auto& answer = incident.reports.emplace_back(
         run_report(reader, name, narrowed, options.max_rows, options.section, options.sort));
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == name; });
+    answer.about = found == all.end() ? std::string{} : found->about;
   }
   return incident;
 }

@@ -172,7 +172,7 @@ page.charts = (() => {
       90 * dayMs,
       365 * dayMs,
     ];
-    const room = Math.max(2, width / 100);
+    const room = Math.max(2, width / 85);
     const step = steps.find((one) => (to - from) / one <= room) ?? steps[steps.length - 1];
     const ticks = [];
     for (let at = Math.ceil(from / step) * step; at <= to; at += step) {
@@ -261,9 +261,15 @@ page.charts = (() => {
         fillAlpha: 0.2,
         strokeWidth: 1.5,
         series: {failed: {strokeWidth: 2}, reset: {strokeWidth: 2, strokePattern: [6, 3]}},
+        visibility: this.usedRates(),
         dateWindow: this.window(),
         includeZero: true,
       });
+    }
+
+    /** Those that are ever more than none. */
+    usedRates() {
+      return this.series.rates.map((values, i) => i === 0 || values.some((one) => one > 0));
     }
 
     /** Only states that are ever entered are stacked. */
@@ -307,7 +313,11 @@ page.charts = (() => {
         visibility: this.visibility(),
         dateWindow: this.window(),
       });
-      this.rates.updateOptions({file: this.rateRows(), dateWindow: this.window()});
+      this.rates.updateOptions({
+        file: this.rateRows(),
+        visibility: this.usedRates(),
+        dateWindow: this.window(),
+      });
       if (byId('series-details').open) this.fillTable();
     }
 

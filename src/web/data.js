@@ -304,7 +304,7 @@ page.data = (() => {
       await new Promise((done) => addEventListener('DOMContentLoaded', done, {once: true}));
     }
     const {reports} = await unpack('netlog-reports');
-    return reports.map(({name, tables}) => ({name, tables: tables.map(table)}));
+    return reports.map(({name, about, tables}) => ({name, about, tables: tables.map(table)}));
   }
 
   return {load, loadReports, states, stateNumber};

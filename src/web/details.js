@@ -54,7 +54,14 @@ page.details = (() => {
             : `not before the end of the window; last seen ${known('last_seen_ns')} UTC`
           : `${moment(get('ended_ns'), 6)} UTC, ${bound(get('close_error_ns') ?? 0)}`,
       ],
-      ['Duration', get('duration_ns') === null ? 'unknown' : known('duration_ns')],
+      [
+        'Duration',
+        get('duration_ns') !== null
+          ? known('duration_ns')
+          : lines.isOpen[row]
+            ? `≥ ${duration(lines.end[row] - lines.began[row])}`
+            : 'unknown',
+      ],
       ['Trouble', view.data.trouble(row) || null],
       [
         'Outcome',

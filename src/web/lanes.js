@@ -209,7 +209,8 @@ page.lanes = (() => {
       context.textBaseline = 'middle';
       context.font = '600 12px system-ui, sans-serif';
       const counts =
-        connectionsText(group.rows.length) + (group.bad ? `, ${count(group.bad)} with trouble` : '');
+        connectionsText(group.rows.length) +
+        (group.bad ? `, ${count(group.bad)} failed or stuck` : '');
       const room = width - 24 - context.measureText(counts).width;
       context.fillStyle = this.ink;
       const label = this.cut(group.label, room);
@@ -479,7 +480,7 @@ page.lanes = (() => {
       const {group, row} = this.hit(event);
       if (!group || event.buttons !== 0) return this.tip.hide();
       if (!(row >= 0)) {
-        const bad = group.bad ? [`${count(group.bad)} with trouble`] : [];
+        const bad = group.bad ? [`${count(group.bad)} failed or stuck`] : [];
         return this.tip.show(event, [
           group.label,
           connectionsText(group.rows.length),

@@ -70,7 +70,7 @@ page.main = (() => {
   }
 
   function summary(data, view) {
-    const {completeness: of, sessions, connections, lines, severity} = data;
+    const {completeness: of, sessions, connections, severity} = data;
     document.title = data.host ? `netlog: ${shown(data.host)}` : 'netlog';
     byId('title').textContent = data.host ? shown(data.host) : 'netlog';
     byId('window').textContent =
@@ -80,15 +80,14 @@ page.main = (() => {
     const bad = severity.reduce((sum, one) => sum + (one === 2 ? 1 : 0), 0);
     let open = 0;
     const outcome = connections.column('outcome');
-    for (let i = 0; i < connections.rows; ++i)
-      open += outcome.get(i) === 'open' && !lines.isListener[i] ? 1 : 0;
+    for (let i = 0; i < connections.rows; ++i) open += outcome.get(i) === 'open' ? 1 : 0;
     const part = view.isComplete ? '' : ' on the page';
     const processes = new Set(data.groups.process.of).size;
     const peers = data.groups.peer.labels.length;
     const facts = [
       [count(data.total), data.total === 1 ? 'connection' : 'connections', null],
-      [count(bad), `with trouble${part}`, () => view.setFilter({trouble: true})],
-      [count(open), `open at the end${part}`, () => view.setFilter({outcome: 'open'})],
+      [count(bad), `failed or stuck${part}`, () => view.setFilter({trouble: true})],
+      [count(open), `open or listening at the end${part}`, () => view.setFilter({outcome: 'open'})],
       [
         count(processes),
         `${processes === 1 ? 'process' : 'processes'}${part}`,
@@ -117,8 +116,8 @@ page.main = (() => {
         `--since ${page.texts.iso(of.from_ns)}..${page.texts.iso(of.to_ns)} -o all.html`;
       note.append(
         `The page has ${count(connections.rows)} of ${count(data.total)} connections: those ` +
-          'with trouble, and an even sample of the others. Charts without a filter count all of ' +
-          'them. All connections: ',
+          'that failed or are stuck, and an even sample of the others. Charts without a filter ' +
+          'count all of them. All connections: ',
         element('code', {}, shown(rest)),
       );
     }
@@ -272,18 +271,28 @@ page.main = (() => {
     view?.notify('theme');
   }
 
+  /** Shows or hides the list of keys. */
+  function showKeys() {
+    const isHidden = (byId('keys').hidden = !byId('keys').hidden);
+    byId('show-keys').setAttribute('aria-expanded', String(!isHidden));
+  }
+
   function keys(view, table) {
     addEventListener('keydown', (event) => {
       if (event.ctrlKey || event.altKey || event.metaKey) return;
       const inField = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
       if (event.key === 'Escape') {
-        if (inField && event.target.id === 'text') byId('connections').focus();
+        if (inField && event.target.id === 'text') {
+          view.setFilter({text: ''});
+          byId('connections').focus();
+        } else if (!byId('keys').hidden) showKeys();
         else if (view.selected >= 0) view.select(-1);
         else if (view.isFiltered) view.clearFilter();
         return;
       }
       if (event.key === 'Enter' && event.target.id === 'text') byId('connections').focus();
       if (inField) return;
+      const isAtDetails = event.target.id === 'details-title';
       const actions = {
         w: () => view.zoom(0.6),
         '+': () => view.zoom(0.6),
@@ -296,6 +305,9 @@ page.main = (() => {
         Home: () => view.showTime(0, view.data.to),
         End: () => view.showTime(view.data.to * 0.9, view.data.to),
         '/': () => byId('text').focus(),
+        r: () => byId('reports').querySelector('summary')?.focus(),
+        '?': showKeys,
+        ...(isAtDetails ? {ArrowDown: () => table.step(1), ArrowUp: () => table.step(-1)} : {}),
       };
       const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
       if (!action) return;
@@ -305,10 +317,7 @@ page.main = (() => {
     byId('zoom-in').addEventListener('click', () => view.zoom(0.6));
     byId('zoom-out').addEventListener('click', () => view.zoom(1 / 0.6));
     byId('whole').addEventListener('click', () => view.showTime(0, view.data.to));
-    byId('show-keys').addEventListener('click', () => {
-      const isHidden = (byId('keys').hidden = !byId('keys').hidden);
-      byId('show-keys').setAttribute('aria-expanded', String(!isHidden));
-    });
+    byId('show-keys').addEventListener('click', showKeys);
     byId('close-details').addEventListener('click', () => {
       view.select(-1);
       byId('connections').focus();

@@ -25,7 +25,11 @@ page.tables = (() => {
       this.selected = -1;
       const head = element('tr');
       this.heads = columns.map((column, at) => {
-        const button = element('button', {type: 'button'}, column.title || column.name);
+        const button = element(
+          'button',
+          {type: 'button', tabIndex: at === 0 ? 0 : -1}, // arrows reach the others
+          column.title || column.name,
+        );
         button.addEventListener('click', () => this.sortBy(at));
         const th = element('th', {scope: 'col', 'aria-sort': 'none'}, button);
         if (numeric.has(column.unit)) th.className = 'number';
@@ -33,6 +37,7 @@ page.tables = (() => {
         head.append(th);
         return th;
       });
+      head.addEventListener('keydown', (event) => this.moveInHead(event));
       this.body = element('tbody');
       this.table = element(
         'table',
@@ -148,14 +153,33 @@ page.tables = (() => {
       this.draw(true);
     }
 
+    /** Left and right go from head to head. @param {KeyboardEvent} event */
+    moveInHead(event) {
+      const step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
+      const buttons = this.heads.map((head) => head.querySelector('button'));
+      const next = buttons[buttons.indexOf(event.target) + step];
+      if (!next) return;
+      buttons.forEach((button) => (button.tabIndex = button === next ? 0 : -1));
+      next.focus();
+      event.preventDefault();
+      event.stopPropagation();
+    }
+
+    /** Selects another row. @param {number} by places from the selected one */
+    step(by) {
+      if (this.order.length === 0) return;
+      const place = this.order.indexOf(this.selected); // -1: none
+      const next = Math.max(0, Math.min(this.order.length - 1, place + by));
+      this.select?.(this.order[next]);
+    }
+
     /** @param {KeyboardEvent} event */
     press(event) {
-      const steps = {ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10};
+      const all = this.order.length;
+      const steps = {ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -all, End: all};
       const step = steps[event.key];
-      if (step && this.order.length > 0 && event.target === this.box) {
-        const place = this.order.indexOf(this.selected);
-        const next = place < 0 ? 0 : Math.max(0, Math.min(this.order.length - 1, place + step));
-        this.select?.(this.order[next]);
+      if (step && event.target === this.box) {
+        this.step(step);
         event.preventDefault();
         event.stopPropagation();
       } else if (event.key === 'Enter' && event.target === this.box && this.selected >= 0) {
@@ -196,6 +220,14 @@ page.tables = (() => {
           `${earlier[row] === null || lines.isOpen[row] ? '≥ ' : ''}` + cell(lasted(row), 'ns'),
       },
       {...column('program', undefined, 120)},
+      {
+        name: 'trouble',
+        title: 'trouble',
+        unit: '',
+        get: (row) => data.trouble(row) || null,
+        mark: (row) => (severity[row] === 2 ? 'bad' : ''),
+      },
+      column('state', 'last state'),
       column('pid'),
       column('direction'),
       {
@@ -205,16 +237,8 @@ page.tables = (() => {
         width: 190,
         get: (row) => groups.peer.labels[groups.peer.of[row]],
       },
-      {
-        name: 'trouble',
-        title: 'trouble',
-        unit: '',
-        get: (row) => data.trouble(row) || null,
-        mark: (row) => (severity[row] === 2 ? 'bad' : ''),
-      },
       {...column('outcome'), mark: (row) => (severity[row] === 2 ? 'bad' : '')},
       column('outcome_reason'),
-      column('state', 'last state'),
       column('bytes_sent'),
       column('bytes_received'),
       column('retransmits'),
@@ -226,6 +250,7 @@ page.tables = (() => {
       column('container'),
       column('id'),
     ].filter(({name, get}) => {
+      if (name === 'trouble') return severity.some((one) => one > 0);
       const known = connections.column(name);
       return known.values.length === 0 || known.values.some((value) => value !== null) || !get;
     });
@@ -237,8 +262,10 @@ page.tables = (() => {
       const rows = view.rows.filter(
         (row) => lines.began[row] <= view.to && lines.end[row] >= view.from,
       );
-      byId('count').textContent = `${count(rows.length)} of ${count(connections.rows)}`;
-      table.setRows(rows);
+      const bad = rows.filter((row) => severity[row] === 2);
+      const first = bad.length > 0 ? `, ${count(bad.length)} failed or stuck first` : '';
+      byId('count').textContent = `${count(rows.length)} of ${count(connections.rows)}${first}`;
+      table.setRows([...bad, ...rows.filter((row) => severity[row] !== 2)]);
     };
     choose();
     let timer = 0;
@@ -317,9 +344,12 @@ page.tables = (() => {
         ),
       );
     }
-    reports.forEach(({name, tables}, place) => {
+    const isEmpty = ({tables}) => tables.every((one) => one.rows === 0);
+    const empty = reports.filter(isEmpty).map(({name}) => name);
+    reports.forEach(({name, about, tables}, place) => {
       const filled = tables.filter((one) => one.rows > 0);
       const rows = filled.reduce((sum, one) => sum + one.rows, 0);
+      if (rows === 0) return;
       const details = element(
         'details',
         {id: `report-${name}`},
@@ -328,7 +358,11 @@ page.tables = (() => {
           {},
           element('h2', {}, `Report ${name}`),
           ' ',
-          element('span', {className: 'quiet'}, rows ? `${count(rows)} rows` : 'nothing to report'),
+          element(
+            'span',
+            {className: 'quiet'},
+            `${about}; ${count(rows)} ${rows === 1 ? 'row' : 'rows'}`,
+          ),
         ),
       );
       const fill = () => {
@@ -366,10 +400,13 @@ page.tables = (() => {
         }
       };
       details.addEventListener('toggle', fill);
-      if (place === 0 && rows > 0) details.open = true;
+      if (place === 0) details.open = true;
       all.append(details);
       fill();
     });
+    if (empty.length > 0) {
+      all.append(element('p', {className: 'quiet'}, `Nothing to report: ${empty.join(', ')}.`));
+    }
     return made;
   }
 

@@ -85,7 +85,7 @@ test('the page states its window, coverage, gaps and counts', async () => {
     /1970-01-01 00:00:00\.000 to 1970-01-01 00:01:40\.000 UTC/,
   );
   assert.match(await page.textContent('#complete'), /coverage .* %: .*1 gap of 20 s/);
-  assert.match(await page.textContent('#facts'), /[1-9]\d* with trouble/);
+  assert.match(await page.textContent('#facts'), /[1-9]\d* failed or stuck/);
   await page.click('#gaps-summary');
   assert.match(await page.textContent('#gaps-table'), /skipped ticks/);
 });
@@ -162,7 +162,7 @@ test('filters choose connections in the table, the lanes and the charts', async 
   await drawn(page);
   assert.match(page.url(), /trouble=1/);
   const [shown] = /^\d+/.exec(await page.textContent('#count'));
-  assert.match(await page.textContent('#facts'), new RegExp(`[a-z]${shown} with trouble`));
+  assert.match(await page.textContent('#facts'), new RegExp(`[a-z]${shown} failed or stuck`));
 });
 
 test('the charts count what is open as netlog does', async () => {
@@ -232,6 +232,48 @@ test('the keyboard alone finds a connection and opens its time line', async () =
   await page.keyboard.press('Escape');
   await drawn(page);
   assert.ok(await page.isHidden('#details'));
+});
+
+test('keys: one Esc removes the text, arrows and Home choose rows, R goes to the reports', async () => {
+  const page = await open();
+  const selected = () => page.evaluate(() => window.netlogPage.view.selected);
+  const focus = () => page.evaluate(() => document.activeElement.closest('[id]').id);
+  const all = await page.evaluate(() => window.netlogPage.data.connections.rows);
+  await page.keyboard.press('/');
+  await page.keyboard.type('refused');
+  await page.keyboard.press('Escape');
+  await drawn(page);
+  assert.equal(await page.evaluate(() => window.netlogPage.view.rows.length), all);
+  assert.equal(await page.inputValue('#text'), '');
+  assert.equal(await focus(), 'connections');
+  await page.keyboard.press('End');
+  const last = await selected();
+  await page.keyboard.press('Home');
+  const first = await selected();
+  assert.notEqual(first, last);
+  assert.equal(await page.evaluate(() => window.netlogPage.view.isWhole), true);
+  await page.keyboard.press('Enter');
+  await drawn(page);
+  assert.equal(await focus(), 'details-title');
+  await page.keyboard.press('ArrowDown');
+  await drawn(page);
+  assert.notEqual(await selected(), first);
+  await page.keyboard.press('r');
+  assert.equal(await focus(), 'report-overview');
+  await page.keyboard.press('?');
+  assert.ok(await page.isVisible('#keys'));
+  await page.keyboard.press('Escape');
+  assert.ok(await page.isHidden('#keys'));
+});
+
+test('the table shows first what failed or is stuck', async () => {
+  const page = await open();
+  const [first, bad] = await page.evaluate(() => {
+    const {table, data} = window.netlogPage;
+    return [data.severity[table.order[0]], data.severity.filter((one) => one === 2).length];
+  });
+  assert.equal(first, 2);
+  assert.match(await page.textContent('#count'), new RegExp(`, ${bad} failed or stuck first$`));
 });
 
 test('a click on a lane opens the time line, one on a group chooses it', async () => {

@@ -65,8 +65,10 @@ TEST_CASE("reports stand in an object of their own", "[render]") {
                                            {{"at_ns", "at", Unit::time, Align::left, false}},
                                            {{std::int64_t{1'500}}}}},
                                     {}});
+  incident.reports[0].about = "how they end";
   CHECK(reports_json(incident) ==
-        "{\"reports\":[{\"name\":\"closes\",\"tables\":[\n"
+        R"({"reports":[{"name":"closes","about":"how they end","tables":[)"
+        "\n"
         R"({"name":"closes","title":"Closes","rows":1,"total":1,"has_more":false,"columns":[)"
         "\n"
         R"({"name":"at_ns","title":"at","unit":"time","values":[500]}]}]}]})");

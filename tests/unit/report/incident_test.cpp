@@ -164,6 +164,7 @@ TEST_CASE("a page has every report that says something about any window", "[repo
   }
   CHECK(names == incident_reports({}));
   CHECK(names.front() == "overview");
+  CHECK(incident.reports[0].about.starts_with("what happened in the window"));
   CHECK(incident.left_out.empty());
   Filter filter;
   filter.port = std::uint16_t{443};
