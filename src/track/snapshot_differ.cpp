@@ -354,23 +354,29 @@ void SnapshotDiffer::close_missing(Index index, const Snapshot& snapshot) {
   if (precedes_noticed_end(entry, snapshot)) {
     return;
   }
-  if (entry.traced_ns != 0) {
-    const auto& closed = entry.connection.closed;
-    if (closed && closed->at_ns < snapshot.taken.began_ns - TraceHistory::kMinisockNs) {
-      trace_.add_close(entry.identity, snapshot.taken.ended_ns);
-    } else {
-      // The walk can have missed its minisock.
-      trace_.add_ended_minisock(entry.identity, snapshot.taken.ended_ns);
-    }
-  } else if (snapshot.covers_time_wait) {
-    aliases_.add_ended(index, snapshot.taken.ended_ns);
-  }
+  remember_end(index, snapshot);
   const bool may_be_in_time_wait =
       !snapshot.covers_time_wait && may_enter_time_wait(entry.connection);
   if (may_be_in_time_wait || notice_may_come(entry, left, snapshot)) {
     lifecycle_.begin_end(index, left);
   } else {
     lifecycle_.close(index, left);
+  }
+}
+
+/// Later records of a connection that the snapshot lacks are not another one's.
+void SnapshotDiffer::remember_end(Index index, const Snapshot& snapshot) {
+  const auto& entry = table_[index];
+  const auto& closed = entry.connection.closed;
+  if (entry.traced_ns == 0) {
+    if (snapshot.covers_time_wait) {
+      aliases_.add_ended(index, snapshot.taken.ended_ns);
+    }
+  } else if (closed && closed->at_ns < snapshot.taken.began_ns - TraceHistory::kMinisockNs) {
+    trace_.add_close(entry.identity, snapshot.taken.ended_ns);
+  } else {
+    // The walk can have missed its minisock.
+    trace_.add_ended_minisock(entry.identity, snapshot.taken.ended_ns);
   }
 }
 

@@ -70,6 +70,7 @@ class SnapshotDiffer {
   void reconsider_directions(const Snapshot& snapshot);
   void confirm_close_from_local_peer(const Snapshot& snapshot);
   void close_missing(Index index, const Snapshot& snapshot);
+  void remember_end(Index index, const Snapshot& snapshot);
   [[nodiscard]] bool note_lack(Index index, const Snapshot& snapshot);
   [[nodiscard]] bool notice_may_come(const Entry& entry,
                                      const Moment& left,
