@@ -53,17 +53,7 @@ std::string filter_text(const QueryOptions& query) {
 
 /// What a page does not show, for standard error.
 void print_notes(store::Reader& reader, const report::Filter& filter, const Incident& incident) {
-  const auto unknown = report::unknown_pids(reader, filter.pids);
-  if (!unknown.empty()) {
-    std::cerr << unknown_pids_text(unknown);
-  }
-  for (const auto& condition : report::unmet_conditions(reader, filter)) {
-    std::cerr << unmet_condition_text(condition);
-  }
-  if (report::lacks_name(reader, filter)) {
-    std::cerr << unknown_name_text(*filter.remote_name);
-  }
-  std::cerr << outside_text(incident.completeness, text_style({}));
+  std::cerr << unmet_text(reader, filter) << outside_text(incident.completeness, text_style({}));
 }
 
 /// The page, with as many connections as fit.

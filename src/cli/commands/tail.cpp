@@ -129,16 +129,7 @@ void print_events(const TailOptions& options) {
   const auto path = database_path(options.query);
   auto followed = std::make_unique<Followed>(path, parsed, options.kinds);
   warn_of_missing_wal(followed->reader);
-  if (const auto unknown = report::unknown_pids(followed->reader, parsed.filter.pids);
-      !unknown.empty()) {
-    std::cerr << unknown_pids_text(unknown);
-  }
-  for (const auto& owner : report::unmet_conditions(followed->reader, parsed.filter)) {
-    std::cerr << unmet_condition_text(owner);
-  }
-  if (report::lacks_name(followed->reader, parsed.filter)) {
-    std::cerr << unknown_name_text(*parsed.filter.remote_name);
-  }
+  std::cerr << unmet_text(followed->reader, parsed.filter);
   EventPrinter printer{format, text_style(options.query)};
   const auto print_event = [&](const std::vector<Cell>& event) { return printer.print(event); };
   followed->events.last(*lines, print_event);

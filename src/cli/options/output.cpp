@@ -96,6 +96,20 @@ std::string unknown_name_text(const std::string& name) {
       quote(name));
 }
 
+std::string unmet_text(store::Reader& reader, const report::Filter& filter) {
+  std::string text;
+  if (const auto unknown = report::unknown_pids(reader, filter.pids); !unknown.empty()) {
+    text += unknown_pids_text(unknown);
+  }
+  for (const auto& condition : report::unmet_conditions(reader, filter)) {
+    text += unmet_condition_text(condition);
+  }
+  if (report::lacks_name(reader, filter)) {
+    text += unknown_name_text(*filter.remote_name);
+  }
+  return text;
+}
+
 std::string gap_text(const GapReason& gap) {
   return fmt::format(
       "This moment is in a gap of {} ({}): nobody saw these states, they are those known before "

@@ -6,6 +6,7 @@
 #include "os/terminal.hpp"
 #include "render/render.hpp"
 #include "report/report.hpp"
+#include "store/read/reader.hpp"
 
 #include <cstdint>
 #include <iosfwd>
@@ -46,6 +47,10 @@ std::string unmet_condition_text(const report::OwnerCondition& owner);
 
 /// A line that says that the recording does not have this name, or no name of this pattern.
 std::string unknown_name_text(const std::string& name);
+
+/// These lines for what the filter gives and the recording does not have.
+/// @throws StoreError from the reader.
+std::string unmet_text(store::Reader& reader, const report::Filter& filter);
 
 /// A line that says that nobody saw what a table shows of this moment.
 std::string gap_text(const GapReason& gap);
