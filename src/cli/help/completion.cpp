@@ -45,9 +45,10 @@ std::vector<std::string> shells() {
 }
 
 /// The words of each kind of value that has a fixed list.
-constexpr std::array<std::pair<std::string_view, std::vector<std::string> (*)()>, 10> kFixedWords{
+constexpr std::array<std::pair<std::string_view, std::vector<std::string> (*)()>, 11> kFixedWords{
     {{"FORMAT", format_names},
      {"FORMAT|html", report_format_names},
+     {"EXPORT", export_names},
      {"PROTOCOL", protocol_names},
      {"STATE", state_names},
      {"OUTCOME", outcome_names},

@@ -10,6 +10,8 @@ namespace netlog::cli {
 std::vector<std::string> format_names();
 /// Those of a report, which may be a page.
 std::vector<std::string> report_format_names();
+/// Those of `netlog export`, in the order of docs/export.md.
+std::vector<std::string> export_names();
 std::vector<std::string> protocol_names();
 std::vector<std::string> state_names();
 std::vector<std::string> outcome_names();

@@ -90,6 +90,7 @@ is "leaks lifetimes listeners lookups" report l
 is "--db --duration" record --d
 is "text json csv html" report --format ""
 is "text json csv" sql --format ""
+is "zeek zeek-json" export --as z
 is "json" report --format = j
 is "--format=json" report --format=j
 is "CLOSED CLOSE_WAIT CLOSING" report --state CLO

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "model/table.hpp"
+
+#include <string>
+
+namespace netlog::render {
+
+/// Who talks to whom, for Graphviz: a node for each program and each peer, an edge for each row.
+/// `talks` has the columns program, direction, protocol, peer, port, connections and failed; NULL
+/// is unknown. A comment says how many rows are left out (`total`).
+std::string dot_graph(const Table& talks);
+
+/// The same as a flowchart of Mermaid.
+std::string mermaid_graph(const Table& talks);
+
+/// Prometheus' text format 0.0.4, of gauges. `counts` has the columns protocol, direction, outcome,
+/// state, connections, bytes_sent and bytes_received. Labels have netlog's words only.
+std::string prometheus_text(const Table& counts);
+
+/// A filter for tcpdump (pcap-filter(7)) in one line, which selects both directions. `ends` has the
+/// columns protocol, local_ip, local_port, remote_ip and remote_port; NULL: any. Must have rows. A
+/// row with a text that is no address, or that is no protocol, is left out.
+std::string pcap_filter(const Table& ends);
+
+}  // namespace netlog::render
