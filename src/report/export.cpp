@@ -127,8 +127,8 @@ class IdentifierColumns {
       number = (number << 8U) | std::to_integer<std::uint64_t>(byte);
     }
     std::string text(digits, kDigits.front());
-    for (auto digit = text.rbegin(); digit != text.rend(); ++digit) {
-      *digit = kDigits[number % kDigits.size()];
+    for (auto place = digits; place > 0; --place) {
+      text[place - 1] = kDigits[number % kDigits.size()];
       number /= kDigits.size();
     }
     return text;

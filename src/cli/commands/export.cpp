@@ -36,6 +36,7 @@ namespace {
 
 constexpr std::int64_t kPairsOfGraph = 200;   // more is no picture
 constexpr std::int64_t kTermsOfFilter = 100;  // a command line and a kernel take this much
+constexpr const char* kPrometheus = "prometheus";
 
 struct ExportCommand {
   QueryOptions query;
@@ -120,9 +121,6 @@ void write_pcap_filter(ExportSource& source, std::ostream& out) {
 }
 
 void write_prometheus(ExportSource& source, std::ostream& out) {
-  if (source.limit) {
-    throw UsageError{"--limit is for formats that have connections; prometheus has sums"};
-  }
   const auto counts = report::counts(source.reader, source.filter);
   source.progress.clear();
   out << render::prometheus_text(counts);
@@ -147,7 +145,7 @@ std::vector<std::pair<std::string, Export>> exports() {
           {"dot", graph(render::dot_graph)},
           {"mermaid", graph(render::mermaid_graph)},
           {"pcap-filter", write_pcap_filter},
-          {"prometheus", write_prometheus}};
+          {kPrometheus, write_prometheus}};
 }
 
 /// @throws UsageError
@@ -165,6 +163,9 @@ Export export_named(const std::string& name) {
 void run_export(const ExportCommand& options) {
   const auto write = export_named(options.as);
   const auto limit = parse_limit(options.limit);
+  if (limit && options.as == kPrometheus) {
+    throw UsageError{"--limit is for formats that have connections; prometheus has sums"};
+  }
   const auto parsed = parse_filter(options.query);
   std::optional<NewFile> made;
   if (!options.out.empty()) {

@@ -19,8 +19,6 @@ namespace {
 struct GraphNode {
   bool is_peer = false;
   Cell text;
-
-  auto operator<=>(const GraphNode&) const = default;
 };
 
 struct GraphEdge {
@@ -67,9 +65,9 @@ std::string talk_label(const TalkRow& row) {
 
 Graph graph_of(const Table& talks) {
   Graph graph;
-  std::map<GraphNode, std::size_t> numbers;
+  std::map<std::pair<bool, Cell>, std::size_t> numbers;
   const auto number_of = [&](GraphNode node) {
-    const auto [place, is_new] = numbers.try_emplace(node, graph.nodes.size());
+    const auto [place, is_new] = numbers.try_emplace({node.is_peer, node.text}, graph.nodes.size());
     if (is_new) {
       graph.nodes.push_back(std::move(node));
     }

@@ -20,8 +20,8 @@ inline std::size_t place_of(const std::vector<std::string>& names, std::string_v
 
 /// The cell at a place; unknown if the row has none.
 inline const Cell& cell_at(const std::vector<Cell>& row, std::size_t place) {
-  static const Cell kUnknown;
-  return place < row.size() ? row[place] : kUnknown;
+  static const Cell unknown;
+  return place < row.size() ? row[place] : unknown;
 }
 
 inline std::optional<std::int64_t> number_in(const Cell& cell) {

@@ -321,6 +321,7 @@ TEST_CASE("no file takes the name of a recording's -wal", "[cli]") {
         {"clip", "-1h..now", "-o", (scratch / "c.db").string(), "--redact", "--redact-key", taken},
         {"check", "--salvage", taken},
         {"html", "-o", taken},
+        {"export", "--as", "ecs", "-o", taken},
         {"record", "--duration", "300ms", "--capture", taken}}) {
     auto command = words;
     command.insert(command.end(), {"--db", path.string()});

@@ -136,6 +136,12 @@ TEST_CASE("input that is not understood ends with 2 and one line", "[cli]") {
       {{"report", "--limit", "0"}, "netlog report: --limit '0' is not a number of rows above 0"},
       {{"tail", "-n", "many"}, "netlog tail: -n 'many' is not a number of events"},
       {{"join", "one.db"}, "netlog join: B is required"},
+      {{"export"}, "netlog export: --as is required"},
+      {{"export", "--as", "zeke"},
+       "netlog export: --as 'zeke' is none of ecs, zeek, zeek-json, csv, perfetto, dot, mermaid, "
+       "pcap-filter, prometheus, did you mean zeek?"},
+      {{"export", "--as", "prometheus", "--limit", "3"},
+       "netlog export: --limit is for formats that have connections; prometheus has sums"},
       {{"sql"}, "netlog sql: no statement; give one"},
       {{"help", "chrun"},
        "netlog help: unknown topic 'chrun', did you mean churn?; `netlog help` lists them all"},

@@ -162,6 +162,8 @@ TEST_CASE("an answer that cannot be written is an error of every command", "[cli
                                        "tail --format csv",
                                        "sql 'SELECT * FROM sessions'",
                                        "sql --format json 'SELECT * FROM sessions'",
+                                       "export --as zeek",
+                                       "export --as prometheus",
                                        "info",
                                        "check");
   CAPTURE(command);

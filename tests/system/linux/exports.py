@@ -1,0 +1,91 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Reads exports back with readers that are not netlog's: exports.py NETLOG
+
+A process with a hostile name makes connections. Every format has as many of them as the recording, with that name. Graphviz, tcpdump and
+promtool are asked where they are installed."""
+import codecs
+import csv
+import ctypes
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+NAME = 'a\t"b\\\x1b[3\n;#'  # the kernel keeps 15 bytes
+PR_SET_NAME = 15
+
+
+def record(netlog, path):
+    with subprocess.Popen([netlog, "record", "--db", path, "--source", "poll", "--interval", "20ms", "--log-level", "warn"]) as recorder:
+        count = 0
+        ctypes.CDLL(None).prctl(PR_SET_NAME, NAME.encode(), 0, 0, 0)
+        server = socket.create_server(("127.0.0.1", 0))
+        held = []
+        for _ in range(500):  # until the recorder has seen a few
+            held += [socket.create_connection(server.getsockname()), server.accept()[0]]
+            time.sleep(0.05)
+            try:
+                count = int(query(netlog, path, f"SELECT count(*) AS n FROM connections WHERE process = '{NAME}' AND remote IS NOT NULL"))
+            except (subprocess.CalledProcessError, ValueError):
+                continue  # no file yet
+            if count > 3:
+                break
+        recorder.terminate()
+        assert recorder.wait(60) == 0 and count > 3
+
+
+def query(netlog, path, sql):
+    return subprocess.run([netlog, "sql", "--db", path, "--format", "csv", sql], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True,
+                          encoding="utf-8").stdout.split("\n")[1]
+
+
+def same(what, got, expected):
+    assert got == expected, f"{what}: {got!r} instead of {expected!r}"
+
+
+def main():
+    netlog = os.path.abspath(sys.argv[1])
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/a.db"
+        record(netlog, path)
+        all_rows, peers, named, sent = (int(query(netlog, path, f"SELECT {sql} AS n FROM connections")) for sql in (
+            "count(*)", "sum(direction <> 'listen' AND (protocol = 'tcp' OR remote IS NOT NULL))",
+            f"sum(process = '{NAME}' AND direction <> 'listen')", "sum(coalesce(bytes_sent, 0))"))
+
+        def export(name):
+            return subprocess.run([netlog, "export", "--db", path, "--as", name], stdout=subprocess.PIPE, check=True).stdout.decode("utf-8")
+
+        rows = [json.loads(line) for line in export("ecs").splitlines()]
+        same("rows of ecs", len(rows), all_rows)
+        same("names in ecs", sum(row.get("process.name") == NAME and "connection" in row["event.type"] for row in rows), named)
+        rows = [json.loads(line) for line in export("zeek-json").splitlines()]
+        same("rows of zeek-json", len(rows), peers)
+        same("names in zeek-json", sum(row.get("process") == NAME for row in rows), named)
+        lines = export("zeek").split("\n")
+        fields = next(line for line in lines if line.startswith("#fields")).split("\t")[1:]
+        rows = [dict(zip(fields, line.split("\t"), strict=True)) for line in lines if line and not line.startswith("#")]
+        same("rows of zeek", len(rows), peers)
+        same("names in zeek", sum(codecs.decode(row["process"], "unicode_escape") == NAME for row in rows), named)
+        rows = list(csv.DictReader(export("csv").splitlines(keepends=True)))
+        same("rows of csv", len(rows), all_rows)
+        same("names in csv", sum(row["process"] == NAME and row["direction"] != "listen" for row in rows), named)
+        same("bytes in csv", sum(int(row["bytes_sent"] or 0) for row in rows), sent)
+        open_events = set()
+        for event in json.loads(export("perfetto"))["traceEvents"]:
+            if event["ph"] in "be":
+                open_events ^= {(event["cat"], event["id"], event["pid"], event["name"])}
+        same("open events of perfetto", open_events, set())
+        for name, command in (("dot", ["dot", "-Tcanon"]), ("prometheus", ["promtool", "check", "metrics"])):
+            if shutil.which(command[0]):
+                subprocess.run(command, input=export(name), encoding="utf-8", stdout=subprocess.DEVNULL, check=True)
+        if shutil.which("tcpdump"):
+            subprocess.run(["tcpdump", "-y", "EN10MB", "-d", export("pcap-filter")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        print(f"{all_rows} rows, {named} of them with the hostile name, were read back")
+
+
+main()
