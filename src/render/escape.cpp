@@ -63,7 +63,8 @@ constexpr std::array<std::pair<char32_t, std::string_view>, 3> kInAscii{
 }  // namespace
 
 bool is_harmful(char32_t point) {
-  return in(kHarmful, point);
+  const bool is_printable_ascii = point >= 0x20 && point < 0x7F;  // almost all
+  return !is_printable_ascii && in(kHarmful, point);
 }
 
 std::string escape_for_terminal(std::string_view text) {

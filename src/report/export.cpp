@@ -152,6 +152,7 @@ void each_connection(store::Reader& reader,
   auto query = export_query("connections", filter, options.limit);
   query.parameters["peers_only"] = std::int64_t{options.peers_only ? 1 : 0};
   std::optional<IdentifierColumns> identifiers;
+  std::vector<Cell> all_cells;  // keeps its memory from row to row
   reader.each(
       query.sql,
       query.parameters,
@@ -162,10 +163,10 @@ void each_connection(store::Reader& reader,
         names(all);
       },
       [&](const std::vector<Cell>& cells) {
-        auto all = cells;
-        all.push_back(identifiers->community_id_of(cells));
-        all.emplace_back(identifiers->event_id_of(cells));
-        return row(all);
+        all_cells = cells;
+        all_cells.push_back(identifiers->community_id_of(cells));
+        all_cells.emplace_back(identifiers->event_id_of(cells));
+        return row(all_cells);
       });
 }
 

@@ -62,6 +62,13 @@ class CsvWriter : public ConnectionWriter {
   CsvReader reader_;
 };
 
+/// `,"source.ip":`; the names of fields need no escapes.
+std::string json_key(std::string_view name, bool is_first) {
+  std::string text = is_first ? "\"" : ",\"";
+  text += name;
+  return text + "\":";
+}
+
 /// `2026-11-21T14:03:07.250000001Z`
 std::string rfc3339(std::int64_t utc_ns) {
   auto text = iso8601_utc(utc_ns);
@@ -97,7 +104,8 @@ class EcsWriter : public ConnectionWriter {
     for (const auto& [field, place] : fields_) {
       const auto& cell = cell_at(cells, place);
       if (!std::holds_alternative<std::monostate>(cell)) {
-        line += fmt::format(",{}:{}", json_text(field.ecs), ecs_value(cell, field.form));
+        line += json_key(field.ecs, false);
+        line += ecs_value(cell, field.form);
       }
     }
     return line + "}\n";
@@ -237,10 +245,8 @@ class ZeekJsonWriter : public ConnectionWriter {
     for (const auto& [field, place] : fields_) {
       const auto& cell = cell_at(cells, place);
       if (!std::holds_alternative<std::monostate>(cell)) {
-        line += fmt::format("{}{}:{}",
-                            line.empty() ? "" : ",",
-                            json_text(field.zeek),
-                            zeek_json_value(cell, field.type));
+        line += json_key(field.zeek, line.empty());
+        line += zeek_json_value(cell, field.type);
       }
     }
     return "{" + line + "}\n";

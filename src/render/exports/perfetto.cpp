@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -34,8 +36,10 @@ std::string trace_us(std::int64_t ns) {
 /// of its process.
 class PerfettoWriter : public ConnectionWriter {
  public:
-  PerfettoWriter(const std::vector<std::string>& names, std::int64_t base_ns)
-      : names_{names}, base_ns_{base_ns} {
+  PerfettoWriter(const std::vector<std::string>& names, std::int64_t base_ns) : base_ns_{base_ns} {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      places_.emplace(names[i], i);
+    }
     for (const auto name : kArguments) {
       arguments_.push_back(place_of(names, name));
     }
@@ -85,7 +89,8 @@ class PerfettoWriter : public ConnectionWriter {
 
  private:
   [[nodiscard]] const Cell& at(const std::vector<Cell>& cells, std::string_view name) const {
-    return cell_at(cells, place_of(names_, name));
+    const auto found = places_.find(name);
+    return cell_at(cells, found == places_.end() ? cells.size() : found->second);
   }
 
   void add_event(std::string& text, std::string_view members) {
@@ -143,7 +148,7 @@ class PerfettoWriter : public ConnectionWriter {
                                                                "rtt_us",
                                                                "community_id"};
 
-  std::vector<std::string> names_;
+  std::map<std::string, std::size_t, std::less<>> places_;  // of the columns
   std::int64_t base_ns_;
   std::vector<std::size_t> arguments_;
   std::set<std::uint64_t> groups_;  // that have their name
