@@ -39,9 +39,13 @@ def record(netlog, path):
         assert recorder.wait(60) == 0 and count > 3
 
 
-def query(netlog, path, sql):
+def lines_of(netlog, path, sql):
     return subprocess.run([netlog, "sql", "--db", path, "--format", "csv", sql], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True,
-                          encoding="utf-8").stdout.split("\n")[1]
+                          encoding="utf-8").stdout.split("\n")
+
+
+def query(netlog, path, sql):
+    return lines_of(netlog, path, sql)[1]
 
 
 def same(what, got, expected):
@@ -73,6 +77,8 @@ def main():
         same("names in zeek", sum(codecs.decode(row["process"], "unicode_escape") == NAME for row in rows), named)
         rows = list(csv.DictReader(export("csv").splitlines(keepends=True)))
         same("rows of csv", len(rows), all_rows)
+        view = lines_of(netlog, path, "SELECT * FROM connections LIMIT 0")[0].rstrip("\r").split(",")
+        same("columns that csv lacks", set(view) - set(rows[0]), set())
         same("names in csv", sum(row["process"] == NAME and row["direction"] != "listen" for row in rows), named)
         same("bytes in csv", sum(int(row["bytes_sent"] or 0) for row in rows), sent)
         open_events = set()

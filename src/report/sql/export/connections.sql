@@ -8,6 +8,7 @@ SELECT
   c.bytes_sent, c.bytes_received, c.retransmits, c.rtt_us, c.seen_by, c.owner_reason, c.uid, c.gone, c.local, c.remote,
   c.outcome_reason, c.syns, c.container, c.clock_adjust_ns, c.unanswered_ms, c.unit, c.pod, c.container_name, c.pod_name, c.errno,
   c.process_id, c.datagrams_sent, c.datagrams_received, c.remote_name, c.name_source,
+  c.service_caption, c.not_before_ns,
   s.host, s.boot_id, s.netlog_version,
   c.has_peer,
   coalesce(c.opened_ns, c.first_seen_ns) AS began_ns,
