@@ -147,9 +147,7 @@ int main(int argc, char** argv) {
   ::close(stop[0]);
   ::prctl(PR_SET_NAME, "churn-client");
   for (const auto& listening : listeners) {
-    if (listening.kind().listener != Listener::nobody) {
-      ::close(listening.fd());
-    }
+    ::close(listening.fd());
   }
   const Load load{rate, life, std::chrono::nanoseconds{static_cast<std::int64_t>(seconds * 1e9)}};
   const auto sent = connect_all(targets, load);

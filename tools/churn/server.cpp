@@ -163,8 +163,7 @@ Listening::Listening(const Kind& kind, int family)
   must(::bind(fd_, &anywhere.generic, anywhere.size()), "bind");
   port_ = local_of(fd_).port();
   if (kind.listener == Listener::nobody) {
-    ::close(fd_);  // the port is probably still free
-    return;
+    return;  // it stays bound, so that no listener gets its port
   }
   set_nonblocking(fd_);
   must(::listen(fd_, kind.listener == Listener::full ? 0 : 4096), "listen");
