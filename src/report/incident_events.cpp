@@ -5,8 +5,8 @@
 #include "model/event.hpp"
 #include "report/definition.hpp"
 #include "report/incident_tables.hpp"
-#include "store/db/arithmetic.hpp"
 #include "store/db/sql_macros.hpp"
+#include "util/arithmetic.hpp"
 
 #include <algorithm>
 #include <array>
@@ -234,7 +234,7 @@ Table event_rows(store::Reader& reader,
     for (const auto& event : connection.events) {
       if (event.at_ns <= until_ns) {
         table.rows.push_back({connection.place,
-                              store::wrapping_subtract(event.at_ns, connection.began_ns),
+                              wrapping_subtract(event.at_ns, connection.began_ns),
                               event.error_ns,
                               cell_of_name(kinds.name(event.kind)),
                               entered(event)});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "store/db/event_history.hpp"
 
-#include "store/db/arithmetic.hpp"
+#include "util/arithmetic.hpp"
 
 #include <bit>
 #include <charconv>

@@ -2,8 +2,8 @@
 #include "store/rollup/dwell.hpp"
 
 #include "model/tcp_state.hpp"
-#include "store/db/arithmetic.hpp"
 #include "store/db/statement.hpp"
+#include "util/arithmetic.hpp"
 
 #include <algorithm>
 #include <bit>

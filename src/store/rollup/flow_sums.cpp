@@ -2,10 +2,10 @@
 #include "store/rollup/flow_sums.hpp"
 
 #include "model/connection.hpp"
-#include "store/db/arithmetic.hpp"
 #include "store/db/statement.hpp"
 #include "store/rollup/flow_key.hpp"
 #include "store/rollup/take_sorted.hpp"
+#include "util/arithmetic.hpp"
 
 #include <algorithm>
 

@@ -2,9 +2,9 @@
 #include "store/rollup/flows.hpp"
 
 #include "model/connection.hpp"
-#include "store/db/arithmetic.hpp"
 #include "store/db/statement.hpp"
 #include "store/rollup/flow_key.hpp"
+#include "util/arithmetic.hpp"
 
 #include <algorithm>
 #include <cstddef>

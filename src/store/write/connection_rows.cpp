@@ -2,8 +2,8 @@
 #include "store/write/connection_rows.hpp"
 
 #include "model/event.hpp"
-#include "store/db/arithmetic.hpp"
 #include "store/db/statement.hpp"
+#include "util/arithmetic.hpp"
 
 #include <limits>
 #include <optional>

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace netlog::store {
+namespace netlog {
 
 /// Sums of times and counts from a file, which may hold any number: an overflow wraps around.
 constexpr std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
@@ -16,4 +16,4 @@ constexpr std::int64_t wrapping_subtract(std::int64_t a, std::int64_t b) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
 }
 
-}  // namespace netlog::store
+}  // namespace netlog
