@@ -91,18 +91,6 @@ std::string make_page(const PageOptions& options) {
   return page;
 }
 
-/// @throws CommandFailed
-void write_new_file(NewFile& out, const std::string& bytes) {
-  out.create();
-  std::ofstream file{out.part(), std::ios::binary};
-  file << bytes;
-  file.close();
-  if (!file) {
-    throw CommandFailed{fmt::format("cannot write {}; free some space", utf8(out.part()))};
-  }
-  out.finish();
-}
-
 /// @throws CommandFailed: this build has no pages.
 void check_pages_are_built() {
   if (const auto missing = render::html_missing(); !missing.empty()) {
@@ -129,7 +117,10 @@ void write_page(const PageOptions& options) {
     std::cout << page;
     return;
   }
-  write_new_file(*out, page);
+  out->create();
+  std::ofstream file{out->part(), std::ios::binary};
+  file << page;
+  out->finish(file);
   std::cout << fmt::format(
       "{}: {} bytes; open it in a browser\n", quote(utf8(out->path())), page.size());
 }

@@ -55,4 +55,12 @@ void NewFile::finish() {
   made_.keep();
 }
 
+void NewFile::finish(std::ofstream& file) {
+  file.close();
+  if (!file) {
+    throw CommandFailed{fmt::format("cannot write {}; free some space", utf8(part_path_))};
+  }
+  finish();
+}
+
 }  // namespace netlog::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <utility>
 
@@ -37,6 +38,9 @@ class NewFile {
   void create();
   /// Gives the part its name. @throws CommandFailed
   void finish();
+  /// The same for a part that was written to: closes it. @throws CommandFailed also if something
+  /// could not be written
+  void finish(std::ofstream& file);
 
  private:
   std::filesystem::path path_;
