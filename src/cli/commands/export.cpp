@@ -8,6 +8,7 @@
 #include "cli/options/query_progress.hpp"
 #include "cli/output/new_file.hpp"
 #include "cli/output/output_stream.hpp"
+#include "os/clock.hpp"
 #include "render/exports/connection_writer.hpp"
 #include "render/exports/summaries.hpp"
 #include "report/completeness.hpp"
@@ -16,8 +17,6 @@
 #include "util/text.hpp"
 
 #include <algorithm>
-#include <array>
-#include <chrono>
 #include <cstdint>
 #include <fstream>
 #include <functional>
@@ -57,12 +56,10 @@ struct ExportSource {
 using Export = std::function<void(ExportSource&, std::ostream&)>;
 
 void write_connections(render::ConnectionFormat format, ExportSource& source, std::ostream& out) {
-  using std::chrono::duration_cast;
-  using std::chrono::nanoseconds;
   const auto span = report::recorded_span(source.reader);
   const render::ConnectionStyle style{
       source.is_for_terminal ? csv_reader() : render::CsvReader::program,
-      duration_cast<nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count(),
+      os::read_wall_clock_ns(),
       span ? span->began_ns : 0};
   const bool peers_only =
       format == render::ConnectionFormat::zeek || format == render::ConnectionFormat::zeek_json;
@@ -102,7 +99,8 @@ void write_pcap_filter(ExportSource& source, std::ostream& out) {
   const auto limit = source.limit.value_or(kTermsOfFilter);
   const auto ends = report::packet_ends(source.reader, source.filter, limit);
   source.progress.clear();
-  if (ends.rows.empty()) {
+  const auto filter = render::pcap_filter(ends);
+  if (filter.empty()) {
     throw CommandFailed{
         "no connection with a known peer was selected, and an empty filter would select all "
         "packets"};
@@ -117,7 +115,7 @@ void write_pcap_filter(ExportSource& source, std::ostream& out) {
         ends.name == "service_ends" ? "peers and ports of services" : "peers",
         limit);
   }
-  out << render::pcap_filter(ends);
+  out << filter;
 }
 
 void write_prometheus(ExportSource& source, std::ostream& out) {
@@ -191,11 +189,7 @@ void run_export(const ExportCommand& options) {
     return;
   }
   const auto bytes = static_cast<std::int64_t>(file.tellp());
-  file.close();
-  if (!file) {
-    throw CommandFailed{fmt::format("cannot write {}; free some space", utf8(made->part()))};
-  }
-  made->finish();
+  made->finish(file);
   std::cout << fmt::format("{}: {} bytes\n", quote(utf8(made->path())), bytes);
 }
 

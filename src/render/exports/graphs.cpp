@@ -5,7 +5,6 @@
 #include "util/text.hpp"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <map>
 #include <utility>
@@ -35,25 +34,8 @@ struct Graph {
   std::int64_t left_out = 0;
 };
 
-/// The columns of a row, by name.
-class TalkRow {
- public:
-  TalkRow(const Table& table, const std::vector<Cell>& cells) : table_{table}, cells_{cells} {}
-
-  [[nodiscard]] const Cell& at(std::string_view name) const {
-    const auto found = std::find_if(table_.columns.begin(),
-                                    table_.columns.end(),
-                                    [&](const Column& column) { return column.name == name; });
-    return cell_at(cells_, static_cast<std::size_t>(found - table_.columns.begin()));
-  }
-
- private:
-  const Table& table_;
-  const std::vector<Cell>& cells_;
-};
-
 /// `tcp 443: 12, 3 failed`
-std::string talk_label(const TalkRow& row) {
+std::string talk_label(const NamedRow& row) {
   const auto port = number_in(row.at("port"));
   const auto failed = number_in(row.at("failed")).value_or(0);
   return fmt::format("{}{}: {}{}",
@@ -74,7 +56,7 @@ Graph graph_of(const Table& talks) {
     return place->second;
   };
   for (const auto& cells : talks.rows) {
-    const TalkRow row{talks, cells};
+    const NamedRow row{talks, cells};
     auto from = number_of({false, row.at("program")});
     auto to = number_of({true, row.at("peer")});
     const auto direction = text_in(row.at("direction"));

@@ -35,4 +35,22 @@ inline std::string_view text_in(const Cell& cell) {
   return text == nullptr ? std::string_view{} : std::string_view{*text};
 }
 
+/// A row of a table, by the names of its columns.
+class NamedRow {
+ public:
+  NamedRow(const Table& table, const std::vector<Cell>& cells) : table_{table}, cells_{cells} {}
+
+  /// Unknown if there is no such column.
+  [[nodiscard]] const Cell& at(std::string_view name) const {
+    const auto found = std::find_if(table_.columns.begin(),
+                                    table_.columns.end(),
+                                    [&](const Column& column) { return column.name == name; });
+    return cell_at(cells_, static_cast<std::size_t>(found - table_.columns.begin()));
+  }
+
+ private:
+  const Table& table_;
+  const std::vector<Cell>& cells_;
+};
+
 }  // namespace netlog::render

@@ -26,24 +26,17 @@ std::string end_condition(const Cell& ip, const Cell& port) {
 }  // namespace
 
 std::string pcap_filter(const Table& ends) {
-  std::vector<std::string> names;
-  names.reserve(ends.columns.size());
-  for (const auto& column : ends.columns) {
-    names.push_back(column.name);
-  }
   std::string filter;
   std::set<std::string> terms;
-  for (const auto& row : ends.rows) {
-    const auto at = [&](std::string_view name) -> const Cell& {
-      return cell_at(row, place_of(names, name));
-    };
-    const auto protocol = text_in(at("protocol"));
-    if ((protocol != "tcp" && protocol != "udp") || !parse_address(text_in(at("remote_ip")))) {
+  for (const auto& cells : ends.rows) {
+    const NamedRow row{ends, cells};
+    const auto protocol = text_in(row.at("protocol"));
+    if ((protocol != "tcp" && protocol != "udp") || !parse_address(text_in(row.at("remote_ip")))) {
       continue;
     }
     // Both ends may be on this host: each then has a row for the same packets.
-    auto one = end_condition(at("local_ip"), at("local_port"));
-    auto other = end_condition(at("remote_ip"), at("remote_port"));
+    auto one = end_condition(row.at("local_ip"), row.at("local_port"));
+    auto other = end_condition(row.at("remote_ip"), row.at("remote_port"));
     if (other < one) {
       std::swap(one, other);
     }
@@ -52,7 +45,7 @@ std::string pcap_filter(const Table& ends) {
       filter += (filter.empty() ? "" : " or ") + term;
     }
   }
-  return filter + "\n";
+  return filter.empty() ? filter : filter + "\n";
 }
 
 }  // namespace netlog::render

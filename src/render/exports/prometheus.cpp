@@ -35,18 +35,14 @@ std::string label_value(std::string_view text) {
 /// The samples in the order of their labels. A row without the value, or with a label that is not
 /// known, has none.
 std::string metric_text(const Table& counts, const Metric& metric) {
-  std::vector<std::string> names;
-  names.reserve(counts.columns.size());
-  for (const auto& column : counts.columns) {
-    names.push_back(column.name);
-  }
   std::map<std::string, std::uint64_t> samples;  // wraps around where a file claims too much
-  for (const auto& row : counts.rows) {
-    const auto value = number_in(cell_at(row, place_of(names, metric.value)));
+  for (const auto& cells : counts.rows) {
+    const NamedRow row{counts, cells};
+    const auto value = number_in(row.at(metric.value));
     std::string labels;
     bool is_whole = value.has_value();
     for (const auto label : metric.labels) {
-      const auto text = text_in(cell_at(row, place_of(names, label)));
+      const auto text = text_in(row.at(label));
       is_whole = is_whole && !text.empty();
       labels += fmt::format("{}{}=\"{}\"", labels.empty() ? "" : ",", label, label_value(text));
     }

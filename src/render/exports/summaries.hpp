@@ -20,8 +20,8 @@ std::string mermaid_graph(const Table& talks);
 std::string prometheus_text(const Table& counts);
 
 /// A filter for tcpdump (pcap-filter(7)) in one line, which selects both directions. `ends` has the
-/// columns protocol, local_ip, local_port, remote_ip and remote_port; NULL: any. Must have rows. A
-/// row with a text that is no address, or that is no protocol, is left out.
+/// columns protocol, local_ip, local_port, remote_ip and remote_port; NULL: any. A row with
+/// a text that is no address, or that is no protocol, is left out. Empty: there is no other row.
 std::string pcap_filter(const Table& ends);
 
 }  // namespace netlog::render
