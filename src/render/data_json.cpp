@@ -2,6 +2,7 @@
 #include "render/data_json.hpp"
 
 #include "render/json_text.hpp"
+#include "util/arithmetic.hpp"
 #include "util/version.hpp"
 
 #include <algorithm>
@@ -43,12 +44,6 @@ std::string_view unit_name(Unit unit) {
       return "sparkline";
   }
   return "";
-}
-
-/// A difference of two times may not fit; nobody's clock has such times.
-std::int64_t after(std::int64_t at_ns, std::int64_t base_ns) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(at_ns) -
-                                   static_cast<std::uint64_t>(base_ns));
 }
 
 /// Appends JSON lists and objects to one text: a table has millions of values.
@@ -104,7 +99,7 @@ class DataWriter {
       add(is_first ? "" : ",");
       is_first = false;
       if (const auto* const number = std::get_if<std::int64_t>(&row[at])) {
-        add_formatted("{}", after(*number, base_ns));
+        add_formatted("{}", wrapping_subtract(*number, base_ns));
       } else {
         add(json_value(row[at]));
       }
@@ -141,10 +136,10 @@ class DataWriter {
 void add_completeness(DataWriter& out, const Completeness& of, std::int64_t base_ns) {
   out.add_formatted(
       R"({{"from_ns":{},"to_ns":{},"recorded_from_ns":{},"recorded_to_ns":{},"kernel_opens":{},)",
-      after(of.from_ns, base_ns),
-      after(of.to_ns, base_ns),
-      after(of.recorded_from_ns, base_ns),
-      after(of.recorded_to_ns, base_ns),
+      wrapping_subtract(of.from_ns, base_ns),
+      wrapping_subtract(of.to_ns, base_ns),
+      wrapping_subtract(of.recorded_from_ns, base_ns),
+      wrapping_subtract(of.recorded_to_ns, base_ns),
       json_value(of.kernel_opens));
   out.add_formatted(R"("recorded_opens":{},"percent":{},"uncounted_ns":{},"gaps":{},"gaps_ns":{},)",
                     json_value(of.recorded_opens),

@@ -2,6 +2,7 @@
 #include "render/exports/field_writers.hpp"
 #include "render/exports/named_cells.hpp"
 #include "render/json_text.hpp"
+#include "util/arithmetic.hpp"
 #include "util/time.hpp"
 
 #include <algorithm>
@@ -18,12 +19,6 @@ namespace netlog::render {
 namespace {
 
 constexpr std::uint64_t kNobodysGroup = 1;  // its processes are numbered from 2
-
-/// Wraps around where a file has times that no recorder writes.
-std::int64_t trace_time(std::int64_t at_ns, std::int64_t base_ns) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(at_ns) -
-                                   static_cast<std::uint64_t>(base_ns));
-}
 
 /// Microseconds with three decimals.
 std::string trace_us(std::int64_t ns) {
@@ -76,12 +71,12 @@ class PerfettoWriter : public ConnectionWriter {
     add_event(text,
               fmt::format(R"("ph":"b",{},"ts":{},"args":{{{}}})",
                           common,
-                          trace_us(trace_time(*began_ns, base_ns_)),
+                          trace_us(wrapping_subtract(*began_ns, base_ns_)),
                           arguments(cells)));
     add_event(text,
               fmt::format(R"("ph":"e",{},"ts":{})",
                           common,
-                          trace_us(trace_time(std::max(*began_ns, *until_ns), base_ns_))));
+                          trace_us(wrapping_subtract(std::max(*began_ns, *until_ns), base_ns_))));
     return text;
   }
 
