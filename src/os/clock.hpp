@@ -66,7 +66,7 @@ class FineTimers {
   ~FineTimers();
 
  private:
-  bool are_fine_ = false;
+  [[maybe_unused]] bool are_fine_ = false;  // Windows
 };
 
 }  // namespace netlog::os

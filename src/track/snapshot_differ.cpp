@@ -364,7 +364,7 @@ void SnapshotDiffer::close_missing(Index index, const Snapshot& snapshot) {
   }
 }
 
-/// Later records of a connection that the snapshot lacks are not another one's.
+/// So that later records of a connection that the snapshot lacks open no second one.
 void SnapshotDiffer::remember_end(Index index, const Snapshot& snapshot) {
   const auto& entry = table_[index];
   const auto& closed = entry.connection.closed;

@@ -393,7 +393,7 @@ page.main = (() => {
     };
     window.netlogPage = page.state;
     document.documentElement.dataset.ready = '1';
-    // What people use later.
+    // Nobody needs these at once.
     fillFilters(data);
     page.tables.showReports(data, await page.data.loadReports());
   }

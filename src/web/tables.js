@@ -344,12 +344,14 @@ page.tables = (() => {
         ),
       );
     }
-    const isEmpty = ({tables}) => tables.every((one) => one.rows === 0);
-    const empty = reports.filter(isEmpty).map(({name}) => name);
+    const empty = [];
     reports.forEach(({name, about, tables}, place) => {
       const filled = tables.filter((one) => one.rows > 0);
       const rows = filled.reduce((sum, one) => sum + one.rows, 0);
-      if (rows === 0) return;
+      if (rows === 0) {
+        empty.push(name);
+        return;
+      }
       const details = element(
         'details',
         {id: `report-${name}`},

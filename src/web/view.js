@@ -24,7 +24,7 @@ page.view = (() => {
       /** @type {Set<string>} */
       this.changed = new Set();
       this.readFragment();
-      this.changed.clear(); // nobody has drawn it before
+      this.changed.clear(); // nothing is drawn yet
     }
 
     /** Whether all connections of the window are on the page. */

@@ -34,9 +34,7 @@ std::int64_t read_thread_cpu_clock_ns() {
   return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
-FineTimers::FineTimers(std::int64_t /*interval_ns*/) {
-  static_cast<void>(are_fine_);
-}
+FineTimers::FineTimers(std::int64_t /*interval_ns*/) {}
 
 FineTimers::~FineTimers() = default;
 

@@ -243,7 +243,7 @@ class WindowsServices final : public ServiceManager {
            ::CompareStringOrdinal(begin.c_str(), size, file.c_str(), size, TRUE) == CSTR_EQUAL;
   }
 
-  /// Its program must not change under a service that is there.
+  /// The program of a service that is installed already must not change.
   static Result<void> refuse_second() {
     return open_service(SERVICE_QUERY_STATUS)
                ? fail_win32(ERROR_SERVICE_EXISTS, "create the service netlog")
