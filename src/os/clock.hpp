@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 namespace netlog::os {
 
@@ -57,16 +58,8 @@ std::int64_t read_thread_cpu_clock_ns();
 /// tenth of it. 0: 15.6 ms, in which Windows counts, are fine enough.
 std::int64_t timer_resolution_for(std::int64_t interval_ns);
 
-/// While it lives, the timers of this process end as finely as an interval needs. Linux' always do.
-class FineTimers {
- public:
-  explicit FineTimers(std::int64_t interval_ns);
-  FineTimers(const FineTimers&) = delete;
-  FineTimers& operator=(const FineTimers&) = delete;
-  ~FineTimers();
-
- private:
-  [[maybe_unused]] bool are_fine_ = false;  // Windows
-};
+/// As long as the handle lives, the timers of this process end as finely as an interval needs.
+/// Empty on Linux, whose timers always do. Defined once in linux/ or windows/.
+std::shared_ptr<void> make_timers_fine(std::int64_t interval_ns);
 
 }  // namespace netlog::os

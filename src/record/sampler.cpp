@@ -102,7 +102,7 @@ Sampler::Sampler(boost::asio::io_context& io,
                  Recorder& recorder,
                  capture::CaptureWriter* capture,
                  OnCaptureFailed on_capture_failed)
-    : fine_timers_{interval_ns},
+    : fine_timers_{os::make_timers_fine(interval_ns)},
       schedule_{schedule},
       interval_ns_{interval_ns},
       pacer_{std::chrono::nanoseconds{interval_ns}, cpu_budget},

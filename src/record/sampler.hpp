@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include <boost/asio/awaitable.hpp>
@@ -91,7 +92,7 @@ class Sampler {
   /// Reports the offset of UTC, the first time and when it has changed.
   void follow_utc();
 
-  os::FineTimers fine_timers_;
+  std::shared_ptr<void> fine_timers_;
   TickSchedule schedule_;
   std::int64_t interval_ns_;
   Pacer pacer_;

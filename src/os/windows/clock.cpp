@@ -72,16 +72,12 @@ std::int64_t read_thread_cpu_clock_ns() {
 }
 
 /// Not by timeBeginPeriod(), which calls this: with winmm comes user32, see folders.hpp.
-FineTimers::FineTimers(std::int64_t interval_ns) {
-  if (const auto resolution_ns = timer_resolution_for(interval_ns); resolution_ns != 0) {
-    are_fine_ = set_timer_resolution(resolution_ns, true);
+std::shared_ptr<void> make_timers_fine(std::int64_t interval_ns) {
+  const auto resolution_ns = timer_resolution_for(interval_ns);
+  if (resolution_ns == 0 || !set_timer_resolution(resolution_ns, true)) {
+    return nullptr;
   }
-}
-
-FineTimers::~FineTimers() {
-  if (are_fine_) {
-    set_timer_resolution(0, false);
-  }
+  return {nullptr, [](void*) { set_timer_resolution(0, false); }};
 }
 
 }  // namespace netlog::os

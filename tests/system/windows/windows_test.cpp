@@ -462,12 +462,12 @@ TEST_CASE("a recorder with a short interval has fine timers, and gives them back
     return set(0, FALSE, &current);
   };
   constexpr std::int64_t kMs = 1'000'000;
-  { const os::FineTimers fine{20 * kMs}; }
+  { const auto fine = os::make_timers_fine(20 * kMs); }
   CHECK(give_back() == kNotSet);
   {
-    const os::FineTimers usual{1'000 * kMs};
+    const auto usual = os::make_timers_fine(1'000 * kMs);
     CHECK(give_back() == kNotSet);
-    const os::FineTimers fine{20 * kMs};
+    const auto fine = os::make_timers_fine(20 * kMs);
     CHECK(give_back() == 0);
   }
 }
