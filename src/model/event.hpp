@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace netlog {
 
@@ -23,17 +24,23 @@ std::string_view name(EventKind kind);
 
 /// One change of one connection. `old_code` and `new_code` are TcpState for present, open, state
 /// and close (absent for UDP), Offload for offload, and absent for owner, which
-/// uses `old_owner` and `connection.owner`.
+/// uses `old_owner` and the owner of the connection.
 struct Event {
   EventKind kind = EventKind::present;
   Moment at;
   std::optional<std::uint8_t> old_code;
   std::optional<std::uint8_t> new_code;
   std::optional<ProcessId> old_owner;
-  Connection connection;  ///< as it is when its events are taken
-  bool repeats = false;   ///< an earlier event of the same batch has brought the connection
 
   bool operator==(const Event&) const = default;
+};
+
+/// The events of one connection that are taken at once, in the order in which they were found.
+struct ConnectionEvents {
+  Connection connection;      ///< as it is after them
+  std::vector<Event> events;  ///< not empty
+
+  bool operator==(const ConnectionEvents&) const = default;
 };
 
 }  // namespace netlog

@@ -68,14 +68,18 @@ std::optional<Delivery::Loss> Delivery::note_loss(store::PushResult pushed, std:
     return std::nullopt;
   }
   Loss loss;
+  std::int64_t lost = 0;
   const auto to_boot = [&](std::int64_t utc_ns) {
     return stamper_.timeline().to_boot(utc_ns, now_ns);
   };
   auto from_ns = now_ns;
   for (const auto& item : pushed.dropped) {
-    if (const auto* const event = std::get_if<Event>(&item)) {
-      from_ns = std::min(from_ns, to_boot(event->at.at_ns));
-      loss.events.push_back(*event);
+    if (const auto* const of = std::get_if<ConnectionEvents>(&item)) {
+      for (const auto& event : of->events) {
+        from_ns = std::min(from_ns, to_boot(event.at.at_ns));
+        ++lost;
+      }
+      loss.events.push_back(*of);
     } else if (const auto* const heartbeat = std::get_if<Heartbeat>(&item)) {
       from_ns = std::min(from_ns, to_boot(heartbeat->at_ns));
     }
@@ -86,7 +90,7 @@ std::optional<Delivery::Loss> Delivery::note_loss(store::PushResult pushed, std:
                  now_ns,
                  "writer",
                  std::move(pushed.why.reason),
-                 static_cast<std::int64_t>(loss.events.size()),
+                 lost,
                  std::move(pushed.why.detail)};
   return loss;
 }

@@ -17,8 +17,7 @@
 namespace netlog::record {
 
 /// Collects what a tick brought, with boot-clock times, and hands it to the writer's queue as one
-/// push with UTC times. Events of one push carry their connections as they are at the end of the
-/// tick.
+/// push with UTC times.
 class Delivery {
  public:
   using Push = std::function<store::PushResult(std::vector<store::Item>)>;
@@ -37,7 +36,7 @@ class Delivery {
   /// What the file will not have.
   struct Loss {
     Gap gap;  ///< in boot-clock times; `lost` counts the events
-    std::vector<Event> events;
+    std::vector<ConnectionEvents> events;
   };
 
   /// Queues what was added since the last call. @return what was dropped, now or from an earlier

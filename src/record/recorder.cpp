@@ -155,10 +155,10 @@ void Recorder::deliver_windows() {
 }
 
 void Recorder::take_events() {
-  tracker_.take_events([&](const Event& event) {
-    ++events_;
-    coverage_.count(event);
-    delivery_.add(event);
+  tracker_.take_events([&](ConnectionEvents of) {
+    events_ += static_cast<std::int64_t>(of.events.size());
+    coverage_.count(of);
+    delivery_.add(std::move(of));
   });
 }
 
@@ -223,8 +223,8 @@ void Recorder::note_loss(const std::optional<Delivery::Loss>& loss) {
   if (!loss) {
     return;
   }
-  for (const auto& event : loss->events) {
-    coverage_.uncount(event);
+  for (const auto& events : loss->events) {
+    coverage_.uncount(events);
   }
   gaps_.add(loss->gap);
 }

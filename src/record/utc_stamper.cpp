@@ -4,6 +4,7 @@
 #include "model/event.hpp"
 #include "model/recording.hpp"
 
+#include <algorithm>
 #include <variant>
 
 namespace netlog::record {
@@ -32,17 +33,19 @@ std::int64_t UtcStamper::to_utc(std::int64_t boot_ns) const {
 
 void UtcStamper::stamp(std::span<store::Item> items) {
   for (const auto& item : items) {
-    if (const auto* const event = std::get_if<Event>(&item)) {
-      note_late_end(*event);
+    if (const auto* const of = std::get_if<ConnectionEvents>(&item)) {
+      note_late_end(*of);
     }
   }
   struct Visitor {
     const UtcStamper& stamper;
     Epoch now = stamper.timeline_.epoch();
 
-    void operator()(Event& event) const {
-      stamp(event.at.at_ns);
-      stamper.stamp(event.connection, is_first(event), now);
+    void operator()(ConnectionEvents& of) const {
+      for (auto& event : of.events) {
+        stamp(event.at.at_ns);
+      }
+      stamper.stamp(of.connection, is_first(of.events.front()), now);
     }
     void operator()(store::Refresh& refresh) const {
       auto& connection = refresh.connection;
@@ -86,13 +89,14 @@ void UtcStamper::stamp(std::span<store::Item> items) {
   }
 }
 
-void UtcStamper::note_late_end(const Event& event) {
-  const auto& closed = event.connection.closed;
+void UtcStamper::note_late_end(const ConnectionEvents& of) {
+  const auto& closed = of.connection.closed;
   const auto epoch = timeline_.epoch();
-  if (epoch == 0 || !closed || !reports_end(event) || timeline_.epoch_at(closed->at_ns) == epoch) {
+  if (epoch == 0 || !closed || std::none_of(of.events.begin(), of.events.end(), reports_end) ||
+      timeline_.epoch_at(closed->at_ns) == epoch) {
     return;
   }
-  late_ends_[event.connection.id] = epoch;
+  late_ends_[of.connection.id] = epoch;
   if (late_ends_.size() > kMaxLateEnds) {
     late_ends_.erase(late_ends_.begin());
   }

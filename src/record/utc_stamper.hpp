@@ -25,8 +25,7 @@ class UtcStamper {
   /// UTC was set. What was reported before must have been stamped.
   void set(std::int64_t boot_ns, std::int64_t offset_ns) { timeline_.set(boot_ns, offset_ns); }
 
-  /// Stamps items in place. All events of a tick come at once, since they carry their connections
-  /// as they are at its end.
+  /// Stamps items in place.
   void stamp(std::span<store::Item> items);
 
   /// By the wall clock of now.
@@ -37,7 +36,7 @@ class UtcStamper {
   using Epoch = UtcTimeline::Epoch;
   static constexpr std::size_t kMaxLateEnds = 20'000;
 
-  void note_late_end(const Event& event);
+  void note_late_end(const ConnectionEvents& of);
   void stamp(Connection& connection, bool is_new, Epoch seen_epoch) const;
   [[nodiscard]] Epoch epoch_of_end(const Connection& connection) const;
 

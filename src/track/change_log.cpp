@@ -13,9 +13,8 @@ void ChangeLog::emit(Index index,
                      const Moment& at,
                      std::optional<std::uint8_t> old_code,
                      std::optional<std::uint8_t> new_code) {
-  assert(at.error_ns >= 0);
   assert(!table_[index].closed);
-  pending_.push_back(Pending{kind, at, old_code, new_code, std::nullopt, index});
+  emit(index, Event{kind, at, old_code, new_code, std::nullopt});
   if (kind == EventKind::open) {
     opened_.push_back(index);
   }
@@ -24,34 +23,50 @@ void ChangeLog::emit(Index index,
 void ChangeLog::emit_owner(Index index,
                            const Moment& at,
                            const std::optional<ProcessId>& old_owner) {
-  assert(at.error_ns >= 0);
-  pending_.push_back(Pending{EventKind::owner, at, std::nullopt, std::nullopt, old_owner, index});
+  emit(index, Event{EventKind::owner, at, std::nullopt, std::nullopt, old_owner});
 }
 
-void ChangeLog::take_events(const std::function<void(const Event&)>& take) {
-  for (const auto& pending : pending_) {
-    auto& entry = table_[pending.index];
-    take(Event{pending.kind,
-               pending.at,
-               pending.old_code,
-               pending.new_code,
-               pending.old_owner,
-               entry.connection,
-               entry.in_batch});
-    entry.reported = true;
-    entry.in_batch = true;
-    entry.needs_refresh = false;
+void ChangeLog::emit(Index index, Event event) {
+  assert(event.at.error_ns >= 0);
+  auto& last = table_[index].last_pending;
+  const auto place = static_cast<std::uint32_t>(pending_.size());
+  pending_.push_back({std::move(event), index, !last});
+  if (last) {
+    pending_[*last].next = place;
   }
-  for (const auto& pending : pending_) {
-    auto& entry = table_[pending.index];
-    entry.in_batch = false;
-    if (pending.kind == EventKind::close) {
+  last = place;
+}
+
+void ChangeLog::take_events(const Take& take) {
+  for (const auto& first : pending_) {
+    if (!first.is_first) {
+      continue;
+    }
+    auto& entry = table_[first.index];
+    ConnectionEvents taken{entry.connection, {}};
+    std::size_t count = 0;
+    for (const auto* pending = &first; pending != nullptr; pending = after(*pending)) {
+      ++count;
+    }
+    taken.events.reserve(count);
+    for (const auto* pending = &first; pending != nullptr; pending = after(*pending)) {
+      taken.events.push_back(pending->event);
+    }
+    take(std::move(taken));
+    entry.reported = true;
+    entry.needs_refresh = false;
+    entry.last_pending.reset();
+    if (entry.closed) {
       entry.closed = false;
-      table_.free(pending.index);
+      table_.free(first.index);
     }
   }
   pending_.clear();
   opened_.clear();
+}
+
+const ChangeLog::Pending* ChangeLog::after(const Pending& pending) const {
+  return pending.next ? &pending_[*pending.next] : nullptr;
 }
 
 std::vector<Connection> ChangeLog::take_refreshes() {
@@ -74,10 +89,10 @@ std::string ChangeLog::broken_invariant() const {
   std::vector<bool> closes(table_.capacity());
   for (const auto& pending : pending_) {
     // Only an owner can be found after the close.
-    if (closes[pending.index] && pending.kind != EventKind::owner) {
+    if (closes[pending.index] && pending.event.kind != EventKind::owner) {
       return "an event follows the close of entry " + std::to_string(pending.index);
     }
-    if (pending.kind == EventKind::close) {
+    if (pending.event.kind == EventKind::close) {
       closes[pending.index] = true;
     }
   }
@@ -89,8 +104,9 @@ std::string ChangeLog::broken_invariant() const {
     if (entry.closed != closes[index]) {
       return "entry " + std::to_string(index) + " is closed without an event, or the reverse";
     }
-    if (entry.in_batch) {
-      return "entry " + std::to_string(index) + " is still in a batch";
+    if (entry.last_pending &&
+        (*entry.last_pending >= pending_.size() || pending_[*entry.last_pending].index != index)) {
+      return "entry " + std::to_string(index) + " has another's last event";
     }
   }
   return {};

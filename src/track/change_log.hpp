@@ -13,10 +13,13 @@
 
 namespace netlog::track {
 
-/// Events and refreshes to be taken, in the order in which they were found. An event is given out
-/// with its connection as it is by then. Taking a close event frees its entry.
+/// Events and refreshes to be taken, in the order in which they were found. The events of a
+/// connection are given out together, with the connection as it is by then. Taking a close event
+/// frees its entry.
 class ChangeLog {
  public:
+  using Take = std::function<void(ConnectionEvents)>;
+
   explicit ChangeLog(ConnectionTable& table) : table_{table} {}
 
   /// Codes as in Event.
@@ -43,10 +46,9 @@ class ChangeLog {
 
   /// Connections whose open event is to be taken, in the order in which they were found.
   [[nodiscard]] const std::vector<Index>& opened() const { return opened_; }
-  /// How many events there are to take.
-  [[nodiscard]] std::size_t events() const { return pending_.size(); }
-  /// Calls `take` with each event since the last call. It must not call the tracker.
-  void take_events(const std::function<void(const Event&)>& take);
+  /// Calls `take` with the events of each connection since the last call, in the order of their
+  /// first events. It must not call the tracker.
+  void take_events(const Take& take);
   /// Connections that changed without an event since the last call: first those that are closed.
   std::vector<Connection> take_refreshes();
 
@@ -58,13 +60,15 @@ class ChangeLog {
 
  private:
   struct Pending {
-    EventKind kind = EventKind::present;
-    Moment at;
-    std::optional<std::uint8_t> old_code;
-    std::optional<std::uint8_t> new_code;
-    std::optional<ProcessId> old_owner;
+    Event event;
     Index index = 0;
+    bool is_first = false;                ///< of its connection
+    std::optional<std::uint32_t> next{};  ///< the place of the next one of its connection
   };
+
+  void emit(Index index, Event event);
+  /// The next event of the same connection; null: there is none.
+  [[nodiscard]] const Pending* after(const Pending& pending) const;
 
   ConnectionTable& table_;
   std::vector<Pending> pending_;

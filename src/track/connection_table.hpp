@@ -63,8 +63,8 @@ struct Entry {
   bool named_by_notice = false;  ///< its cookie is that of its notice: its minisock has another one
   bool closed = false;           ///< its close event waits to be taken
   bool reported = false;         ///< ChangeLog: its first event has been taken
-  bool in_batch = false;         ///< ChangeLog: an event of the batch being taken has shown it
-  bool needs_refresh = false;    ///< ChangeLog: it changed without an event
+  std::optional<std::uint32_t> last_pending;  ///< ChangeLog: the place of its last event there
+  bool needs_refresh = false;                 ///< ChangeLog: it changed without an event
 };
 
 /// What a snapshot must show.

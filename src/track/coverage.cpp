@@ -11,29 +11,27 @@ namespace {
 // Of one tick, or of a second where the counters of a namespace are read later.
 constexpr std::size_t kMaxRecent = 20'000;
 
-bool counts(const Event& event) {
+bool counts(const Connection& connection, const Event& event) {
   const auto half_open = static_cast<std::uint8_t>(TcpState::syn_received);
   const auto closed = static_cast<std::uint8_t>(TcpState::closed);
-  if (event.connection.tuple.protocol != Protocol::tcp ||
-      event.connection.direction == Direction::listen) {
+  if (connection.tuple.protocol != Protocol::tcp || connection.direction == Direction::listen) {
     return false;
   }
   if (event.kind == EventKind::open) {
     return event.new_code != half_open;
   }
   // A simultaneous open, or a socket that is its own peer, was counted when its SYN was sent.
-  if (event.old_code != half_open || event.connection.direction == Direction::outbound) {
+  if (event.old_code != half_open || connection.direction == Direction::outbound) {
     return false;
   }
   // Only a handshake that was completed leads to a notice.
-  const bool noticed = (event.connection.seen_by | SeenBy::notice) == event.connection.seen_by;
+  const bool noticed = (connection.seen_by | SeenBy::notice) == connection.seen_by;
   return event.kind == EventKind::close
              ? noticed
              : event.kind == EventKind::state && event.new_code != closed;
 }
 
-bool fails(const Event& event) {
-  const auto& connection = event.connection;
+bool fails(const Connection& connection, const Event& event) {
   // The kernel does not count a connect that its caller closes.
   return event.kind == EventKind::close &&
          connection.outcome_why != UnknownOutcome::caller_gave_up &&
@@ -72,21 +70,25 @@ std::optional<std::int64_t> CoverageMeter::Recorded::oldest_ns() const {
       ->at_ns;
 }
 
-void CoverageMeter::count(const Event& event) {
-  if (counts(event)) {
-    namespaces_[event.connection.netns].opens.add(event.at);
-  }
-  if (fails(event)) {
-    namespaces_[event.connection.netns].failures.add(event.at);
+void CoverageMeter::count(const ConnectionEvents& of) {
+  for (const auto& event : of.events) {
+    if (counts(of.connection, event)) {
+      namespaces_[of.connection.netns].opens.add(event.at);
+    }
+    if (fails(of.connection, event)) {
+      namespaces_[of.connection.netns].failures.add(event.at);
+    }
   }
 }
 
-void CoverageMeter::uncount(const Event& event) {
-  if (counts(event)) {
-    namespaces_[event.connection.netns].opens.remove(event.at);
-  }
-  if (fails(event)) {
-    namespaces_[event.connection.netns].failures.remove(event.at);
+void CoverageMeter::uncount(const ConnectionEvents& of) {
+  for (const auto& event : of.events) {
+    if (counts(of.connection, event)) {
+      namespaces_[of.connection.netns].opens.remove(event.at);
+    }
+    if (fails(of.connection, event)) {
+      namespaces_[of.connection.netns].failures.remove(event.at);
+    }
   }
 }
 

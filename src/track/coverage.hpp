@@ -27,10 +27,10 @@ class CoverageMeter {
 
   /// Counts an event. Call it for each event of a tick, before the counters of that tick. What is
   /// newer than the counters counts with the next ones.
-  void count(const Event& event);
+  void count(const ConnectionEvents& of);
 
   /// Takes back an event that was counted and will not be recorded.
-  void uncount(const Event& event);
+  void uncount(const ConnectionEvents& of);
 
   /// A namespace was created at this time: its counters were 0.
   void begin(std::uint64_t netns, std::int64_t at_ns);

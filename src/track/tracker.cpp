@@ -263,16 +263,9 @@ void Tracker::end_namespace(std::uint64_t netns, const Moment& at) {
   parts_->expected_notices.forget(netns);
 }
 
-void Tracker::take_events(const std::function<void(const Event&)>& take) {
+void Tracker::take_events(const std::function<void(ConnectionEvents)>& take) {
   parts_->names.name_opened();
   parts_->changes.take_events(take);
-}
-
-std::vector<Event> Tracker::take_events() {
-  std::vector<Event> events;
-  events.reserve(parts_->changes.events());
-  take_events([&](const Event& event) { events.push_back(event); });
-  return events;
 }
 
 std::vector<Connection> Tracker::take_refreshes() {

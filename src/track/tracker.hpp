@@ -24,9 +24,9 @@ namespace netlog::track {
 /// A notice says that one full socket has ended. A transition is a change that the kernel reported
 /// as it happened; where changes are traced, a snapshot is an audit of the trace.
 ///
-/// Use: apply the inputs of a tick, answer owner queries, then take the events. Events of one tick
-/// carry their connection as it is at the end of the tick, so an owner that is found in the same
-/// tick costs no event of its own.
+/// Use: apply the inputs of a tick, answer owner queries, then take the events. Those of one
+/// connection come together, with the connection as it is at the end of the tick, so an owner that
+/// is found in the same tick costs no event of its own.
 ///
 /// The work is done by parts, one file each: SnapshotDiffer, DestroyNotices, StateTrace,
 /// UdpFlowTracker and LookupMatcher apply inputs; Lifecycle, OwnerTracker and RemoteNames write
@@ -118,10 +118,9 @@ class Tracker {
   /// A namespace has ended: all its connections ended within the moment.
   void end_namespace(std::uint64_t netns, const Moment& at);
 
-  /// Calls `take` with each event since the last call, in the order in which they were found. It
-  /// must not call the tracker.
-  void take_events(const std::function<void(const Event&)>& take);
-  std::vector<Event> take_events();
+  /// Calls `take` with the events of each connection since the last call, in the order of their
+  /// first events. It must not call the tracker.
+  void take_events(const std::function<void(ConnectionEvents)>& take);
 
   /// Connections that changed without an event since the last call (bytes, RTT, how the owner is
   /// known).

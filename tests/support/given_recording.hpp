@@ -4,6 +4,7 @@
 #include "report/report.hpp"
 #include "store/write/writer.hpp"
 #include "support/answer_rows.hpp"
+#include "support/connection_event.hpp"
 #include "support/scratch.hpp"
 
 #include <algorithm>
@@ -67,8 +68,8 @@ class Given {
   Given& in_namespace(std::uint64_t netns) { return made_.netns = netns, *this; }
 
   /// Its events, in order.
-  [[nodiscard]] std::vector<Event> events() const {
-    std::vector<Event> all;
+  [[nodiscard]] std::vector<ConnectionEvent> events() const {
+    std::vector<ConnectionEvent> all;
     auto made = made_;
     made.outcome = Outcome::open;
     const auto end = to_.value_or(from_ + 1);
@@ -88,8 +89,8 @@ class Given {
         made.outcome = Outcome::closed;
       }
       const auto first = old_ ? EventKind::present : EventKind::open;
-      all.push_back(
-          Event{i == 0 ? first : EventKind::state, at, before, entered, std::nullopt, made});
+      all.push_back(ConnectionEvent{
+          i == 0 ? first : EventKind::state, at, before, entered, std::nullopt, made});
       before = entered;
     }
     if (to_) {
@@ -99,12 +100,12 @@ class Given {
       made.last_seen_ns = at.at_ns;
       made.state = TcpState::closed;
       made.outcome = made_.outcome == Outcome::open ? Outcome::closed : made_.outcome;
-      all.push_back(Event{EventKind::close,
-                          at,
-                          before,
-                          static_cast<std::uint8_t>(TcpState::closed),
-                          std::nullopt,
-                          made});
+      all.push_back(ConnectionEvent{EventKind::close,
+                                    at,
+                                    before,
+                                    static_cast<std::uint8_t>(TcpState::closed),
+                                    std::nullopt,
+                                    made});
     }
     return all;
   }
@@ -244,9 +245,10 @@ class GivenRecording {
  private:
   void write() {
     written_ = true;
-    std::stable_sort(events_.begin(), events_.end(), [](const Event& a, const Event& b) {
-      return a.at.at_ns < b.at.at_ns;
-    });
+    std::stable_sort(
+        events_.begin(), events_.end(), [](const ConnectionEvent& a, const ConnectionEvent& b) {
+          return a.at.at_ns < b.at.at_ns;
+        });
     store::Writer writer{
         path(), Session{"host1", "Debian", "6.1", "0.1.0", "boot", 0, 100'000'000, sources_, 0}};
     std::vector<store::Item> items{processes_.begin(), processes_.end()};
@@ -263,7 +265,7 @@ class GivenRecording {
   std::string sources_ = "poll";
   std::vector<Process> processes_;
   std::vector<store::ProcessEnded> ends_;
-  std::vector<Event> events_;
+  std::vector<ConnectionEvent> events_;
   std::vector<Gap> gaps_;
   std::vector<Coverage> coverage_;
   bool written_ = false;

@@ -3,6 +3,7 @@
 
 #include "report/check.hpp"
 #include "store/read/reader.hpp"
+#include "support/connection_event.hpp"
 #include "util/text.hpp"
 
 #include <algorithm>
@@ -87,7 +88,7 @@ std::int64_t Load::now_ns() const {
   return began_ns_ + (events_ + 1) * kEventNs;
 }
 
-Event Load::next(EventKind kind, Connection& connection, std::optional<TcpState> to) {
+ConnectionEvent Load::next(EventKind kind, Connection& connection, std::optional<TcpState> to) {
   ++events_;
   const Moment at{began_ns_ + events_ * kEventNs, 0};
   const auto from = kind == EventKind::open ? std::nullopt : connection.state;

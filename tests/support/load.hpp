@@ -2,6 +2,7 @@
 #pragma once
 
 #include "store/write/writer.hpp"
+#include "support/connection_event.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -28,7 +29,7 @@ class Load {
   [[nodiscard]] std::int64_t now_ns() const;
 
  private:
-  Event next(EventKind kind, Connection& connection, std::optional<TcpState> to);
+  ConnectionEvent next(EventKind kind, Connection& connection, std::optional<TcpState> to);
 
   std::mt19937_64 random_;
   std::int64_t began_ns_;

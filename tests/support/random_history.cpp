@@ -3,6 +3,7 @@
 
 #include "model/event.hpp"
 #include "store/write/writer.hpp"
+#include "support/connection_event.hpp"
 
 #include <algorithm>
 #include <array>
@@ -184,16 +185,17 @@ Connection connection_of(const RecordedLife& life) {
   return connection;
 }
 
-std::vector<Event> events_of(const RecordedLife& life) {
+std::vector<ConnectionEvent> events_of(const RecordedLife& life) {
   const auto code = [](std::optional<TcpState> state) {
     return state ? std::optional{static_cast<std::uint8_t>(*state)} : std::nullopt;
   };
-  std::vector<Event> events;
+  std::vector<ConnectionEvent> events;
   auto connection = connection_of(life);
   const auto add = [&](EventKind kind, const Moment& at, std::optional<TcpState> state) {
     const auto before = std::exchange(connection.state, state);
     connection.last_seen_ns = at.at_ns;
-    events.push_back(Event{kind, at, code(before), code(state), std::nullopt, connection});
+    events.push_back(
+        ConnectionEvent{kind, at, code(before), code(state), std::nullopt, connection});
   };
   add(life.opened ? EventKind::open : EventKind::present,
       Moment{life.began_ns, life.open_error_ns},
@@ -338,14 +340,15 @@ void record_history(const std::filesystem::path& path, const std::vector<Recorde
                          "skipped ticks",
                          20,
                          std::nullopt});
-  std::vector<Event> events;
+  std::vector<ConnectionEvent> events;
   for (const auto& life : lives) {
     const auto more = events_of(life);
     events.insert(events.end(), more.begin(), more.end());
   }
-  std::stable_sort(events.begin(), events.end(), [](const Event& a, const Event& b) {
-    return a.at.at_ns < b.at.at_ns;
-  });
+  std::stable_sort(
+      events.begin(), events.end(), [](const ConnectionEvent& a, const ConnectionEvent& b) {
+        return a.at.at_ns < b.at.at_ns;
+      });
   std::size_t batch = 1;
   for (auto& event : events) {
     items.emplace_back(std::move(event));

@@ -6,6 +6,7 @@
 #include "store/write/writer.hpp"
 #include "support/answer_rows.hpp"
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
 #include "track/tracker.hpp"
@@ -113,7 +114,7 @@ class Scenario {
         tracker_.owner_not_found(question.key, UnknownOwner::gone);
       }
     }
-    for (auto& event : tracker_.take_events()) {
+    for (auto& event : take_events(tracker_)) {
       items_.emplace_back(std::move(event));
     }
     last_ = second;

@@ -4,6 +4,7 @@
 #include "report/check.hpp"
 #include "store/read/reader.hpp"
 #include "store/write/items.hpp"
+#include "support/connection_event.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -45,21 +46,21 @@ inline Connection open_connection(ConnectionId id, std::int64_t opened_s) {
   return made;
 }
 
-inline Event event(EventKind kind,
-                   std::int64_t at_ns,
-                   const Connection& of,
-                   std::optional<TcpState> from) {
+inline ConnectionEvent event(EventKind kind,
+                             std::int64_t at_ns,
+                             const Connection& of,
+                             std::optional<TcpState> from) {
   const auto code = [](auto state) {
     return state ? std::optional{static_cast<std::uint8_t>(*state)} : std::nullopt;
   };
   return {kind, Moment{at_ns, 0}, code(from), code(of.state), std::nullopt, of};
 }
 
-inline Event opens(const Connection& connection) {
+inline ConnectionEvent opens(const Connection& connection) {
   return event(EventKind::open, connection.opened->at_ns, connection, std::nullopt);
 }
 
-inline Event closes(Connection connection, std::int64_t at_ns) {
+inline ConnectionEvent closes(Connection connection, std::int64_t at_ns) {
   const auto from = std::exchange(connection.state, TcpState::closed);
   connection.gone = true;
   connection.closed = Moment{at_ns, 0};

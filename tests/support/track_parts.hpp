@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "support/connection_event.hpp"
 #include "track/change_log.hpp"
 #include "track/connection_table.hpp"
 #include "track/destroy_notices.hpp"
@@ -67,7 +68,7 @@ inline Identity by_cookie(std::uint64_t cookie) {
 }
 
 /// `id kind old>new (after,until]`
-inline std::string text(const Event& event) {
+inline std::string text(const ConnectionEvent& event) {
   const auto state = [](std::optional<std::uint8_t> code) {
     return code ? std::string{name(static_cast<TcpState>(*code))} : std::string{"-"};
   };
@@ -110,7 +111,9 @@ struct TrackParts {
 
   std::vector<std::string> take_events() {
     std::vector<std::string> lines;
-    changes.take_events([&](const Event& event) { lines.push_back(text(event)); });
+    for (const auto& event : track::take_events(changes)) {
+      lines.push_back(text(event));
+    }
     return lines;
   }
 

@@ -272,7 +272,7 @@ class Day {
       return state ? std::optional{static_cast<std::uint8_t>(*state)} : std::nullopt;
     };
     items_.emplace_back(
-        Event{kind, {at_ns, 0}, code(from), code(to), std::nullopt, connection, false});
+        ConnectionEvents{connection, {{kind, {at_ns, 0}, code(from), code(to), std::nullopt}}});
     ++events_;
   }
 

@@ -120,10 +120,6 @@ bool ConnectionRows::update(const Connection& connection) {
   return pending.exists();
 }
 
-bool ConnectionRows::exists(std::int64_t row) {
-  return pending_row(row).exists();
-}
-
 void ConnectionRows::add_event(std::int64_t row, const StoredEvent& event) {
   pending_row(row).events.push_back(event);
 }

@@ -37,8 +37,6 @@ class ConnectionRows {
   void open(const Connection& connection);
   /// @returns false if the row was deleted by retention: there is nothing to change
   bool update(const Connection& connection);
-  /// Like update(), for a connection that this batch has updated already.
-  bool exists(std::int64_t row);
   /// An event without its id.
   void add_event(std::int64_t row, const StoredEvent& event);
   /// The connection is closed: write() adds it to the sums.

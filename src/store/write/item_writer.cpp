@@ -71,29 +71,41 @@ ItemWriter::ItemWriter(SQLite::Database& database, SessionStart& start)
   port_use_.resume(start.session_id);
 }
 
-void ItemWriter::operator()(const Event& event) {
-  const auto& connection = event.connection;
+void ItemWriter::operator()(const ConnectionEvents& of) {
+  const auto& connection = of.connection;
   const auto id = row_of(connection.id);
-  const bool owner = event.kind == EventKind::owner;
+  const auto has = [&](EventKind kind) {
+    return std::any_of(
+        of.events.begin(), of.events.end(), [&](const Event& event) { return event.kind == kind; });
+  };
   // A new owner of a connection that is part of the sums. If its close is still buffered, or comes
   // later, there is nothing to take out.
-  const bool was_in_sums = owner && connection.gone && flows_.remove({id});
-  if (event.kind == EventKind::present || event.kind == EventKind::open) {
+  const bool was_in_sums = has(EventKind::owner) && connection.gone && flows_.remove({id});
+  if (const auto first = of.events.front().kind;
+      first == EventKind::present || first == EventKind::open) {
     open(connection);
-  } else if (!(event.repeats ? connections_.exists(id) : update(connection))) {
+  } else if (!update(connection)) {
     port_use_.left(id);
     return;
   }
-  if (event.kind == EventKind::close) {
+  const bool closes = has(EventKind::close);
+  if (closes) {
     port_use_.left(id);
   }
-  if (event.kind == EventKind::close || was_in_sums) {
+  if (closes || was_in_sums) {
     connections_.close(id);
   }
+  for (const auto& event : of.events) {
+    add_event(connection, event);
+  }
+}
+
+void ItemWriter::add_event(const Connection& connection, const Event& event) {
   const auto wide = [](std::optional<std::uint8_t> code) {
     return code ? std::optional<std::int64_t>{*code} : std::nullopt;
   };
-  add_event(id,
+  const bool owner = event.kind == EventKind::owner;
+  add_event(row_of(connection.id),
             event.kind,
             event.at,
             owner ? references_.process(event.old_owner) : wide(event.old_code),

@@ -28,7 +28,7 @@ class ItemWriter {
   /// `start` must outlive it.
   ItemWriter(SQLite::Database& database, SessionStart& start);
 
-  void operator()(const Event& event);
+  void operator()(const ConnectionEvents& of);
   void operator()(const Refresh& refresh);
   void operator()(const Process& process);
   void operator()(const ProcessEnded& ended);
@@ -52,6 +52,7 @@ class ItemWriter {
 
  private:
   [[nodiscard]] std::int64_t row_of(ConnectionId id) const { return start_.row_of(id); }
+  void add_event(const Connection& connection, const Event& event);
   void add_event(std::int64_t connection,
                  EventKind kind,
                  const Moment& at,

@@ -49,7 +49,7 @@ struct Resync {
 /// One thing to write. A process comes before the connections that it owns, `open` or `present` of
 /// a connection before its other events, and a clock step after the events with times of the old
 /// clock and before those with times of the new one. Otherwise the order does not matter.
-using Item = std::variant<Event,
+using Item = std::variant<ConnectionEvents,
                           Refresh,
                           Process,
                           ProcessEnded,

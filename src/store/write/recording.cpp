@@ -194,8 +194,10 @@ void Recording::write(std::span<const Item> batch) {
       last_heartbeat_ = *heartbeat;
       now_ns_ = heartbeat->at_ns;
       latest_ns_ = std::max(latest_ns_, now_ns_);
-    } else if (const auto* const event = std::get_if<Event>(&item)) {
-      latest_ns_ = std::max(latest_ns_, event->at.at_ns);
+    } else if (const auto* const of = std::get_if<ConnectionEvents>(&item)) {
+      for (const auto& event : of->events) {
+        latest_ns_ = std::max(latest_ns_, event.at.at_ns);
+      }
     } else if (const auto* const step = std::get_if<ClockStep>(&item)) {
       now_ns_ += step->step_ns;
       latest_ns_ += step->step_ns;

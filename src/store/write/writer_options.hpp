@@ -27,10 +27,10 @@ struct RetentionLimits {
 };
 
 struct WriterOptions {
-  std::size_t flush_items = 100'000;             ///< of one transaction at most
+  std::size_t flush_items = 50'000;              ///< of one transaction at most
   std::chrono::milliseconds flush_after{250};    ///< a batch waits so long for more items
   std::chrono::milliseconds retry_after{1'000};  ///< after a batch that could not be written
-  std::size_t queue_items = 100'000;  ///< a full queue blocks push(); in an outage it is dropped
+  std::size_t queue_items = 50'000;  ///< a full queue blocks push(); in an outage it is dropped
   Synchronous synchronous = Synchronous::every_batch;
   RetentionLimits limits{};
   /// One line for the user when an outage begins and when it ends. Called on the writer thread.

@@ -18,10 +18,10 @@ namespace {
 // After each transaction: so many retention steps, and one more for so many items.
 constexpr std::size_t kTrimSteps = 4;
 constexpr std::size_t kItemsPerTrimStep = 250;
-// Retention runs after a transaction, so a file with a small limit gets small transactions: 5,000
-// items for 64 MiB.
-constexpr std::int64_t kLimitBytesPerItem = 12'288;
-constexpr std::size_t kMinFlushItems = 1'000;
+// Retention runs after a transaction, so a file with a small limit gets small transactions: 1,300
+// items for 64 MiB. Most items are whole connections.
+constexpr std::int64_t kLimitBytesPerItem = 49'152;
+constexpr std::size_t kMinFlushItems = 250;
 // Where there is nothing to write.
 constexpr std::chrono::milliseconds kLookAtFileEvery{200};
 
@@ -105,9 +105,11 @@ void WriterThread::record_last_loss(std::int64_t ended_ns) {
   }
   Gap gap{std::nullopt, ended_ns, ended_ns, "writer", why.reason, 0, why.detail};
   for (const auto& item : dropped) {
-    if (const auto* const event = std::get_if<Event>(&item)) {
-      gap.from_ns = std::min(gap.from_ns, event->at.at_ns);
-      gap.lost = gap.lost.value_or(0) + 1;
+    if (const auto* const of = std::get_if<ConnectionEvents>(&item)) {
+      for (const auto& event : of->events) {
+        gap.from_ns = std::min(gap.from_ns, event.at.at_ns);
+      }
+      gap.lost = gap.lost.value_or(0) + std::ssize(of->events);
     } else if (const auto* const heartbeat = std::get_if<Heartbeat>(&item)) {
       gap.from_ns = std::min(gap.from_ns, heartbeat->at_ns);
     }
@@ -226,7 +228,9 @@ void WriterThread::write_part(std::span<const Item> batch, std::size_t& written)
   recording_->write(part);
   written += part.size();
   for (const auto& item : part) {
-    events_ += std::holds_alternative<Event>(item) ? 1 : 0;
+    if (const auto* const of = std::get_if<ConnectionEvents>(&item)) {
+      events_ += std::ssize(of->events);
+    }
     if (const auto* const heartbeat = std::get_if<Heartbeat>(&item)) {
       ticks_ = heartbeat->ticks;
     }

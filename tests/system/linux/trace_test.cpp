@@ -7,6 +7,7 @@
 #include "os/linux/unique_fd.hpp"
 #include "support/catch.hpp"
 #include "support/child.hpp"
+#include "support/connection_event.hpp"
 #include "track/tracker.hpp"
 
 #include <algorithm>
@@ -46,7 +47,7 @@ class Traced {
     for (const auto& change : *all) {
       std::visit([this](const auto& one) { tracker_.apply(one); }, change);
     }
-    for (const auto& event : tracker_.take_events()) {
+    for (const auto& event : take_events(tracker_)) {
       last_[event.connection.id] = event.connection;
     }
     for (const auto& refreshed : tracker_.take_refreshes()) {

@@ -2,6 +2,7 @@
 #include "record/delivery.hpp"
 
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 
 #include <utility>
 #include <variant>
@@ -27,8 +28,8 @@ struct Queue {
   }
 };
 
-Event event_at(std::int64_t at_ns) {
-  Event event;
+ConnectionEvent event_at(std::int64_t at_ns) {
+  ConnectionEvent event;
   event.at = Moment{at_ns, 0};
   return event;
 }
@@ -93,13 +94,13 @@ TEST_CASE("Delivery: items leave with UTC times, and a step of UTC is a row and 
   REQUIRE(queue.pushes.size() == 1);
   const auto& items = queue.pushes[0];
   REQUIRE(items.size() == 4);
-  CHECK(std::get<Event>(items[0]).at.at_ns == 1'000'020);
+  CHECK(std::get<ConnectionEvents>(items[0]).events[0].at.at_ns == 1'000'020);
   CHECK((std::get<ClockStep>(items[1]) == ClockStep{400'030, -600'000}));
   const auto& gap = std::get<Gap>(items[2]);
   CHECK(gap.from_ns == 400'030);
   CHECK(gap.to_ns == 1'000'030);
   CHECK(gap.reason == "clock stepped backwards");
-  CHECK(std::get<Event>(items[3]).at.at_ns == 400'040);
+  CHECK(std::get<ConnectionEvents>(items[3]).events[0].at.at_ns == 400'040);
   // A loss has boot-clock times again.
   queue.answer.dropped = {items[3]};
   delivery.add(event_at(60));

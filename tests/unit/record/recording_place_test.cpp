@@ -7,6 +7,7 @@
 #include "store/read/reader.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
 #include "support/wait.hpp"
@@ -61,7 +62,7 @@ Connection connection(ConnectionId id) {
   return made;
 }
 
-Event opens(const Connection& of) {
+ConnectionEvent opens(const Connection& of) {
   return {EventKind::open,
           *of.opened,
           std::nullopt,
@@ -128,7 +129,7 @@ class Host {
   void push(std::vector<Item> items) {
     const auto pushed = writer_.push(std::move(items));
     dropped_ += std::count_if(pushed.dropped.begin(), pushed.dropped.end(), [](const Item& item) {
-      return std::holds_alternative<Event>(item);
+      return std::holds_alternative<ConnectionEvents>(item);
     });
     if (pushed.wants_resync) {
       Resync resync{10 * kSecond, (10 + connections_) * kSecond, {}};

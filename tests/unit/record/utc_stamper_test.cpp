@@ -24,21 +24,15 @@ UtcStamper started() {
   return stamper;
 }
 
-Event event(EventKind kind,
-            std::int64_t at,
-            std::optional<TcpState> before,
-            std::optional<TcpState> after,
-            const Connection& connection) {
+ConnectionEvents event(EventKind kind,
+                       std::int64_t at,
+                       std::optional<TcpState> before,
+                       std::optional<TcpState> after,
+                       const Connection& connection) {
   const auto code = [](std::optional<TcpState> state) {
     return state ? std::optional{static_cast<std::uint8_t>(*state)} : std::nullopt;
   };
-  Event made;
-  made.kind = kind;
-  made.at = Moment{at, 0};
-  made.old_code = code(before);
-  made.new_code = code(after);
-  made.connection = connection;
-  return made;
+  return {connection, {{kind, Moment{at, 0}, code(before), code(after), std::nullopt}}};
 }
 
 Connection opened_at(std::int64_t at) {
@@ -66,7 +60,7 @@ TEST_CASE("UtcStamper: what is new gets the clock of now, what is known keeps it
   auto connection = opened_at(100);
   const auto open = stamped(
       stamper, event(EventKind::open, 100, std::nullopt, TcpState::established, connection));
-  CHECK(open.at.at_ns == kBefore + 100);
+  CHECK(open.events[0].at.at_ns == kBefore + 100);
   CHECK(open.connection.opened->at_ns == kBefore + 100);
   stamper.set(200, kAfter);
   connection.last_seen_ns = 300;
@@ -74,7 +68,7 @@ TEST_CASE("UtcStamper: what is new gets the clock of now, what is known keeps it
   connection.gone = true;
   const auto close = stamped(
       stamper, event(EventKind::close, 300, TcpState::established, TcpState::closed, connection));
-  CHECK(close.at.at_ns == kAfter + 300);
+  CHECK(close.events[0].at.at_ns == kAfter + 300);
   CHECK(close.connection.opened->at_ns == kBefore + 100);
   CHECK(close.connection.first_seen_ns == kBefore + 100);
   CHECK((close.connection.closed == Moment{kAfter + 300, 50}));
@@ -92,7 +86,7 @@ TEST_CASE("UtcStamper: an end that was reported before UTC was set keeps its sta
   connection.gone = true;
   const auto close = stamped(
       stamper, event(EventKind::close, 300, TcpState::time_wait, TcpState::closed, connection));
-  CHECK(close.at.at_ns == kAfter + 300);
+  CHECK(close.events[0].at.at_ns == kAfter + 300);
   CHECK(close.connection.closed->at_ns == kBefore + 100);
 }
 
@@ -108,9 +102,9 @@ TEST_CASE("UtcStamper: an end that is reported after UTC was set gets the new cl
       event(EventKind::state, 198, TcpState::established, TcpState::close_wait, connection),
       event(EventKind::close, 199, TcpState::close_wait, TcpState::closed, connection)};
   stamper.stamp(items);
-  CHECK(std::get<Event>(items[0]).connection.closed->at_ns == kAfter + 199);
-  CHECK(std::get<Event>(items[1]).connection.closed->at_ns == kAfter + 199);
-  CHECK(std::get<Event>(items[1]).at.at_ns == kAfter + 199);
+  CHECK(std::get<ConnectionEvents>(items[0]).connection.closed->at_ns == kAfter + 199);
+  CHECK(std::get<ConnectionEvents>(items[1]).connection.closed->at_ns == kAfter + 199);
+  CHECK(std::get<ConnectionEvents>(items[1]).events[0].at.at_ns == kAfter + 199);
   // It keeps this stamp when more becomes known of it later.
   stamper.set(400, kBefore);
   const auto late = stamped(stamper, store::Refresh{connection});

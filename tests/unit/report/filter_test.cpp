@@ -5,6 +5,7 @@
 #include "model/event.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/scratch.hpp"
 
 #include <cmath>
@@ -75,13 +76,13 @@ void record(const std::filesystem::path& path, const std::vector<Lived>& all) {
     connection.opened = Moment{one.from_ns, 0};
     connection.first_seen_ns = connection.last_seen_ns = one.from_ns;
     items.emplace_back(
-        Event{EventKind::open, {one.from_ns, 0}, {}, std::uint8_t{5}, {}, connection});
+        ConnectionEvent{EventKind::open, {one.from_ns, 0}, {}, std::uint8_t{5}, {}, connection});
     if (one.to_ns) {
       connection.closed = Moment{*one.to_ns, 0};
       connection.last_seen_ns = *one.to_ns;
       connection.gone = true;
       connection.outcome = Outcome::closed;
-      items.emplace_back(Event{
+      items.emplace_back(ConnectionEvent{
           EventKind::close, {*one.to_ns, 0}, std::uint8_t{5}, std::uint8_t{1}, {}, connection});
     }
   }

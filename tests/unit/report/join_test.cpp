@@ -6,6 +6,7 @@
 #include "report/clock_offset.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/scratch.hpp"
 #include "track/tracker.hpp"
 
@@ -83,7 +84,7 @@ class HostScript {
   void write(const std::filesystem::path& path, std::vector<store::Item> more = {}) {
     store::Writer writer{path, session_};
     std::vector<store::Item> items;
-    for (auto& event : tracker_.take_events()) {
+    for (auto& event : take_events(tracker_)) {
       items.emplace_back(std::move(event));
     }
     items.insert(items.end(), more.begin(), more.end());

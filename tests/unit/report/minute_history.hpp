@@ -5,6 +5,7 @@
 #include "report/report.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/scratch.hpp"
 #include "track/tracker.hpp"
 
@@ -170,7 +171,7 @@ inline void record(const std::filesystem::path& path, const std::vector<Seen>& a
       tracker.resolve(
           1000 + seen.cookie, ProcessId{seen.pid, seen.pid}, Moment{second * kSecond, kSecond});
     }
-    for (auto& event : tracker.take_events()) {
+    for (auto& event : take_events(tracker)) {
       items.emplace_back(std::move(event));
     }
   }

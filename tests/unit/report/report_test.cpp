@@ -6,6 +6,7 @@
 #include "report/definition.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/given_recording.hpp"
 #include "support/scratch.hpp"
 #include "util/error.hpp"
@@ -94,28 +95,28 @@ void record(const std::filesystem::path& path, const std::vector<Given>& all) {
       return tcp ? std::optional{static_cast<std::uint8_t>(state)} : std::nullopt;
     };
     items.emplace_back(
-        Event{EventKind::open, opened, std::nullopt, code(first), std::nullopt, made});
+        ConnectionEvent{EventKind::open, opened, std::nullopt, code(first), std::nullopt, made});
     if (given.closed_s > 0) {
       if (tcp) {
         made.state = TcpState::close_wait;
-        items.emplace_back(Event{EventKind::state,
-                                 Moment{(given.closed_s - 1) * kSecond, 0},
-                                 code(first),
-                                 code(TcpState::close_wait),
-                                 std::nullopt,
-                                 made});
+        items.emplace_back(ConnectionEvent{EventKind::state,
+                                           Moment{(given.closed_s - 1) * kSecond, 0},
+                                           code(first),
+                                           code(TcpState::close_wait),
+                                           std::nullopt,
+                                           made});
         made.state = TcpState::closed;
       }
       made.gone = true;
       made.closed = Moment{given.closed_s * kSecond, 100'000'000};
       made.last_seen_ns = made.closed->at_ns;
       made.outcome = given.outcome;
-      items.emplace_back(Event{EventKind::close,
-                               *made.closed,
-                               code(TcpState::close_wait),
-                               code(TcpState::closed),
-                               std::nullopt,
-                               made});
+      items.emplace_back(ConnectionEvent{EventKind::close,
+                                         *made.closed,
+                                         code(TcpState::close_wait),
+                                         code(TcpState::closed),
+                                         std::nullopt,
+                                         made});
     }
   }
   items.emplace_back(

@@ -30,29 +30,30 @@ std::vector<store::Item> history(unsigned seed) {
   for (int i = 0; i < 12; ++i) {
     for (auto& item : load.batch(20)) {
       items.push_back(item);
-      const auto* const event = std::get_if<Event>(&item);
-      if (event == nullptr || event->kind != EventKind::close) {
+      const auto* const of = std::get_if<ConnectionEvents>(&item);
+      if (of == nullptr || of->events.front().kind != EventKind::close) {
         continue;
       }
-      auto late = *event;
+      auto late = *of;
+      auto& event = late.events.front();
       switch (random() % 8) {
-        case 3:  // all events of a tick have the connection as it is at its end
-          late.kind = EventKind::owner;
-          late.old_owner = ProcessId{104, 1'004};
-          std::get<Event>(items.back()).repeats = true;
-          items.insert(items.end() - 1, late);
+        case 3:
+          event.kind = EventKind::owner;
+          event.old_owner = ProcessId{104, 1'004};
+          late.events.push_back(of->events.front());
+          items.back() = late;
           break;
         case 0:
           late.connection.metrics.bytes_sent = random() % 1'000;
           items.emplace_back(store::Refresh{late.connection});
           break;
         case 1:
-          late.kind = EventKind::owner;
-          late.old_owner = std::exchange(late.connection.owner.process, ProcessId{103, 1'003});
+          event.kind = EventKind::owner;
+          event.old_owner = std::exchange(late.connection.owner.process, ProcessId{103, 1'003});
           items.emplace_back(late);
           break;
         case 2:
-          items.emplace_back(ClockStep{event->at.at_ns + 7 * kSecond, 7 * kSecond});
+          items.emplace_back(ClockStep{event.at.at_ns + 7 * kSecond, 7 * kSecond});
           break;
         default:
           break;

@@ -9,6 +9,7 @@
 #include "store/clip/redaction.hpp"
 #include "store/db/migrate.hpp"
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/rows.hpp"
 #include "support/scenario.hpp"
 #include "support/scratch.hpp"
@@ -218,12 +219,12 @@ TEST_CASE("sessions come along when the window or a row that is copied needs the
     connection.opened = Moment{from_ns + 1, 0};
     connection.first_seen_ns = connection.last_seen_ns = from_ns + 1;
     writer.push({process,
-                 Event{EventKind::open,
-                       *connection.opened,
-                       std::nullopt,
-                       static_cast<std::uint8_t>(TcpState::established),
-                       std::nullopt,
-                       connection},
+                 ConnectionEvent{EventKind::open,
+                                 *connection.opened,
+                                 std::nullopt,
+                                 static_cast<std::uint8_t>(TcpState::established),
+                                 std::nullopt,
+                                 connection},
                  Heartbeat{from_ns + 9, 1, 0, 0}});
     writer.finish(from_ns + 10);
   };

@@ -7,6 +7,7 @@
 #include "store/salvage/salvage.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
 #include "util/text.hpp"
@@ -49,7 +50,8 @@ Connection connection(ConnectionId id) {
   return made;
 }
 
-Event event(EventKind kind, std::int64_t at_ns, const Connection& of, TcpState from, TcpState to) {
+ConnectionEvent event(
+    EventKind kind, std::int64_t at_ns, const Connection& of, TcpState from, TcpState to) {
   const auto code = [](TcpState state) { return static_cast<std::uint8_t>(state); };
   return {kind,
           Moment{at_ns, 0},
@@ -59,11 +61,11 @@ Event event(EventKind kind, std::int64_t at_ns, const Connection& of, TcpState f
           of};
 }
 
-Event opens(const Connection& connection) {
+ConnectionEvent opens(const Connection& connection) {
   return event(EventKind::open, 2 * kSecond, connection, TcpState::closed, TcpState::fin_wait_2);
 }
 
-Event enters_time_wait(Connection& connection) {
+ConnectionEvent enters_time_wait(Connection& connection) {
   connection.state = TcpState::time_wait;
   connection.closed = Moment{3 * kSecond, 0};
   connection.outcome = Outcome::closed;
@@ -71,7 +73,7 @@ Event enters_time_wait(Connection& connection) {
       EventKind::state, 3 * kSecond, connection, TcpState::fin_wait_2, TcpState::time_wait);
 }
 
-Event closes(Connection& connection) {
+ConnectionEvent closes(Connection& connection) {
   connection.gone = true;
   connection.state = TcpState::closed;
   return event(EventKind::close, 63 * kSecond, connection, TcpState::time_wait, TcpState::closed);

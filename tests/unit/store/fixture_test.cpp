@@ -7,6 +7,7 @@
 #include "store/read/reader.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/load.hpp"
 #include "support/scratch.hpp"
 
@@ -70,12 +71,12 @@ std::vector<Item> other_connections(std::int64_t began_ns, ConnectionId first) {
       connection.state = to;
     }
     const bool is_state = kind != EventKind::owner;
-    items.emplace_back(Event{kind,
-                             moment,
-                             is_state ? code(from) : std::nullopt,
-                             is_state ? code(to) : std::nullopt,
-                             former,
-                             connection});
+    items.emplace_back(ConnectionEvent{kind,
+                                       moment,
+                                       is_state ? code(from) : std::nullopt,
+                                       is_state ? code(to) : std::nullopt,
+                                       former,
+                                       connection});
   };
   Connection listener;
   listener.id = first;

@@ -5,6 +5,7 @@
 #include "store/write/recreatable_recording.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
 #include "support/server_lives.hpp"
@@ -67,7 +68,7 @@ TEST_CASE("a file that is deleted while it is recorded into is created again", "
     REQUIRE(test::eventually([&] {
       auto pushed = writer.push({closes(goes, 20 * kSecond), alive(21)});
       dropped += std::count_if(pushed.dropped.begin(), pushed.dropped.end(), [](const Item& item) {
-        return std::holds_alternative<Event>(item);
+        return std::holds_alternative<ConnectionEvents>(item);
       });
       if (dropped > 0) {
         CHECK(pushed.why.reason == "file was deleted or replaced");

@@ -4,6 +4,7 @@
 #include "store/rollup/dwell.hpp"
 #include "store/write/writer.hpp"
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
 #include "util/text.hpp"
@@ -71,11 +72,11 @@ Connection connection(ConnectionId id) {
   return made;
 }
 
-Event event(EventKind kind,
-            std::int64_t at,
-            const Connection& of,
-            std::optional<TcpState> from,
-            std::optional<TcpState> to) {
+ConnectionEvent event(EventKind kind,
+                      std::int64_t at,
+                      const Connection& of,
+                      std::optional<TcpState> from,
+                      std::optional<TcpState> to) {
   const auto code = [](auto state) {
     return state ? std::optional{static_cast<std::uint8_t>(*state)} : std::nullopt;
   };
@@ -225,15 +226,16 @@ TEST_CASE("owner and offload events name what changed", "[store]") {
   auto made = connection(1);
   items.emplace_back(event(EventKind::open, 1'500'000'000, made, std::nullopt, made.state));
   made.owner.process = child.id;
-  Event handed{EventKind::owner,
-               Moment{2'000'000'000, 5},
-               std::nullopt,
-               std::nullopt,
-               ProcessId{1234, 55},
-               made};
+  ConnectionEvent handed{EventKind::owner,
+                         Moment{2'000'000'000, 5},
+                         std::nullopt,
+                         std::nullopt,
+                         ProcessId{1234, 55},
+                         made};
   items.emplace_back(handed);
   made.offload = Offload::offloaded;
-  items.emplace_back(Event{EventKind::offload, Moment{2'500'000'000, 5}, 0, 2, std::nullopt, made});
+  items.emplace_back(
+      ConnectionEvent{EventKind::offload, Moment{2'500'000'000, 5}, 0, 2, std::nullopt, made});
   writer.push(std::move(items));
   writer.finish(4'000'000'000);
   CHECK(rows(path, "SELECT kind, old, new, pid FROM events WHERE kind <> 'open' ORDER BY id") ==
@@ -284,10 +286,10 @@ TEST_CASE("an owner that is found after the end moves the connection to another 
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   auto items = one_life();
-  auto late = std::get<Event>(items.back()).connection;
+  auto late = std::get<ConnectionEvents>(items.back()).connection;
   const auto owner = std::exchange(late.owner, Owner{});
   for (auto& item : items) {
-    if (auto* const found = std::get_if<Event>(&item)) {
+    if (auto* const found = std::get_if<ConnectionEvents>(&item)) {
       found->connection.owner = {};
     }
   }

@@ -2,6 +2,7 @@
 #include "store/write/writer_thread.hpp"
 
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/rows.hpp"
 #include "support/scratch.hpp"
 #include "support/wait.hpp"
@@ -32,12 +33,12 @@ Item opened(ConnectionId id, std::int64_t at_ns) {
   connection.state = TcpState::established;
   connection.opened = Moment{at_ns, 0};
   connection.first_seen_ns = connection.last_seen_ns = at_ns;
-  return Event{EventKind::open,
-               *connection.opened,
-               std::nullopt,
-               static_cast<std::uint8_t>(TcpState::established),
-               std::nullopt,
-               connection};
+  return ConnectionEvent{EventKind::open,
+                         *connection.opened,
+                         std::nullopt,
+                         static_cast<std::uint8_t>(TcpState::established),
+                         std::nullopt,
+                         connection};
 }
 
 }  // namespace

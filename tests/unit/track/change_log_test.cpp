@@ -5,6 +5,7 @@
 #include "support/track_parts.hpp"
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace netlog::track::test::change_log {
@@ -27,16 +28,16 @@ struct Fixture {
     table.remove(index);
     table[index].closed = true;
   }
-  std::vector<Event> take() {
-    std::vector<Event> events;
-    changes.take_events([&](const Event& event) { events.push_back(event); });
-    return events;
+  std::vector<ConnectionEvents> take() {
+    std::vector<ConnectionEvents> taken;
+    changes.take_events([&](ConnectionEvents of) { taken.push_back(std::move(of)); });
+    return taken;
   }
 };
 
 }  // namespace
 
-TEST_CASE("ChangeLog gives events in order, with their connection as it is when they are taken",
+TEST_CASE("ChangeLog gives the events of a connection in order, with the connection as it is then",
           "[track]") {
   Fixture of;
   const auto a = of.add(1);
@@ -45,17 +46,16 @@ TEST_CASE("ChangeLog gives events in order, with their connection as it is when 
   of.emit(b, EventKind::open);
   of.emit(a, EventKind::state);
   of.table[a].connection.uid = 7;
-  const auto events = of.take();
-  REQUIRE(events.size() == 3);
-  CHECK(events[0].connection.id == 1);
-  CHECK(events[0].connection.uid == 7U);
-  CHECK(events[1].connection.id == 2);
-  CHECK(events[2].kind == EventKind::state);
-  CHECK(events[2].at == Moment{10, 5});
-  // Only the second event of a connection repeats it.
-  CHECK_FALSE(events[0].repeats);
-  CHECK_FALSE(events[1].repeats);
-  CHECK(events[2].repeats);
+  const auto taken = of.take();
+  REQUIRE(taken.size() == 2);
+  CHECK(taken[0].connection.id == 1);
+  CHECK(taken[0].connection.uid == 7U);
+  REQUIRE(taken[0].events.size() == 2);
+  CHECK(taken[0].events[0].kind == EventKind::open);
+  CHECK(taken[0].events[1].kind == EventKind::state);
+  CHECK(taken[0].events[1].at == Moment{10, 5});
+  CHECK(taken[1].connection.id == 2);
+  CHECK(taken[1].events.size() == 1);
   CHECK(of.take().empty());
 }
 
@@ -66,7 +66,9 @@ TEST_CASE("ChangeLog frees a closed entry when its close is taken", "[track]") {
   of.close(a);
   CHECK(of.changes.broken_invariant().empty());
   CHECK(of.add(2) != a);
-  CHECK(of.take().size() == 2);
+  const auto taken = of.take();
+  REQUIRE(taken.size() == 1);
+  CHECK(taken[0].events.size() == 2);
   CHECK(of.add(3) == a);
   CHECK(of.changes.broken_invariant().empty());
 }

@@ -2,6 +2,7 @@
 #include "track/coverage.hpp"
 
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "track/gap_ledger.hpp"
 
 namespace netlog_tests::track_coverage_test {
@@ -11,14 +12,14 @@ using namespace netlog::track;
 
 namespace {
 
-Event tcp_event(EventKind kind,
-                Direction direction,
-                std::optional<TcpState> from,
-                std::optional<TcpState> to) {
+ConnectionEvent tcp_event(EventKind kind,
+                          Direction direction,
+                          std::optional<TcpState> from,
+                          std::optional<TcpState> to) {
   const auto code = [](auto state) {
     return state ? std::optional{static_cast<std::uint8_t>(*state)} : std::nullopt;
   };
-  Event event;
+  ConnectionEvent event;
   event.kind = kind;
   event.old_code = code(from);
   event.new_code = code(to);

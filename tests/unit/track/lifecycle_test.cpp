@@ -2,6 +2,7 @@
 #include "track/lifecycle.hpp"
 
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/track_parts.hpp"
 
 namespace netlog::track::test::lifecycle {

@@ -2,6 +2,7 @@
 #include "track/snapshot_differ.hpp"
 
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/track_parts.hpp"
 
 namespace netlog::track::test::snapshot_differ {
@@ -16,8 +17,8 @@ TEST_CASE("SnapshotDiffer compares a snapshot with the table", "[track]") {
   parts.snapshots.apply(tcp_snapshot(300, {tcp_row(2, established, 4001, 443)}));
   CHECK(parts.take_events() == Lines{"1 present ->ESTABLISHED (100,110]",
                                      "1 state ESTABLISHED>CLOSE_WAIT (100,210]",
-                                     "2 open ->ESTABLISHED (100,210]",
-                                     "1 close CLOSE_WAIT>CLOSED (200,310]"});
+                                     "1 close CLOSE_WAIT>CLOSED (200,310]",
+                                     "2 open ->ESTABLISHED (100,210]"});
   CHECK(parts.broken_invariant().empty());
 }
 

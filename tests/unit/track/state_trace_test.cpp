@@ -2,6 +2,7 @@
 #include "track/state_trace.hpp"
 
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/track_parts.hpp"
 
 #include <algorithm>
@@ -90,10 +91,10 @@ TEST_CASE("StateTrace ends an orphan with its peer on this host when a RST was s
   parts.transitions.apply(peer);
   const auto index = parts.table.find(by_cookie(1));
   CHECK_FALSE(index.has_value());
-  std::vector<Event> events;
-  parts.changes.take_events([&](const Event& event) { events.push_back(event); });
-  const auto first = std::find_if(
-      events.begin(), events.end(), [](const Event& event) { return event.connection.id == 1; });
+  const auto events = track::take_events(parts.changes);
+  const auto first = std::find_if(events.begin(), events.end(), [](const ConnectionEvent& event) {
+    return event.connection.id == 1;
+  });
   REQUIRE(first != events.end());
   CHECK(first->connection.outcome == outcome);
   CHECK(parts.broken_invariant().empty());

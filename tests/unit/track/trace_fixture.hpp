@@ -3,6 +3,7 @@
 // milliseconds.
 #pragma once
 
+#include "support/connection_event.hpp"
 #include "support/track_parts.hpp"
 #include "track/tracker.hpp"
 
@@ -82,7 +83,7 @@ inline Snapshot audit(std::int64_t at_ns, std::vector<SocketRow> rows) {
 }
 
 /// Times in milliseconds; an exact one is a single number.
-inline std::string text(const Event& event) {
+inline std::string text(const ConnectionEvent& event) {
   const auto state = [](std::optional<std::uint8_t> code) {
     return code ? std::string{name(static_cast<TcpState>(*code))} : std::string{"-"};
   };
@@ -97,7 +98,7 @@ inline std::string text(const Event& event) {
                          : fmt::format("({},{}]", (event.at.at_ns - event.at.error_ns) / kMs, at));
 }
 
-inline Lines texts(const std::vector<Event>& events) {
+inline Lines texts(const std::vector<ConnectionEvent>& events) {
   Lines lines;
   for (const auto& event : events) {
     lines.push_back(text(event));

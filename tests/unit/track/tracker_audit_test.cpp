@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "track/tracker.hpp"
 #include "unit/track/trace_fixture.hpp"
 
@@ -16,12 +17,12 @@ TEST_CASE("an audit changes nothing that was traced just before or after it", "[
   tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kClient));
   tracker.apply(kConnecting.to(syn_sent, established, 101 * kMs));
   tracker.apply(kAccepted.to(syn_received, established, 101 * kMs));
-  tracker.take_events();
+  take_events(tracker);
   // Traced after the table was read, applied before it.
   tracker.apply(ended(kConnecting.to(established, closed, 1002 * kMs), EndCause::reset));
   tracker.apply(kAccepted.to(established, close_wait, 1002 * kMs));
   tracker.apply(audit(1001 * kMs, {kConnecting.row(established), kAccepted.row(established)}));
-  CHECK(texts(tracker.take_events()) ==
+  CHECK(texts(take_events(tracker)) ==
         Lines{"1 close ESTABLISHED>CLOSED 1002", "2 state ESTABLISHED>CLOSE_WAIT 1002"});
   // Traced, and not in the table yet.
   tracker.apply(ended(kAccepted.to(close_wait, closed, 1503 * kMs), EndCause::reset));
@@ -29,9 +30,9 @@ TEST_CASE("an audit changes nothing that was traced just before or after it", "[
   next.cookie = 3;
   next.begun_ns = 1504 * kMs;
   tracker.apply(next.to(closed, syn_sent, 1504 * kMs, kClient));
-  tracker.take_events();
+  take_events(tracker);
   tracker.apply(audit(1501 * kMs, {}));
-  CHECK(tracker.take_events().empty());
+  CHECK(take_events(tracker).empty());
   CHECK(tracker.open_connections() == 1);
   CHECK(tracker.take_audit_misses() == AuditMisses{});
 }
@@ -45,12 +46,12 @@ TEST_CASE("a handshake read before its socket was traced is not another connecti
   SECTION("which has closed") {
     tracker.apply(ended(kAccepted.to(established, closed, 1003 * kMs), EndCause::reset));
   }
-  tracker.take_events();
+  take_events(tracker);
   tracker.apply(audit(1001 * kMs, {handshake.row(syn_received)}));
-  CHECK(tracker.take_events().empty());
+  CHECK(take_events(tracker).empty());
   // Read long after: the peer connects again.
   tracker.apply(audit(2 * kSecond, {handshake.row(syn_received)}));
-  const auto begun = texts(tracker.take_events());
+  const auto begun = texts(take_events(tracker));
   CHECK(std::find(begun.begin(), begun.end(), "2 open ->SYN_RECEIVED (1001,2001]") != begun.end());
 }
 
@@ -58,17 +59,17 @@ TEST_CASE("an audit restores what the trace lost, with bounds, and counts it", "
   auto tracker = traced_from_the_start();
   tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kClient));
   tracker.apply(kConnecting.to(syn_sent, established, 101 * kMs));
-  tracker.take_events();
+  take_events(tracker);
   SECTION("a state") {
     tracker.apply(audit(kSecond, {kConnecting.row(close_wait)}));
-    CHECK(texts(tracker.take_events()) == Lines{"1 state ESTABLISHED>CLOSE_WAIT (101,1001]"});
+    CHECK(texts(take_events(tracker)) == Lines{"1 state ESTABLISHED>CLOSE_WAIT (101,1001]"});
     CHECK(tracker.take_audit_misses() == AuditMisses{0, 1, 0, 101 * kMs});
   }
   SECTION("an end, which two snapshots show") {
     tracker.apply(audit(kSecond, {}));
-    CHECK(tracker.take_events().empty());
+    CHECK(take_events(tracker).empty());
     tracker.apply(audit(2 * kSecond, {}));
-    const auto events = tracker.take_events();
+    const auto events = take_events(tracker);
     CHECK(texts(events) == Lines{"1 close ESTABLISHED>CLOSED (101,1001]"});
     CHECK(events[0].connection.outcome == Outcome::unknown);
     CHECK(tracker.take_audit_misses() == AuditMisses{0, 0, 1, 101 * kMs});
@@ -77,39 +78,39 @@ TEST_CASE("an audit restores what the trace lost, with bounds, and counts it", "
       tracker.apply(audit(second * kSecond, {kConnecting.row(time_wait)}));
     }
     tracker.apply(ended(kConnecting.to(established, closed, 900 * kMs), EndCause::reset));
-    CHECK(tracker.take_events().empty());
+    CHECK(take_events(tracker).empty());
     CHECK(tracker.open_connections() == 0);
   }
   SECTION("nothing of a socket that one walk has missed") {
     tracker.apply(audit(kSecond, {}));
     tracker.apply(audit(2 * kSecond, {kConnecting.row(established)}));
-    CHECK(tracker.take_events().empty());
+    CHECK(take_events(tracker).empty());
     CHECK(tracker.take_audit_misses() == AuditMisses{});
     tracker.apply(audit(3 * kSecond, {}));
     tracker.apply(audit(4 * kSecond, {kConnecting.row(time_wait)}));
-    CHECK(texts(tracker.take_events()) == Lines{"1 state ESTABLISHED>TIME_WAIT (2000,4001]"});
+    CHECK(texts(take_events(tracker)) == Lines{"1 state ESTABLISHED>TIME_WAIT (2000,4001]"});
     CHECK(tracker.take_audit_misses() == AuditMisses{0, 1, 0, 2 * kSecond});
   }
   SECTION("nothing of a socket whose end is reported late") {
     tracker.apply(audit(kSecond, {}));
     tracker.apply(ended(kConnecting.to(established, closed, 900 * kMs), EndCause::reset));
     tracker.apply(audit(2 * kSecond, {}));
-    const auto events = tracker.take_events();
+    const auto events = take_events(tracker);
     CHECK(texts(events) == Lines{"1 close ESTABLISHED>CLOSED 900"});
     CHECK(events[0].connection.outcome == Outcome::reset);
     CHECK(tracker.take_audit_misses() == AuditMisses{});
   }
   SECTION("an opening") {
     tracker.apply(audit(kSecond, {kConnecting.row(established), kAccepted.row(established)}));
-    CHECK(texts(tracker.take_events()) == Lines{"2 open ->ESTABLISHED (0,1001]"});
+    CHECK(texts(take_events(tracker)) == Lines{"2 open ->ESTABLISHED (0,1001]"});
     CHECK(tracker.take_audit_misses() == AuditMisses{1, 0, 0, 0});
   }
   SECTION("a handshake is not traced, and not counted as missed") {
     tracker.apply(audit(kSecond, {kConnecting.row(established), kAccepted.row(syn_received)}));
-    CHECK(texts(tracker.take_events()) == Lines{"2 open ->SYN_RECEIVED (0,1001]"});
+    CHECK(texts(take_events(tracker)) == Lines{"2 open ->SYN_RECEIVED (0,1001]"});
     CHECK(tracker.take_audit_misses() == AuditMisses{});
     tracker.apply(kAccepted.to(syn_received, established, 1100 * kMs));
-    CHECK(texts(tracker.take_events()) == Lines{"2 state SYN_RECEIVED>ESTABLISHED 1100"});
+    CHECK(texts(take_events(tracker)) == Lines{"2 state SYN_RECEIVED>ESTABLISHED 1100"});
   }
 }
 
@@ -117,23 +118,23 @@ TEST_CASE("a transition after a loss shows what was lost before it", "[track]") 
   auto tracker = traced_from_the_start();
   tracker.apply(kConnecting.to(established, fin_wait_1, 150 * kMs, kClient));
   tracker.apply(orphaned(kConnecting.to(fin_wait_2, closed, 160 * kMs)));
-  CHECK(texts(tracker.take_events()) == Lines{"1 open ->- 100",
-                                              "1 state ->ESTABLISHED (100,150]",
-                                              "1 state ESTABLISHED>FIN_WAIT_1 150",
-                                              "1 state FIN_WAIT_1>FIN_WAIT_2 (150,160]"});
+  CHECK(texts(take_events(tracker)) == Lines{"1 open ->- 100",
+                                             "1 state ->ESTABLISHED (100,150]",
+                                             "1 state ESTABLISHED>FIN_WAIT_1 150",
+                                             "1 state FIN_WAIT_1>FIN_WAIT_2 (150,160]"});
 }
 
 TEST_CASE("a connect that was not traced is known from the next transition", "[track]") {
   auto tracker = traced_from_the_start();
   SECTION("nothing has shown it") {
     tracker.apply(kConnecting.to(syn_sent, established, 150 * kMs, kClient));
-    CHECK(texts(tracker.take_events()) ==
+    CHECK(texts(take_events(tracker)) ==
           Lines{"1 open ->SYN_SENT 100", "1 state SYN_SENT>ESTABLISHED 150"});
   }
   SECTION("a table has") {
     tracker.apply(audit(120 * kMs, {kConnecting.row(syn_sent)}));
     tracker.apply(kConnecting.to(syn_sent, established, 150 * kMs, kClient));
-    const auto events = tracker.take_events();
+    const auto events = take_events(tracker);
     CHECK(texts(events) == Lines{"1 open ->SYN_SENT (0,121]", "1 state SYN_SENT>ESTABLISHED 150"});
     CHECK(events.back().connection.owner.process == kClient);
   }
@@ -146,9 +147,9 @@ TEST_CASE("connections older than the trace are polled until they end", "[track]
   tracker.apply(audit(0, {kConnecting.row(established)}));
   tracker.apply(audit(kSecond, {kConnecting.row(close_wait)}));
   tracker.apply(audit(2 * kSecond, {}));
-  CHECK(texts(tracker.take_events()) == Lines{"1 present ->ESTABLISHED (0,1]",
-                                              "1 state ESTABLISHED>CLOSE_WAIT (0,1001]",
-                                              "1 close CLOSE_WAIT>CLOSED (1000,2001]"});
+  CHECK(texts(take_events(tracker)) == Lines{"1 present ->ESTABLISHED (0,1]",
+                                             "1 state ESTABLISHED>CLOSE_WAIT (0,1001]",
+                                             "1 close CLOSE_WAIT>CLOSED (1000,2001]"});
   CHECK(tracker.take_audit_misses() == AuditMisses{});
 }
 
@@ -160,7 +161,7 @@ TEST_CASE("tp_btf traces changes of older sockets, too", "[track]") {
   older.begun_ns.reset();
   older.direction = Direction::unknown;
   tracker.apply(older);
-  CHECK(texts(tracker.take_events()) ==
+  CHECK(texts(take_events(tracker)) ==
         Lines{"1 present ->ESTABLISHED (0,1]", "1 state ESTABLISHED>CLOSE_WAIT 50"});
 }
 
@@ -169,7 +170,7 @@ TEST_CASE("a row read before its opening was traced is the same socket", "[track
   tracker.apply(audit(100 * kMs, {kConnecting.row(syn_sent)}));
   tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kClient));
   tracker.apply(kConnecting.to(syn_sent, established, 102 * kMs));
-  CHECK(texts(tracker.take_events()) ==
+  CHECK(texts(take_events(tracker)) ==
         Lines{"1 open ->SYN_SENT (0,101]", "1 state SYN_SENT>ESTABLISHED 102"});
 }
 
@@ -183,7 +184,7 @@ TEST_CASE("a socket whose beginning is reported late is recorded once", "[track]
   tracker.apply(kConnecting.to(syn_sent, established, reported_ms * kMs + 1));
   tracker.apply(ended(kConnecting.to(established, closed, 200 * kMs), EndCause::reset));
   std::map<ConnectionId, int> ends;
-  for (const auto& event : tracker.take_events()) {
+  for (const auto& event : take_events(tracker)) {
     ends[event.connection.id] += event.kind == EventKind::close ? 1 : 0;
     CHECK(event.connection.owner.process == kClient);
   }
@@ -194,10 +195,10 @@ TEST_CASE("after the trace has ended, tables and notices show the changes", "[tr
   auto tracker = traced_from_the_start();
   tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kClient));
   tracker.apply(kConnecting.to(syn_sent, established, 101 * kMs));
-  tracker.take_events();
+  take_events(tracker);
   tracker.end_trace();
   tracker.apply(audit(105 * kMs, {kConnecting.row(close_wait)}));
-  CHECK(texts(tracker.take_events()) == Lines{"1 state ESTABLISHED>CLOSE_WAIT (101,106]"});
+  CHECK(texts(take_events(tracker)) == Lines{"1 state ESTABLISHED>CLOSE_WAIT (101,106]"});
   CHECK(tracker.take_audit_misses() == AuditMisses{});
 }
 
@@ -209,11 +210,11 @@ TEST_CASE("TIME_WAIT in a namespace that is not read closes after its time", "[t
   auto end = ended(kConnecting.to(fin_wait_2, closed, 112 * kMs), EndCause::none, true);
   tracker.apply(kConnecting.to(fin_wait_1, fin_wait_2, 111 * kMs));
   tracker.apply(end);
-  tracker.take_events();
+  take_events(tracker);
   tracker.expire(60 * kSecond);
-  CHECK(tracker.take_events().empty());
+  CHECK(take_events(tracker).empty());
   tracker.expire(62 * kSecond);
-  CHECK(texts(tracker.take_events()) == Lines{"1 close TIME_WAIT>CLOSED (112,62000]"});
+  CHECK(texts(take_events(tracker)) == Lines{"1 close TIME_WAIT>CLOSED (112,62000]"});
 }
 
 TEST_CASE("a UDP socket has the owner and the time of its creation", "[track]") {
@@ -241,7 +242,7 @@ TEST_CASE("a UDP socket has the owner and the time of its creation", "[track]") 
     row.holder_key = 0;
     tracker.apply(Notice{0, Moment{101 * kMs, 15 * kMs}, row});
   }
-  const auto events = tracker.take_events();
+  const auto events = take_events(tracker);
   REQUIRE_FALSE(events.empty());
   CHECK(text(events[0]) == "1 open ->- (50,101]");
   CHECK(events[0].connection.owner ==
@@ -345,7 +346,7 @@ TEST_CASE("random connections, partly traced, audited", "[track]") {
       const auto found = tracker.take_audit_misses();
       missed += found.opens + found.states + found.ends;
       REQUIRE(tracker.broken_invariant().empty());
-      for (const auto& event : tracker.take_events()) {
+      for (const auto& event : take_events(tracker)) {
         const auto id = event.connection.id;
         const auto i = event.connection.tuple.local.port - std::size_t{2000};
         CAPTURE(text(event), i);

@@ -2,6 +2,7 @@
 // Rows, snapshots and notices of the tests of the whole tracker. Time is in ticks of 100 ns.
 #pragma once
 
+#include "support/connection_event.hpp"
 #include "support/track_parts.hpp"
 #include "track/tracker.hpp"
 
@@ -56,7 +57,7 @@ inline Notice notice(std::int64_t at, SocketRow row) {
 
 inline Lines texts(Tracker& tracker) {
   Lines lines;
-  for (const auto& event : tracker.take_events()) {
+  for (const auto& event : take_events(tracker)) {
     lines.push_back(text(event));
   }
   return lines;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Names that programs looked up, and the connections that they opened. Time is in milliseconds.
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/track_parts.hpp"
 #include "track/lookup_matcher.hpp"
 #include "track/tracker.hpp"
@@ -90,7 +91,7 @@ class Host {
 
   /// `name source` of a connection, `-` if it has none.
   std::string name_of(ConnectionId id) {
-    for (const auto& event : tracker_.take_events()) {
+    for (const auto& event : take_events(tracker_)) {
       last_[event.connection.id] = event.connection;
     }
     for (const auto& connection : tracker_.take_refreshes()) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "track/tracker.hpp"
 
 #include <algorithm>
@@ -81,7 +82,7 @@ TEST_CASE("events applied to the first snapshot give the last, and none is witho
       // Now and then without TIME_WAIT rows; the first and the last one whole.
       tracker.apply(snapshot_of(truth, tick, tick == 0 || tick == 29 || random() % 3 != 0));
       REQUIRE(tracker.broken_invariant().empty());
-      for (const auto& event : tracker.take_events()) {
+      for (const auto& event : take_events(tracker)) {
         const auto id = event.connection.id;
         REQUIRE_FALSE(closed.contains(id));
         REQUIRE(event.at.error_ns >= 0);
@@ -188,7 +189,7 @@ TEST_CASE(
       }
       tracker.apply(snapshot);
       REQUIRE(tracker.broken_invariant().empty());
-      for (const auto& event : tracker.take_events()) {
+      for (const auto& event : take_events(tracker)) {
         last[event.connection.id] = event.connection;
         if (event.kind == EventKind::open || event.kind == EventKind::present) {
           const auto port = event.connection.tuple.local.port;

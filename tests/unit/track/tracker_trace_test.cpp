@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "track/tracker.hpp"
 #include "unit/track/trace_fixture.hpp"
 
@@ -21,23 +22,23 @@ TEST_CASE("both ends of an orderly connection are recorded to the nanosecond", "
   tracker.apply(orphaned(client.to(fin_wait_2, closed, 112 * kMs)));
   tracker.apply(server.to(close_wait, last_ack, 120 * kMs, kServer));
   tracker.apply(server.to(last_ack, closed, 121 * kMs));
-  const auto events = tracker.take_events();
+  const auto events = take_events(tracker);
   CHECK(texts(events) == Lines{"1 open ->SYN_SENT 100",
                                "1 state SYN_SENT>ESTABLISHED 101",
-                               "2 open ->ESTABLISHED 101",
                                "1 state ESTABLISHED>FIN_WAIT_1 110",
-                               "2 state ESTABLISHED>CLOSE_WAIT 111",
                                "1 state FIN_WAIT_1>FIN_WAIT_2 112",
+                               "1 state FIN_WAIT_2>TIME_WAIT (120,121]",
+                               "2 open ->ESTABLISHED 101",
+                               "2 state ESTABLISHED>CLOSE_WAIT 111",
                                "2 state CLOSE_WAIT>LAST_ACK 120",
-                               "2 close LAST_ACK>CLOSED 121",
-                               "1 state FIN_WAIT_2>TIME_WAIT (120,121]"});
-  const auto& one = events.back().connection;
+                               "2 close LAST_ACK>CLOSED 121"});
+  const auto& one = events.front().connection;
   CHECK(one.outcome == Outcome::closed);
   CHECK(one.closed == Moment{112 * kMs, 0});
   CHECK(one.direction == Direction::outbound);
   CHECK(one.owner == Owner{kClient, OwnerSource::exact, {}});
   CHECK(one.seen_by == SeenBy::trace);
-  const auto& other = events[2].connection;
+  const auto& other = events.back().connection;
   CHECK(other.outcome == Outcome::closed);
   CHECK(other.direction == Direction::inbound);
   CHECK(other.owner == Owner{kServer, OwnerSource::exact, {}});
@@ -45,7 +46,7 @@ TEST_CASE("both ends of an orderly connection are recorded to the nanosecond", "
   // The end of TIME_WAIT is not traced.
   tracker.apply(audit(2 * kSecond, {client.row(time_wait)}));
   tracker.apply(audit(3 * kSecond, {}));
-  CHECK(texts(tracker.take_events()) == Lines{"1 close TIME_WAIT>CLOSED (2000,3001]"});
+  CHECK(texts(take_events(tracker)) == Lines{"1 close TIME_WAIT>CLOSED (2000,3001]"});
   CHECK(tracker.open_connections() == 0);
   CHECK(tracker.take_audit_misses() == AuditMisses{});
 }
@@ -88,7 +89,7 @@ TEST_CASE("the cause and the last state give the outcome", "[track]") {
   }
   tracker.apply(
       ended(kConnecting.to(given.last, closed, 103 * kMs), given.cause, given.fin_received));
-  const auto events = tracker.take_events();
+  const auto events = take_events(tracker);
   CHECK(events.back().connection.outcome == given.outcome);
   CHECK(events.back().connection.closed == Moment{103 * kMs, 0});
 }
@@ -115,7 +116,7 @@ TEST_CASE("a failed connect says who gave up, and after what", "[track]") {
   end.row.metrics->retransmits = given.retransmits;
   end.error = given.error;
   tracker.apply(end);
-  const auto connection = tracker.take_events().back().connection;
+  const auto connection = take_events(tracker).back().connection;
   CHECK(connection.outcome == given.outcome);
   CHECK(connection.outcome_why == given.why);
   CHECK(connection.error == given.error);
@@ -147,7 +148,7 @@ TEST_CASE("a notice completes only what is older than the trace", "[track]") {
   tracker.apply(audit(kSecond, {}));
   CHECK_FALSE(tracker.has_untraced_connections());
   std::map<ConnectionId, Outcome> outcomes;
-  for (const auto& event : tracker.take_events()) {
+  for (const auto& event : take_events(tracker)) {
     outcomes[event.connection.id] = event.connection.outcome;
   }
   CHECK(outcomes == std::map<ConnectionId, Outcome>{{1, Outcome::reset}, {2, Outcome::reset}});
@@ -161,7 +162,7 @@ TEST_CASE("a peer on this host that aborts resets the orphan of the other end", 
   tracker.apply(kAccepted.to(established, close_wait, 110 * kMs));
   tracker.apply(kAccepted.to(close_wait, closed, 130 * kMs, kServer));
   std::map<ConnectionId, Outcome> outcomes;
-  for (const auto& event : tracker.take_events()) {
+  for (const auto& event : take_events(tracker)) {
     outcomes[event.connection.id] = event.connection.outcome;
     if (event.kind == EventKind::close) {
       CHECK(event.at == Moment{130 * kMs, 0});  // the orphan was in FIN_WAIT_2 until then
@@ -178,19 +179,19 @@ TEST_CASE("snapshots follow an orphan whose peer is on another host", "[track]")
   tracker.apply(kConnecting.to(established, fin_wait_1, 110 * kMs, kClient));
   tracker.apply(kConnecting.to(fin_wait_1, fin_wait_2, 112 * kMs));
   tracker.apply(orphaned(kConnecting.to(fin_wait_2, closed, 112 * kMs)));
-  tracker.take_events();
+  take_events(tracker);
   tracker.apply(audit(kSecond, {kConnecting.row(fin_wait_2)}));
-  CHECK(tracker.take_events().empty());
+  CHECK(take_events(tracker).empty());
   SECTION("into TIME_WAIT") {
     tracker.apply(audit(2 * kSecond, {kConnecting.row(time_wait)}));
-    const auto events = tracker.take_events();
+    const auto events = take_events(tracker);
     CHECK(texts(events) == Lines{"1 state FIN_WAIT_2>TIME_WAIT (1000,2001]"});
     CHECK(events[0].connection.closed == Moment{112 * kMs, 0});
     CHECK(events[0].connection.outcome == Outcome::closed);
   }
   SECTION("out of sight: a FIN or a RST") {
     tracker.apply(audit(2 * kSecond, {}));
-    const auto events = tracker.take_events();
+    const auto events = take_events(tracker);
     CHECK(texts(events) == Lines{"1 close FIN_WAIT_2>CLOSED (1000,2001]"});
     CHECK(events[0].connection.outcome == Outcome::unknown);
     CHECK(events[0].connection.outcome_why == UnknownOutcome::peer_end_unseen);
@@ -206,9 +207,9 @@ TEST_CASE("a table read before an orphan entered TIME_WAIT does not move it back
   tracker.apply(orphaned(kConnecting.to(fin_wait_2, closed, 112 * kMs)));
   tracker.apply(kAccepted.to(close_wait, last_ack, 1002 * kMs, kServer));
   tracker.apply(kAccepted.to(last_ack, closed, 1003 * kMs));
-  tracker.take_events();
+  take_events(tracker);
   tracker.apply(audit(1000 * kMs, {kConnecting.row(fin_wait_2), kAccepted.row(close_wait)}));
-  CHECK(tracker.take_events().empty());
+  CHECK(take_events(tracker).empty());
   CHECK(tracker.take_audit_misses() == AuditMisses{});
 }
 
@@ -220,7 +221,7 @@ TEST_CASE("orphans that outlive the last process of their namespace are traced o
   tracker.end_namespace(0, Moment{kSecond, 500 * kMs});
   tracker.apply(
       ended(orphaned(kConnecting.to(fin_wait_1, closed, 60 * kSecond)), EndCause::timed_out));
-  const auto events = tracker.take_events();
+  const auto events = take_events(tracker);
   CHECK(texts(events).back() == "1 close FIN_WAIT_1>CLOSED 60000");
   CHECK(events.back().connection.id == 1);
   CHECK(tracker.open_connections() == 0);
@@ -230,9 +231,9 @@ TEST_CASE("a socket that is connected again unseen is not hidden by its last end
   auto tracker = traced_from_the_start();
   tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kClient));
   tracker.apply(ended(kConnecting.to(syn_sent, closed, 101 * kMs), EndCause::refused));
-  tracker.take_events();
+  take_events(tracker);
   tracker.apply(audit(kSecond, {kConnecting.row(established)}));
-  CHECK(texts(tracker.take_events()) == Lines{"2 open ->ESTABLISHED (0,1001]"});
+  CHECK(texts(take_events(tracker)) == Lines{"2 open ->ESTABLISHED (0,1001]"});
   CHECK(tracker.take_audit_misses() == AuditMisses{1, 0, 0, 0});
 }
 
@@ -240,7 +241,7 @@ TEST_CASE("a transition that is stamped before the last one does not end before 
   auto tracker = traced_from_the_start();
   tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kClient));
   tracker.apply(ended(kConnecting.to(syn_sent, closed, 100 * kMs - 50), EndCause::refused));
-  const auto events = tracker.take_events();
+  const auto events = take_events(tracker);
   CHECK(events.back().connection.closed == Moment{100 * kMs, 0});
 }
 
@@ -259,7 +260,7 @@ TEST_CASE("an accepted socket belongs to the process that uses it", "[track]") {
     tracker.resolve(66, kServer, Moment{52 * kMs, 0});
   }
   tracker.apply(kAccepted.to(syn_received, established, 101 * kMs));
-  auto events = tracker.take_events();
+  auto events = take_events(tracker);
   REQUIRE(events.size() == 2);
   CHECK(events[0].connection.owner == Owner{kServer, OwnerSource::exact, {}});
   const auto guess = searched ? Owner{kServer, OwnerSource::inherited, {}} : Owner{};
@@ -267,7 +268,7 @@ TEST_CASE("an accepted socket belongs to the process that uses it", "[track]") {
 
   SECTION("a worker that closes it") {
     tracker.apply(kAccepted.to(established, fin_wait_1, 120 * kMs, kWorker));
-    events = tracker.take_events();
+    events = take_events(tracker);
     REQUIRE(events.size() == 2);
     CHECK(events[0].kind == EventKind::owner);
     CHECK(events[0].old_owner == guess.process);
@@ -275,7 +276,7 @@ TEST_CASE("an accepted socket belongs to the process that uses it", "[track]") {
   }
   SECTION("a worker that closes it after the peer's reset") {
     tracker.apply(ended(kAccepted.to(established, closed, 120 * kMs), EndCause::reset));
-    tracker.take_events();
+    take_events(tracker);
     tracker.apply(LastCloser{0, kAccepted.cookie, 130 * kMs, Caller{kWorker, 1, "worker"}, {}});
     const auto refreshed = tracker.take_refreshes();
     REQUIRE(refreshed.size() == 1);
@@ -284,7 +285,7 @@ TEST_CASE("an accepted socket belongs to the process that uses it", "[track]") {
   }
   SECTION("the last process that closes a listener is not its owner") {
     tracker.apply(listening.to(listen, closed, 130 * kMs, kWorker));
-    events = tracker.take_events();
+    events = take_events(tracker);
     REQUIRE(events.size() == 1);
     CHECK(events[0].kind == EventKind::close);
     CHECK(events[0].connection.owner.process == kServer);
@@ -295,7 +296,7 @@ TEST_CASE("an accepted socket belongs to the process that uses it", "[track]") {
     tracker.apply(audit(kSecond, {accepted, row}));
     REQUIRE(tracker.owner_queries(10).size() == (searched ? 1 : 2));
     tracker.resolve(77, kWorker, Moment{kSecond, 0});
-    events = tracker.take_events();
+    events = take_events(tracker);
     REQUIRE(events.size() == 1);
     CHECK(events[0].kind == EventKind::owner);
     CHECK(events[0].connection.owner == Owner{kWorker, OwnerSource::held, {}});
@@ -306,7 +307,7 @@ TEST_CASE("an accepted socket belongs to the process that uses it", "[track]") {
       tracker.apply(ended(kAccepted.to(established, closed, 120 * kMs), EndCause::reset));
     }
     tracker.apply(SocketUser{0, kAccepted.cookie, 130 * kMs, Caller{kWorker, 1, "worker"}});
-    tracker.take_events();
+    take_events(tracker);
     const auto refreshed = tracker.take_refreshes();
     if (closes) {
       REQUIRE(refreshed.size() == 1);
@@ -325,7 +326,7 @@ TEST_CASE("a process uses a socket that is not known yet", "[track]") {
   row.incarnation = 7;
   row.holder_key = 77;
   tracker.apply(audit(50 * kMs, {row}));
-  const auto events = tracker.take_events();
+  const auto events = take_events(tracker);
   REQUIRE(events.size() == 1);
   CHECK(events[0].connection.owner == Owner{kWorker, OwnerSource::exact, {}});
   CHECK(tracker.owner_queries(10).empty());
@@ -335,14 +336,14 @@ TEST_CASE("a socket is handed to a child", "[track]") {
   auto tracker = traced_from_the_start();
   SECTION("before it connects: the one who connects") {
     tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kWorker));
-    CHECK(tracker.take_events()[0].connection.owner.process == kWorker);
+    CHECK(take_events(tracker)[0].connection.owner.process == kWorker);
   }
   SECTION("afterwards: both, in order") {
     tracker.apply(kConnecting.to(closed, syn_sent, 100 * kMs, kServer));
     tracker.apply(kConnecting.to(syn_sent, established, 101 * kMs));
-    tracker.take_events();
+    take_events(tracker);
     tracker.apply(kConnecting.to(established, fin_wait_1, 120 * kMs, kWorker));
-    const auto events = tracker.take_events();
+    const auto events = take_events(tracker);
     REQUIRE(events.size() == 2);
     CHECK(events[0].kind == EventKind::owner);
     CHECK(events[0].old_owner == kServer);
@@ -358,12 +359,12 @@ TEST_CASE("a socket that is connected again is another connection", "[track]") {
   again.begun_ns = 200 * kMs;
   tracker.apply(again.to(closed, syn_sent, 200 * kMs, kClient));
   tracker.apply(again.to(syn_sent, established, 201 * kMs));
-  CHECK(texts(tracker.take_events()) == Lines{"1 open ->SYN_SENT 100",
-                                              "1 close SYN_SENT>CLOSED 101",
-                                              "2 open ->SYN_SENT 200",
-                                              "2 state SYN_SENT>ESTABLISHED 201"});
+  CHECK(texts(take_events(tracker)) == Lines{"1 open ->SYN_SENT 100",
+                                             "1 close SYN_SENT>CLOSED 101",
+                                             "2 open ->SYN_SENT 200",
+                                             "2 state SYN_SENT>ESTABLISHED 201"});
   tracker.apply(audit(kSecond, {again.row(established)}));
-  CHECK(tracker.take_events().empty());
+  CHECK(take_events(tracker).empty());
   CHECK(tracker.take_audit_misses() == AuditMisses{});
 }
 

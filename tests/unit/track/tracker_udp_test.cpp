@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What UDP sockets exchange with their peers. Time is in milliseconds.
 #include "support/catch.hpp"
+#include "support/connection_event.hpp"
 #include "support/track_parts.hpp"
 #include "track/tracker.hpp"
 #include "track/udp_flow_tracker.hpp"
@@ -68,7 +69,7 @@ Snapshot tables(std::int64_t at_ms, std::vector<SocketRow> rows) {
 class Seen {
  public:
   Lines of(Tracker& tracker) {
-    for (const auto& event : tracker.take_events()) {
+    for (const auto& event : take_events(tracker)) {
       last_[event.connection.id] = event.connection;
     }
     for (const auto& connection : tracker.take_refreshes()) {
@@ -267,7 +268,7 @@ TEST_CASE("flows of a session before go on, or end", "[track]") {
   before.apply(tables(0, {}));
   before.apply(tables(100, {row(0)}));
   before.apply(flow(53, 200, 210));
-  before.take_events();
+  take_events(before);
   const auto left = before.connections();
   REQUIRE(left.size() == 2);
   Tracker tracker{3};
