@@ -15,6 +15,15 @@ FROM gap AS g LEFT JOIN traces AS t ON t.session_id = g.session_id
 WHERE g.source <> 'retention' AND g.reason NOT LIKE 'missed %'
   AND NOT (g.reason IN ('skipped ticks', 'interval stretched', 'queue full') AND coalesce(g.to_ns < t.until_ns, 0));
 
+-- Times of which ended connections have no rows, but sums. Retention deletes the oldest. What was
+-- more than could be written never had a row.
+CREATE VIEW deleted_times AS
+SELECT
+  iif(reason = 'more than could be written', from_ns, -9223372036854775808) AS from_ns,
+  to_ns
+FROM gap
+WHERE source = 'retention' AND reason NOT GLOB 'lookups *';
+
 -- What reports group by, beside the name of a program: processes that ended within a minute of
 -- their start, or before anybody could read more than their name, have no `lasting_id`, so that
 -- those of one program make up one row.

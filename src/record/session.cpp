@@ -97,6 +97,9 @@ class CreatedFile {
   bool created_;
 };
 
+// Half of the queue: when it is full, the sources wait, and the kernel drops what they do not read.
+constexpr std::size_t kThinFromItems = 25'000;
+
 store::WriterOptions writer_options(const StorageOptions& storage,
                                     RecordingPlace& place,
                                     std::function<void(const std::string&)> on_message) {
@@ -211,6 +214,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   auto writing = writer_options(options.storage, place, [&](const std::string& text) {
     asio::post(io, [&observer, text] { observer.on_message(text); });
   });
+  writing.thin_from_items = kThinFromItems;
   os::go_on_when_a_mapped_file_is_cut();
   store::Writer writer{options.database,
                        session_from(std::get<capture::SessionText>(about.payload)).value(),

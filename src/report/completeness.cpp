@@ -199,7 +199,7 @@ std::string dropped_note(store::Reader& reader, const store::Parameters& window)
 
 /// `from sums by the hour`: single connections of this time are deleted, or too many to read.
 std::string sums_note(store::Reader& reader, const Filter& filter, Granularity granularity) {
-  if (granularity == Granularity::connections || !(filter.hours || deleted_until_ns(reader))) {
+  if (granularity == Granularity::connections || !(filter.hours || lacks_rows(reader))) {
     return {};
   }
   const auto begin = reader.query("SELECT min(hour) * 3600000000000 FROM flow");

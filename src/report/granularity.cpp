@@ -100,7 +100,7 @@ bool is_small(store::Reader& reader) {
 Granularity choose_granularity(store::Reader& reader, const Filter& filter) {
   const bool has_window = filter.since_ns || filter.until_ns || filter.before_ns;
   if ((has_window && !filter.hours) || !filter.states.empty() || !filter.outcomes.empty() ||
-      (is_small(reader) && !deleted_until_ns(reader)) || !sums_know_ports(reader, filter) ||
+      (is_small(reader) && !lacks_rows(reader)) || !sums_know_ports(reader, filter) ||
       !sums_know_owners(reader, filter)) {
     return Granularity::connections;
   }

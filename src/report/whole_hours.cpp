@@ -72,11 +72,15 @@ bool needs_connections(const Filter& filter) {
 
 }  // namespace
 
-std::optional<std::int64_t> deleted_until_ns(store::Reader& reader) {
+bool lacks_rows(store::Reader& reader,
+                std::optional<std::int64_t> since_ns,
+                std::optional<std::int64_t> until_ns) {
   const auto found = reader.query(
-      "SELECT max(to_ns) FROM gaps WHERE source = 'retention' AND reason NOT GLOB 'lookups *'");
-  const auto* const ns = std::get_if<std::int64_t>(&found.cells.at(0).at(0));
-  return ns == nullptr ? std::nullopt : std::optional{*ns};
+      "SELECT 1 FROM deleted_times WHERE coalesce(to_ns >= :since, 1) AND coalesce(from_ns <= "
+      ":until, 1) LIMIT 1",
+      {{"since", since_ns ? Cell{*since_ns} : Cell{}},
+       {"until", until_ns ? Cell{*until_ns} : Cell{}}});
+  return !found.cells.empty();
 }
 
 void answer_from_whole_hours(store::Reader& reader, std::string_view report, Filter& filter) {
@@ -87,15 +91,14 @@ void answer_from_whole_hours(store::Reader& reader, std::string_view report, Fil
   }
   const auto since_ns = std::max(filter.since_ns.value_or(recorded->began_ns), recorded->began_ns);
   const auto until_ns = std::min(filter.until_ns.value_or(recorded->ended_ns), recorded->ended_ns);
-  const auto deleted_ns = deleted_until_ns(reader);
-  const bool some_are_deleted = deleted_ns && since_ns <= *deleted_ns;
+  const bool is_thin = lacks_rows(reader, since_ns, until_ns);
   if (until_ns < since_ns ||
-      (!some_are_deleted && (until_ns - since_ns < kMinLongWindowNs || is_small(reader)))) {
+      (!is_thin && (until_ns - since_ns < kMinLongWindowNs || is_small(reader)))) {
     return;
   }
-  const auto from = some_are_deleted ? hour_of(since_ns) : hour_of(since_ns - 1) + 1;
-  const bool all_are_deleted = deleted_ns && until_ns <= *deleted_ns;
-  const auto to = std::max(hour_of(until_ns), from) + (all_are_deleted ? 1 : 0);
+  const auto from = is_thin ? hour_of(since_ns) : hour_of(since_ns - 1) + 1;
+  const bool is_thin_at_the_end = lacks_rows(reader, hour_of(until_ns) * kNsPerHour, until_ns);
+  const auto to = std::max(hour_of(until_ns), from) + (is_thin_at_the_end ? 1 : 0);
   if (to <= from) {
     return;
   }

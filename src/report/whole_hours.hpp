@@ -11,13 +11,15 @@
 
 namespace netlog::report {
 
-/// When the last connection ended that retention has deleted, UTC ns. From then on every connection
-/// is in the file. Nothing was deleted: absent.
+/// Whether ended connections of this time have no rows: retention has deleted them, or there were
+/// more than could be written. Then only sums have all. UTC ns; absent: without this limit.
 /// @throws StoreError from the reader.
-std::optional<std::int64_t> deleted_until_ns(store::Reader& reader);
+bool lacks_rows(store::Reader& reader,
+                std::optional<std::int64_t> since_ns = std::nullopt,
+                std::optional<std::int64_t> until_ns = std::nullopt);
 
 /// Lets sums answer for the whole hours of a long window, and single connections for its edges:
-/// sets `filter.hours`. Where connections of the window are deleted, sums are all that there is:
+/// sets `filter.hours`. Where connections of the window have no rows, sums are all that there is:
 /// there the window is widened to whole hours. The filter stays as it is if single connections
 /// answer it well, if only they can (a state, an outcome, a moment, two windows), or if the report
 /// of this name reads no sums.

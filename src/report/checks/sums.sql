@@ -1,8 +1,8 @@
 -- about: the sums of flows are those of their connections, and every ended connection is in one
 -- section: violations | Violations
 WITH
--- Up to this hour there are sums of connections that were deleted.
-deleted AS (SELECT coalesce(max(to_ns) / 3600000000000, -1) AS hour FROM gap WHERE source = 'retention' AND reason NOT GLOB 'lookups *'),
+-- In these hours there are sums of connections that have no row.
+deleted AS (SELECT from_ns / 3600000000000 AS from_hour, to_ns / 3600000000000 AS to_hour FROM deleted_times),
 counted AS (
   SELECT
     flow_id,
@@ -35,7 +35,7 @@ FROM counted AS t
 LEFT JOIN summed AS s ON s.flow_id = t.flow_id
 LEFT JOIN lived AS l ON l.flow_id = t.flow_id
 LEFT JOIN flow AS f ON f.id = t.flow_id
-WHERE t.n > coalesce(s.n, 0) OR (coalesce(f.hour > (SELECT hour FROM deleted), 1) AND (
+WHERE t.n > coalesce(s.n, 0) OR (NOT EXISTS (SELECT 1 FROM deleted WHERE f.hour BETWEEN from_hour AND to_hour) AND (
   t.n IS NOT s.n OR t.opened IS NOT s.opened OR t.sent IS NOT s.sent OR t.received IS NOT s.received
   OR coalesce(t.lifetimes, 0) <> coalesce(l.lifetimes, 0)
 ))

@@ -84,6 +84,7 @@ constexpr auto kOwnPhrases = std::to_array<std::string_view>({
     "not recording",
     "older than --max-age",
     "missed opens",
+    "more than could be written",
     "over --max-size",
     "queue full",
     "receive buffer overrun",

@@ -70,6 +70,18 @@ Flows::Place Flows::add(std::int64_t connection, const ClosedConnection& closed)
   return {flow, duration_bucket_of(closed)};
 }
 
+void Flows::add_without_row(const ClosedConnection& closed) {
+  auto dwells = dwells_of(closed, clock_steps_);
+  const auto sum = sum_of(closed, dwells);
+  if (!closed.states.empty() && closed.states.back().state) {
+    dwells.pop_back();
+  }
+  count_in_flows(closed, sum, dwells, 1);
+  if (is_counted_by_second(closed.opened_ns, closed.direction)) {
+    open_rates_.add_to_hour(second_of(*closed.opened_ns, closed.process, closed.direction));
+  }
+}
+
 void Flows::add(const std::vector<std::int64_t>& connections) {
   for (const auto connection : connections) {
     const auto place = add(connection, reader_.read(connection));
@@ -117,7 +129,8 @@ void Flows::keep_sums_of(const std::vector<std::int64_t>& connections) {
   }
   add(missing);
   for (const auto& second : opens) {
-    open_rates_.move_to_hour(second);
+    open_rates_.add(second, -1);
+    open_rates_.add_to_hour(second);
   }
   for (const auto connection : connections) {
     BoundStatement{remove_long_dwells_}.with(connection).exec();
@@ -153,13 +166,20 @@ std::optional<std::int64_t> Flows::duration_bucket_of(const ClosedConnection& cl
 std::int64_t Flows::count(const ClosedConnection& closed,
                           const std::vector<Dwell>& dwells,
                           std::int64_t sign) {
-  const auto sum = sum_of(closed, dwells);
-  const auto flow = flow_ids_.id(flow_key(closed));
-  sums_.add(flow, closed, sum, dwells, sign);
-  sums_.add(flow_ids_.id(process_flow_key(closed)), closed, sum, dwells, sign);
+  const auto flow = count_in_flows(closed, sum_of(closed, dwells), dwells, sign);
   if (is_counted_by_second(closed.opened_ns, closed.direction)) {
     open_rates_.add(second_of(*closed.opened_ns, closed.process, closed.direction), sign);
   }
+  return flow;
+}
+
+std::int64_t Flows::count_in_flows(const ClosedConnection& closed,
+                                   const FlowSum& sum,
+                                   const std::vector<Dwell>& dwells,
+                                   std::int64_t sign) {
+  const auto flow = flow_ids_.id(flow_key(closed));
+  sums_.add(flow, closed, sum, dwells, sign);
+  sums_.add(flow_ids_.id(process_flow_key(closed)), closed, sum, dwells, sign);
   return flow;
 }
 

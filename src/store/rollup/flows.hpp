@@ -38,6 +38,9 @@ class Flows {
   /// Takes connections out of the sums, before their rows change or are deleted. Others are
   /// ignored. @returns whether any was part of the sums
   bool remove(const std::vector<std::int64_t>& connections);
+  /// Adds a connection that gets no row. If its last state is not over, its time in it does not
+  /// count. As for the first add(), the sums are in the file later.
+  void add_without_row(const ClosedConnection& closed);
   /// Before rows are deleted whose sums stay. Adds what is not part of the sums yet.
   void keep_sums_of(const std::vector<std::int64_t>& connections);
   /// Adds all connections that are not part of the sums, also those that an earlier session left
@@ -60,6 +63,10 @@ class Flows {
   std::int64_t count(const ClosedConnection& closed,
                      const std::vector<Dwell>& dwells,
                      std::int64_t sign);
+  std::int64_t count_in_flows(const ClosedConnection& closed,
+                              const FlowSum& sum,
+                              const std::vector<Dwell>& dwells,
+                              std::int64_t sign);
   void write();
   /// Writes, and deletes the seconds and minutes that count nothing any more.
   void write_and_delete_empty_seconds();

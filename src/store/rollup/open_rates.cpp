@@ -32,8 +32,7 @@ OpenRates::OpenRates(SQLite::Database& database)
                      "DELETE FROM open_minute WHERE minute = ? AND process_id = ? AND direction = "
                      "? AND opened <= 0"} {}
 
-void OpenRates::move_to_hour(const Second& second) {
-  add(second, -1);
+void OpenRates::add_to_hour(const Second& second) {
   ++unwritten_hours_[{second.second / 3600, second.process, second.direction}];
 }
 

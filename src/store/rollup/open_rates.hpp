@@ -16,7 +16,7 @@
 namespace netlog::store {
 
 /// How many connections a process opened in each second and each minute, of those that are closed
-/// by now: the tables open_second and open_minute; and in each hour, of those that were deleted:
+/// by now: the tables open_second and open_minute; and in each hour, of those that have no row:
 /// the table open_hour. What is added is in memory until write(). Must be destroyed before the
 /// database.
 class OpenRates {
@@ -33,8 +33,8 @@ class OpenRates {
 
   /// Adds `count` connections; a negative one takes them out.
   void add(const Second& second, std::int64_t count) { unwritten_[second] += count; }
-  /// Counts a connection by the hour only.
-  void move_to_hour(const Second& second);
+  /// Counts a connection that has no row, by the hour only.
+  void add_to_hour(const Second& second);
   /// The seconds that have been added to since write(), in no order.
   [[nodiscard]] std::vector<Second> unwritten_seconds() const;
   void write();

@@ -128,6 +128,11 @@ void ConnectionRows::close(std::int64_t row) {
   pending_row(row).closed = true;
 }
 
+void ConnectionRows::count_without_row(const Connection& connection,
+                                       const std::vector<StoredEvent>& events) {
+  flows_.add_without_row(closed_connection(connection, connection, events));
+}
+
 ConnectionRows::PendingRow& ConnectionRows::pending_row(std::int64_t row) {
   const auto [entry, is_new] = by_row_.try_emplace(row, pending_.size());
   if (is_new) {
@@ -164,7 +169,7 @@ void ConnectionRows::insert(PendingRow& pending) {
   const auto text = history ? std::optional{"[" + history->elements + "]"} : std::nullopt;
   std::optional<Flows::Place> place;
   if (pending.closed && pending.last->gone) {
-    place = flows_.add(pending.row, closed_connection(pending));
+    place = flows_.add(pending.row, closed_connection(first, *pending.last, pending.events));
     pending.closed = false;
   }
   BoundStatement insert{insert_};
@@ -238,10 +243,10 @@ void ConnectionRows::bind_changing(BoundStatement& statement,
       .with(connection.metrics.datagrams_received);
 }
 
-/// What the inserted row will have.
-ClosedConnection ConnectionRows::closed_connection(PendingRow& pending) {
-  const auto& first = *pending.first;
-  const auto& last = *pending.last;
+/// What an inserted row has.
+ClosedConnection ConnectionRows::closed_connection(const Connection& first,
+                                                   const Connection& last,
+                                                   const std::vector<StoredEvent>& events) {
   const auto process = references_.process(last.owner.process);
   return {
       .process = process,
@@ -263,7 +268,7 @@ ClosedConnection ConnectionRows::closed_connection(PendingRow& pending) {
       .bytes_sent = number(last.metrics.bytes_sent),
       .bytes_received = number(last.metrics.bytes_received),
       .clock_adjust_ns = 0,  // at a clock step all pending rows are written first
-      .states = states_of(pending.events),
+      .states = states_of(events),
   };
 }
 

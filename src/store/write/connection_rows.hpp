@@ -41,6 +41,9 @@ class ConnectionRows {
   void add_event(std::int64_t row, const StoredEvent& event);
   /// The connection is closed: write() adds it to the sums.
   void close(std::int64_t row);
+  /// A connection that is over and gets no row: write() adds it to the sums.
+  /// @param events all of it
+  void count_without_row(const Connection& connection, const std::vector<StoredEvent>& events);
 
   /// Writes all changes, then the sums.
   void write();
@@ -63,7 +66,9 @@ class ConnectionRows {
   void bind_changing(BoundStatement& statement,
                      const Connection& connection,
                      std::int64_t first_seen_ns);
-  [[nodiscard]] ClosedConnection closed_connection(PendingRow& pending);
+  [[nodiscard]] ClosedConnection closed_connection(const Connection& first,
+                                                   const Connection& last,
+                                                   const std::vector<StoredEvent>& events);
 
   const SessionStart& start_;
   ReferenceRows& references_;

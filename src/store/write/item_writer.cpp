@@ -19,6 +19,7 @@ ItemWriter::ItemWriter(SQLite::Database& database, SessionStart& start)
       events_{database},
       connections_{database, start, references_, events_, flows_},
       port_use_{database},
+      thinning_{database, start.session_id},
       find_connection_{database, "SELECT state, process_id, gone FROM connection WHERE id = ?"},
       resume_connection_{database, "UPDATE connection SET session_id = ? WHERE id = ?"},
       end_process_{
@@ -73,6 +74,9 @@ ItemWriter::ItemWriter(SQLite::Database& database, SessionStart& start)
 
 void ItemWriter::operator()(const ConnectionEvents& of) {
   const auto& connection = of.connection;
+  if (detail_ == Detail::thinned && is_whole_life(of) && thinning_.leaves_out(connection)) {
+    return count_without_row(of);
+  }
   const auto id = row_of(connection.id);
   const auto has = [&](EventKind kind) {
     return std::any_of(
@@ -96,24 +100,44 @@ void ItemWriter::operator()(const ConnectionEvents& of) {
     connections_.close(id);
   }
   for (const auto& event : of.events) {
-    add_event(connection, event);
+    connections_.add_event(id, stored(connection, event));
   }
 }
 
-void ItemWriter::add_event(const Connection& connection, const Event& event) {
+void ItemWriter::count_without_row(const ConnectionEvents& of) {
+  const auto& connection = of.connection;
+  std::vector<StoredEvent> events;
+  events.reserve(of.events.size());
+  for (const auto& event : of.events) {
+    events.push_back(stored(connection, event));
+  }
+  connections_.count_without_row(connection, events);
+  take_port(connection);
+  if (connection.gone) {
+    port_use_.left(row_of(connection.id));
+  }
+}
+
+/// Without its id.
+StoredEvent ItemWriter::stored(const Connection& connection, const Event& event) {
   const auto wide = [](std::optional<std::uint8_t> code) {
     return code ? std::optional<std::int64_t>{*code} : std::nullopt;
   };
   const bool owner = event.kind == EventKind::owner;
-  add_event(row_of(connection.id),
-            event.kind,
-            event.at,
-            owner ? references_.process(event.old_owner) : wide(event.old_code),
-            owner ? references_.process(connection.owner.process) : wide(event.new_code));
+  return {0,
+          static_cast<std::int64_t>(event.kind),
+          event.at.at_ns,
+          event.at.error_ns,
+          owner ? references_.process(event.old_owner) : wide(event.old_code),
+          owner ? references_.process(connection.owner.process) : wide(event.new_code)};
 }
 
 void ItemWriter::open(const Connection& connection) {
   connections_.open(connection);
+  take_port(connection);
+}
+
+void ItemWriter::take_port(const Connection& connection) {
   const auto& tuple = connection.tuple;
   const bool ours =
       connection.direction == Direction::inbound || connection.direction == Direction::listen;
@@ -133,15 +157,6 @@ bool ItemWriter::update(const Connection& connection) {
     port_use_.left(row_of(connection.id));  // it was thought to be outbound
   }
   return connections_.update(connection);
-}
-
-void ItemWriter::add_event(std::int64_t connection,
-                           EventKind kind,
-                           const Moment& at,
-                           std::optional<std::int64_t> from,
-                           std::optional<std::int64_t> to) {
-  connections_.add_event(connection,
-                         {0, static_cast<std::int64_t>(kind), at.at_ns, at.error_ns, from, to});
 }
 
 void ItemWriter::operator()(const Refresh& refresh) {
@@ -181,6 +196,10 @@ void ItemWriter::operator()(const Resync& resync) {
 /// Brings the row of a connection up to date. Its lost events become one for each difference.
 void ItemWriter::reconcile(const Connection& connection, const Moment& changed) {
   const auto row = row_of(connection.id);
+  const auto add_event = [&](EventKind kind, const Moment& at, auto from, auto to) {
+    connections_.add_event(row,
+                           {0, static_cast<std::int64_t>(kind), at.at_ns, at.error_ns, from, to});
+  };
   const auto state =
       connection.state ? std::optional{static_cast<std::int64_t>(*connection.state)} : std::nullopt;
   const auto owner = references_.process(connection.owner.process);
@@ -200,10 +219,9 @@ void ItemWriter::reconcile(const Connection& connection, const Moment& changed) 
   }
   if (!known) {
     open(connection);
-    add_event(row,
-              connection.opened ? EventKind::open : EventKind::present,
+    add_event(connection.opened ? EventKind::open : EventKind::present,
               connection.opened.value_or(Moment{connection.first_seen_ns, 0}),
-              std::nullopt,
+              std::optional<std::int64_t>{},
               state);
     return;
   }
@@ -214,10 +232,10 @@ void ItemWriter::reconcile(const Connection& connection, const Moment& changed) 
   BoundStatement{resume_connection_}.with(start_.session_id).with(row).exec();
   update(connection);
   if (old_state != state) {
-    add_event(row, EventKind::state, changed, old_state, state);
+    add_event(EventKind::state, changed, old_state, state);
   }
   if (old_owner != owner) {
-    add_event(row, EventKind::owner, changed, old_owner, owner);
+    add_event(EventKind::owner, changed, old_owner, owner);
   }
 }
 
@@ -413,6 +431,7 @@ void ItemWriter::operator()(const Heartbeat& heartbeat) {
 }
 
 void ItemWriter::end_batch() {
+  thinning_.end_batch();
   connections_.write();
   port_use_.write();
 }

@@ -10,6 +10,8 @@
 #include "store/write/items.hpp"
 #include "store/write/reference_rows.hpp"
 #include "store/write/session_start.hpp"
+#include "store/write/thinning.hpp"
+#include "store/write/writer_options.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -27,6 +29,9 @@ class ItemWriter {
  public:
   /// `start` must outlive it.
   ItemWriter(SQLite::Database& database, SessionStart& start);
+
+  /// From now on, whole connections may get no row: see Thinning.
+  void set_detail(Detail detail) { detail_ = detail; }
 
   void operator()(const ConnectionEvents& of);
   void operator()(const Refresh& refresh);
@@ -52,12 +57,9 @@ class ItemWriter {
 
  private:
   [[nodiscard]] std::int64_t row_of(ConnectionId id) const { return start_.row_of(id); }
-  void add_event(const Connection& connection, const Event& event);
-  void add_event(std::int64_t connection,
-                 EventKind kind,
-                 const Moment& at,
-                 std::optional<std::int64_t> from,
-                 std::optional<std::int64_t> to);
+  [[nodiscard]] StoredEvent stored(const Connection& connection, const Event& event);
+  void count_without_row(const ConnectionEvents& of);
+  void take_port(const Connection& connection);
   void reconcile(const Connection& connection, const Moment& changed);
   void close_missing(const std::vector<std::int64_t>& listed, const Moment& ended);
   void close_left_open(const Resync& resync);
@@ -71,6 +73,8 @@ class ItemWriter {
   EventRows events_;
   ConnectionRows connections_;
   PortUse port_use_;
+  Thinning thinning_;
+  Detail detail_ = Detail::whole;
 
   SQLite::Statement find_connection_;
   SQLite::Statement resume_connection_;

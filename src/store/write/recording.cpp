@@ -170,13 +170,14 @@ ItemWriter& Recording::inserts() {
   return inserts_ ? *inserts_ : inserts_.emplace(database_, start_);
 }
 
-void Recording::write(std::span<const Item> batch) {
+void Recording::write(std::span<const Item> batch, Detail detail) {
   require_wal();
   check_size();
   make_room_in_wal();
   try {
     SQLite::Transaction transaction{database_, SQLite::TransactionBehavior::IMMEDIATE};
     auto& rows = inserts();
+    rows.set_detail(detail);
     for (const auto& item : batch) {
       std::visit(rows, item);
     }

@@ -38,7 +38,7 @@ class Recording {
   void set_limits(const RetentionLimits& limits);
 
   /// Writes items in one transaction.
-  void write(std::span<const Item> batch);
+  void write(std::span<const Item> batch, Detail detail = Detail::whole);
   /// Deletes some of the oldest rows if the file is over its limits, in one transaction.
   /// @returns whether it is still over them
   bool trim();

@@ -20,6 +20,12 @@ enum class Synchronous : std::uint8_t {
                 ///< checkpoint (PRAGMA synchronous = NORMAL)
 };
 
+/// Which ended connections get a row.
+enum class Detail : std::uint8_t {
+  whole,   ///< each
+  thinned  ///< some; the others are part of the sums, and a gap counts them
+};
+
 /// How much of the past a recording keeps.
 struct RetentionLimits {
   std::int64_t max_bytes = 0;          ///< of the file and its WAL; 0: no limit
@@ -31,6 +37,7 @@ struct WriterOptions {
   std::chrono::milliseconds flush_after{250};    ///< a batch waits so long for more items
   std::chrono::milliseconds retry_after{1'000};  ///< after a batch that could not be written
   std::size_t queue_items = 50'000;  ///< a full queue blocks push(); in an outage it is dropped
+  std::size_t thin_from_items = 0;   ///< detail of a batch of so many is thinned; 0: never
   Synchronous synchronous = Synchronous::every_batch;
   RetentionLimits limits{};
   /// One line for the user when an outage begins and when it ends. Called on the writer thread.

@@ -168,6 +168,8 @@ void WriterThread::take_limits() {
 
 /// Returns when all of the batch is written or dropped.
 void WriterThread::write(std::vector<Item>& batch) {
+  const bool is_behind = options_.thin_from_items != 0 && batch.size() >= options_.thin_from_items;
+  detail_ = is_behind ? Detail::thinned : Detail::whole;
   for (std::size_t written = 0; written < batch.size();) {
     try {
       if (recording_.is_lost()) {
@@ -225,7 +227,7 @@ void WriterThread::begin_new_file() {
 /// One transaction. Adds its items to `written`.
 void WriterThread::write_part(std::span<const Item> batch, std::size_t& written) {
   const auto part = batch.subspan(written, std::min(transaction_items_, batch.size() - written));
-  recording_->write(part);
+  recording_->write(part, detail_);
   written += part.size();
   for (const auto& item : part) {
     if (const auto* const of = std::get_if<ConnectionEvents>(&item)) {

@@ -69,6 +69,7 @@ class WriterThread {
   const LeftOpen left_open_;
   BatchQueue queue_;
   std::size_t transaction_items_;  ///< at most
+  Detail detail_ = Detail::whole;  ///< of the batch that is being written
   bool resync_asked_ = false;      ///< for a new file, in the place of one that was moved
   std::mutex limits_mutex_;
   std::optional<RetentionLimits> new_limits_;  ///< that the thread has not taken yet

@@ -193,7 +193,8 @@ TEST_CASE("OpenRates counts seconds, and minutes with their busiest second", "[s
   CHECK(rows(database, "SELECT * FROM open_second ORDER BY 1, 2") == "61|7|1|4\n62|7|1|3\n");
   CHECK(rows(database, "SELECT * FROM open_minute ORDER BY 1, 2") == "1|7|1|7|4|61\n");
   for (int deleted = 0; deleted < 3; ++deleted) {
-    rates.move_to_hour({62, 7, 1});
+    rates.add({62, 7, 1}, -1);
+    rates.add_to_hour({62, 7, 1});
   }
   rates.write();
   rates.delete_empty({62, 7, 1});

@@ -12,6 +12,6 @@ SELECT
   from_ns, to_ns, source, reason, lost, detail,
   EXISTS (SELECT 1 FROM blind_gaps AS b WHERE b.from_ns = g.from_ns AND b.to_ns = g.to_ns AND b.reason = g.reason) AS blind
 FROM gaps AS g
-WHERE from_ns <= :to_ns AND to_ns >= :from_ns AND source <> 'retention'
+WHERE from_ns <= :to_ns AND to_ns >= :from_ns AND (source <> 'retention' OR reason = 'more than could be written')
 ORDER BY to_ns - from_ns DESC, from_ns, id
 LIMIT 2000;
