@@ -78,8 +78,13 @@ Schema make_schema(std::string_view creation,
 }
 
 const Schema& current_schema() {
-  static const auto views =
-      std::string{kSchemaFiles.at(1).second} + std::string{kSchemaFiles.at(2).second};
+  static const auto views = [] {
+    std::string all;
+    for (std::size_t file = 1; file < kSchemaFiles.size(); ++file) {
+      all += kSchemaFiles.at(file).second;
+    }
+    return all;
+  }();
   static const auto schema = make_schema(kSchemaFiles.at(0).second, {}, views);
   return schema;
 }

@@ -49,7 +49,7 @@ Schema make_schema(std::string_view creation,
                    std::string_view views);
 
 /// The schema of this build: schema/tables.sql, schema/migrations, and the views
-/// of schema/views.sql and schema/report_views.sql.
+/// of schema/views.sql, schema/program_views.sql and schema/report_views.sql.
 const Schema& current_schema();
 
 }  // namespace netlog::store
