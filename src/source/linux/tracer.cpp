@@ -48,7 +48,9 @@ Tracer::Tracer(Trace trace,
 bool Tracer::drain(ProcessTable& processes, capture::RecordSink& sink) {
   const auto began_ns = os::read_boot_clock_ns();
   capture::TraceEvents trace;
+  trace.events.reserve(last_bytes_);
   const auto lost = trace_.drain(trace.events);
+  last_bytes_ = trace.events.size();
   // The answer that a program has connected by was copied before the trace reported its connect.
   // At once after it: of answers that come later, the connects before them are not known yet.
   auto dns = packets_ ? packets_->drain_dns() : capture::DnsMessages{};

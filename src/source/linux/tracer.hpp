@@ -6,6 +6,7 @@
 #include "source/linux/trace.hpp"
 #include "source/live_source.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -51,8 +52,9 @@ class Tracer {
   std::string no_packets_;          ///< why not; empty: they are read, or not wanted
   bool had_packets_;
   std::int64_t packets_checked_ns_;
-  std::int64_t drained_ns_;  ///< when the last drain began
-  bool has_begun_ = false;   ///< a trace record was emitted
+  std::int64_t drained_ns_;     ///< when the last drain began
+  bool has_begun_ = false;      ///< a trace record was emitted
+  std::size_t last_bytes_ = 0;  ///< of the last drain
 };
 
 }  // namespace netlog::source
