@@ -59,8 +59,8 @@ void Thinning::end_batch() {
                          .number();
   if (!known) {
     SQLite::Statement insert{database_,
-                             "INSERT INTO gap (session_id, from_ns, to_ns, source, reason, lost, "
-                             "detail) VALUES (?, ?, ?, 'retention', ?, ?, 'sums have them')"};
+                             "INSERT INTO gap (session_id, from_ns, to_ns, source, reason, lost) "
+                             "VALUES (?, ?, ?, 'retention', ?, ?)"};
     BoundStatement{insert}
         .with(session_id_)
         .with(from_ns_)
