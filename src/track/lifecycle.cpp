@@ -61,6 +61,7 @@ Index Lifecycle::open(const Identity& identity, const SocketRow& row, const Open
     listeners_.opened(
         connection.netns, connection.tuple.protocol, connection.tuple.local, connection.id);
   }
+  counts_.add(connection);
   owners_.open(index, opening.keys, opening.alive_after_ns, opening.owner);
   changes_.emit(index,
                 connection.opened ? EventKind::open : EventKind::present,
@@ -90,6 +91,7 @@ void Lifecycle::resume(const Identity& identity,
   const auto index = add(identity, row, table);
   auto& entry = table_[index];
   entry.connection = connection;
+  counts_.add(connection);
   entry.seen = seen;
   if (connection.state) {
     entry.evidence.add(*connection.state);
@@ -174,7 +176,9 @@ void Lifecycle::enter(Index index, TcpState state, const Moment& at) {
   if (connection.state == TcpState::syn_received) {
     aliases_.end_handshake(connection.netns, connection.tuple);
   }
+  counts_.remove(connection);
   connection.state = state;
+  counts_.add(connection);
   entry.evidence.add(state);
   if (state == TcpState::time_wait) {
     connection.closed = at;
@@ -233,6 +237,7 @@ void Lifecycle::close(Index index, const Moment& at) {
     set_outcome(connection, entry.evidence);
   }
   connection.gone = true;
+  counts_.remove(connection);
   // The notice has the cookie of the full socket. Its handshake and its minisock can have others.
   const bool has_another_cookie =
       connection.state == TcpState::syn_received || aliases_.awaits_notice(index);
@@ -340,7 +345,9 @@ void Lifecycle::set_direction(Index index, Direction direction) {
   if (connection.direction == direction) {
     return;
   }
+  counts_.remove(connection);
   connection.direction = direction;
+  counts_.add(connection);
   if (direction != Direction::outbound) {
     connection.remote_name.clear();
     connection.name_source = NameSource::none;
@@ -464,9 +471,11 @@ void Lifecycle::set_outcome(Connection& connection, const Evidence& evidence) {
 
 std::string Lifecycle::broken_invariant() const {
   std::string broken;
+  OpenCounts open;
   table_.for_each([&](Index index) {
     const auto& entry = table_[index];
     const auto& connection = entry.connection;
+    open.add(connection);
     const auto phase = table_.phase(index);
     const bool in_time_wait = connection.state == TcpState::time_wait;
     const auto require = [&](bool holds, const char* what) {
@@ -483,6 +492,9 @@ std::string Lifecycle::broken_invariant() const {
     require(entry.seen.began_ns <= entry.seen.ended_ns, "it was seen in a negative time");
     require(connection.id < next_id_, "its number is not given out yet");
   });
+  if (broken.empty() && open != counts_) {
+    broken = "the counts of open connections are not those of the table";
+  }
   return broken;
 }
 

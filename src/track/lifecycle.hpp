@@ -6,6 +6,7 @@
 #include "track/connection_table.hpp"
 #include "track/expected_notices.hpp"
 #include "track/listeners.hpp"
+#include "track/open_counts.hpp"
 #include "track/owner_tracker.hpp"
 #include "track/socket_aliases.hpp"
 #include "util/bounded_map.hpp"
@@ -131,6 +132,8 @@ class Lifecycle {
   /// Gives back memory that is not needed any more.
   void shrink() { recently_closed_.shrink(); }
 
+  [[nodiscard]] const OpenCounts& open_counts() const { return counts_; }
+
   /// As ConnectionTable::broken_invariant().
   [[nodiscard]] std::string broken_invariant() const;
 
@@ -158,6 +161,7 @@ class Lifecycle {
   SocketAliases& aliases_;
   const ExpectedNotices& expected_notices_;
   ConnectionId next_id_;
+  OpenCounts counts_;
   /// Closed before their destroy notice or their last holder was reported: an application can keep
   /// a socket that was reset for as long as it likes.
   BoundedMap<Identity, ClosedConnection, IdentityHash> recently_closed_{kMaxClosed};

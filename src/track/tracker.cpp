@@ -307,6 +307,10 @@ std::size_t Tracker::open_connections() const {
   return parts_->table.size();
 }
 
+const OpenCounts& Tracker::open_counts() const {
+  return parts_->lifecycle.open_counts();
+}
+
 std::size_t Tracker::time_wait_connections() const {
   std::size_t total = 0;
   for (ScopeIndex scope = 0; scope < parts_->table.scopes(); ++scope) {

@@ -4,6 +4,7 @@
 #include "model/event.hpp"
 #include "model/lookup.hpp"
 #include "model/snapshot.hpp"
+#include "track/open_counts.hpp"
 #include "track/owner_tracker.hpp"
 #include "track/trace_history.hpp"
 
@@ -143,6 +144,7 @@ class Tracker {
   [[nodiscard]] bool awaits_time_wait() const;
 
   [[nodiscard]] std::size_t open_connections() const;
+  [[nodiscard]] const OpenCounts& open_counts() const;
   [[nodiscard]] std::size_t time_wait_connections() const;
 
   /// Gives back the memory that many connections needed, when few of them are left.

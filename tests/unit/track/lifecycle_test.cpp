@@ -5,6 +5,10 @@
 #include "support/connection_event.hpp"
 #include "support/track_parts.hpp"
 
+#include <cstdint>
+#include <optional>
+#include <string>
+
 namespace netlog::track::test::lifecycle {
 
 using enum TcpState;
@@ -43,6 +47,32 @@ TEST_CASE("Lifecycle ends a connection when it enters TIME_WAIT", "[track]") {
   CHECK_FALSE(entry.left.has_value());
   parts.lifecycle.close(index, Moment{900, 100});
   CHECK(entry.connection.closed == Moment{200, 10});
+  CHECK(parts.broken_invariant().empty());
+}
+
+TEST_CASE("Lifecycle counts what is open by direction and state", "[track]") {
+  TrackParts parts;
+  const auto counted = [&] {
+    std::string text;
+    parts.lifecycle.open_counts().for_each([&](Protocol protocol,
+                                               Direction direction,
+                                               std::optional<TcpState> state,
+                                               std::int64_t count) {
+      text += std::string{name(protocol)} + ' ' + std::string{name(direction)} + ' ' +
+              std::string{state ? name(*state) : "-"} + ' ' + std::to_string(count) + '\n';
+    });
+    return text;
+  };
+  const auto first = parts.open(tcp_row(1, established, 4000, 443));
+  const auto second = parts.open(tcp_row(2, established, 4001, 443));
+  parts.open(tcp_row(9, listen, 443, 0));
+  CHECK(counted() == "tcp outbound ESTABLISHED 2\ntcp listen LISTEN 1\n");
+  parts.lifecycle.enter(first, time_wait, Moment{200, 10});
+  parts.lifecycle.set_direction(second, Direction::inbound);
+  CHECK(counted() == "tcp outbound TIME_WAIT 1\ntcp inbound ESTABLISHED 1\ntcp listen LISTEN 1\n");
+  parts.lifecycle.close(first, Moment{300, 10});
+  parts.lifecycle.close(second, Moment{300, 10});
+  CHECK(counted() == "tcp listen LISTEN 1\n");
   CHECK(parts.broken_invariant().empty());
 }
 
