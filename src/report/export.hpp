@@ -35,7 +35,8 @@ void each_connection(store::Reader& reader,
 /// groups. @throws StoreError from the reader.
 Table talks(store::Reader& reader, const Filter& filter, std::int64_t limit);
 
-/// Counts of connections by protocol, direction, outcome and, if they are open, state.
+/// Counts of connections by protocol, direction, outcome and, if they are open, state (`none` for
+/// UDP).
 /// @throws StoreError from the reader.
 Table counts(store::Reader& reader, const Filter& filter);
 

@@ -121,7 +121,7 @@ void write_pcap_filter(ExportSource& source, std::ostream& out) {
 void write_prometheus(ExportSource& source, std::ostream& out) {
   const auto counts = report::counts(source.reader, source.filter);
   source.progress.clear();
-  out << render::prometheus_text(counts);
+  out << render::prometheus_text({&counts, 1});
 }
 
 /// The names, and what writes them.

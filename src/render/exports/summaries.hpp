@@ -3,6 +3,7 @@
 
 #include "model/table.hpp"
 
+#include <span>
 #include <string>
 
 namespace netlog::render {
@@ -15,9 +16,10 @@ std::string dot_graph(const Table& talks);
 /// The same as a flowchart of Mermaid.
 std::string mermaid_graph(const Table& talks);
 
-/// Prometheus' text format 0.0.4, of gauges. `counts` has the columns protocol, direction, outcome,
-/// state, connections, bytes_sent and bytes_received. Labels have netlog's words only.
-std::string prometheus_text(const Table& counts);
+/// Prometheus' text format 0.0.4. Each metric sums up a column of one of the tables; those whose
+/// column no table has are left out. prometheus.cpp lists the metrics, the columns and the labels.
+/// Labels have netlog's words only.
+std::string prometheus_text(std::span<const Table> tables);
 
 /// A filter for tcpdump (pcap-filter(7)) in one line, which selects both directions. `ends` has the
 /// columns protocol, local_ip, local_port, remote_ip and remote_port; NULL: any. A row with

@@ -208,29 +208,30 @@ TEST_CASE("Prometheus gets sums, without the labels that are not known", "[rende
                                  "outcome",
                                  "state",
                                  "connections",
+                                 "open_connections",
                                  "bytes_sent",
                                  "bytes_received"}) {
     counts.columns.push_back({name, name, Unit::none, Align::left, false});
   }
   const std::int64_t two = 2;
   const std::int64_t three = 3;
-  counts.rows = {{"tcp", "inbound", "open", "ESTABLISHED", two, two, Cell{}},
-                 {"tcp", "inbound", "open", "CLOSE_WAIT", three, three, Cell{}},
-                 {"udp", "outbound", "a\"\\\nb", Cell{}, two, Cell{}, Cell{}}};
+  counts.rows = {{"tcp", "inbound", "open", "ESTABLISHED", two, two, two, Cell{}},
+                 {"tcp", "inbound", "open", "CLOSE_WAIT", three, three, three, Cell{}},
+                 {"udp", "outbound", "a\"\\\nb", Cell{}, two, Cell{}, Cell{}, Cell{}}};
   CHECK(
-      render::prometheus_text(counts) ==
+      render::prometheus_text({&counts, 1}) ==
       R"(# HELP netlog_connections Connections, listeners and UDP sockets that were selected, by how they ended.
 # TYPE netlog_connections gauge
 netlog_connections{protocol="tcp",direction="inbound",outcome="open"} 5
 netlog_connections{protocol="udp",direction="outbound",outcome="a\"\\\nb"} 2
-# HELP netlog_open_connections Those of them that are open, by TCP state.
+# HELP netlog_open_connections Connections, listeners and UDP sockets that are open, by TCP state.
 # TYPE netlog_open_connections gauge
 netlog_open_connections{protocol="tcp",direction="inbound",state="CLOSE_WAIT"} 3
 netlog_open_connections{protocol="tcp",direction="inbound",state="ESTABLISHED"} 2
-# HELP netlog_sent_bytes Payload that they sent, where it is known.
+# HELP netlog_sent_bytes Payload that the selected connections sent, where it is known.
 # TYPE netlog_sent_bytes gauge
 netlog_sent_bytes{protocol="tcp",direction="inbound"} 5
-# HELP netlog_received_bytes Payload that they received, where it is known.
+# HELP netlog_received_bytes Payload that the selected connections received, where it is known.
 # TYPE netlog_received_bytes gauge
 )");
 }

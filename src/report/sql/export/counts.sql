@@ -6,14 +6,16 @@
 -- column: outcome | outcome |
 -- column: state | state |
 -- column: connections | connections | count
+-- column: open_connections | open | count
 -- column: bytes_sent | sent | bytes
 -- column: bytes_received | received | bytes
 SELECT
   c.protocol,
   c.direction,
   c.outcome,
-  iif(c.outcome = 'open', c.state, NULL) AS state,
+  iif(c.outcome = 'open', coalesce(c.state, 'none'), NULL) AS state,
   count(*) AS connections,
+  iif(c.outcome = 'open', count(*), NULL) AS open_connections,
   sum(c.bytes_sent) AS bytes_sent,
   sum(c.bytes_received) AS bytes_received
 FROM (/*selected*/) AS c
