@@ -207,6 +207,24 @@ std::string to_string(const Endpoint& endpoint) {
   return out;
 }
 
+std::optional<Endpoint> parse_endpoint(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const auto port = parse_number<std::uint16_t>(text.substr(colon + 1));
+  auto host = text.substr(0, colon);
+  const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (has_brackets) {
+    host = host.substr(1, host.size() - 2);
+  }
+  const auto address = parse_address(host);
+  if (!port || !address || has_brackets != (address->family == Family::ipv6)) {
+    return std::nullopt;
+  }
+  return Endpoint{*address, *port};
+}
+
 std::size_t hash_value(const Endpoint& endpoint) {
   std::array<std::uint64_t, 2> halves{};
   std::memcpy(halves.data(), endpoint.address.bytes.data(), endpoint.address.bytes.size());

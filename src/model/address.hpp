@@ -62,6 +62,9 @@ struct Endpoint {
 /// `192.0.2.1:80`, `[2001:db8::1]:80`.
 std::string to_string(const Endpoint& endpoint);
 
+/// Reads what to_string() writes, with a number as the port; nothing when it is neither.
+std::optional<Endpoint> parse_endpoint(std::string_view text);
+
 /// FNV-1a style mixing; good enough for hash tables, stable across runs.
 std::size_t hash_value(const Endpoint& endpoint);
 

@@ -39,12 +39,17 @@ class RaisedRights {
   std::uint64_t before_ = 0;
 };
 
+/// What a recorder needs system calls for besides recording.
+struct AllowedCalls {
+  bool accept = false;  ///< to accept connections at sockets that listen already
+};
+
 /// Forbids this process for good, with all threads that it starts later, the system calls that a
 /// recorder does not need: to start programs, to look into the memory of others, to make Internet
 /// sockets, to mount, to load modules, to change users. They fail with EPERM. On Linux by seccomp;
 /// on Windows, and in a build with sanitizers, it does nothing. Errors: the system's reason (a
 /// kernel without seccomp).
-Result<void> restrict_system_calls();
+Result<void> restrict_system_calls(const AllowedCalls& allowed);
 
 /// The capabilities of this process that drop_rights() would keep, by name without `cap_`.
 std::vector<std::string> retained_capabilities(const RetainedRights& retained);

@@ -10,9 +10,10 @@
 
 namespace netlog::record {
 
-void Delivery::set_utc_offset(std::int64_t boot_ns, const capture::UtcOffset& utc) {
+std::optional<Gap> Delivery::set_utc_offset(std::int64_t boot_ns, const capture::UtcOffset& utc) {
   if (utc.step_ns == 0) {
-    return stamper_.drift(boot_ns, utc.offset_ns);
+    stamper_.drift(boot_ns, utc.offset_ns);
+    return std::nullopt;
   }
   stamp();
   stamper_.set(boot_ns, utc.offset_ns);
@@ -20,14 +21,16 @@ void Delivery::set_utc_offset(std::int64_t boot_ns, const capture::UtcOffset& ut
   const auto old_ns = new_ns - utc.step_ns;
   const bool forwards = utc.step_ns > 0;
   items_.emplace_back(ClockStep{new_ns, utc.step_ns});
-  items_.emplace_back(Gap{std::nullopt,
-                          std::min(old_ns, new_ns),
-                          std::max(old_ns, new_ns),
-                          "clock",
-                          forwards ? "clock stepped forwards" : "clock stepped backwards",
-                          std::nullopt,
-                          (forwards ? "by " : "by -") + format_duration(std::abs(utc.step_ns))});
+  Gap gap{std::nullopt,
+          std::min(old_ns, new_ns),
+          std::max(old_ns, new_ns),
+          "clock",
+          forwards ? "clock stepped forwards" : "clock stepped backwards",
+          std::nullopt,
+          (forwards ? "by " : "by -") + format_duration(std::abs(utc.step_ns))};
+  items_.emplace_back(gap);
   stamped_ = items_.size();
+  return gap;
 }
 
 void Delivery::stamp() {

@@ -28,8 +28,8 @@ class Delivery {
   void add(store::Item item) { items_.push_back(std::move(item)); }
 
   /// From `boot_ns` on UTC is the boot clock plus an offset. Where UTC was set, what was added
-  /// before is stamped by the old clock, and a clock step and its gap follow.
-  void set_utc_offset(std::int64_t boot_ns, const capture::UtcOffset& utc);
+  /// before is stamped by the old clock, and a clock step and its gap follow. @return that gap
+  std::optional<Gap> set_utc_offset(std::int64_t boot_ns, const capture::UtcOffset& utc);
 
   [[nodiscard]] const UtcStamper& stamper() const { return stamper_; }
 

@@ -79,7 +79,11 @@ void Recorder::consume(const RawRecord& record) {
 
 Progress Recorder::progress() const {
   const auto ticks = ticks_.counts(now_ns_);
-  return {ticks.ticks, ticks.late_ticks, ticks.skipped_ticks, events_, gap_count_};
+  return {ticks.ticks, ticks.late_ticks, ticks.skipped_ticks, counts_.events(), counts_.all_gaps()};
+}
+
+std::optional<std::int64_t> Recorder::last_tick_utc_ns() const {
+  return tick_ns_ == 0 ? std::nullopt : std::optional{to_utc(tick_ns_)};
 }
 
 void Recorder::note_cut_capture() {
@@ -135,7 +139,6 @@ void Recorder::take(const Record& record, const capture::UtcOffset& utc) {
   if (utc.step_ns != 0) {
     take_events();
     deliver_windows();
-    ++gap_count_;
     clock_set_ns_ = now_ns;
   }
   if (utc.step_ns < 0) {
@@ -143,20 +146,27 @@ void Recorder::take(const Record& record, const capture::UtcOffset& utc) {
     const auto set_ns = std::min(tick_before_ns_, now_ns);
     tracker_.note_clock_set_back({to_utc(now_ns) + kUtcErrorNs, set_ns + utc.offset_ns});
   }
-  delivery_.set_utc_offset(now_ns, utc);
+  if (const auto gap = delivery_.set_utc_offset(now_ns, utc)) {
+    counts_.add(*gap);
+  }
 }
 
 /// The windows of coverage and the gaps that are not over.
 void Recorder::deliver_windows() {
   for (const auto& coverage : coverage_.finish()) {
-    delivery_.add(coverage);
+    deliver(coverage);
   }
   add_gaps(gaps_.finish());
 }
 
+void Recorder::deliver(const Coverage& coverage) {
+  counts_.add(coverage);
+  delivery_.add(coverage);
+}
+
 void Recorder::take_events() {
   tracker_.take_events([&](ConnectionEvents of) {
-    events_ += static_cast<std::int64_t>(of.events.size());
+    counts_.add(of);
     coverage_.count(of);
     delivery_.add(std::move(of));
   });
@@ -172,12 +182,12 @@ void Recorder::end_tick() {
     }
     delivery_.add(counters);
     if (coverage) {
-      delivery_.add(*coverage);
+      deliver(*coverage);
     }
   }
   for (const auto netns : std::exchange(ended_namespaces_, {})) {
     if (const auto coverage = coverage_.end(netns)) {
-      delivery_.add(*coverage);
+      deliver(*coverage);
     }
   }
   if (ticks_.refresh_due(now_ns_)) {
@@ -203,7 +213,7 @@ bool Recorder::shrink() {
 
 void Recorder::add_gaps(std::vector<Gap> gaps) {
   for (auto& gap : gaps) {
-    ++gap_count_;
+    counts_.add(gap);
     delivery_.add(std::move(gap));
   }
 }

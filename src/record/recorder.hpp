@@ -7,6 +7,7 @@
 #include "record/process_lives.hpp"
 #include "record/process_registry.hpp"
 #include "record/record_decoder.hpp"
+#include "record/recording_counts.hpp"
 #include "record/tick_monitor.hpp"
 #include "store/write/writer.hpp"
 #include "track/coverage.hpp"
@@ -57,6 +58,9 @@ class Recorder final : public capture::RecordSink {
   /// How long the writer's full queue has blocked us since the last call.
   std::int64_t take_blocked_ns() { return delivery_.take_blocked_ns(); }
   [[nodiscard]] Progress progress() const;
+  [[nodiscard]] const RecordingCounts& counts() const { return counts_; }
+  /// When the last tick began, UTC ns by the wall clock of now; absent: there was none.
+  [[nodiscard]] std::optional<std::int64_t> last_tick_utc_ns() const;
   /// UTC of a boot-clock time, by the wall clock of now.
   [[nodiscard]] std::int64_t to_utc(std::int64_t boot_ns) const {
     return delivery_.stamper().to_utc(boot_ns);
@@ -107,6 +111,7 @@ class Recorder final : public capture::RecordSink {
   void take_events();
   void end_tick();
   void deliver_windows();
+  void deliver(const Coverage& coverage);
   void add_gaps(std::vector<Gap> gaps);
   void deliver();
   void resume(const Snapshot& shown_by);
@@ -129,8 +134,7 @@ class Recorder final : public capture::RecordSink {
   std::int64_t tick_ns_ = 0;         ///< when the last tick began
   std::int64_t tick_before_ns_ = 0;  ///< and the one before
   std::int64_t clock_set_ns_ = 0;    ///< when UTC was found to have been set
-  std::int64_t events_ = 0;
-  std::int64_t gap_count_ = 0;
+  RecordingCounts counts_;
 };
 
 }  // namespace netlog::record

@@ -129,20 +129,26 @@ Result<Session> session_from(const capture::SessionText& about) {
   return session;
 }
 
-/// Reports progress until stop().
+/// Reports progress until stop(), to the observer and to the server of metrics if there is one.
 class ProgressReporter {
  public:
   ProgressReporter(asio::io_context& io,
                    const Observer& observer,
                    const source::LiveSource& source,
                    const Recorder& recorder,
-                   const store::Writer& writer)
+                   const store::Writer& writer,
+                   std::int64_t interval_ns,
+                   MetricsServer* metrics)
       : timer_{io},
         observer_{observer},
         source_{source},
         source_name_{source.name()},
         recorder_{recorder},
-        writer_{writer} {}
+        writer_{writer},
+        interval_ns_{interval_ns},
+        metrics_{metrics} {
+    publish();
+  }
 
   asio::awaitable<void> run() {
     while (!stopping_) {
@@ -156,6 +162,7 @@ class ProgressReporter {
         }
         observer_.progress(
             recorder_.progress(), writer_.totals(), recorder_.tracker().open_connections());
+        publish();
       }
     }
   }
@@ -165,12 +172,28 @@ class ProgressReporter {
   }
 
  private:
+  void publish() {
+    if (metrics_ != nullptr) {
+      metrics_->publish({source_name_,
+                         started_ns_,
+                         interval_ns_,
+                         recorder_.last_tick_utc_ns(),
+                         recorder_.progress(),
+                         writer_.totals(),
+                         recorder_.counts(),
+                         recorder_.tracker().open_counts()});
+    }
+  }
+
   asio::steady_timer timer_;
   const Observer& observer_;
   const source::LiveSource& source_;
   std::string source_name_;
   const Recorder& recorder_;
   const store::Writer& writer_;
+  std::int64_t started_ns_ = os::read_wall_clock_ns();
+  std::int64_t interval_ns_;
+  MetricsServer* metrics_;
   bool stopping_ = false;
 };
 
@@ -186,6 +209,10 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
         fmt::format("cannot read this host's connection tables: {}", made.error().message())};
   }
   auto& source = **made;
+  std::optional<MetricsServer> metrics;
+  if (options.metrics) {  // before there is a file, and while sockets can be made
+    metrics.emplace(options.metrics->address, options.metrics->text);
+  }
   RecordingPlace place{options.database, hold(options.database), options.storage.readers};
   CreatedFile created{options.database, place.held().created()};
   std::optional<capture::CaptureWriter> capture;
@@ -204,7 +231,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
                     utf8(options.database),
                     dropped.error().message())};
   }
-  if (const auto restricted = os::restrict_system_calls(); !restricted) {
+  if (const auto restricted = os::restrict_system_calls({metrics.has_value()}); !restricted) {
     observer.on_message(fmt::format("recording without a filter of system calls: {}",
                                     restricted.error().message()));
   }
@@ -235,7 +262,13 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
                     observer.on_message(why + "; the recording goes on without it");
                   }};
   std::exception_ptr failure;
-  ProgressReporter reporter{io, observer, source, recorder, writer};
+  ProgressReporter reporter{io,
+                            observer,
+                            source,
+                            recorder,
+                            writer,
+                            options.interval.count(),
+                            metrics ? &*metrics : nullptr};
   const auto adjust = [&] {
     if (const auto now = options.read_again()) {
       asio::post(io, [&, now = *now] {
@@ -249,6 +282,10 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
       os::watch_stop_requests([&] { asio::post(io, [&sampler] { sampler.stop(); }); },
                               options.read_again ? adjust : std::function<void()>{});
   observer.started(source.name(), source.fallback_reason());
+  if (metrics) {
+    metrics->start();
+    observer.serving(metrics->address());
+  }
   const auto ends_at =
       options.duration ? origin + *options.duration : TickSchedule::Clock::time_point::max();
   asio::co_spawn(io, reporter.run(), [](const std::exception_ptr& /*error*/) {});
@@ -262,6 +299,7 @@ Recorded record_live(const LiveOptions& options, const Observer& observer) {
   asio::co_spawn(io, sampler.run(ends_at), ended);
   raised.emplace();
   io.run();
+  metrics.reset();
   if (failure) {
     std::rethrow_exception(failure);
   }

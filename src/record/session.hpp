@@ -2,6 +2,7 @@
 #pragma once
 
 #include "os/files.hpp"
+#include "record/metrics_server.hpp"
 #include "record/recorder.hpp"
 #include "source/live_source.hpp"
 #include "track/udp_flow_tracker.hpp"
@@ -27,6 +28,12 @@ struct Adjustable {
   store::RetentionLimits limits;
 };
 
+/// Where and how metrics are served while it is recorded.
+struct MetricsOptions {
+  Endpoint address;  ///< port 0: any free one
+  MetricsServer::Text text;
+};
+
 struct LiveOptions {
   std::filesystem::path database;
   std::chrono::nanoseconds interval{};
@@ -37,6 +44,7 @@ struct LiveOptions {
   StorageOptions storage;
   /// A UDP flow that was silent for so long has ended.
   std::chrono::nanoseconds udp_timeout{track::UdpFlowTracker::kDefaultTimeoutNs};
+  std::optional<MetricsOptions> metrics;
   /// Reads the options again. Called on a thread without special rights, whenever SIGHUP comes.
   /// @returns nothing: all stays as it is. Absent: SIGHUP is a request to stop.
   std::function<std::optional<Adjustable>()> read_again{};
@@ -51,6 +59,8 @@ struct Observer {
   std::function<void(const std::string& text)> on_message;
   std::function<void(const Progress&, const store::WriterTotals&, std::size_t open_connections)>
       progress;
+  /// Metrics are served at this address. Needed where they are asked for.
+  std::function<void(const Endpoint& address)> serving;
   /// What `read_again` has returned is in effect. Needed where that is set.
   std::function<void()> adjusted;
   std::chrono::milliseconds every{500};  ///< between two calls of `progress`

@@ -198,6 +198,11 @@ void run_record(const RecordOptions& given, const ReadAgain& read_again) {
     os::log_event(os::LogEvent::message, warning);
     spdlog::warn(message_text(warning));
   }
+  observer.serving = [](const Endpoint& address) {
+    spdlog::info("metrics at http://{}/metrics{}",
+                 to_string(address),
+                 address.address.is_loopback() ? "" : ", for whoever reaches that address");
+  };
   observer.fell_back = [&](std::string_view source, std::string_view reason) {
     status.clear();
     os::log_event(os::LogEvent::fallback, fmt::format("using {} from now on: {}", source, reason));

@@ -3,7 +3,9 @@
 
 #include "cli/commands/commands.hpp"
 #include "cli/options/option_values.hpp"
+#include "model/address.hpp"
 #include "os/files.hpp"
+#include "render/exports/summaries.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
 #include "util/time.hpp"
@@ -103,6 +105,24 @@ record::StorageOptions storage_of(const RecordOptions& given) {
   return storage;
 }
 
+/// `localhost` is 127.0.0.1: netlog asks no resolver.
+std::optional<record::MetricsOptions> metrics_of(const std::string& text) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  constexpr std::string_view kLocalhost = "localhost:";
+  const auto address = parse_endpoint(
+      text.starts_with(kLocalhost) ? "127.0.0.1:" + text.substr(kLocalhost.size()) : text);
+  if (!address) {
+    throw UsageError{fmt::format(
+        "--metrics {} is not an address with a port, such as 127.0.0.1:9473 or [::1]:9473",
+        quote(text))};
+  }
+  return record::MetricsOptions{*address, [](const record::RecordingState& state) {
+                                  return render::prometheus_text(record::state_tables(state));
+                                }};
+}
+
 double budget_of(std::string_view text) {
   constexpr double kPercent = 100;
   const auto percent =
@@ -197,6 +217,12 @@ void add_record_options(CLI::App& command, RecordOptions& options) {
                   "Group that may read the recording; without it, only its owner may")
       ->type_name("GROUP");
   command
+      .add_option("--metrics",
+                  options.metrics,
+                  "Serve metrics for Prometheus at this address, without authentication, such as "
+                  "127.0.0.1:9473; port 0: any free one")
+      ->type_name("ADDRESS:PORT");
+  command
       .add_option("--notice-buffer",
                   options.notice_buffer,
                   "Receive buffer for the kernel's notices of ends, such as 512K; more than "
@@ -262,7 +288,11 @@ record::LiveOptions live_options_of(const RecordOptions& given) {
   options.cpu_budget = budget_of(given.cpu_budget);
   options.storage = storage_of(given);
   options.udp_timeout = std::chrono::nanoseconds{udp_timeout_of(given.udp_timeout)};
+  options.metrics = metrics_of(given.metrics);
   const bool replay = given.source.starts_with(kCapturePrefix);
+  if (replay && options.metrics) {
+    throw UsageError{"--metrics has nothing to serve while --source capture:FILE replays one"};
+  }
   if (!replay) {
     options.source.choice = source_of(given.source);
     options.source.notice_buffer_bytes = given.notice_buffer;

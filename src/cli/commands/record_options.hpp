@@ -26,6 +26,7 @@ struct RecordOptions {
   std::string source = "auto";
   std::string capture;
   std::string group;
+  std::string metrics;
   int notice_buffer = source::SourceOptions{}.notice_buffer_bytes;
   int trace_buffer = source::SourceOptions{}.trace_buffer_bytes;
   bool hash_executables = false;

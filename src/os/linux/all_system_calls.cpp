@@ -5,7 +5,7 @@
 
 namespace netlog::os {
 
-Result<void> restrict_system_calls() {
+Result<void> restrict_system_calls(const AllowedCalls& /*allowed*/) {
   return {};
 }
 

@@ -9,6 +9,7 @@ target_sources(
           linux/file_trust.cpp
           linux/files.cpp
           linux/keyboard.cpp
+          linux/listening.cpp
           linux/memory.cpp
           linux/name_files.cpp
           linux/privileges.cpp

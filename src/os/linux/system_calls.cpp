@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <span>
 
 #include <linux/sched.h>
 #include <sys/socket.h>
@@ -93,9 +94,9 @@ constexpr std::array kForbidden{// other programs, other processes
                                 "lookup_dcookie",
                                 "nfsservctl",
                                 // the network
-                                "listen",
-                                "accept",
-                                "accept4"};
+                                "listen"};
+
+constexpr std::array kAccepting{"accept", "accept4"};
 
 struct Release {
   void operator()(void* filter) const { seccomp_release(filter); }
@@ -107,8 +108,16 @@ scmp_arg_cmp first_argument(scmp_compare compare, scmp_datum_t value, scmp_datum
   return {0, compare, value, masked};
 }
 
-int forbid(const Filter& filter, int number) {
-  return seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), number, 0);
+int forbid(const Filter& filter, std::span<const char* const> names) {
+  for (const auto* const name : names) {
+    if (const auto number = seccomp_syscall_resolve_name(name); number != __NR_SCMP_ERROR) {
+      if (const auto code = seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), number, 0);
+          code != 0) {
+        return code;
+      }
+    }
+  }
+  return 0;
 }
 
 /// Sockets of all kinds but those that netlog needs, of which none reaches another machine.
@@ -138,12 +147,13 @@ int forbid_processes(const Filter& filter) {
   return seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1, arg);
 }
 
-int forbid_all(const Filter& filter) {
-  for (const auto* const name : kForbidden) {
-    if (const auto number = seccomp_syscall_resolve_name(name); number != __NR_SCMP_ERROR) {
-      if (const auto code = forbid(filter, number); code != 0) {
-        return code;
-      }
+int forbid_all(const Filter& filter, const AllowedCalls& allowed) {
+  if (const auto code = forbid(filter, kForbidden); code != 0) {
+    return code;
+  }
+  if (!allowed.accept) {
+    if (const auto code = forbid(filter, kAccepting); code != 0) {
+      return code;
     }
   }
   // The arguments of clone3() are in memory, where a filter cannot look. glibc then uses clone().
@@ -162,12 +172,12 @@ int forbid_all(const Filter& filter) {
 
 }  // namespace
 
-Result<void> restrict_system_calls() {
+Result<void> restrict_system_calls(const AllowedCalls& allowed) {
   const Filter filter{seccomp_init(SCMP_ACT_ALLOW)};
   if (!filter) {
     return fail_errno(ENOMEM, "make a system call filter");
   }
-  auto code = forbid_all(filter);
+  auto code = forbid_all(filter, allowed);
   if (code == 0) {
     // Also for the threads that run already.
     code = seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1);

@@ -73,7 +73,7 @@ RaisedRights::RaisedRights() {
 
 RaisedRights::~RaisedRights() = default;
 
-Result<void> restrict_system_calls() {
+Result<void> restrict_system_calls(const AllowedCalls& /*allowed*/) {
   return {};
 }
 

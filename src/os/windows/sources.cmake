@@ -10,6 +10,7 @@ target_sources(
           windows/files.cpp
           windows/folders.cpp
           windows/keyboard.cpp
+          windows/listening.cpp
           windows/memory.cpp
           windows/name_files.cpp
           windows/privileges.cpp

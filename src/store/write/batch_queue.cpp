@@ -43,6 +43,11 @@ std::vector<Item> emptied(std::vector<Item> items) {
 
 }  // namespace
 
+BatchQueue::Fill BatchQueue::fill() {
+  const std::lock_guard lock{mutex_};
+  return {items_.size(), outage_};
+}
+
 PushResult BatchQueue::push(std::vector<Item> items) {
   PushResult result;
   std::unique_lock lock{mutex_};

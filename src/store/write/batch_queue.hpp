@@ -58,6 +58,14 @@ class BatchQueue {
   /// What was dropped since the last push, and why.
   std::pair<std::vector<Item>, DropReason> take_dropped();
 
+  // Any thread.
+
+  struct Fill {
+    std::size_t items = 0;  ///< queued, without the batch that is being written
+    bool outage = false;
+  };
+  Fill fill();
+
   // The writer thread.
 
   /// Waits for items: the first time for any, later for a batch. @returns all that are queued, in

@@ -18,10 +18,13 @@ namespace netlog::store {
 class WriterThread;
 
 struct WriterTotals {
-  std::int64_t events = 0;      ///< committed
-  std::int64_t file_bytes = 0;  ///< of the database and its WAL, after the last commit
-  std::int64_t ticks = 0;       ///< of the recorder, on record; written once a second
-  bool needs_wal = false;       ///< it has ended, and somebody has the file open
+  std::int64_t events = 0;        ///< committed
+  std::int64_t file_bytes = 0;    ///< of the database and its WAL, after the last commit
+  std::int64_t ticks = 0;         ///< of the recorder, on record; written once a second
+  bool needs_wal = false;         ///< it has ended, and somebody has the file open
+  std::int64_t queued_items = 0;  ///< that wait to be written
+  std::int64_t queue_limit = 0;   ///< so many are a full queue
+  bool outage = false;            ///< the file cannot be written now
 };
 
 /// One session being recorded. A thread of its own writes what is pushed, in transactions. What

@@ -78,6 +78,17 @@ WriterThread::WriterThread(std::filesystem::path path,
       transaction_items_{fitting_items(options_.flush_items, options_.limits)},
       thread_{[this] { run(); }} {}
 
+WriterTotals WriterThread::totals() {
+  const auto fill = queue_.fill();
+  return {events_.load(),
+          bytes_.load(),
+          ticks_.load(),
+          needs_wal_.load(),
+          static_cast<std::int64_t>(fill.items),
+          static_cast<std::int64_t>(options_.queue_items),
+          fill.outage};
+}
+
 void WriterThread::finish(std::int64_t ended_ns) {
   stop();
   queue_.rethrow_failure();

@@ -36,9 +36,7 @@ class WriterThread {
 
   [[nodiscard]] BatchQueue& queue() { return queue_; }
   [[nodiscard]] const LeftOpen& left_open() const { return left_open_; }
-  [[nodiscard]] WriterTotals totals() const {
-    return {events_.load(), bytes_.load(), ticks_.load(), needs_wal_.load()};
-  }
+  [[nodiscard]] WriterTotals totals();
 
   /// May be called on any thread.
   void set_limits(const RetentionLimits& limits);

@@ -552,12 +552,13 @@ TEST_CASE("a recorder may do nothing else than record", "[cli]") {
   if (pid == 0) {
     const auto fails = [](auto call) { return call() == -1 && errno == EPERM; };
     const bool restricted =
-        os::drop_rights({}).has_value() && os::restrict_system_calls().has_value();
+        os::drop_rights({}).has_value() && os::restrict_system_calls({}).has_value();
     bool ran = false;
     std::thread{[&] { ran = true; }}.join();
     const bool right =
         restricted && ran && fails([] { return ::socket(AF_INET, SOCK_STREAM, 0); }) &&
         fails([] { return ::socket(AF_INET6, SOCK_DGRAM, 0); }) &&
+        fails([] { return ::accept(-1, nullptr, nullptr); }) &&
         fails([] { return ::socket(AF_SMC, SOCK_STREAM, 0); }) && fails([] {
           return static_cast<int>(::syscall(SYS_tgkill, ::getppid(), ::getppid(), 0));
         }) &&

@@ -25,7 +25,7 @@ LINE = re.compile(r"^ {4,}(?:sudo )?(netlog(?: .*)?)$", re.M)
 # What stands for something else.
 OUR_NAME = pathlib.Path("/proc/self/comm").read_text(encoding="utf-8").strip()
 # Only its members may give a file to a group.
-PLACEHOLDERS = {"adm": grp.getgrgid(os.getgid()).gr_name, "A..B": "-1h..now", "FILE": "placeholder.db", "NAME": "leaks"}
+PLACEHOLDERS = {"127.0.0.1:9473": "127.0.0.1:0", "adm": grp.getgrgid(os.getgid()).gr_name, "A..B": "-1h..now", "FILE": "placeholder.db", "NAME": "leaks"}
 
 
 def documented(sources):

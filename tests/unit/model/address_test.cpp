@@ -116,6 +116,32 @@ TEST_CASE("parse_address_range gives the first and last address of a block", "[m
   CHECK_FALSE(parse_address_range("::/129").has_value());
 }
 
+TEST_CASE("parse_endpoint reads an address and a port", "[model]") {
+  for (const auto* const text : {"192.0.2.1:80", "[2001:db8::1]:443", "[::]:0", "0.0.0.0:65535"}) {
+    CAPTURE(text);
+    REQUIRE(parse_endpoint(text).has_value());
+    CHECK(to_string(*parse_endpoint(text)) == text);
+  }
+  for (const auto* const text : {"",
+                                 ":",
+                                 "80",
+                                 ":80",
+                                 "192.0.2.1",
+                                 "192.0.2.1:",
+                                 "192.0.2.1:65536",
+                                 "192.0.2.1:-1",
+                                 "192.0.2.1:80 ",
+                                 "[192.0.2.1]:80",
+                                 "2001:db8::1:443",
+                                 "[2001:db8::1]",
+                                 "[]:80",
+                                 "[:80",
+                                 "example.com:80"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_endpoint(text).has_value());
+  }
+}
+
 TEST_CASE("to_string(Endpoint) puts IPv6 addresses in brackets", "[model]") {
   CHECK(to_string(Endpoint{IpAddress::v4(192, 0, 2, 1), 80}) == "192.0.2.1:80");
   CHECK(to_string(Endpoint{*parse_address("2001:db8::1"), 443}) == "[2001:db8::1]:443");

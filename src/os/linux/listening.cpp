@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+#include "os/listening.hpp"
+
+namespace netlog::os {
+
+bool may_reuse_address() {
+  return true;
+}
+
+}  // namespace netlog::os
