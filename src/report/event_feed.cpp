@@ -62,6 +62,14 @@ std::int64_t id_of(const Cell& cell) {
 
 }  // namespace
 
+std::int64_t data_version(store::Reader& reader) {
+  return id_of(reader.query("PRAGMA data_version").cells[0][0]);
+}
+
+std::int64_t newest_event_id(store::Reader& reader) {
+  return id_of(reader.query("SELECT coalesce((SELECT id FROM newest_event), 0)").cells[0][0]);
+}
+
 std::vector<Column> event_columns() {
   return {{"at_ns", "at", Unit::time, Align::left, false},
           {"error_ns", "±", Unit::ns, Align::right, false},
@@ -111,7 +119,7 @@ void EventFeed::last(std::int64_t count, const OnEvent& on_event) {
   auto parameters = clause.parameters;
   parameters.insert(kinds_.parameters.begin(), kinds_.parameters.end());
   parameters["count"] = count;
-  parameters["newest_id"] = last_id_ = newest_id();
+  parameters["newest_id"] = last_id_ = newest_event_id(reader_);
   // Mostly they are in the newest rows.
   const auto rows = std::max(count, kRecentRows);
   parameters["rows"] = rows;
@@ -182,7 +190,7 @@ std::string EventFeed::select_of_all(const std::string& connections,
 }
 
 void EventFeed::next(const OnEvent& on_event) {
-  const auto version = id_of(reader_.query("PRAGMA data_version").cells[0][0]);
+  const auto version = data_version(reader_);
   if (std::exchange(version_, version) == version) {
     return;
   }
@@ -192,7 +200,7 @@ void EventFeed::next(const OnEvent& on_event) {
     clause.sql = fmt::format(
         "EXISTS (SELECT 1 FROM connections AS c WHERE c.id = connection_id AND ({}))", clause.sql);
   }
-  const auto newest = newest_id();
+  const auto newest = newest_event_id(reader_);
   clause.parameters["newest_id"] = newest;
   clause.parameters["last_id"] = std::exchange(last_id_, newest);
   clause.parameters.insert(kinds_.parameters.begin(), kinds_.parameters.end());
@@ -206,10 +214,6 @@ void EventFeed::next(const OnEvent& on_event) {
       clause.parameters,
       [](const auto&) {},
       on_event);
-}
-
-std::int64_t EventFeed::newest_id() {
-  return id_of(reader_.query("SELECT coalesce((SELECT id FROM newest_event), 0)").cells[0][0]);
 }
 
 }  // namespace netlog::report

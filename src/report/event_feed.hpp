@@ -17,6 +17,12 @@ namespace netlog::report {
 /// The columns of one event, in the order of the feed's rows.
 std::vector<Column> event_columns();
 
+/// A number that changes with each transaction that another process commits to the file.
+std::int64_t data_version(store::Reader& reader);
+
+/// The id of the newest event; 0: there is none.
+std::int64_t newest_event_id(store::Reader& reader);
+
 /// Reads events as they are recorded: the last ones, then those that follow. What one call reads
 /// is in order of time.
 class EventFeed {
@@ -40,7 +46,6 @@ class EventFeed {
   std::string select_of_all(const std::string& connections,
                             std::int64_t count,
                             store::Parameters& parameters);
-  std::int64_t newest_id();
 
   store::Reader& reader_;
   Filter filter_;

@@ -39,8 +39,17 @@ struct ExportQuery {
   store::Parameters parameters;
 };
 
-ExportQuery export_query(std::string_view name, const Filter& filter, std::int64_t limit) {
-  const auto clause = connection_clause(filter);
+/// SQLite finds constant ids by their index.
+Clause clause_of(const Filter& filter, const std::optional<std::vector<std::int64_t>>& ids) {
+  if (!ids) {
+    return connection_clause(filter);
+  }
+  auto clause = known_connection_clause(filter);
+  clause.sql = fmt::format("c.id IN ({}) AND ({})", fmt::join(*ids, ", "), clause.sql);
+  return clause;
+}
+
+ExportQuery export_query(std::string_view name, const Clause& clause, std::int64_t limit) {
   auto selected = export_section("selected").sql;
   selected.erase(selected.rfind(';'));
   replace_all(selected, "/*filter*/ 1", clause.sql);
@@ -56,7 +65,7 @@ Table export_table(store::Reader& reader,
                    const Filter& filter,
                    std::int64_t limit) {
   auto table = export_section(name).heading;
-  const auto query = export_query(name, filter, limit);
+  const auto query = export_query(name, connection_clause(filter), limit);
   table.rows = reader.query(query.sql, query.parameters).cells;
   return table;
 }
@@ -149,7 +158,7 @@ void each_connection(store::Reader& reader,
                      const ExportOptions& options,
                      const std::function<void(const std::vector<std::string>&)>& names,
                      const std::function<bool(const std::vector<Cell>&)>& row) {
-  auto query = export_query("connections", filter, options.limit);
+  auto query = export_query("connections", clause_of(filter, options.ids), options.limit);
   query.parameters["peers_only"] = std::int64_t{options.peers_only ? 1 : 0};
   std::optional<IdentifierColumns> identifiers;
   std::vector<Cell> all_cells;  // keeps its memory from row to row

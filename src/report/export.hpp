@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace netlog::report {
 struct ExportOptions {
   std::int64_t limit = -1;  ///< the first so many; -1: all
   bool peers_only = false;  ///< no listeners, and no UDP sockets without a peer
+  std::optional<std::vector<std::int64_t>> ids = std::nullopt;  ///< absent: all
 };
 
 /// Hands over each connection that the filter selects, by its id, as it was at the end of the

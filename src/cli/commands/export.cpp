@@ -61,13 +61,11 @@ void write_connections(render::ConnectionFormat format, ExportSource& source, st
       source.is_for_terminal ? csv_reader() : render::CsvReader::program,
       os::read_wall_clock_ns(),
       span ? span->began_ns : 0};
-  const bool peers_only =
-      format == render::ConnectionFormat::zeek || format == render::ConnectionFormat::zeek_json;
   std::unique_ptr<render::ConnectionWriter> writer;
   report::each_connection(
       source.reader,
       source.filter,
-      {source.limit.value_or(-1), peers_only},
+      {source.limit.value_or(-1), render::has_peers_only(format)},
       [&](const std::vector<std::string>& names) {
         writer = render::connection_writer(format, names, style);
         out << writer->begin();
@@ -126,24 +124,20 @@ void write_prometheus(ExportSource& source, std::ostream& out) {
 
 /// The names, and what writes them.
 std::vector<std::pair<std::string, Export>> exports() {
-  const auto connections = [](render::ConnectionFormat format) {
-    return [format](ExportSource& source, std::ostream& out) {
-      write_connections(format, source, out);
-    };
-  };
   const auto graph = [](std::string (*make)(const Table&)) {
     return [make](ExportSource& source, std::ostream& out) { write_graph(make, source, out); };
   };
-  using enum render::ConnectionFormat;
-  return {{"ecs", connections(ecs)},
-          {"zeek", connections(zeek)},
-          {"zeek-json", connections(zeek_json)},
-          {"csv", connections(csv)},
-          {"perfetto", connections(perfetto)},
-          {"dot", graph(render::dot_graph)},
-          {"mermaid", graph(render::mermaid_graph)},
-          {"pcap-filter", write_pcap_filter},
-          {kPrometheus, write_prometheus}};
+  std::vector<std::pair<std::string, Export>> all;
+  for (const auto& [name, format] : render::kConnectionFormats) {
+    all.emplace_back(name, [format = format](ExportSource& source, std::ostream& out) {
+      write_connections(format, source, out);
+    });
+  }
+  all.emplace_back("dot", graph(render::dot_graph));
+  all.emplace_back("mermaid", graph(render::mermaid_graph));
+  all.emplace_back("pcap-filter", write_pcap_filter);
+  all.emplace_back(kPrometheus, write_prometheus);
+  return all;
 }
 
 /// @throws UsageError

@@ -5,8 +5,12 @@
 #include "cli/options/query_filter.hpp"
 #include "cli/options/query_progress.hpp"
 #include "cli/output/event_text.hpp"
+#include "cli/output/output_stream.hpp"
+#include "os/clock.hpp"
 #include "os/files.hpp"
 #include "os/terminal.hpp"
+#include "render/exports/connection_writer.hpp"
+#include "report/connection_feed.hpp"
 #include "report/event_feed.hpp"
 #include "report/report.hpp"
 #include "store/read/reader.hpp"
@@ -22,6 +26,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -37,6 +42,7 @@ struct TailOptions {
   QueryOptions query;
   std::vector<std::string> kinds;
   std::string lines = "20";
+  std::string as;
   bool follow = false;
 };
 
@@ -86,57 +92,85 @@ void check_kinds(const std::vector<std::string>& kinds) {
   }
 }
 
-/// A recording that is read, and the events after those that were read.
+/// Writes one connection a line to standard output, in a format of other programs.
+class ConnectionPrinter {
+ public:
+  explicit ConnectionPrinter(render::ConnectionFormat format) : format_{format} {}
+
+  /// The same for each recording.
+  void take(const std::vector<std::string>& names) {
+    if (!writer_) {
+      writer_ =
+          render::connection_writer(format_, names, {csv_reader(), os::read_wall_clock_ns(), 0});
+      std::cout << writer_->begin();
+    }
+  }
+
+  /// False when nobody reads the output any more.
+  bool print(const std::vector<Cell>& connection) {
+    std::cout << writer_->row(connection);
+    return static_cast<bool>(std::cout);
+  }
+
+ private:
+  render::ConnectionFormat format_;
+  std::unique_ptr<render::ConnectionWriter> writer_;
+};
+
+/// @throws UsageError
+render::ConnectionFormat format_of_rows(const std::string& name) {
+  const auto names = row_format_names();
+  for (const auto& [known, format] : render::kConnectionFormats) {
+    if (known == name && render::is_of_rows(format)) {
+      return format;
+    }
+  }
+  throw UsageError{fmt::format("--as {} is none of {}, which have a row for each connection{}",
+                               quote(name),
+                               fmt::join(names, ", "),
+                               suggestion(name, names))};
+}
+
+/// A recording that is read by a feed, and its file.
+template <typename Feed>
 struct Followed {
-  Followed(const std::filesystem::path& path,
-           const ParsedFilter& filter,
-           const std::vector<std::string>& kinds)
-      : file{os::identify(path)}, reader{path}, events{reader, resolve(filter, reader), kinds} {
+  template <typename... More>
+  Followed(const std::filesystem::path& path, const ParsedFilter& filter, const More&... more)
+      : file{os::identify(path)}, reader{path}, feed{reader, resolve(filter, reader), more...} {
     reader.take_your_time();
   }
 
   std::optional<os::FileId> file;
   store::Reader reader;
-  report::EventFeed events;
+  Feed feed;
 };
 
-/// The file that has the name now, if that is another one and can be read.
-std::unique_ptr<Followed> new_file(const std::filesystem::path& path,
-                                   const ParsedFilter& filter,
-                                   const std::vector<std::string>& kinds,
-                                   const Followed& before) {
-  const auto now = os::identify(path);
-  if (!now || now == before.file) {
-    return nullptr;
-  }
-  try {
-    auto next = std::make_unique<Followed>(path, filter, kinds);
-    std::cerr << fmt::format("netlog tail: {} is a new file now\n", message_text(utf8(path)));
-    return next;
-  } catch (const store::StoreError&) {
-    return nullptr;  // its recorder has not begun yet
-  }
-}
-
-void print_events(const TailOptions& options) {
-  const auto format = parse_format(options.query.format);
-  const auto lines = parse_number<std::int64_t>(options.lines);
-  if (!lines || *lines < 0) {
-    throw UsageError{fmt::format("-n {} is not a number of events", quote(options.lines))};
-  }
-  check_kinds(options.kinds);
+/// Shows the last ones of a feed, and with --follow those that follow, also in a file that takes
+/// the place of this one. `more` are the last arguments of the feed, `print` those of its calls.
+template <typename Feed, typename... More, typename... Print>
+void follow_feed(const TailOptions& options,
+                 std::int64_t lines,
+                 const std::tuple<Print...>& print,
+                 const More&... more) {
   const auto parsed = parse_filter(options.query);
   const auto path = database_path(options.query);
-  auto followed = std::make_unique<Followed>(path, parsed, options.kinds);
+  const auto open = [&] { return std::make_unique<Followed<Feed>>(path, parsed, more...); };
+  auto followed = open();
   warn_of_missing_wal(followed->reader);
   std::cerr << unmet_text(followed->reader, parsed.filter);
-  EventPrinter printer{format, text_style(options.query)};
-  const auto print_event = [&](const std::vector<Cell>& event) { return printer.print(event); };
-  followed->events.last(*lines, print_event);
+  std::apply([&](const auto&... to) { followed->feed.last(lines, to...); }, print);
   // Ends by a signal, or when nobody reads the output any more.
   while (options.follow && std::cout && !os::output_is_closed()) {
-    auto next = new_file(path, parsed, options.kinds, *followed);
-    followed->events.next(print_event);
+    std::unique_ptr<Followed<Feed>> next;
+    if (const auto now = os::identify(path); now && now != followed->file) {
+      try {
+        next = open();
+        std::cerr << fmt::format("netlog tail: {} is a new file now\n", message_text(utf8(path)));
+      } catch (const store::StoreError&) {  // its recorder has not begun yet
+        next.reset();
+      }
+    }
+    std::apply([&](const auto&... to) { followed->feed.next(to...); }, print);
     if (next) {
       followed = std::move(next);
       continue;
@@ -146,16 +180,70 @@ void print_events(const TailOptions& options) {
   }
 }
 
+void print_events(const TailOptions& options, std::int64_t lines) {
+  const auto format = parse_format(options.query.format);
+  check_kinds(options.kinds);
+  EventPrinter printer{format, text_style(options.query)};
+  const report::EventFeed::OnEvent print = [&](const std::vector<Cell>& event) {
+    return printer.print(event);
+  };
+  follow_feed<report::EventFeed>(options, lines, std::tuple{print}, options.kinds);
+}
+
+void print_connections(const TailOptions& options, std::int64_t lines) {
+  const auto format = format_of_rows(options.as);
+  ConnectionPrinter printer{format};
+  write_ascii_only(false);
+  const report::ConnectionFeed::OnNames take = [&](const std::vector<std::string>& names) {
+    printer.take(names);
+  };
+  const report::ConnectionFeed::OnConnection print = [&](const std::vector<Cell>& connection) {
+    return printer.print(connection);
+  };
+  follow_feed<report::ConnectionFeed>(
+      options, lines, std::tuple{take, print}, render::has_peers_only(format));
+}
+
+void tail(const TailOptions& options) {
+  const auto lines = parse_number<std::int64_t>(options.lines);
+  if (!lines || *lines < 0) {
+    throw UsageError{fmt::format("-n {} is not a number of events", quote(options.lines))};
+  }
+  if (options.as.empty()) {
+    print_events(options, *lines);
+  } else {
+    print_connections(options, *lines);
+  }
+}
+
 }  // namespace
+
+std::vector<std::string> row_format_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, format] : render::kConnectionFormats) {
+    if (render::is_of_rows(format)) {
+      names.emplace_back(name);
+    }
+  }
+  return names;
+}
 
 void add_tail(CLI::App& app) {
   auto* const command =
       app.add_subcommand("tail", "Show the last events, and with -f those that follow");
   const auto options = std::make_shared<TailOptions>();
   command->add_flag("-f,--follow", options->follow, "Show new events too, until interrupted");
-  command->add_option("-n,--lines", options->lines, "How many events to begin with")
-      ->type_name("EVENTS")
+  command->add_option("-n,--lines", options->lines, "How many to begin with")
+      ->type_name("NUMBER")
       ->capture_default_str();
+  auto* const as =
+      command
+          ->add_option("--as",
+                       options->as,
+                       fmt::format("Show connections when they have ended, in a format of other "
+                                   "programs: {}",
+                                   fmt::join(row_format_names(), ", ")))
+          ->type_name("STREAM");
   command
       ->add_option("--kind",
                    options->kinds,
@@ -163,11 +251,13 @@ void add_tail(CLI::App& app) {
                                fmt::join(event_kind_names(), ", ")))
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->type_name("KIND");
+      ->type_name("KIND")
+      ->excludes(as);
   add_database_options(*command, options->query);
   add_names_option(*command, options->query);
   add_filter_options(*command, options->query);
-  command->callback([options] { print_events(*options); });
+  as->excludes(command->get_option("--format"));
+  command->callback([options] { tail(*options); });
 }
 
 }  // namespace netlog::cli

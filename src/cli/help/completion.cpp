@@ -45,10 +45,11 @@ std::vector<std::string> shells() {
 }
 
 /// The words of each kind of value that has a fixed list.
-constexpr std::array<std::pair<std::string_view, std::vector<std::string> (*)()>, 11> kFixedWords{
+constexpr std::array<std::pair<std::string_view, std::vector<std::string> (*)()>, 12> kFixedWords{
     {{"FORMAT", format_names},
      {"FORMAT|html", report_format_names},
      {"EXPORT", export_names},
+     {"STREAM", row_format_names},
      {"PROTOCOL", protocol_names},
      {"STATE", state_names},
      {"OUTCOME", outcome_names},

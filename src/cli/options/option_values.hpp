@@ -12,6 +12,8 @@ std::vector<std::string> format_names();
 std::vector<std::string> report_format_names();
 /// Those of `netlog export`, in the order of docs/export.md.
 std::vector<std::string> export_names();
+/// Those of them that `tail` writes.
+std::vector<std::string> row_format_names();
 std::vector<std::string> protocol_names();
 std::vector<std::string> state_names();
 std::vector<std::string> outcome_names();

@@ -4,15 +4,36 @@
 #include "model/table.hpp"
 #include "render/render.hpp"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace netlog::render {
 
 /// A format that has something for each connection.
 enum class ConnectionFormat : std::uint8_t { csv, ecs, zeek, zeek_json, perfetto };
+
+/// The names that users give them, in the order in which they are shown.
+inline constexpr std::array<std::pair<std::string_view, ConnectionFormat>, 5> kConnectionFormats{
+    {{"ecs", ConnectionFormat::ecs},
+     {"zeek", ConnectionFormat::zeek},
+     {"zeek-json", ConnectionFormat::zeek_json},
+     {"csv", ConnectionFormat::csv},
+     {"perfetto", ConnectionFormat::perfetto}}};
+
+/// True if the format is a row for each connection, which can be written as soon as it is known.
+constexpr bool is_of_rows(ConnectionFormat format) {
+  return format != ConnectionFormat::perfetto;
+}
+
+/// True if the format has connections with a peer only.
+constexpr bool has_peers_only(ConnectionFormat format) {
+  return format == ConnectionFormat::zeek || format == ConnectionFormat::zeek_json;
+}
 
 struct ConnectionStyle {
   CsvReader csv_reader = CsvReader::program;

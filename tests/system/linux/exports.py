@@ -5,6 +5,7 @@
 A process with a hostile name makes connections. Every format has as many of them as the recording, with that name. Graphviz, tcpdump and
 promtool are asked where they are installed."""
 import codecs
+import contextlib
 import csv
 import ctypes
 import json
@@ -37,6 +38,70 @@ def record(netlog, path):
                 break
         recorder.terminate()
         assert recorder.wait(60) == 0 and count > 3
+
+
+def follow(netlog, path, folder):
+    """Each format of rows while it is recorded: what ends after the beginning has a row, once, with the fields of an export."""
+    formats = ("ecs", "zeek", "zeek-json", "csv")
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    files = {name: f"{folder}/followed.{name}" for name in formats}
+    with subprocess.Popen([netlog, "record", "--db", path, "--source", "poll", "--interval", "20ms", "--log-level", "warn"]) as recorder:
+        until("the first tick is on record", lambda: query(netlog, path, "SELECT count(*) AS n FROM sessions WHERE ticks > 0") != "0")
+        followers = []
+        for name, file in files.items():
+            with open(file, "wb") as out:
+                followers.append(subprocess.Popen([netlog, "tail", "-f", "-n", "0", "--as", name, "--db", path, "--port", str(port)], stdout=out))
+        kept = [socket.create_connection(server.getsockname()), server.accept()[0]]
+
+        def is_followed():
+            pair = [socket.create_connection(server.getsockname()), server.accept()[0]]
+            time.sleep(0.05)  # some intervals, so that it is seen
+            for one in pair:
+                one.close()
+            return all(len(rows_of(name, file)) > 20 for name, file in files.items())
+
+        until("each format has rows", is_followed)
+        rows = {name: rows_of(name, file) for name, file in files.items()}
+        for follower in followers:
+            follower.terminate()
+            follower.wait(60)
+        recorder.terminate()
+        same("the end of the recorder", recorder.wait(60), 0)
+    for name, uid in (("ecs", "event.id"), ("zeek", "uid"), ("zeek-json", "uid"), ("csv", "id")):
+        ids = [row[uid] for row in rows[name]]
+        same(f"ids of {name} that are there twice", len(ids) - len(set(ids)), 0)
+    same("open connections in ecs", [row for row in rows["ecs"] if row["netlog.outcome"] == "open"], [])
+    ids = ", ".join(row["id"] for row in rows["csv"])
+    same("rows of csv that ended", int(query(netlog, path, f"SELECT count(*) AS n FROM connections WHERE id IN ({ids}) AND closed_ns IS NOT NULL")),
+         len(rows["csv"]))
+    kept_ports = {kept[0].getsockname()[1]}
+    same("ends of the connection that was open", [row for row in rows["csv"] if {int(row["local_port"]), int(row["remote_port"] or 0)} & kept_ports], [])
+    for one in (*kept, server):
+        one.close()
+    return len(rows["csv"])
+
+
+def rows_of(name, file):
+    """The whole rows of a file that is being written."""
+    with open(file, encoding="utf-8", newline="") as text:
+        lines = [line for line in text.read().splitlines(keepends=True) if line.endswith("\n")]
+    if name == "csv":
+        return list(csv.DictReader(lines))
+    if name == "zeek":
+        fields = [line.rstrip("\n").split("\t")[1:] for line in lines if line.startswith("#fields")]
+        return [dict(zip(fields[0], line.rstrip("\n").split("\t"), strict=True)) for line in lines if not line.startswith("#")]
+    return [json.loads(line) for line in lines]
+
+
+def until(what, condition):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with contextlib.suppress(subprocess.CalledProcessError):  # no file yet
+            if condition():
+                return
+        time.sleep(0.05)
+    sys.exit(f"FAILED: not within 60 s: {what}")
 
 
 def lines_of(netlog, path, sql):
@@ -91,6 +156,13 @@ def main():
                 subprocess.run(command, input=export(name), encoding="utf-8", stdout=subprocess.DEVNULL, check=True)
         if shutil.which("tcpdump"):
             subprocess.run(["tcpdump", "-y", "EN10MB", "-d", export("pcap-filter")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        followed = follow(netlog, f"{folder}/b.db", folder)
+        for options in (["--as", "dot"], ["--as", "csv", "--kind", "close"], ["--as", "csv", "--format", "json"]):
+            asked = subprocess.run([netlog, "tail", "--db", path, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+            same(f"the status of tail {options}", asked.returncode, 2)
+        last = subprocess.run([netlog, "tail", "--db", f"{folder}/b.db", "--as", "ecs", "-n", "3"], stdout=subprocess.PIPE, check=True, encoding="utf-8").stdout
+        same("the last that ended", len([json.loads(line) for line in last.splitlines()]), 3)
+        print(f"{followed} connections were followed")
         print(f"{all_rows} rows, {named} of them with the hostile name, were read back")
 
 
