@@ -8,7 +8,7 @@ install(FILES "${packaging}/netlog.service" DESTINATION lib/systemd/system ${in_
 install(FILES "${packaging}/sysusers.conf" RENAME netlog.conf DESTINATION lib/sysusers.d ${in_package})
 install(FILES README.md SECURITY.md DESTINATION share/doc/netlog ${in_package})
 install(FILES CHANGELOG.md RENAME changelog DESTINATION share/doc/netlog ${in_package})
-install(DIRECTORY docs DESTINATION share/doc/netlog ${in_package})
+install(DIRECTORY docs "${packaging}/grafana" DESTINATION share/doc/netlog ${in_package})
 install(FILES LICENSE RENAME copyright DESTINATION share/doc/netlog ${in_package})
 set(CPACK_INSTALL_CMAKE_PROJECTS "${PROJECT_BINARY_DIR};netlog;ALL;/" "${PROJECT_BINARY_DIR};netlog;package;/")
 

@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Scrapes a recorder as Prometheus does, and attacks it: metrics.py NETLOG
+"""Scrapes a recorder as Prometheus does, and attacks it: metrics.py NETLOG DASHBOARD
 
 What it serves agrees with the recording. Clients that are slow, silent, many or that send garbage keep neither the recorder from recording nor
-others from scraping, and a client that hangs does not keep it from ending. promtool checks the text where it is installed."""
+others from scraping, and a client that hangs does not keep it from ending. The queries of the dashboard name only what is served. promtool checks
+the text and the queries where it is installed."""
 import contextlib
 import csv
 import http.client
 import io
+import json
 import os
 import re
 import shutil
@@ -192,6 +194,35 @@ def check_text(recorder):
         print("promtool is not installed: it has not checked the text")
 
 
+def check_dashboard(path, text):
+    """Its queries name metrics that are served, with labels that they have, and promtool can read them."""
+    with open(path, encoding="utf-8") as file:
+        dashboard = json.load(file)
+    served = set(re.findall(r"^# TYPE (\w+) ", text, re.M))
+    labels = {(name, label) for name, pairs in re.findall(r"^(\w+)\{(.*)\} ", text, re.M) for label, _ in LABEL.findall(pairs)}
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    check("the dashboard has queries", len(queries) > 20)
+    for query in [*queries, *(variable["definition"] for variable in dashboard["templating"]["list"] if variable["type"] == "query")]:
+        names = re.findall(r"\bnetlog_\w+", query)
+        check(f"each metric is served: {query}", names and set(names) <= served)
+        # `instance` is Prometheus' own label.
+        wanted = set(re.findall(r"(\w+)!?=~?\"", query)) | {
+            word for words in re.findall(r"by \(([^)]*)\)", query) for word in re.findall(r"\w+", words)}
+        check(f"each label is served: {query}", all((names[0], label) in labels for label in wanted - {"instance"}))
+    unused = served - {name for query in queries for name in re.findall(r"\bnetlog_\w+", query)} - {"netlog_start_time_seconds"}
+    check(f"the dashboard shows each metric: {unused}", not unused)
+    places = [(grid["x"], grid["y"]) for grid in (panel["gridPos"] for panel in dashboard["panels"])]
+    check("each panel has a place and a number of its own",
+          len(set(places)) == len(places) == len({panel["id"] for panel in dashboard["panels"]}))
+    if shutil.which("promtool"):
+        with tempfile.NamedTemporaryFile("w", suffix=".yml", encoding="utf-8") as rules:  # JSON is YAML
+            json.dump({"groups": [{"name": "dashboard", "rules": [
+                {"record": f"query:{number}", "expr": query.replace("$__rate_interval", "1m")} for number, query in enumerate(queries)]}]}, rules)
+            rules.flush()
+            subprocess.run(["promtool", "check", "rules", rules.name], stdout=subprocess.DEVNULL, check=True, timeout=LIMIT_S)
+        print(f"promtool has read {len(queries)} queries of the dashboard")
+
+
 def connect(address):
     """Without waiting for the end of the handshake."""
     client = socket.socket()
@@ -282,7 +313,7 @@ def check_refusals(netlog, folder, address):
 
 
 def main():
-    netlog = os.path.abspath(sys.argv[1])
+    netlog, dashboard = (os.path.abspath(path) for path in sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
         recorder = Recorder(netlog, folder)
         try:
@@ -290,6 +321,7 @@ def main():
             make_gap(recorder)
             check_agreement(recorder)
             check_text(recorder)
+            check_dashboard(dashboard, recorder.text())
             check_refusals(netlog, folder, recorder.address)
             attack(recorder)
             check_agreement(recorder)

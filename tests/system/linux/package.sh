@@ -16,7 +16,8 @@ dpkg-deb -e "${packages[0]}" "$root/DEBIAN"
 echo "--- files"
 for file in usr/bin/netlog etc/netlog/netlog.toml usr/lib/systemd/system/netlog.service usr/lib/sysusers.d/netlog.conf \
   usr/share/man/man1/netlog.1.gz usr/share/man/man1/netlog-record.1.gz usr/share/bash-completion/completions/netlog \
-  usr/share/doc/netlog/copyright usr/share/doc/netlog/changelog.Debian.gz usr/share/doc/netlog/README.md usr/share/doc/netlog/docs/usage.md; do
+  usr/share/doc/netlog/copyright usr/share/doc/netlog/changelog.Debian.gz usr/share/doc/netlog/README.md usr/share/doc/netlog/docs/usage.md \
+  usr/share/doc/netlog/grafana/netlog.json; do
   [ -s "$root/$file" ] || { echo "the package has no $file"; exit 1; }
 done
 for file in $(find "$root" -type f -perm /6022 -o -type d -perm /022); do echo "others may write, or it is setuid: $file"; exit 1; done
