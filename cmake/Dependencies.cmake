@@ -4,7 +4,7 @@
 if(NETLOG_STATIC)
   set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
 endif()
-find_package(Boost 1.81 REQUIRED) # headers: System, Asio, Container, Unordered, CRC, JSON
+find_package(Boost 1.81 REQUIRED) # headers: System, Asio, Beast, Container, Unordered, CRC, JSON
 find_package(SQLite3 REQUIRED)
 find_package(SQLiteCpp REQUIRED)
 find_package(spdlog REQUIRED)
