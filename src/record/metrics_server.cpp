@@ -12,6 +12,8 @@
 #include <exception>
 #include <list>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -51,8 +53,8 @@ constexpr std::size_t kMaxIgnoredBody = 65'536;
 /// For the whole request and its answer.
 constexpr std::chrono::seconds kRequestTime{5};
 constexpr std::chrono::seconds kCloseTime{1};
-/// 100 connections a second at most: a flood of them costs less than a hundredth of a processor.
-constexpr std::chrono::milliseconds kBetweenAccepts{10};
+/// 20 connections a second at most: a flood of them costs less than a hundredth of a processor.
+constexpr std::chrono::milliseconds kBetweenAccepts{50};
 
 tcp::endpoint tcp_endpoint(const Endpoint& endpoint) {
   const auto& address = endpoint.address;
@@ -270,9 +272,12 @@ class MetricsServer::Server {
     std::optional<RecordingState> state;
     {
       const std::lock_guard lock{mutex_};
-      state = published_;
+      state = std::exchange(published_, std::nullopt);
     }
-    return state ? answer(http::status::ok, request.version(), text_(*state))
+    if (state) {
+      page_ = text_(*state);  // once for all clients that ask before the next one
+    }
+    return page_ ? answer(http::status::ok, request.version(), *page_)
                  : refusal(http::status::service_unavailable, request.version());
   }
 
@@ -284,7 +289,8 @@ class MetricsServer::Server {
   Connections connections_;
   bool stopping_ = false;
   std::mutex mutex_;
-  std::optional<RecordingState> published_;
+  std::optional<RecordingState> published_;  ///< that the server's thread has not taken yet
+  std::optional<std::string> page_;          ///< of the state that it has taken last
   std::thread thread_;
 };
 
