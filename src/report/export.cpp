@@ -5,6 +5,7 @@
 #include "model/community_id.hpp"
 #include "report/definition.hpp"
 #include "report/export_queries.hpp"
+#include "report/export_section.hpp"
 #include "report/sql_text.hpp"
 #include "store/db/sql_macros.hpp"
 #include "util/sha1.hpp"
@@ -22,17 +23,6 @@
 
 namespace netlog::report {
 namespace {
-
-Section export_section(std::string_view name) {
-  for (const auto& [file, text] : kExportQueries) {
-    for (auto& section : parse_definition(text).sections) {
-      if (section.heading.name == name) {
-        return std::move(section);
-      }
-    }
-  }
-  throw std::invalid_argument{fmt::format("no query of exports is called {}", name)};
-}
 
 struct ExportQuery {
   std::string sql;
@@ -152,6 +142,17 @@ class IdentifierColumns {
 };
 
 }  // namespace
+
+Section export_section(std::string_view name) {
+  for (const auto& [file, text] : kExportQueries) {
+    for (auto& section : parse_definition(text).sections) {
+      if (section.heading.name == name) {
+        return std::move(section);
+      }
+    }
+  }
+  throw std::invalid_argument{fmt::format("no query of exports is called {}", name)};
+}
 
 void each_connection(store::Reader& reader,
                      const Filter& filter,
