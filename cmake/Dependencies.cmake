@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Debian 12: libboost1.81-dev libsqlite3-dev libsqlitecpp-dev libspdlog-dev libfmt-dev libcli11-dev libsodium-dev
-# libtomlplusplus-dev libseccomp-dev; for pages libjs-dygraphs zlib1g-dev (WebPage.cmake)
+# libtomlplusplus-dev libseccomp-dev; for pages libjs-dygraphs zlib1g-dev (WebPage.cmake); for TLS
+# libssl-dev (Tls.cmake)
 if(NETLOG_STATIC)
   set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
 endif()

@@ -152,6 +152,7 @@ int run(std::vector<std::string> words) {
   add_clip(app);
   add_html(app);
   add_export(app);
+  add_ship(app);
   add_info(app);
   add_check(app);
   add_doctor(app);

@@ -17,6 +17,7 @@ void add_tail(CLI::App& app);
 void add_clip(CLI::App& app);
 void add_html(CLI::App& app);
 void add_export(CLI::App& app);
+void add_ship(CLI::App& app);
 void add_sql(CLI::App& app);
 void add_info(CLI::App& app);
 void add_check(CLI::App& app);

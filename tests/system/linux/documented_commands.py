@@ -19,6 +19,8 @@ import tempfile
 import threading
 import time
 
+from fake_clickhouse import Server
+
 LIMIT_S = 60
 # A command stands in an indented block, alone or behind sudo. In the README and in the texts of `netlog help`, too.
 LINE = re.compile(r"^ {4,}(?:sudo )?(netlog(?: .*)?)$", re.M)
@@ -59,6 +61,8 @@ class Host:
             configuration.write("[record]\nmax-age = '7d'\n")
         for name in ("client.db", "server.db"):
             self.run(["clip", "-1h..now", "-o", name])
+        self.fleet = f"127.0.0.1:{Server().port}"
+        self.run(["ship", "--init", "--to", f"clickhouse://{self.fleet}/netlog"])
 
     def count(self, name, sql):
         try:
@@ -106,6 +110,7 @@ class Host:
     def try_one(self, line):
         words = [PLACEHOLDERS.get(word, word) for word in shlex.split(line)[1:]]
         words = [{"1234": str(os.getpid()), "8080": str(self.port), "443": str(self.port)}.get(word, word) for word in words]
+        words = [word.replace("clickhouse.example:8123", self.fleet) for word in words]
         words = [OUR_NAME if word == "post*" else word for word in words]
         for i, word in enumerate(words[:-1]):  # as a reader would, who starts again
             if word in ("-o", "--capture") and os.path.exists(f"{self.folder}/{words[i + 1]}"):
@@ -113,7 +118,7 @@ class Host:
         if "--db" in words and words[words.index("--db") + 1].startswith("/"):
             words[words.index("--db") + 1] = f"{self.folder}/netlog.db"
         records = words[:1] == ["record"] and not any(word.startswith("capture:") for word in words)
-        goes_on = records or "-f" in words or "--watch" in words or "top" in words
+        goes_on = records or "-f" in words or "--watch" in words or "--follow" in words or "top" in words
         (self.run_until_stopped if goes_on else self.run)(words)
 
 
