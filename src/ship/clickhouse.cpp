@@ -2,6 +2,7 @@
 #include "ship/clickhouse.hpp"
 
 #include "ship/gzip.hpp"
+#include "ship/http_channel.hpp"
 #include "util/error.hpp"
 #include "util/text.hpp"
 #include "util/version.hpp"
@@ -79,12 +80,37 @@ boost::system::result<void, ServerFailure> check_answer(unsigned status, std::st
                    : fmt::format("the server answers with status {}: {}", status, one_line(text))};
 }
 
-ClickHouse::ClickHouse(ClickHouseOptions options) : options_{std::move(options)} {
+class ClickHouse::Connection {
+ public:
+  explicit Connection(ClickHouseOptions options) : options_{std::move(options)} { make_channel(); }
+
+  [[nodiscard]] HttpRequest make_request(std::string_view target) const;
+  Answer<std::string> post(const HttpRequest& request);
+
+ private:
+  void make_channel();
+  boost::system::error_code open();
+  boost::system::error_code exchange(const HttpRequest& request, HttpAnswer& answer);
+  boost::system::error_code wait_for(const std::function<void(HttpChannel::Done)>& operation);
+  [[nodiscard]] std::string text_of(boost::system::error_code error) const;
+
+  ClickHouseOptions options_;
+  asio::io_context io_;
+  std::unique_ptr<HttpChannel> channel_;
+  bool is_open_ = false;
+};
+
+ClickHouse::ClickHouse(ClickHouseOptions options)
+    : connection_{std::make_unique<Connection>(std::move(options))} {}
+
+ClickHouse::~ClickHouse() = default;
+
+void ClickHouse::Connection::make_channel() {
   channel_ = options_.target.tls ? make_tls_channel(io_, options_.target.host, options_.ca_file)
                                  : make_plain_channel(io_);
 }
 
-HttpRequest ClickHouse::make_request(std::string_view target) const {
+HttpRequest ClickHouse::Connection::make_request(std::string_view target) const {
   HttpRequest request{http::verb::post, beast::string_view{target.data(), target.size()}, 11};
   const bool is_ipv6 = options_.target.host.find(':') != std::string::npos;
   request.set(
@@ -102,18 +128,18 @@ HttpRequest ClickHouse::make_request(std::string_view target) const {
 }
 
 Answer<std::string> ClickHouse::run(const std::string& statement) {
-  auto request = make_request("/?wait_end_of_query=1");
+  auto request = connection_->make_request("/?wait_end_of_query=1");
   request.body() = statement;
   request.prepare_payload();
-  return post(request);
+  return connection_->post(request);
 }
 
 Answer<void> ClickHouse::insert(const std::string& statement, std::string_view body) {
-  auto request = make_request(fmt::format("/?query={}", percent_encoded(statement)));
+  auto request = connection_->make_request(fmt::format("/?query={}", percent_encoded(statement)));
   request.set(http::field::content_encoding, "gzip");
   request.body() = gzip(body);
   request.prepare_payload();
-  auto answer = post(request);
+  auto answer = connection_->post(request);
   if (!answer) {
     return answer.error();
   }
@@ -124,7 +150,7 @@ Answer<void> ClickHouse::insert(const std::string& statement, std::string_view b
   return {};
 }
 
-Answer<std::string> ClickHouse::post(const HttpRequest& request) {
+Answer<std::string> ClickHouse::Connection::post(const HttpRequest& request) {
   std::optional<HttpAnswer> answer;
   const auto attempt = [&] {
     answer.emplace();
@@ -149,7 +175,8 @@ Answer<std::string> ClickHouse::post(const HttpRequest& request) {
   return std::move(message.body());
 }
 
-boost::system::error_code ClickHouse::exchange(const HttpRequest& request, HttpAnswer& answer) {
+boost::system::error_code ClickHouse::Connection::exchange(const HttpRequest& request,
+                                                           HttpAnswer& answer) {
   channel_->expires_after(options_.timeout);
   boost::system::error_code error;
   if (!is_open_) {
@@ -165,10 +192,10 @@ boost::system::error_code ClickHouse::exchange(const HttpRequest& request, HttpA
   return error;
 }
 
-boost::system::error_code ClickHouse::open() {
+boost::system::error_code ClickHouse::Connection::open() {
   channel_->close();
   if (options_.target.tls) {  // a session of TLS cannot be used again
-    channel_ = make_tls_channel(io_, options_.target.host, options_.ca_file);
+    make_channel();
   }
   asio::ip::tcp::resolver resolver{io_};
   asio::ip::tcp::resolver::results_type addresses;
@@ -188,7 +215,7 @@ boost::system::error_code ClickHouse::open() {
 }
 
 /// Runs an operation to its end. It has one: its time, or a request to stop.
-boost::system::error_code ClickHouse::wait_for(
+boost::system::error_code ClickHouse::Connection::wait_for(
     const std::function<void(HttpChannel::Done)>& operation) {
   constexpr std::chrono::milliseconds kLookAround{100};
   std::optional<boost::system::error_code> result;
@@ -206,7 +233,7 @@ boost::system::error_code ClickHouse::wait_for(
   return *result;
 }
 
-std::string ClickHouse::text_of(boost::system::error_code error) const {
+std::string ClickHouse::Connection::text_of(boost::system::error_code error) const {
   const auto what = error == beast::error::timeout        ? std::string{"no answer in time"}
                     : error == http::error::end_of_stream ? std::string{"the connection was closed"}
                     : error == http::error::partial_message

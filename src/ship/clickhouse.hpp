@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "ship/http_channel.hpp"
 #include "ship/server.hpp"
 #include "ship/target.hpp"
 
@@ -11,8 +10,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include <boost/asio/io_context.hpp>
 
 namespace netlog::ship {
 
@@ -31,22 +28,16 @@ class ClickHouse : public Server {
  public:
   /// @throws CommandFailed as make_tls_channel() does
   explicit ClickHouse(ClickHouseOptions options);
+  ClickHouse(const ClickHouse&) = delete;
+  ClickHouse& operator=(const ClickHouse&) = delete;
+  ~ClickHouse() override;
 
   Answer<std::string> run(const std::string& statement) override;
   Answer<void> insert(const std::string& statement, std::string_view body) override;
 
  private:
-  [[nodiscard]] HttpRequest make_request(std::string_view target) const;
-  Answer<std::string> post(const HttpRequest& request);
-  boost::system::error_code open();
-  boost::system::error_code exchange(const HttpRequest& request, HttpAnswer& answer);
-  boost::system::error_code wait_for(const std::function<void(HttpChannel::Done)>& operation);
-  [[nodiscard]] std::string text_of(boost::system::error_code error) const;
-
-  ClickHouseOptions options_;
-  boost::asio::io_context io_;
-  std::unique_ptr<HttpChannel> channel_;
-  bool is_open_ = false;
+  class Connection;
+  std::unique_ptr<Connection> connection_;
 };
 
 /// What an answer of a server with this status means: nothing for success. @param text as the

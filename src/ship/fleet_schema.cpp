@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "ship/fleet_schema.hpp"
 
+#include <map>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -270,16 +272,17 @@ std::string closing_statement(const std::string& database,
                               const std::string& rows,
                               const std::string& ids,
                               std::int64_t version) {
+  const std::map<std::string, std::string> changed{
+      {"gone", "1"},
+      {"outcome", "'unknown'"},
+      {"outcome_reason", "'not_shipped'"},
+      {"state", "NULL"},
+      {"version", fmt::format("{}", static_cast<std::uint64_t>(version))}};
   std::string values;
   for (const auto& column : connection_table().columns) {
-    const auto value = column.name == "gone"             ? std::string{"1"}
-                       : column.name == "outcome"        ? std::string{"'unknown'"}
-                       : column.name == "outcome_reason" ? std::string{"'not_shipped'"}
-                       : column.name == "state"          ? std::string{"NULL"}
-                       : column.name == "version"
-                           ? fmt::format("{}", static_cast<std::uint64_t>(version))
-                           : fmt::format("`{}`", column.name);
-    values += (values.empty() ? "" : ", ") + value;
+    const auto found = changed.find(column.name);
+    values += values.empty() ? "" : ", ";
+    values += found == changed.end() ? fmt::format("`{}`", column.name) : found->second;
   }
   return fmt::format("INSERT INTO `{}`.connection_rows ({}) SELECT {} FROM {} AND id IN ({})",
                      database,

@@ -20,14 +20,14 @@ void append_u32(std::string& out, std::uint64_t value) {
 
 std::string gzip(std::string_view bytes) {
   namespace zlib = boost::beast::zlib;
-  constexpr int kFast = 1;
+  constexpr int kFastLevel = 1;
   constexpr int kWindowBits = 15;
-  constexpr int kMemoryLevel = 8;
+  constexpr int kMemory = 8;
   // Magic number, method deflate, no flags, no time, the fastest method, of an unknown system.
   std::string out{"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff", 10};
   const auto header = out.size();
   zlib::deflate_stream deflate;
-  deflate.reset(kFast, kWindowBits, kMemoryLevel, zlib::Strategy::normal);
+  deflate.reset(kFastLevel, kWindowBits, kMemory, zlib::Strategy::normal);
   out.resize(header + deflate.upper_bound(bytes.size()));
   zlib::z_params stream;
   stream.next_in = bytes.data();

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <tuple>
 
 namespace netlog::ship {
 namespace {
@@ -27,6 +28,13 @@ std::array<std::int64_t, 13> numbers_of(const Position& position) {
 }
 
 }  // namespace
+
+bool is_behind(const Position& position, const Position& other) {
+  const auto order = [](const Position& of) {
+    return std::tuple{of.session, of.session_started_ns, of.is_complete, of.event, of.connection};
+  };
+  return order(position) < order(other);
+}
 
 std::string position_columns() {
   std::string list;

@@ -38,6 +38,9 @@ struct Position {
   bool operator==(const Position&) const = default;
 };
 
+/// Whether the first one has shipped less of a recording than the second one.
+bool is_behind(const Position& position, const Position& other);
+
 /// The SELECT list that decode_position() reads.
 std::string position_columns();
 

@@ -134,7 +134,7 @@ void Shipper::find_recording() {
   recording_ = is_number ? known : hex(std::span{digest}.first(8));
 }
 
-void Shipper::find_position() {
+std::optional<Position> Shipper::read_position() {
   const auto line = requests_.run_for_line(
       fmt::format("SELECT {} FROM `{}`.position_rows WHERE recording = '{}' ORDER BY version DESC "
                   "LIMIT 1 FORMAT TabSeparated",
@@ -142,15 +142,23 @@ void Shipper::find_position() {
                   database_,
                   recording_));
   if (line.empty()) {
-    begin_again(feed_.newest());
-    return;
+    return std::nullopt;
   }
-  const auto position = decode_position(line);
+  auto position = decode_position(line);
   if (!position) {
     throw CommandFailed{fmt::format("the server's answer is no position: {}", quote(line))};
   }
-  position_ = written_ = *position;
-  refreshed_event_ = position_.event;
+  return position;
+}
+
+void Shipper::find_position() {
+  written_ = {};
+  if (const auto position = read_position()) {
+    position_ = written_ = *position;
+    refreshed_event_ = position_.event;
+  } else {
+    begin_again(feed_.newest());
+  }
 }
 
 void Shipper::begin_again(const report::NewestRows& newest) {
@@ -184,14 +192,15 @@ void Shipper::ship_changes() {
   if (written_.session != newest.session) {
     ship_sessions();  // before the position: by them the server knows the recording
   }
-  if (!position_.is_complete) {
+  do {
+    was_set_back_ = false;
     ship_first();
-  }
-  while (ship_changed()) {
-  }
-  ship_gaps();
-  ship_coverage();
-  write_position();
+    while (ship_changed()) {
+    }
+    ship_gaps();
+    ship_coverage();
+    write_position();
+  } while (was_set_back_);
 }
 
 /// All connections, by id. What changes meanwhile has events after position_.event.
@@ -458,9 +467,31 @@ void Shipper::send(const FleetTable& table, const Batch& batch) {
   }
 }
 
+/// A server that was restored from a backup lacks rows that it had. It also lacks the position that
+/// was written last: then everything behind the one that it has is sent again.
+bool Shipper::is_set_back(const std::optional<Position>& on_server) {
+  if (on_server ? !is_behind(*on_server, written_) : written_ == Position{}) {
+    return false;
+  }
+  was_set_back_ = true;
+  sent_.clear();
+  sent_sessions_.clear();
+  sent_gaps_.clear();
+  find_position();
+  ship_sessions();
+  return true;
+}
+
 void Shipper::write_position() {
   if (position_ == written_) {
     return;
+  }
+  const auto on_server = read_position();
+  if (is_set_back(on_server)) {
+    return;
+  }
+  if (on_server && *on_server != written_ && is_behind(position_, *on_server)) {
+    return;  // another shipper of this recording has come further
   }
   requests_.insert(insert_statement(database_, position_table()),
                    encode_position(recording_, position_, environment_.wall_clock_ns()));

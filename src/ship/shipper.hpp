@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,9 @@ class Shipper {
 
   void check_tables();
   void find_recording();
+  std::optional<Position> read_position();
   void find_position();
+  bool is_set_back(const std::optional<Position>& on_server);
   void begin_again(const report::NewestRows& newest);
   void follow_session(const report::NewestRows& newest);
   void ship_first();
@@ -96,6 +99,7 @@ class Shipper {
   std::string recording_;
   Position position_;
   Position written_;                  ///< as the server has it
+  bool was_set_back_ = false;         ///< the server lacks what it had
   std::int64_t refreshed_event_ = 0;  ///< changes up to it were shipped again
   ShipCounts counts_;
   /// A hash of what was sent last: what has not changed is not sent again.

@@ -131,6 +131,9 @@ class FakeServer : public netlog::ship::Server {
     return text;
   }
 
+  /// As a server that has lost everything since its tables were made.
+  void clear() { tables_.clear(); }
+
   void change(const FleetTable& table, const std::string& column, const std::string& value) {
     for (auto& [key, row] : tables_[table.name]) {
       row[column] = value;

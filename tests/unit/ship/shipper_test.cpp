@@ -7,6 +7,10 @@
 #include "unit/ship/fake_server.hpp"
 #include "util/error.hpp"
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include <SQLiteCpp/Database.h>
 
 namespace netlog_tests::ship_shipper_test {
@@ -164,6 +168,41 @@ TEST_CASE("a recording that a power cut has set back is shipped again", "[ship]"
   CHECK(server.rows(connection_table(), kColumns) == kAll);
 }
 
+TEST_CASE("a server that was restored from a backup gets what it lacks", "[ship]") {
+  GivenRecording recording;
+  fill(recording);
+  FakeServer server;
+  FakeSurroundings around;
+  auto reader = recording.open();
+  Shipper shipper{reader, server, "db", around.environment};
+  shipper.ship_changes();
+  server.clear();
+  // Something happens, else nothing is asked.
+  SQLite::Database{recording.path().string(), SQLite::OPEN_READWRITE}.exec(
+      "UPDATE connection SET last_event = 99, first_event = 99, history = '[1]' WHERE id = 1");
+  shipper.ship_changes();
+  CHECK(server.rows(connection_table(), kColumns) == kAll);
+  CHECK(server.rows(session_table(), {"id"}) == "1\n");
+  CHECK(server.rows(gap_table(), {"id"}) == "1\n");
+  CHECK(server.rows(position_table(), {"event", "is_complete"}) == "99|1\n");
+}
+
+TEST_CASE("a shipper that is behind leaves the position of another one", "[ship]") {
+  GivenRecording recording;
+  fill(recording);
+  FakeServer server;
+  FakeSurroundings around;
+  auto reader = recording.open();
+  Shipper behind{reader, server, "db", around.environment};
+  ship_all(recording, server);
+  const auto ahead = server.rows(position_table(), {"version"});
+  server.change(position_table(), "event", "1000000");
+  behind.ship_changes();
+  CHECK(server.rows(position_table(), {"event"}) == "1000000\n");
+  CHECK(server.rows(position_table(), {"version"}) == ahead);
+  CHECK(server.rows(connection_table(), kColumns) == kAll);
+}
+
 TEST_CASE("connections that were deleted before they were shipped are a gap", "[ship]") {
   GivenRecording recording;
   fill(recording);
@@ -203,9 +242,14 @@ TEST_CASE("a connection whose end was deleted is not open for ever", "[ship]") {
         "-12|deleted before its end was shipped|1\n"
         "1|recorder was killed|NULL\n"
         "2|over --max-size|4\n");
-  CHECK(server.statements.back().find("`connection_rows` FINAL WHERE host IN (unhex("
-                                      "'686F737431')) AND recording = ") != std::string::npos);
-  CHECK(server.statements.back().ends_with("AND id IN (4)"));
+  const auto& statements = server.statements;
+  const auto closing = std::find_if(statements.begin(), statements.end(), [](const auto& text) {
+    return text.starts_with("INSERT INTO `db`.connection_rows");
+  });
+  REQUIRE(closing != statements.end());
+  CHECK(closing->find("`connection_rows` FINAL WHERE host IN (unhex('686F737431')) AND recording = "
+                      "'") != std::string::npos);
+  CHECK(closing->ends_with("AND id IN (4)"));
 }
 
 TEST_CASE("tables of a newer version, and none, are refused", "[ship]") {
