@@ -3,6 +3,7 @@
 #include "cli/options/option_values.hpp"
 #include "cli/options/output.hpp"
 #include "cli/options/query_options.hpp"
+#include "cli/options/query_progress.hpp"
 #include "os/clock.hpp"
 #include "os/files.hpp"
 #include "os/signals.hpp"
