@@ -5,6 +5,7 @@
 #include "util/text.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -23,6 +24,9 @@ Answer<T> Requests::repeat(const std::function<Answer<T>()>& request) {
   auto wait = kFirstWait;
   milliseconds waited{0};
   while (true) {
+    if (!environment_.wait(milliseconds{0})) {
+      throw Stopped{};
+    }
     auto answer = request();
     if (answer.has_value()) {
       if (std::exchange(in_trouble_, false)) {
@@ -30,7 +34,7 @@ Answer<T> Requests::repeat(const std::function<Answer<T>()>& request) {
       }
       return answer;
     }
-    // Also asks whether to end: a request fails because of that, too.
+    // A request also fails because it is to end.
     if (!environment_.wait(milliseconds{0})) {
       throw Stopped{};
     }

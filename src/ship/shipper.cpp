@@ -280,8 +280,8 @@ void Shipper::ship_connections(const report::ShipPage& page) {
   for (const auto& row : page.rows) {
     add(batch, connection_table(), row, page.newest, &sent_);
   }
-  counts_.connections += batch.rows;
   send(connection_table(), batch);
+  counts_.connections += batch.rows;
 }
 
 void Shipper::ship_sessions() {

@@ -40,14 +40,18 @@ TEST_CASE("a request is given up after some time, or at once if the server refus
   CHECK(server.requests == 8);
 }
 
-TEST_CASE("a request to stop ends the waiting", "[ship]") {
+TEST_CASE("a request to stop ends the waiting, and no request follows", "[ship]") {
   FakeServer server;
   FakeSurroundings around;
-  server.before = [&](int) { return std::optional{ServerFailure{true, "away"}}; };
-  around.is_stopped = true;
+  server.before = [&](int) {
+    around.is_stopped = true;
+    return std::optional{ServerFailure{false, "the connection was closed"}};
+  };
   Requests requests{server, around.environment};
   CHECK_THROWS_AS(requests.run("SELECT 1"), Stopped);
+  CHECK_THROWS_AS(requests.run("SELECT 1"), Stopped);
   CHECK(server.requests == 1);
+  CHECK(around.troubles.empty());
 }
 
 TEST_CASE("an answer that is no number is refused", "[ship]") {
