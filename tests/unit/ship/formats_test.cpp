@@ -12,6 +12,7 @@
 #include <string>
 
 #include <boost/beast/zlib/inflate_stream.hpp>
+#include <fmt/format.h>
 
 namespace netlog_tests::ship_formats_test {
 
