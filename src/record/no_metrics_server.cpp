@@ -7,12 +7,14 @@
 
 namespace netlog::record {
 
+// NOLINTBEGIN(performance-unnecessary-value-param,readability-convert-member-functions-to-static):
+// the declarations are those of the server.
+
 class MetricsServer::Server {};
 
 MetricsServer::MetricsServer(const Endpoint& /*address*/, Text /*text*/) {
   throw CommandFailed{
-      "netlog.exe does not serve metrics yet; leave out --metrics, or write them from the "
-      "recording "
+      "netlog.exe does not serve metrics yet; leave out --metrics, or write those of the recording "
       "with netlog export --as prometheus"};
 }
 
@@ -25,5 +27,7 @@ Endpoint MetricsServer::address() const {
 void MetricsServer::start() {}
 
 void MetricsServer::publish(RecordingState /*state*/) {}
+
+// NOLINTEND(performance-unnecessary-value-param,readability-convert-member-functions-to-static)
 
 }  // namespace netlog::record

@@ -128,6 +128,7 @@ std::vector<std::pair<std::string, Export>> exports() {
     return [make](ExportSource& source, std::ostream& out) { write_graph(make, source, out); };
   };
   std::vector<std::pair<std::string, Export>> all;
+  all.reserve(render::kConnectionFormats.size());
   for (const auto& [name, format] : render::kConnectionFormats) {
     all.emplace_back(name, [format = format](ExportSource& source, std::ostream& out) {
       write_connections(format, source, out);
