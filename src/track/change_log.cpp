@@ -26,11 +26,11 @@ void ChangeLog::emit_owner(Index index,
   emit(index, Event{EventKind::owner, at, std::nullopt, std::nullopt, old_owner});
 }
 
-void ChangeLog::emit(Index index, Event event) {
+void ChangeLog::emit(Index index, const Event& event) {
   assert(event.at.error_ns >= 0);
   auto& last = table_[index].last_pending;
   const auto place = static_cast<std::uint32_t>(pending_.size());
-  pending_.push_back({std::move(event), index, !last});
+  pending_.push_back({event, index, !last});
   if (last) {
     pending_[*last].next = place;
   }

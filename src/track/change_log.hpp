@@ -66,7 +66,7 @@ class ChangeLog {
     std::optional<std::uint32_t> next{};  ///< the place of the next one of its connection
   };
 
-  void emit(Index index, Event event);
+  void emit(Index index, const Event& event);
   /// The next event of the same connection; null: there is none.
   [[nodiscard]] const Pending* after(const Pending& pending) const;
 
