@@ -35,6 +35,10 @@ struct Event {
   bool operator==(const Event&) const = default;
 };
 
+/// Whether the event reports the end of its connection: its entry into TIME_WAIT, or the close of
+/// one that was never there.
+bool reports_end(const Event& event);
+
 /// The events of one connection that are taken at once, in the order in which they were found.
 struct ConnectionEvents {
   Connection connection;      ///< as it is after them

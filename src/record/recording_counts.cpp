@@ -18,22 +18,6 @@ std::size_t index_of(Enum value) {
   return static_cast<std::size_t>(value);
 }
 
-bool ends_a_connection(const Event& event) {
-  constexpr auto kTimeWait = static_cast<std::uint8_t>(TcpState::time_wait);
-  switch (event.kind) {
-    case EventKind::open:
-    case EventKind::state:
-      return event.new_code == kTimeWait;
-    case EventKind::close:
-      return event.old_code != kTimeWait;
-    case EventKind::present:
-    case EventKind::offload:
-    case EventKind::owner:
-      break;
-  }
-  return false;
-}
-
 /// As `$connect_failed` of store/db/sql_macros.
 bool is_failed_connect(const Connection& connection) {
   using enum Outcome;
@@ -62,7 +46,7 @@ void RecordingCounts::add(const ConnectionEvents& of) {
     if (event.kind == EventKind::open) {
       ++opened_.at(protocol).at(direction);
     }
-    if (ends_a_connection(event)) {
+    if (event.kind != EventKind::present && reports_end(event)) {
       const auto outcome = index_of(connection.outcome);
       ++ended_.at(protocol).at(direction).at(outcome);
       if (is_failed_connect(connection)) {

@@ -10,19 +10,8 @@
 namespace netlog::record {
 namespace {
 
-constexpr auto kTimeWait = static_cast<std::uint8_t>(TcpState::time_wait);
-
 bool is_first(const Event& event) {
   return event.kind == EventKind::present || event.kind == EventKind::open;
-}
-
-/// Whether the event is the one that reports the end of its connection: its entry into TIME_WAIT,
-/// or the close of one that was never there.
-bool reports_end(const Event& event) {
-  if (is_first(event) || event.kind == EventKind::state) {
-    return event.new_code == kTimeWait;
-  }
-  return event.kind == EventKind::close && event.old_code != kTimeWait;
 }
 
 }  // namespace

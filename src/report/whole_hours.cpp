@@ -91,14 +91,14 @@ void answer_from_whole_hours(store::Reader& reader, std::string_view report, Fil
   }
   const auto since_ns = std::max(filter.since_ns.value_or(recorded->began_ns), recorded->began_ns);
   const auto until_ns = std::min(filter.until_ns.value_or(recorded->ended_ns), recorded->ended_ns);
-  const bool is_thin = lacks_rows(reader, since_ns, until_ns);
+  const bool lacks_some = lacks_rows(reader, since_ns, until_ns);
   if (until_ns < since_ns ||
-      (!is_thin && (until_ns - since_ns < kMinLongWindowNs || is_small(reader)))) {
+      (!lacks_some && (until_ns - since_ns < kMinLongWindowNs || is_small(reader)))) {
     return;
   }
-  const auto from = is_thin ? hour_of(since_ns) : hour_of(since_ns - 1) + 1;
-  const bool is_thin_at_the_end = lacks_rows(reader, hour_of(until_ns) * kNsPerHour, until_ns);
-  const auto to = std::max(hour_of(until_ns), from) + (is_thin_at_the_end ? 1 : 0);
+  const auto from = lacks_some ? hour_of(since_ns) : hour_of(since_ns - 1) + 1;
+  const bool lacks_some_at_end = lacks_rows(reader, hour_of(until_ns) * kNsPerHour, until_ns);
+  const auto to = std::max(hour_of(until_ns), from) + (lacks_some_at_end ? 1 : 0);
   if (to <= from) {
     return;
   }

@@ -4,6 +4,7 @@
 #include "util/error.hpp"
 #include "util/sha1.hpp"
 #include "util/text.hpp"
+#include "util/time.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -21,7 +22,6 @@ namespace {
 constexpr std::int64_t kLateEvents = 20'000;
 constexpr std::size_t kRememberedRows = 200'000;
 constexpr std::size_t kRememberedReferences = 1'000;
-constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 constexpr std::int64_t kSecondsPerDay = 86'400;
 constexpr const char* kNotShipped = "deleted before it was shipped";
 constexpr const char* kEndNotShipped = "deleted before its end was shipped";
@@ -362,7 +362,7 @@ std::int64_t Shipper::lost_connections(const report::NewestRows& newest) {
 
 /// Connections that the server has as open and that the file has no more: their rows say so.
 std::int64_t Shipper::end_lost_connections(const report::NewestRows& newest) {
-  constexpr int kMost = 10'000;
+  constexpr int kMaxIds = 10'000;
   std::int64_t after = 0;
   std::int64_t lost = 0;
   while (true) {
@@ -372,11 +372,11 @@ std::int64_t Shipper::end_lost_connections(const report::NewestRows& newest) {
                     rows_of_recording(connection_table()),
                     after,
                     position_.connection,
-                    kMost));
+                    kMaxIds));
     std::vector<std::int64_t> open;
     for (const auto line : split(text, '\n')) {
       const auto id = parse_number<std::int64_t>(line);
-      if (id && *id > after && open.size() < kMost) {
+      if (id && *id > after && open.size() < kMaxIds) {
         open.push_back(*id);
         after = *id;
       }
@@ -389,7 +389,7 @@ std::int64_t Shipper::end_lost_connections(const report::NewestRows& newest) {
                                       newest.version));
       lost += std::ssize(missing);
     }
-    if (open.size() < kMost) {
+    if (open.size() < kMaxIds) {
       return lost;
     }
   }
