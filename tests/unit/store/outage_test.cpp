@@ -62,7 +62,7 @@ class Host {
 
 }  // namespace
 
-TEST_CASE("what a disk that stays full costs is on record", "[store][faults]") {
+TEST_CASE("what a disk that stays full costs is on record", "[store]") {
   const test::Scratch scratch;
   const auto path = scratch / "a.db";
   std::vector<std::string> messages;
