@@ -93,11 +93,13 @@ void write_graph(std::string (*graph)(const Table&), ExportSource& source, std::
   out << graph(table);
 }
 
-void write_pcap_filter(ExportSource& source, std::ostream& out) {
+void write_packet_filter(std::string (*filter_of)(const Table&),
+                         ExportSource& source,
+                         std::ostream& out) {
   const auto limit = source.limit.value_or(kTermsOfFilter);
   const auto ends = report::packet_ends(source.reader, source.filter, limit);
   source.progress.clear();
-  const auto filter = render::pcap_filter(ends);
+  const auto filter = filter_of(ends);
   if (filter.empty()) {
     throw CommandFailed{
         "no connection with a known peer was selected, and an empty filter would select all "
@@ -127,6 +129,10 @@ std::vector<std::pair<std::string, Export>> exports() {
   const auto graph = [](std::string (*make)(const Table&)) {
     return [make](ExportSource& source, std::ostream& out) { write_graph(make, source, out); };
   };
+  const auto packet_filter = [](std::string (*make)(const Table&)) {
+    return
+        [make](ExportSource& source, std::ostream& out) { write_packet_filter(make, source, out); };
+  };
   std::vector<std::pair<std::string, Export>> all;
   all.reserve(render::kConnectionFormats.size());
   for (const auto& [name, format] : render::kConnectionFormats) {
@@ -136,7 +142,8 @@ std::vector<std::pair<std::string, Export>> exports() {
   }
   all.emplace_back("dot", graph(render::dot_graph));
   all.emplace_back("mermaid", graph(render::mermaid_graph));
-  all.emplace_back("pcap-filter", write_pcap_filter);
+  all.emplace_back("pcap-filter", packet_filter(render::pcap_filter));
+  all.emplace_back("display-filter", packet_filter(render::display_filter));
   all.emplace_back(kPrometheus, write_prometheus);
   return all;
 }

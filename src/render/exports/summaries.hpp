@@ -26,4 +26,7 @@ std::string prometheus_text(std::span<const Table> tables);
 /// a text that is no address, or that is no protocol, is left out. Empty: there is no other row.
 std::string pcap_filter(const Table& ends);
 
+/// The same as a display filter of Wireshark (wireshark-filter(4)).
+std::string display_filter(const Table& ends);
+
 }  // namespace netlog::render

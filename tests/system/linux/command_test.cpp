@@ -139,7 +139,7 @@ TEST_CASE("input that is not understood ends with 2 and one line", "[cli]") {
       {{"export"}, "netlog export: --as is required"},
       {{"export", "--as", "zeke"},
        "netlog export: --as 'zeke' is none of ecs, zeek, zeek-json, csv, perfetto, dot, mermaid, "
-       "pcap-filter, prometheus, did you mean zeek?"},
+       "pcap-filter, display-filter, prometheus, did you mean zeek?"},
       {{"export", "--as", "prometheus", "--limit", "3"},
        "netlog export: --limit is for formats that have connections; prometheus has sums"},
       {{"sql"}, "netlog sql: no statement; give one"},

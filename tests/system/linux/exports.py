@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Reads exports back with readers that are not netlog's: exports.py NETLOG
 
-A process with a hostile name makes connections. Every format has as many of them as the recording, with that name. Graphviz, tcpdump and
-promtool are asked where they are installed."""
+A process with a hostile name makes connections. Every format has as many of them as the recording, with that name. Graphviz, tcpdump, tshark
+and promtool are asked where they are installed."""
 import codecs
 import contextlib
 import csv
@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -117,6 +118,22 @@ def same(what, got, expected):
     assert got == expected, f"{what}: {got!r} instead of {expected!r}"
 
 
+def check_display_filter(netlog, path, capture):
+    """Of a capture with one connection of the recording in both directions, and with another one, it selects the first."""
+    port = int(query(netlog, path, f"SELECT local_port AS n FROM connections WHERE process = '{NAME}' AND direction = 'outbound' LIMIT 1"))
+    peer = int(query(netlog, path, f"SELECT remote_port AS n FROM connections WHERE local_port = {port} AND direction = 'outbound'"))
+    loopback = socket.inet_aton("127.0.0.1")
+    with open(capture, "wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))  # LINKTYPE_RAW
+        for source, target in ((port, peer), (peer, port), (port, peer ^ 1)):
+            ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40, 0, 0, 64, socket.IPPROTO_TCP, 0, loopback, loopback)
+            tcp = struct.pack(">HHIIBBHHH", source, target, 1, 0, 0x50, 0x10, 1024, 0, 0)
+            file.write(struct.pack("<IIII", 0, 0, 40, 40) + ip + tcp)
+    wanted = subprocess.run([netlog, "export", "--db", path, "--as", "display-filter", "--port", str(port)], stdout=subprocess.PIPE, check=True).stdout
+    packets = subprocess.run(["tshark", "-r", capture, "-Y", wanted.decode().strip()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
+    same("packets that the display filter selects", len(packets.stdout.splitlines()), 2)
+
+
 def main():
     netlog = os.path.abspath(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
@@ -156,6 +173,8 @@ def main():
                 subprocess.run(command, input=export(name), encoding="utf-8", stdout=subprocess.DEVNULL, check=True)
         if shutil.which("tcpdump"):
             subprocess.run(["tcpdump", "-y", "EN10MB", "-d", export("pcap-filter")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        if shutil.which("tshark"):
+            check_display_filter(netlog, path, f"{folder}/c.pcap")
         followed = follow(netlog, f"{folder}/b.db", folder)
         for options in (["--as", "dot"], ["--as", "csv", "--kind", "close"], ["--as", "csv", "--format", "json"]):
             asked = subprocess.run([netlog, "tail", "--db", path, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)

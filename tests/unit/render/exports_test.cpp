@@ -189,16 +189,25 @@ TEST_CASE("a program and a peer of one name are two nodes", "[render]") {
 TEST_CASE("a packet filter has what is known of the ends", "[render]") {
   const std::string tcp = "tcp";
   const std::string udp = "udp";
-  CHECK(render::pcap_filter(
-            ends_of({{tcp, "192.0.2.1", std::int64_t{5000}, "203.0.113.9", std::int64_t{443}},
-                     {tcp, "203.0.113.9", std::int64_t{443}, "192.0.2.1", std::int64_t{5000}},
-                     {udp, Cell{}, Cell{}, "2001:db8::1", std::int64_t{53}},
-                     {tcp, Cell{}, std::int64_t{0}, "198.51.100.7", Cell{}}})) ==
+  const auto ends =
+      ends_of({{tcp, "192.0.2.1", std::int64_t{5000}, "203.0.113.9", std::int64_t{443}},
+               {tcp, "203.0.113.9", std::int64_t{443}, "192.0.2.1", std::int64_t{5000}},
+               {udp, Cell{}, Cell{}, "2001:db8::1", std::int64_t{53}},
+               {tcp, Cell{}, std::int64_t{0}, "198.51.100.7", Cell{}}});
+  CHECK(render::pcap_filter(ends) ==
         "(tcp and host 192.0.2.1 and port 5000 and host 203.0.113.9 and port 443) or "
         "(udp and host 2001:db8::1 and port 53) or (tcp and host 198.51.100.7)\n");
+  CHECK(render::display_filter(ends) ==
+        "(tcp && ip.addr == 192.0.2.1 && tcp.port == 5000 && ip.addr == 203.0.113.9 && "
+        "tcp.port == 443) || (udp && ipv6.addr == 2001:db8::1 && udp.port == 53) || "
+        "(tcp && ip.addr == 198.51.100.7)\n");
   // A file may hold any text.
-  CHECK(render::pcap_filter(ends_of({{tcp, Cell{}, Cell{}, "$(reboot)", Cell{}},
-                                     {"tcp or udp", Cell{}, Cell{}, "192.0.2.1", Cell{}}})) == "");
+  CHECK(render::display_filter(ends_of({{tcp, "fe80::2%3", Cell{}, "::ffff:192.0.2.1", Cell{}}})) ==
+        "(tcp && ip.addr == 192.0.2.1 && ipv6.addr == fe80::2)\n");
+  const auto hostile = ends_of({{tcp, Cell{}, Cell{}, "$(reboot)", Cell{}},
+                                {"tcp or udp", Cell{}, Cell{}, "192.0.2.1", Cell{}}});
+  CHECK(render::pcap_filter(hostile) == "");
+  CHECK(render::display_filter(hostile) == "");
 }
 
 TEST_CASE("Prometheus gets sums, without the labels that are not known", "[render]") {
