@@ -201,7 +201,7 @@ def check_dashboard(path, text):
     labels = {(name, label) for name, pairs in re.findall(r"^(\w+)\{(.*)\} ", text, re.M) for label, _ in LABEL.findall(pairs)}
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
     check("the dashboard has queries", len(queries) > 20)
-    for query in [*queries, *(variable["definition"] for variable in dashboard["templating"]["list"] if variable["type"] == "query")]:
+    for query in [*queries, *(variable["query"]["query"] for variable in dashboard["templating"]["list"] if variable["type"] == "query")]:
         names = re.findall(r"\bnetlog_\w+", query)
         check(f"each metric is served: {query}", names and set(names) <= served)
         # `instance` is Prometheus' own label.

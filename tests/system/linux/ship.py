@@ -251,6 +251,28 @@ def compare_views(recording, server):
         same(sql, server.query(sql), recording.query(sql))
 
 
+def check_documents(server, host, root):
+    """The page's query of both ends, and the queries of the dashboard, with what Grafana's plugin puts into them."""
+    with open(f"{root}/docs/fleet.md", encoding="utf-8") as page:
+        both_ends = re.search(r"^    SELECT client_host.*?DESC$", page.read(), re.M | re.S)[0]
+    pairs = server.query(both_ends.replace("\n", " "))
+    assert pairs and {(pair[0], pair[2]) for pair in pairs} == {(host, host)}, pairs
+    assert all(abs(pair[5]) <= pair[6] + 1000 for pair in pairs), pairs  # one clock
+    with open(f"{root}/packaging/grafana/netlog-fleet.json", encoding="utf-8") as file:
+        dashboard = json.load(file)
+    queries = {panel["title"]: panel["targets"][0]["rawSql"] for panel in dashboard["panels"] if panel["type"] != "row"}
+    now = int(time.time())
+    for title, query in queries.items():
+        for name, value in (("${host:singlequote}", f"'{host}'"), ("$__fromTime", f"toDateTime({now - 3600})"), ("$__toTime", f"toDateTime({now})"),
+                            ("$__interval_s", "60")):
+            query = query.replace(name, value)
+        query = re.sub(r"\$__timeFilter\((\w+)\)", rf"\1 >= toDateTime({now - 3600}) AND \1 <= toDateTime({now})", query)
+        rows = server.query(query)
+        assert rows or title in ("Gaps", "Failed connects", "Failed connects in an interval", "Left in CLOSE_WAIT"), title
+    same("hosts of the dashboard's variable", server.query(dashboard["templating"]["list"][1]["query"]), [(host,)])
+    print(f"clickhouse-server has answered {len(queries)} queries of the dashboard")
+
+
 def try_clickhouse(netlog, recording, folder):
     """The server is killed while two shippers follow, and started again."""
     if not shutil.which("clickhouse-server"):
@@ -278,6 +300,7 @@ def try_clickhouse(netlog, recording, folder):
         recording.stop()
         shippers.run()
         compare_views(recording, server)
+        check_documents(server, recording.query("SELECT host FROM sessions LIMIT 1")[0][0], os.path.join(os.path.dirname(__file__), "../../.."))
         rows = server.query("SELECT count() FROM connection_rows")[0][0]
         print(f"clickhouse-server has {rows} rows of {len(recording.query('SELECT id FROM connections'))} connections")
     finally:
