@@ -31,7 +31,48 @@ page.charts = (() => {
   /** Left edge and width of the time axis within a chart or the lanes, in CSS pixels.
    * @typedef {() => {x: number, w: number}} Area */
 
-  /** Drag chooses a time, the wheel zooms, a double click shows the whole window.
+  /** Fingers hold the times below them: one moves what is shown, two zoom it.
+   * @param {any} view @param {Area} area */
+  function addFingers(target, view, area) {
+    /** @type {Map<number, {x: number, time: number}>} */
+    const fingers = new Map();
+    const shareAt = (clientX) => {
+      const {x, w} = area();
+      return (clientX - target.getBoundingClientRect().left - x) / w;
+    };
+    const hold = () => {
+      for (const finger of fingers.values())
+        finger.time = view.from + shareAt(finger.x) * (view.to - view.from);
+    };
+    target.addEventListener('pointerdown', (event) => {
+      if (event.pointerType !== 'touch') return;
+      fingers.set(event.pointerId, {x: event.clientX, time: 0});
+      hold();
+    });
+    target.addEventListener('pointermove', (event) => {
+      const moved = fingers.get(event.pointerId);
+      if (!moved) return;
+      moved.x = event.clientX;
+      const [one, other = null] = fingers.values();
+      let span = view.to - view.from;
+      if (other) {
+        const apart = shareAt(other.x) - shareAt(one.x);
+        span = (other.time - one.time) / apart;
+        if (!(span > 0 && Number.isFinite(span))) return; // one has passed the other
+      }
+      const from = one.time - shareAt(one.x) * span;
+      view.showTime(from, from + span);
+      // At an end of the recording it may not be what was asked for.
+      if (view.from !== from) hold();
+    });
+    for (const end of ['pointerup', 'pointercancel']) {
+      target.addEventListener(end, (event) => {
+        if (fingers.delete(event.pointerId)) hold();
+      });
+    }
+  }
+
+  /** Drag chooses a time, the wheel and two fingers zoom, a double click shows the whole window.
    * @param {HTMLElement} element @param {any} view @param {Area} area
    * @param {{click?: (event: PointerEvent) => void}} options */
   function addGestures(target, view, area, {click} = {}) {
@@ -42,6 +83,7 @@ page.charts = (() => {
     };
     const brush = element('div', {className: 'brush', hidden: true});
     target.append(brush);
+    addFingers(target, view, area);
     /** @type {{x: number, y: number, time: number}|null} */
     let start = null;
     target.addEventListener('pointerdown', (event) => {

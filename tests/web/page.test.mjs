@@ -134,6 +134,44 @@ test('the wheel, a drag and the keys choose a time, and Home shows all', async (
   assert.equal((await range(page))[1], whole[1]);
 });
 
+test('two fingers zoom, one moves, up to the ends', async () => {
+  const page = await open({width: 390, height: 800, hasTouch: true, isMobile: true});
+  const whole = await range(page);
+  await page.locator('#open-chart').scrollIntoViewIfNeeded();
+  const box = await page.locator('#open-chart').boundingBox();
+  const client = await page.context().newCDPSession(page);
+  const touch = async (type, ...shares) => {
+    await client.send('Input.dispatchTouchEvent', {
+      type,
+      touchPoints: shares.map((share, id) => ({
+        x: box.x + box.width * share,
+        y: box.y + 60,
+        id,
+      })),
+    });
+    await drawn(page);
+  };
+  await touch('touchStart', 0.45, 0.6);
+  for (const by of [0.05, 0.1, 0.15, 0.2]) await touch('touchMove', 0.45 - by, 0.6 + by);
+  await touch('touchEnd');
+  const zoomed = await range(page);
+  assert.ok(zoomed[1] - zoomed[0] < 0.4 * whole[1], `${zoomed}`);
+  assert.ok(zoomed[0] > whole[0] && zoomed[1] < whole[1], `${zoomed}`);
+  await touch('touchStart', 0.6);
+  for (const to of [0.56, 0.5, 0.45]) await touch('touchMove', to);
+  await touch('touchEnd');
+  const moved = await range(page);
+  assert.ok(moved[0] > zoomed[0], `${moved}`);
+  assert.ok(Math.abs(moved[1] - moved[0] - (zoomed[1] - zoomed[0])) < 1e3, `${moved}`);
+  for (let i = 0; i < 3; ++i) {
+    await touch('touchStart', 0.4);
+    await touch('touchMove', 0.6);
+    await touch('touchMove', 0.95);
+    await touch('touchEnd');
+  }
+  assert.equal((await range(page))[0], 0);
+});
+
 test('filters choose connections in the table, the lanes and the charts', async () => {
   const page = await open();
   const all = await page.textContent('#count');
