@@ -23,4 +23,11 @@ inline os::UniqueFd listen_on_loopback(sockaddr_in& address) {
   return fd;
 }
 
+/// A connection to such a listener, which need not accept it.
+inline os::UniqueFd connect_on_loopback(const sockaddr_in& address) {
+  os::UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  REQUIRE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  return fd;
+}
+
 }  // namespace netlog::test

@@ -122,15 +122,16 @@ std::string on_terminal(const std::vector<std::string>& arguments,
   return read_terminal(start_on_terminal(arguments, columns, environment)).first;
 }
 
-/// A short recording of four listeners at least, made once.
+/// A short recording of four listeners and a connection at least, made once.
 const std::string& recording() {
   static const test::Scratch scratch;
   static const auto db = [] {
     std::array<os::UniqueFd, 4> listeners;
+    sockaddr_in address{};
     for (auto& listener : listeners) {
-      sockaddr_in address{};
       listener = test::listen_on_loopback(address);
     }
+    const auto connection = test::connect_on_loopback(address);
     auto path = (scratch / "a.db").string();
     REQUIRE(run({"record", "--db", path, "--source", "poll", "--duration", "300ms"}).exit_code ==
             0);
