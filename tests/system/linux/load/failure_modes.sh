@@ -33,6 +33,11 @@ load() { "$churn" --truth "$scratch/truth.csv" --rate 100 --seconds 1 --life-ms 
 exists() { [ -e "$1" ]; }
 at_least_lines() { [ "$(wc -l <"$1")" -ge "$2" ]; } # FILE, number
 
+# Each recording has this one; those of other suites end meanwhile.
+in_background listener python3 -uc "import socket, signal; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1]); signal.pause()"
+wait_until "a listener" at_least_lines "$scratch/listener.log" 1
+port=$(<"$scratch/listener.log")
+
 echo "--- the disk is full for a while"
 start
 head -c 12M /dev/zero >"$disk/filler" 2>/dev/null || true
@@ -84,10 +89,6 @@ consistent "$db"
 [ "$(query "$db" "SELECT count(*) FROM connections WHERE direction = 'listen'")" -gt 0 ]
 
 echo "--- the recorder is killed, and started again"
-# Those of other suites end meanwhile.
-in_background listener python3 -uc "import socket, signal; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1]); signal.pause()"
-wait_until "a listener" at_least_lines "$scratch/listener.log" 1
-port=$(<"$scratch/listener.log")
 listeners() { query "$db" "SELECT group_concat(id) FROM connections WHERE direction = 'listen' AND local_port = $port $1"; }
 start
 before=$(listeners '')
