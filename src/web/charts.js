@@ -32,7 +32,7 @@ page.charts = (() => {
    * @typedef {() => {x: number, w: number}} Area */
 
   /** Fingers hold the times below them: one moves what is shown, two zoom it.
-   * @param {any} view @param {Area} area */
+   * @param {HTMLElement} target @param {any} view @param {Area} area */
   function addFingers(target, view, area) {
     /** @type {Map<number, {x: number, time: number}>} */
     const fingers = new Map();
@@ -73,7 +73,7 @@ page.charts = (() => {
   }
 
   /** Drag chooses a time, the wheel and two fingers zoom, a double click shows the whole window.
-   * @param {HTMLElement} element @param {any} view @param {Area} area
+   * @param {HTMLElement} target @param {any} view @param {Area} area
    * @param {{click?: (event: PointerEvent) => void}} options */
   function addGestures(target, view, area, {click} = {}) {
     const timeAt = (clientX) => {

@@ -12,7 +12,6 @@
 
 #include <sys/time.h>
 
-#include <sqlite3.h>
 #include <unistd.h>
 
 namespace {
@@ -36,8 +35,6 @@ int main(int argc, char** argv) {
     std::cerr << "netlog-fuzz-open DIRECTORY CASES [FIRST]\n";
     return EXIT_FAILURE;
   }
-  // SQLite's parser needs many small pieces of memory, which are slow under ASan.
-  sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 1'200, 4'000);
   try {
     const auto cases = std::stoull(argv[2]);
     const auto first = argc > 3 ? std::stoull(argv[3]) : 1;
